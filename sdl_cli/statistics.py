@@ -1,0 +1,231 @@
+"""Intervals and tests for numbers measured on few rows or few repeats: pure functions of arrays, in numpy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Values = Sequence[float] | Array
+
+_CHUNK_CELLS = 500_000  # weights held at once: small enough to stay in cache, large enough to amortise a numpy call
+
+
+def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Score interval of a proportion (Wilson 1927; method 3 of Newcombe 1998, Statistics in Medicine 17:857).
+
+    Arguments:
+        successes: number of successes, in 0..n.
+        n: number of trials; with none the interval is all of [0, 1].
+        level: coverage, in (0, 1).
+    Returns:
+        low, high in [0, 1]; exactly 0 where nothing and exactly 1 where everything succeeded.
+    Raises:
+        ValueError: successes outside 0..n.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes in {n} trials")
+    if n == 0:
+        return 0.0, 1.0
+    z = _normal_quantile(level)
+    p = successes / n
+    middle = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    low = 0.0 if successes == 0 else (middle - half) / scale
+    high = 1.0 if successes == n else (middle + half) / scale
+    return low, high
+
+
+def bootstrap_weights(n: int, num_resamples: int = 1000, seed: int = 0) -> Iterator[Array]:
+    """How often each of n rows is drawn in each of `num_resamples` resamples of size n with replacement (Efron 1979).
+
+    Arguments:
+        n: number of rows, at least 1.
+        num_resamples: number of resamples, B.
+        seed: the same seed gives the same counts.
+    Returns:
+        an iterator over chunks `(b, n)` of int64 counts; the chunks' b sum to B and every row of counts sums to n.
+        A chunk holds about half a million counts, so n = 50,000 needs megabytes, not gigabytes.
+    """
+    if n < 1:
+        raise ValueError("a bootstrap needs at least one row")
+    rng = np.random.default_rng(seed)
+    per_chunk = max(1, _CHUNK_CELLS // n)
+    for start in range(0, num_resamples, per_chunk):
+        b = min(per_chunk, num_resamples - start)
+        drawn = rng.integers(0, n, size=(b, n)) + n * np.arange(b)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n)
+
+
+def bootstrap(
+    functions: Mapping[str, Callable[[Array], Array]],
+    n: int,
+    num_resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, tuple[float, float, float]]:
+    """Values and percentile bootstrap intervals (Efron 1979) of statistics of the same n rows, resampled together.
+
+    Arguments:
+        functions: by name, a statistic as a function of row weights, `(b, n) -> (b,)`, nan where it is undefined.
+        n: number of rows.
+        num_resamples: number of resamples.
+        seed: seed of the resamples.
+        level: coverage, in (0, 1).
+    Returns:
+        value (at weights of one), low, high; all nan where the value is undefined. Resamples in which a statistic is
+        undefined are left out of its interval. The interval is widened to hold the value where the resampled values
+        lie to one side of it: each resample adds noise, and a mean of absolute values such as the calibration error
+        can only grow by that.
+    """
+    ones = np.ones((1, n))
+    values = {name: float(function(ones)[0]) for name, function in functions.items()}
+    chunks: dict[str, list[Array]] = {name: [] for name in functions}
+    for counts in bootstrap_weights(n, num_resamples, seed):
+        weights = counts.astype(np.float64)  # once, for the matrix products of all
+        for name, function in functions.items():
+            chunks[name].append(function(weights))
+    tail = (1 - level) / 2
+    result = {}
+    for name, value in values.items():
+        samples = np.concatenate(chunks[name])
+        defined = samples[np.isfinite(samples)]
+        low, high = np.quantile(defined, [tail, 1 - tail]) if len(defined) else (value, value)
+        # A value that is nan stays nan on either side of min and max only when it comes first.
+        result[name] = (value, min(value, float(low)), max(value, float(high)))
+    return result
+
+
+def t_interval(values: Values, level: float = 0.95) -> tuple[float, float, float]:
+    """Student's interval of the mean of independent repeats.
+
+    Arguments:
+        values: `(J,)`, at least one.
+        level: coverage, in (0, 1).
+    Returns:
+        mean, low, high; with a single value nothing is known of the spread and the interval is (-inf, inf).
+    """
+    # A ratio of 0 leaves the usual variance of a mean, s^2 / J.
+    return corrected_t_interval(values, test_fraction_ratio=0.0, level=level)
+
+
+def corrected_t_interval(
+    differences: Values, test_fraction_ratio: float, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Interval of a mean difference over overlapping splits: the corrected resampled t of Nadeau and Bengio (2003).
+
+    Repeats share training rows, so their variance is multiplied by 1/J + n_test/n_train instead of 1/J.
+
+    Arguments:
+        differences: `(J,)` paired differences, one per split.
+        test_fraction_ratio: n_test / n_train of one split; 0 for independent repeats.
+        level: coverage, in (0, 1).
+    Returns:
+        mean, low, high; with a single difference the interval is (-inf, inf).
+    """
+    mean, error, num_values = _mean_and_error(differences, test_fraction_ratio)
+    if num_values == 1:
+        return mean, -math.inf, math.inf
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(num_values - 1, (1 + level) / 2)) * error
+    return mean, mean - half, mean + half
+
+
+def corrected_t_test(differences: Values, test_fraction_ratio: float) -> float:
+    """Two-sided p value that the mean difference over overlapping splits is 0 (Nadeau and Bengio 2003).
+
+    Arguments:
+        differences: `(J,)` paired differences, one per split.
+        test_fraction_ratio: n_test / n_train of one split.
+    Returns:
+        p in [0, 1]; 1 for a single difference and for a mean of exactly 0.
+    """
+    mean, error, num_values = _mean_and_error(differences, test_fraction_ratio)
+    if num_values == 1 or mean == 0:
+        return 1.0
+    if error == 0:
+        return 0.0
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(num_values - 1, -abs(mean) / error))
+
+
+def holm(p_values: Values) -> list[float]:
+    """P values adjusted for their number, family-wise (Holm 1979), in the order they were given.
+
+    Arguments:
+        p_values: `(M,)`, each in [0, 1].
+    Returns:
+        M adjusted values in [0, 1]: the i-th smallest times M - i (i from 0), made monotone.
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return [float(value) for value in adjusted]
+
+
+def newcombe_paired(a_correct: Values, b_correct: Values, level: float = 0.95) -> tuple[float, float, float]:
+    """Difference of two proportions measured on the same rows, with its interval.
+
+    Newcombe (1998), "Improved confidence intervals for the difference between binomial proportions based on paired
+    data", Statistics in Medicine 17:2635, method 10: Wilson's two half-widths are squared and added, less twice their
+    product times the continuity-corrected correlation.
+
+    Arguments:
+        a_correct: `(N,)` of bool, whether A is right on each row.
+        b_correct: `(N,)` of bool, whether B is right on each row.
+        level: coverage, in (0, 1).
+    Returns:
+        difference (A's proportion minus B's), low, high, all in [-1, 1].
+    Raises:
+        ValueError: no rows, or lengths that differ.
+    """
+    a, b = np.asarray(a_correct, dtype=bool), np.asarray(b_correct, dtype=bool)
+    if a.shape != b.shape or a.ndim != 1 or len(a) == 0:
+        raise ValueError(f"paired rows are needed, not {a.shape} and {b.shape}")
+    n = len(a)
+    both, only_a, only_b = int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum())
+    neither = n - both - only_a - only_b
+    num_a, num_b = both + only_a, both + only_b
+    p_a, p_b = num_a / n, num_b / n
+    low_a, high_a = wilson(num_a, n, level)
+    low_b, high_b = wilson(num_b, n, level)
+
+    cross = float(both * neither - only_a * only_b)
+    if cross > 0:
+        cross = max(cross - n / 2, 0.0)
+    # As floats: the product of four counts outgrows int64 beyond some 50,000 rows in numpy, and Python's ints are slow.
+    marginals = float(num_a) * (n - num_a) * float(num_b) * (n - num_b)
+    phi = cross / math.sqrt(marginals) if marginals > 0 else 0.0
+
+    difference = (only_a - only_b) / n
+    down, up = _added(p_a - low_a, high_b - p_b, phi), _added(high_a - p_a, p_b - low_b, phi)
+    return difference, max(-1.0, difference - down), min(1.0, difference + up)
+
+
+def _added(first: float, second: float, phi: float) -> float:
+    # Never negative in exact arithmetic, since |phi| <= 1; rounding may say otherwise.
+    return math.sqrt(max(first * first - 2 * phi * first * second + second * second, 0.0))
+
+
+def _mean_and_error(values: Values, ratio: float) -> tuple[float, float, int]:
+    v = np.asarray(values, dtype=float)
+    if v.ndim != 1 or len(v) == 0:
+        raise ValueError("at least one value is needed")
+    if len(v) == 1:
+        return float(v[0]), math.nan, 1
+    if np.all(v == v[0]):  # the mean of equal numbers, without its rounding error
+        return float(v[0]), 0.0, len(v)
+    return float(v.mean()), math.sqrt(float(v.var(ddof=1)) * (1 / len(v) + ratio)), len(v)
+
+
+def _normal_quantile(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
