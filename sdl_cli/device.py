@@ -1,0 +1,279 @@
+"""Device, precision, memory format and threads: asked of the hardware, and timed where the hardware gives no answer.
+
+torch is imported inside the functions, so that a forest on a table never waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sdl_cli.errors import ConfigError, DeviceError
+from sdl_cli.files import cache_folder, write_atomic
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a network computes; part of what decides its numbers to the last bit.
+
+    Arguments:
+        device: `cpu`, `cuda:N` or `mps`.
+        precision: float32, bfloat16 or float16; `auto` until `settle` has timed the network at hand.
+        memory_format: contiguous or channels_last; `auto` likewise.
+        num_threads: threads of one fit on the CPU.
+        reason: why, in a few words for the user.
+    """
+
+    device: str
+    precision: str
+    memory_format: str
+    num_threads: int
+    reason: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        return "auto" not in (self.precision, self.memory_format)
+
+    def to_plain(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Runtime:
+        return cls(**{f.name: values[f.name] for f in dataclasses.fields(cls)})
+
+
+def resolve(
+    device: str = "auto", precision: str = "auto", memory_format: str = "auto", num_threads: int | None = None
+) -> Runtime:
+    """Pick the device and what can be known of the rest without timing anything.
+
+    Raises:
+        DeviceError: a device or precision that this machine lacks.
+        ConfigError: a device by a name that torch does not know.
+    """
+    import torch
+
+    num_threads = num_threads or available_cores()
+    name, reason = _pick_device(device)
+    if name.startswith("cuda"):
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        fastest = "bfloat16" if bf16 else "float16"
+        return Runtime(
+            name,
+            fastest if precision == "auto" else precision,
+            "channels_last" if memory_format == "auto" else memory_format,
+            num_threads,
+            f"{reason}; {fastest} is what its tensor cores compute in",
+        )
+    if name == "mps":
+        return Runtime(
+            name,
+            "float32" if precision == "auto" else precision,
+            "contiguous" if memory_format == "auto" else memory_format,
+            num_threads,
+            reason,
+        )
+    if precision == "auto" and not cpu_has_bfloat16():
+        precision, reason = "float32", f"{reason}; this CPU has no bfloat16 arithmetic"
+    if precision == "auto":
+        reason += "; this CPU has bfloat16 arithmetic: an image network is timed in both and the quicker one kept"
+    return Runtime(name, precision, memory_format, num_threads, reason)
+
+
+def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], float] | None) -> Runtime:
+    """Replace what is still `auto` by the quickest of the candidates, timed once per machine and network.
+
+    Arguments:
+        runtime: as `resolve` gave it.
+        key: what distinguishes this network and batch from others, for the remembered choice.
+        seconds_per_step: times one training step under a candidate; None (a small table network) takes plain float32.
+    """
+    if runtime.is_settled:
+        return runtime
+    if seconds_per_step is None:
+        return dataclasses.replace(
+            runtime,
+            precision="float32" if runtime.precision == "auto" else runtime.precision,
+            memory_format="contiguous",
+            reason=runtime.reason.partition("; this CPU")[0] + "; a small network is quickest in float32",
+        )
+    file = cache_folder("device") / "choices.json"
+    key = hashlib.sha256(f"{key}|{_machine()}|{runtime}".encode()).hexdigest()[:16]
+    remembered = _read_choices(file)
+    if key not in remembered:
+        candidates = [
+            dataclasses.replace(runtime, precision=precision, memory_format=layout)
+            for precision, layout in (("float32", "contiguous"), ("float32", "channels_last"), ("bfloat16", "channels_last"))
+            if runtime.precision in ("auto", precision) and runtime.memory_format in ("auto", layout)
+        ]
+        if not candidates:  # float16 or bfloat16 asked for in a layout that is not timed: take it at its word
+            precision = "float32" if runtime.precision == "auto" else runtime.precision
+            layout = "contiguous" if runtime.memory_format == "auto" else runtime.memory_format
+            candidates = [dataclasses.replace(runtime, precision=precision, memory_format=layout)]
+        times = [seconds_per_step(c) for c in candidates] if len(candidates) > 1 else [0.0]
+        best = candidates[times.index(min(times))]
+        gain = f"{times[0] / min(times):.1f}x the speed of plain float32" if len(candidates) > 1 else "as asked"
+        remembered = _read_choices(file)
+        remembered[key] = [best.precision, best.memory_format, f"timed: {gain}"]
+        write_atomic(file, json.dumps(remembered, indent=1))
+    precision, layout, why = remembered[key]
+    reason = runtime.reason.partition("; this CPU")[0]
+    return dataclasses.replace(runtime, precision=precision, memory_format=layout, reason=f"{reason}; {why}")
+
+
+@contextlib.contextmanager
+def threads(runtime: Runtime) -> Iterator[None]:
+    """Run the body with the runtime's number of torch threads, then restore what was."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(runtime.num_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def autocast(runtime: Runtime) -> contextlib.AbstractContextManager[Any]:
+    """The autocast context of this precision; none for float32."""
+    import torch
+
+    if runtime.precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(runtime.device.partition(":")[0], dtype=getattr(torch, runtime.precision))
+
+
+def place(module: torch.nn.Module, runtime: Runtime) -> torch.nn.Module:
+    """Move a module to the device, in the runtime's memory format."""
+    import torch
+
+    layout = torch.channels_last if runtime.memory_format == "channels_last" else torch.contiguous_format
+    return module.to(device=runtime.device, memory_format=layout)
+
+
+def synchronize(runtime: Runtime) -> None:
+    """Wait for the device, so that a clock read next tells the truth."""
+    import torch
+
+    if runtime.device.startswith("cuda"):
+        torch.cuda.synchronize(runtime.device)
+    elif runtime.device == "mps":
+        torch.mps.synchronize()
+
+
+def time_steps(step: Callable[[], object], runtime: Runtime, num_steps: int = 2) -> float:
+    """Seconds of the quickest of `num_steps` calls, after one that warms up."""
+    step()
+    times = []
+    for _ in range(num_steps):
+        synchronize(runtime)
+        start = time.perf_counter()
+        step()
+        synchronize(runtime)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity, and a container's CPU quota where one is set."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123
+            quota, period = file.read().split()[:2]
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return cores
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16, AMX or an equivalent)."""
+    import torch
+
+    if hasattr(torch.cpu, "get_capabilities"):
+        found = torch.cpu.get_capabilities()
+        return any(bool(found.get(flag)) for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, check)()) for check in checks if hasattr(torch.cpu, check))
+
+
+def describe() -> list[tuple[str, str]]:
+    """What there is on this machine, as (name, value) lines for `sdl device`."""
+    import torch
+
+    lines = [("machine", f"{platform.system()} {platform.machine()}, {available_cores()} cores"), ("torch", torch.__version__)]
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            found = torch.cuda.get_device_properties(index)
+            lines.append((f"cuda:{index}", f"{found.name}, {found.total_memory / 2**30:.0f} GiB"))
+    else:
+        lines.append(("cuda", _why_no_cuda()))
+    has_mps = torch.backends.mps.is_available()
+    lines.append(("mps", "available" if has_mps else "none"))
+    lines.append(("cpu bfloat16", "yes" if cpu_has_bfloat16() else "no"))
+    return lines
+
+
+def _pick_device(device: str) -> tuple[str, str]:
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return f"cuda:{torch.cuda.current_device()}", "a CUDA GPU is there"
+        if torch.backends.mps.is_available():
+            return "mps", "an Apple GPU is there"
+        return "cpu", "no GPU that torch can use"
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdigit())):
+        raise ConfigError(f"device: {device!r} is not a device.", "Choose one of: auto, cpu, cuda, cuda:N, mps.")
+    if kind == "cuda":
+        if not torch.cuda.is_available():
+            raise DeviceError(f"device: {device} was asked for, but {_why_no_cuda()}.", "Use device=auto or device=cpu.")
+        count = torch.cuda.device_count()
+        if index and int(index) >= count:
+            raise DeviceError(f"device: {device} was asked for, but there are {count} GPUs (cuda:0 to cuda:{count - 1}).")
+        return f"cuda:{index or torch.cuda.current_device()}", "as asked"
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device: mps was asked for, but there is no Apple GPU here.", "Use device=auto or device=cpu.")
+    return kind, "as asked"
+
+
+def _why_no_cuda() -> str:
+    import torch
+
+    if torch.version.cuda is None:
+        return "this build of torch has no CUDA"
+    return "torch finds no CUDA GPU"
+
+
+def _machine() -> str:
+    import torch
+
+    return f"{platform.machine()} {platform.processor()} {_cpu_name()} {torch.__version__} {available_cores()}"
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:  # noqa: PTH123
+            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
+    except OSError:
+        return ""
+
+
+def _read_choices(file: Any) -> dict[str, list[str]]:
+    try:
+        return dict(json.loads(file.read_text()))
+    except (OSError, ValueError):
+        return {}
