@@ -1,0 +1,200 @@
+"""torchvision's networks as feature extractors: the builder, its weights from four places, and their preprocessing."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import urllib.error
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sdl_cli.errors import ConfigError, DataError
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images become a network's input: short side to `resize_px`, centre crop of `crop_px`, (x - mean) / std on [0, 1]."""
+
+    resize_px: int
+    crop_px: int
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    interpolation: str = "bilinear"
+
+    @classmethod
+    def from_plain(cls, values: dict[str, Any]) -> Preprocessing:
+        """From JSON values; the numbers are bounded, since the file may be anyone's."""
+        resize_px, crop_px = int(values["resize_px"]), int(values["crop_px"])
+        mean, std = tuple(map(float, values["mean"])), tuple(map(float, values["std"]))
+        interpolation = str(values["interpolation"])
+        if not (1 <= crop_px <= resize_px <= 4096 and len(mean) == len(std) == 3 and min(std) > 0):
+            raise DataError("The stored preprocessing is out of bounds.")
+        if interpolation not in ("nearest", "bilinear", "bicubic"):
+            raise DataError(f"The stored interpolation {interpolation!r} is unknown.")
+        return cls(resize_px, crop_px, mean, std, interpolation)
+
+
+def architectures() -> list[str]:
+    """Names of all classification builders that torchvision lists."""
+    import torchvision
+
+    names: list[str] = torchvision.models.list_models(module=torchvision.models)
+    return names
+
+
+def check_architecture(name: str) -> str:
+    """`name` if torchvision has it; otherwise a ConfigError with the nearest one."""
+    if name in architectures():
+        return name
+    near = difflib.get_close_matches(name.lower(), architectures(), n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "For example squeezenet1_1, resnet18, resnet50, efficientnet_b0, convnext_tiny."
+    raise ConfigError(f"model.architecture: torchvision has no classification network called {name!r}.", hint)
+
+
+def build_backbone(architecture: str) -> tuple[nn.Module, int]:
+    """The network without its last layer, with fresh weights, and the size D of the embeddings it then gives.
+
+    The last layer is the last linear layer or convolution with torchvision's 1000 outputs; identity takes its place, so what
+    follows it (SqueezeNet pools there) and what precedes it (dropout) stay.
+    """
+    import torchvision
+
+    check_architecture(architecture)
+    more = {"aux_logits": False, "init_weights": True} if architecture in ("googlenet", "inception_v3") else {}
+    net: nn.Module = torchvision.models.get_model(architecture, weights=None, **more)
+    name = head_name(net)
+    head = net.get_submodule(name)
+    parent, _, last = name.rpartition(".")
+    setattr(net.get_submodule(parent), last, nn.Identity())
+    size = head.in_features if isinstance(head, nn.Linear) else head.in_channels
+    assert isinstance(size, int)
+    return net, size
+
+
+def head_name(net: nn.Module, num_outputs: int = 1000) -> str:
+    """Full name of the layer that gives the class scores."""
+    found = [
+        name
+        for name, part in net.named_modules()
+        if (isinstance(part, nn.Linear) and part.out_features == num_outputs) or (isinstance(part, nn.Conv2d) and part.out_channels == num_outputs)
+    ]
+    assert found, f"no layer with {num_outputs} outputs in {type(net).__name__}"
+    return found[-1]
+
+
+def preprocessing(architecture: str, weights: str, image_size_px: int | None = None) -> Preprocessing:
+    """What the weights were trained with; `image_size_px` overrides the crop, keeping the ratio of resize to crop."""
+    import torchvision
+
+    check_architecture(architecture)
+    best = torchvision.models.get_model_weights(architecture).DEFAULT
+    how = best.transforms()
+    found = Preprocessing(how.resize_size[0], how.crop_size[0], tuple(how.mean), tuple(how.std), how.interpolation.value)
+    run = _run_folder(weights)
+    if run is not None:
+        found = Preprocessing.from_plain(_model_json(run)["fitted"]["preprocessing"])
+    if image_size_px is not None and image_size_px != found.crop_px:
+        resize = round(image_size_px * found.resize_px / found.crop_px)
+        found = Preprocessing(resize, image_size_px, found.mean, found.std, found.interpolation)
+    return found
+
+
+def load_weights(backbone: nn.Module, architecture: str, weights: str) -> None:
+    """Fill `backbone` (from `build_backbone`) with weights.
+
+    Arguments:
+        weights: `default`, `none`, a path to a .pth or .safetensors state dict, or the folder of an earlier sdl run.
+    Raises:
+        DataError: a file that is missing, damaged or does not fit, or weights that are not here and cannot be fetched.
+    """
+    if weights == "none":
+        return
+    run = _run_folder(weights)
+    if weights == "default":
+        state, where = _default_weights(architecture), f"torchvision's weights for {architecture}"
+    elif run is not None:
+        state, where = _weights_of_run(run, architecture), str(run)
+    else:
+        state, where = read_state_dict(Path(weights).expanduser()), weights
+    own = backbone.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
+    missing = [k for k in own if k not in fitting and not k.endswith("num_batches_tracked")]
+    if missing:
+        raise DataError(
+            f"model.weights: {where} does not fit {architecture}: {len(missing)} of its {len(own)} tensors are missing or of "
+            f"another shape, the first {missing[0]}.",
+            "Set model.architecture to the network these weights belong to.",
+        )
+    backbone.load_state_dict(fitting, strict=False)
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors in a .pth/.pt file (read with weights_only) or a .safetensors file, without wrappers and prefixes."""
+    if not path.is_file():
+        raise DataError(f"model.weights: there is no file {path}.", "Give default, none, a .pth or .safetensors file, or the folder of an sdl run.")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            found: Any = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files raise nearly anything
+        raise DataError(
+            f"model.weights: {path} cannot be read as a state dict ({type(error).__name__}).",
+            "Save one with torch.save(net.state_dict(), path) or as safetensors; whole pickled models are refused.",
+        ) from error
+    for wrapper in ("state_dict", "model", "model_state_dict"):
+        if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
+            found = found[wrapper]
+    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
+        raise DataError(f"model.weights: {path} holds no state dict.", "Save one with torch.save(net.state_dict(), path).")
+    return {k.removeprefix("module."): v for k, v in found.items()}
+
+
+def _default_weights(architecture: str) -> dict[str, Tensor]:
+    import torchvision
+
+    best = torchvision.models.get_model_weights(architecture).DEFAULT
+    name = best.url.rpartition("/")[2]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    try:
+        state: dict[str, Tensor] = best.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
+    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        raise DataError(
+            f"model.weights: the pretrained weights of {architecture} are not on this machine and could not be downloaded.",
+            f"Fetch {best.url} elsewhere, put it at {file}, and try again; or set TORCH_HOME, or model.weights to a file or to none.",
+        ) from error
+    except Exception as error:
+        raise DataError(f"model.weights: {file} is damaged ({type(error).__name__}).", "Delete it; it is downloaded again.") from error
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def _run_folder(weights: str) -> Path | None:
+    path = Path(weights).expanduser()
+    return path if weights not in ("default", "none") and path.is_dir() else None
+
+
+def _model_json(run: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = json.loads((run / "model.json").read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"model.weights: {run} holds no finished sdl run with a model.", "Give the folder of a finished run of model=finetuned_cnn.") from error
+    if values.get("model") != "finetuned_cnn":
+        raise DataError(f"model.weights: {run} is a run of model={values.get('model')}.", "Only runs of model=finetuned_cnn can be fine-tuned further.")
+    return values
+
+
+def _weights_of_run(run: Path, architecture: str) -> dict[str, Tensor]:
+    stored = _model_json(run)["params"].get("architecture")
+    if stored != architecture:
+        raise DataError(f"model.weights: {run} was trained with {stored}, not {architecture}.", f"Add model.architecture={stored}.")
+    state = read_state_dict(run / "model.safetensors")
+    prefix = "0.body.backbone."
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

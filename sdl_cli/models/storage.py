@@ -1,0 +1,135 @@
+"""A fitted model as files that run no code when they are read: JSON, safetensors, and skops for the rest of scikit-learn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.errors import DataError
+from sdl_cli.files import write_atomic
+from sdl_cli.models import ESTIMATORS, NETWORKS, estimator_class
+from sdl_cli.models.settings import MODELS
+
+FORMAT = 1
+
+
+def save_model(model: Any, name: str, task: str, folder: Path, inputs: dict[str, Any]) -> list[str]:
+    """Write a fitted model into `folder` and return the names of its files.
+
+    Arguments:
+        model: the fitted estimator.
+        name: its name in MODELS. task: classification or regression.
+        inputs: what prediction must know of the data (classes, columns, image size), JSON-ready.
+    """
+    values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
+    if name in NETWORKS:
+        from safetensors.torch import save
+
+        tensors, more = model.get_state()
+        write_atomic(folder / "model.safetensors", save(tensors))
+        file = "model.safetensors"
+    elif name == "baseline" and model.kind in ("forest", "extra_trees"):
+        from safetensors.numpy import save as save_arrays
+
+        from sdl_cli.models.trees import forest_to_arrays
+
+        write_atomic(folder / "model.safetensors", save_arrays(forest_to_arrays(model.model_)))
+        more, file = _flat_values(model), "model.safetensors"
+    else:
+        import skops.io
+
+        write_atomic(folder / "model.skops", skops.io.dumps(model.model_))
+        more, file = _flat_values(model), "model.skops"
+    write_atomic(folder / "model.json", json.dumps(values | more, indent=1, allow_nan=False) + "\n")
+    return ["model.json", file]
+
+
+def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
+    """The fitted model in a run folder and the values stored beside it.
+
+    Arguments:
+        trust: allow estimators outside scikit-learn to be imported.
+    Raises:
+        DataError: files that are missing, damaged, do not belong together, or would import code that is not trusted.
+    """
+    try:
+        values: dict[str, Any] = json.loads((folder / "model.json").read_text())
+        name, task, inputs = values["model"], values["task"], values["inputs"]
+        if values["format"] != FORMAT or name not in MODELS or name not in ESTIMATORS or task not in ("classification", "regression"):
+            raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
+        assert isinstance(inputs, dict)
+        return _load(folder, values, trust), values
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{folder}: no model is stored here ({Path(str(error.filename)).name} is missing).") from error
+    except Exception as error:  # whatever a damaged or crafted file makes of the readers
+        raise DataError(f"{folder}: the stored model cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
+
+
+def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
+    kind = estimator_class(values["model"], values["task"])
+    if values["model"] in NETWORKS:
+        from safetensors.torch import load_file
+
+        return kind.from_state(load_file(folder / "model.safetensors"), values)
+    params, fitted = values["params"], values["fitted"]
+    model = kind(**params)
+    model.n_features_in_ = int(fitted["num_features"])
+    classes = np.asarray(fitted["classes"]) if values["task"] == "classification" else None
+    if classes is not None:
+        model.classes_ = classes
+    if values["model"] == "baseline" and model.kind in ("forest", "extra_trees"):
+        from safetensors.numpy import load_file as load_arrays
+
+        from sdl_cli.models.trees import forest_from_arrays
+
+        model.model_ = forest_from_arrays(load_arrays(folder / "model.safetensors"), model.kind, classes, model.n_features_in_)
+        return model
+    model.model_ = _load_skops(folder / "model.skops", values, model.n_features_in_, trust)
+    return model
+
+
+def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bool) -> Any:
+    import skops.io
+    from sklearn.tree._tree import Tree
+
+    from sdl_cli.models.baseline import ALLOWED_ROOTS, check_trusted
+    from sdl_cli.models.trees import check_tree
+
+    if values["model"] == "sklearn":
+        check_trusted(str(values["params"]["estimator"]), trust)
+    names = skops.io.get_untrusted_types(file=file)
+    for name in names:
+        if name.partition(".")[0] not in (*ALLOWED_ROOTS, "numpy", "scipy"):
+            check_trusted(name, trust)
+    model = skops.io.load(file, trusted=names)
+    seen: set[int] = set()
+
+    def walk(found: Any) -> None:
+        if id(found) in seen:
+            return
+        seen.add(id(found))
+        if isinstance(found, Tree):
+            check_tree(found, found.n_features)
+        elif isinstance(found, dict):
+            for item in found.values():
+                walk(item)
+        elif isinstance(found, (list, tuple)) or (isinstance(found, np.ndarray) and found.dtype == object):
+            for item in np.asarray(found, dtype=object).ravel() if isinstance(found, np.ndarray) else found:
+                walk(item)
+        elif hasattr(found, "__dict__") and type(found).__module__.partition(".")[0] in (*ALLOWED_ROOTS, "numpy"):
+            walk(vars(found))
+
+    walk(model)
+    return model
+
+
+def _flat_values(model: Any) -> dict[str, Any]:
+    fitted: dict[str, Any] = {"num_features": int(model.n_features_in_)}
+    if hasattr(model, "classes_"):
+        fitted["classes"] = model.classes_.tolist()
+    return {"params": model.get_params(deep=False), "fitted": fitted}
