@@ -35,7 +35,9 @@ class Range:
     def __str__(self) -> str:
         if self.high == math.inf:
             return f"{'more than' if self.open_low else 'at least'} {self.low:g}"
-        return f"from {self.low:g}{' (excluded)' if self.open_low else ''} to {self.high:g}{' (excluded)' if self.open_high else ''}"
+        return (
+            f"from {self.low:g}{' (excluded)' if self.open_low else ''} to {self.high:g}{' (excluded)' if self.open_high else ''}"
+        )
 
 
 Count = Annotated[int, Range(1)]
@@ -202,7 +204,9 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
         name = value.get("name")
         kind = table.get(name) if isinstance(name, str) else None
         if kind is None:
-            problems.append(f"{group}.name: no {group} is called {name!r}.{suggest(str(name), table)} There are: {', '.join(sorted(table))}.")
+            problems.append(
+                f"{group}.name: no {group} is called {name!r}.{suggest(str(name), table)} There are: {', '.join(sorted(table))}."
+            )
             return None
     else:
         kind = table
@@ -250,7 +254,9 @@ def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
     if get_origin(hint) is Literal:
         if value in get_args(hint) and not isinstance(value, bool):
             return value
-        problems.append(f"{key}: {value!r} is not one of {', '.join(map(str, get_args(hint)))}.{suggest(str(value), map(str, get_args(hint)))}")
+        problems.append(
+            f"{key}: {value!r} is not one of {', '.join(map(str, get_args(hint)))}.{suggest(str(value), map(str, get_args(hint)))}"
+        )
         return None
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
@@ -320,4 +326,6 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _where_to_look(problems: list[str]) -> str:
     groups = {p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]}
-    return f"See the settings and their meaning with: sdl show {sorted(groups)[0]}" if groups else "See the settings with: sdl list"
+    return (
+        f"See the settings and their meaning with: sdl show {sorted(groups)[0]}" if groups else "See the settings with: sdl list"
+    )

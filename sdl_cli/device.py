@@ -114,7 +114,11 @@ def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], flo
     if key not in remembered:
         candidates = [
             dataclasses.replace(runtime, precision=precision, memory_format=layout)
-            for precision, layout in (("float32", "contiguous"), ("float32", "channels_last"), ("bfloat16", "channels_last"))
+            for precision, layout in (
+                ("float32", "contiguous"),
+                ("float32", "channels_last"),
+                ("bfloat16", "channels_last"),
+            )
             if runtime.precision in ("auto", precision) and runtime.memory_format in ("auto", layout)
         ]
         if not candidates:  # float16 or bfloat16 asked for in a layout that is not timed: take it at its word
@@ -159,7 +163,7 @@ def place(module: torch.nn.Module, runtime: Runtime) -> torch.nn.Module:
     import torch
 
     layout = torch.channels_last if runtime.memory_format == "channels_last" else torch.contiguous_format
-    return module.to(device=runtime.device, memory_format=layout)
+    return module.to(runtime.device).to(memory_format=layout)
 
 
 def synchronize(runtime: Runtime) -> None:
@@ -213,7 +217,10 @@ def describe() -> list[tuple[str, str]]:
     """What there is on this machine, as (name, value) lines for `sdl device`."""
     import torch
 
-    lines = [("machine", f"{platform.system()} {platform.machine()}, {available_cores()} cores"), ("torch", torch.__version__)]
+    lines = [
+        ("machine", f"{platform.system()} {platform.machine()}, {available_cores()} cores"),
+        ("torch", torch.__version__),
+    ]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             found = torch.cuda.get_device_properties(index)

@@ -185,7 +185,7 @@ def _step(run: _Run, objective: Objective, x: Tensor, t: Tensor, surroundings: C
                 with autocast(run.runtime):
                     losses = objective(run.net, part_x, part_t)
                 part = losses.float().sum() / len(x)
-                run.scaler.scale(part).backward()
+                run.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
                 loss += part.detach()
             break
         except torch.OutOfMemoryError as error:
@@ -307,7 +307,10 @@ class _Run:
             self.net.load_state_dict(state["net"])
             self.optimizer.load_state_dict(state["optimizer"])
         except Exception as error:  # a damaged file can raise nearly anything
-            raise DataError(f"{file}: this checkpoint cannot be read ({type(error).__name__}).", "Delete it to start this part again.") from error
+            raise DataError(
+                f"{file}: this checkpoint cannot be read ({type(error).__name__}).",
+                "Delete it to start this part again.",
+            ) from error
         self.scaler.load_state_dict(state["scaler"]) if self.scaler.is_enabled() else None
         self.epoch, self.step, self.epochs_without_better, self.num_parts = state["counts"]
         self.best, self.best_loss, self.history = state["best"], state["best_loss"], state["history"]
@@ -350,16 +353,17 @@ def build_optimizer(
     training: Training, parameters: Sequence[tuple[float, Sequence[nn.Parameter]]]
 ) -> tuple[torch.optim.Optimizer, list[float]]:
     """The optimiser, and the factor of the learning rate for each of its groups; biases and norms are not decayed."""
-    groups, factors = [], []
+    groups, chosen_groups, factors = [], [], []
     for factor, members in parameters:
         wanted = [p for p in members if p.requires_grad]
         for decays in (True, False):
             chosen = [p for p in wanted if (p.ndim > 1) == decays]
             if chosen:
                 groups.append({"params": chosen, "weight_decay": float(training.weight_decay or 0) if decays else 0.0})
+                chosen_groups.append(chosen)
                 factors.append(factor)
     rate = float(training.learning_rate or 0)
-    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for g in groups for p in g["params"])
+    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for members in chosen_groups for p in members)
     if training.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused), factors
     kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.AdamW
@@ -380,7 +384,7 @@ def apply(net: nn.Module, inputs: Tensor, runtime: Runtime, batch_size: int = 25
     net.eval()
     parts = []
     with threads(runtime), torch.inference_mode():
-        for batch in inputs.split(batch_size):
+        for batch in torch.split(inputs, batch_size):
             with autocast(runtime):
                 outputs = net(prepare(batch.to(runtime.device), runtime))
             parts.append(outputs.float().cpu())
@@ -398,7 +402,7 @@ def seconds_per_step(net: nn.Module, objective: Objective, inputs: Tensor, targe
         trial.zero_grad(set_to_none=True)
         with autocast(runtime):
             losses = objective(trial, x, t)
-        losses.float().mean().backward()
+        losses.float().mean().backward()  # type: ignore[no-untyped-call]
 
     with threads(runtime), torch.random.fork_rng(devices=_cuda_devices(runtime)):
         return time_steps(step, runtime)

@@ -291,9 +291,7 @@ def _numbers(targets: Array, predictions: Array) -> tuple[Array, Array]:
 def _check_finite(outputs: Array, what: str) -> None:
     num_bad = int((~np.isfinite(outputs)).sum())
     if num_bad:
-        raise RunError(
-            f"{num_bad} of the model's {what} are not finite numbers.", "Try a smaller training.learning_rate."
-        )
+        raise RunError(f"{num_bad} of the model's {what} are not finite numbers.", "Try a smaller training.learning_rate.")
 
 
 def _finite(value: float) -> float | None:

@@ -114,9 +114,7 @@ def t_interval(values: Values, level: float = 0.95) -> tuple[float, float, float
     return corrected_t_interval(values, test_fraction_ratio=0.0, level=level)
 
 
-def corrected_t_interval(
-    differences: Values, test_fraction_ratio: float, level: float = 0.95
-) -> tuple[float, float, float]:
+def corrected_t_interval(differences: Values, test_fraction_ratio: float, level: float = 0.95) -> tuple[float, float, float]:
     """Interval of a mean difference over overlapping splits: the corrected resampled t of Nadeau and Bengio (2003).
 
     Repeats share training rows, so their variance is multiplied by 1/J + n_test/n_train instead of 1/J.

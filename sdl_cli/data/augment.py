@@ -141,9 +141,7 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
         )
     notices = []
     if augment.name == "strong" and task == "regression" and augment.mix_probability > 0:
-        notices.append(
-            "augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it."
-        )
+        notices.append("augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it.")
     if _changes_nothing(augment):
         notices.append(f"augment={augment.name} changes nothing as it is set.")
     return notices

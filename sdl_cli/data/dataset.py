@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-
-from sdl_cli.errors import DataError
 
 Task = Literal["classification", "regression"]
 Modality = Literal["image", "table"]

@@ -16,7 +16,7 @@ from sdl_cli.config import Training
 from sdl_cli.device import place
 from sdl_cli.errors import DataError
 from sdl_cli.models.deep_net import initialise
-from sdl_cli.models.network import Array, Network, NetworkEstimator, channel_statistics, resident
+from sdl_cli.models.network import Array, Network, NetworkEstimator, resident
 
 
 class _AutoencoderNet(NetworkEstimator):
@@ -72,7 +72,10 @@ class _AutoencoderNet(NetworkEstimator):
         sparse = self.sparsity_weight > 0
         if len(input_shape) == 1:
             widths = self.widths or (128, 64, 32)
-            body = Encoder([DenseLayer(a, b, sparse) for a, b in zip((input_shape[0], *widths), widths, strict=False)], self.dropout)
+            body = Encoder(
+                [DenseLayer(a, b, sparse) for a, b in zip((input_shape[0], *widths), widths, strict=False)],
+                self.dropout,
+            )
             return Network(body, widths[-1], num_outputs, combined=combined)
         widths = self.widths or (32, 64, 128)
         layers: list[nn.Module] = []
@@ -81,16 +84,21 @@ class _AutoencoderNet(NetworkEstimator):
             stride = 2 if side >= 4 and (i > 0 or side > 32) else 1  # the first layer keeps a small image's detail
             layers.append(ConvLayer(channels, width, stride, sparse))
             side, channels = (side + stride - 1) // stride, width
-        return Network(Encoder(layers, self.dropout), channels, num_outputs, [0.5] * input_shape[0], [0.25] * input_shape[0], combined)
+        return Network(
+            Encoder(layers, self.dropout),
+            channels,
+            num_outputs,
+            [0.5] * input_shape[0],
+            [0.25] * input_shape[0],
+            combined,
+        )
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(loop.phase_seed(self.seed_, "weights fit"))
             net = self.build_network(self.input_shape_, targets.shape[1])
         if inputs.ndim == 4:
-            mean, std = channel_statistics(X)
-            net.mean = torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1)
-            net.std = torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1)
+            net.standardise_with(X)
         runtime = self.settle_runtime(net, inputs, targets)
         place(net, runtime)
         self.reconstruction_: list[dict[str, float]] = []
@@ -143,7 +151,9 @@ class _AutoencoderNet(NetworkEstimator):
         else:
             raise DataError(f"model.unlabeled: {path} is neither an npz file nor (for images) a folder.")
         if list(more.shape[1:]) != list(inputs.shape[1:]):
-            raise DataError(f"model.unlabeled: rows of {path} are {tuple(more.shape[1:])}, those of the data set {tuple(inputs.shape[1:])}.")
+            raise DataError(
+                f"model.unlabeled: rows of {path} are {tuple(more.shape[1:])}, those of the data set {tuple(inputs.shape[1:])}."
+            )
         loop.current_context().notice(f"The autoencoder was also pretrained on {len(more):,} unlabelled rows of {path}.")
         return torch.cat([inputs, self._as_inputs(np.asarray(more))])
 
@@ -242,7 +252,9 @@ class LayerAutoencoder(nn.Module):
         assert isinstance(net.body, Encoder)
         self.net, self.depth = [net], depth  # in a list: the net's other layers are not this module's parameters
         self.layer = net.body.layers[depth]
-        self.decoder = self.layer.decoder()
+        layer = self.layer
+        assert isinstance(layer, (DenseLayer, ConvLayer))
+        self.decoder = layer.decoder()
         self.corruption, self.sparsity_weight, self.sparsity_target = corruption, sparsity_weight, sparsity_target
 
     def trained_parameters(self) -> list[nn.Parameter]:

@@ -40,7 +40,7 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
         """Classes or numbers `(N,)`."""
         check_is_fitted(self, "model_")
         if is_classifier(self):
-            return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+            return np.asarray(self.classes_[self._probabilities(X).argmax(1)])
         return np.asarray(self.model_.predict(self._flatten(X)[0])).reshape(-1)
 
     @property
@@ -92,7 +92,10 @@ class _Baseline(_Flat):
         if self.kind in ("forest", "extra_trees"):
             from sklearn import ensemble
 
-            task, tree = "Classifier" if classify else "Regressor", "RandomForest" if self.kind == "forest" else "ExtraTrees"
+            task, tree = (
+                "Classifier" if classify else "Regressor",
+                "RandomForest" if self.kind == "forest" else "ExtraTrees",
+            )
             # below some thousand rows threads cost more than they save
             jobs = 1 if num_rows * self.n_features_in_ < 20_000 else available_cores()
             return getattr(ensemble, tree + task)(self.num_trees, random_state=self.random_state, n_jobs=jobs)
@@ -219,7 +222,8 @@ def import_estimator(path: str) -> Any:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"model.estimator: {path} cannot be imported: {error}", "Give the full path of a class, for example sklearn.svm.SVC."
+            f"model.estimator: {path} cannot be imported: {error}",
+            "Give the full path of a class, for example sklearn.svm.SVC.",
         ) from error
     if not (inspect.isclass(found) and hasattr(found, "fit") and hasattr(found, "predict")):
         raise ConfigError(f"model.estimator: {path} is no estimator class with fit and predict.")

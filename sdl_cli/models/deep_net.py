@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from sdl_cli.config import Training
 from sdl_cli.errors import ConfigError
-from sdl_cli.models.network import Array, Network, NetworkEstimator, channel_statistics
+from sdl_cli.models.network import Array, Network, NetworkEstimator
 
 
 class _DeepNet(NetworkEstimator):
@@ -59,7 +59,10 @@ class _DeepNet(NetworkEstimator):
         is_image = len(input_shape) == 3
         architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image else "mlp")
         if is_image and architecture == "mlp":
-            raise ConfigError("model.architecture: mlp is for tables.", "Use resnet or plain for images, or dataset.as_table=true where there is one.")
+            raise ConfigError(
+                "model.architecture: mlp is for tables.",
+                "Use resnet or plain for images, or dataset.as_table=true where there is one.",
+            )
         if not is_image and architecture != "mlp":
             raise ConfigError(f"model.architecture: {architecture} is for images.", "Use mlp (or auto) for a table.")
         combined = bool(getattr(self.loss, "xent_weight", 0))
@@ -86,9 +89,7 @@ class _DeepNet(NetworkEstimator):
                 torch.manual_seed(phase_seed(self.seed_, f"weights {phase}"))
                 net = self.build_network(self.input_shape_, targets.shape[1])
             if inputs.ndim == 4:
-                mean, std = channel_statistics(X)
-                net.mean = torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1)
-                net.std = torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1)
+                net.standardise_with(X)
             if member == 0:
                 self.settle_runtime(net, inputs, targets)
             self.train_network(net, inputs, targets, validation, phase)

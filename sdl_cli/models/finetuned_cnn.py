@@ -128,14 +128,20 @@ class _FinetunedCNN(NetworkEstimator):
         for _ in range(num_views - 1 if augment is not None else 0):
             views.append(self._features(net, inputs, augment, generator))
         y = targets.argmax(1).numpy() if is_classifier(self) else targets[:, 0].double().numpy()
-        weight, bias, chosen = fit_probe(np.concatenate(views), np.tile(y, len(views)), len(views), is_classifier(self), self.seed_)
+        weight, bias, chosen = fit_probe(
+            np.concatenate(views), np.tile(y, len(views)), len(views), is_classifier(self), self.seed_
+        )
         self.probe_c_ = chosen
         with torch.no_grad():
             net.head.weight.copy_(torch.from_numpy(weight))
             net.head.bias.copy_(torch.from_numpy(bias))
 
     def _features(
-        self, net: Network, inputs: Tensor, augment: loop.Augment | None = None, generator: torch.Generator | None = None
+        self,
+        net: Network,
+        inputs: Tensor,
+        augment: loop.Augment | None = None,
+        generator: torch.Generator | None = None,
     ) -> Array:
         """Embeddings `float64 (N, D)` of the images, or of one augmented view of each."""
 

@@ -53,11 +53,16 @@ class Network(nn.Module):
         self.combined_head = (
             nn.Sequential(nn.ReLU(), nn.BatchNorm1d(num_outputs), nn.Linear(num_outputs, num_outputs)) if combined else None
         )
-        if mean is not None and std is not None:
-            self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
-            self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
-        else:
-            self.mean = self.std = None
+        self.mean: Tensor | None
+        self.std: Tensor | None
+        self.register_buffer("mean", None if mean is None else torch.tensor(mean).float().view(1, -1, 1, 1))
+        self.register_buffer("std", None if std is None else torch.tensor(std).float().view(1, -1, 1, 1))
+
+    def standardise_with(self, X: Array) -> None:
+        """Take mean and standard deviation of each channel from these images `uint8 (N, C, H, W)`."""
+        mean, std = channel_statistics(X)
+        self.mean = torch.tensor(mean).float().view(1, -1, 1, 1)
+        self.std = torch.tensor(std).float().view(1, -1, 1, 1)
 
     def embed(self, x: Tensor) -> Tensor:
         """Embeddings `(N, D)` of prepared inputs."""
@@ -98,15 +103,22 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """
         X, y = self._check(X, y)
         modality = "image" if X.ndim == 4 else "table"
-        task = "classification" if is_classifier(self) else "regression"
+        task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
         if modality not in self.modalities:
-            raise ConfigError(f"model: {type(self).__name__} takes images, and this data is a table.", "Choose another, for example model=deep_net.")
+            raise ConfigError(
+                f"model: {type(self).__name__} takes images, and this data is a table.",
+                "Choose another, for example model=deep_net.",
+            )
         self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
         policy = self.augment or augmentation.NoAugment()
         for sentence in augmentation.check(policy, modality, task):
             loop.current_context().notice(sentence)
         self.training_ = self.filled_training(modality)
-        self.seed_ = int(np.random.RandomState(self.random_state).randint(2**31 - 1)) if not isinstance(self.random_state, int) else self.random_state
+        self.seed_ = (
+            int(np.random.RandomState(self.random_state).randint(2**31 - 1))
+            if not isinstance(self.random_state, int)
+            else self.random_state
+        )
         if X_val is None and self.needs_validation:
             kept, held = hold_out(y, self.validation_fraction, self.seed_, task)
             X, y, X_val, y_val = X[kept], y[kept], X[held], y[held]
@@ -189,7 +201,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def get_state(self) -> State:
         """Tensors and JSON-ready values from which `from_state` rebuilds this fitted estimator."""
         check_is_fitted(self, "networks_")
-        tensors = {f"{i}.{k}": v.detach().cpu().contiguous() for i, net in enumerate(self.networks_) for k, v in net.state_dict().items()}
+        tensors = {
+            f"{i}.{k}": v.detach().cpu().contiguous() for i, net in enumerate(self.networks_) for k, v in net.state_dict().items()
+        }
         params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
         fitted: dict[str, Any] = {
             "num_networks": len(self.networks_),
@@ -237,7 +251,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             try:
                 net.load_state_dict(own)
             except RuntimeError as error:
-                raise DataError(f"The weights do not fit the network they are stored with: {str(error).splitlines()[-1].strip()}") from error
+                raise DataError(
+                    f"The weights do not fit the network they are stored with: {str(error).splitlines()[-1].strip()}"
+                ) from error
             model.networks_.append(device.place(net, model.runtime_).eval())
         return model
 
@@ -398,6 +414,8 @@ def _runtime_here(runtime: Runtime) -> Runtime:
     try:
         device.resolve(runtime.device)
     except DeviceError:
-        loop.current_context().notice(f"This run was trained on {runtime.device}, which is not here: predicting on the CPU in float32.")
+        loop.current_context().notice(
+            f"This run was trained on {runtime.device}, which is not here: predicting on the CPU in float32."
+        )
         return Runtime("cpu", "float32", "contiguous", device.available_cores(), "the run's own device is not here")
     return runtime

@@ -44,7 +44,7 @@ def architectures() -> list[str]:
     """Names of all classification builders that torchvision lists."""
     import torchvision
 
-    names: list[str] = torchvision.models.list_models(module=torchvision.models)
+    names: list[str] = list(torchvision.models.list_models(module=torchvision.models))
     return names
 
 
@@ -53,7 +53,11 @@ def check_architecture(name: str) -> str:
     if name in architectures():
         return name
     near = difflib.get_close_matches(name.lower(), architectures(), n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "For example squeezenet1_1, resnet18, resnet50, efficientnet_b0, convnext_tiny."
+    hint = (
+        f"Did you mean {' or '.join(near)}?"
+        if near
+        else "For example squeezenet1_1, resnet18, resnet50, efficientnet_b0, convnext_tiny."
+    )
     raise ConfigError(f"model.architecture: torchvision has no classification network called {name!r}.", hint)
 
 
@@ -82,7 +86,8 @@ def head_name(net: nn.Module, num_outputs: int = 1000) -> str:
     found = [
         name
         for name, part in net.named_modules()
-        if (isinstance(part, nn.Linear) and part.out_features == num_outputs) or (isinstance(part, nn.Conv2d) and part.out_channels == num_outputs)
+        if (isinstance(part, nn.Linear) and part.out_features == num_outputs)
+        or (isinstance(part, nn.Conv2d) and part.out_channels == num_outputs)
     ]
     assert found, f"no layer with {num_outputs} outputs in {type(net).__name__}"
     return found[-1]
@@ -137,7 +142,10 @@ def load_weights(backbone: nn.Module, architecture: str, weights: str) -> None:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors in a .pth/.pt file (read with weights_only) or a .safetensors file, without wrappers and prefixes."""
     if not path.is_file():
-        raise DataError(f"model.weights: there is no file {path}.", "Give default, none, a .pth or .safetensors file, or the folder of an sdl run.")
+        raise DataError(
+            f"model.weights: there is no file {path}.",
+            "Give default, none, a .pth or .safetensors file, or the folder of an sdl run.",
+        )
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -172,7 +180,9 @@ def _default_weights(architecture: str) -> dict[str, Tensor]:
             f"Fetch {best.url} elsewhere, put it at {file}, and try again; or set TORCH_HOME, or model.weights to a file or to none.",
         ) from error
     except Exception as error:
-        raise DataError(f"model.weights: {file} is damaged ({type(error).__name__}).", "Delete it; it is downloaded again.") from error
+        raise DataError(
+            f"model.weights: {file} is damaged ({type(error).__name__}).", "Delete it; it is downloaded again."
+        ) from error
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
 
@@ -185,16 +195,24 @@ def _model_json(run: Path) -> dict[str, Any]:
     try:
         values: dict[str, Any] = json.loads((run / "model.json").read_text())
     except (OSError, ValueError) as error:
-        raise DataError(f"model.weights: {run} holds no finished sdl run with a model.", "Give the folder of a finished run of model=finetuned_cnn.") from error
+        raise DataError(
+            f"model.weights: {run} holds no finished sdl run with a model.",
+            "Give the folder of a finished run of model=finetuned_cnn.",
+        ) from error
     if values.get("model") != "finetuned_cnn":
-        raise DataError(f"model.weights: {run} is a run of model={values.get('model')}.", "Only runs of model=finetuned_cnn can be fine-tuned further.")
+        raise DataError(
+            f"model.weights: {run} is a run of model={values.get('model')}.",
+            "Only runs of model=finetuned_cnn can be fine-tuned further.",
+        )
     return values
 
 
 def _weights_of_run(run: Path, architecture: str) -> dict[str, Tensor]:
     stored = _model_json(run)["params"].get("architecture")
     if stored != architecture:
-        raise DataError(f"model.weights: {run} was trained with {stored}, not {architecture}.", f"Add model.architecture={stored}.")
+        raise DataError(
+            f"model.weights: {run} was trained with {stored}, not {architecture}.", f"Add model.architecture={stored}."
+        )
     state = read_state_dict(run / "model.safetensors")
     prefix = "0.body.backbone."
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

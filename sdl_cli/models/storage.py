@@ -58,7 +58,12 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
     try:
         values: dict[str, Any] = json.loads((folder / "model.json").read_text())
         name, task, inputs = values["model"], values["task"], values["inputs"]
-        if values["format"] != FORMAT or name not in MODELS or name not in ESTIMATORS or task not in ("classification", "regression"):
+        if (
+            values["format"] != FORMAT
+            or name not in MODELS
+            or name not in ESTIMATORS
+            or task not in ("classification", "regression")
+        ):
             raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
         assert isinstance(inputs, dict)
         return _load(folder, values, trust), values

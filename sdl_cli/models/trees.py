@@ -40,7 +40,9 @@ def forest_from_arrays(arrays: dict[str, Array], kind: str, classes: Array | Non
         DataError: arrays whose indices leave their tree, form a cycle, or name a feature that is not there.
     """
     check_arrays(arrays, num_features, 1 if classes is None else len(classes))
-    task, member_class = ("Classifier", tree.DecisionTreeClassifier) if classes is not None else ("Regressor", tree.DecisionTreeRegressor)
+    task, member_class = (
+        ("Classifier", tree.DecisionTreeClassifier) if classes is not None else ("Regressor", tree.DecisionTreeRegressor)
+    )
     forest = getattr(ensemble, ("RandomForest" if kind == "forest" else "ExtraTrees") + task)(len(arrays["offset"]) - 1, n_jobs=1)
     num_outputs = 1 if classes is None else len(classes)
     leaf_offset = np.concatenate([[0], np.cumsum(arrays["left"] == LEAF)])
@@ -64,7 +66,9 @@ def check_arrays(arrays: dict[str, Array], num_features: int, num_outputs: int) 
         offset, left, right, feature = (arrays[k] for k in ("offset", "left", "right", "feature"))
         total = len(left)
         same = all(len(arrays[k]) == total and arrays[k].ndim == 1 for k in ("right", "feature", "threshold", "missing_left"))
-        ordered = offset.ndim == 1 and len(offset) > 1 and offset[0] == 0 and offset[-1] == total and bool((np.diff(offset) > 0).all())
+        ordered = (
+            offset.ndim == 1 and len(offset) > 1 and offset[0] == 0 and offset[-1] == total and bool((np.diff(offset) > 0).all())
+        )
     except (KeyError, TypeError) as error:
         raise DataError(f"The stored forest lacks {error}.") from error
     if not (same and ordered):

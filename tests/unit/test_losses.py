@@ -65,9 +65,7 @@ def test_mse_and_huber_are_torchs():
     outputs, targets = make_batch(k=1)
     expected = functional.mse_loss(outputs, targets, reduction="none")[:, 0]
     torch.testing.assert_close(losses.mse(outputs, targets), expected)
-    torch.testing.assert_close(
-        losses.huber(torch.tensor([[0.4], [-3.0]]), torch.zeros(2, 1), 0.5), torch.tensor([0.08, 1.375])
-    )
+    torch.testing.assert_close(losses.huber(torch.tensor([[0.4], [-3.0]]), torch.zeros(2, 1), 0.5), torch.tensor([0.08, 1.375]))
 
 
 FUNCTIONS = {
@@ -205,7 +203,4 @@ def test_bounds():
 
 def test_importing_needs_no_torch():
     code = "import sdl_cli.losses, sys; print('torch' in sys.modules, 'numpy' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        == "False False\n"
-    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False False\n"

@@ -234,9 +234,7 @@ def test_no_difference_is_never_measurable(task):
 
 
 def test_over_repeats():
-    runs = [
-        {"accuracy": Measured(v, 0, 1, 30), "roc_auc": Measured(a, a, a, 30)} for v, a in [(0.9, 0.5), (0.8, math.nan)]
-    ]
+    runs = [{"accuracy": Measured(v, 0, 1, 30), "roc_auc": Measured(a, a, a, 30)} for v, a in [(0.9, 0.5), (0.8, math.nan)]]
     result = metrics.over_repeats(runs)
     mean, low, high = statistics.t_interval([0.9, 0.8])
     assert result["accuracy"] == Measured(mean, low, high, 2)

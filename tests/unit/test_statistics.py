@@ -74,9 +74,7 @@ def test_bootstrap_leaves_undefined_resamples_out_and_holds_the_value():
     def shifted(weights):
         return np.where(weights.max(axis=1) > 1, 2.0, 1.0)
 
-    result = statistics.bootstrap(
-        {"sometimes": sometimes, "never": lambda w: np.full(len(w), np.nan), "up": shifted}, 6
-    )
+    result = statistics.bootstrap({"sometimes": sometimes, "never": lambda w: np.full(len(w), np.nan), "up": shifted}, 6)
     assert result["sometimes"] == (5.0, 5.0, 5.0)
     assert all(math.isnan(number) for number in result["never"])
     assert result["up"] == (1.0, 1.0, 2.0)
@@ -98,9 +96,7 @@ def test_corrected_t_by_hand():
     # mean 0.02, s^2 = 0.00025, error = sqrt(0.00025 * (1/5 + 1/4)) = 0.0106066, t(4, 0.975) = 2.776445
     mean, low, high = statistics.corrected_t_interval(differences, ratio)
     assert (mean, low, high) == pytest.approx((0.02, 0.02 - 0.029449, 0.02 + 0.029449), abs=1e-6)
-    assert statistics.corrected_t_test(differences, ratio) == pytest.approx(
-        2 * stats.t.sf(0.02 / 0.0106066, 4), abs=1e-6
-    )
+    assert statistics.corrected_t_test(differences, ratio) == pytest.approx(2 * stats.t.sf(0.02 / 0.0106066, 4), abs=1e-6)
     # Without overlap it is the ordinary one-sample t test.
     assert statistics.corrected_t_test(differences, 0.0) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
 

@@ -263,9 +263,7 @@ def test_check_says_what_has_no_effect_and_what_is_mixed():
     idle = [FlipCrop(flip=False, pad_fraction=0), Shift(max_fraction=0.0), Strong(**STRONG_OFF), Noise(std=0.0)]
     for policy in idle:
         modality = next(iter(MODALITY[policy.name]))
-        assert augment.check(policy, modality, "classification") == [
-            f"augment={policy.name} changes nothing as it is set."
-        ]
+        assert augment.check(policy, modality, "classification") == [f"augment={policy.name} changes nothing as it is set."]
     assert "mixes the numbers to predict" in augment.check(Strong(), "image", "regression")[0]
     assert augment.check(Strong(mix_probability=0.0), "image", "regression") == []
 

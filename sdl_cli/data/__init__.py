@@ -1,0 +1,41 @@
+"""Where data comes from: one module per kind of source, all brought to one `Dataset`.
+
+Importing this package is quick: scikit-learn, torch, torchvision and Pillow are imported by the source that needs them.
+"""
+
+from __future__ import annotations
+
+from sdl_cli.config import DataSettings
+from sdl_cli.data import builtin, image_folder, npz, torchvision_sets
+from sdl_cli.data.dataset import Dataset
+
+DATASETS: dict[str, type] = {
+    "digits": builtin.Digits,
+    "breast_cancer": builtin.BreastCancer,
+    "wine": builtin.Wine,
+    "iris": builtin.Iris,
+    "diabetes": builtin.Diabetes,
+    "npz": npz.Npz,
+    "image_folder": image_folder.ImageFolder,
+    "torchvision": torchvision_sets.TorchvisionSet,
+}
+
+
+def load(settings: DataSettings, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
+    """Read the data set that `settings` describes.
+
+    Arguments:
+        settings: one of the dataclasses in DATASETS.
+        preferred_px: side of the square images that the model likes best, where the source leaves a choice.
+        interpolation: how photos are resized: nearest, box, bilinear, hamming, bicubic or lanczos.
+    Raises:
+        DataError: the data is not there or cannot be used; the message names the file or setting.
+    """
+    if isinstance(settings, image_folder.ImageFolder):
+        return image_folder.load(settings, preferred_px, interpolation)
+    if isinstance(settings, torchvision_sets.TorchvisionSet):
+        return torchvision_sets.load(settings, preferred_px, interpolation)
+    if isinstance(settings, npz.Npz):
+        return npz.load(settings)
+    assert isinstance(settings, builtin.Builtin), settings
+    return builtin.load(settings)

@@ -1,0 +1,263 @@
+"""What the verbs do, as module-level functions of plain data: train, evaluate, predict."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli import cells, experiment, metrics, results
+from sdl_cli.config import Experiment, Training, parse
+from sdl_cli.data import DATASETS
+from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.errors import ConfigError, DataError, RunError
+from sdl_cli.experiment import Observer, Result
+from sdl_cli.losses import LOSSES
+from sdl_cli.metrics import Lift, Measured
+from sdl_cli.models import MODELS, NETWORKS
+
+Values = dict[str, Any]
+TABLES: dict[str, Any] = {
+    "dataset": DATASETS,
+    "model": MODELS,
+    "loss": LOSSES,
+    "augment": AUGMENTS,
+    "training": Training,
+}
+
+
+def parse_experiment(values: Values) -> Experiment:
+    """Plain values as an Experiment; a ConfigError names everything wrong with them, seen without loading any data."""
+    found: Experiment = parse(TABLES, values)
+    if found.model.name in NETWORKS and found.device not in ("auto", "cpu"):
+        from sdl_cli.device import resolve
+
+        resolve(found.device, found.precision, found.memory_format, found.num_threads)
+    if found.model.name == "finetuned_cnn":
+        from sdl_cli.models.pretrained import check_architecture
+
+        check_architecture(found.model.architecture)
+    if found.model.name == "sklearn":
+        from sdl_cli.models.baseline import import_estimator
+
+        import_estimator(found.model.estimator)
+    if found.model.name == "baseline":
+        check_kind = {"logistic": "diabetes", "ridge": ""}  # the one data set known beforehand to be numbers
+        if check_kind.get(found.model.kind) == found.dataset.name:
+            raise ConfigError(
+                "model.kind: logistic predicts classes, and diabetes is about a number.",
+                "Use model.kind=ridge, or forest.",
+            )
+    return found
+
+
+def train(values: Values, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
+    """Train, score and save one experiment, over `num_repeats` splits where that is more than one.
+
+    Returns:
+        The object of `sdl train --json`.
+    """
+    found = parse_experiment(values)
+    if found.num_repeats == 1:
+        return experiment.run(found, folder, observer, resume).to_json()
+    return _train_repeats(found, folder, observer or Observer(), resume)
+
+
+def resume(folder: Path, observer: Observer | None = None) -> Values:
+    """Go on with a stopped run from its stored configuration; a finished one is read."""
+    stored = results.read_run(folder, finished=False)
+    if stored.state == "done":
+        if observer and observer.on_notice:
+            observer.on_notice("This run is finished; there is nothing to go on with.")
+        return results.read_run(folder).metrics
+    return train(stored.config, folder, observer, resume=True)
+
+
+def evaluate(
+    folder: Path, overrides: dict[str, Any] | None, dataset: Values | None, observer: Observer, trust: bool = False
+) -> Values:
+    """Score a finished run again, on its own test part or on other data.
+
+    Arguments:
+        overrides: full key -> value, of `dataset.*` and `device`; None or empty for the run as it is.
+        dataset: a whole other data set's settings (composed), or None.
+    """
+    stored = results.read_run(folder)
+    if stored.repeats:
+        return _evaluate_repeats(stored, overrides, dataset, observer, trust)
+    config = {**stored.config, "dataset": dict(dataset or stored.config["dataset"])}
+    device = None
+    for key, value in (overrides or {}).items():
+        if key.startswith("dataset."):
+            config["dataset"][key.removeprefix("dataset.")] = value
+        elif key in ("device", "precision"):
+            device = {**(device or {}), key: value}
+        else:
+            raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "The rest is as it was trained.")
+    found = experiment.absolute(parse(TABLES, config))
+    same_data = config["dataset"] == stored.config["dataset"]
+    if found.model.name not in NETWORKS:
+        return experiment.evaluate(stored, found, same_data, observer, trust)
+    from sdl_cli import loop
+    from sdl_cli.device import Runtime, resolve
+
+    runtime = None
+    if device is not None:
+        resolved = resolve(device.get("device", "auto"), device.get("precision", "auto"))
+        precision = "float32" if resolved.precision == "auto" else resolved.precision
+        runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads, "as asked")
+    with loop.context(loop.Context(on_notice=observer.on_notice, runtime=runtime)):
+        return experiment.evaluate(stored, found, same_data, observer, trust)
+
+
+def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bool = False, on_error: str = "fail") -> Values:
+    """Predict new inputs (a folder of images, one image, or an npz) with a finished run and write them as CSV.
+
+    Returns:
+        `{"rows", "out"}`.
+    """
+    from sdl_cli import reference
+    from sdl_cli.models.storage import load_model
+
+    stored = results.read_run(folder)
+    if stored.repeats:
+        first = stored.repeats[0]
+        if observer.on_notice:
+            observer.on_notice(f"This run has {len(stored.repeats)} repeats: predicting with the first, {first}.")
+        stored = results.read_run(first)
+    out = out.expanduser()
+    if not out.absolute().parent.is_dir():
+        raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
+    model, values = _load_quietly(stored.folder, observer, trust, load_model)
+    inputs = values["inputs"]
+    ids, X = _read_inputs(source.expanduser(), inputs, observer, on_error)
+    outputs = reference.model_outputs(model, X, len(inputs["classes"]))
+    results.write_predictions(out, np.asarray(ids), None, outputs, inputs["classes"])
+    return {"rows": len(ids), "out": str(out)}
+
+
+def _load_quietly(folder: Path, observer: Observer, trust: bool, load_model: Any) -> Any:
+    if results.read_run(folder).config.get("model", {}).get("name") not in NETWORKS:
+        return load_model(folder, trust)
+    from sdl_cli import loop
+
+    with loop.context(loop.Context(on_notice=observer.on_notice)):
+        return load_model(folder, trust)
+
+
+def _read_inputs(source: Path, inputs: Values, observer: Observer, on_error: str) -> tuple[Any, Any]:
+    if not source.exists():
+        raise DataError(f"{source}: there is nothing here.", "Give a folder of images, an image, or an npz file.")
+    if source.suffix == ".npz":
+        from sdl_cli.data.npz import read_inputs
+
+        ids, X = read_inputs(source)
+    elif inputs["modality"] == "image":
+        from sdl_cli.data.image_folder import read_images
+
+        ids, X, notes = read_images(source, inputs["size_px"], inputs["channels"], inputs["interpolation"], on_error)  # type: ignore[arg-type]
+        for sentence in notes:
+            if observer.on_notice:
+                observer.on_notice(sentence)
+    else:
+        raise DataError(f"{source}: this run is for tables, and predicts an npz file with X (rows, {inputs['shape'][0]}).")
+    if list(X.shape[1:]) != inputs["shape"]:
+        raise DataError(f"{source}: its rows have shape {tuple(X.shape[1:])}, and this run takes {tuple(inputs['shape'])}.")
+    return ids, X
+
+
+def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: bool) -> Values:
+    base = 0 if found.dataset.seed is None else found.dataset.seed
+    singles = []
+    for r in range(found.num_repeats):
+        dataset = found.dataset if found.dataset.seed is None else dataclasses.replace(found.dataset, seed=base + r)
+        singles.append(dataclasses.replace(found, num_repeats=1, seed=found.seed + r, dataset=dataset))
+    if not resume:
+        folder = results.claim(folder)
+    todo = [cells.Cell(single, folder / "repeats" / str(r)) for r, single in enumerate(singles)]
+    try:
+        results.write_config(folder, experiment.absolute(found).to_plain())
+
+        def run_one(single: Experiment, where: Path, again: bool) -> Values:
+            return experiment.run(single, where, observer, resume=again).to_json()
+
+        outcomes = cells.run_cells(todo, run_one)
+        failed = [o for o in outcomes if o.error is not None]
+        if failed:
+            first = failed[0]
+            raise RunError(
+                f"{len(failed)} of {len(outcomes)} repeats failed, the first in {first.cell.folder}: {first.error}",
+                f"Run them again with: sdl train --resume {results.quoted(folder)}",
+            ) from first.error
+        summary = _over_repeats(folder, found, [o.metrics for o in outcomes if o.metrics is not None])
+        results.write_json(folder, "metrics.json", summary)
+        results.write_status(folder, "done", files=["config.yaml", "metrics.json"])
+    except BaseException as error:
+        if isinstance(error, (ConfigError, DataError)) and not (folder / "repeats").is_dir():
+            (folder / "config.yaml").unlink(missing_ok=True)
+            (folder / "status.json").unlink(missing_ok=True)
+        else:
+            results.record_failure(folder, error)
+            error.run_folder = folder  # type: ignore[attr-defined]
+        raise
+    return summary
+
+
+def _over_repeats(folder: Path, found: Experiment, repeats: list[Values]) -> Values:
+    def scores(*path: str) -> dict[str, Any]:
+        parts = []
+        for repeat in repeats:
+            at: Any = repeat
+            for key in path:
+                at = at[key] if at else None
+            if at:
+                parts.append({k: _measured(v) for k, v in at.items()})
+        return {k: v.to_json() for k, v in metrics.over_repeats(parts).items()} if parts else {}
+
+    lifts = [_lift(r["lift"]) for r in repeats if r["lift"]]
+    rows = repeats[0]["rows"]
+    baseline = scores("baseline", "test")
+    seconds = {k: round(sum(r["seconds"].get(k, 0.0) for r in repeats), 3) for k in repeats[0]["seconds"]}
+    return {
+        "folder": str(folder),
+        "config": {**repeats[0]["config"], "num_repeats": found.num_repeats, "seed": found.seed},
+        "metrics": {"test": scores("metrics", "test"), "validation": scores("metrics", "validation")},
+        "baseline": {"name": repeats[0]["baseline"]["name"], "test": baseline} if baseline else None,
+        "lift": metrics.lift_over_repeats(lifts, rows["test"] / rows["labelled"]).to_json() if lifts else None,
+        "majority": {"test": scores("majority", "test")},
+        "seconds": seconds,
+        "rows": rows,
+        "runtime": repeats[0]["runtime"],
+        "notes": list(dict.fromkeys(note for r in repeats for note in r["notes"])),
+        "repeats": len(repeats),
+    }
+
+
+def _evaluate_repeats(stored: results.StoredRun, overrides: Any, dataset: Any, observer: Observer, trust: bool) -> Values:
+    each = [evaluate(folder, overrides, dataset, observer, trust) for folder in stored.repeats]
+    test = metrics.over_repeats([{k: _measured(v) for k, v in one["metrics"]["test"].items()} for one in each])
+    verdicts = {one["reproduced"] for one in each}
+    return {
+        "folder": str(stored.folder),
+        "data": each[0]["data"],
+        "metrics": {"test": {k: v.to_json() for k, v in test.items()}},
+        "reproduced": None if verdicts == {None} else verdicts == {True},
+    }
+
+
+def _measured(values: Values) -> Measured:
+    return Measured(_number(values["value"]), _number(values["low"]), _number(values["high"]), values["n"])
+
+
+def _lift(values: Values) -> Lift:
+    low, high = _number(values["low"]), _number(values["high"])
+    return Lift(values["metric"], _number(values["value"]), low, high, values["measurable"])
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+__all__ = ["TABLES", "Result", "evaluate", "parse_experiment", "predict", "resume", "train"]

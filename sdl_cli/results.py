@@ -1,0 +1,271 @@
+"""The run folder: written file by file, each whole or not at all, and read back with every file checked."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from sdl_cli import __version__
+from sdl_cli.errors import DataError, SdlError
+from sdl_cli.files import make_folder, unwritable, write_atomic
+
+Array = np.ndarray[Any, Any]
+VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run folder as read: nothing in it has been executed."""
+
+    folder: Path
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    environment: dict[str, Any]
+    state: str
+
+    @property
+    def repeats(self) -> list[Path]:
+        return repeat_folders(self.folder)
+
+
+def repeat_folders(folder: Path) -> list[Path]:
+    """Folders of the single runs that a repeated run is made of, in order; empty for a single run."""
+    return sorted((folder / "repeats").glob("*"), key=lambda p: (len(p.name), p.name)) if (folder / "repeats").is_dir() else []
+
+
+def claim(folder: Path) -> Path:
+    """Make `folder` ours alone and return it; where another run has it already, the next free name `folder-2`, `folder-3`, ..."""
+    for suffix in range(1, 1000):
+        candidate = folder if suffix == 1 else folder.with_name(f"{folder.name}-{suffix}")
+        make_folder(candidate)
+        try:
+            os.close(os.open(candidate / "status.json", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise unwritable(candidate, error) from error
+        write_status(candidate, "running")
+        return candidate
+    raise DataError(f"{folder}: a thousand runs have this name already.", "Choose another with hydra.run.dir=...")
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write the complete, resolved configuration."""
+    write_atomic(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def write_json(folder: Path, name: str, values: dict[str, Any]) -> None:
+    """Write a JSON file; numbers that are not finite become null."""
+    write_atomic(folder / name, json.dumps(finite(values), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_status(folder: Path, state: str, reason: str = "", files: Sequence[str] = ()) -> None:
+    """Write `status.json`: running, done or failed with a reason; a done run lists the sha256 of its files."""
+    hashes = {name: _sha256(folder / name) for name in files}
+    write_json(folder, "status.json", {"state": state, "reason": reason, "files": hashes})
+
+
+def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `history.csv`, one row per epoch; columns are the union of the rows' keys."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    write_atomic(folder / "history.csv", _csv(columns, [[row.get(c, "") for c in columns] for row in rows]))
+
+
+def write_predictions(path: Path, ids: Array, truth: Array | None, outputs: Array, classes: Sequence[str]) -> None:
+    """Write predictions: id, truth (where known), prediction, and for classes `probability_<class>`.
+
+    Arguments:
+        outputs: `(N, K)` probabilities, or `(N,)` numbers.
+        truth: `(N,)` class indices or numbers, or None.
+    """
+    header, columns = ["id"], [ids]
+    if truth is not None:
+        header.append("truth")
+        columns.append(np.asarray(classes, dtype=object)[truth] if classes else truth)
+    header.append("prediction")
+    columns.append(np.asarray(classes, dtype=object)[outputs.argmax(1)] if classes else outputs)
+    for k, name in enumerate(classes):
+        header.append(f"probability_{name}")
+        columns.append(outputs[:, k])
+    write_atomic(path, _csv(header, zip(*(c.tolist() for c in columns), strict=True)))
+
+
+def environment(fingerprint: str) -> dict[str, Any]:
+    """Versions, machine, git commit of the current folder, data fingerprint and command line."""
+    versions = {"sdl": __version__, "python": platform.python_version()}
+    for name in VERSIONED:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return {
+        "versions": versions,
+        "platform": platform.platform(),
+        "git_commit": _git_commit(),
+        "data_fingerprint": fingerprint,
+        "command_line": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def read_run(folder: Path, finished: bool = True) -> StoredRun:
+    """Read a run folder.
+
+    Arguments:
+        finished: require a run that is done and whose files are as it left them.
+    Raises:
+        DataError: no run folder, an unfinished or failed run, or files that were changed or lost since.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: there is no such run folder.",
+            "Give a folder that sdl train printed, for example one under runs/.",
+        )
+    if not (folder / "status.json").is_file():
+        inside = sorted(p.parent.name for p in folder.glob("*/status.json"))
+        hint = f"It holds runs: give one of them, for example {folder / inside[0]}." if inside else "It has no status.json."
+        raise DataError(f"{folder}: this is not a run folder.", hint)
+    status = read_json(folder / "status.json")
+    state = str(status.get("state"))
+    if finished and state != "done":
+        reason = f": {status['reason']}" if status.get("reason") else ""
+        raise DataError(
+            f"{folder}: this run is not finished (it is {state}{reason}).",
+            f"Go on with it: sdl train --resume {quoted(folder)}",
+        )
+    if finished:
+        for name, expected in dict(status.get("files", {})).items():
+            if Path(name).name != name or not (folder / name).is_file():
+                raise DataError(
+                    f"{folder}: {name} is missing, so this run is incomplete.",
+                    "Train it again, or copy the whole folder.",
+                )
+            if _sha256(folder / name) != expected:
+                raise DataError(f"{folder / name}: this file was changed after the run ended.", "Restore it, or train again.")
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DataError(f"{folder / 'config.yaml'}: cannot be read ({type(error).__name__}).", "Train again.") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{folder / 'config.yaml'}: holds no configuration.", "Train again.")
+    metrics = read_json(folder / "metrics.json") if finished else {}
+    found = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
+    return StoredRun(folder, config, metrics, found, state)
+
+
+def read_state(folder: Path) -> str:
+    """The state of a run folder: running, done, failed, or `missing`."""
+    try:
+        return str(json.loads((folder / "status.json").read_text())["state"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "missing"
+
+
+def read_reason(folder: Path) -> str:
+    """Why a run failed, its first line, or an empty string."""
+    return str(read_json(folder / "status.json").get("reason", "")).partition("\n")[0]
+
+
+def record_failure(folder: Path, error: BaseException) -> None:
+    """Leave the reason in `status.json` and the traceback in `run.log`, as far as the disk lets us."""
+    with contextlib.suppress(SdlError, OSError):
+        text = "".join(traceback.format_exception(error))
+        write_atomic(folder / "run.log", text)
+        interrupted = isinstance(error, KeyboardInterrupt)
+        reason = "interrupted" if interrupted else str(error) or type(error).__name__
+        write_status(folder, "failed", reason)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Take back a folder that nothing was written to, and its parent likewise."""
+    for path in (folder, folder.parent):
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
+def remove_checkpoints(folder: Path) -> None:
+    for path in folder.glob("checkpoint-*.pt"):
+        path.unlink(missing_ok=True)
+
+
+def require_space(folder: Path, num_bytes: int) -> None:
+    """Raise DataError before a long training where the disk plainly cannot hold its result."""
+    with contextlib.suppress(FileNotFoundError):
+        free = shutil.disk_usage(folder).free
+        if free < num_bytes:
+            raise DataError(
+                f"{folder}: the disk is full ({free / 2**20:.0f} MB left, about {num_bytes / 2**20:.0f} MB needed).",
+                "Free some space, or write elsewhere: hydra.run.dir=/other/disk/run",
+            )
+
+
+def finite(value: Any) -> Any:
+    """The same nested value with numbers that are not finite as None, since JSON has none."""
+    if isinstance(value, dict):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def quoted(path: Path | str) -> str:
+    """A path as it can be pasted into a shell."""
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+def _csv(header: Sequence[str], rows: Any) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a run folder; a DataError says what is wrong with it."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: missing, so this run is incomplete.", "Train it again, or copy the whole folder.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON.", "Restore it, or train again.") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: holds no JSON object.", "Restore it, or train again.")
+    return values
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _git_commit() -> str | None:
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=2, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None
