@@ -31,7 +31,7 @@ class Runtime:
         device: `cpu`, `cuda:N` or `mps`.
         precision: float32, bfloat16 or float16; `auto` until `settle` has timed the network at hand.
         memory_format: contiguous or channels_last; `auto` likewise.
-        num_threads: threads of one fit on the CPU.
+        num_threads: threads of one fit on the CPU; 0 until `settle` has seen the network.
         reason: why, in a few words for the user.
     """
 
@@ -43,7 +43,7 @@ class Runtime:
 
     @property
     def is_settled(self) -> bool:
-        return "auto" not in (self.precision, self.memory_format)
+        return "auto" not in (self.precision, self.memory_format) and self.num_threads > 0
 
     def to_plain(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -64,7 +64,7 @@ def resolve(
     """
     import torch
 
-    num_threads = num_threads or available_cores()
+    num_threads = num_threads or 0
     name, reason = _pick_device(device)
     if name.startswith("cuda"):
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -102,12 +102,18 @@ def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], flo
     if runtime.is_settled:
         return runtime
     if seconds_per_step is None:
+        on_cpu = runtime.device == "cpu"
         return dataclasses.replace(
             runtime,
             precision="float32" if runtime.precision == "auto" else runtime.precision,
-            memory_format="contiguous",
-            reason=runtime.reason.partition("; this CPU")[0] + "; a small network is quickest in float32",
+            memory_format="contiguous" if runtime.memory_format == "auto" else runtime.memory_format,
+            num_threads=runtime.num_threads or (1 if on_cpu else available_cores()),
+            reason=runtime.reason.partition("; this CPU")[0]
+            + ("; a small network is quickest in float32 on one thread" if on_cpu else ""),
         )
+    runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or available_cores())
+    if runtime.is_settled:
+        return runtime
     file = cache_folder("device") / "choices.json"
     key = hashlib.sha256(f"{key}|{_machine()}|{runtime}".encode()).hexdigest()[:16]
     remembered = _read_choices(file)

@@ -36,11 +36,15 @@ class Observer:
         on_start: called once with what is about to run (see `_overview`), before training.
         on_epoch: called with each row of the training history.
         on_notice: called with a sentence for the user.
+        on_runtime: called with what a network runs on once it is settled, or with None for scikit-learn.
+        on_repeat: called with number, total and metrics of each of `num_repeats` splits that is done.
     """
 
     on_start: Callable[[dict[str, Any]], None] | None = None
     on_epoch: Callable[[dict[str, Any]], None] | None = None
     on_notice: Callable[[str], None] | None = None
+    on_runtime: Callable[[dict[str, Any] | None], None] | None = None
+    on_repeat: Callable[[int, int, dict[str, Any]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         parts = split(dataset, experiment.dataset, experiment.seed)
         for sentence in (*dataset.notes, *parts.notes):
             notice(sentence)
-    experiment = resolve_settings(experiment, dataset)
+    experiment = resolve_settings(experiment, dataset, len(parts.labelled))
     for sentence in settings_without_effect(experiment):
         notice(sentence)
     model = build(experiment, dataset.task)
@@ -193,9 +197,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         results.write_status(folder, "done", files=written)
         results.remove_checkpoints(folder)
     except BaseException as error:
-        results.record_failure(folder, error)
-        with contextlib.suppress(AttributeError):
-            error.run_folder = folder  # type: ignore[attr-defined]  # so that the command to resume can be printed
+        results.end_badly(folder, error, resume)
         raise
     return result
 
@@ -232,7 +234,7 @@ def absolute(experiment: Experiment) -> Experiment:
     return experiment
 
 
-def resolve_settings(experiment: Experiment, dataset: Dataset) -> Experiment:
+def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     if experiment.model.name not in NETWORKS:
         return experiment
@@ -246,7 +248,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset) -> Experiment:
     from sdl_cli.data.augment import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)
-    training = build(experiment, dataset.task).filled_training(dataset.modality)
+    training = build(experiment, dataset.task).filled_training(dataset.modality, num_rows)
     return dataclasses.replace(experiment, loss=loss, training=training)
 
 
@@ -370,11 +372,15 @@ def _fit(
 ) -> dict[str, Any] | None:
     X, y = dataset.X[train], dataset.y[train]
     if experiment.model.name not in NETWORKS:
+        if observer.on_runtime is not None:
+            observer.on_runtime(None)
         model.fit(X, y)
         return None
     from sdl_cli import loop
 
     def settled(runtime: Runtime) -> None:
+        if observer.on_runtime is not None:
+            observer.on_runtime(runtime.to_plain())
         results.write_json(folder, "environment.json", environment | {"runtime": runtime.to_plain()})
 
     surroundings = loop.Context(folder, observer.on_epoch, notice, settled, stored_runtime)

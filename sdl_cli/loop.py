@@ -124,7 +124,7 @@ def train(
             row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
             row |= {"learning_rate": run.rate_at(run.step - 1), "train_loss": loss}
             if validate is not None:
-                with run.averaged_weights():
+                with run.averaged_weights(), torch.no_grad():
                     net.eval()
                     scores = validate(net)
                 row |= {f"validation_{name}": value for name, value in scores.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,10 +22,14 @@ from sdl_cli.models.network import Array, Network, NetworkEstimator, resident
 
 class _AutoencoderNet(NetworkEstimator):
     default_training: ClassVar[dict[str, Training]] = {
-        "table": Training(epochs=100, batch_size=32, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
-                          weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last"),
-        "image": Training(epochs=40, batch_size=64, optimizer="adamw", learning_rate=0.003, schedule="one_cycle", warmup_fraction=0.0,
-                          weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last"),
+        "table": Training(
+            epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
+            weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
+        ),
+        "image": Training(
+            optimizer="adamw", learning_rate=0.003, schedule="one_cycle", warmup_fraction=0.0,
+            weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
+        ),
     }  # fmt: skip
 
     def __init__(
@@ -69,7 +74,7 @@ class _AutoencoderNet(NetworkEstimator):
 
     def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
         combined = bool(getattr(self.loss, "xent_weight", 0))
-        sparse = self.sparsity_weight > 0
+        sparse = self.sparsity_target if self.sparsity_weight > 0 else None
         if len(input_shape) == 1:
             widths = self.widths or (128, 64, 32)
             body = Encoder(
@@ -140,6 +145,8 @@ class _AutoencoderNet(NetworkEstimator):
         if self.unlabeled is None:
             return inputs
         path = Path(self.unlabeled).expanduser()
+        if not path.exists():
+            raise DataError(f"model.unlabeled: there is nothing at {path}.", "Give an npz file, or for images a folder.")
         if path.suffix == ".npz":
             from sdl_cli.data.npz import read_inputs
 
@@ -203,13 +210,13 @@ class Encoder(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """A linear map and ELU (sigmoid where sparse)."""
+    """A linear map and ELU; where `sparse` gives a target, sigmoids whose bias starts them at that activation."""
 
-    def __init__(self, in_features: int, out_features: int, sparse: bool) -> None:
+    def __init__(self, in_features: int, out_features: int, sparse: float | None) -> None:
         super().__init__()
         self.map = nn.Linear(in_features, out_features)
         nn.init.kaiming_normal_(self.map.weight, nonlinearity="relu")
-        nn.init.zeros_(self.map.bias)
+        nn.init.constant_(self.map.bias, math.log(sparse / (1 - sparse)) if sparse else 0.0)
         self.activation = nn.Sigmoid() if sparse else nn.ELU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -221,12 +228,13 @@ class DenseLayer(nn.Module):
 
 
 class ConvLayer(nn.Module):
-    """A 3x3 convolution, BatchNorm and ReLU (sigmoid where sparse)."""
+    """A 3x3 convolution, BatchNorm and ReLU; where `sparse` gives a target, sigmoids that start at that activation."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, sparse: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int, sparse: float | None) -> None:
         super().__init__()
         self.map = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
+        nn.init.constant_(self.norm.bias, math.log(sparse / (1 - sparse)) if sparse else 0.0)
         self.activation = nn.Sigmoid() if sparse else nn.ReLU()
         self.stride = stride
         initialise(self)

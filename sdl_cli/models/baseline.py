@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier, is_regressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sdl_cli.device import available_cores
@@ -26,14 +27,17 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
         """Fit on all rows given: `(N, F)` or images `uint8 (N, C, H, W)`, targets `(N,)`. Validation rows are not needed."""
-        X, y = self._flatten(X, y)
+        X, y = self._flatten(X, y, fitting=True)
         if is_classifier(self):
             from sklearn.utils.multiclass import check_classification_targets
 
             check_classification_targets(y)
             self.classes_ = np.unique(y)
         self.model_ = self._build(len(X), y)
-        self.model_.fit(X, y)
+        try:
+            self.model_.fit(X, y)
+        except InvalidParameterError as error:
+            raise ConfigError(f"model.params: {error}") from error
         return self
 
     def predict(self, X: Any) -> Array:
@@ -61,10 +65,10 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
     def _build(self, num_rows: int, y: Array) -> Any:
         raise NotImplementedError
 
-    def _flatten(self, X: Any, y: Any = None) -> tuple[Array, Any]:
+    def _flatten(self, X: Any, y: Any = None, fitting: bool = False) -> tuple[Array, Any]:
         if getattr(X, "ndim", None) == 4:
             X = reduce_images(np.asarray(X), self.max_px).reshape(len(X), -1)
-        if y is None:
+        if not fitting:
             return validate_data(self, X, reset=False), None
         X, y = validate_data(self, X, y, y_numeric=not is_classifier(self))
         return X, y

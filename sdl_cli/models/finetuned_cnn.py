@@ -78,7 +78,7 @@ class _FinetunedCNN(NetworkEstimator):
         return False if self.strategy == "probe" else super()._scales_outputs
 
     def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
-        backbone, size = pretrained.build_backbone(self.architecture)
+        backbone, size = pretrained.build_backbone(self.architecture, self._preprocessing().crop_px)
         combined = bool(getattr(self.loss, "xent_weight", 0)) and self.strategy != "probe"
         body = Backbone(backbone, self._preprocessing(), freeze_batchnorm=self.freeze_batchnorm)
         return Network(body, size, num_outputs, combined=combined)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
@@ -101,7 +103,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             ValueError: data of the wrong shape or kind. ConfigError: settings that do not go together or with the data.
             RunError: training diverged.
         """
-        X, y = self._check(X, y)
+        X, y = self._check(X, y, fitting=True)
         modality = "image" if X.ndim == 4 else "table"
         task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
         if modality not in self.modalities:
@@ -113,7 +115,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         policy = self.augment or augmentation.NoAugment()
         for sentence in augmentation.check(policy, modality, task):
             loop.current_context().notice(sentence)
-        self.training_ = self.filled_training(modality)
+        self.training_ = self.filled_training(modality, len(X))
         self.seed_ = (
             int(np.random.RandomState(self.random_state).randint(2**31 - 1))
             if not isinstance(self.random_state, int)
@@ -140,15 +142,21 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self.temperature_ = 1.0
         self._fit_networks(X, self._as_inputs(X), targets, validation)
         if self._scales_outputs and validation is not None:
-            outputs = torch.stack([loop.apply(net, validation[0], self.runtime_) for net in self.networks_]).mean(0)
-            normalised = nn.functional.normalize(outputs, dim=1)
-            self.temperature_ = losses.fit_temperature(normalised.numpy(), validation[1].argmax(1).numpy())
+            # each member's outputs are scaled before probabilities are averaged, so each counts in choosing the scale
+            outputs = torch.cat([loop.apply(net, validation[0], self.runtime_) for net in self.networks_])
+            labels = validation[1].argmax(1).repeat(len(self.networks_))
+            self.temperature_ = losses.fit_temperature(nn.functional.normalize(outputs, dim=1), labels)
         del self._augment
         return self
 
-    def filled_training(self, modality: str) -> Training:
-        """The training settings with this model's defaults for `modality` in the place of every None."""
-        return (self.training or Training()).filled_from(self.default_training[modality])
+    def filled_training(self, modality: str, num_rows: int) -> Training:
+        """The training settings with this model's defaults for `modality` and this many rows in the place of every None."""
+        filled = (self.training or Training()).filled_from(self.default_training[modality])
+        if filled.batch_size is None:  # about 24 steps an epoch
+            filled = dataclasses.replace(filled, batch_size=int(min(256, max(32, 2 ** round(math.log2(max(num_rows, 1) / 24))))))
+        if filled.epochs is None:  # about 30,000 rows in all: few rows are seen more often
+            filled = dataclasses.replace(filled, epochs=min(100, max(20, round(30_000 / max(num_rows, 1)))))
+        return filled
 
     @property
     def needs_validation(self) -> bool:
@@ -161,10 +169,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _scales_outputs(self) -> bool:
         return isinstance(self.loss, losses.Cosine) and self.loss.xent_weight == 0
 
+    @available_if(is_classifier)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities `float64 (N, K)`, in the order of `classes_`; of an ensemble, the mean over its members."""
-        if not is_classifier(self):
-            raise AttributeError("a regressor has no predict_proba")
         check_is_fitted(self, "networks_")
         inputs = self._as_inputs(self._check(X)[0])
         members = [self._probabilities(loop.apply(net, inputs, self.runtime_)) for net in self.networks_]
@@ -292,7 +299,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         else:
             rows = losses.mse(outputs, t)
         if getattr(loss, "class_weight", "none") == "balanced":
-            rows = rows * (t * self._class_weights.to(t)).sum(1)
+            rows = rows * losses.sample_weights(t, self._class_weights.to(t))
         return rows
 
     def train_network(
@@ -347,8 +354,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 outputs = self.temperature_ * nn.functional.normalize(outputs, dim=1)
         return outputs.softmax(1)
 
-    def _check(self, X: Any, y: Any = None) -> tuple[Array, Any]:
-        fitting = y is not None
+    def _check(self, X: Any, y: Any = None, fitting: bool = False) -> tuple[Array, Any]:
         if getattr(X, "ndim", None) == 4:
             X = np.asarray(X)
             if X.dtype != np.uint8:

@@ -61,8 +61,10 @@ def check_architecture(name: str) -> str:
     raise ConfigError(f"model.architecture: torchvision has no classification network called {name!r}.", hint)
 
 
-def build_backbone(architecture: str) -> tuple[nn.Module, int]:
+def build_backbone(architecture: str, image_px: int | None = None) -> tuple[nn.Module, int]:
     """The network without its last layer, with fresh weights, and the size D of the embeddings it then gives.
+
+    A vision transformer is built for squares of `image_px`, which its position embeddings depend on; the others take any size.
 
     The last layer is the last linear layer or convolution with torchvision's 1000 outputs; identity takes its place, so what
     follows it (SqueezeNet pools there) and what precedes it (dropout) stay.
@@ -70,7 +72,11 @@ def build_backbone(architecture: str) -> tuple[nn.Module, int]:
     import torchvision
 
     check_architecture(architecture)
-    more = {"aux_logits": False, "init_weights": True} if architecture in ("googlenet", "inception_v3") else {}
+    more: dict[str, Any] = {}
+    if architecture in ("googlenet", "inception_v3"):
+        more = {"aux_logits": False, "init_weights": True}
+    elif architecture.startswith("vit_") and image_px is not None:
+        more = {"image_size": image_px}
     net: nn.Module = torchvision.models.get_model(architecture, weights=None, **more)
     name = head_name(net)
     head = net.get_submodule(name)

@@ -63,8 +63,8 @@ class DeepNetSettings:
 
     Arguments:
         architecture: auto (mlp for tables, resnet for images), mlp, resnet or plain (a small convolutional network).
-        depth: hidden layers of an mlp (10), weighted layers of a resnet (9; 6 n + 3 are built), convolutions of plain (4).
-        width: units of each hidden layer (100) or channels of the first convolutional stage (64; plain 32).
+        depth: hidden layers of an mlp (10), weighted layers of a resnet (9), convolutions of plain (4).
+        width: units of each hidden layer (100) or channels of a resnet's stem (24) or plain's first (32).
         dropout: probability of dropping a hidden unit (mlp 0.15, as Olson, Wyner and Berk 2018; images 0).
         num_members: networks trained from different seeds whose probabilities are averaged.
     """
