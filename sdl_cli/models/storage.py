@@ -70,7 +70,8 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
     except DataError:
         raise
     except FileNotFoundError as error:
-        raise DataError(f"{folder}: no model is stored here ({Path(str(error.filename)).name} is missing).") from error
+        missing = next((n for n in ("model.json", "model.safetensors") if not (folder / n).is_file()), "model.skops")
+        raise DataError(f"{folder}: no model is stored here ({missing} is missing).") from error
     except Exception as error:  # whatever a damaged or crafted file makes of the readers
         raise DataError(f"{folder}: the stored model cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
 

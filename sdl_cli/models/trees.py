@@ -63,7 +63,7 @@ def forest_from_arrays(arrays: dict[str, Array], kind: str, classes: Array | Non
 def check_arrays(arrays: dict[str, Array], num_features: int, num_outputs: int) -> None:
     """Raise DataError unless every tree is a tree: children come after their parent and within it, features exist."""
     try:
-        offset, left, right, feature = (arrays[k] for k in ("offset", "left", "right", "feature"))
+        offset, left, right, feature, leaf_value = (arrays[k] for k in ("offset", "left", "right", "feature", "leaf_value"))
         total = len(left)
         same = all(len(arrays[k]) == total and arrays[k].ndim == 1 for k in ("right", "feature", "threshold", "missing_left"))
         ordered = (
@@ -87,7 +87,7 @@ def check_arrays(arrays: dict[str, Array], num_features: int, num_outputs: int) 
         and (feature[inner] < num_features).all()
         and np.isfinite(arrays["threshold"]).all()
     )
-    if not sound or arrays["leaf_value"].shape != (int(leaf.sum()), num_outputs):
+    if not sound or leaf_value.shape != (int(leaf.sum()), num_outputs):
         raise DataError("The stored forest is damaged: a node points outside its tree.")
 
 

@@ -1,0 +1,76 @@
+"""What needs a CUDA GPU: training there, precision, memory, resume. Skipped, with the reason, where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from sdl_cli import loop
+from sdl_cli.config import Training
+from sdl_cli.device import resolve
+from sdl_cli.models.deep_net import DeepNet
+from sdl_cli.models.finetuned_cnn import FinetunedCNN
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")]
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    X, y = load_digits(return_X_y=True)
+    return (X * 255 / 16).astype(np.uint8).reshape(-1, 1, 8, 8), y
+
+
+def test_auto_takes_the_gpu_in_half_precision_and_channels_last() -> None:
+    runtime = resolve()
+    assert runtime.device.startswith("cuda") and runtime.precision in ("bfloat16", "float16")
+    assert runtime.memory_format == "channels_last"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_digits_are_learnt_in_every_precision(precision: str) -> None:
+    X, y = digits()
+    model = DeepNet(device="cuda", precision=precision, training=Training(epochs=10)).fit(X[:1400], y[:1400])
+    assert model.score(X[1400:], y[1400:]) > 0.93
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    X, y = digits()
+    fit = lambda: DeepNet(device="cuda", training=Training(epochs=2)).fit(X, y).predict_proba(X)  # noqa: E731
+    assert np.allclose(fit(), fit(), atol=1e-3)
+
+
+def test_the_gpu_and_the_cpu_agree_on_a_fitted_network() -> None:
+    X, y = digits()
+    model = DeepNet(device="cuda", precision="float32", training=Training(epochs=3)).fit(X, y)
+    tensors, values = model.get_state()
+    values["fitted"]["runtime"] |= {"device": "cpu", "memory_format": "contiguous"}
+    again = DeepNet.from_state(tensors, values)
+    assert np.allclose(again.predict_proba(X), model.predict_proba(X), atol=1e-3)
+
+
+def test_resume_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    X, y = digits()
+    training = Training(epochs=4, checkpoint_seconds=0.0)
+
+    def fit(folder: Path | None, stop: int | None = None) -> np.ndarray:
+        def on_epoch(row: dict) -> None:
+            if row["epoch"] == stop:
+                raise KeyboardInterrupt
+
+        with loop.context(loop.Context(folder, on_epoch)):
+            return DeepNet(device="cuda", training=training).fit(X, y).predict_proba(X)
+
+    expected = fit(None)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, 3)
+    assert np.allclose(fit(tmp_path), expected, atol=1e-2)
+
+
+def test_a_pretrained_architecture_runs_there() -> None:
+    X = np.random.default_rng(0).integers(0, 255, (32, 3, 64, 64)).astype(np.uint8)
+    y = np.arange(32) % 2
+    model = FinetunedCNN("resnet18", weights="none", image_size_px=64, device="cuda", training=Training(epochs=1)).fit(X, y)
+    assert model.predict_proba(X).shape == (32, 2)

@@ -1,0 +1,187 @@
+"""Saving and loading: every kind of model predicts the same to the last bit, and crafted files are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
+
+from sdl_cli.config import Training
+from sdl_cli.data.augment import Noise
+from sdl_cli.errors import DataError
+from sdl_cli.losses import Cosine
+from sdl_cli.models.autoencoder import AutoencoderNet
+from sdl_cli.models.baseline import Baseline, BaselineRegressor, SklearnModel
+from sdl_cli.models.deep_net import DeepNet, DeepNetRegressor
+from sdl_cli.models.finetuned_cnn import FinetunedCNN
+from sdl_cli.models.storage import load_model, save_model
+from sdl_cli.models.trees import check_arrays, forest_from_arrays, forest_to_arrays
+
+QUICK = Training(epochs=2)
+IRIS = load_iris(return_X_y=True)
+DIABETES = load_diabetes(return_X_y=True)
+rng = np.random.default_rng(0)
+IMAGES = (rng.integers(0, 255, (20, 3, 40, 40)).astype(np.uint8), np.arange(20) % 3)
+
+CASES: list[tuple[str, Any, tuple[np.ndarray, np.ndarray]]] = [
+    ("baseline", Baseline(num_trees=20), IRIS),
+    ("baseline", Baseline(kind="extra_trees", num_trees=20), IRIS),
+    ("baseline", Baseline(kind="logistic"), IRIS),
+    ("baseline", Baseline(kind="svm"), IRIS),
+    ("baseline", Baseline(kind="gradient_boosting"), IRIS),
+    ("baseline", BaselineRegressor(num_trees=20), DIABETES),
+    ("baseline", BaselineRegressor(kind="ridge"), DIABETES),
+    ("baseline", BaselineRegressor(kind="gradient_boosting"), DIABETES),
+    ("baseline", Baseline(num_trees=20), IMAGES),
+    ("sklearn", SklearnModel(estimator="sklearn.tree.DecisionTreeClassifier"), IRIS),
+    ("deep_net", DeepNet(depth=2, width=8, num_members=2, augment=Noise(), training=QUICK), IRIS),
+    ("deep_net", DeepNet(depth=2, width=8, loss=Cosine(), training=QUICK), IRIS),
+    ("deep_net", DeepNetRegressor(depth=2, width=8, training=QUICK), DIABETES),
+    ("deep_net", DeepNet(width=4, loss=Cosine(xent_weight=0.1), training=QUICK, precision="float32"), IMAGES),
+    ("autoencoder", AutoencoderNet(widths=(8, 4), pretrain_epochs=1, training=QUICK), IRIS),
+    ("finetuned_cnn", FinetunedCNN(weights="none", image_size_px=32, training=QUICK, precision="float32"), IMAGES),
+]
+
+
+def task_of(model: Any) -> str:
+    return "regression" if type(model).__name__.endswith("Regressor") else "classification"
+
+
+@pytest.mark.parametrize(("name", "model", "data"), CASES, ids=lambda v: str(v)[:40] if not isinstance(v, tuple) else "")
+def test_a_loaded_model_predicts_the_same_to_the_last_bit(name: str, model: Any, data: Any, tmp_path: Path) -> None:
+    X, y = data
+    fitted = model.fit(X, y)
+    files = save_model(fitted, name, task_of(model), tmp_path, {"classes": [], "shape": list(X.shape[1:])})
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(files)
+    loaded, values = load_model(tmp_path)
+    assert values["model"] == name
+    method = "predict" if task_of(model) == "regression" else "predict_proba"
+    assert np.array_equal(getattr(loaded, method)(X), getattr(fitted, method)(X))
+    assert b"pickle" not in (tmp_path / files[1]).read_bytes()[:200]
+
+
+@pytest.mark.parametrize("forest", [
+    RandomForestClassifier(15, random_state=0), ExtraTreesClassifier(15, random_state=0), RandomForestRegressor(15, random_state=0),
+])  # fmt: skip
+def test_a_forest_of_arrays_is_scikit_learns_forest(forest: Any) -> None:
+    X, y = DIABETES if isinstance(forest, RandomForestRegressor) else IRIS
+    forest.fit(X, y)
+    classes = getattr(forest, "classes_", None)
+    kind = "extra_trees" if isinstance(forest, ExtraTreesClassifier) else "forest"
+    again = forest_from_arrays(forest_to_arrays(forest), kind, classes, X.shape[1])
+    method = "predict" if classes is None else "predict_proba"
+    assert np.array_equal(getattr(again, method)(X), getattr(forest, method)(X))
+
+
+BROKEN = [
+    ("left", 0, 10**6), ("left", 0, -5), ("left", 0, 0), ("right", 0, 10**6), ("right", 0, 0), ("feature", 0, 99), ("feature", 0, -2),
+    ("threshold", 0, np.nan), ("offset", 1, 10**7), ("offset", 0, 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "at", "value"), BROKEN)
+def test_a_crafted_forest_is_refused_before_compiled_code_follows_it(key: str, at: int, value: float, tmp_path: Path) -> None:
+    X, y = IRIS
+    save_model(Baseline(num_trees=3).fit(X, y), "baseline", "classification", tmp_path, {})
+    arrays = {k: v.copy() for k, v in load_file(tmp_path / "model.safetensors").items()}
+    arrays[key][at] = value
+    save_file(arrays, tmp_path / "model.safetensors")
+    with pytest.raises(DataError):
+        load_model(tmp_path)
+
+
+def test_random_arrays_never_pass_as_a_forest_unless_they_are_one() -> None:
+    forest = RandomForestClassifier(2, max_depth=3, random_state=0).fit(*IRIS)
+    good = forest_to_arrays(forest)
+    check_arrays(good, 4, 3)
+    local = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        arrays = {k: v.copy() for k, v in good.items()}
+        key = local.choice(["left", "right", "feature"])
+        arrays[key][local.integers(len(arrays[key]))] = local.integers(-3, 30)
+        try:
+            made = forest_from_arrays(arrays, "forest", np.arange(3), 4)
+        except DataError:
+            refused += 1
+        else:
+            assert made.predict_proba(IRIS[0]).shape == (150, 3)  # what passes can be followed safely
+    assert refused > 150
+    for key in good:
+        with pytest.raises(DataError):
+            check_arrays({k: v for k, v in good.items() if k != key}, 4, 3)
+
+
+def test_a_skops_file_that_names_other_code_is_refused(tmp_path: Path) -> None:
+    import zipfile
+
+    X, y = IRIS
+    save_model(Baseline(kind="logistic").fit(X, y), "baseline", "classification", tmp_path, {})
+    with zipfile.ZipFile(tmp_path / "model.skops") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    schema = parts["schema.json"].replace(b'"StandardScaler"', b'"system"').replace(b"sklearn.preprocessing._data", b"os")
+    assert b'"os"' in schema
+    parts["schema.json"] = schema
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    with pytest.raises(DataError, match="--trust"):
+        load_model(tmp_path)
+
+
+def test_an_estimator_outside_scikit_learn_needs_trust(tmp_path: Path) -> None:
+    X, y = IRIS
+    save_model(SklearnModel().fit(X, y), "sklearn", "classification", tmp_path, {})
+    values = json.loads((tmp_path / "model.json").read_text())
+    values["params"]["estimator"] = "antigravity.Classifier"
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match="--trust"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("change", [
+    {"format": 99}, {"model": "evil"}, {"task": "other"}, {"inputs": 3}, {"fitted": {}}, {"params": {"depth": -1, "unknown": 2}},
+])  # fmt: skip
+def test_a_changed_model_json_is_a_plain_error(change: dict[str, Any], tmp_path: Path) -> None:
+    X, y = IRIS
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    values = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(values | change))
+    with pytest.raises(DataError):
+        load_model(tmp_path)
+
+
+def test_missing_truncated_and_foreign_weights_are_plain_errors(tmp_path: Path) -> None:
+    X, y = IRIS
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    weights = tmp_path / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError):
+        load_model(tmp_path)
+    save_file({"0.head.weight": np.zeros((3, 3), np.float32)}, weights)
+    with pytest.raises(DataError):
+        load_model(tmp_path)
+    weights.unlink()
+    with pytest.raises(DataError, match=r"model\.safetensors is missing|cannot be read"):
+        load_model(tmp_path)
+
+
+def test_a_run_of_an_absent_gpu_predicts_on_the_cpu(tmp_path: Path) -> None:
+    X, y = IRIS
+    model = DeepNet(depth=2, width=8, training=QUICK).fit(X, y)
+    save_model(model, "deep_net", "classification", tmp_path, {})
+    values = json.loads((tmp_path / "model.json").read_text())
+    values["fitted"]["runtime"]["device"] = "cuda:7"
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    loaded, _ = load_model(tmp_path)
+    if not torch.cuda.is_available() or torch.cuda.device_count() < 8:
+        assert loaded.runtime_.device == "cpu"
+    assert np.allclose(loaded.predict_proba(X), model.predict_proba(X), atol=1e-5)
