@@ -6,11 +6,12 @@ A job gets plain values and a folder; it never sees hydra or OmegaConf.
 from __future__ import annotations
 
 import contextlib
-import inspect
+import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,72 +24,98 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sdl_cli.conf_files import conf_dir, find, options, user_dirs
+from sdl_cli.conf_files import GROUPS, conf_dir, find, user_dirs
 from sdl_cli.config import suggest
 from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.files import make_folder
+from sdl_cli.files import make_folder, unwritable
+from sdl_cli.quoting import is_literal_path, quote, quote_path, split_paths
 
 Values = dict[str, Any]
 Job = Callable[[Values, Path, list[str]], None]
+Check = Callable[[Values], Any]
 
-# settings whose values are paths: always taken literally, so that no character in them means anything to hydra
-PATH_KEYS = frozenset({"path", "root", "weights", "unlabeled", "dir"})
+_VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # later ones warn of it
+OPEN_KEYS = ("model.params.",)  # below these any key may be set
 _PLAIN_VALUE = re.compile(r"^[\w\-./:+$@%*]*$", re.ASCII)
 _KEY = re.compile(r"^(?P<sign>\+\+|\+|~)?(?P<key>[\w./@:]+)(?:=(?P<value>.*))?$", re.DOTALL | re.ASCII)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep before its first job starts.
+
+    Arguments:
+        folder: made, and new.
+        jobs: of a plain grid whose jobs lie in folders 0, 1, ...: `{"overrides", "config"}` of each, parsed. None for others.
+    """
+
+    folder: Path
+    jobs: list[Values] | None
 
 
 def run(
     verb: str,
     overrides: Sequence[str],
     job: Job,
-    check: Callable[[Values], Any],
-    multirun: bool = False,
+    check: Check,
+    on_sweep: Callable[[Sweep], None] | None = None,
     config_dir: str | None = None,
     flags: Sequence[str] = (),
-) -> Path | None:
+) -> None:
     """Compose the configuration of `verb` and run `job` once, or once for every combination of a sweep.
 
     Arguments:
         overrides: as typed; values that hydra could not read are quoted.
         job: called with the composed values, the folder that hydra gave the run, and its overrides.
         check: parses composed values; called for every job of a plain grid before the first one starts.
+        on_sweep: makes it a sweep, and is told of its folder and jobs before the first one starts.
         flags: hydra's own (`--cfg job`, `--info all`, ...), handed on.
-    Returns:
-        The sweep's folder, or None for a single run.
     Raises:
         ConfigError: an override, group, option or value that does not exist or cannot be read.
+        Whatever `job` raises.
     """
+    multirun = on_sweep is not None
     quoted = [quote_override(o, multirun) for o in overrides] + _search_path(config_dir, overrides)
-    sweep_folder: Path | None = None
-    if multirun:
-        composed = compose(verb, [], quoted, sweep=True)
-        sweep_folder = _free_folder(Path(str(composed.hydra.sweep.dir)))
-        _check_jobs(verb, quoted, str(composed.hydra.sweeper._target_), check)
-        make_folder(sweep_folder)
-        quoted.append(f"hydra.sweep.dir={quote(str(sweep_folder))}")
-    elif not flags:
-        check(plain_values(compose(verb, quoted)))
+    if on_sweep is not None:
+        sweep = _prepare_sweep(verb, quoted, check)
+        on_sweep(sweep)
+        quoted.append(f"hydra.sweep.dir={quote(str(sweep.folder))}")
+    before = set() if multirun else _existing_folders(quoted)
+    raised: list[BaseException] = []
 
     def task(cfg: DictConfig) -> None:
         found = HydraConfig.get()
-        job(plain_values(cfg), Path(found.runtime.output_dir), list(found.overrides.task))
+        folder = Path(found.runtime.output_dir)
+        try:
+            job(plain_values(cfg), folder, list(found.overrides.task))
+        except BaseException as error:
+            raised.append(error)  # hydra would print a line of its own, and takes OSError for one of its making
+            if not multirun:
+                _remove_empty(folder, before)
+            elif not isinstance(error, Exception):
+                raise
 
-    with _argv(f"sdl {verb}", quoted + list(flags) + (["--multirun"] if multirun else [])), _reworded(verb, quoted):
-        _main(verb)(task)()
-    return sweep_folder
+    arguments = quoted + list(flags) + (["--multirun"] if multirun else [])
+    try:
+        with _own_process(f"sdl {verb}", arguments), _reworded(verb, quoted, check):
+            _main(verb)(task)()
+    except BaseException:
+        if not raised:
+            raise
+    if raised:
+        raise raised[0]
 
 
-def compose(verb: str, overrides: Sequence[str], hydra_overrides: Sequence[str] = (), sweep: bool = False) -> DictConfig:
-    """The composed configuration; with `sweep`, hydra's own part too and without the task's (possibly many) values."""
-    kept = [o for o in hydra_overrides if not sweep or o.lstrip("+~").startswith("hydra")]
-    with _initialized(), _reworded(verb, [*overrides, *kept]):
-        return hydra.compose(verb, overrides=[*overrides, *kept], return_hydra_config=sweep)
+def compose(verb: str, overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
+    """The composed configuration under overrides that hydra can read; with `with_hydra`, hydra's own part too."""
+    with _initialized():
+        return hydra.compose(verb, overrides=list(overrides), return_hydra_config=with_hydra)
 
 
-def compose_group(verb: str, overrides: Sequence[str], config_dir: str | None = None) -> Values:
-    """The composed plain values of `verb` under these overrides as typed, without running anything."""
+def compose_checked(verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None) -> Values:
+    """The composed plain values of `verb` under overrides as typed, once `check` has parsed them."""
     quoted = [quote_override(o) for o in overrides] + _search_path(config_dir, overrides)
-    return plain_values(compose(verb, quoted))
+    return _compose_one(verb, quoted, check)
 
 
 def plain_values(cfg: DictConfig) -> Values:
@@ -108,8 +135,7 @@ def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
         [override] = _parse([quote_override(text)])
         if override.is_sweep_override() or override.is_delete():
             raise ConfigError(f"{text}: here only key=value can be used.")
-        value = override.value()
-        found[str(override.key_or_group)] = OmegaConf.to_container(OmegaConf.create({"v": value}), resolve=True)["v"]  # type: ignore[index, call-overload]
+        found[str(override.key_or_group)] = plain_values(OmegaConf.create({"v": override.value()}))["v"]
     return found
 
 
@@ -120,56 +146,59 @@ def quote_override(text: str, multirun: bool = False) -> str:
     value with a character that hydra gives a meaning to, or cannot read, is quoted.
     """
     match = _KEY.match(text)
+    if match is not None and match["sign"] == "~":
+        if match["key"].count(".") < 2 and not match["key"].startswith("hydra"):
+            raise ConfigError(f"{text}: a run needs this setting, and it cannot be taken away.", "Give it another value instead.")
+        return text
     if match is None or match["value"] is None:
-        if match is None or match["sign"] != "~":
-            raise ConfigError(
-                f"{text}: this is not of the form key=value.", "For example: sdl train dataset=wine model.kind=logistic"
-            )
-        return text
-    sign, key, value = match["sign"] or "", match["key"], match["value"]
-    last = key.rpartition(".")[2]
+        hint = "For example: sdl train dataset=wine model.kind=logistic"
+        raise ConfigError(f"{text}: this is not of the form key=value.", hint)
+    sign = match["sign"] or ("++" if match["key"].startswith(OPEN_KEYS) else "")
+    start, value = f"{sign}{match['key']}=", match["value"]
     is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-    if last in PATH_KEYS and not is_quoted and value not in ("", "null", "none", "default"):
-        whole = Path(value).expanduser()
-        if not (multirun and "," in value and not whole.exists()):  # else a real sweep over paths
-            return f"{sign}{key}={quote(str(whole))}" if value.startswith("~") else f"{sign}{key}={quote(value)}"
+    if is_literal_path(match["key"], value, multirun):
+        paths = split_paths(value) if multirun and not match["key"].startswith("hydra.") else [value]
+        return start + ",".join(map(quote_path, paths))
     if is_quoted or _PLAIN_VALUE.match(value):
-        return text
+        return start + value
     try:
-        parsed = OverridesParser.create().parse_override(text)
+        parsed = OverridesParser.create().parse_override(start + value)
     except (HydraException, OmegaConfBaseException):
-        return f"{sign}{key}={quote(value)}"
+        return start + quote(value)
     if parsed.is_sweep_override() and not multirun:
         raise ConfigError(
             f"{text}: a comma (or range, choice, ...) makes a sweep, one run for each value.",
-            f"Add -m to run them all; for one value with a comma in it, quote it: {key}=\"'{value}'\"",
+            f"Add -m to run them all; for one value with a comma in it, quote it: {match['key']}=\"'{value}'\"",
         )
-    return text
+    return start + value
 
 
-def quote(value: str) -> str:
-    """A value in hydra's single quotes; inside them only quotes, and backslashes before a quote, are escaped."""
-    escaped = re.sub(r"(\\*)'", lambda m: m[1] * 2 + r"\'", value)
-    escaped = re.sub(r"(\\+)$", lambda m: m[1] * 2, escaped)
-    return f"'{escaped}'"
+def _prepare_sweep(verb: str, overrides: Sequence[str], check: Check) -> Sweep:
+    """Make a sweep's folder, once every job of a plain grid has been parsed; a search's jobs are parsed as they come."""
+    own = [o for o in overrides if o.lstrip("+~").startswith("hydra")]
+    with _reworded(verb, own, check):
+        composed = compose(verb, own, with_hydra=True)
+        folder, sweeper = Path(str(composed.hydra.sweep.dir)), str(composed.hydra.sweeper._target_)
+        numbered = OmegaConf.to_container(composed.hydra.sweep, resolve=False)["subdir"] == "${hydra.job.num}"  # type: ignore[index, call-overload]
+    jobs = []
+    if sweeper.endswith("BasicSweeper"):
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+        try:
+            batches = BasicSweeper.split_arguments(_parse(overrides), max_batch_size=None)
+            for one in (one for batch in batches for one in batch):
+                chosen = [o for o in one if not o.lstrip("+~").startswith("hydra")]
+                jobs.append({"overrides": chosen, "config": _compose_one(verb, one, check)})
+        except ConfigError as error:
+            raise ConfigError(f"{error.message}\nNo job of the sweep was started.", error.hint) from error
+    return Sweep(_free_folder(folder), jobs if jobs and numbered else None)
 
 
-def _check_jobs(verb: str, overrides: Sequence[str], sweeper: str, check: Callable[[Values], Any]) -> None:
-    """Parse every job of a plain grid; a search's jobs are not known beforehand, and are parsed as they come."""
-    if not sweeper.endswith("BasicSweeper"):
-        return
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
-    parsed = _parse(overrides)
-    seen: set[str] = set()
-    for batch in BasicSweeper.split_arguments(parsed, max_batch_size=None):
-        for one in batch:
-            try:
-                check(plain_values(compose(verb, one)))
-            except ConfigError as error:
-                if str(error) not in seen:
-                    seen.add(str(error))
-                raise ConfigError(f"{error.message}\nNo job of the sweep was started.", error.hint) from error
+def _compose_one(verb: str, overrides: Sequence[str], check: Check) -> Values:
+    with _reworded(verb, overrides, check):
+        values = plain_values(compose(verb, overrides))
+    check(values)
+    return values
 
 
 def _free_folder(folder: Path) -> Path:
@@ -182,112 +211,123 @@ def _free_folder(folder: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            from sdl_cli.files import unwritable
-
             raise unwritable(candidate, error) from error
-    raise DataError(f"{folder}: a thousand sweeps have this name already.")
+    raise DataError(f"{folder}: a thousand sweeps have this name already.", "Choose another with hydra.sweep.dir=...")
+
+
+def _existing_folders(overrides: Sequence[str]) -> set[Path]:
+    """The folders that were there before the run and stay, whatever becomes of it."""
+    named = [Path(o.partition("=")[2].strip("'\"")) for o in overrides if o.lstrip("+").startswith("hydra.run.dir=")]
+    places = [place for path in [Path("runs/day/run"), *named] for place in (path.absolute(), *path.absolute().parents)]
+    return {place for place in (*places, *Path("runs").absolute().glob("*")) if place.is_dir()}
+
+
+def _remove_empty(folder: Path, keep: set[Path]) -> None:
+    """Take back the folders that hydra made for a run that wrote nothing."""
+    for place in (folder, *folder.parents):
+        if place in keep or place == Path.cwd():
+            return
+        try:
+            place.rmdir()
+        except FileNotFoundError:  # the run took it back itself
+            continue
+        except OSError:
+            return
 
 
 def _main(verb: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], Any]]:
-    arguments: dict[str, Any] = {"config_path": str(conf_dir()), "config_name": verb}
-    if "version_base" in inspect.signature(hydra.main).parameters:  # hydra 1.4 drops it
-        arguments["version_base"] = "1.3"
-    made: Callable[[Callable[[DictConfig], None]], Callable[[], Any]] = hydra.main(**arguments)
+    made: Callable[[Callable[[DictConfig], None]], Callable[[], Any]] = hydra.main(
+        config_path=str(conf_dir()), config_name=verb, **_VERSION_BASE
+    )
     return made
 
 
 @contextlib.contextmanager
 def _initialized() -> Iterator[None]:
     GlobalHydra.instance().clear()
-    arguments: dict[str, Any] = {"config_dir": str(conf_dir())}
-    if "version_base" in inspect.signature(hydra.initialize_config_dir).parameters:
-        arguments["version_base"] = "1.3"
-    with hydra.initialize_config_dir(**arguments):
+    with hydra.initialize_config_dir(config_dir=str(conf_dir()), **_VERSION_BASE):
         yield
 
 
 @contextlib.contextmanager
-def _argv(program: str, arguments: Sequence[str]) -> Iterator[None]:
-    before, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+def _own_process(program: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Let hydra believe that the process is its own: its arguments, and its logging, which are put back afterwards."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    loggers = [logging.getLogger(), logging.getLogger("hydra")]
+    states = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
     sys.argv = [program, *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # hydra then raises, and leaves the words to us
     try:
         yield
     finally:
-        sys.argv = before
-        os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.update(HYDRA_FULL_ERROR=full)
+        sys.argv = argv
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full
+        for logger, level, handlers in states:
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
 
 
 @contextlib.contextmanager
-def _reworded(verb: str, overrides: Sequence[str]) -> Iterator[None]:
+def _reworded(verb: str, overrides: Sequence[str], check: Check) -> Iterator[None]:
+    """Turn what hydra raises into a ConfigError that names the setting and its neighbours."""
     try:
         yield
     except MissingConfigException as error:
         raise _missing_option(error, overrides) from error
     except OverrideParseException as error:
-        raise ConfigError(
-            f"{error.override}: cannot be read.",
-            "Write key=value; quote a value with special characters: key=\"'value'\"",
-        ) from error
+        raise _unreadable(error) from error
     except (HydraException, OmegaConfBaseException) as error:
-        if "Key '" in str(error.__cause__ or error) or "Could not override" in str(error):
-            forced = [_forced(o) for o in overrides]
-            if forced != list(overrides):
-                raise _UnknownKeyError(forced) from error
+        _name_unknown_keys(verb, overrides, check)
+        found = re.match(r"Could not override '([^']+)'", str(error))
+        if found:
+            raise ConfigError(f"{found[1]}: no such setting.", "See all settings with: sdl train --cfg all") from error
         raise ConfigError(_first_line(error), "See the settings with: sdl list, and sdl show GROUP=NAME") from error
-    except PermissionError as error:
-        from sdl_cli.files import unwritable
-
-        raise unwritable(Path(str(error.filename)), error) from error
     except OSError as error:
-        if error.filename is None and error.errno is None:
-            raise
-        from sdl_cli.files import unwritable
-
         raise unwritable(Path(str(error.filename or "runs")), error) from error
 
 
-class _UnknownKeyError(ConfigError):
-    """A key that the YAML does not have. `forced` adds it all the same, so that our own parser can name it with its neighbours."""
-
-    def __init__(self, forced: list[str]) -> None:
-        super().__init__("A setting does not exist.")
-        self.forced = forced
-
-
-def unknown_key_values(error: ConfigError, verb: str) -> Values | None:
-    """The values composed with unknown keys added, where `error` is about such keys; parsing them names each."""
-    if not isinstance(error, _UnknownKeyError):
-        return None
-    kept = [o for o in error.forced if not any(part in o.partition("=")[2] for part in (",", "range(", "choice("))]
-    kept += [_first_choice(o) for o in error.forced if o not in kept]
-    return plain_values(compose(verb, kept))
+def _name_unknown_keys(verb: str, overrides: Sequence[str], check: Check) -> None:
+    """Compose again with every key added by force, so that our own parser names the unknown ones with their neighbours."""
+    forced = [_forced(o) for o in overrides]
+    if forced == list(overrides):
+        return
+    try:
+        values = plain_values(compose(verb, [_first_choice(o) for o in forced]))
+    except (HydraException, OmegaConfBaseException, ConfigError):
+        return
+    check(values)
+    added = next((o for o in overrides if o.startswith("+")), None)
+    if added is not None:
+        raise ConfigError(f"{added}: + adds what is not there yet, and this is.", f"Write {added.lstrip('+')}")
 
 
 def _forced(override: str) -> str:
+    """The override, made to pass hydra whether its key exists or not."""
     key = override.lstrip("+~").partition("=")[0]
-    is_group = "." not in key and (conf_dir() / key).is_dir()
-    if override.startswith(("+", "~")) or is_group or key.startswith("hydra"):
-        return override
-    return f"++{override}"
+    if key in GROUPS:
+        return override.lstrip("+")
+    return override if override.startswith(("++", "~")) or key.startswith("hydra") else f"++{override.lstrip('+')}"
 
 
 def _first_choice(override: str) -> str:
     [parsed] = _parse([override])
     if not parsed.is_sweep_override():
         return override
-    first = next(iter(parsed.sweep_string_iterator()))
-    return f"{override.partition('=')[0]}={first}"
+    return f"{override.partition('=')[0]}={next(iter(parsed.sweep_string_iterator()))}"
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:
     try:
         return OverridesParser.create().parse_overrides(list(overrides))
     except OverrideParseException as error:
-        raise ConfigError(
-            f"{error.override}: cannot be read.",
-            "Write key=value; quote a value with special characters: key=\"'value'\"",
-        ) from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OverrideParseException) -> ConfigError:
+    hint = "Write key=value; quote a value with special characters: key=\"'value'\""
+    return ConfigError(f"{error.override}: cannot be read.", hint)
 
 
 def _search_path(config_dir: str | None, overrides: Sequence[str]) -> list[str]:
@@ -300,17 +340,16 @@ def _search_path(config_dir: str | None, overrides: Sequence[str]) -> list[str]:
 def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> ConfigError:
     missing = str(error.missing_cfg_file or "")
     group, _, name = missing.rpartition("/")
-    if not group:
-        wrong = next((o for o in overrides if o.lstrip("+").partition("=")[0] == missing), missing)
-        return ConfigError(
-            f"{wrong}: there is no such group of settings.{suggest(missing, ['dataset', 'model', 'loss', 'augment', 'training'])}"
-        )
+    if not group or group.startswith("hydra"):
+        wrong = next((o for o in overrides if o.lstrip("+").partition("=")[0] == (group or missing)), missing)
+        names = ", ".join(error.options or ())
+        guess = suggest(name, error.options or GROUPS)
+        return ConfigError(f"{wrong}: there is no such choice.{guess}", f"There are: {names}." if names else "See: sdl list")
     try:
         find(group, name)
     except ConfigError as found:
         return found
-    names = ", ".join(options(group)) or ", ".join(error.options or ())
-    return ConfigError(f"{group}={name}: there is no such choice.", f"There are: {names}.")
+    return ConfigError(f"{group}={name}: there is no such choice.", "See: sdl list")
 
 
 def _first_line(error: Exception) -> str:

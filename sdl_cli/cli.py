@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 from sdl_cli import __version__
-from sdl_cli.errors import ConfigError, SdlError
+from sdl_cli.conf_files import GROUPS, check_group, find, options, summary
+from sdl_cli.errors import ConfigError
+from sdl_cli.exits import carry_out
+from sdl_cli.files import typed_path
 
 Values = dict[str, Any]
 
 
 def _groups() -> str:
-    from sdl_cli.conf_files import GROUPS, options
-
     lines = [f"{group}={'|'.join(options(group))}" for group in GROUPS if group != "experiment"]
     return "Settings: " + "  ".join(lines) + "  (what each means: sdl list, sdl show model=deep_net)"
 
@@ -28,10 +27,9 @@ app = typer.Typer(
     name="sdl",
     help="Deep learning on small data: which approach works best, and would more labels help?",
     rich_markup_mode=None,
-    no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")]
@@ -39,11 +37,11 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Trust = Annotated[bool, typer.Option("--trust", help="Allow a stored run to import code outside scikit-learn.")]
 ConfigDir = Annotated[
     str | None, typer.Option("--config-dir", metavar="FOLDER", help="A folder of your own YAML, beside ./sdl_conf.")
-]  # noqa: UP045
+]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Settings, for example dataset=wine model.kind=logistic."),
-]  # noqa: UP045
+    typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine model.kind=logistic."),
+]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as sdl train printed it.")]
 
 
@@ -54,46 +52,51 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-@app.command(epilog=_groups())
+@app.command(epilog=_groups(), short_help="Train a model and score it beside the quick baseline.")
 def train(
     overrides: Overrides = None,
     multirun: Annotated[
         bool, typer.Option("-m", "--multirun", help="Run every combination: model=baseline,deep_net seed=0,1,2")
     ] = False,
-    resume: Annotated[Optional[str], typer.Option("--resume", metavar="RUN", help="Go on with a stopped run.")] = None,  # noqa: UP045
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped run, or with a stopped sweep.")
+    ] = None,
     config_dir: ConfigDir = None,
     cfg: Annotated[
         str | None, typer.Option("--cfg", metavar="job|hydra|all", help="Print the composed settings and stop.")
-    ] = None,  # noqa: UP045
+    ] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="With --cfg: resolve interpolations.")] = False,
-    package: Annotated[str | None, typer.Option("--package", metavar="KEY", help="With --cfg: only this part.")] = None,  # noqa: UP045
+    package: Annotated[str | None, typer.Option("--package", metavar="KEY", help="With --cfg: only this part.")] = None,
     info: Annotated[
         str | None,
-        typer.Option("--info", metavar="all|config|defaults|searchpath|plugins", help="What hydra knows, and stop."),
-    ] = None,  # noqa: UP045
+        typer.Option("--info", metavar="all|config|defaults|plugins|...", help="What hydra knows, and stop."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train a model, score it once on the test part, and stand it beside the quick baseline."""
 
-    def body() -> Values | None:
+    def body() -> Values:
+        given = list(overrides or [])
+        if resume is not None and (given or multirun):
+            hint = f"Just: sdl train --resume {resume}"
+            raise ConfigError("--resume: takes no settings; a stopped run goes on as it was.", hint)
+        _check_choice("--cfg", cfg, ("job", "hydra", "all"))
+        _check_choice("--info", info, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"))
         from sdl_cli import verbs
 
-        given = list(overrides or [])
         if resume is not None:
-            if given or multirun:
-                raise ConfigError(
-                    "--resume: takes no settings; a stopped run goes on as it was.",
-                    f"Just: sdl train --resume {resume}",
-                )
-            return verbs.resume(Path(resume).expanduser(), as_json)
-        flags = [x for name, value in (("--cfg", cfg), ("--package", package), ("--info", info)) if value for x in (name, value)]
-        return verbs.train(given, multirun, config_dir, [*flags, *(["--resolve"] if resolve else [])], as_json)
+            return verbs.resume(typed_path(resume), as_json)
+        named = {"--cfg": cfg, "--package": package, "--info": info}
+        flags = [part for name, value in named.items() if value for part in (name, value)]
+        if flags or resolve:
+            return verbs.inspect(given, config_dir, [*flags, *(["--resolve"] if resolve else [])], multirun, as_json)
+        return (verbs.sweep if multirun else verbs.train)(given, config_dir, as_json)
 
     _carry_out(body, as_json, debug)
 
 
-@app.command()
+@app.command(short_help="Score a finished run again, or on other data.")
 def evaluate(
     run: Run,
     overrides: Overrides = None,
@@ -107,12 +110,12 @@ def evaluate(
     def body() -> Values:
         from sdl_cli import verbs
 
-        return verbs.evaluate(Path(run).expanduser(), list(overrides or []), config_dir, trust, as_json)
+        return verbs.evaluate(typed_path(run), list(overrides or []), config_dir, trust, as_json)
 
     _carry_out(body, as_json, debug)
 
 
-@app.command()
+@app.command(short_help="Predict new inputs with a finished run, as CSV.")
 def predict(
     run: Run,
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A folder of images, one image, or an npz file.")],
@@ -127,20 +130,17 @@ def predict(
     """Predict new inputs with a finished run: id, prediction and the probability of each class, as CSV."""
 
     def body() -> Values:
+        _check_choice("--on-error", on_error, ("fail", "skip"))
         from sdl_cli import verbs
 
-        if on_error not in ("fail", "skip"):
-            raise ConfigError(f"--on-error: {on_error!r} is not one of fail, skip.")
-        return verbs.predict(Path(run).expanduser(), Path(source), Path(out), trust, on_error, as_json)
+        return verbs.predict(typed_path(run), typed_path(source), typed_path(out), trust, on_error, as_json)
 
     _carry_out(body, as_json, debug)
 
 
-@app.command(name="list")
+@app.command(name="list", short_help="List data sets, models, losses, augmentations, experiments.")
 def list_(
-    group: Annotated[
-        str | None, typer.Argument(metavar="[GROUP]", help="dataset, model, loss, augment, training or experiment.")
-    ] = None,  # noqa: UP045
+    group: Annotated[str | None, typer.Argument(metavar="GROUP", help=f"{', '.join(GROUPS[:-1])} or {GROUPS[-1]}.")] = None,
     config_dir: ConfigDir = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -148,36 +148,44 @@ def list_(
     """List what there is to choose from: data sets, models, losses, augmentations, experiments."""
 
     def body() -> Values:
-        from sdl_cli import verbs
+        if group is not None:
+            check_group(group)
+        groups = GROUPS if group is None else (group,)
+        items = [{"group": g, "name": n, "summary": summary(f)} for g in groups for n, f in options(g, config_dir).items()]
+        if not as_json:
+            from sdl_cli.report.layout import catalogue
 
-        return verbs.catalogue(group, config_dir, as_json)
+            print("\n".join(catalogue(items)))
+            print("Settings of a choice and what they mean: sdl show GROUP=NAME")
+        return {"items": items}
+
+    _carry_out(body, as_json, debug)
+
+
+@app.command(short_help="Show the settings of a choice, and what each means.")
+def show(
+    what: Annotated[str, typer.Argument(metavar="GROUP[=NAME]", help="For example model=finetuned_cnn, or model for all.")],
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the settings of one choice, with what each means; without =NAME, those of all choices of a group."""
+
+    def body() -> Values:
+        group, _, name = what.partition("=")
+        check_group(group)
+        files = {name: find(group, name, config_dir)} if name else options(group, config_dir)
+        items = [{"group": group, "name": key, "text": file.read_text(encoding="utf-8").rstrip()} for key, file in files.items()]
+        if not as_json:
+            print("\n\n".join(item["text"] if name else f"# {group}={item['name']}\n{item['text']}" for item in items))
+        return {"items": items}
 
     _carry_out(body, as_json, debug)
 
 
 @app.command()
-def show(
-    what: Annotated[str, typer.Argument(metavar="GROUP=NAME", help="For example model=finetuned_cnn.")],
-    config_dir: ConfigDir = None,
-    debug: Debug = False,
-) -> None:
-    """Show the settings of one choice, with what each means."""
-
-    def body() -> None:
-        from sdl_cli.conf_files import check_group, find, options
-
-        group, _, name = what.partition("=")
-        check_group(group)
-        if not name:
-            raise ConfigError(f"{what}: say which, as GROUP=NAME.", f"There are: {', '.join(options(group, config_dir))}.")
-        print(find(group, name, config_dir).read_text(encoding="utf-8").rstrip())
-
-    _carry_out(body, False, debug)
-
-
-@app.command()
 def device(
-    name: Annotated[str, typer.Argument(metavar="[DEVICE]", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    name: Annotated[str, typer.Argument(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -191,80 +199,44 @@ def device(
     _carry_out(body, as_json, debug)
 
 
-def _carry_out(body: Callable[[], Values | None], as_json: bool, debug: bool) -> None:
-    """Run a verb; print its JSON; turn what went wrong into plain lines and an exit code."""
-    try:
-        values = body()
-        code = int((values or {}).pop("exit_code", 0))
-        if as_json and values is not None:
-            print(json.dumps(values, ensure_ascii=False, allow_nan=False))
-        if code:
-            raise typer.Exit(code)
-    except KeyboardInterrupt as stop:
-        _interrupted(stop, as_json)
-    except BrokenPipeError:
-        # the reader of a pipe left (`sdl list | head`): nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except SdlError as error:
-        _fail(error, as_json, debug)
-    except typer.Exit:
-        raise
-    except MemoryError as error:
-        from sdl_cli.errors import RunError
-
-        _fail(
-            RunError("There is not enough memory for this.", "Use fewer rows (dataset.num_train), or smaller images."),
-            as_json,
-            debug,
-            error,
-        )
-    except Exception as error:
-        from sdl_cli.errors import RunError
-
-        folder = getattr(error, "run_folder", None)
-        where = f" The traceback is in {folder / 'run.log'}." if folder else " Add --debug to see where."
-        _fail(
-            RunError(f"{type(error).__name__}: {str(error)[:500]}", f"This should not happen.{where}"),
-            as_json,
-            debug,
-            error,
-        )
-
-
-def _fail(error: SdlError, as_json: bool, debug: bool, cause: BaseException | None = None) -> None:
-    if debug:
-        import traceback
-
-        traceback.print_exception(cause or error)
-    if as_json:
-        print(
-            json.dumps(
-                {
-                    "error": {"kind": error.kind, "message": error.message, "hint": error.hint},
-                    "exit_code": error.exit_code,
-                },
-                ensure_ascii=False,
-            )
-        )
-    from sdl_cli.report.console import error_lines
-
-    error_lines(error.message, error.hint)
-    raise typer.Exit(error.exit_code) from cause or error
-
-
-def _interrupted(stop: KeyboardInterrupt, as_json: bool) -> None:
-    folder = getattr(stop, "run_folder", None)
-    hint = f"Go on with: sdl train --resume {folder}" if folder is not None else ""
-    if folder is not None:
-        from sdl_cli.report.console import resume_command
-
-        hint = f"Go on with: {resume_command(folder)}"
-    if as_json:
-        print(json.dumps({"error": {"kind": "interrupted", "message": "Interrupted.", "hint": hint}, "exit_code": 130}))
-    print(f"\nInterrupted. {hint}".rstrip(), file=sys.stderr)
-    raise typer.Exit(130)
-
-
 def main() -> None:
     """The `sdl` program."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal that lacks a letter
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except typer.Abort:
+        code = carry_out(_raising(KeyboardInterrupt()), "--json" in sys.argv)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        wrong = ConfigError(" ".join(str(error.format_message()).split()), f"See: {_verb()} --help")
+        code = carry_out(_raising(wrong), "--json" in sys.argv)
+    sys.exit(code)
+
+
+def _raising(error: BaseException) -> Callable[[], Values]:
+    def body() -> Values:
+        raise error
+
+    return body
+
+
+def _check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise ConfigError(f"{option}: {value!r} is not one of {', '.join(choices)}.")
+
+
+def _carry_out(body: Callable[[], Values], as_json: bool, debug: bool) -> None:
+    code = carry_out(body, as_json, debug)
+    if code:
+        raise typer.Exit(code)
+
+
+def _verb() -> str:
+    """The verb on the command line, with `sdl` before it."""
+    verbs = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    return " ".join(["sdl", *(word for word in sys.argv[1:2] if word in verbs)])

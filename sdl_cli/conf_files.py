@@ -1,4 +1,4 @@
-"""Where the YAML files are, and what they say in their comments, without hydra: `sdl list`, `sdl show` and help need only this."""
+"""Where the YAML files are, and what their comments say, without hydra: `sdl list`, `sdl show` and help need only this."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def find(group: str, name: str, config_dir: str | None = None) -> Path:
     if name not in found:
         near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
         guess = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"{group}={name}: there is no such {group}.{guess}", f"There are: {', '.join(found)}.")
+        names = f"There are: {', '.join(found)}." if found else f"There are none; your own go into ./{USER_FOLDER}/{group}/."
+        raise ConfigError(f"{group}={name}: there is no such {group}.{guess}", names)
     return found[name]
 
 

@@ -33,11 +33,10 @@ class Range:
         return above and below
 
     def __str__(self) -> str:
+        low, high = (int(end) if math.isfinite(end) and end == int(end) else end for end in (self.low, self.high))
         if self.high == math.inf:
-            return f"{'more than' if self.open_low else 'at least'} {self.low:g}"
-        return (
-            f"from {self.low:g}{' (excluded)' if self.open_low else ''} to {self.high:g}{' (excluded)' if self.open_high else ''}"
-        )
+            return f"{'more than' if self.open_low else 'at least'} {low}"
+        return f"from {low}{' (excluded)' if self.open_low else ''} to {high}{' (excluded)' if self.open_high else ''}"
 
 
 Count = Annotated[int, Range(1)]
@@ -56,7 +55,8 @@ class Training:
         batch_size: rows per optimiser step.
         optimizer: AdamW (Loshchilov and Hutter 2019), Adam (Kingma and Ba 2015) or SGD with Nesterov momentum 0.9.
         learning_rate: the peak learning rate.
-        schedule: constant; cosine decay to 0; one_cycle (Smith 2018); sgdr, cosine with warm restarts (Loshchilov and Hutter 2017).
+        schedule: constant; cosine decay to 0; one_cycle (Smith 2018); sgdr, cosine with warm restarts (Loshchilov and Hutter
+            2017).
         warmup_fraction: fraction of all steps over which the rate rises linearly to its peak.
         num_restarts: cycles of `sgdr`, each twice as long as the one before.
         weight_decay: decay per step, times the learning rate (decoupled for AdamW and SGD).
@@ -178,7 +178,10 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
 def parse_group(group: str, table: Mapping[str, type] | type, value: Any) -> Any:
     """Like `parse`, for the settings of one group alone."""
     problems: list[str] = []
-    found = _parse_group(group, table, value, [], problems)
+    name = str(value.get("name")) if isinstance(value, Mapping) else ""
+    kind = table.get(name) if isinstance(table, Mapping) else table
+    known = [] if kind is None else [f"{group}.{field.name}" for field in dataclasses.fields(kind)]
+    found = _parse_group(group, table, value, known, problems)
     if problems:
         raise ConfigError("\n".join(problems), _where_to_look(problems))
     return found
@@ -254,9 +257,8 @@ def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
     if get_origin(hint) is Literal:
         if value in get_args(hint) and not isinstance(value, bool):
             return value
-        problems.append(
-            f"{key}: {value!r} is not one of {', '.join(map(str, get_args(hint)))}.{suggest(str(value), map(str, get_args(hint)))}"
-        )
+        names = [str(choice) for choice in get_args(hint)]
+        problems.append(f"{key}: {value!r} is not one of {', '.join(names)}.{suggest(str(value), names)}")
         return None
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
@@ -296,12 +298,11 @@ def _expected(hint: Any, bounds: Range | None) -> str:
 
 
 def _full_keys(tables: Tables, values: Mapping[str, Any], into: type) -> list[str]:
+    """Every key that there is under the chosen names, groups among them."""
     keys = []
     for item in dataclasses.fields(into):
+        keys.append(item.name)
         table = tables.get(item.name)
-        if table is None:
-            keys.append(item.name)
-            continue
         chosen = values.get(item.name)
         kind = table.get(str(chosen.get("name")) if isinstance(chosen, Mapping) else "") if isinstance(table, Mapping) else table
         if kind is not None:
@@ -311,21 +312,20 @@ def _full_keys(tables: Tables, values: Mapping[str, Any], into: type) -> list[st
 
 def _unknown(key: str, known: list[str]) -> str:
     group, _, last = key.rpartition(".")
-    siblings = [k for k in known if k.rpartition(".")[0] == group]
-    same_name = [k for k in known if k.rpartition(".")[2] == last]
-    if same_name:
-        return f"{key}: no such setting. Did you mean {same_name[0]}?"
-    guess = suggest(key, siblings) or suggest(key, known)
-    if not guess:
-        by_last = difflib.get_close_matches(last, [k.rpartition(".")[2] for k in known], n=1, cutoff=0.6)
-        guess = f" Did you mean {next(k for k in known if k.rpartition('.')[2] == by_last[0])}?" if by_last else ""
-    if not guess and siblings:
-        guess = f" Here there are: {', '.join(s.rpartition('.')[2] for s in siblings)}."
+    siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == group]
+    elsewhere = [k for k in known if k.rpartition(".")[2] == last]
+    near = difflib.get_close_matches(last, siblings, n=1, cutoff=0.6)
+    if near:
+        guess = f" Did you mean {group}.{near[0]}?" if group else f" Did you mean {near[0]}?"
+    elif elsewhere:
+        guess = f" Did you mean {elsewhere[0]}?"
+    else:
+        far = difflib.get_close_matches(last, [k.rpartition(".")[2] for k in known], n=1, cutoff=0.7)
+        guess = f" Did you mean {next(k for k in known if k.rpartition('.')[2] == far[0])}?" if far else ""
+        guess = guess or f" Here there are: {', '.join(siblings)}."
     return f"{key}: no such setting.{guess}"
 
 
 def _where_to_look(problems: list[str]) -> str:
-    groups = {p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]}
-    return (
-        f"See the settings and their meaning with: sdl show {sorted(groups)[0]}" if groups else "See the settings with: sdl list"
-    )
+    groups = sorted({p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]})
+    return f"See the settings and their meaning with: sdl show {groups[0]}" if groups else "See the settings with: sdl list"

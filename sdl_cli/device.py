@@ -287,6 +287,6 @@ def _cpu_name() -> str:
 
 def _read_choices(file: Any) -> dict[str, list[str]]:
     try:
-        return dict(json.loads(file.read_text()))
+        return dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}

@@ -450,7 +450,7 @@ def _overview(experiment: Experiment, dataset: Dataset, train: Array, validation
 
 def _stored_runtime(folder: Path) -> Runtime | None:
     try:
-        found = json.loads((folder / "environment.json").read_text())["runtime"]
+        found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["runtime"]
     except (OSError, ValueError, KeyError):  # stopped before it was known
         return None
     return Runtime.from_plain(found) if found else None

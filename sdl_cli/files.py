@@ -31,7 +31,8 @@ def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object])
             if callable(write):
                 write(file)
             else:
-                file.write(write.encode() if isinstance(write, str) else write)
+                # surrogateescape: a file name that is not valid text is written as the bytes it is
+                file.write(write.encode("utf-8", "surrogateescape") if isinstance(write, str) else write)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
@@ -42,6 +43,19 @@ def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object])
         if isinstance(error, OSError):
             raise unwritable(path, error) from error
         raise
+
+
+def typed_path(text: str) -> Path:
+    """A path as typed: a leading `~` is the home folder, unless something here has that very name."""
+    path = Path(text)
+    if not text.startswith("~"):
+        return path
+    if path.exists():
+        return path.absolute()
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user: it is a plain name
+        return path.absolute()
 
 
 def make_folder(path: Path) -> None:

@@ -67,11 +67,11 @@ def train(values: Values, folder: Path, observer: Observer | None = None, resume
 
 def resume(folder: Path, observer: Observer | None = None) -> Values:
     """Go on with a stopped run from its stored configuration; a finished one is read."""
-    stored = results.read_run(folder, finished=False)
-    if stored.state == "done":
+    if results.read_state(folder) == "done":
         if observer and observer.on_notice:
             observer.on_notice("This run is finished; there is nothing to go on with.")
         return results.read_run(folder).metrics
+    stored = results.read_run(folder, finished=False)
     return train(stored.config, folder, observer, resume=True)
 
 
@@ -127,12 +127,11 @@ def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bo
         if observer.on_notice:
             observer.on_notice(f"This run has {len(stored.repeats)} repeats: predicting with the first, {first}.")
         stored = results.read_run(first)
-    out = out.expanduser()
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
     model, values = _load_quietly(stored.folder, observer, trust, load_model)
     inputs = values["inputs"]
-    ids, X = _read_inputs(source.expanduser(), inputs, observer, on_error)
+    ids, X = _read_inputs(source, inputs, observer, on_error)
     outputs = reference.model_outputs(model, X, len(inputs["classes"]))
     results.write_predictions(out, np.asarray(ids), None, outputs, inputs["classes"])
     return {"rows": len(ids), "out": str(out)}
@@ -169,21 +168,23 @@ def _read_inputs(source: Path, inputs: Values, observer: Observer, on_error: str
 
 
 def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: bool) -> Values:
-    base = 0 if found.dataset.seed is None else found.dataset.seed
-    singles = []
-    for r in range(found.num_repeats):
-        dataset = found.dataset if found.dataset.seed is None else dataclasses.replace(found.dataset, seed=base + r)
-        singles.append(dataclasses.replace(found, num_repeats=1, seed=found.seed + r, dataset=dataset))
     if not resume:
         folder = results.claim(folder)
+    singles = _singles(found)
     todo = [cells.Cell(single, folder / "repeats" / str(r)) for r, single in enumerate(singles)]
+    outcomes: list[cells.Outcome] = []
+
+    def run_one(single: Experiment, where: Path, again: bool) -> Values:
+        return experiment.run(single, where, observer, resume=again).to_json()
+
+    def on_done(outcome: cells.Outcome) -> None:
+        outcomes.append(outcome)
+        if outcome.metrics is not None and observer.on_repeat is not None:
+            observer.on_repeat(len(outcomes), len(singles), outcome.metrics)
+
     try:
         results.write_config(folder, experiment.absolute(found).to_plain())
-
-        def run_one(single: Experiment, where: Path, again: bool) -> Values:
-            return experiment.run(single, where, observer, resume=again).to_json()
-
-        outcomes = cells.run_cells(todo, run_one)
+        cells.run_cells(todo, run_one, on_done)
         failed = [o for o in outcomes if o.error is not None]
         if failed:
             first = failed[0]
@@ -195,14 +196,19 @@ def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: 
         results.write_json(folder, "metrics.json", summary)
         results.write_status(folder, "done", files=["config.yaml", "metrics.json"])
     except BaseException as error:
-        if isinstance(error, (ConfigError, DataError)) and not (folder / "repeats").is_dir():
-            (folder / "config.yaml").unlink(missing_ok=True)
-            (folder / "status.json").unlink(missing_ok=True)
-        else:
-            results.record_failure(folder, error)
-            error.run_folder = folder  # type: ignore[attr-defined]
+        results.end_badly(folder, error, resume or bool(outcomes))
         raise
     return summary
+
+
+def _singles(found: Experiment) -> list[Experiment]:
+    """The experiments of a repeated one: seed, seed + 1, ... for the model and for the split."""
+    singles = []
+    for r in range(found.num_repeats):
+        seed = found.dataset.seed
+        dataset = found.dataset if seed is None else dataclasses.replace(found.dataset, seed=seed + r)
+        singles.append(dataclasses.replace(found, num_repeats=1, seed=found.seed + r, dataset=dataset))
+    return singles
 
 
 def _over_repeats(folder: Path, found: Experiment, repeats: list[Values]) -> Values:
@@ -240,7 +246,7 @@ def _evaluate_repeats(stored: results.StoredRun, overrides: Any, dataset: Any, o
     test = metrics.over_repeats([{k: _measured(v) for k, v in one["metrics"]["test"].items()} for one in each])
     verdicts = {one["reproduced"] for one in each}
     return {
-        "folder": str(stored.folder),
+        "folder": str(stored.folder.absolute()),
         "data": each[0]["data"],
         "metrics": {"test": {k: v.to_json() for k, v in test.items()}},
         "reproduced": None if verdicts == {None} else verdicts == {True},

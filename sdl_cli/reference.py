@@ -33,12 +33,12 @@ def baseline_outputs(dataset: Dataset, labelled: Array, test: Array, seed: int) 
         + b"/"
         + test.tobytes()
     ).hexdigest()[:32]
-    file = cache_folder("baselines") / f"{key}.npy"
     try:
+        file = cache_folder("baselines") / f"{key}.npy"
         remembered: Array = np.load(file, allow_pickle=False)
         if len(remembered) == len(test):
             return remembered
-    except (OSError, ValueError, EOFError):
+    except (SdlError, OSError, ValueError, EOFError):
         pass
     arguments = {k: v for k, v in asdict(settings).items() if k != "name"}
     model = estimator_class("baseline", dataset.task)(**arguments, random_state=seed)
@@ -47,7 +47,7 @@ def baseline_outputs(dataset: Dataset, labelled: Array, test: Array, seed: int) 
     buffer = io.BytesIO()
     np.save(buffer, outputs, allow_pickle=False)
     with contextlib.suppress(SdlError):  # a cache that cannot be written costs time next time, nothing else
-        write_atomic(file, buffer.getvalue())
+        write_atomic(cache_folder("baselines") / f"{key}.npy", buffer.getvalue())
     return outputs
 
 

@@ -28,6 +28,7 @@ from sdl_cli.errors import DataError, SdlError
 from sdl_cli.files import make_folder, unwritable, write_atomic
 
 Array = np.ndarray[Any, Any]
+OWN_FILES = ("*.json", "config.yaml", "history.csv", "predictions.csv", "run.log", "model.*", "checkpoint-*.pt")
 VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")
 
 
@@ -62,7 +63,11 @@ def claim(folder: Path) -> Path:
             continue
         except OSError as error:
             raise unwritable(candidate, error) from error
-        write_status(candidate, "running")
+        try:
+            write_status(candidate, "running")
+        except SdlError:
+            discard(candidate)
+            raise
         return candidate
     raise DataError(f"{folder}: a thousand runs have this name already.", "Choose another with hydra.run.dir=...")
 
@@ -137,8 +142,8 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
             "Give a folder that sdl train printed, for example one under runs/.",
         )
     if not (folder / "status.json").is_file():
-        inside = sorted(p.parent.name for p in folder.glob("*/status.json"))
-        hint = f"It holds runs: give one of them, for example {folder / inside[0]}." if inside else "It has no status.json."
+        inside = sorted(p.parent for p in folder.glob("*/status.json"))
+        hint = f"It holds runs: give one of them, for example {quoted(inside[0])}." if inside else "It has no status.json."
         raise DataError(f"{folder}: this is not a run folder.", hint)
     status = read_json(folder / "status.json")
     state = str(status.get("state"))
@@ -158,7 +163,7 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
             if _sha256(folder / name) != expected:
                 raise DataError(f"{folder / name}: this file was changed after the run ended.", "Restore it, or train again.")
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DataError(f"{folder / 'config.yaml'}: cannot be read ({type(error).__name__}).", "Train again.") from error
     if not isinstance(config, dict):
@@ -171,7 +176,7 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
 def read_state(folder: Path) -> str:
     """The state of a run folder: running, done, failed, or `missing`."""
     try:
-        return str(json.loads((folder / "status.json").read_text())["state"])
+        return str(json.loads((folder / "status.json").read_text(encoding="utf-8", errors="surrogateescape"))["state"])
     except (OSError, ValueError, KeyError, TypeError):
         return "missing"
 
@@ -181,21 +186,40 @@ def read_reason(folder: Path) -> str:
     return str(read_json(folder / "status.json").get("reason", "")).partition("\n")[0]
 
 
+def end_badly(folder: Path, error: BaseException, resumed: bool = False) -> None:
+    """Leave a run folder as it should be found after `error`.
+
+    A mistake in the settings or the data leaves nothing of a run that had not got anywhere. Everything else, and what was
+    resumed or can be, stays, with the reason in `status.json` and the traceback in `run.log`.
+    """
+    mistake = isinstance(error, SdlError) and error.exit_code == 2
+    if mistake and not resumed and not any(folder.glob("checkpoint-*.pt")):
+        discard(folder)
+        return
+    record_failure(folder, error)
+    with contextlib.suppress(AttributeError):
+        error.run_folder = folder  # type: ignore[attr-defined]  # so that the command to go on can be printed
+
+
 def record_failure(folder: Path, error: BaseException) -> None:
     """Leave the reason in `status.json` and the traceback in `run.log`, as far as the disk lets us."""
     with contextlib.suppress(SdlError, OSError):
-        text = "".join(traceback.format_exception(error))
-        write_atomic(folder / "run.log", text)
-        interrupted = isinstance(error, KeyboardInterrupt)
-        reason = "interrupted" if interrupted else str(error) or type(error).__name__
+        make_folder(folder)
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
         write_status(folder, "failed", reason)
+        write_atomic(folder / "run.log", "".join(traceback.format_exception(error)))
 
 
-def remove_if_empty(folder: Path) -> None:
-    """Take back a folder that nothing was written to, and its parent likewise."""
-    for path in (folder, folder.parent):
-        with contextlib.suppress(OSError):
-            path.rmdir()
+def discard(folder: Path) -> None:
+    """Remove what a run wrote to its folder, and the folder if nothing else is in it."""
+    for name in OWN_FILES:
+        for path in folder.glob(name):
+            with contextlib.suppress(OSError):
+                path.unlink()
+    with contextlib.suppress(OSError):
+        (folder / "repeats").rmdir()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -245,7 +269,7 @@ def _csv(header: Sequence[str], rows: Any) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file of a run folder; a DataError says what is wrong with it."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing, so this run is incomplete.", "Train it again, or copy the whole folder.") from error
     except (OSError, ValueError) as error:

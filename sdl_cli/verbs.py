@@ -2,64 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sdl_cli import bridge, jobs, results
-from sdl_cli.errors import ConfigError, SdlError
+from sdl_cli.config import parse_group
+from sdl_cli.errors import ConfigError, DataError, SdlError
 from sdl_cli.experiment import Observer
-from sdl_cli.report.console import Display
+from sdl_cli.files import make_folder
+from sdl_cli.report.console import Display, resume_command
 
 Values = dict[str, Any]
 
 
-def train(overrides: Sequence[str], multirun: bool, config_dir: str | None, flags: Sequence[str], as_json: bool) -> Values | None:
-    """`sdl train`: one run, or one per combination of a sweep."""
+def train(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+    """`sdl train`: one run."""
     display = Display(as_json)
-    observer = Observer(display.start, display.epoch, display.notice)
     done: list[Values] = []
-    failed: list[BaseException] = []
 
     def job(values: Values, folder: Path, chosen: list[str]) -> None:
-        try:
-            if multirun:
-                results.write_json(folder, "job.json", {"overrides": chosen})
-            done.append(jobs.train(values, folder, observer))
-            if multirun:
-                display.result(done[-1])
-        except BaseException as error:
-            display.stop()
-            failed.append(error)
-            if not multirun or isinstance(error, KeyboardInterrupt):
-                results.remove_if_empty(folder)
-                raise
-            if results.read_state(folder) == "missing":
-                results.record_failure(folder, error)
-            display.notice(f"job {folder.name} failed: {error}")
+        done.append(jobs.train(values, folder, _observer(display)))
 
     try:
-        sweep = bridge.run("train", overrides, job, jobs.parse_experiment, multirun, config_dir, flags)
-    except ConfigError as error:
-        values = bridge.unknown_key_values(error, "train")
-        if values is not None:
-            jobs.parse_experiment(values)
-        raise
-    if sweep is not None:
-        summary = _sweep_summary(sweep)
-        display.sweep(summary)
-        return summary
-    if not done:
-        return None
+        bridge.run("train", overrides, job, jobs.parse_experiment, config_dir=config_dir)
+    finally:
+        display.stop()
     display.result(done[0])
     return done[0]
 
 
+def inspect(overrides: Sequence[str], config_dir: str | None, flags: Sequence[str], multirun: bool, as_json: bool) -> Values:
+    """`sdl train --cfg job`, `--info all`: what hydra composes or knows, and no run; as JSON its text is in `text`."""
+    if multirun:
+        raise ConfigError("-m: --cfg and --info show one configuration, not a sweep.", "Leave -m away.")
+
+    def no_job(values: Values, folder: Path, chosen: list[str]) -> None:
+        raise AssertionError("hydra runs nothing when it is asked for information")
+
+    caught = io.StringIO()
+    with contextlib.redirect_stdout(caught) if as_json else contextlib.nullcontext():
+        bridge.run("train", overrides, no_job, jobs.parse_experiment, config_dir=config_dir, flags=flags)
+    return {"text": caught.getvalue()}
+
+
+def sweep(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+    """`sdl train -m`: one run per combination. A job that fails is recorded and named, and stops no other."""
+    display = Display(as_json)
+    begun: list[bridge.Sweep] = []
+
+    def on_sweep(found: bridge.Sweep) -> None:
+        begun.append(found)
+        results.write_json(found.folder, "sweep.json", {"jobs": found.jobs})
+
+    def job(values: Values, folder: Path, chosen: list[str]) -> None:
+        number = sum(1 for _ in begun[0].folder.glob("*/job.json"))
+        _one_job(display, begun[0], number, folder, chosen, lambda: jobs.train(values, folder, _observer(display)))
+
+    try:
+        bridge.run("train", overrides, job, jobs.parse_experiment, on_sweep, config_dir)
+    except KeyboardInterrupt as stop:
+        if begun and begun[0].jobs is not None:
+            stop.run_folder = begun[0].folder  # type: ignore[attr-defined]  # so that the command to go on names the sweep
+        raise
+    finally:
+        display.stop()
+    return _sweep_summary(begun[0].folder, display)
+
+
 def resume(folder: Path, as_json: bool) -> Values:
-    """`sdl train --resume RUN`."""
+    """`sdl train --resume RUN`, of a run or of a whole sweep."""
     display = Display(as_json)
     try:
-        values = jobs.resume(folder, Observer(display.start, display.epoch, display.notice))
+        if (folder / "sweep.json").is_file():
+            return _resume_sweep(folder.absolute(), display)
+        values = jobs.resume(folder, _observer(display))
     finally:
         display.stop()
     display.result(values)
@@ -74,16 +93,12 @@ def evaluate(folder: Path, overrides: Sequence[str], config_dir: str | None, tru
     if any(o.startswith("dataset=") for o in overrides):
         chosen = [o for o in overrides if o.partition("=")[0].startswith("dataset")]
         kept = [o for o in overrides if o not in chosen]
-        try:
-            dataset = bridge.compose_group("evaluate", chosen, config_dir)["dataset"]
-        except ConfigError as error:
-            values = bridge.unknown_key_values(error, "evaluate")
-            if values is not None:
-                from sdl_cli.config import parse_group
 
-                parse_group("dataset", jobs.TABLES["dataset"], values["dataset"])
-            raise
-    values = jobs.evaluate(folder, bridge.parse_assignments(kept), dataset, Observer(on_notice=display.notice), trust)
+        def check(values: Values) -> None:
+            parse_group("dataset", jobs.TABLES["dataset"], values["dataset"])
+
+        dataset = bridge.compose_checked("evaluate", chosen, check, config_dir)["dataset"]
+    values = jobs.evaluate(folder, bridge.parse_assignments(kept), dataset, _observer(display), trust)
     display.evaluation(values)
     return values
 
@@ -91,54 +106,73 @@ def evaluate(folder: Path, overrides: Sequence[str], config_dir: str | None, tru
 def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, as_json: bool) -> Values:
     """`sdl predict RUN INPUT -o FILE`."""
     display = Display(as_json)
-    values = jobs.predict(folder, source, out, Observer(on_notice=display.notice), trust, on_error)
-    display.out.print(f"{values['rows']:,} predictions written to {values['out']}", markup=False)
+    values = jobs.predict(folder, source, out, _observer(display), trust, on_error)
+    display.lines([f"{values['rows']:,} predictions written to {values['out']}"])
     return values
-
-
-def catalogue(group: str | None, config_dir: str | None, as_json: bool) -> Values:
-    """`sdl list [GROUP]`."""
-    from sdl_cli.conf_files import GROUPS, check_group, options, summary
-    from sdl_cli.report import console
-
-    if group is not None:
-        check_group(group)
-    items = [
-        {"group": g, "name": n, "summary": summary(f)}
-        for g in GROUPS
-        if group in (None, g)
-        for n, f in options(g, config_dir).items()
-    ]
-    display = Display(as_json)
-    for name in GROUPS:
-        own = [i for i in items if i["group"] == name]
-        if own:
-            display.out.print(f"[bold underline]{name}[/]")
-            display.out.print(console.catalogue(own))
-            display.out.print()
-    display.out.print("Settings of a choice and what they mean: sdl show GROUP=NAME")
-    return {"items": items}
 
 
 def device(name: str, as_json: bool) -> Values:
     """`sdl device [DEVICE]`."""
     from sdl_cli import device as devices
+    from sdl_cli.report.layout import table, wrap
 
     found, chosen = devices.describe(), devices.resolve(name)
-    display = Display(as_json)
-    for key, value in found:
-        display.out.print(f"{key:<14}{value}", markup=False)
-    precision = (
-        "bfloat16 or float32, whichever is timed faster for the network" if chosen.precision == "auto" else chosen.precision
-    )
-    display.out.print(
-        f"\nA network would run on {chosen.device} in {precision}, {chosen.num_threads} threads: {chosen.reason}.",
-        markup=False,
-    )
+    quickest = "bfloat16 or float32, whichever is timed faster for the network"
+    precision = quickest if chosen.precision == "auto" else chosen.precision
+    threads = f", {chosen.num_threads} threads" if chosen.num_threads else ""
+    text = f"A network would run on {chosen.device} in {precision}{threads}: {chosen.reason}."
+    Display(as_json).lines([*table(found), "", *wrap(text, 80)])
     return {"machine": dict(found), "runtime": chosen.to_plain()}
 
 
-def _sweep_summary(folder: Path) -> Values:
+def _observer(display: Display) -> Observer:
+    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
+
+
+def _one_job(
+    display: Display, begun: bridge.Sweep, number: int, folder: Path, chosen: list[str], run: Callable[[], Values]
+) -> None:
+    """Run one job of a sweep, and keep its failure to itself."""
+    display.job(number, None if begun.jobs is None else len(begun.jobs), chosen)
+    try:
+        make_folder(folder)
+        results.write_json(folder, "job.json", {"overrides": chosen})
+        display.job_done(run())
+    except Exception as error:
+        display.stop()
+        if results.read_state(folder) in ("missing", "running"):
+            results.record_failure(folder, error)
+        display.failure(number, str(error))
+
+
+def _resume_sweep(folder: Path, display: Display) -> Values:
+    stored = results.read_json(folder / "sweep.json").get("jobs")
+    if not isinstance(stored, list):
+        raise DataError(f"{folder}: this sweep is a search, which cannot be gone on with.", "Resume its runs one by one.")
+    for job in stored:
+        jobs.parse_experiment(job["config"])
+    begun = bridge.Sweep(folder, stored)
+    todo = [number for number in range(len(stored)) if results.read_state(folder / str(number)) != "done"]
+    if not todo:
+        display.notice("Every job of this sweep is done; there is nothing to go on with.")
+    for number in todo:
+        where, config = folder / str(number), stored[number]["config"]
+
+        def run(where: Path = where, config: Values = config) -> Values:
+            if (where / "config.yaml").is_file():
+                return jobs.resume(where, _observer(display))
+            (where / "status.json").unlink(missing_ok=True)  # it failed before it began
+            return jobs.train(config, where, _observer(display))
+
+        try:
+            _one_job(display, begun, number, where, stored[number]["overrides"], run)
+        except KeyboardInterrupt as stop:
+            stop.run_folder = folder  # type: ignore[attr-defined]
+            raise
+    return _sweep_summary(folder, display)
+
+
+def _sweep_summary(folder: Path, display: Display) -> Values:
     """The object of `sdl train -m --json`, read from the job folders, so that it is the same whatever launched them."""
     found = []
     for job in sorted((p.parent for p in folder.glob("*/status.json")), key=lambda p: (len(p.name), p.name)):
@@ -150,12 +184,16 @@ def _sweep_summary(folder: Path) -> Values:
         else:
             item["reason"] = results.read_reason(job)
         found.append(item)
-    num_failed = sum(item["status"] != "done" for item in found)
-    return {"folder": str(folder), "jobs": found, "exit_code": 1 if num_failed else 0}
+    summary = {"folder": str(folder), "jobs": found}
+    display.sweep(summary)
+    if any(item["status"] != "done" for item in found):
+        display.lines([f"Try the failed jobs again: {resume_command(folder)}"])
+        return {**summary, "exit_code": 1}
+    return {**summary, "exit_code": 0}
 
 
 def _job_overrides(folder: Path) -> list[str]:
     try:
         return [str(o) for o in results.read_json(folder / "job.json")["overrides"]]
-    except SdlError:
+    except (SdlError, KeyError, TypeError):
         return []

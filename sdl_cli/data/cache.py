@@ -131,7 +131,7 @@ def load_or_build(
 def _open(folder: Path, shape: tuple[int, int, int]) -> Cached | None:
     """The entry in `folder`, or None where there is none or it is not whole."""
     try:
-        meta = json.loads((folder / "meta.json").read_text())
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         whole = images.dtype == np.uint8 and images.shape[1:] == shape and digest(images) == meta["digest"]
         return Cached(images, meta["digest"], dict(meta["facts"])) if whole else None

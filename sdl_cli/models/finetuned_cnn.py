@@ -24,7 +24,7 @@ from sdl_cli.models.probe import fit_probe
 class _FinetunedCNN(NetworkEstimator):
     modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("image",)
     default_training: ClassVar[dict[str, Training]] = {
-        "image": Training(epochs=8, batch_size=32, optimizer="adamw", learning_rate=0.001, schedule="cosine", warmup_fraction=0.1,
+        "image": Training(epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0003, schedule="cosine", warmup_fraction=0.1,
                           weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last"),
     }  # fmt: skip
 

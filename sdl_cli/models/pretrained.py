@@ -199,7 +199,7 @@ def _run_folder(weights: str) -> Path | None:
 
 def _model_json(run: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = json.loads((run / "model.json").read_text())
+        values: dict[str, Any] = json.loads((run / "model.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"model.weights: {run} holds no finished sdl run with a model.",

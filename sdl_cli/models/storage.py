@@ -56,7 +56,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         DataError: files that are missing, damaged, do not belong together, or would import code that is not trusted.
     """
     try:
-        values: dict[str, Any] = json.loads((folder / "model.json").read_text())
+        values: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         name, task, inputs = values["model"], values["task"], values["inputs"]
         if (
             values["format"] != FORMAT

@@ -2,77 +2,72 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
-from sdl_cli.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.report import layout, words
 from sdl_cli.results import quoted
 
 Values = dict[str, Any]
-PERCENT = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "roc_auc"})
+PLAIN_SECONDS = 10.0  # least time between two lines of progress where there is no terminal
 
 
 class Display:
     """Where a verb prints. With `json`, everything goes to stderr and stdout is left to the one object."""
 
     def __init__(self, json: bool = False) -> None:
-        self.out = Console(stderr=json, highlight=False, soft_wrap=True)
-        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._progress: Progress | None = None
+        self.out: TextIO = sys.stderr if json else sys.stdout
+        self.err: TextIO = sys.stderr
+        self._progress: Any = None
         self._task: Any = None
         self._phase = ""
-        self._printed = 0.0
+        self._last_line = -PLAIN_SECONDS
+        self._shown: tuple[Values, Values | None] | None = None
 
     def start(self, overview: Values) -> None:
-        """What is about to run."""
-        rows = overview["rows"]
-        parts = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count)
-        shape = " x ".join(map(str, overview["shape"]))
+        """What is about to run; only what is new of it, where much like it ran before."""
+        self.stop()
+        if self._shown is not None and _alike(self._shown[0], overview):
+            return
+        self._shown = (overview, None)
+        parts = ", ".join(f"{count:,} {name}" for name, count in overview["rows"].items() if count)
         unit = "images of" if overview["modality"] == "image" else "rows of"
-        self.out.print(f"[bold]data[/]    {escape(overview['dataset'])}: {parts} ({unit} {shape})")
+        self._field("data", f"{overview['dataset']}: {parts} ({unit} {' x '.join(map(str, overview['shape']))})")
         for name, counts in overview["per_class"].items():
             if counts:
-                self.out.print(f"        {name} per class: {escape(_class_counts(counts))}")
+                self._field("", f"{name} per class: {words.class_counts(counts)}")
         extras = f", loss {overview['loss']}, augmentation {overview['augment']}" if overview["network"] else ""
-        self.out.print(f"[bold]model[/]   {overview['model']}{extras}")
+        self._field("model", f"{overview['model']}{extras}")
 
     def runtime(self, values: Values | None) -> None:
-        """What it ran on."""
+        """What it runs on: None is scikit-learn on the CPU."""
+        self.stop()
+        if self._shown is not None:
+            if self._shown[1] == (values or {}):
+                return
+            self._shown = (self._shown[0], values or {})
         if values is None:
-            self.out.print("[bold]device[/]  cpu (scikit-learn)")
+            self._field("device", "cpu (scikit-learn)")
             return
-        layout = "" if values["memory_format"] == "contiguous" else f", {values['memory_format']}"
-        self.out.print(
-            f"[bold]device[/]  {values['device']}, {values['precision']}{layout}, {values['num_threads']} threads "
-            f"[dim]({escape(values['reason'])})[/]"
-        )
+        form = "" if values["memory_format"] == "contiguous" else f", {values['memory_format']}"
+        threads = f"{values['num_threads']} thread{'' if values['num_threads'] == 1 else 's'}"
+        self._field("device", f"{values['device']}, {values['precision']}{form}, {threads} ({values['reason']})")
 
     def epoch(self, row: Values) -> None:
         """One epoch is over."""
-        text = _epoch_text(row)
-        if not self.err.is_terminal:
-            due = time.monotonic() - self._printed > 10
+        text = words.epoch_text(row)
+        if not self.err.isatty():
+            due = time.monotonic() - self._last_line >= PLAIN_SECONDS
             if row["epoch"] == row["epochs"] or due:
-                self._printed = time.monotonic()
-                self.err.print(f"{row['phase']}: epoch {row['epoch']}/{row['epochs']}  {text}")
+                self._last_line = time.monotonic()
+                print(f"{row['phase']}: epoch {row['epoch']}/{row['epochs']}  {text}", file=self.err, flush=True)
             return
         if self._progress is None or self._phase != row["phase"]:
             self.stop()
-            columns = (
-                TextColumn("[bold]{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[text]}"),
-                TimeRemainingColumn(),
-            )
-            self._progress = Progress(*columns, console=self.err, transient=True)
+            self._progress, self._phase = _progress_bar(self.err), row["phase"]
             self._progress.start()
-            self._phase = row["phase"]
             self._task = self._progress.add_task(row["phase"], total=row["epochs"], text="")
         self._progress.update(self._task, completed=row["epoch"], text=text)
         if row["epoch"] == row["epochs"]:
@@ -85,142 +80,86 @@ class Display:
             self._progress = None
 
     def notice(self, sentence: str) -> None:
-        self.stop()
-        self.err.print(f"[yellow]note[/]    {escape(sentence)}")
+        """A sentence that is no result and no error."""
+        self._field("note", sentence, "33", self.err)
+
+    def repeat(self, number: int, total: int, values: Values) -> None:
+        """One of `num_repeats` splits is done."""
+        self._field("repeat", f"{number} of {total}: {words.one_line(values)}")
+
+    def job(self, number: int, total: int | None, overrides: Sequence[str]) -> None:
+        """The next job of a sweep begins."""
+        self._field("job", f"{number + 1}{f' of {total}' if total else ''}: {' '.join(overrides)}")
+
+    def job_done(self, values: Values) -> None:
+        """A job of a sweep is done."""
+        self._field("result", words.one_line(values))
+
+    def failure(self, number: int, message: str) -> None:
+        """A job of a sweep has failed."""
+        for line in layout.error_lines(f"job {number + 1}: {message}", ""):
+            print(line, file=self.err, flush=True)
 
     def result(self, values: Values) -> None:
         """The test metrics beside the baseline's, the lift, and where the run is."""
+        if self._shown is None or self._shown[1] != (values["runtime"] or {}):
+            self.runtime(values["runtime"])
         self.stop()
-        self.runtime(values["runtime"])
-        test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
-        self.out.print(_score_table(values, test, baseline, majority))
-        self.out.print(_lift_sentence(values))
-        self.out.print(f"[dim]{_seconds(values['seconds'])}[/]")
-        self.out.print(f"[bold]run[/]     {escape(values['folder'])}")
+        print(file=self.out)
+        for line in words.score_lines(values):
+            print(line, file=self.out)
+        print(file=self.out)
+        sentence, verdict, colour = words.lift_words(values)
+        self._field("lift", sentence)
+        if verdict:
+            self._field("", verdict, colour)
+        self._field("time", words.time_taken(values["seconds"]))
+        self._path("run", values["folder"])
 
     def evaluation(self, values: Values) -> None:
         """What `sdl evaluate` found."""
+        self.stop()
         where = "its own test part" if values["data"]["same_test_part"] else "all rows given"
-        self.out.print(f"[bold]data[/]    {escape(values['data']['name'])}, {where}: {values['data']['rows']:,} rows")
-        table = _table("", "test")
-        for name, value in values["metrics"]["test"].items():
-            table.add_row(_label(name), _measured(name, value))
-        self.out.print(table)
+        self._field("data", f"{values['data']['name']}, {where}: {values['data']['rows']:,} rows")
+        test = values["metrics"]["test"]
+        print(f"\nn = {next(iter(test.values()))['n']:,}, 95 % interval", file=self.out)
+        for line in layout.table([(words.label(name), words.measured(name, value)) for name, value in test.items()]):
+            print(line, file=self.out)
         if values["reproduced"] is not None:
-            self.out.print(
-                "The stored metrics are reproduced exactly." if values["reproduced"] else "[yellow]The stored metrics differ.[/]"
-            )
+            same = values["reproduced"]
+            text = "The stored metrics are reproduced exactly." if same else "The stored metrics differ."
+            print(f"\n{_styled(text, '' if same else '33', self.out)}", file=self.out)
 
     def sweep(self, values: Values) -> None:
         """One line per job of a sweep."""
-        table = _table("job", "overrides", "test", "baseline", "status")
+        self.stop()
+        print(file=self.out)
+        for line in words.sweep_lines(values["jobs"]):
+            print(line, file=self.out)
         for number, job in enumerate(values["jobs"]):
-            test, other = "", ""
-            if job["metrics"]:
-                name = "accuracy" if "accuracy" in job["metrics"]["test"] else "rmse"
-                test = f"{_label(name)} {_measured(name, job['metrics']['test'][name])}"
-                found = job.get("baseline")
-                other = _value(name, found["test"][name]["value"]) if found else ""
-            status = job["status"] if job["status"] == "done" else f"{job['status']}: {job.get('reason', '')}"
-            table.add_row(str(number), escape(" ".join(job["overrides"])), test, other, escape(status))
-        self.out.print(table)
-        self.out.print(f"[bold]sweep[/]   {escape(values['folder'])}")
+            if job["status"] != "done":
+                self._field("failed", f"job {number + 1}: {job.get('reason', '')}", "31")
+                self._path("", job["folder"])
+        print(file=self.out)
+        self._path("sweep", values["folder"])
 
+    def lines(self, lines: Sequence[str]) -> None:
+        """Lines that are laid out already."""
+        for line in lines:
+            print(line, file=self.out)
 
-def error_lines(message: str, hint: str) -> None:
-    """One to three plain lines on stderr."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]error[/]   {escape(message)}")
-    if hint:
-        console.print(f"        {escape(hint)}")
+    def _field(self, label: str, text: str, colour: str = "", stream: TextIO | None = None) -> None:
+        self.stop()
+        stream = stream or self.out
+        first, *more = layout.labelled(label, text)
+        if label:
+            first = _styled(label, colour or "1", stream) + first[len(label) :]
+        elif colour:
+            first, more = _styled(first, colour, stream), [_styled(line, colour, stream) for line in more]
+        print("\n".join([first, *more]), file=stream, flush=True)
 
-
-def _score_table(values: Values, test: Values, baseline: Values | None, majority: Values) -> Table:
-    unit = "repeats" if values["repeats"] > 1 else "test rows"
-    n = next(iter(test.values()))["n"]
-    model = values["config"]["model"]
-    title = f"{model['name']}" + (f" ({model['kind']})" if model["name"] == "baseline" else "")
-    columns = [f"{title}, n = {n:,} {unit}, 95 % interval"]
-    columns += [f"{baseline['name']} (quick baseline)"] if baseline else []
-    table = _table("test", *columns, "majority" if "accuracy" in test else "mean")
-    for name, value in test.items():
-        row = [_label(name), _measured(name, value)]
-        row += [_measured(name, baseline["test"][name])] if baseline else []
-        table.add_row(*row, _value(name, majority[name]["value"]))
-    return table
-
-
-def _lift_sentence(values: Values) -> str:
-    lift = values["lift"]
-    if lift is None:
-        name = MAIN["classification" if "accuracy" in values["metrics"]["test"] else "regression"]
-        value, floor = values["metrics"]["test"][name]["value"], values["majority"]["test"][name]["value"]
-        better = (value > floor) == HIGHER_IS_BETTER[name] and value != floor
-        return "[bold]lift[/]    this is the baseline itself" + (
-            "" if better else "; [yellow]it is no better than ignoring the inputs[/]"
-        )
-    metric = lift["metric"]
-    if metric in PERCENT:
-        size = f"{100 * lift['value']:+.1f} points of {_label(metric)}"
-        interval = f"{100 * lift['low']:+.1f} to {100 * lift['high']:+.1f}"
-    else:
-        size, interval = (
-            f"{lift['value']:+.3g} of {_label(metric)} (positive is better)",
-            f"{lift['low']:+.3g} to {lift['high']:+.3g}",
-        )
-    verdict = "[green]measurable[/]" if lift["measurable"] else "[yellow]no measurable difference[/]"
-    if lift["measurable"] and lift["value"] < 0:
-        verdict = "[red]measurably worse than the baseline[/]"
-    return f"[bold]lift[/]    {size} over the baseline, 95 % interval {interval}: {verdict}"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    for column in columns:
-        table.add_column(column, no_wrap=column == "job")
-    return table
-
-
-def _measured(name: str, value: Values) -> str:
-    if value["value"] is None:
-        return "undefined"
-    text = _value(name, value["value"])
-    if value["low"] is None or value["high"] is None:
-        return text
-    return f"{text} ({_value(name, value['low'], unit=False)} to {_value(name, value['high'], unit=False)})"
-
-
-def _value(name: str, value: float | None, unit: bool = True) -> str:
-    if value is None:
-        return "undefined"
-    if name in PERCENT:
-        return f"{100 * value:.1f}" + (" %" if unit else "")
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
-
-
-def _label(name: str) -> str:
-    names = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "rmse": "RMSE", "mae": "MAE", "r2": "R2"}
-    return names.get(name, name.replace("_", " "))
-
-
-def _class_counts(counts: dict[str, int], most: int = 10) -> str:
-    if len(set(counts.values())) == 1 and len(counts) > 2:
-        return f"{next(iter(counts.values()))} of each of {len(counts)}"
-    shown = [f"{name} {count}" for name, count in list(counts.items())[:most]]
-    return ", ".join(shown) + (f", ... ({len(counts)} classes)" if len(counts) > most else "")
-
-
-def _epoch_text(row: Values) -> str:
-    text = f"loss {row['train_loss']:.4f}"
-    for name in ("accuracy", "rmse"):
-        if f"validation_{name}" in row:
-            text += f"  validation {name} {_value(name, row[f'validation_{name}'])}"
-    return text
-
-
-def _seconds(seconds: Values) -> str:
-    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if name != "total" and value >= 0.05)
-    return f"{seconds['total']:.1f} seconds" + (f" ({parts})" if parts else "")
+    def _path(self, label: str, path: str) -> None:
+        print(f"{_styled(label, '1', self.out)}{' ' * (layout.INDENT - len(label))}{path}", file=self.out, flush=True)
 
 
 def resume_command(folder: object) -> str:
@@ -228,10 +167,24 @@ def resume_command(folder: object) -> str:
     return f"sdl train --resume {quoted(str(folder))}"
 
 
-def catalogue(items: Sequence[Values]) -> Table:
-    """Names and what they are, as `sdl list` shows them."""
-    table = _table("", "")
-    table.show_header = False
-    for item in items:
-        table.add_row(f"[bold]{escape(item['name'])}[/]", escape(item["summary"]))
-    return table
+def _progress_bar(stream: TextIO) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("{task.fields[text]}"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(file=stream, highlight=False), transient=True)
+
+
+def _styled(text: str, colour: str, stream: TextIO) -> str:
+    return layout.styled(text, colour, stream) if colour and text else text
+
+
+def _alike(one: Values, other: Values) -> bool:
+    """The same data, parts and model, so that a new split of them is not news."""
+    return all(one[key] == other[key] for key in one if key != "per_class")

@@ -1,0 +1,242 @@
+"""What was typed reaches hydra as it was meant: paths whole, sweeps as sweeps, everything else untouched or quoted."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from sdl_cli import bridge, jobs
+from sdl_cli.errors import ConfigError
+
+
+def read_back(text: str, multirun: bool = False) -> Any:
+    """The value that hydra and OmegaConf make of an override as typed."""
+    parsed = OverridesParser.create().parse_override(bridge.quote_override(text, multirun))
+    assert not parsed.is_sweep_override()
+    return OmegaConf.to_container(OmegaConf.create({"v": parsed.value()}), resolve=True)["v"]  # type: ignore[index, call-overload]
+
+
+def choices(text: str) -> list[str]:
+    """The values that a sweep override as typed runs over."""
+    parsed = OverridesParser.create().parse_override(bridge.quote_override(text, multirun=True))
+    if not parsed.is_sweep_override():
+        return [str(parsed.value())]
+    values = OverridesParser.create().parse_overrides([f"x={value}" for value in parsed.sweep_string_iterator()])
+    return [str(value.value()) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("typed", "quoted"),
+    [
+        ("dataset=wine", "dataset=wine"),
+        ("model.depth=3", "model.depth=3"),
+        ("model.dropout=null", "model.dropout=null"),
+        ("training.learning_rate=1e-3", "training.learning_rate=1e-3"),
+        ("model.widths=[1, 2]", "model.widths=[1, 2]"),
+        ("model.params={C: 1}", "++model.params={C: 1}"),
+        ("model.params.C=10", "++model.params.C=10"),
+        ("+model.params.C=10", "+model.params.C=10"),
+        ("++a.b=1", "++a.b=1"),
+        ("dataset.path=a.npz", "dataset.path='a.npz'"),
+        ("dataset.path='a.npz'", "dataset.path='a.npz'"),
+        ('dataset.path="a.npz"', 'dataset.path="a.npz"'),
+        ("dataset.path=a,b", "dataset.path='a,b'"),
+        ("model.weights=default", "model.weights=default"),
+        ("model.weights=none", "model.weights=none"),
+        ("model.unlabeled=null", "model.unlabeled=null"),
+        ("hydra.run.dir=runs/${now:%H}", "hydra.run.dir='runs/${now:%H}'"),
+        ("model.estimator=a b&c", "model.estimator='a b&c'"),
+        ("~hydra.callbacks.x", "~hydra.callbacks.x"),
+    ],
+)
+def test_an_override_as_hydra_sees_it(typed: str, quoted: str) -> None:
+    if typed == "model.params={C: 1}":
+        quoted = typed  # the whole dictionary is a key that is there
+    assert bridge.quote_override(typed) == quoted
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("seed", "not of the form key=value"),
+        ("=3", "not of the form key=value"),
+        ("a b=3", "not of the form key=value"),
+        ("schlüssel=3", "not of the form key=value"),
+        ("seed=0,1", "makes a sweep"),
+        ("seed=range(3)", "makes a sweep"),
+        ("model=choice(a,b)", "makes a sweep"),
+        ("~model", "cannot be taken away"),
+        ("~model.depth", "cannot be taken away"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_advice(typed: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        bridge.quote_override(typed)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["with space", "ü", "(1)", "a,b", "a=b", "#1", "~x", "it's", 'a"so"', "back\\slash", "$x", "100%", "[x]", "{x}", "a&b"]
+    + ["`x`", "a\tb", "a|b", ";", "<>", "^"]
+    + ["'", '"', "\\", "\\'", "a\\", "\\\\'x", "null x", " lead", "trail ", "a:b", "*?", "!"],
+)  # fmt: skip
+def test_a_path_means_what_was_typed(value: str) -> None:
+    expected = str(Path(value).absolute()) if value.startswith("~") else value
+    for key in ("dataset.path", "dataset.root", "model.weights", "model.unlabeled", "hydra.run.dir"):
+        assert read_back(f"{key}={value}") == expected
+
+
+def test_quotes_that_belong_to_the_name_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_back("dataset.path='a b'") == "a b"
+    (tmp_path / "'a b'").mkdir()
+    assert read_back("dataset.path='a b'") == "'a b'"
+
+
+def test_a_home_folder_is_expanded_in_a_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_back("dataset.path=~/a b") == str(tmp_path / "a b")
+    assert choices("dataset.path=~/a,~/b") == [str(tmp_path / "a"), str(tmp_path / "b")]
+
+
+def test_a_real_name_that_looks_like_an_interpolation_is_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("${x}", "a${oc.env:HOME}", "\\${x}", "${"):
+        (tmp_path / name).write_text("")
+        assert read_back(f"dataset.path={name}") == name
+    monkeypatch.setenv("WHERE", "here")
+    assert read_back("dataset.path=${oc.env:WHERE}/x") == "here/x"
+
+
+def test_random_text_survives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw = random.Random(0)
+    alphabet = "ab1 .,=#~'\"\\$%[]{}()&:;*?!|<>^`@+-/\tüß\u65e5\U0001f600"
+    for _ in range(1500):
+        value = "".join(draw.choice(alphabet) for _ in range(draw.randint(1, 12)))
+        is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        if is_quoted or "${" in value or value.startswith("~") or value == "???":
+            continue
+        assert read_back(f"dataset.path={value}") == value
+        once = bridge.quote_override(f"dataset.path={value}")
+        assert bridge.quote_override(once) == once, "quoting what is quoted changes nothing"
+
+
+def test_random_text_elsewhere_is_hydras_or_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw = random.Random(1)
+    parser = OverridesParser.create()
+    num_quoted = 0
+    for _ in range(1500):
+        value = "".join(draw.choice("ab1 .,=#'\"\\%[]{}()&:ü/-") for _ in range(draw.randint(1, 8)))
+        try:
+            quoted = bridge.quote_override(f"model.estimator={value}")
+        except ConfigError as error:
+            assert "sweep" in error.message
+            continue
+        found = parser.parse_override(quoted).value()
+        if quoted != f"model.estimator={value}":
+            num_quoted += 1
+            assert found == value
+    assert num_quoted > 300
+
+
+def test_a_sweep_over_paths_keeps_names_with_commas_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a,b", "c (1)", "ü", "d,e,f", "it's"):
+        (tmp_path / name).mkdir()
+    assert choices("dataset.path=a,b,c (1),ü,d,e,f") == ["a,b", "c (1)", "ü", "d,e,f"]
+    assert choices("dataset.path=a,b") == ["a,b"]
+    assert choices("dataset.path=x,it's,y") == ["x", "it's", "y"]
+    assert choices("dataset.path=x,y") == ["x", "y"]
+    assert choices("dataset.path=choice(x,y)") == ["x", "y"]
+    assert choices("seed=range(3)") == ["0", "1", "2"]
+    assert choices("model=baseline,deep_net") == ["baseline", "deep_net"]
+
+
+def test_assignments_are_read_without_composing() -> None:
+    found = bridge.parse_assignments(["dataset.test_fraction=0.5", "device=cpu", "dataset.path=a b,ü", "x=[1, null]"])
+    assert found == {"dataset.test_fraction": 0.5, "device": "cpu", "dataset.path": "a b,ü", "x": [1, None]}
+    for text in ("seed=1,2", "~seed", "seed"):
+        with pytest.raises(ConfigError):
+            bridge.parse_assignments([text])
+
+
+def test_a_composed_configuration_is_plain_and_whole() -> None:
+    values = bridge.compose_checked("train", ["dataset=wine", "model=baseline"], jobs.parse_experiment)
+    assert values["dataset"]["name"] == "wine" and values["model"]["kind"] == "forest" and values["num_threads"] is None
+    assert "hydra" not in values and "experiment" not in values
+    assert type(values["dataset"]) is dict
+
+
+def test_own_yaml_is_found_and_may_have_any_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "my conf, ü (1)"
+    for root, name, depth in ((mine, "tiny", 2), (tmp_path / "sdl_conf", "wee", 1)):
+        (root / "model").mkdir(parents=True)
+        (root / "model" / f"{name}.yaml").write_text(f"# {name}\ndefaults: [deep_net, _self_]\ndepth: {depth}\n")
+    for name, depth in (("tiny", 2), ("wee", 1)):
+        values = bridge.compose_checked("train", [f"model={name}"], jobs.parse_experiment, str(mine))
+        assert (values["model"]["name"], values["model"]["depth"]) == ("deep_net", depth)
+
+
+def run_jobs(overrides: list[str], sweep: bool = False, **more: Any) -> list[tuple[dict[str, Any], Path, list[str]]]:
+    seen: list[tuple[dict[str, Any], Path, list[str]]] = []
+    on_sweep = (lambda found: None) if sweep else None
+    bridge.run("train", overrides, lambda *job: seen.append(job), jobs.parse_experiment, on_sweep, **more)
+    return seen
+
+
+def test_one_job_gets_plain_values_and_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    [(values, folder, chosen)] = run_jobs(["dataset=wine", "model=baseline", "hydra.run.dir=out/a b"])
+    assert type(values) is dict and values["seed"] == 0
+    assert folder == tmp_path / "out" / "a b" and folder.is_dir() and not list(folder.iterdir())
+    assert chosen == ["dataset=wine", "model=baseline"]
+
+
+def test_a_sweep_is_told_of_its_jobs_before_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    order: list[Any] = []
+    overrides = ["dataset=wine", "model=baseline", "seed=3,4"]
+    bridge.run("train", overrides, lambda *job: order.append(job), jobs.parse_experiment, order.append)
+    sweep, *rest = order
+    assert [job["overrides"][-1] for job in sweep.jobs] == ["seed=3", "seed=4"]
+    assert [job["config"]["seed"] for job in sweep.jobs] == [values["seed"] for values, _, _ in rest] == [3, 4]
+    assert [folder for _, folder, _ in rest] == [sweep.folder / "0", sweep.folder / "1"]
+
+
+def test_two_sweeps_of_one_name_do_not_share_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = [job[1].parent for _ in range(2) for job in run_jobs(["dataset=wine", "seed=0,1", "hydra.sweep.dir=s"], True)]
+    assert [folder.name for folder in folders] == ["s", "s", "s-2", "s-2"]
+
+
+def test_a_job_that_raises_is_heard_and_leaves_no_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+
+    def job(*_: Any) -> None:
+        raise OSError("disk on fire")
+
+    for more in ([], ["hydra.run.dir=a/b/c"], ["hydra.run.dir=mine/x"]):
+        with pytest.raises(OSError, match="disk on fire"):
+            bridge.run("train", ["dataset=wine", *more], job, jobs.parse_experiment)
+        assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+
+
+def test_hydras_traces_are_not_left_in_the_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+    import sys
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    before = list(sys.argv)
+    run_jobs(["dataset=wine"])
+    assert sys.argv == before and "HYDRA_FULL_ERROR" not in os.environ and Path.cwd() == tmp_path

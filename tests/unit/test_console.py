@@ -1,0 +1,250 @@
+"""What is printed fits its place, and says what was measured."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from sdl_cli.report import layout
+from sdl_cli.report.console import Display, resume_command
+
+
+def measured(value: float | None, half: float = 0.05, n: int = 360) -> dict[str, Any]:
+    if value is None:
+        return {"value": None, "low": None, "high": None, "n": n}
+    return {"value": value, "low": value - half, "high": value + half, "n": n}
+
+
+CLASSIFICATION = ["accuracy", "balanced_accuracy", "log_loss", "macro_f1", "roc_auc", "calibration_error"]
+
+
+def result(kind: str = "gradient_boosting", **changes: Any) -> dict[str, Any]:
+    test = {name: measured(1.0) for name in CLASSIFICATION}
+    found: dict[str, Any] = {
+        "folder": "/somewhere/" + "very_long/" * 12 + "my run",
+        "config": {"model": {"name": "baseline", "kind": kind}},
+        "metrics": {"test": test, "validation": {}},
+        "baseline": {"name": "forest", "test": test},
+        "lift": {"metric": "accuracy", "value": -0.458, "low": -0.51, "high": -0.402, "measurable": True},
+        "majority": {"test": test},
+        "seconds": {"total": 12.3, "load": 1.2, "fit": 10.0, "save": 0.01},
+        "rows": {"labelled": 1437, "validation": 0, "test": 360},
+        "runtime": None,
+        "notes": [],
+        "repeats": 1,
+    }
+    return found | changes
+
+
+def regression_result(size: float) -> dict[str, Any]:
+    test = {name: measured(size, size / 7) for name in ("rmse", "mae", "r2")}
+    lift = {"metric": "rmse", "value": size / 9, "low": -size / 8, "high": size / 8, "measurable": False}
+    scores = {
+        "metrics": {"test": test, "validation": {}},
+        "baseline": {"name": "forest", "test": test},
+        "majority": {"test": test},
+    }
+    return result(lift=lift, **scores)
+
+
+def printed(capsys: pytest.CaptureFixture[str], show: Any) -> str:
+    show(Display())
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("values", [result(), *(regression_result(size) for size in (1e-5, 0.5, 59.1, 4321.0, 123_456.0, 3e9))])
+def test_a_result_fits_the_width(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = printed(capsys, lambda display: display.result(values))
+    assert all(len(line) <= columns or values["folder"] in line for line in text.splitlines()), text
+    assert "n = 360 test rows, 95 % interval" in text.splitlines()
+    assert f"run     {values['folder']}" in text.splitlines(), "a path is never broken"
+    assert not any(line != line.rstrip() for line in text.splitlines())
+    assert "\033" not in text, "no colours where there is no terminal"
+
+
+def test_a_table_has_one_line_per_metric(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = printed(capsys, lambda display: display.result(result("forest"))).splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith("test "))
+    assert lines[head].split("  ")[0] == "test" and "forest (quick baseline)" in lines[head]
+    assert [line.partition("  ")[0] for line in lines[head + 1 : head + 7]] == [
+        "accuracy", "balanced accuracy", "log loss", "macro F1", "ROC AUC", "calibration error",
+    ]  # fmt: skip
+    assert "100.0 % (95.0 to 105.0)" in lines[head + 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "measurable", "verdict"),
+    [(0.1, True, "measurably better"), (-0.1, True, "measurably worse"), (0.1, False, "no measurable difference")],
+)
+def test_the_lift_is_said_with_its_verdict(
+    capsys: pytest.CaptureFixture[str], value: float, measurable: bool, verdict: str
+) -> None:
+    lift = {"metric": "accuracy", "value": value, "low": -0.2, "high": 0.2, "measurable": measurable}
+    text = printed(capsys, lambda display: display.result(result(lift=lift)))
+    assert f"{100 * value:+.1f} points of accuracy over the baseline, 95 % interval -20.0 to +20.0" in text
+    assert text.count("measurabl") == 1 and verdict in text
+
+
+def test_a_baseline_that_learned_nothing_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, lambda display: display.result(result(lift=None, baseline=None)))
+    assert "this is the baseline itself" in text and "no better than ignoring the inputs" in text
+
+
+def test_what_is_undefined_is_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    test = {name: measured(None if name == "roc_auc" else 0.5) for name in CLASSIFICATION}
+    text = printed(capsys, lambda display: display.result(result(metrics={"test": test, "validation": {}})))
+    assert "ROC AUC            undefined" in text
+
+
+def overview(**changes: Any) -> dict[str, Any]:
+    found = {
+        "dataset": "digits", "task": "classification", "modality": "image", "shape": [1, 8, 8],
+        "rows": {"train": 1150, "validation": 287, "test": 360},
+        "per_class": {"train": {"a": 3, "b": 3, "c": 3}, "test": {"a": 1, "b": 40}},
+        "model": "deep_net", "network": True, "loss": "cosine", "augment": "shift",
+    }  # fmt: skip
+    return found | changes
+
+
+RUNTIME = {"device": "cpu", "precision": "bfloat16", "memory_format": "channels_last", "num_threads": 2, "reason": "timed"}
+
+
+def test_what_runs_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def show(display: Display) -> None:
+        for seed in range(3):  # repeats of one run differ in their rows per class only
+            display.start(overview(per_class={"test": {"a": seed, "b": 9}}))
+            display.runtime(RUNTIME)
+            display.repeat(seed + 1, 3, result())
+        display.result(result(runtime=RUNTIME))
+
+    text = printed(capsys, show)
+    assert text.count("digits: 1,150 train, 287 validation, 360 test (images of 1 x 8 x 8)") == 1
+    assert text.count("device  cpu, bfloat16, channels_last, 2 threads (timed)") == 1
+    assert "repeat  2 of 3: accuracy 100.0 % (95.0 to 105.0), forest 100.0 %, 12.3 seconds" in text
+
+
+def test_another_data_set_is_news(capsys: pytest.CaptureFixture[str]) -> None:
+    def show(display: Display) -> None:
+        display.start(overview())
+        display.start(overview(dataset="other", modality="table", shape=[4]))
+
+    text = printed(capsys, show)
+    assert "other: 1,150 train, 287 validation, 360 test (rows of 4)" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({"a": 3, "b": 3, "c": 3}, "3 of each of 3"),
+        ({"a": 3, "b": 4}, "a 3, b 4"),
+        ({str(k): 35 + k % 3 for k in range(10)}, "35 to 37 of each of 10"),
+        ({str(k): 10 * k for k in range(12)}, "... (12 classes)"),
+    ],
+)
+def test_rows_per_class_are_said_shortly(capsys: pytest.CaptureFixture[str], counts: dict[str, int], text: str) -> None:
+    assert text in " ".join(printed(capsys, lambda display: display.start(overview(per_class={"train": counts}))).split())
+
+
+def job(status: str = "done", **changes: Any) -> dict[str, Any]:
+    found = {
+        "folder": "/runs/sweep/0",
+        "status": status,
+        "overrides": ["model=deep_net", "seed=0", "dataset=wine"],
+        "metrics": None,
+    }
+    if status == "done":
+        found |= {"metrics": result()["metrics"], "baseline": result()["baseline"], "lift": result()["lift"]}
+    return found | changes
+
+
+def test_a_sweep_shows_what_differs_and_names_what_failed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    jobs = [job(), job(overrides=["model=baseline", "seed=0", "dataset=wine"]), job("failed", reason="the loss is nan")]
+    text = printed(capsys, lambda display: display.sweep({"folder": "/runs/sweep", "jobs": jobs}))
+    lines = text.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert any(
+        line.startswith("1    100.0 % (95.0 to 105.0)  100.0 %  done") and line.endswith("model=deep_net") for line in lines
+    )
+    assert "all     seed=0 dataset=wine" in lines
+    assert "failed  job 3: the loss is nan" in lines and "sweep   /runs/sweep" in lines
+
+
+def test_a_sweep_of_classes_and_numbers_names_each_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = job(metrics=regression_result(50.0)["metrics"], baseline=None)
+    text = printed(capsys, lambda display: display.sweep({"folder": "x", "jobs": [job(), numbers]}))
+    assert "accuracy 100.0 %" in text and "RMSE 50.000" in text
+
+
+def test_progress_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display()
+    for epoch in range(1, 101):
+        row = {"phase": "fit", "epoch": epoch, "epochs": 100, "train_loss": 0.5, "validation_accuracy": 0.25}
+        display.epoch(row)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "fit: epoch 1/100  loss 0.5000  validation accuracy 25.0 %",
+        "fit: epoch 100/100  loss 0.5000  validation accuracy 25.0 %",
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_on_a_terminal_is_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    display = Display()
+    display.err = Terminal()
+    for epoch in range(1, 6):
+        display.epoch({"phase": "fit", "epoch": epoch, "epochs": 5, "train_loss": 0.5, "validation_accuracy": 0.25})
+    text = display.err.getvalue()
+    assert "validation accuracy 25.0 %" in text and "5/5" in text
+    assert display._progress is None
+    display.epoch({"phase": "fit", "epoch": 1, "epochs": 5, "train_loss": 0.5})
+    display.notice("something")
+    assert display._progress is None and "something" in display.err.getvalue()
+
+
+def test_with_json_nothing_is_written_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display(json=True)
+    display.start(overview())
+    display.result(result())
+    display.notice("a note")
+    found = capsys.readouterr()
+    assert found.out == "" and "a note" in found.err
+
+
+def test_braces_and_markup_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, lambda display: display.start(overview(dataset="[bold]a[/] {x} [red]")))
+    assert "[bold]a[/] {x} [red]: 1,150 train" in text
+
+
+def test_error_lines_are_never_wrapped() -> None:
+    lines = layout.error_lines("a " * 100 + "\nsecond", "hint")
+    assert len(lines) == 3 and lines[0].startswith("error   a a") and lines[1:] == ["        second", "        hint"]
+    assert layout.error_lines("one", "") == ["error   one"]
+    assert layout.error_lines("", "") == ["error   "]
+
+
+def test_the_catalogue_fits_and_keeps_words_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    items = [{"group": "model", "name": name, "summary": "word " * 20} for name in ("a", "longer_name")]
+    lines = layout.catalogue(items)
+    assert lines[0] == "model" and all(len(line) <= 60 for line in lines)
+    assert json.dumps(lines).count("word") == 40
+
+
+def test_a_resume_command_can_be_pasted() -> None:
+    assert resume_command("/runs/my run") == "sdl train --resume '/runs/my run'"

@@ -1,0 +1,110 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from sdl_cli.errors import DataError
+from sdl_cli.files import cache_folder, make_folder, typed_path, unwritable, write_atomic
+
+
+@pytest.mark.parametrize("content", ["text ü", b"bytes \x00\xff", lambda file: file.write(b"from a function")])
+def test_a_file_is_written_whole_and_replaces_another(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "a file.txt"
+    path.write_text("old")
+    write_atomic(path, content)  # type: ignore[arg-type]
+    expected = {str: b"text \xc3\xbc", bytes: b"bytes \x00\xff"}.get(type(content), b"from a function")
+    assert path.read_bytes() == expected
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_has_the_permissions_that_a_plain_file_would_have(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomic(tmp_path / "x", "x")
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), ValueError("no")])
+def test_what_stops_a_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"half of it")
+        raise error
+
+    with pytest.raises(DataError if isinstance(error, OSError) else type(error)):
+        write_atomic(path, write)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failing_fsync_is_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="the disk is full") as caught:
+        write_atomic(tmp_path / "x", "x")
+    assert "hydra.run.dir=" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk is full"),
+        (errno.EACCES, "no permission to write here"),
+        (errno.EROFS, "no permission to write here"),
+        (errno.ENOTDIR, "a file stands where a folder is needed"),
+        (errno.EIO, "cannot be written: Input/output error"),
+    ],
+    ids=lambda value: errno.errorcode[value] if isinstance(value, int) else "",
+)
+def test_an_os_error_is_said_in_a_users_words(number: int, words: str) -> None:
+    found = unwritable(Path("runs/x"), OSError(number, os.strerror(number)))
+    assert found.message.startswith("runs/x: ") and words in found.message
+    assert found.exit_code == 2
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(DataError, match="a file stands where a folder is needed"):
+        make_folder(tmp_path / "runs" / "day")
+    with pytest.raises(DataError, match="a file stands where a folder is needed"):
+        make_folder(tmp_path / "runs")
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_CACHE", str(tmp_path / "mine"))
+    assert cache_folder("a") == tmp_path / "mine" / "a" and (tmp_path / "mine" / "a").is_dir()
+    monkeypatch.delenv("SDL_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder("a") == tmp_path / "xdg" / "sdl" / "a"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SDL_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DataError, match="the cache folder cannot be made") as caught:
+        cache_folder("a")
+    assert "SDL_CACHE" in caught.value.hint
+
+
+def test_a_tilde_is_the_home_folder_unless_something_has_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "~real").write_text("")
+    assert typed_path("~/x") == tmp_path / "home" / "x"
+    assert typed_path("~") == tmp_path / "home"
+    assert typed_path("~real") == tmp_path / "~real"
+    assert typed_path("~no_such_user_at_all/x") == tmp_path / "~no_such_user_at_all" / "x"
+    assert typed_path("a~b") == Path("a~b")

@@ -1,0 +1,181 @@
+"""The run folder: claimed by one, written whole, read with every file checked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from sdl_cli import results
+from sdl_cli.errors import ConfigError, DataError, RunError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A finished run folder with a file of each kind."""
+    folder = results.claim(tmp_path / "runs" / "one")
+    results.write_config(folder, {"model": {"name": "baseline"}, "path": "ü x"})
+    results.write_json(folder, "metrics.json", {"metrics": {"test": {"accuracy": {"value": 1.0}}}})
+    results.write_json(folder, "environment.json", {"data_fingerprint": "abc"})
+    results.write_status(folder, "done", files=["config.yaml", "metrics.json", "environment.json"])
+    return folder
+
+
+def test_a_finished_run_is_read_as_it_was_written(run: Path) -> None:
+    stored = results.read_run(run)
+    assert stored.config == {"model": {"name": "baseline"}, "path": "ü x"}
+    assert stored.metrics["metrics"]["test"]["accuracy"]["value"] == 1.0
+    assert stored.environment == {"data_fingerprint": "abc"} and stored.state == "done" and stored.repeats == []
+
+
+def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
+    names = [results.claim(tmp_path / "x").name for _ in range(3)]
+    assert names == ["x", "x-2", "x-3"]
+    assert results.read_state(tmp_path / "x") == "running"
+
+
+def test_a_folder_is_claimed_once_by_many_at_the_same_time(tmp_path: Path) -> None:
+    claimed: list[Path] = []
+    threads = [threading.Thread(target=lambda: claimed.append(results.claim(tmp_path / "x"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(claimed)) == 8
+
+
+def test_a_claim_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise DataError("the disk is full.")
+
+    monkeypatch.setattr(results, "write_status", full)
+    with pytest.raises(DataError, match="disk is full"):
+        results.claim(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.json", "environment.json"])
+def test_an_edited_or_lost_file_is_named(run: Path, name: str) -> None:
+    (run / name).write_text((run / name).read_text() + " ")
+    with pytest.raises(DataError, match=f"{name}: this file was changed after the run ended"):
+        results.read_run(run)
+    (run / name).unlink()
+    with pytest.raises(DataError, match=f"{name} is missing, so this run is incomplete"):
+        results.read_run(run)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("", "cannot be read as JSON"),
+        ("[1]", "holds no JSON object"),
+        ('{"state": "running"}', "not finished"),
+        ('{"state": "failed", "reason": "interrupted"}', r"not finished \(it is failed: interrupted\)"),
+        ('{"state": "done", "files": {"../../secret": "x"}}', "is missing"),
+    ],
+)
+def test_a_status_that_is_not_done_is_not_read_as_a_run(run: Path, status: str, words: str) -> None:
+    (run / "status.json").write_text(status)
+    with pytest.raises(DataError, match=words):
+        results.read_run(run)
+
+
+def test_a_folder_that_is_no_run_says_what_it_is(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such run folder"):
+        results.read_run(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="not a run folder") as caught:
+        results.read_run(run.parent)
+    assert str(run) in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: [", "3", "!!python/object/apply:os.system ['true']"])
+def test_a_config_that_is_no_mapping_is_refused_and_runs_nothing(run: Path, text: str) -> None:
+    (run / "config.yaml").write_text(text)
+    with pytest.raises(DataError, match="config.yaml"):
+        results.read_run(run, finished=False)
+
+
+def test_states_and_reasons(run: Path, tmp_path: Path) -> None:
+    assert results.read_state(run) == "done" and results.read_state(tmp_path) == "missing"
+    results.record_failure(run, ValueError("first line\nsecond"))
+    assert results.read_state(run) == "failed" and results.read_reason(run) == "first line"
+    assert "ValueError: first line" in (run / "run.log").read_text()
+    results.record_failure(run, KeyboardInterrupt())
+    assert results.read_reason(run) == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("error", "resumed", "has_checkpoint", "stays"),
+    [
+        (ConfigError("x"), False, False, False),
+        (DataError("x"), False, False, False),
+        (DataError("x"), True, False, True),
+        (DataError("x"), False, True, True),
+        (RunError("x"), False, False, True),
+        (ValueError("x"), False, False, True),
+        (KeyboardInterrupt(), False, False, True),
+    ],
+    ids=str,
+)
+def test_a_mistake_leaves_nothing_and_a_stopped_run_can_go_on(
+    tmp_path: Path, error: BaseException, resumed: bool, has_checkpoint: bool, stays: bool
+) -> None:
+    folder = results.claim(tmp_path / "x")
+    results.write_config(folder, {"a": 1})
+    if has_checkpoint:
+        (folder / "checkpoint-fit.pt").write_bytes(b"x")
+    results.end_badly(folder, error, resumed)
+    assert folder.exists() == stays
+    if stays:
+        assert results.read_state(folder) == "failed"
+        assert error.run_folder == folder  # type: ignore[attr-defined, union-attr]
+
+
+def test_what_is_not_the_runs_own_is_never_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    folder = results.claim(tmp_path)
+    results.discard(folder)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_json_has_no_numbers_that_json_does_not_know(tmp_path: Path) -> None:
+    results.write_json(tmp_path, "x.json", {"a": float("nan"), "b": [np.float64("inf"), np.int64(3)], "ü": "ü"})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": None, "b": [None, 3], "ü": "ü"}
+
+
+def test_the_configuration_comes_back_as_it_was(tmp_path: Path) -> None:
+    config = {"a": None, "b": [1, 2.5, "x: y", "~", "ü"], "c": {"d": True, "e": "1e3", "f": "null", "g": ""}}
+    results.write_config(tmp_path, config)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8")) == config
+
+
+def test_predictions_are_a_table_with_names(tmp_path: Path) -> None:
+    probs = np.array([[0.25, 0.75], [1.0, 0.0]])
+    results.write_predictions(tmp_path / "p.csv", np.array(["a,b", 'c"d']), np.array([1, 1]), probs, ["x y", "z,"])
+    with (tmp_path / "p.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {"id": "a,b", "truth": "z,", "prediction": "z,", "probability_x y": "0.25", "probability_z,": "0.75"}
+    assert rows[1]["id"] == 'c"d' and rows[1]["prediction"] == "x y"
+    results.write_predictions(tmp_path / "q.csv", np.array(["0"]), None, np.array([2.5]), [])
+    assert (tmp_path / "q.csv").read_text() == "id,prediction\n0,2.5\n"
+
+
+def test_history_has_a_column_for_every_key(tmp_path: Path) -> None:
+    results.write_history(tmp_path, [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "accuracy": 0.5}])
+    assert (tmp_path / "history.csv").read_text() == "epoch,loss,accuracy\n1,2.0,\n2,,0.5\n"
+
+
+def test_a_disk_that_cannot_hold_the_result_is_said_before_training(tmp_path: Path) -> None:
+    results.require_space(tmp_path, 1)
+    with pytest.raises(DataError, match="the disk is full"):
+        results.require_space(tmp_path, 2**60)
+
+
+def test_paths_can_be_pasted_into_a_shell() -> None:
+    assert results.quoted("runs/plain") == "runs/plain"
+    assert results.quoted("my runs/it's") == "'my runs/it'\"'\"'s'"
