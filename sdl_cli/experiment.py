@@ -26,6 +26,7 @@ from sdl_cli.models.storage import load_model, save_model
 
 Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]
+VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 
 
 @dataclass
@@ -339,7 +340,8 @@ def _matched(dataset: Dataset, values: dict[str, Any]) -> Dataset:
     inputs = values["inputs"]
     if dataset.task != values["task"] or dataset.modality != inputs["modality"]:
         raise DataError(
-            f"This run is for {inputs['modality']} {values['task']}, and the data set {dataset.name} is {dataset.modality} {dataset.task}.",
+            f"This run is for {inputs['modality']} {values['task']}, "
+            f"and the data set {dataset.name} is {dataset.modality} {dataset.task}.",
             "Evaluate on data of the same kind.",
         )
     shape = list(dataset.X.shape[1:])
@@ -440,6 +442,7 @@ def _overview(experiment: Experiment, dataset: Dataset, train: Array, validation
         "rows": {name: len(rows) for name, rows in parts.items()},
         "per_class": {name: counts(rows) for name, rows in parts.items() if len(rows)},
         "model": experiment.model.name,
+        "variant": next((getattr(experiment.model, k) for k in VARIANTS if hasattr(experiment.model, k)), ""),
         "network": experiment.model.name in NETWORKS,
         "loss": experiment.loss.name,
         "augment": experiment.augment.name,

@@ -168,7 +168,7 @@ def _train_epoch(
     if int(first_bad) >= 0:
         raise RunError(
             f"The training loss stopped being a number at step {int(first_bad)} (epoch {run.epoch}, {run.history_name}).",
-            f"Lower training.learning_rate (it is {run.training.learning_rate:g}), set training.clip_norm=1, or precision=float32.",
+            "Lower training.learning_rate, or set training.clip_norm=1 or precision=float32.",
         )
     return float(total) / num_rows
 
@@ -199,8 +199,8 @@ def _step(run: _Run, objective: Objective, x: Tensor, t: Tensor, surroundings: C
             if x.is_cuda:
                 torch.cuda.empty_cache()
             surroundings.notice(
-                f"The GPU's memory is too small for a batch of {len(x)}: it goes through in {run.num_parts} parts whose gradients "
-                "add up (BatchNorm sees the parts). training.batch_size sets the batch."
+                f"The GPU's memory is too small for a batch of {len(x)}: it goes through in {run.num_parts} parts whose "
+                "gradients add up (BatchNorm sees the parts). training.batch_size sets the batch."
             )
     run.scaler.unscale_(run.optimizer)
     if run.training.clip_norm:

@@ -24,6 +24,12 @@ HIGHER_IS_BETTER: dict[str, bool] = {
     **dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "r2"), True),
     **dict.fromkeys(("log_loss", "calibration_error", "rmse", "mae"), False),
 }
+# what each metric can be at all: a t interval knows nothing of it and is cut there
+RANGE: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "calibration_error"), (0.0, 1.0)),
+    **dict.fromkeys(("log_loss", "rmse", "mae"), (0.0, math.inf)),
+    "r2": (-math.inf, 1.0),
+}
 MAIN: dict[str, str] = {"classification": "accuracy", "regression": "rmse"}
 
 
@@ -237,8 +243,9 @@ def over_repeats(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, Measure
     result = {}
     for key in repeats[0]:
         values = [repeat[key].value for repeat in repeats if math.isfinite(repeat[key].value)]
-        interval = statistics.t_interval(values) if values else (math.nan, math.nan, math.nan)
-        result[key] = Measured(*interval, n=len(values))
+        mean, low, high = statistics.t_interval(values) if values else (math.nan, math.nan, math.nan)
+        least, most = RANGE[key]
+        result[key] = Measured(mean, max(low, least), min(high, most), n=len(values))
     return result
 
 

@@ -115,7 +115,7 @@ class _AutoencoderNet(NetworkEstimator):
     def _pretrain(self, net: Network, inputs: Tensor) -> None:
         """Greedy layer-wise pretraining; afterwards `reconstruction_` has, per layer, the error before and after.
 
-        An error is the mean squared reconstruction error over the variance of what is reconstructed: 1 is no better than the mean.
+        An error is the mean squared reconstruction error over the variance of what is reconstructed: the mean alone has 1.
         """
         assert isinstance(net.body, Encoder)
         runtime = self.runtime_
@@ -123,8 +123,8 @@ class _AutoencoderNet(NetworkEstimator):
         nothing = torch.zeros(len(inputs), 1, device=inputs.device)
         batch_size = min(64, max(8, len(inputs) // 8))
         training = Training(
-            epochs=self.pretrain_epochs, batch_size=batch_size, optimizer="adam", learning_rate=self.pretrain_learning_rate, schedule="cosine",
-            warmup_fraction=0.0, weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
+            epochs=self.pretrain_epochs, batch_size=batch_size, optimizer="adam", learning_rate=self.pretrain_learning_rate,
+            schedule="cosine", warmup_fraction=0.0, weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
             checkpoint_seconds=self.training_.checkpoint_seconds,
         )  # fmt: skip
         for depth in range(len(net.body.layers)):

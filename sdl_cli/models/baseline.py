@@ -60,7 +60,7 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
         if hasattr(self.model_, "predict_proba"):
             return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
         # an estimator that only names classes is as sure as it can be: 1 for the class it names
-        return (np.asarray(self.model_.predict(X))[:, None] == self.classes_[None]).astype(np.float64)
+        return np.asarray(np.asarray(self.model_.predict(X))[:, None] == self.classes_[None], dtype=np.float64)
 
     def _build(self, num_rows: int, y: Array) -> Any:
         raise NotImplementedError
@@ -244,7 +244,7 @@ def check_trusted(path: str, trust: bool) -> None:
 
 
 def reduce_images(images: Array, max_px: int) -> Array:
-    """Images `uint8 (N, C, H, W)` as `float32` with sides of at most `max_px`, by means over areas (partial pixels by their share)."""
+    """Images `uint8 (N, C, H, W)` as `float32` with sides of at most `max_px`, by area means (part pixels by their share)."""
     height, width = images.shape[2:]
     rows, columns = _area_weights(height, min(height, max_px)), _area_weights(width, min(width, max_px))
     if len(rows) == height and len(columns) == width:

@@ -24,8 +24,10 @@ from sdl_cli.models.probe import fit_probe
 class _FinetunedCNN(NetworkEstimator):
     modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("image",)
     default_training: ClassVar[dict[str, Training]] = {
-        "image": Training(epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0003, schedule="cosine", warmup_fraction=0.1,
-                          weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last"),
+        "image": Training(
+            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0003, schedule="cosine", warmup_fraction=0.1,
+            weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last",
+        ),
     }  # fmt: skip
 
     def __init__(
@@ -161,9 +163,9 @@ class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
     Arguments:
         architecture: a classification builder of torchvision, by name.
         weights: `default`, a path to a state dict, the folder of an earlier run, or `none`.
-        strategy: `probe` (a logistic head on frozen features, C by 5-fold log loss, refitted on all rows), `finetune` (all layers,
-            the backbone at `backbone_rate_factor` of the head's learning rate) or `probe_then_finetune` (finetune from the probe;
-            Kumar et al., ICLR 2022, find that a random head distorts pretrained features).
+        strategy: `probe` (a logistic head on frozen features, C by 5-fold log loss, refitted on all rows), `finetune` (all
+            layers, the backbone at `backbone_rate_factor` of the head's learning rate) or `probe_then_finetune` (finetune from
+            the probe; Kumar et al., ICLR 2022, find that a random head distorts pretrained features).
         freeze_batchnorm: BatchNorm stays in eval mode and keeps its statistics.
         num_views: augmented views per image for the probe, the image itself included; None: 1, or 4 with augmentation.
         image_size_px: side of the square the network sees; None: what the weights were trained with.
@@ -202,7 +204,7 @@ class Backbone(nn.Module):
         return out.flatten(1)
 
     def _resize(self, x: Tensor) -> Tensor:
-        """Short side to `resize_px`, as torchvision's Resize does on tensors; nothing where it is that already (the cache's case)."""
+        """Short side to `resize_px`, as torchvision's Resize does on tensors; nothing where the cache has brought it there."""
         height, width = x.shape[-2:]
         if min(height, width) == self.how.resize_px:
             return x

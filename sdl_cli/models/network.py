@@ -271,6 +271,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         surroundings = loop.current_context()
         if surroundings.runtime is not None:
             self.runtime_ = surroundings.runtime
+            if surroundings.on_runtime is not None:
+                surroundings.on_runtime(self.runtime_)
             return self.runtime_
         runtime = device.resolve(self.device, self.precision, self.memory_format, self.num_threads)
         small = inputs.ndim == 2

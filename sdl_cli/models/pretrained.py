@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import socket
 import urllib.error
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,7 @@ def architectures() -> list[str]:
     """Names of all classification builders that torchvision lists."""
     import torchvision
 
-    names: list[str] = list(torchvision.models.list_models(module=torchvision.models))
-    return names
+    return [str(name) for name in torchvision.models.list_models(module=torchvision.models)]
 
 
 def check_architecture(name: str) -> str:
@@ -96,7 +96,7 @@ def head_name(net: nn.Module, num_outputs: int = 1000) -> str:
         or (isinstance(part, nn.Conv2d) and part.out_channels == num_outputs)
     ]
     assert found, f"no layer with {num_outputs} outputs in {type(net).__name__}"
-    return found[-1]
+    return str(found[-1])
 
 
 def preprocessing(architecture: str, weights: str, image_size_px: int | None = None) -> Preprocessing:
@@ -178,17 +178,21 @@ def _default_weights(architecture: str) -> dict[str, Tensor]:
     best = torchvision.models.get_model_weights(architecture).DEFAULT
     name = best.url.rpartition("/")[2]
     file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    waited = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20)  # urlopen has none of its own: a network that never answers would hang the run
     try:
         state: dict[str, Tensor] = best.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
         raise DataError(
             f"model.weights: the pretrained weights of {architecture} are not on this machine and could not be downloaded.",
-            f"Fetch {best.url} elsewhere, put it at {file}, and try again; or set TORCH_HOME, or model.weights to a file or to none.",
+            f"Fetch {best.url} elsewhere and put it at {file}; or set TORCH_HOME, or model.weights to a file or to none.",
         ) from error
     except Exception as error:
         raise DataError(
             f"model.weights: {file} is damaged ({type(error).__name__}).", "Delete it; it is downloaded again."
         ) from error
+    finally:
+        socket.setdefaulttimeout(waited)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
 

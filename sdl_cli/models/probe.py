@@ -35,7 +35,7 @@ def fit_probe(features: Array, y: Array, num_views: int, classify: bool, seed: i
     folds = _folds(y, num_views, classify, seed)
     chosen = GRID[len(GRID) // 2]
     if folds:
-        losses = np.stack([np.concatenate([_losses(_fit(z[a], y[a], c, classify), z[b], y[b], classify) for a, b in folds]) for c in GRID])
+        losses = np.stack([_held_out_losses(z, y, folds, c, classify) for c in GRID])
         means, errors = losses.mean(axis=1), losses.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
         best = int(means.argmin())
         chosen = GRID[int(np.flatnonzero(means <= means[best] + errors[best])[0])]
@@ -70,6 +70,10 @@ def _fit(z: Array, y: Array, c: float, classify: bool) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at weak penalties the last digits do not matter to the choice
         return LogisticRegression(C=c, max_iter=300, tol=1e-4).fit(z, y)
+
+
+def _held_out_losses(z: Array, y: Array, folds: list[tuple[Array, Array]], c: float, classify: bool) -> Array:
+    return np.concatenate([_losses(_fit(z[a], y[a], c, classify), z[b], y[b], classify) for a, b in folds])
 
 
 def _losses(head: Any, z: Array, y: Array, classify: bool) -> Array:

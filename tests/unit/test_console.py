@@ -109,7 +109,7 @@ def overview(**changes: Any) -> dict[str, Any]:
         "dataset": "digits", "task": "classification", "modality": "image", "shape": [1, 8, 8],
         "rows": {"train": 1150, "validation": 287, "test": 360},
         "per_class": {"train": {"a": 3, "b": 3, "c": 3}, "test": {"a": 1, "b": 40}},
-        "model": "deep_net", "network": True, "loss": "cosine", "augment": "shift",
+        "model": "deep_net", "variant": "auto", "network": True, "loss": "cosine", "augment": "shift",
     }  # fmt: skip
     return found | changes
 

@@ -86,7 +86,9 @@ class TestOptimizer:
         net = nn.Linear(1, 1, bias=False)
         start = net.weight.detach().clone()
         x, t = torch.tensor([[1.0]]), torch.tensor([[3.0]])
-        training = changed(epochs=1, optimizer="sgd", schedule="constant", clip_norm=0.0, ema_decay=0.0, weight_decay=0.0, select="last")
+        training = changed(
+            epochs=1, optimizer="sgd", schedule="constant", clip_norm=0.0, ema_decay=0.0, weight_decay=0.0, select="last"
+        )
         loop.train(net, objective, x, t, training, CPU, seed=0)
         gradient = 2 * (start - 3)
         assert torch.allclose(net.weight, start - 0.01 * (1 + 0.9) * gradient)
@@ -94,12 +96,14 @@ class TestOptimizer:
     def test_clipping_bounds_the_step(self) -> None:
         net = nn.Linear(1, 1, bias=False)
         start = net.weight.detach().clone()
-        training = changed(epochs=1, optimizer="sgd", schedule="constant", clip_norm=0.5, ema_decay=0.0, weight_decay=0.0, select="last")
+        training = changed(
+            epochs=1, optimizer="sgd", schedule="constant", clip_norm=0.5, ema_decay=0.0, weight_decay=0.0, select="last"
+        )
         loop.train(net, objective, torch.tensor([[1.0]]), torch.tensor([[300.0]]), training, CPU, seed=0)
         assert torch.allclose(net.weight - start, torch.tensor([[0.01 * 1.9 * 0.5]]), atol=1e-6)
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -115,7 +119,7 @@ def test_a_stopped_training_goes_on_to_bit_identical_weights(tmp_path: Path, pre
     def fit(folder: Path | None, net: nn.Module, stop: int | None = None) -> loop.Context:
         def on_epoch(row: dict[str, object]) -> None:
             if row["epoch"] == stop:
-                raise Stopped
+                raise StoppedError
 
         # a stop in on_epoch comes before that epoch's checkpoint: the epoch is done again, as after kill -9
         with loop.context(loop.Context(folder, on_epoch)) as surroundings:
@@ -125,7 +129,7 @@ def test_a_stopped_training_goes_on_to_bit_identical_weights(tmp_path: Path, pre
     whole = make_net()
     expected = fit(None, whole)
     stopped = make_net()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         fit(tmp_path, stopped, stop_after)
     again = make_net(seed=99)  # other weights: everything must come from the checkpoint, or (epoch 1) from the same seed
     if stop_after == 1:

@@ -88,7 +88,9 @@ def test_sparse_units_are_mostly_off() -> None:
     X, y = load_wine(return_X_y=True)
     activity = {}
     for weight in (1e-9, 1.0):
-        model = AutoencoderNet(widths=(32,), sparsity_weight=weight, pretrain_learning_rate=0.02, pretrain_epochs=40, training=FROZEN)
+        model = AutoencoderNet(
+            widths=(32,), sparsity_weight=weight, pretrain_learning_rate=0.02, pretrain_epochs=40, training=FROZEN
+        )
         model.fit(X, y)
         inputs = torch.from_numpy(((X - model.mean_) / model.scale_).astype(np.float32))
         activity[weight] = model.networks_[0].body.layers[0](inputs).detach().mean(0)

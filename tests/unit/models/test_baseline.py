@@ -28,7 +28,9 @@ def test_logistic_and_ridge_are_scikit_learns_on_standardised_columns() -> None:
     reference = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=2000)).fit(X, y)
     assert np.array_equal(Baseline(kind="logistic", c=0.5).fit(X, y).predict_proba(X), reference.predict_proba(X))
     reference = make_pipeline(StandardScaler(), Ridge(alpha=2.0)).fit(*DIABETES)
-    assert np.array_equal(BaselineRegressor(kind="ridge", alpha=2.0).fit(*DIABETES).predict(DIABETES[0]), reference.predict(DIABETES[0]))
+    assert np.array_equal(
+        BaselineRegressor(kind="ridge", alpha=2.0).fit(*DIABETES).predict(DIABETES[0]), reference.predict(DIABETES[0])
+    )
 
 
 @pytest.mark.parametrize("kind", ["forest", "extra_trees", "logistic", "svm", "gradient_boosting"])
@@ -101,4 +103,6 @@ class TestOpenDoor:
             SklearnModel(**arguments).fit(*IRIS)
 
     def test_the_seed_is_handed_on(self) -> None:
-        assert SklearnModel(estimator="sklearn.tree.DecisionTreeClassifier", random_state=5).fit(*IRIS).model_[-1].random_state == 5
+        assert (
+            SklearnModel(estimator="sklearn.tree.DecisionTreeClassifier", random_state=5).fit(*IRIS).model_[-1].random_state == 5
+        )

@@ -102,7 +102,9 @@ def test_regression_predicts_in_the_targets_unit() -> None:
     assert error < 0.95 * (y[350:] * 1000).std()
 
 
-@pytest.mark.parametrize("loss", [CrossEntropy(label_smoothing=0.1), CrossEntropy(class_weight="balanced"), Cosine(), Cosine(xent_weight=0.1)])
+@pytest.mark.parametrize(
+    "loss", [CrossEntropy(label_smoothing=0.1), CrossEntropy(class_weight="balanced"), Cosine(), Cosine(xent_weight=0.1)]
+)
 def test_every_classification_loss_learns_and_gives_probabilities(loss: object) -> None:
     X, y = load_iris(return_X_y=True)
     model = DeepNet(depth=2, width=32, dropout=0.0, loss=loss, training=QUICK).fit(X, y)
@@ -144,7 +146,9 @@ def test_huber_is_less_moved_by_outliers_than_mse() -> None:
     y[:10] += 200
     errors = {}
     for name, loss in (("mse", None), ("huber", Huber(delta=0.1))):
-        model = DeepNetRegressor(depth=1, width=16, dropout=0.0, loss=loss, training=Training(epochs=60, learning_rate=0.01)).fit(X, y)
+        model = DeepNetRegressor(depth=1, width=16, dropout=0.0, loss=loss, training=Training(epochs=60, learning_rate=0.01)).fit(
+            X, y
+        )
         errors[name] = np.abs(model.predict(X[10:]) - y[10:]).mean()
     assert errors["huber"] < errors["mse"]
 

@@ -54,7 +54,9 @@ def test_every_architecture_gives_features_and_takes_a_new_head(architecture: st
         assert nn.Linear(size, 7)(features).shape == (2, 7)
 
 
-@pytest.mark.parametrize("architecture", ["squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0"])
+@pytest.mark.parametrize(
+    "architecture", ["squeezenet1_1", "resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b0"]
+)
 def test_features_and_the_original_head_give_the_original_scores(architecture: str) -> None:
     torch.manual_seed(0)
     whole = torchvision.models.get_model(architecture, weights=None).eval()
@@ -152,7 +154,11 @@ class TestWeights:
         backbone, _ = build_backbone("resnet18")
         with pytest.raises(DataError) as caught:
             pretrained.load_weights(backbone, "resnet18", "default")
-        assert "resnet18" in caught.value.message and "resnet18-f37072fd.pth" in caught.value.hint and str(tmp_path) in caught.value.hint
+        assert (
+            "resnet18" in caught.value.message
+            and "resnet18-f37072fd.pth" in caught.value.hint
+            and str(tmp_path) in caught.value.hint
+        )
 
     @pytest.mark.data
     def test_torchvisions_own_path_loads_the_shared_weights(self, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
