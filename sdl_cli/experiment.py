@@ -18,11 +18,11 @@ from sdl_cli.config import Experiment, plain
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, hold_out, split
 from sdl_cli.device import Runtime
-from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.errors import ConfigError
 from sdl_cli.losses import resolve as resolve_loss
 from sdl_cli.metrics import Lift, Measured
 from sdl_cli.models import NETWORKS, build, estimator_class
-from sdl_cli.models.storage import load_model, save_model
+from sdl_cli.models.storage import save_model
 
 Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]
@@ -237,6 +237,10 @@ def absolute(experiment: Experiment) -> Experiment:
 
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
+    if experiment.model.name == "baseline":
+        from sdl_cli.models.baseline import check_kind
+
+        check_kind(experiment.model.kind, dataset.task)
     if experiment.model.name not in NETWORKS:
         return experiment
     loss = resolve_loss(experiment.loss, dataset.task)
@@ -290,74 +294,6 @@ def score(dataset: Dataset, rows: Array, outputs: Array) -> Scores:
     if dataset.task == "regression":
         return metrics.regression(dataset.y[rows], outputs)
     return metrics.classification(dataset.y[rows], outputs)
-
-
-def evaluate(
-    stored: results.StoredRun, experiment: Experiment, same_data: bool, observer: Observer, trust: bool = False
-) -> dict[str, Any]:
-    """Score a stored run on its own test part, or on all of another data set (its test part where it brings one).
-
-    Arguments:
-        experiment: the stored one, with the data set to evaluate on.
-        same_data: the data set is the stored run's own, so its test part must be found again.
-    Returns:
-        `{"folder", "data", "metrics": {"test"}, "reproduced"}`; `reproduced` is None for other data.
-    """
-    model, values = load_model(stored.folder, trust)
-    inputs = values["inputs"]
-    dataset = data.load(
-        experiment.dataset, preferred_px=inputs.get("size_px"), interpolation=inputs.get("interpolation", "bilinear")
-    )
-    fingerprint = stored.environment.get("data_fingerprint")
-    if same_data and dataset.fingerprint != fingerprint:
-        raise DataError(
-            f"{stored.folder}: the data set was changed since this run, so its test part cannot be found again.",
-            "Restore the data, or name what to evaluate on: dataset=npz dataset.path=other.npz",
-        )
-    same_data = dataset.fingerprint == fingerprint  # also where the same data was named anew: its training rows are no test
-    dataset = _matched(dataset, values)
-    if same_data:
-        rows = split(dataset, experiment.dataset, experiment.seed).test
-    else:
-        rows = (
-            np.flatnonzero(dataset.part == "test")
-            if dataset.part is not None and (dataset.part == "test").any()
-            else np.arange(len(dataset))
-        )
-    outputs = reference.model_outputs(model, dataset.X[rows], len(inputs["classes"]))
-    found = {k: v.to_json() for k, v in score(dataset, rows, outputs).items()}
-    reproduced = found == stored.metrics["metrics"]["test"] if same_data else None
-    if reproduced is False and observer.on_notice is not None:
-        observer.on_notice(
-            "The stored metrics were not reproduced to the last digit: device, precision, threads or versions differ."
-        )
-    described = {"name": dataset.name, "rows": len(rows), "same_test_part": same_data}
-    return {"folder": str(stored.folder), "data": described, "metrics": {"test": found}, "reproduced": reproduced}
-
-
-def _matched(dataset: Dataset, values: dict[str, Any]) -> Dataset:
-    """The data set with its labels numbered as the model's classes; DataError where the two cannot go together."""
-    inputs = values["inputs"]
-    if dataset.task != values["task"] or dataset.modality != inputs["modality"]:
-        raise DataError(
-            f"This run is for {inputs['modality']} {values['task']}, "
-            f"and the data set {dataset.name} is {dataset.modality} {dataset.task}.",
-            "Evaluate on data of the same kind.",
-        )
-    shape = list(dataset.X.shape[1:])
-    if shape != inputs["shape"]:
-        raise DataError(f"This run takes rows of shape {tuple(inputs['shape'])}, and those of {dataset.name} are {tuple(shape)}.")
-    classes = list(inputs["classes"])
-    unknown = [name for name in dataset.classes if name not in classes]
-    if unknown:
-        raise DataError(
-            f"The data set {dataset.name} has the class {unknown[0]!r}, which the run was not trained on.",
-            f"It knows: {', '.join(classes[:20])}.",
-        )
-    if dataset.task == "classification" and list(dataset.classes) != classes:
-        place = np.array([classes.index(name) for name in dataset.classes])
-        dataset = dataclasses.replace(dataset, y=place[dataset.y], classes=tuple(classes))
-    return dataset
 
 
 def _fit(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import cells, experiment, metrics, results
+from sdl_cli import cells, evaluation, experiment, metrics, results
 from sdl_cli.config import Experiment, Training, parse
 from sdl_cli.data import DATASETS
 from sdl_cli.data.augment import AUGMENTS
@@ -43,13 +43,6 @@ def parse_experiment(values: Values) -> Experiment:
         from sdl_cli.models.baseline import import_estimator
 
         import_estimator(found.model.estimator)
-    if found.model.name == "baseline":
-        check_kind = {"logistic": "diabetes", "ridge": ""}  # the one data set known beforehand to be numbers
-        if check_kind.get(found.model.kind) == found.dataset.name:
-            raise ConfigError(
-                "model.kind: logistic predicts classes, and diabetes is about a number.",
-                "Use model.kind=ridge, or forest.",
-            )
     return found
 
 
@@ -99,7 +92,7 @@ def evaluate(
     found = experiment.absolute(parse(TABLES, config))
     same_data = config["dataset"] == stored.config["dataset"]
     if found.model.name not in NETWORKS:
-        return experiment.evaluate(stored, found, same_data, observer, trust)
+        return evaluation.evaluate(stored, found, same_data, observer, trust)
     from sdl_cli import loop
     from sdl_cli.device import Runtime, resolve
 
@@ -109,7 +102,7 @@ def evaluate(
         precision = "float32" if resolved.precision == "auto" else resolved.precision
         runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads, "as asked")
     with loop.context(loop.Context(on_notice=observer.on_notice, runtime=runtime)):
-        return experiment.evaluate(stored, found, same_data, observer, trust)
+        return evaluation.evaluate(stored, found, same_data, observer, trust)
 
 
 def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bool = False, on_error: str = "fail") -> Values:

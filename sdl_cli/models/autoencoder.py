@@ -17,7 +17,8 @@ from sdl_cli.config import Training
 from sdl_cli.device import place
 from sdl_cli.errors import DataError
 from sdl_cli.models.deep_net import initialise
-from sdl_cli.models.network import Array, Network, NetworkEstimator, resident
+from sdl_cli.models.estimator import NetworkEstimator
+from sdl_cli.models.network import Array, Network, resident
 
 
 class _AutoencoderNet(NetworkEstimator):

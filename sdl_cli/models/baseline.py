@@ -118,9 +118,7 @@ class _Baseline(_Flat):
             from sklearn.linear_model import Ridge
 
             return make_pipeline(StandardScaler(), Ridge(alpha=self.alpha))
-        if self.kind in ("logistic", "ridge"):
-            wanted, other = ("numbers", "ridge") if self.kind == "logistic" else ("classes", "logistic")
-            raise ConfigError(f"model.kind: {self.kind} does not predict {wanted}.", f"Use model.kind={other}, or forest.")
+        check_kind(self.kind, "classification" if classify else "regression")
         raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
 
     def _build_svm(self, y: Array) -> Any:
@@ -217,6 +215,14 @@ class SklearnModel(ClassifierMixin, _SklearnModel):  # type: ignore[misc]
 
 class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc]
     """Any scikit-learn-compatible regressor. Arguments as for `SklearnModel`."""
+
+
+def check_kind(kind: str, task: str) -> None:
+    """Raise ConfigError where a kind of baseline does not do this task."""
+    if kind == "logistic" and task == "regression":
+        raise ConfigError("model.kind: logistic does not predict numbers.", "Use model.kind=ridge, or forest.")
+    if kind == "ridge" and task == "classification":
+        raise ConfigError("model.kind: ridge does not predict classes.", "Use model.kind=logistic, or forest.")
 
 
 def import_estimator(path: str) -> Any:

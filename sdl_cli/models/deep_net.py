@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from sdl_cli.config import Training
 from sdl_cli.errors import ConfigError
-from sdl_cli.models.network import Array, Network, NetworkEstimator
+from sdl_cli.models.estimator import NetworkEstimator
+from sdl_cli.models.network import Array, Network
 
 
 class _DeepNet(NetworkEstimator):

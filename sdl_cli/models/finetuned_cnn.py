@@ -17,7 +17,8 @@ from sdl_cli.config import Training
 from sdl_cli.data import augment as augmentation
 from sdl_cli.device import place
 from sdl_cli.models import pretrained
-from sdl_cli.models.network import Array, Network, NetworkEstimator
+from sdl_cli.models.estimator import NetworkEstimator
+from sdl_cli.models.network import Array, Network
 from sdl_cli.models.probe import fit_probe
 
 
@@ -25,7 +26,7 @@ class _FinetunedCNN(NetworkEstimator):
     modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("image",)
     default_training: ClassVar[dict[str, Training]] = {
         "image": Training(
-            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0003, schedule="cosine", warmup_fraction=0.1,
+            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0001, schedule="cosine", warmup_fraction=0.1,
             weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last",
         ),
     }  # fmt: skip

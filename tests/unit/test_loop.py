@@ -13,6 +13,7 @@ from sdl_cli import loop
 from sdl_cli.config import Training
 from sdl_cli.device import Runtime
 from sdl_cli.errors import DataError, DeviceError, RunError
+from sdl_cli.optimization import build_optimizer, schedule_factor
 
 CPU = Runtime("cpu", "float32", "contiguous", 1)
 FULL = Training(
@@ -50,24 +51,24 @@ class TestSchedule:
     def test_cosine_is_loshchilov_and_hutters_equation_5(self) -> None:
         training = changed(schedule="cosine")
         for step in range(100):
-            assert loop.schedule_factor(step, 100, training) == pytest.approx((1 + math.cos(math.pi * step / 100)) / 2)
+            assert schedule_factor(step, 100, training) == pytest.approx((1 + math.cos(math.pi * step / 100)) / 2)
 
     def test_warm_up_rises_linearly_to_one_and_never_starts_at_zero(self) -> None:
         training = changed(schedule="constant", warmup_fraction=0.1)
-        factors = [loop.schedule_factor(s, 100, training) for s in range(12)]
+        factors = [schedule_factor(s, 100, training) for s in range(12)]
         assert factors[0] > 0 and factors[10:] == [1.0, 1.0]
         assert all(math.isclose(b - a, 1 / 11, rel_tol=1e-9) for a, b in zip(factors[:9], factors[1:10], strict=True))
 
     def test_one_cycle_peaks_at_thirty_percent_from_a_twenty_fifth(self) -> None:
         training = changed(schedule="one_cycle")
-        factors = [loop.schedule_factor(s, 1000, training) for s in range(1000)]
+        factors = [schedule_factor(s, 1000, training) for s in range(1000)]
         assert factors[0] == pytest.approx(1 / 25)
         assert max(range(1000), key=factors.__getitem__) == 300 and max(factors) == pytest.approx(1)
         assert factors[-1] < 1e-4
 
     def test_sgdr_restarts_at_one_seventh_and_three_sevenths(self) -> None:
         training = changed(schedule="sgdr", num_restarts=3)
-        factors = [loop.schedule_factor(s, 700, training) for s in range(700)]
+        factors = [schedule_factor(s, 700, training) for s in range(700)]
         for start, end in ((0, 100), (100, 300), (300, 700)):
             assert factors[start] == pytest.approx(1)
             assert factors[end - 1] < 0.001
@@ -77,7 +78,7 @@ class TestSchedule:
 class TestOptimizer:
     def test_biases_and_norms_are_not_decayed_and_rates_follow_their_group(self) -> None:
         net = make_net()
-        optimizer, factors = loop.build_optimizer(FULL, [(0.1, list(net[0].parameters())), (1.0, list(net[4].parameters()))])
+        optimizer, factors = build_optimizer(FULL, [(0.1, list(net[0].parameters())), (1.0, list(net[4].parameters()))])
         assert factors == [0.1, 0.1, 1.0, 1.0]
         assert [g["weight_decay"] for g in optimizer.param_groups] == [0.01, 0.0, 0.01, 0.0]
         assert all(p.ndim > 1 for p in optimizer.param_groups[0]["params"])

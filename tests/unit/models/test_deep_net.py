@@ -193,7 +193,7 @@ def test_defaults_are_filled_by_rows() -> None:
     assert (table.epochs, table.batch_size, table.optimizer) == (100, 32, "adam")
     assert DeepNet().filled_training("table", 1437).batch_size == 64
     image = DeepNet().filled_training("image", 500)
-    assert (image.epochs, image.batch_size) == (60, 32)
+    assert (image.epochs, image.batch_size) == (40, 32)
     assert DeepNet(training=Training(epochs=7)).filled_training("image", 500).epochs == 7
     for model in (DeepNet(), DeepNetRegressor()):
         for modality in ("table", "image"):
