@@ -37,6 +37,7 @@ class _FinetunedCNN(NetworkEstimator):
         weights: str = "default",
         strategy: str = "probe_then_finetune",
         backbone_rate_factor: float = 0.1,
+        start_fraction: float = 0.5,
         freeze_batchnorm: bool = True,
         num_views: int | None = None,
         image_size_px: int | None = None,
@@ -54,6 +55,7 @@ class _FinetunedCNN(NetworkEstimator):
         self.weights = weights
         self.strategy = strategy
         self.backbone_rate_factor = backbone_rate_factor
+        self.start_fraction = start_fraction
         self.freeze_batchnorm = freeze_batchnorm
         self.num_views = num_views
         self.image_size_px = image_size_px
@@ -117,7 +119,12 @@ class _FinetunedCNN(NetworkEstimator):
             loop.current_context().notice("The cosine loss starts from the probe's logistic head, whose scale it ignores.")
         head = [p for name, p in net.named_parameters() if not name.startswith("body.")]
         backbone = [p for p in net.body.parameters() if p.requires_grad]
+        start = [p.detach().clone() for p in (*backbone, *head)]
         self.train_network(net, inputs, targets, validation, "fit", [(self.backbone_rate_factor, backbone), (1.0, head)])
+        if self.strategy == "probe_then_finetune" and self.start_fraction:
+            with torch.no_grad():
+                for weight, begun in zip((*backbone, *head), start, strict=True):
+                    weight.lerp_(begun, self.start_fraction)
 
     def _fit_probe(self, net: Network, inputs: Tensor, targets: Tensor) -> None:
         """Fit the head on frozen features, computed once per image and view."""
@@ -167,6 +174,8 @@ class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
         strategy: `probe` (a logistic head on frozen features, C by 5-fold log loss, refitted on all rows), `finetune` (all
             layers, the backbone at `backbone_rate_factor` of the head's learning rate) or `probe_then_finetune` (finetune from
             the probe; Kumar et al., ICLR 2022, find that a random head distorts pretrained features).
+        start_fraction: of probe_then_finetune: share of the probe's weights in the final ones, in [0, 1); the rest is of the
+            fine-tuned ones (Wortsman et al., CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).
         freeze_batchnorm: BatchNorm stays in eval mode and keeps its statistics.
         num_views: augmented views per image for the probe, the image itself included; None: 1, or 4 with augmentation.
         image_size_px: side of the square the network sees; None: what the weights were trained with.

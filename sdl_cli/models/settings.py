@@ -41,6 +41,7 @@ class FinetunedCNNSettings:
             .safetensors), the folder of an earlier sdl run, or `none`.
         strategy: probe (frozen features, regularised logistic head), finetune (all layers), or probe_then_finetune.
         backbone_rate_factor: learning rate of the pretrained layers as a fraction of the head's.
+        start_fraction: of probe_then_finetune: share of the probe's weights in the final ones (Wortsman et al. 2022).
         freeze_batchnorm: keep BatchNorm's statistics as pretrained; with few images new ones are noise.
         num_views: views of each image that a probe learns from: the image itself and augmented ones; None is 1 without
             augmentation and 4 with it.
@@ -52,6 +53,7 @@ class FinetunedCNNSettings:
     weights: str = "default"
     strategy: Literal["probe", "finetune", "probe_then_finetune"] = "probe_then_finetune"
     backbone_rate_factor: Annotated[float, Range(0, 1)] = 0.1
+    start_fraction: Fraction = 0.5
     freeze_batchnorm: bool = True
     num_views: Annotated[int, Range(1, 64)] | None = None
     image_size_px: Annotated[int, Range(8, 2048)] | None = None

@@ -278,3 +278,14 @@ def test_finetuning_moves_the_backbone_slower_than_the_head() -> None:
     again = FinetunedCNN("squeezenet1_1", strategy="probe", **SMALL).fit(X, y)
     for a, b in zip(model.networks_[0].body.parameters(), again.networks_[0].body.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_the_final_weights_are_half_the_probes_and_half_the_finetuned_ones() -> None:
+    X, y = photos()
+    fit = lambda strategy, start: (
+        FinetunedCNN(strategy=strategy, start_fraction=start, **SMALL).fit(X, y).networks_[0].state_dict()
+    )  # noqa: E731
+    probe, whole, mixed = fit("probe", 0.5), fit("probe_then_finetune", 0.0), fit("probe_then_finetune", 0.25)
+    for key in probe:
+        assert torch.allclose(mixed[key], 0.25 * probe[key] + 0.75 * whole[key], atol=1e-6), key
+    assert not torch.equal(whole["head.weight"], probe["head.weight"])
