@@ -282,9 +282,10 @@ def test_finetuning_moves_the_backbone_slower_than_the_head() -> None:
 
 def test_the_final_weights_are_half_the_probes_and_half_the_finetuned_ones() -> None:
     X, y = photos()
-    fit = lambda strategy, start: (
-        FinetunedCNN(strategy=strategy, start_fraction=start, **SMALL).fit(X, y).networks_[0].state_dict()
-    )  # noqa: E731
+
+    def fit(strategy: str, start: float) -> dict[str, torch.Tensor]:
+        return FinetunedCNN(strategy=strategy, start_fraction=start, **SMALL).fit(X, y).networks_[0].state_dict()
+
     probe, whole, mixed = fit("probe", 0.5), fit("probe_then_finetune", 0.0), fit("probe_then_finetune", 0.25)
     for key in probe:
         assert torch.allclose(mixed[key], 0.25 * probe[key] + 0.75 * whole[key], atol=1e-6), key
