@@ -151,7 +151,7 @@ def quote_override(text: str, multirun: bool = False) -> str:
             raise ConfigError(f"{text}: a run needs this setting, and it cannot be taken away.", "Give it another value instead.")
         return text
     if match is None or match["value"] is None:
-        hint = "For example: sdl train dataset=wine model.kind=logistic"
+        hint = "For example: sdl train dataset=wine model=baseline model.kind=logistic"
         raise ConfigError(f"{text}: this is not of the form key=value.", hint)
     sign = match["sign"] or ("++" if match["key"].startswith(OPEN_KEYS) else "")
     start, value = f"{sign}{match['key']}=", match["value"]

@@ -328,4 +328,8 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _where_to_look(problems: list[str]) -> str:
     groups = sorted({p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]})
-    return f"See the settings and their meaning with: sdl show {groups[0]}" if groups else "See the settings with: sdl list"
+    return (
+        f"See the settings and their meaning with: sdl show {groups[0]}"
+        if groups
+        else "See the settings and their meaning with: sdl show train"
+    )

@@ -72,7 +72,11 @@ def _matched(dataset: Dataset, values: dict[str, Any]) -> Dataset:
         )
     shape = list(dataset.X.shape[1:])
     if shape != inputs["shape"]:
-        raise DataError(f"This run takes rows of shape {tuple(inputs['shape'])}, and those of {dataset.name} are {tuple(shape)}.")
+        hint = "Give data with the same columns."
+        if dataset.modality == "image":
+            hint = f"Read them alike: dataset.size_px={inputs['size_px']} dataset.channels={inputs['channels']}"
+        message = f"This run takes rows of shape {tuple(inputs['shape'])}, and those of {dataset.name} are {tuple(shape)}."
+        raise DataError(message, hint)
     classes = list(inputs["classes"])
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:

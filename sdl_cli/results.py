@@ -143,7 +143,11 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
         )
     if not (folder / "status.json").is_file():
         inside = sorted(p.parent for p in folder.glob("*/status.json"))
-        hint = f"It holds runs: give one of them, for example {quoted(inside[0])}." if inside else "It has no status.json."
+        hint = (
+            f"It holds runs: give one of them, for example {quoted(inside[0])}."
+            if inside
+            else "Give a folder that sdl train printed; this one has no status.json."
+        )
         raise DataError(f"{folder}: this is not a run folder.", hint)
     status = read_json(folder / "status.json")
     state = str(status.get("state"))

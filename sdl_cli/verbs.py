@@ -78,7 +78,7 @@ def resume(folder: Path, as_json: bool) -> Values:
     try:
         if (folder / "sweep.json").is_file():
             return _resume_sweep(folder.absolute(), display)
-        values = jobs.resume(folder, _observer(display))
+        values = jobs.resume(folder.absolute(), _observer(display))
     finally:
         display.stop()
     display.result(values)
@@ -107,7 +107,7 @@ def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, a
     """`sdl predict RUN INPUT -o FILE`."""
     display = Display(as_json)
     values = jobs.predict(folder, source, out, _observer(display), trust, on_error)
-    display.lines([f"{values['rows']:,} predictions written to {values['out']}"])
+    display.lines([f"{values['rows']:,} prediction{'' if values['rows'] == 1 else 's'} written to {values['out']}"])
     return values
 
 

@@ -20,7 +20,7 @@ Array = np.ndarray[Any, Any]
 OnError = Literal["fail", "skip"]
 
 DEFAULT_PX = 64
-_SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip"
+_SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip (predict: --on-error skip)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,10 +120,16 @@ class Display:
     def evaluation(self, values: Values) -> None:
         """What `sdl evaluate` found."""
         self.stop()
-        where = "its own test part" if values["data"]["same_test_part"] else "all rows given"
+        where = (
+            "its own test part"
+            if values["data"]["same_test_part"]
+            else "all rows given (rows that it was trained on would flatter it)"
+        )
         self._field("data", f"{values['data']['name']}, {where}: {values['data']['rows']:,} rows")
         test = values["metrics"]["test"]
-        print(f"\nn = {next(iter(test.values()))['n']:,}, 95 % interval", file=self.out)
+        n = next(iter(test.values()))["n"]
+        of = "rows, 95 % interval" if n == values["data"]["rows"] else "repeats, 95 % t interval of their mean (not of the rows)"
+        print(f"\nn = {n:,} {of}", file=self.out)
         for line in layout.table([(words.label(name), words.measured(name, value)) for name, value in test.items()]):
             print(line, file=self.out)
         if values["reproduced"] is not None:

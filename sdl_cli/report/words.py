@@ -24,7 +24,8 @@ def score_lines(values: Values) -> list[str]:
         row = [label(name), measured(name, value)]
         row += [measured(name, baseline["test"][name])] if baseline else []
         rows.append([*row, _value(name, majority[name]["value"])])
-    return [f"n = {next(iter(test.values()))['n']:,} {unit}, 95 % interval", *layout.table(rows)]
+    interval = "95 % interval" if values["repeats"] == 1 else "95 % t interval of their mean (the splits overlap)"
+    return [f"n = {next(iter(test.values()))['n']:,} {unit}, {interval}", *layout.table(rows)]
 
 
 def sweep_lines(jobs: Sequence[Values]) -> list[str]:
