@@ -108,7 +108,7 @@ def test_predict_names_every_row_and_agrees_with_the_model(sdl: Sdl, runs: Path,
             again = rows[stored["id"]]
             assert all(again[key] == stored[key] for key in again)
     one = sdl(f"predict {runs}/photos {data}/photos/ant/0.png")
-    assert one.code == 0 and one.out == "1 predictions written to predictions.csv\n"
+    assert one.code == 0 and one.out == "1 prediction written to predictions.csv\n"
 
 
 def test_predict_on_an_npz_needs_no_y(sdl: Sdl, runs: Path, data: Path) -> None:
@@ -119,7 +119,7 @@ def test_predict_on_an_npz_needs_no_y(sdl: Sdl, runs: Path, data: Path) -> None:
 
 def test_repeats_give_a_mean_with_an_interval_over_splits(sdl: Sdl) -> None:
     found = sdl(f"train dataset=wine {BASELINE} num_repeats=3 dataset.seed=5")
-    assert "n = 3 repeats, 95 % interval" in found.out and "repeat  3 of 3: accuracy" in found.out
+    assert "n = 3 repeats, 95 % t interval of their mean" in found.out and "repeat  3 of 3: accuracy" in found.out
     folder = re.search(r"^run     (.+)$", found.out, re.MULTILINE)
     assert folder is not None
     values = json.loads((Path(folder[1]) / "metrics.json").read_text())
