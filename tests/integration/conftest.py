@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,14 +60,19 @@ def sdl_process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """`sdl` as a process of its own, started in the test's folder."""
 
     def start(command: str, *more: str, **changes: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "sdl_cli", *shlex.split(command), *more],
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "80", **changes},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        # a shell starts its background jobs with SIGINT ignored, and children would inherit that: here Ctrl-C is to arrive
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "sdl_cli", *shlex.split(command), *more],
+                cwd=tmp_path,
+                env={**os.environ, "COLUMNS": "80", **changes},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return start
 
