@@ -112,7 +112,6 @@ def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bo
         `{"rows", "out"}`.
     """
     from sdl_cli import reference
-    from sdl_cli.models.storage import load_model
 
     stored = results.read_run(folder)
     if stored.repeats:
@@ -122,7 +121,7 @@ def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bo
         stored = results.read_run(first)
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
-    model, values = _load_quietly(stored.folder, observer, trust, load_model)
+    model, values = _load(stored, observer, trust)
     inputs = values["inputs"]
     ids, X = _read_inputs(source, inputs, observer, on_error)
     outputs = reference.model_outputs(model, X, len(inputs["classes"]))
@@ -130,13 +129,16 @@ def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bo
     return {"rows": len(ids), "out": str(out)}
 
 
-def _load_quietly(folder: Path, observer: Observer, trust: bool, load_model: Any) -> Any:
-    if results.read_run(folder).config.get("model", {}).get("name") not in NETWORKS:
-        return load_model(folder, trust)
+def _load(stored: results.StoredRun, observer: Observer, trust: bool) -> Any:
+    """The stored model; a network tells the observer where it cannot run on the device it was trained on."""
+    from sdl_cli.models.storage import load_model
+
+    if stored.config.get("model", {}).get("name") not in NETWORKS:
+        return load_model(stored.folder, trust)
     from sdl_cli import loop
 
     with loop.context(loop.Context(on_notice=observer.on_notice)):
-        return load_model(folder, trust)
+        return load_model(stored.folder, trust)
 
 
 def _read_inputs(source: Path, inputs: Values, observer: Observer, on_error: str) -> tuple[Any, Any]:

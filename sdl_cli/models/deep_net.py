@@ -6,11 +6,13 @@ import copy
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.config import Training
 from sdl_cli.errors import ConfigError
+from sdl_cli.loop import phase_seed
 from sdl_cli.models.estimator import NetworkEstimator
 from sdl_cli.models.network import Array, Network
 
@@ -82,10 +84,6 @@ class _DeepNet(NetworkEstimator):
         return Network(body, body.embedding_size, num_outputs, [0.5] * channels, [0.25] * channels, combined)
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
-        import torch
-
-        from sdl_cli.loop import phase_seed
-
         self.networks_ = []
         for member in range(self.num_members):
             phase = f"member{member}" if self.num_members > 1 else "fit"

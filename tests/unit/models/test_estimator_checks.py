@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sdl_cli.config import Training
@@ -47,4 +46,3 @@ def test_scikit_learn_checks(estimator, check) -> None:  # type: ignore[no-untyp
 
 def test_the_checks_are_many() -> None:
     assert len(ESTIMATORS) == 14
-    assert pytest.__version__
