@@ -1,8 +1,8 @@
 """Run the experiments of conf/experiment and print what each reached beside what its file expects.
 
-    python benchmarks/experiments.py wine_forest iris_forest
-    python benchmarks/experiments.py --data FOLDER all
-    python benchmarks/experiments.py --pair diabetes_autoencoder_pretrained diabetes_autoencoder_random
+    python benchmarks/experiments.py wine_forest iris_forest python benchmarks/experiments.py
+    --data FOLDER all python benchmarks/experiments.py
+    --pair diabetes_autoencoder_pretrained diabetes_autoencoder_random
 
 `--pair` adds the difference of the first two over their common splits, with the interval and p of Nadeau and Bengio (2003).
 `--data` is the folder that holds hymenoptera_256/ and cifar10_subset/ for the experiments that need them; without it they are

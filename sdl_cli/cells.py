@@ -1,19 +1,38 @@
 """Many experiments, each in a folder of its own: run what is missing, keep what is done, keep failures apart.
 
-The one executor under repeats, sweeps, curves and comparisons. A cell that is done and whose configuration is the one asked
-for is read, not run again; so resuming is running the same list once more.
+The one executor under repeats, sweeps, curves and comparisons. A cell that is done is read, not run again; so resuming is running
+the same list once more. Cells run in this process, or in worker processes (or on a cluster) through joblib, one core each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sdl_cli import results
-from sdl_cli.config import Experiment
-from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.config import Count, Experiment
+from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+
+RunOne = Callable[[Experiment, Path, bool], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """How many cells run at once, and where.
+
+    Arguments:
+        num_jobs: cells at once; None is one per core. A model that uses all cores, or a GPU, runs alone whatever this says.
+        backend: joblib's: loky (worker processes), threading, or dask or ray (a cluster, or this machine where none is named).
+    """
+
+    num_jobs: Count | None = None
+    backend: Literal["loky", "threading", "dask", "ray"] = "loky"
 
 
 @dataclass(frozen=True)
@@ -36,32 +55,159 @@ class Outcome:
 
 def run_cells(
     cells: Sequence[Cell],
-    run_one: Callable[[Experiment, Path, bool], dict[str, Any]],
+    run_one: RunOne,
     on_done: Callable[[Outcome], None] | None = None,
+    parallel: Parallel | None = None,
+    raised: tuple[type[Exception], ...] = (ConfigError, DataError),
 ) -> list[Outcome]:
-    """Run every cell that is not done yet, one after another.
+    """Run every cell that is not done yet, one after another, or several at once.
 
     Arguments:
         cells: with folders of their own.
-        run_one: `(experiment, folder, resume) -> metrics`.
-        on_done: called with each outcome as it comes.
+        run_one: `(experiment, folder, resume) -> metrics`; picklable where cells run in other processes.
+        on_done: called with each outcome as it comes, those that were done before first.
+        parallel: None runs them in this process, in order.
+        raised: errors that every later cell would meet too, and that end the whole; a full disk always does.
     Returns:
-        The outcomes in the order of `cells`. An error ends its own cell alone; one in the settings or the data, which every
-        later cell would meet too, is raised.
+        The outcomes in the order of `cells`. Any other error ends its own cell alone.
     """
-    outcomes = []
-    for cell in cells:
-        state = results.read_state(cell.folder)
-        if state == "done":
-            outcome = Outcome(cell, results.read_run(cell.folder).metrics, None, was_done=True)
-        else:
-            try:
-                outcome = Outcome(cell, run_one(cell.experiment, cell.folder, state != "missing"), None)
-            except (ConfigError, DataError):
-                raise
-            except Exception as error:
-                outcome = Outcome(cell, None, error)
-        outcomes.append(outcome)
+    outcomes: dict[int, Outcome] = {}
+
+    def add(number: int, outcome: Outcome) -> None:
+        outcomes[number] = outcome
         if on_done is not None:
             on_done(outcome)
-    return outcomes
+        if outcome.error is not None and isinstance(outcome.error, (StorageError, *raised)):
+            raise outcome.error
+
+    for number, cell in enumerate(cells):
+        if results.read_state(cell.folder) == "done":
+            add(number, _stored(cell))
+        elif parallel is None:
+            add(number, _run(cell, run_one))
+    if parallel is not None:
+        _run_parallel(cells, run_one, add, outcomes, parallel)
+    return [outcomes[number] for number in range(len(cells))]
+
+
+def _stored(cell: Cell) -> Outcome:
+    return Outcome(cell, results.read_run(cell.folder).metrics, None, was_done=True)
+
+
+def _run(cell: Cell, run_one: RunOne) -> Outcome:
+    resume = results.read_state(cell.folder) != "missing"
+    try:
+        return Outcome(cell, run_one(cell.experiment, cell.folder, resume), None)
+    except Exception as error:
+        return Outcome(cell, None, error)
+
+
+def _run_parallel(
+    cells: Sequence[Cell],
+    run_one: RunOne,
+    add: Callable[[int, Outcome], None],
+    outcomes: dict[int, Outcome],
+    parallel: Parallel,
+) -> None:
+    """Hand what is left to joblib; when a worker is killed, which breaks its whole pool, what is then left once more."""
+    import joblib
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    for last in (False, True):
+        left = [number for number in range(len(cells)) if number not in outcomes]
+        if not left:
+            return
+        tasks = [joblib.delayed(_in_worker)(os.getpid(), number, cells[number], run_one) for number in left]
+        try:
+            with _backend(parallel, len(left)):
+                # one core is joblib's sign to run in this process: no other is started for it
+                for number, metrics, error in joblib.Parallel(return_as="generator_unordered", batch_size=1)(tasks):
+                    add(number, Outcome(cells[number], metrics, error))
+        except BrokenProcessPool as broken:
+            for number in left:
+                if number not in outcomes and results.read_state(cells[number].folder) == "done":
+                    add(number, _stored(cells[number]))
+            if last:
+                for number in (n for n in left if n not in outcomes):
+                    lost = RunError("a worker process was killed, and again when it was tried once more (out of memory?).")
+                    lost.__cause__ = broken
+                    results.record_failure(cells[number].folder, lost)
+                    add(number, Outcome(cells[number], None, lost))
+
+
+def _in_worker(
+    main_process: int, number: int, cell: Cell, run_one: RunOne
+) -> tuple[int, dict[str, Any] | None, Exception | None]:
+    from sdl_cli.device import limited_cores
+
+    _end_with(main_process)
+    with limited_cores(1):
+        outcome = _run(cell, run_one)
+    error = outcome.error
+    if error is not None and not isinstance(error, SdlError):  # of a class that may not survive the way back
+        error = RunError(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:500]}")
+    return number, outcome.metrics, error
+
+
+_watched: set[int] = set()
+
+
+def _end_with(main_process: int) -> None:
+    """Let a worker process end soon after the process that started it, however that ended, so that no two write one cell."""
+    if os.getppid() != main_process or main_process in _watched:
+        return
+    _watched.add(main_process)
+
+    def watch() -> None:
+        while os.getppid() == main_process:
+            time.sleep(0.25)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _backend(parallel: Parallel, num_tasks: int) -> Iterator[None]:
+    import joblib
+
+    from sdl_cli.device import available_cores
+
+    num_jobs = min(parallel.num_jobs or available_cores(), num_tasks)
+    more: dict[str, Any] = {}
+    if parallel.backend == "loky":
+        more = {"inner_max_num_threads": 1}
+    with contextlib.ExitStack() as stack:
+        if parallel.backend == "dask":
+            _start_dask(stack, num_jobs)
+        elif parallel.backend == "ray":
+            _start_ray(num_jobs)
+        stack.enter_context(joblib.parallel_config(backend=parallel.backend, n_jobs=num_jobs, **more))
+        yield
+
+
+def _start_dask(stack: contextlib.ExitStack, num_jobs: int) -> None:
+    """Use the cluster that the process is a client of, or else start one on this machine."""
+    try:
+        from distributed import Client, get_client
+    except ImportError as error:
+        raise _not_installed("dask") from error
+    try:
+        get_client()
+    except ValueError:
+        stack.enter_context(Client(n_workers=num_jobs, threads_per_worker=1, dashboard_address=None))
+
+
+def _start_ray(num_jobs: int) -> None:
+    """Use the cluster at $RAY_ADDRESS, or else start one on this machine."""
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise _not_installed("ray") from error
+    if not ray.is_initialized():
+        ray.init(num_cpus=None if "RAY_ADDRESS" in os.environ else num_jobs, log_to_driver=False)
+    register_ray()
+
+
+def _not_installed(name: str) -> ConfigError:
+    return ConfigError(f"parallel.backend={name}: {name} is not installed.", f'Install it with: pip install "sdl-cli[{name}]"')

@@ -43,6 +43,16 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine model=baseline model.kind=logistic."),
 ]
+CurveOverrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine model=baseline curve.target=0.95."),
+]
+Cfg = Annotated[str | None, typer.Option("--cfg", metavar="job|hydra|all", help="Print the composed settings and stop.")]
+Resolve = Annotated[bool, typer.Option("--resolve", help="With --cfg: resolve interpolations.")]
+Package = Annotated[str | None, typer.Option("--package", metavar="KEY", help="With --cfg: only this part.")]
+Info = Annotated[
+    str | None, typer.Option("--info", metavar="all|config|defaults|plugins|...", help="What hydra knows, and stop.")
+]
 OtherData = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Other data or device: dataset=npz dataset.path=other.npz, or device=cpu."),
@@ -67,15 +77,10 @@ def train(
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped run, or with a stopped sweep.")
     ] = None,
     config_dir: ConfigDir = None,
-    cfg: Annotated[
-        str | None, typer.Option("--cfg", metavar="job|hydra|all", help="Print the composed settings and stop.")
-    ] = None,
-    resolve: Annotated[bool, typer.Option("--resolve", help="With --cfg: resolve interpolations.")] = False,
-    package: Annotated[str | None, typer.Option("--package", metavar="KEY", help="With --cfg: only this part.")] = None,
-    info: Annotated[
-        str | None,
-        typer.Option("--info", metavar="all|config|defaults|plugins|...", help="What hydra knows, and stop."),
-    ] = None,
+    cfg: Cfg = None,
+    resolve: Resolve = False,
+    package: Package = None,
+    info: Info = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -83,20 +88,78 @@ def train(
 
     def body() -> Values:
         given = list(overrides or [])
-        if resume is not None and (given or multirun):
-            hint = f"Just: sdl train --resume {resume}"
-            raise ConfigError("--resume: takes no settings; a stopped run goes on as it was.", hint)
-        _check_choice("--cfg", cfg, ("job", "hydra", "all"))
-        _check_choice("--info", info, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"))
+        flags = _information("train", given, multirun, resume, cfg, resolve, package, info)
         from sdl_cli import verbs
 
         if resume is not None:
             return verbs.resume(typed_path(resume), as_json)
-        named = {"--cfg": cfg, "--package": package, "--info": info}
-        flags = [part for name, value in named.items() if value for part in (name, value)]
-        if flags or resolve:
-            return verbs.inspect(given, config_dir, [*flags, *(["--resolve"] if resolve else [])], multirun, as_json)
+        if flags:
+            return verbs.inspect("train", given, config_dir, flags, multirun, as_json)
         return (verbs.sweep if multirun else verbs.train)(given, config_dir, as_json)
+
+    _carry_out(body, as_json, debug)
+
+
+@app.command(epilog=_groups(), short_help="Measure a learning curve and say what more labels would bring.")
+def curve(
+    overrides: CurveOverrides = None,
+    multirun: Annotated[
+        bool, typer.Option("-m", "--multirun", help="One curve for every combination, and one picture: model=baseline,deep_net")
+    ] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped curve, or with a stopped sweep of them.")
+    ] = None,
+    config_dir: ConfigDir = None,
+    cfg: Cfg = None,
+    resolve: Resolve = False,
+    package: Package = None,
+    info: Info = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Measure the score at growing numbers of labelled rows, forecast it, and say how many labels a target needs.
+
+    Settings of its own: curve.target=0.95 curve.sizes=[50,100,200] curve.num_repeats=10 curve.metric=roc_auc
+    parallel.num_jobs=2 (all of them: sdl show curve).
+    """
+
+    def body() -> Values:
+        given = list(overrides or [])
+        flags = _information("curve", given, multirun, resume, cfg, resolve, package, info)
+        from sdl_cli import verbs
+
+        if resume is not None:
+            return verbs.resume_curve(typed_path(resume), as_json)
+        if flags:
+            return verbs.inspect("curve", given, config_dir, flags, multirun, as_json)
+        return (verbs.curve_sweep if multirun else verbs.curve)(given, config_dir, as_json)
+
+    _carry_out(body, as_json, debug)
+
+
+@app.command(short_help="Forecast a learning curve that was measured elsewhere, from a CSV.")
+def forecast(
+    source: Annotated[
+        str, typer.Argument(metavar="POINTS.csv", help="Columns size and score, and repeat where there are several.")
+    ],
+    at: Annotated[
+        list[int] | None, typer.Option("--at", min=1, help="A number of labelled rows to forecast; may be repeated.")
+    ] = None,
+    target: Annotated[float | None, typer.Option("--target", help="The score to reach; else the next round number.")] = None,
+    metric: Annotated[
+        str, typer.Option("--metric", help="What the score is: accuracy, roc_auc, rmse, log_loss, ...")
+    ] = "accuracy",
+    level: Annotated[float, typer.Option("--level", min=0.5, max=0.99, help="Coverage of the interval.")] = 0.9,
+    test_rows: Annotated[int | None, typer.Option("--test-rows", min=1, help="Rows that each score was measured on.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Forecast a learning curve from its points: what twice the labels would bring, and how many a target needs."""
+
+    def body() -> Values:
+        from sdl_cli import verbs
+
+        return verbs.forecast(typed_path(source), list(at or []), target, metric, level, test_rows, as_json)
 
     _carry_out(body, as_json, debug)
 
@@ -170,7 +233,8 @@ def list_(
 @app.command(short_help="Show the settings of a choice, and what each means.")
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="GROUP[=NAME]", help="For example model=finetuned_cnn; model for all; train for the rest.")
+        str,
+        typer.Argument(metavar="GROUP[=NAME]", help="For example model=finetuned_cnn; model for all; train, curve for the rest."),
     ],
     config_dir: ConfigDir = None,
     as_json: Json = False,
@@ -180,11 +244,11 @@ def show(
 
     def body() -> Values:
         group, _, name = what.partition("=")
-        if what == "train":  # the settings that stand in no group
-            text = (conf_dir() / "train.yaml").read_text(encoding="utf-8").rstrip()
+        if what in ("train", "curve"):  # the settings that stand in no group
+            text = (conf_dir() / f"{what}.yaml").read_text(encoding="utf-8").rstrip()
             if not as_json:
                 print(text)
-            return {"items": [{"group": "", "name": "train", "text": text}]}
+            return {"items": [{"group": "", "name": what, "text": text}]}
         check_group(group)
         files = {name: find(group, name, config_dir)} if name else options(group, config_dir)
         items = [{"group": group, "name": key, "text": file.read_text(encoding="utf-8").rstrip()} for key, file in files.items()]
@@ -238,6 +302,26 @@ def _raising(error: BaseException) -> Callable[[], Values]:
         raise error
 
     return body
+
+
+def _information(
+    verb: str,
+    given: list[str],
+    multirun: bool,
+    resume: str | None,
+    cfg: str | None,
+    resolve: bool,
+    package: str | None,
+    info: str | None,
+) -> list[str]:
+    """Check the options of a verb that composes settings; those that ask hydra for information, as it takes them."""
+    if resume is not None and (given or multirun):
+        hint = f"Just: sdl {verb} --resume {resume}"
+        raise ConfigError("--resume: takes no settings; a stopped run goes on as it was.", hint)
+    _check_choice("--cfg", cfg, ("job", "hydra", "all"))
+    _check_choice("--info", info, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"))
+    named = {"--cfg": cfg, "--package": package, "--info": info}
+    return [part for name, value in named.items() if value for part in (name, value)] + (["--resolve"] if resolve else [])
 
 
 def _check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:

@@ -195,8 +195,27 @@ def time_steps(step: Callable[[], object], runtime: Runtime, num_steps: int = 2)
     return min(times)
 
 
+_core_limit: int | None = None
+
+
+@contextlib.contextmanager
+def limited_cores(num: int) -> Iterator[None]:
+    """Let every fit of this process, its thread pools included, use at most `num` cores while the body runs."""
+    global _core_limit
+    from threadpoolctl import threadpool_limits
+
+    before, _core_limit = _core_limit, num
+    try:
+        with threadpool_limits(num):
+            yield
+    finally:
+        _core_limit = before
+
+
 def available_cores() -> int:
-    """Cores this process may use: its affinity, and a container's CPU quota where one is set."""
+    """Cores this process may use: its affinity, a container's CPU quota where one is set, and `limited_cores`."""
+    if _core_limit is not None:
+        return _core_limit
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123

@@ -40,6 +40,10 @@ class DataError(SdlError):
     exit_code = 2
 
 
+class StorageError(DataError):
+    """A disk that is full: nothing else could be written either."""
+
+
 class DeviceError(SdlError):
     """A device or precision that this machine does not have."""
 

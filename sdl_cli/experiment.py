@@ -19,9 +19,11 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, hold_out, split
 from sdl_cli.device import Runtime
 from sdl_cli.errors import ConfigError
+from sdl_cli.files import make_folder
 from sdl_cli.losses import resolve as resolve_loss
 from sdl_cli.metrics import Lift, Measured
 from sdl_cli.models import NETWORKS, build, estimator_class
+from sdl_cli.models.settings import BaselineSettings
 from sdl_cli.models.storage import save_model
 
 Array = np.ndarray[Any, Any]
@@ -203,14 +205,92 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     return result
 
 
-def load_dataset(experiment: Experiment) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
-    """The data set; the experiment with its paths absolute and image size filled in; and the size the model asked for."""
+def measure(
+    experiment: Experiment,
+    folder: Path,
+    observer: Observer | None = None,
+    resume: bool = False,
+    dataset: Dataset | None = None,
+    features: Array | None = None,
+    runtime: Runtime | None = None,
+) -> dict[str, Any]:
+    """Carry out one experiment for its numbers alone: a cell of a curve, whose folder keeps no model and no predictions.
+
+    Arguments:
+        experiment, folder, observer, resume: as for `run`; the folder is taken as it is.
+        dataset: the experiment's data set where it was loaded before.
+        features: frozen features of all its rows `(N, D)`, for a model that probes them.
+        runtime: what a network runs on, where that was settled before.
+    Returns:
+        `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`, as in `metrics.json`; the
+        baseline is null where the experiment is that.
+    Raises:
+        As `run`; whatever it is stays in the folder's `status.json`.
+    """
+    observer = observer or Observer()
+    notes: list[str] = []
+    clock = Clock()
+    stored_runtime = (_stored_runtime(folder) if resume else None) or runtime
+    make_folder(folder)
+    try:
+        results.write_status(folder, "running")
+        with clock.phase("load"):
+            dataset, experiment, _ = load_dataset(experiment, dataset)
+            parts = split(dataset, experiment.dataset, experiment.seed)
+        experiment = resolve_settings(experiment, dataset, len(parts.labelled))
+        model = build(experiment, dataset.task)
+        train, validation = divide(parts, dataset, model, experiment)
+        results.write_config(folder, experiment.to_plain())
+        with clock.phase("fit"):
+            where = {"data_fingerprint": dataset.fingerprint}
+            settled = _fit(
+                model, dataset, train, validation, folder, experiment, observer, notes.append, where, stored_runtime, features
+            )
+        with clock.phase("predict"):
+            if features is not None and experiment.model.strategy == "probe":
+                outputs = model.outputs_of_features(features[parts.test])
+            else:
+                outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
+        with clock.phase("baseline"):
+            baseline = None
+            if experiment.model != BaselineSettings():
+                other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)
+                baseline = _values(dataset, parts.test, other)
+        majority = reference.majority_outputs(dataset, parts.labelled, parts.test)
+        values = results.finite(
+            {
+                "test": _values(dataset, parts.test, outputs),
+                "baseline": baseline,
+                "majority": _values(dataset, parts.test, majority),
+                "rows": {"labelled": len(parts.labelled), "validation": len(validation), "test": len(parts.test)},
+                "seconds": {name: round(value, 3) for name, value in clock.total().items()},
+                "runtime": settled,
+                "notes": list(dict.fromkeys([*parts.notes, *notes])),
+            }
+        )
+        results.write_json(folder, "metrics.json", values)
+        results.write_status(folder, "done")
+        results.remove_checkpoints(folder)
+    except BaseException as error:
+        results.record_failure(folder, error)
+        raise
+    found: dict[str, Any] = values
+    return found
+
+
+def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
+    """The data set; the experiment with its paths absolute and image size filled in; and the size the model asked for.
+
+    Arguments:
+        dataset: where it was loaded before, for this model.
+    """
     experiment = absolute(experiment)
     preferred = None
     if experiment.model.name == "finetuned_cnn" and hasattr(experiment.dataset, "size_px"):
         preferred = build(experiment, "classification").image_size()
     size, interpolation = preferred or (None, "bilinear")
-    dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
+    if dataset is None:
+        dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
     if dataset.modality == "image" and getattr(experiment.dataset, "size_px", 0) is None:
         experiment = dataclasses.replace(
             experiment, dataset=dataclasses.replace(experiment.dataset, size_px=int(dataset.X.shape[2]))
@@ -296,6 +376,12 @@ def score(dataset: Dataset, rows: Array, outputs: Array) -> Scores:
     return metrics.classification(dataset.y[rows], outputs)
 
 
+def _values(dataset: Dataset, rows: Array, outputs: Array) -> dict[str, float]:
+    """All metrics of outputs for these rows, without intervals."""
+    of = metrics.regression if dataset.task == "regression" else metrics.classification
+    return {name: found.value for name, found in of(dataset.y[rows], outputs, num_resamples=0).items()}
+
+
 def _fit(
     model: Any,
     dataset: Dataset,
@@ -307,6 +393,7 @@ def _fit(
     notice: Callable[[str], None],
     environment: dict[str, Any],
     stored_runtime: Runtime | None,
+    features: Array | None = None,
 ) -> dict[str, Any] | None:
     X, y = dataset.X[train], dataset.y[train]
     if experiment.model.name not in NETWORKS:
@@ -321,7 +408,8 @@ def _fit(
             observer.on_runtime(runtime.to_plain())
         results.write_json(folder, "environment.json", environment | {"runtime": runtime.to_plain()})
 
-    surroundings = loop.Context(folder, observer.on_epoch, notice, settled, stored_runtime)
+    known = None if features is None else features[train]
+    surroundings = loop.Context(folder, observer.on_epoch, notice, settled, stored_runtime, known)
     with loop.context(surroundings):
         if len(validation):
             model.fit(X, y, dataset.X[validation], dataset.y[validation])
@@ -334,8 +422,6 @@ def _fit(
 
 
 def _beside_baseline(experiment: Experiment, dataset: Dataset, parts: Split, outputs: Array) -> tuple[Scores, Lift | None]:
-    from sdl_cli.models.settings import BaselineSettings
-
     if experiment.model == BaselineSettings():
         return {}, None
     other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from sdl_cli.errors import DataError
+from sdl_cli.errors import DataError, StorageError
 
 
 def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object]) -> None:
@@ -69,7 +69,7 @@ def make_folder(path: Path) -> None:
 def unwritable(path: Path, error: OSError) -> DataError:
     """The user's version of an OSError met while writing `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DataError(f"{path}: the disk is full.", "Free some space, or write elsewhere: hydra.run.dir=/other/disk/run")
+        return StorageError(f"{path}: the disk is full.", "Free some space, or write elsewhere: hydra.run.dir=/other/disk/run")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return DataError(f"{path}: no permission to write here.", "Write elsewhere: hydra.run.dir=~/sdl_runs/my_run")
     if error.errno in (errno.EEXIST, errno.ENOTDIR):

@@ -1,4 +1,4 @@
-"""What the verbs do, as module-level functions of plain data: train, evaluate, predict."""
+"""What the verbs do, as module-level functions of plain data: train, evaluate, predict, curve, forecast."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 
 from sdl_cli import cells, evaluation, experiment, metrics, results
-from sdl_cli.config import Experiment, Training, parse
+from sdl_cli.cells import Parallel
+from sdl_cli.config import Experiment, Training, parse, suggest
+from sdl_cli.curve.run import CurveObserver
+from sdl_cli.curve.settings import Curve, CurveExperiment
+from sdl_cli.curve.summary import Question
 from sdl_cli.data import DATASETS
 from sdl_cli.data.augment import AUGMENTS
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.experiment import Observer, Result
+from sdl_cli.files import write_atomic
 from sdl_cli.losses import LOSSES
-from sdl_cli.metrics import Lift, Measured
+from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE, Lift, Measured
 from sdl_cli.models import MODELS, NETWORKS
 
 Values = dict[str, Any]
@@ -31,6 +36,19 @@ TABLES: dict[str, Any] = {
 def parse_experiment(values: Values) -> Experiment:
     """Plain values as an Experiment; a ConfigError names everything wrong with them, seen without loading any data."""
     found: Experiment = parse(TABLES, values)
+    _check(found)
+    return found
+
+
+def parse_curve(values: Values) -> CurveExperiment:
+    """Plain values as the settings of a learning curve; errors as for `parse_experiment`."""
+    found: CurveExperiment = parse({**TABLES, "curve": Curve, "parallel": Parallel}, values, into=CurveExperiment)
+    _check(found)
+    return found
+
+
+def _check(found: Experiment) -> None:
+    """Raise for what the settings alone show to be wrong."""
     if found.model.name in NETWORKS and found.device not in ("auto", "cpu"):
         from sdl_cli.device import resolve
 
@@ -43,7 +61,6 @@ def parse_experiment(values: Values) -> Experiment:
         from sdl_cli.models.baseline import import_estimator
 
         import_estimator(found.model.estimator)
-    return found
 
 
 def train(values: Values, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
@@ -60,6 +77,8 @@ def train(values: Values, folder: Path, observer: Observer | None = None, resume
 
 def resume(folder: Path, observer: Observer | None = None) -> Values:
     """Go on with a stopped run from its stored configuration; a finished one is read."""
+    if results.is_curve(folder):
+        raise DataError(f"{folder}: this is a learning curve.", f"Go on with it: sdl curve --resume {results.quoted(folder)}")
     if results.read_state(folder) == "done":
         if observer and observer.on_notice:
             observer.on_notice("This run is finished; there is nothing to go on with.")
@@ -103,6 +122,71 @@ def evaluate(
         runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads, "as asked")
     with loop.context(loop.Context(on_notice=observer.on_notice, runtime=runtime)):
         return evaluation.evaluate(stored, found, same_data, observer, trust)
+
+
+def curve(values: Values, folder: Path, observer: CurveObserver | None = None) -> Values:
+    """Measure and forecast a learning curve.
+
+    Returns:
+        The object of `sdl curve --json`.
+    """
+    from sdl_cli.curve import run
+
+    return run.run(parse_curve(values), folder, observer)
+
+
+def resume_curve(folder: Path, observer: CurveObserver | None = None) -> Values:
+    """Go on with a stopped curve from its stored settings; a finished one is read."""
+    from sdl_cli.curve import run
+
+    stored = results.read_run(folder, finished=False)
+    if "curve" not in stored.config:
+        raise DataError(f"{folder}: this is no learning curve.", f"Go on with it: sdl train --resume {results.quoted(folder)}")
+    if stored.state == "done":
+        if observer and observer.on_notice:
+            observer.on_notice("This curve is finished; there is nothing to go on with.")
+        return results.read_json(folder / "curve.json")
+    return run.run(parse_curve(stored.config), folder, observer, resume=True)
+
+
+def overlay(folder: Path, items: list[Values]) -> Values:
+    """The finished curves of a sweep in one picture, `curves.png`, with where they cross.
+
+    Arguments:
+        items: jobs of the sweep, finished ones with their `curve` and all with their `overrides`.
+    Returns:
+        `{"picture", "crossings", "sentences"}`; picture is None where fewer than two curves share a metric.
+    """
+    from sdl_cli.curve.overlay import crossing_sentences, crossings, named
+    from sdl_cli.report.picture import draw_overlay
+
+    curves = named([item for item in items if item["status"] == "done"])
+    if len(curves) < 2 or len({curve["metric"] for curve in curves}) > 1:
+        return {"picture": None, "crossings": [], "sentences": []}
+    found = crossings(curves)
+    write_atomic(folder / "curves.png", draw_overlay(curves, found))
+    return {"picture": str(folder / "curves.png"), "crossings": found, "sentences": crossing_sentences(curves, found)}
+
+
+def forecast(source: Path, metric: str, question: Question) -> Values:
+    """Forecast a curve that was measured elsewhere, from a CSV with columns size, score and perhaps repeat.
+
+    Returns:
+        The object of `sdl forecast --json`.
+    """
+    from sdl_cli.curve.points import read_csv
+    from sdl_cli.curve.summary import summarise
+
+    if metric not in HIGHER_IS_BETTER:
+        raise ConfigError(
+            f"--metric: there is no metric {metric!r}.{suggest(metric, HIGHER_IS_BETTER)}",
+            f"There are: {', '.join(HIGHER_IS_BETTER)}.",
+        )
+    low, high = RANGE[metric]
+    if question.target is not None and not low <= question.target <= high:
+        raise ConfigError(f"--target: {question.target:g} is no {metric}, which is from {low:g} to {high:g}.")
+    points = read_csv(source, metric)
+    return {"name": source.stem, "dataset": source.name, **results.finite(summarise(points, question))}
 
 
 def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bool = False, on_error: str = "fail") -> Values:

@@ -42,6 +42,7 @@ class Context:
         on_notice: called with a sentence for the user.
         on_runtime: called with the runtime once it is settled.
         runtime: the runtime to use as it is (a resumed or loaded run), or None.
+        features: frozen features `(N, D)` of the rows handed to fit, where they were computed before, or None.
         history: every row of every phase, in order.
     """
 
@@ -50,6 +51,7 @@ class Context:
     on_notice: Callable[[str], None] | None = None
     on_runtime: Callable[[Runtime], None] | None = None
     runtime: Runtime | None = None
+    features: Any = None
     history: list[Row] = field(default_factory=list)
 
     def notice(self, sentence: str) -> None:

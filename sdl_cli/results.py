@@ -28,7 +28,10 @@ from sdl_cli.errors import DataError, SdlError
 from sdl_cli.files import make_folder, unwritable, write_atomic
 
 Array = np.ndarray[Any, Any]
-OWN_FILES = ("*.json", "config.yaml", "history.csv", "predictions.csv", "run.log", "model.*", "checkpoint-*.pt")
+OWN_FILES = (
+    *("*.json", "config.yaml", "history.csv", "predictions.csv", "run.log", "model.*", "checkpoint-*.pt"),
+    *("curve.csv", "curve.png"),
+)
 VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")
 
 
@@ -149,6 +152,9 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
             else "Give a folder that sdl train printed; this one has no status.json."
         )
         raise DataError(f"{folder}: this is not a run folder.", hint)
+    if finished and is_curve(folder):
+        hint = "Its models, if curve.keep_models kept them, are the runs in its folder cells."
+        raise DataError(f"{folder}: this is a learning curve and no single run.", hint)
     status = read_json(folder / "status.json")
     state = str(status.get("state"))
     if finished and state != "done":
@@ -175,6 +181,24 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     metrics = read_json(folder / "metrics.json") if finished else {}
     found = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
     return StoredRun(folder, config, metrics, found, state)
+
+
+def is_curve(folder: Path) -> bool:
+    """Whether a folder holds a learning curve, finished or not."""
+    try:
+        return "\ncurve:\n" in (folder / "config.yaml").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+
+
+def resume_verb(folder: Path) -> str:
+    """`curve` for a learning curve or a sweep of them, else `train`: the verb whose --resume goes on with it."""
+    if is_curve(folder):
+        return "curve"
+    try:
+        return "curve" if read_json(folder / "sweep.json").get("verb") == "curve" else "train"
+    except SdlError:
+        return "train"
 
 
 def read_state(folder: Path) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import bridge, jobs, results
+from sdl_cli import bridge, jobs, results, sweeps
 from sdl_cli.config import parse_group
-from sdl_cli.errors import ConfigError, DataError, SdlError
+from sdl_cli.curve.run import CurveObserver
+from sdl_cli.curve.summary import Question
+from sdl_cli.errors import ConfigError
 from sdl_cli.experiment import Observer
-from sdl_cli.files import make_folder
 from sdl_cli.report.console import Display, resume_command
 
 Values = dict[str, Any]
@@ -34,42 +35,25 @@ def train(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Va
     return done[0]
 
 
-def inspect(overrides: Sequence[str], config_dir: str | None, flags: Sequence[str], multirun: bool, as_json: bool) -> Values:
-    """`sdl train --cfg job`, `--info all`: what hydra composes or knows, and no run; as JSON its text is in `text`."""
+def inspect(
+    verb: str, overrides: Sequence[str], config_dir: str | None, flags: Sequence[str], multirun: bool, as_json: bool
+) -> Values:
+    """`--cfg job`, `--info all` of a verb: what hydra composes or knows, and no run; as JSON its text is in `text`."""
     if multirun:
         raise ConfigError("-m: --cfg and --info show one configuration, not a sweep.", "Leave -m away.")
 
     def no_job(values: Values, folder: Path, chosen: list[str]) -> None:
         raise AssertionError("hydra runs nothing when it is asked for information")
 
-    caught = io.StringIO()
+    caught, check = io.StringIO(), jobs.parse_curve if verb == "curve" else jobs.parse_experiment
     with contextlib.redirect_stdout(caught) if as_json else contextlib.nullcontext():
-        bridge.run("train", overrides, no_job, jobs.parse_experiment, config_dir=config_dir, flags=flags)
+        bridge.run(verb, overrides, no_job, check, config_dir=config_dir, flags=flags)
     return {"text": caught.getvalue()}
 
 
 def sweep(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """`sdl train -m`: one run per combination. A job that fails is recorded and named, and stops no other."""
-    display = Display(as_json)
-    begun: list[bridge.Sweep] = []
-
-    def on_sweep(found: bridge.Sweep) -> None:
-        begun.append(found)
-        results.write_json(found.folder, "sweep.json", {"jobs": found.jobs})
-
-    def job(values: Values, folder: Path, chosen: list[str]) -> None:
-        number = sum(1 for _ in begun[0].folder.glob("*/job.json"))
-        _one_job(display, begun[0], number, folder, chosen, lambda: jobs.train(values, folder, _observer(display)))
-
-    try:
-        bridge.run("train", overrides, job, jobs.parse_experiment, on_sweep, config_dir)
-    except KeyboardInterrupt as stop:
-        if begun and begun[0].jobs is not None:
-            stop.run_folder = begun[0].folder  # type: ignore[attr-defined]  # so that the command to go on names the sweep
-        raise
-    finally:
-        display.stop()
-    return _sweep_summary(begun[0].folder, display)
+    return sweeps.sweep(_TRAIN, overrides, config_dir, Display(as_json))
 
 
 def resume(folder: Path, as_json: bool) -> Values:
@@ -77,11 +61,53 @@ def resume(folder: Path, as_json: bool) -> Values:
     display = Display(as_json)
     try:
         if (folder / "sweep.json").is_file():
-            return _resume_sweep(folder.absolute(), display)
+            return sweeps.resume(_TRAIN, folder.absolute(), display)
         values = jobs.resume(folder.absolute(), _observer(display))
     finally:
         display.stop()
     display.result(values)
+    return values
+
+
+def curve(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+    """`sdl curve`: one learning curve."""
+    display = Display(as_json)
+    done: list[Values] = []
+
+    def job(values: Values, folder: Path, chosen: list[str]) -> None:
+        done.append(jobs.curve(values, folder, _curve_observer(display)))
+
+    try:
+        bridge.run("curve", overrides, job, jobs.parse_curve, config_dir=config_dir)
+    finally:
+        display.stop()
+    return _curve_result(done[0], display)
+
+
+def curve_sweep(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+    """`sdl curve -m`: one curve per combination, and one picture of all."""
+    return sweeps.sweep(_CURVE, overrides, config_dir, Display(as_json))
+
+
+def resume_curve(folder: Path, as_json: bool) -> Values:
+    """`sdl curve --resume RUN`, of a curve or of a whole sweep of them."""
+    display = Display(as_json)
+    try:
+        if (folder / "sweep.json").is_file():
+            return sweeps.resume(_CURVE, folder.absolute(), display)
+        values = jobs.resume_curve(folder.absolute(), _curve_observer(display))
+    finally:
+        display.stop()
+    return _curve_result(values, display)
+
+
+def forecast(
+    source: Path, at: Sequence[int], target: float | None, metric: str, level: float, test_rows: int | None, as_json: bool
+) -> Values:
+    """`sdl forecast POINTS.csv`."""
+    display = Display(as_json)
+    values = jobs.forecast(source, metric, Question(target, tuple(at) or None, level, test_rows))
+    display.forecast(values)
     return values
 
 
@@ -129,71 +155,52 @@ def _observer(display: Display) -> Observer:
     return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
 
 
-def _one_job(
-    display: Display, begun: bridge.Sweep, number: int, folder: Path, chosen: list[str], run: Callable[[], Values]
-) -> None:
-    """Run one job of a sweep, and keep its failure to itself."""
-    display.job(number, None if begun.jobs is None else len(begun.jobs), chosen)
-    try:
-        make_folder(folder)
-        results.write_json(folder, "job.json", {"overrides": chosen})
-        display.job_done(run())
-    except Exception as error:
-        display.stop()
-        if results.read_state(folder) in ("missing", "running"):
-            results.record_failure(folder, error)
-        display.failure(number, str(error))
+def _curve_observer(display: Display) -> CurveObserver:
+    return CurveObserver(display.curve_start, display.curve_progress, display.notice)
 
 
-def _resume_sweep(folder: Path, display: Display) -> Values:
-    stored = results.read_json(folder / "sweep.json").get("jobs")
-    if not isinstance(stored, list):
-        raise DataError(f"{folder}: this sweep is a search, which cannot be gone on with.", "Resume its runs one by one.")
-    for job in stored:
-        jobs.parse_experiment(job["config"])
-    begun = bridge.Sweep(folder, stored)
-    todo = [number for number in range(len(stored)) if results.read_state(folder / str(number)) != "done"]
-    if not todo:
-        display.notice("Every job of this sweep is done; there is nothing to go on with.")
-    for number in todo:
-        where, config = folder / str(number), stored[number]["config"]
-
-        def run(where: Path = where, config: Values = config) -> Values:
-            if (where / "config.yaml").is_file():
-                return jobs.resume(where, _observer(display))
-            (where / "status.json").unlink(missing_ok=True)  # it failed before it began
-            return jobs.train(config, where, _observer(display))
-
-        try:
-            _one_job(display, begun, number, where, stored[number]["overrides"], run)
-        except KeyboardInterrupt as stop:
-            stop.run_folder = folder  # type: ignore[attr-defined]
-            raise
-    return _sweep_summary(folder, display)
+def _curve_result(values: Values, display: Display) -> Values:
+    """Show a curve; where cells failed the exit code is 1 and the command that tries them again is named."""
+    display.curve(values)
+    if not values["failed"]:
+        return values
+    display.lines([f"Try the failed cells again: {resume_command(values['folder'])}"])
+    return {**values, "exit_code": 1}
 
 
-def _sweep_summary(folder: Path, display: Display) -> Values:
-    """The object of `sdl train -m --json`, read from the job folders, so that it is the same whatever launched them."""
-    found = []
-    for job in sorted((p.parent for p in folder.glob("*/status.json")), key=lambda p: (len(p.name), p.name)):
-        state = results.read_state(job)
-        item: Values = {"folder": str(job), "status": state, "overrides": _job_overrides(job), "metrics": None}
-        if state == "done":
-            metrics = results.read_run(job).metrics
-            item |= {"metrics": metrics["metrics"], "baseline": metrics["baseline"], "lift": metrics["lift"]}
-        else:
-            item["reason"] = results.read_reason(job)
-        found.append(item)
-    summary = {"folder": str(folder), "jobs": found}
+def _run_of_sweep(values: Values, folder: Path, display: Display) -> Values:
+    return jobs.train(values, folder, _observer(display))
+
+
+def _resume_of_sweep(folder: Path, display: Display) -> Values:
+    return jobs.resume(folder, _observer(display))
+
+
+def _item(folder: Path) -> Values:
+    metrics = results.read_run(folder).metrics
+    return {"metrics": metrics["metrics"], "baseline": metrics["baseline"], "lift": metrics["lift"]}
+
+
+def _show_runs(summary: Values, display: Display) -> None:
     display.sweep(summary)
-    if any(item["status"] != "done" for item in found):
-        display.lines([f"Try the failed jobs again: {resume_command(folder)}"])
-        return {**summary, "exit_code": 1}
-    return {**summary, "exit_code": 0}
 
 
-def _job_overrides(folder: Path) -> list[str]:
-    try:
-        return [str(o) for o in results.read_json(folder / "job.json")["overrides"]]
-    except (SdlError, KeyError, TypeError):
-        return []
+def _curve_of_sweep(values: Values, folder: Path, display: Display) -> Values:
+    return jobs.curve(values, folder, _curve_observer(display))
+
+
+def _resume_curve_of_sweep(folder: Path, display: Display) -> Values:
+    return jobs.resume_curve(folder, _curve_observer(display))
+
+
+def _curve_item(folder: Path) -> Values:
+    return {"curve": results.read_json(folder / "curve.json")}
+
+
+def _show_curves(summary: Values, display: Display) -> None:
+    summary |= jobs.overlay(Path(summary["folder"]), summary["jobs"])
+    display.curves(summary)
+
+
+_TRAIN = sweeps.Kind("train", jobs.parse_experiment, _run_of_sweep, _resume_of_sweep, _item, _show_runs)
+_CURVE = sweeps.Kind("curve", jobs.parse_curve, _curve_of_sweep, _resume_curve_of_sweep, _curve_item, _show_curves)

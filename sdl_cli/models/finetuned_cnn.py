@@ -101,6 +101,27 @@ class _FinetunedCNN(NetworkEstimator):
         stored: pretrained.Preprocessing | None = getattr(self, "_stored_preprocessing", None)
         return stored or pretrained.preprocessing(self.architecture, self.weights, self.image_size_px)
 
+    def frozen_features(self, X: Array, num_outputs: int) -> Array:
+        """Embeddings `float64 (N, D)` of images `uint8 (N, C, H, W)` by the pretrained weights, as the probe would learn from."""
+        inputs = self._as_inputs(X)
+        net = self.build_network(list(X.shape[1:]), num_outputs)
+        assert isinstance(net.body, Backbone)
+        pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
+        self.loss_ = self.loss if self.loss is not None and self.loss.name != "auto" else losses.MSE()
+        self._class_weights = torch.ones(num_outputs)
+        self.settle_runtime(net, inputs, torch.zeros(len(inputs), num_outputs), self.strategy)
+        place(net, self.runtime_)
+        return self._features(net, inputs)
+
+    def outputs_of_features(self, features: Array) -> Array:
+        """Class probabilities `(N, K)` or numbers `(N,)` of a fitted probe for frozen features `(N, D)`."""
+        [net] = self.networks_
+        with torch.no_grad():
+            outputs = net.head.float().cpu()(torch.from_numpy(features).float())
+        if is_classifier(self):
+            return np.asarray(self._probabilities(outputs))
+        return np.asarray(outputs.double()[:, 0]) * self.target_scale_ + self.target_mean_
+
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(loop.phase_seed(self.seed_, "weights fit"))
@@ -133,7 +154,8 @@ class _FinetunedCNN(NetworkEstimator):
             policy = dataclasses.replace(policy, mix_probability=0.0)
         augment = augmentation.build(policy) if policy.name != "none" else None
         num_views = self.num_views or (4 if augment is not None else 1)
-        views = [self._features(net, inputs)]
+        known = loop.current_context().features
+        views = [known if known is not None and len(known) == len(inputs) else self._features(net, inputs)]
         generator = torch.Generator(self.runtime_.device).manual_seed(loop.phase_seed(self.seed_, "views"))
         for _ in range(num_views - 1 if augment is not None else 0):
             views.append(self._features(net, inputs, augment, generator))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import socket
 import urllib.error
@@ -143,6 +144,17 @@ def load_weights(backbone: nn.Module, architecture: str, weights: str) -> None:
             "Set model.architecture to the network these weights belong to.",
         )
     backbone.load_state_dict(fitting, strict=False)
+
+
+def weights_key(architecture: str, weights: str) -> str:
+    """A sha256 of the weights themselves, whatever they are called and wherever they lie."""
+    backbone, _ = build_backbone(architecture)
+    load_weights(backbone, architecture, weights)
+    digest = hashlib.sha256()
+    for name, tensor in backbone.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
-from sdl_cli.report import layout, words
-from sdl_cli.results import quoted
+from sdl_cli.report import curve_words, layout, words
+from sdl_cli.results import quoted, resume_verb
 
 Values = dict[str, Any]
 PLAIN_SECONDS = 10.0  # least time between two lines of progress where there is no terminal
@@ -94,7 +95,7 @@ class Display:
 
     def job_done(self, values: Values) -> None:
         """A job of a sweep is done."""
-        self._field("result", words.one_line(values))
+        self._field("result", values["verdict"] if "verdict" in values else words.one_line(values))
 
     def failure(self, number: int, message: str) -> None:
         """A job of a sweep has failed."""
@@ -143,17 +144,78 @@ class Display:
         print(file=self.out)
         for line in words.sweep_lines(values["jobs"]):
             print(line, file=self.out)
-        for number, job in enumerate(values["jobs"]):
-            if job["status"] != "done":
-                self._field("failed", f"job {number + 1}: {job.get('reason', '')}", "31")
-                self._path("", job["folder"])
+        self._failed_jobs(values["jobs"])
         print(file=self.out)
         self._path("sweep", values["folder"])
+
+    def curve_start(self, overview: Values) -> None:
+        """What a curve will measure, and how long that may take."""
+        self.stop()
+        for name, text in curve_words.plan_lines(overview):
+            self._field(name, text)
+        for sentence in overview["notes"]:
+            self.notice(sentence)
+
+    def curve_progress(self, progress: Any) -> None:
+        """A cell of a curve is done, was done before, or failed."""
+        outcome, done, total = progress.outcome, progress.done, progress.total
+        if outcome.error is not None:
+            self.notice(f"{progress.size:,} labels, repeat {progress.repeat + 1} failed: {str(outcome.error).splitlines()[0]}")
+        left = f"about {curve_words.duration(progress.seconds_left)} left" if done < total else ""
+        if not self.err.isatty():
+            if done < total and time.monotonic() - self._last_line >= PLAIN_SECONDS and not outcome.was_done:
+                self._last_line = time.monotonic()
+                print(f"{done} of {total} cells, {left}", file=self.err, flush=True)
+            return
+        if self._progress is None:
+            self._progress, self._phase = _progress_bar(self.err, time_left=False), "cells"
+            self._progress.start()
+            self._task = self._progress.add_task("cells", total=total, text="")
+        self._progress.update(self._task, completed=done, text=left)
+        if done == total:
+            self.stop()
+
+    def curve(self, values: Values) -> None:
+        """A curve: its points, its forecast, a chart, and what they mean."""
+        self.forecast(values)
+        for item in values["failed"]:
+            self._field("failed", item["reason"], "31")
+            self._path("", item["folder"])
+        self._field("time", f"{values['seconds']:.1f} seconds")
+        self._path("run", values["folder"])
+        self._path("", str(Path(values["folder"]) / "curve.png"))
+
+    def forecast(self, values: Values) -> None:
+        """The points and the forecast of a curve, measured here or elsewhere."""
+        self.stop()
+        print(file=self.out)
+        self.lines([*curve_words.table_lines(values), "", *curve_words.chart_lines(values), ""])
+        for sentence in values["warnings"]:
+            self._field("warning", sentence, "33")
+        self._field("verdict", values["verdict"])
+
+    def curves(self, values: Values) -> None:
+        """One line per curve of a sweep, and where they cross."""
+        self.stop()
+        print(file=self.out)
+        self.lines([*curve_words.sweep_lines(values["jobs"]), ""])
+        for sentence in values["sentences"]:
+            self._field("", sentence)
+        self._failed_jobs(values["jobs"])
+        self._path("sweep", values["folder"])
+        if values["picture"]:
+            self._path("", values["picture"])
 
     def lines(self, lines: Sequence[str]) -> None:
         """Lines that are laid out already."""
         for line in lines:
             print(line, file=self.out)
+
+    def _failed_jobs(self, jobs: Sequence[Values]) -> None:
+        for number, job in enumerate(jobs):
+            if job["status"] != "done":
+                self._field("failed", f"job {number + 1}: {job.get('reason', '')}", "31")
+                self._path("", job["folder"])
 
     def _field(self, label: str, text: str, colour: str = "", stream: TextIO | None = None) -> None:
         self.stop()
@@ -170,11 +232,11 @@ class Display:
 
 
 def resume_command(folder: object) -> str:
-    """The command that goes on with a stopped run."""
-    return f"sdl train --resume {quoted(str(folder))}"
+    """The command that goes on with a stopped run, curve or sweep."""
+    return f"sdl {resume_verb(Path(str(folder)))} --resume {quoted(str(folder))}"
 
 
-def _progress_bar(stream: TextIO) -> Any:
+def _progress_bar(stream: TextIO, time_left: bool = True) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -183,7 +245,7 @@ def _progress_bar(stream: TextIO) -> Any:
         BarColumn(bar_width=20),
         TextColumn("{task.completed}/{task.total}"),
         TextColumn("{task.fields[text]}"),
-        TimeRemainingColumn(),
+        *([TimeRemainingColumn()] if time_left else []),
     )
     return Progress(*columns, console=Console(file=stream, highlight=False), transient=True)
 

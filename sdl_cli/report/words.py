@@ -23,7 +23,7 @@ def score_lines(values: Values) -> list[str]:
     for name, value in test.items():
         row = [label(name), measured(name, value)]
         row += [measured(name, baseline["test"][name])] if baseline else []
-        rows.append([*row, _value(name, majority[name]["value"])])
+        rows.append([*row, shown(name, majority[name]["value"])])
     interval = "95 % interval" if values["repeats"] == 1 else "95 % t interval of their mean (the splits overlap)"
     return [f"n = {next(iter(test.values()))['n']:,} {unit}, {interval}", *layout.table(rows)]
 
@@ -40,7 +40,7 @@ def sweep_lines(jobs: Sequence[Values]) -> list[str]:
             name = _main(job["metrics"]["test"])
             test = measured(name, job["metrics"]["test"][name])
             test = test if main else f"{label(name)} {test}"
-            other = _value(name, job["baseline"]["test"][name]["value"]) if job.get("baseline") else ""
+            other = shown(name, job["baseline"]["test"][name]["value"]) if job.get("baseline") else ""
         rows.append([str(number + 1), test, other, job["status"], " ".join(o for o in job["overrides"] if o not in common)])
     shared = [o for o in jobs[0]["overrides"] if o in common]
     return [*layout.table(rows), *(layout.labelled("all", " ".join(shared)) if shared else [])]
@@ -54,7 +54,7 @@ def one_line(values: Values) -> str:
     """A result in one line: the main metric, the baseline's, and the seconds it took."""
     test, baseline = values["metrics"]["test"], values["baseline"]
     name = _main(test)
-    other = f", {baseline['name']} {_value(name, baseline['test'][name]['value'])}" if baseline else ""
+    other = f", {baseline['name']} {shown(name, baseline['test'][name]['value'])}" if baseline else ""
     return f"{label(name)} {measured(name, test[name])}{other}, {values['seconds']['total']:.1f} seconds"
 
 
@@ -86,13 +86,14 @@ def measured(name: str, value: Values) -> str:
     """`98.6 % (96.8 to 99.4)`: a value and its interval."""
     if value["value"] is None:
         return "undefined"
-    text = _value(name, value["value"])
+    text = shown(name, value["value"])
     if value["low"] is None or value["high"] is None:
         return text
-    return f"{text} ({_value(name, value['low'], unit=False)} to {_value(name, value['high'], unit=False)})"
+    return f"{text} ({shown(name, value['low'], unit=False)} to {shown(name, value['high'], unit=False)})"
 
 
-def _value(name: str, value: float | None, unit: bool = True) -> str:
+def shown(name: str, value: float | None, unit: bool = True) -> str:
+    """A value of a metric as people read it, for example `98.6 %`."""
     if value is None:
         return "undefined"
     if name in PERCENT:
@@ -125,7 +126,7 @@ def epoch_text(row: Values) -> str:
     text = f"loss {row['train_loss']:.4f}"
     for name in ("accuracy", "rmse"):
         if f"validation_{name}" in row:
-            text += f"  validation {name} {_value(name, row[f'validation_{name}'])}"
+            text += f"  validation {name} {shown(name, row[f'validation_{name}'])}"
     return text
 
 

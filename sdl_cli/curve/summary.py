@@ -1,0 +1,150 @@
+"""What a measured curve comes to: forecast, labels needed, and the fitted line, as the plain values of `curve.json`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.curve.forecast import HORIZON, forecast, labels_needed, usual_deviation
+from sdl_cli.curve.points import Points
+from sdl_cli.curve.verdict import falls, verdict, warnings
+from sdl_cli.metrics import HIGHER_IS_BETTER
+from sdl_cli.report.words import PERCENT
+
+Values = dict[str, Any]
+LINE_STEPS = 80
+ROUND_TARGETS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a curve.
+
+    Arguments:
+        target: score to reach; None takes `next_target`.
+        at: sizes to forecast; None takes 2, 4 and 8 times the largest.
+        level: coverage of the interval.
+        test_rows: rows of one test part, where known.
+        same_test_rows: they are the same in every repeat.
+    """
+
+    target: float | None = None
+    at: tuple[int, ...] | None = None
+    level: float = 0.9
+    test_rows: int | None = None
+    same_test_rows: bool = False
+
+
+def summarise(points: Points, question: Question) -> Values:
+    """All that is said of a curve.
+
+    Returns:
+        metric, higher_is_better, level, points, forecast, labels_needed (None where no target is left to ask for), line,
+        noise_floor, warnings, verdict. With fewer than 3 sizes there is no forecast: its lists are empty.
+    """
+    higher, last = HIGHER_IS_BETTER[points.metric], points.means[-1]
+    target = next_target(points.metric, last) if question.target is None else question.target
+    values: Values = {
+        "metric": points.metric,
+        "higher_is_better": higher,
+        "level": question.level,
+        "points": _points(points),
+        "forecast": [],
+        "labels_needed": None,
+        "line": [],
+        "test_rows": question.test_rows,
+        "noise_floor": noise_floor(points.metric, last, question.test_rows),
+        "same_test_rows": question.same_test_rows,
+    }
+    if len(points.sizes) >= 3:
+        largest = points.sizes[-1]
+        at = question.at or tuple(int(k * largest) for k in (2, 4, HORIZON))
+        given = _given(points, question) | {"level": question.level, "higher_is_better": higher}
+        values["forecast"] = _forecast_rows(points, [*at], given)
+        if target is not None:
+            values["labels_needed"] = _labels_needed(points, target, given)
+        line = np.unique([*np.geomspace(points.sizes[0], HORIZON * largest, LINE_STEPS), largest]).tolist()
+        values["line"] = _forecast_rows(points, line, given)
+        for row in values["line"]:
+            if row["size"] < largest:  # what is measured has points, and no interval of a forecast
+                row["low"] = row["high"] = None
+        values["twice"] = _forecast_rows(points, [2 * largest], given)[0]
+    worst = falls(points, higher)
+    values["falls"] = worst is not None and worst[1] == points.sizes[-1]
+    values["warnings"] = warnings(points, values)
+    values["verdict"] = verdict(values)
+    values.pop("twice", None)
+    return values
+
+
+def next_target(metric: str, last: float) -> float | None:
+    """A target worth asking for: the next round number of a score in [0, 1], else a tenth less error; None where none is left."""
+    if metric in PERCENT:
+        return next((target for target in ROUND_TARGETS if target > last + 0.002), None)
+    best = 1.0 if HIGHER_IS_BETTER[metric] else 0.0
+    error = abs(best - last)
+    return None if error < 1e-9 else best - math.copysign(1, best - last) * float(f"{0.9 * error:.2g}")
+
+
+def noise_floor(metric: str, score: float, test_rows: int | None) -> float | None:
+    """Standard error sqrt(p (1 - p) / n) of an accuracy on n test rows: what one split cannot tell apart.
+
+    None for another metric.
+    """
+    if test_rows is None or metric not in ("accuracy", "balanced_accuracy"):
+        return None
+    return math.sqrt(score * (1 - score) / test_rows)
+
+
+def _given(points: Points, question: Question) -> Values:
+    """Repeats and standard errors as `forecast` takes them."""
+    errors = points.standard_errors
+    if all(error is not None for error in errors):
+        return {"repeats_per_size": float(np.mean(points.repeats)), "standard_errors": errors}
+    floor = noise_floor(points.metric, points.means[-1], question.test_rows)
+    if floor is None:
+        return {"repeats_per_size": 1.0}
+    # one split: what is usual over splits, and what so few test rows add to it
+    usual = usual_deviation(np.array(points.sizes, float), 1 - np.array([points.means]))[0]
+    rows = question.test_rows or 1
+    return {"standard_errors": [math.hypot(u, math.sqrt(p * (1 - p) / rows)) for u, p in zip(usual, points.means, strict=True)]}
+
+
+def _points(points: Points) -> list[Values]:
+    columns = zip(points.sizes, points.means, points.standard_errors, points.repeats, strict=True)
+    return [
+        {
+            "size": size,
+            "mean": mean,
+            "se": error,
+            "repeats": repeats,
+            "seconds": points.seconds.get(size),
+            "baseline": points.baseline.get(size),
+        }
+        for size, mean, error, repeats in columns
+    ]
+
+
+def _forecast_rows(points: Points, at: list[float] | list[int], given: Values) -> list[Values]:
+    found = forecast(points.sizes, points.means, at, **given)
+    rows = zip(at, found.mean[0].tolist(), found.low[0].tolist(), found.high[0].tolist(), strict=True)
+    return [{"size": size, "mean": mean, "low": low, "high": high} for size, mean, low, high in rows]
+
+
+def _labels_needed(points: Points, target: float, given: Values) -> Values:
+    found = labels_needed(points.sizes, points.means, target, **given)
+    low, mid, high = (None if math.isinf(n[0]) else math.ceil(n[0] - 1e-9) for n in (found.low, found.mid, found.high))
+    above = float(found.floor[0]) - target
+    out_of_reach = (above < 0) == given["higher_is_better"] and above != 0
+    reachable = "yes" if mid is not None else "no" if out_of_reach and low is None else "beyond"
+    return {
+        "target": target,
+        "low": low,
+        "mid": mid,
+        "high": high,
+        "reachable": reachable,
+        "levels_off_at": float(found.floor[0]),
+    }

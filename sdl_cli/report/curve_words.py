@@ -1,0 +1,111 @@
+"""Learning curves as words: what will be measured, the table of points and forecasts, and one line per curve of a sweep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from sdl_cli.report import layout
+from sdl_cli.report.chart import chart
+from sdl_cli.report.words import label, shown
+
+Values = dict[str, Any]
+
+
+def plan_lines(overview: Values) -> list[tuple[str, str]]:
+    """Label and text of what is about to be measured."""
+    unit = "images" if overview["modality"] == "image" else "rows"
+    sizes = ", ".join(f"{size:,}" for size in overview["sizes"])
+    repeats = f"{overview['repeats']} repeat{'s' if overview['repeats'] > 1 else ''}"
+    at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
+    guess = " (a first guess: no such curve was measured here before)" if overview["is_guess"] else ""
+    shape = " x ".join(map(str, overview["shape"]))
+    return [
+        ("data", f"{overview['dataset']}: {unit} of {shape}, {overview['test_rows']:,} test {unit} in each repeat"),
+        ("model", overview["name"]),
+        ("sizes", f"{sizes} labelled {unit}, {repeats} of each"),
+        ("time", f"about {duration(overview['seconds'])} for {overview['cells']} cells{at_once}{guess}"),
+    ]
+
+
+def table_lines(values: Values) -> list[str]:
+    """The measured points, and below them the forecast."""
+    metric, points = values["metric"], values["points"]
+    with_seconds, with_baseline = _any(points, "seconds"), _any(points, "baseline")
+    header = ["labels", label(metric), "s.e.", "repeats"]
+    header += (["seconds"] if with_seconds else []) + (["forest (quick baseline)"] if with_baseline else [])
+    rows = [header]
+    for point in points:
+        error = "" if point["se"] is None else shown(metric, point["se"], unit=False)
+        row = [f"{point['size']:,}", shown(metric, point["mean"]), error, str(point["repeats"])]
+        row += [f"{point['seconds']:.1f}"] if with_seconds else []
+        row += [shown(metric, point["baseline"]) if point["baseline"] is not None else ""] if with_baseline else []
+        rows.append(row)
+    lines = layout.table(_right(rows))
+    if values["forecast"]:
+        ahead = [["labels", "forecast", f"{100 * values['level']:g} % interval"]]
+        ahead += [
+            [
+                f"{f['size']:,}",
+                shown(metric, f["mean"]),
+                f"{shown(metric, f['low'], unit=False)} to {shown(metric, f['high'], unit=False)}",
+            ]
+            for f in values["forecast"]
+        ]
+        lines += ["", *layout.table(_right(ahead))]
+    return lines
+
+
+def chart_lines(values: Values) -> list[str]:
+    """The chart, as wide as the terminal up to 100 columns, in ASCII where its encoding has no more."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+    return chart(values, min(layout.width(), 100), ascii_only="utf" not in encoding)
+
+
+def sweep_lines(jobs: Sequence[Values]) -> list[str]:
+    """One line per curve: its largest size, the score there, at twice that, and the labels that the target needs."""
+    rows = [["job", "curve", "labels", "score", "with twice", "target needs", "settings"]]
+    common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
+    for number, job in enumerate(jobs):
+        settings = " ".join(o for o in job["overrides"] if o not in common)
+        if job["status"] != "done":
+            rows.append([str(number + 1), job["status"], "", "", "", "", settings])
+            continue
+        curve = job["curve"]
+        metric, last = curve["metric"], curve["points"][-1]
+        twice = shown(metric, curve["forecast"][0]["mean"]) if curve["forecast"] else ""
+        rows.append(
+            [str(number + 1), curve["name"], f"{last['size']:,}", shown(metric, last["mean"]), twice, _needed(curve), settings]
+        )
+    return layout.table(rows)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 8 seconds, 3 minutes, 1.5 hours."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def _needed(curve: Values) -> str:
+    found = curve["labels_needed"]
+    if found is None:
+        return ""
+    target = shown(curve["metric"], found["target"])
+    if found["reachable"] == "no":
+        return f"{target}: out of reach"
+    many = f"{found['mid']:,}" if found["mid"] is not None else f"more than {8 * curve['points'][-1]['size']:,}"
+    return f"{target}: {many}"
+
+
+def _any(points: Sequence[Values], key: str) -> bool:
+    return any(point[key] is not None for point in points)
+
+
+def _right(rows: list[list[str]]) -> list[list[str]]:
+    """Every column but the last set flush right, since they are numbers under each other."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
