@@ -10,8 +10,10 @@ import contextlib
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +61,7 @@ def run_cells(
     on_done: Callable[[Outcome], None] | None = None,
     parallel: Parallel | None = None,
     raised: tuple[type[Exception], ...] = (ConfigError, DataError),
+    on_notice: Callable[[str], None] | None = None,
 ) -> list[Outcome]:
     """Run every cell that is not done yet, one after another, or several at once.
 
@@ -68,6 +71,7 @@ def run_cells(
         on_done: called with each outcome as it comes, those that were done before first.
         parallel: None runs them in this process, in order.
         raised: errors that every later cell would meet too, and that end the whole; a full disk always does.
+        on_notice: called with a sentence when a worker process was killed.
     Returns:
         The outcomes in the order of `cells`. Any other error ends its own cell alone.
     """
@@ -86,7 +90,7 @@ def run_cells(
         elif parallel is None:
             add(number, _run(cell, run_one))
     if parallel is not None:
-        _run_parallel(cells, run_one, add, outcomes, parallel)
+        _run_parallel(cells, run_one, add, outcomes, parallel, on_notice)
     return [outcomes[number] for number in range(len(cells))]
 
 
@@ -108,6 +112,7 @@ def _run_parallel(
     add: Callable[[int, Outcome], None],
     outcomes: dict[int, Outcome],
     parallel: Parallel,
+    on_notice: Callable[[str], None] | None,
 ) -> None:
     """Hand what is left to joblib; when a worker is killed, which breaks its whole pool, what is then left once more."""
     import joblib
@@ -119,7 +124,10 @@ def _run_parallel(
             return
         tasks = [joblib.delayed(_in_worker)(os.getpid(), number, cells[number], run_one) for number in left]
         try:
-            with _backend(parallel, len(left)):
+            with _backend(parallel, len(left)), warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", UserWarning
+                )  # of tasks given up when one raises: they are not done, and that is said
                 # one core is joblib's sign to run in this process: no other is started for it
                 for number, metrics, error in joblib.Parallel(return_as="generator_unordered", batch_size=1)(tasks):
                     add(number, Outcome(cells[number], metrics, error))
@@ -127,12 +135,24 @@ def _run_parallel(
             for number in left:
                 if number not in outcomes and results.read_state(cells[number].folder) == "done":
                     add(number, _stored(cells[number]))
+            if on_notice is not None and not last:
+                on_notice(
+                    "A worker process was killed (out of memory?). What it and the others had not finished is tried once more."
+                )
             if last:
                 for number in (n for n in left if n not in outcomes):
                     lost = RunError("a worker process was killed, and again when it was tried once more (out of memory?).")
                     lost.__cause__ = broken
                     results.record_failure(cells[number].folder, lost)
                     add(number, Outcome(cells[number], None, lost))
+
+
+def check_backend(backend: str) -> None:
+    """Raise ConfigError where a backend of `Parallel` is not installed."""
+    if backend in ("dask", "ray") and find_spec("distributed" if backend == "dask" else backend) is None:
+        raise ConfigError(
+            f"parallel.backend={backend}: {backend} is not installed.", f'Install it: pip install "sdl-cli[{backend}]"'
+        )
 
 
 def _in_worker(
@@ -187,10 +207,8 @@ def _backend(parallel: Parallel, num_tasks: int) -> Iterator[None]:
 
 def _start_dask(stack: contextlib.ExitStack, num_jobs: int) -> None:
     """Use the cluster that the process is a client of, or else start one on this machine."""
-    try:
-        from distributed import Client, get_client
-    except ImportError as error:
-        raise _not_installed("dask") from error
+    from distributed import Client, get_client
+
     try:
         get_client()
     except ValueError:
@@ -199,15 +217,9 @@ def _start_dask(stack: contextlib.ExitStack, num_jobs: int) -> None:
 
 def _start_ray(num_jobs: int) -> None:
     """Use the cluster at $RAY_ADDRESS, or else start one on this machine."""
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise _not_installed("ray") from error
+    import ray
+    from ray.util.joblib import register_ray
+
     if not ray.is_initialized():
         ray.init(num_cpus=None if "RAY_ADDRESS" in os.environ else num_jobs, log_to_driver=False)
     register_ray()
-
-
-def _not_installed(name: str) -> ConfigError:
-    return ConfigError(f"parallel.backend={name}: {name} is not installed.", f'Install it with: pip install "sdl-cli[{name}]"')

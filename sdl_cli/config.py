@@ -229,7 +229,7 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
     try:
         return kind(**arguments)
     except ConfigError as error:  # a dataclass may check how its fields go together in __post_init__
-        problems.append(f"{group}: {error.message}")
+        problems.append(f"{group}.{error.message}" if error.message.partition(":")[0] in hints else f"{group}: {error.message}")
         return None
 
 
@@ -328,6 +328,7 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _where_to_look(problems: list[str]) -> str:
     groups = sorted({p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]})
+    groups = ["curve" if group == "parallel" else group for group in groups]  # it stands in the same file
     return (
         f"See the settings and their meaning with: sdl show {groups[0]}"
         if groups

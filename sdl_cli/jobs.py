@@ -20,7 +20,7 @@ from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.experiment import Observer, Result
 from sdl_cli.files import write_atomic
 from sdl_cli.losses import LOSSES
-from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE, Lift, Measured
+from sdl_cli.metrics import HIGHER_IS_BETTER, Lift, Measured, check_target
 from sdl_cli.models import MODELS, NETWORKS
 
 Values = dict[str, Any]
@@ -44,6 +44,7 @@ def parse_curve(values: Values) -> CurveExperiment:
     """Plain values as the settings of a learning curve; errors as for `parse_experiment`."""
     found: CurveExperiment = parse({**TABLES, "curve": Curve, "parallel": Parallel}, values, into=CurveExperiment)
     _check(found)
+    cells.check_backend(found.parallel.backend)
     return found
 
 
@@ -182,9 +183,7 @@ def forecast(source: Path, metric: str, question: Question) -> Values:
             f"--metric: there is no metric {metric!r}.{suggest(metric, HIGHER_IS_BETTER)}",
             f"There are: {', '.join(HIGHER_IS_BETTER)}.",
         )
-    low, high = RANGE[metric]
-    if question.target is not None and not low <= question.target <= high:
-        raise ConfigError(f"--target: {question.target:g} is no {metric}, which is from {low:g} to {high:g}.")
+    check_target("--target", metric, question.target)
     points = read_csv(source, metric)
     return {"name": source.stem, "dataset": source.name, **results.finite(summarise(points, question))}
 

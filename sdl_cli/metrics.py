@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sdl_cli import statistics
-from sdl_cli.errors import RunError
+from sdl_cli.errors import ConfigError, RunError
 
 Array = np.ndarray[Any, Any]
 Metric = Callable[[Array], Array]
@@ -260,6 +260,16 @@ def lift_over_repeats(lifts: Sequence[Lift], ratio: float) -> Lift:
     if len(lifts) == 1:
         return lifts[0]
     return _lift(lifts[0].metric, *statistics.corrected_t_interval([lift.value for lift in lifts], ratio))
+
+
+def check_target(key: str, metric: str, target: float | None) -> None:
+    """Raise ConfigError where a score to reach is none that the metric can have; None is none."""
+    low, high = RANGE[metric]
+    if target is None or (math.isfinite(target) and low <= target <= high):
+        return
+    per_cent = f"Per cent are divided by 100: {target / 100:g}." if high == 1 and 1 < target <= 100 else ""
+    bounds = f"at most {high:g}" if low == -math.inf else f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+    raise ConfigError(f"{key}: {target:g} is no {metric}, which is {bounds}.", per_cent)
 
 
 def _bootstrapped(metrics: Mapping[str, Metric], n: int, seed: int, num_resamples: int) -> dict[str, Measured]:

@@ -21,8 +21,8 @@ from sdl_cli.files import cache_folder, write_atomic
 FOREST = (0.45, 7e-6)
 OTHER = (0.05, 2e-6)
 TABLE_NETWORK = (0.3, 3e-6)
-IMAGE_NETWORK = (0.5, 1.5e-6)
-FINETUNING = (2.0, 1e-7)
+IMAGE_NETWORK = (0.5, 5e-7)
+FINETUNING = (2.5, 6e-8)
 ROW = 4e-4  # of a network, for every row seen, however small
 
 

@@ -23,7 +23,7 @@ from sdl_cli.data.split import split
 from sdl_cli.device import Runtime, available_cores
 from sdl_cli.errors import ConfigError
 from sdl_cli.experiment import Observer
-from sdl_cli.metrics import MAIN
+from sdl_cli.metrics import MAIN, check_target
 from sdl_cli.models import NETWORKS, features
 
 Array = np.ndarray[Any, Any]
@@ -93,7 +93,7 @@ def plan(request: CurveExperiment) -> Plan:
     dataset, filled, _ = experiment.load_dataset(whole)
     request = dataclasses.replace(request, dataset=filled.dataset, model=filled.model)
     metric = curve.metric or MAIN[dataset.task]
-    _check_metric(metric, dataset)
+    _check_metric(metric, curve.target, dataset)
     labelled, test_rows = _rows(request, dataset)
     chosen = sizes.choose(labelled, len(dataset.classes), curve.sizes, curve.num_sizes)
     experiment.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
@@ -108,7 +108,11 @@ def plan(request: CurveExperiment) -> Plan:
 
 
 def measure(
-    the_plan: Plan, folder: Path, observer: Observer, on_progress: Callable[[Progress], None]
+    the_plan: Plan,
+    folder: Path,
+    observer: Observer,
+    on_progress: Callable[[Progress], None],
+    on_notice: Callable[[str], None] | None = None,
 ) -> tuple[Points, list[Outcome]]:
     """Run the cells that are not done, and gather the scores of all.
 
@@ -138,7 +142,7 @@ def measure(
         run_one = _in_this_process(the_plan, observer, frozen, list(todo.values()))
     else:
         run_one = functools.partial(run_cell, keep_models=curve.keep_models)
-    cells.run_cells(list(todo.values()), run_one, on_done, the_plan.parallel, raised=())
+    cells.run_cells(list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=on_notice)
     failed = [outcome for outcome in found.values() if outcome.error is not None]
     if len(failed) == len(todo) and isinstance(failed[0].error, (ConfigError,)):
         raise failed[0].error
@@ -222,7 +226,7 @@ def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, int]:
     return min(n for n, _ in counts), min(n for _, n in counts)
 
 
-def _check_metric(metric: str, dataset: Dataset) -> None:
+def _check_metric(metric: str, target: float | None, dataset: Dataset) -> None:
     numbers = metric in ("rmse", "mae", "r2")
     if numbers != (dataset.task == "regression"):
         names = (
@@ -233,6 +237,7 @@ def _check_metric(metric: str, dataset: Dataset) -> None:
         raise ConfigError(
             f"curve.metric: {metric} is not a metric of {dataset.name}, a {dataset.task} data set.", f"Choose {names}."
         )
+    check_target("curve.target", metric, target)
 
 
 def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:

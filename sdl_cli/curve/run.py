@@ -62,7 +62,9 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
         results.write_json(folder, "environment.json", results.environment(the_plan.dataset.fingerprint))
         if observer.on_plan is not None:
             observer.on_plan(overview(the_plan))
-        points, failed = measure(the_plan, folder, Observer(), observer.on_progress or (lambda progress: None))
+        points, failed = measure(
+            the_plan, folder, Observer(), observer.on_progress or (lambda progress: None), observer.on_notice
+        )
         if not points.scores:
             raise _nothing(failed, folder)
         values = _values(the_plan, folder, points, failed, time.perf_counter() - started)

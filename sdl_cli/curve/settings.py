@@ -44,11 +44,11 @@ class Curve:
             return
         shown = ", ".join(map(str, self.sizes))
         if self.num_sizes is not None:
-            raise ConfigError("sizes and num_sizes are both set; set one of them to null.")
+            raise ConfigError("sizes: num_sizes is set too; set one of them to null.")
         if len(self.sizes) < 3:
             raise ConfigError(f"sizes: a curve needs at least 3 sizes, not {len(self.sizes)} ({shown}).")
         if any(b <= a for a, b in zip(self.sizes, self.sizes[1:], strict=False)):
-            raise ConfigError(f"sizes must increase, and {shown} do not.")
+            raise ConfigError(f"sizes: they must increase, and {shown} do not.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,11 +63,13 @@ def difference(metric: str, value: float) -> str:
 def _twice(values: Values) -> str:
     metric, last, twice = values["metric"], values["points"][-1], values["twice"]
     interval = f"{shown(metric, twice['low'], unit=False)} to {shown(metric, twice['high'], unit=False)}"
-    gain = difference(metric, twice["mean"] - last["mean"])
+    gain = f"{difference(metric, twice['mean'] - last['mean'])}."
+    if (twice["mean"] > last["mean"]) != values["higher_is_better"]:
+        gain = f"no more than the {shown(metric, last['mean'])} measured."
     return (
         f"With twice the labels ({twice['size']:,}) expect {label(metric)} {shown(metric, twice['mean'])} "
-        f"({values['level']:.0%} interval {interval}), {gain}."
-    ).replace("% interval", " % interval")
+        f"({100 * values['level']:g} % interval {interval}), {gain}"
+    )
 
 
 def _needed(values: Values) -> str:
@@ -88,9 +90,13 @@ def _needed(values: Values) -> str:
         return f"{target} needs {horizon} labels{luck}, {far}"
     if found["mid"] <= largest:
         return f"{target} is reached with about {rounded(found['mid'])} labels, which you have."
+    last = values["points"][-1]["mean"]
+    if last == found["target"] or (last > found["target"]) == values["higher_is_better"]:
+        now = f"{target} was measured already with {largest:,} labels ({shown(metric, last)})"
+        return f"{now}; the fitted curve reaches it at about {rounded(found['mid'])}."
     high = rounded(found["high"]) if found["high"] is not None else horizon
     needed = f"{target} needs about {rounded(found['mid'])} labels ({rounded(found['low'])} to {high})"
-    if found["mid"] <= 1.5 * largest:
+    if found["mid"] <= 2 * largest:
         return f"{needed}."
     return f"{needed}: plan the first {largest:,} more, then measure again."
 
@@ -157,5 +163,5 @@ def _flat(values: Values) -> str:
     change = (values["twice"]["mean"] - last) * (1 if values["higher_is_better"] else -1)
     if change >= FLAT * size:
         return ""
-    down = "" if gain < FLAT * size else ", and the last point lies above it"
-    return f"The curve is flat: twice the labels are expected to bring next to nothing{down}."
+    lucky = "" if gain < FLAT * size else " (the last point is better than the fitted curve, perhaps by luck)"
+    return f"The curve is flat: twice the labels are expected to bring next to nothing{lucky}."

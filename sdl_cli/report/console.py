@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from sdl_cli.errors import StorageError
 from sdl_cli.report import curve_words, layout, words
 from sdl_cli.results import quoted, resume_verb
 
@@ -159,7 +160,7 @@ class Display:
     def curve_progress(self, progress: Any) -> None:
         """A cell of a curve is done, was done before, or failed."""
         outcome, done, total = progress.outcome, progress.done, progress.total
-        if outcome.error is not None:
+        if outcome.error is not None and not isinstance(outcome.error, StorageError):
             self.notice(f"{progress.size:,} labels, repeat {progress.repeat + 1} failed: {str(outcome.error).splitlines()[0]}")
         left = f"about {curve_words.duration(progress.seconds_left)} left" if done < total else ""
         if not self.err.isatty():
@@ -178,9 +179,11 @@ class Display:
     def curve(self, values: Values) -> None:
         """A curve: its points, its forecast, a chart, and what they mean."""
         self.forecast(values)
-        for item in values["failed"]:
-            self._field("failed", item["reason"], "31")
-            self._path("", item["folder"])
+        reasons = [item["reason"] for item in values["failed"]]
+        for reason in dict.fromkeys(reasons):
+            many = reasons.count(reason)
+            self._field("failed", f"{many} cell{'s' if many > 1 else ''}: {reason}", "31")
+            self._path("", values["failed"][reasons.index(reason)]["folder"])
         self._field("time", f"{values['seconds']:.1f} seconds")
         self._path("run", values["folder"])
         self._path("", str(Path(values["folder"]) / "curve.png"))
