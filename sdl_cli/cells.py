@@ -122,12 +122,11 @@ def _run_parallel(
         left = [number for number in range(len(cells)) if number not in outcomes]
         if not left:
             return
-        tasks = [joblib.delayed(_in_worker)(os.getpid(), number, cells[number], run_one) for number in left]
+        tasks = [joblib.delayed(_in_worker)(number, cells[number], run_one) for number in left]
         try:
             with _backend(parallel, len(left)), warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", UserWarning
-                )  # of tasks given up when one raises: they are not done, and that is said
+                # of tasks that are given up when one raises: they are not done, and that is said
+                warnings.simplefilter("ignore", UserWarning)
                 # one core is joblib's sign to run in this process: no other is started for it
                 for number, metrics, error in joblib.Parallel(return_as="generator_unordered", batch_size=1)(tasks):
                     add(number, Outcome(cells[number], metrics, error))
@@ -155,12 +154,9 @@ def check_backend(backend: str) -> None:
         )
 
 
-def _in_worker(
-    main_process: int, number: int, cell: Cell, run_one: RunOne
-) -> tuple[int, dict[str, Any] | None, Exception | None]:
+def _in_worker(number: int, cell: Cell, run_one: RunOne) -> tuple[int, dict[str, Any] | None, Exception | None]:
     from sdl_cli.device import limited_cores
 
-    _end_with(main_process)
     with limited_cores(1):
         outcome = _run(cell, run_one)
     error = outcome.error
@@ -169,14 +165,8 @@ def _in_worker(
     return number, outcome.metrics, error
 
 
-_watched: set[int] = set()
-
-
 def _end_with(main_process: int) -> None:
     """Let a worker process end soon after the process that started it, however that ended, so that no two write one cell."""
-    if os.getppid() != main_process or main_process in _watched:
-        return
-    _watched.add(main_process)
 
     def watch() -> None:
         while os.getppid() == main_process:
@@ -195,7 +185,7 @@ def _backend(parallel: Parallel, num_tasks: int) -> Iterator[None]:
     num_jobs = min(parallel.num_jobs or available_cores(), num_tasks)
     more: dict[str, Any] = {}
     if parallel.backend == "loky":
-        more = {"inner_max_num_threads": 1}
+        more = {"inner_max_num_threads": 1, "initializer": _end_with, "initargs": (os.getpid(),)}
     with contextlib.ExitStack() as stack:
         if parallel.backend == "dask":
             _start_dask(stack, num_jobs)

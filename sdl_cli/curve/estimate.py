@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class CellSeconds:
     def __init__(self, single: Experiment, dataset: Dataset, sizes: Sequence[int]) -> None:
         self.measured: dict[int, list[float]] = {}
         self._guess = {size: _guess(single, dataset, size) for size in sizes}
-        named = [
+        named: list[Any] = [
             plain(single.model),
             plain(single.loss),
             plain(single.augment),
@@ -46,6 +47,7 @@ class CellSeconds:
             dataset.name,
             list(dataset.X.shape),
         ]
+        named.append([single.device, single.num_threads])
         self._key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
         self._remembered = self._recall()
 
@@ -70,14 +72,18 @@ class CellSeconds:
         if not self.measured:
             return
         found = {str(n): round(median(each), 3) for n, each in self.measured.items()}
-        known = {str(n): seconds for n, seconds in self._remembered.items()} | found
+        known = self._stored() | found
         with contextlib.suppress(SdlError):  # a cache that cannot be written costs a better estimate, nothing else
             write_atomic(cache_folder("curve_seconds") / f"{self._key}.json", json.dumps(known))
 
     def _recall(self) -> dict[int, float]:
+        return {int(n): seconds for n, seconds in self._stored().items() if int(n) in self._guess}
+
+    def _stored(self) -> dict[str, float]:
+        """Size -> seconds of all curves of the kind, whatever their sizes."""
         try:
             stored = json.loads((cache_folder("curve_seconds") / f"{self._key}.json").read_text(encoding="utf-8"))
-            return {int(n): float(seconds) for n, seconds in stored.items() if int(n) in self._guess and float(seconds) > 0}
+            return {str(int(n)): float(seconds) for n, seconds in stored.items() if 0 < float(seconds) < math.inf}
         except (SdlError, OSError, ValueError, AttributeError, TypeError):
             return {}
 

@@ -41,9 +41,10 @@ class PowerLaws:
         """Mean error `(k, s)` at sizes `(s,)`; it never rises with the size."""
         return np.stack([self._error(size) for size in np.asarray(sizes, float)], axis=1)
 
-    def mean_floor(self) -> Array:
-        """Mean floor `(k,)`: the error that no number of further rows is expected to go below."""
-        return np.asarray((self.weight * self.floor).sum(1))
+    def floors(self, errors: Array) -> tuple[Array, Array]:
+        """The error that more rows are expected to level off at `(k,)`, and the weight of all floors above `errors (k,)`."""
+        above = (self.weight * (self.floor > errors[:, None])).sum(1)
+        return np.asarray((self.weight * self.floor).sum(1)), np.asarray(above)
 
     def _error(self, size: float) -> Array:
         errors = self.floor + self.gain * (size + self.shift) ** -self.exponent
@@ -94,7 +95,9 @@ def _least_squares(basis: Array, errors: Array, weights: Array) -> tuple[Array, 
     weighted = errors * weights
     x, xx = basis @ weights, basis**2 @ weights  # (g,)
     y, yy, xy = weighted.sum(1)[:, None], (weighted * errors).sum(1)[:, None], weighted @ basis.T
-    gain = (total * xy - x * y) / (total * xx - x**2)
+    spread = total * xx - x**2
+    spread = np.where(spread > 1e-12 * total * xx, spread, np.inf)  # sizes that all but coincide show no gain
+    gain = (total * xy - x * y) / spread
     floor = (y - gain * x) / total
     negative = floor < 0
     gain, floor = np.where(negative, xy / xx, gain), np.where(negative, 0.0, floor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,13 +37,16 @@ class LabelsNeeded:
         low: where the upper end of the forecast's interval reaches the target: with luck so few.
         mid: where the forecast itself does.
         high: where the lower end does.
-        floor: the score that the fitted curve levels off at, `(k,)`; a target beyond it is out of reach of more of the same data.
+        floor: the score that the fitted curve levels off at, `(k,)`.
+        out_of_reach: share of the fitted laws, by weight, whose own floor is worse than the target `(k,)`: near 1, more of the
+            same data will not do.
     """
 
     low: Array
     mid: Array
     high: Array
     floor: Array
+    out_of_reach: Array
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Curves:
         scatter: the noise, or the points' deviation from their best law where that is larger `(k,)`.
         best: the best possible score; sign: +1 where a higher score is better, else -1.
         unit: what one unit of error is in units of the score `(k,)`; 1 for an error rate.
-        bounded: an error cannot exceed 1.
+        bounded: that an error cannot exceed 1 `(k,)`.
     """
 
     sizes: Array
@@ -64,7 +68,7 @@ class Curves:
     best: float
     sign: float
     unit: Array
-    bounded: bool
+    bounded: Array
 
     def score(self, errors: Array) -> Array:
         """Scores `(k, s)` of errors `(k, s)`."""
@@ -84,6 +88,7 @@ def forecast(
     standard_errors: Numbers | None = None,
     higher_is_better: bool = True,
     best: float | None = None,
+    is_share: bool | None = None,
 ) -> Forecast:
     """Forecast learning curves, with conformal intervals.
 
@@ -102,14 +107,16 @@ def forecast(
         standard_errors: of the scores, same shape; None estimates them from the scatter around the curve and what is usual.
         higher_is_better: False for an error rate, RMSE or a loss.
         best: the best possible score; None is 1 where higher is better, else 0.
+        is_share: scores lie in [0, 1] by their nature, as accuracies and error rates do and RMSE does not; None takes it that
+            those of a curve do if they happen to.
     Returns:
         mean, low and high `(k, len(at))`, k = 1 for one curve.
     Raises:
         ValueError: fewer than 3 sizes, sizes that do not increase, scores that are not finite or better than the best.
     """
-    curves = as_curves(sizes, scores, repeats_per_size, standard_errors, higher_is_better, best)
+    curves = as_curves(sizes, scores, repeats_per_size, standard_errors, higher_is_better, best, is_share)
     asked = np.asarray(at, float).reshape(-1)
-    if not (np.isfinite(asked).all() and (asked > 0).all()):
+    if len(asked) == 0 or not (np.isfinite(asked).all() and (asked > 0).all()):
         raise ValueError("at: sizes to forecast must be positive numbers")
     quantile = quantile_at(level, len(curves.sizes))
     parts = [_band(part, _laws(part), asked, quantile) for part in _chunks(curves)]
@@ -127,6 +134,7 @@ def labels_needed(
     standard_errors: Numbers | None = None,
     higher_is_better: bool = True,
     best: float | None = None,
+    is_share: bool | None = None,
 ) -> LabelsNeeded:
     """The least size at which the forecast, and each end of its interval, reaches a target.
 
@@ -138,8 +146,11 @@ def labels_needed(
     Raises:
         ValueError: as `forecast`, or a target better than the best.
     """
-    curves = as_curves(sizes, scores, repeats_per_size, standard_errors, higher_is_better, best)
-    wanted = curves.error(np.broadcast_to(np.asarray(target, float).reshape(-1, 1), (len(curves.errors), 1)))[:, 0]
+    curves = as_curves(sizes, scores, repeats_per_size, standard_errors, higher_is_better, best, is_share)
+    given = np.asarray(target, float).reshape(-1, 1)
+    if len(given) not in (1, len(curves.errors)):
+        raise ValueError(f"target: must be one number, or one for each of {len(curves.errors)} curves, not {len(given)}")
+    wanted = curves.error(np.broadcast_to(given, (len(curves.errors), 1)))[:, 0]
     if not np.isfinite(wanted).all() or (wanted < 0).any():
         raise ValueError(f"target: must be a number no better than {curves.best:g}")
     grid = np.geomspace(curves.sizes[0], HORIZON * curves.sizes[-1], STEPS)
@@ -150,11 +161,11 @@ def labels_needed(
         laws, own = _laws(part), wanted[done : done + len(part.errors)]
         done += len(part.errors)
         mean, low, high = _band(part, laws, grid, quantile)
-        found.append((*(_first_below(grid, errors, own) for errors in (low, mean, high)), laws.mean_floor()))
-    low, mid, high, floor = (np.concatenate(each) for each in zip(*found, strict=True))
+        found.append((*(_first_below(grid, errors, own) for errors in (low, mean, high)), *laws.floors(own)))
+    low, mid, high, floor, beyond = (np.concatenate(each) for each in zip(*found, strict=True))
     # what the forecast does not have yet at the largest measured size was not there to be had before it
     low = np.where(mid > curves.sizes[-1], np.maximum(low, curves.sizes[-1]), low)
-    return LabelsNeeded(low, mid, high, curves.score(floor[:, None])[:, 0])
+    return LabelsNeeded(low, mid, high, curves.score(floor[:, None])[:, 0], beyond)
 
 
 def as_curves(
@@ -164,26 +175,35 @@ def as_curves(
     standard_errors: Numbers | None = None,
     higher_is_better: bool = True,
     best: float | None = None,
+    is_share: bool | None = None,
 ) -> Curves:
     """Check measured curves and turn them into errors. Arguments and errors as for `forecast`."""
     n = np.asarray(sizes, float)
-    if n.ndim != 1 or len(n) < 3:
+    if n.ndim != 1:
+        raise ValueError(f"sizes must have the shape (m,), not {n.shape}")
+    if len(n) < 3:
         raise ValueError(f"a forecast needs at least 3 sizes, not {n.size}")
     if not np.isfinite(n).all() or (n <= 0).any() or (np.diff(n) <= 0).any():
         raise ValueError("sizes must be positive and increasing")
     y = np.atleast_2d(np.asarray(scores, float))
-    if y.ndim != 2 or y.shape[1] != len(n):
+    if y.ndim != 2 or y.shape[1] != len(n) or len(y) == 0:
         raise ValueError(f"scores must have the shape (k, {len(n)}) or ({len(n)},), not {np.shape(scores)}")
     if not np.isfinite(y).all():
         raise ValueError("scores must be finite numbers")
+    if repeats_per_size is not None and not (math.isfinite(repeats_per_size) and repeats_per_size >= 1):
+        raise ValueError(f"repeats_per_size must be at least 1, not {repeats_per_size}")
+    if best is not None and not math.isfinite(best):
+        raise ValueError(f"best must be a finite number, not {best}")
     best = (1.0 if higher_is_better else 0.0) if best is None else float(best)
     sign = 1.0 if higher_is_better else -1.0
     errors = (best - y) * sign
     if (errors < 0).any():
         raise ValueError(f"scores must be no better than {best:g}")
-    bounded = bool((errors <= 1).all())
+    if is_share and (errors > 1).any():
+        raise ValueError("scores must lie in [0, 1]")
+    bounded = np.asarray((errors <= 1).all(1) if is_share is None else np.full(len(y), is_share))
     largest = errors.max(1)
-    unit = np.ones(len(y)) if bounded else np.where(largest > 0, largest, 1.0) / calibration.TYPICAL_ERROR
+    unit = np.where(bounded, 1.0, np.where(largest > 0, largest, 1.0) / calibration.TYPICAL_ERROR)
     errors = errors / unit[:, None]
     noise = _noise(
         n, errors, repeats_per_size, None if standard_errors is None else _spread(standard_errors, y.shape) / unit[:, None]
@@ -234,7 +254,7 @@ def _spread(standard_errors: Numbers, shape: tuple[int, ...]) -> Array:
 
 def _chunks(curves: Curves) -> list[Curves]:
     parts = [slice(i, i + CHUNK) for i in range(0, len(curves.errors), CHUNK)]
-    each = ("errors", "noise", "scatter", "unit")
+    each = ("errors", "noise", "scatter", "unit", "bounded")
     return [dataclasses.replace(curves, **{name: getattr(curves, name)[part] for name in each}) for part in parts]
 
 
@@ -247,7 +267,7 @@ def _band(curves: Curves, laws: PowerLaws, at: Array, quantile: float) -> tuple[
     mean = laws.at(at)
     half = quantile * scale(curves, mean, at)
     high = mean + half
-    return mean, np.maximum(mean - half, 0.0), np.minimum(high, 1.0) if curves.bounded else high
+    return mean, np.maximum(mean - half, 0.0), np.where(curves.bounded[:, None], np.minimum(high, 1.0), high)
 
 
 def scale(curves: Curves, mean: Array, at: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.curve.verdict import rounded
 from sdl_cli.report.words import label, shown
 
 Values = dict[str, Any]
@@ -44,6 +45,7 @@ def crossings(curves: Sequence[Values]) -> list[Values]:
             continue
         grid = np.geomspace(low, high, 400)
         ahead = (_at(one, grid) - _at(other, grid)) * (1 if one["higher_is_better"] else -1)
+        ahead = np.where(ahead == 0, 1e-300, ahead)  # a crossing right at a point of the grid is one too
         for k in np.flatnonzero(np.sign(ahead[:-1]) * np.sign(ahead[1:]) < 0):
             share = ahead[k] / (ahead[k] - ahead[k + 1])
             size = float(np.exp(np.log(grid[k]) + share * np.log(grid[k + 1] / grid[k])))
@@ -59,7 +61,8 @@ def crossings(curves: Sequence[Values]) -> list[Values]:
 def crossing_sentences(curves: Sequence[Values], found: Sequence[Values]) -> list[str]:
     """The crossings in words, and which curve is ahead at the largest size that all have."""
     sentences = [
-        f"{c['second']} overtakes {c['first']} at about {c['size']:,.0f} labels" + (" (a forecast)." if c["forecast"] else ".")
+        f"{c['second']} overtakes {c['first']} at about {rounded(c['size'])} labels"
+        + (" (a forecast)." if c["forecast"] else ".")
         for c in found
     ]
     if len({curve["metric"] for curve in curves}) == 1 and all(curve["points"] for curve in curves):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,8 @@ def read_csv(file: Path, metric: str) -> Points:
     rows = _rows(file)
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
     columns = {name: header.index(name) for name in ("size", "score", "repeat") if name in header}
+    if "repeat" not in columns and (near := next((name for name in header if name.startswith("rep")), None)):
+        raise DataError(f"{file}: the column {near} must be called repeat.", "Rename it: size,score,repeat")
     missing = [name for name in ("size", "score") if name not in columns]
     if missing:
         shown = ", ".join(name or "''" for name in header[:8]) or "nothing"
@@ -114,7 +117,8 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"{file}: there is no such file.", "Give a CSV with columns size, score and perhaps repeat.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as text ({type(error).__name__}).", "Save it as CSV in UTF-8.") from error
-    delimiter = max(",;\t", key=(text.splitlines() or [""])[0].count)
+    first = re.sub(r'"[^"]*"', "", next((line for line in text.splitlines() if line.strip()), ""))
+    delimiter = max(",;\t", key=first.count)
     try:
         return [
             (i, row) for i, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1) if any(c.strip() for c in row)
@@ -128,7 +132,7 @@ def _size(file: Path, line: int, text: str) -> int:
         size = float(text)
     except ValueError:
         size = math.nan
-    if not (math.isfinite(size) and size >= 1 and size == int(size)):
+    if not (1 <= size <= 1e12 and size == int(size)):
         raise DataError(f"{file}, line {line}: size {text.strip()!r} is no whole number of rows.")
     return int(size)
 
@@ -140,7 +144,8 @@ def _score(file: Path, line: int, text: str, metric: str) -> float:
         score = math.nan
     low, high = RANGE[metric]
     if not math.isfinite(score):
-        raise DataError(f"{file}, line {line}: score {text.strip()!r} is no finite number.")
+        hint = "Write the decimal point as a point: 0.95" if re.fullmatch(r"\s*\d+,\d+\s*", text) else ""
+        raise DataError(f"{file}, line {line}: score {text.strip()!r} is no finite number.", hint)
     if not low <= score <= high:
         per_cent = " Per cent must be divided by 100." if high == 1 and 1 < score <= 100 else ""
         bounds = (

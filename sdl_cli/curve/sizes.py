@@ -21,7 +21,7 @@ def choose(
         num_labelled: rows there are.
         num_classes: 0 for a regression.
         sizes: as asked for; checked.
-        num_sizes: as many, evenly spaced on a log scale, from the smallest sensible one to all rows.
+        num_sizes: as many (or as there are whole numbers), evenly spaced on a log scale, from the smallest sensible one to all.
     Returns:
         `sizes`; or else `num_sizes`; or else all rows, half of them, a quarter, ... down to 10 rows and 2 of each class.
     Raises:
@@ -39,7 +39,8 @@ def choose(
     smallest = 2 * num_classes or 2
     if num_labelled < smallest + 2:
         raise DataError(
-            f"There are {num_labelled} labelled rows: too few for a curve of 3 sizes with 2 rows of each class.",
+            f"There are {num_labelled} labelled rows: too few for a curve of 3 sizes"
+            + (" with 2 rows of each class." if num_classes else "."),
             "Label more, or lower dataset.test_fraction.",
         )
     start = smallest if num_labelled < 4 * max(smallest, LEAST) else max(smallest, LEAST)

@@ -11,11 +11,12 @@ import numpy as np
 from sdl_cli.curve.forecast import HORIZON, forecast, labels_needed, usual_deviation
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.verdict import falls, verdict, warnings
-from sdl_cli.metrics import HIGHER_IS_BETTER
+from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE
 from sdl_cli.report.words import PERCENT
 
 Values = dict[str, Any]
 LINE_STEPS = 80
+SURE = 0.9  # weight of laws that level off short of a target, from which on it is said to be out of reach
 ROUND_TARGETS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 
@@ -63,6 +64,7 @@ def summarise(points: Points, question: Question) -> Values:
         largest = points.sizes[-1]
         at = question.at or tuple(int(k * largest) for k in (2, 4, HORIZON))
         given = _given(points, question) | {"level": question.level, "higher_is_better": higher}
+        given["is_share"] = RANGE[points.metric] == (0.0, 1.0)
         values["forecast"] = _forecast_rows(points, [*at], given)
         if target is not None:
             values["labels_needed"] = _labels_needed(points, target, given)
@@ -72,11 +74,11 @@ def summarise(points: Points, question: Question) -> Values:
             if row["size"] < largest:  # what is measured has points, and no interval of a forecast
                 row["low"] = row["high"] = None
         values["twice"] = _forecast_rows(points, [2 * largest], given)[0]
-    worst = falls(points, higher)
-    values["falls"] = worst is not None and worst[1] == points.sizes[-1]
+    values["falls"] = next((earlier for earlier, later, _ in falls(points, higher) if later == points.sizes[-1]), None)
     values["warnings"] = warnings(points, values)
     values["verdict"] = verdict(values)
-    values.pop("twice", None)
+    for key in ("twice", "falls"):
+        values.pop(key, None)
     return values
 
 
@@ -137,9 +139,7 @@ def _forecast_rows(points: Points, at: list[float] | list[int], given: Values) -
 def _labels_needed(points: Points, target: float, given: Values) -> Values:
     found = labels_needed(points.sizes, points.means, target, **given)
     low, mid, high = (None if math.isinf(n[0]) else math.ceil(n[0] - 1e-9) for n in (found.low, found.mid, found.high))
-    above = float(found.floor[0]) - target
-    out_of_reach = (above < 0) == given["higher_is_better"] and above != 0
-    reachable = "yes" if mid is not None else "no" if out_of_reach and low is None else "beyond"
+    reachable = "yes" if mid is not None else "no" if found.out_of_reach[0] >= SURE and low is None else "beyond"
     return {
         "target": target,
         "low": low,

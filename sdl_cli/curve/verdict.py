@@ -23,10 +23,11 @@ def verdict(values: Values) -> str:
     """
     if not values["forecast"]:
         return "There is no forecast: it needs scores at 3 sizes or more."
-    if values["falls"]:
+    if values["falls"] is not None:
         return (
-            f"The {label(values['metric'])} got worse with the last labels, not better: find out why (labels, split, settings) "
-            "before you label more. The forecast, which assumes that labels do not harm, says nothing here."
+            f"With all {values['points'][-1]['size']:,} labels the {label(values['metric'])} is worse than with "
+            f"{values['falls']:,}: find out why (labels, split, settings) before you label more. The forecast, which assumes "
+            "that labels do not harm, says nothing here."
         )
     return " ".join(filter(None, [_twice(values), _needed(values)]))
 
@@ -47,10 +48,11 @@ def warnings(points: Points, values: Values) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def rounded(size: float) -> str:
-    """A number of labels to two figures, since no forecast knows more: 6,100."""
+def rounded(size: float, least: int = 0) -> str:
+    """A number of labels to two figures, since no forecast knows more: 6,100; exact where that would be below `least`."""
     digits = max(0, math.floor(math.log10(size)) - 1)
-    return f"{int(round(size, -digits)):,}"
+    short = int(round(size, -digits))
+    return f"{short if short >= least else math.ceil(size):,}"
 
 
 def difference(metric: str, value: float) -> str:
@@ -85,7 +87,7 @@ def _needed(values: Values) -> str:
             "Try another model, better inputs or cleaner labels."
         )
     if found["reachable"] == "beyond":
-        luck = f" (with luck about {rounded(found['low'])})" if found["low"] is not None else ""
+        luck = f" (with luck about {rounded(found['low'], largest)})" if found["low"] is not None else ""
         far = f"{HORIZON:g} times what was measured: too far to plan for. Try another model first."
         return f"{target} needs {horizon} labels{luck}, {far}"
     if found["mid"] <= largest:
@@ -94,29 +96,29 @@ def _needed(values: Values) -> str:
     if last == found["target"] or (last > found["target"]) == values["higher_is_better"]:
         now = f"{target} was measured already with {largest:,} labels ({shown(metric, last)})"
         return f"{now}; the fitted curve reaches it at about {rounded(found['mid'])}."
-    high = rounded(found["high"]) if found["high"] is not None else horizon
-    needed = f"{target} needs about {rounded(found['mid'])} labels ({rounded(found['low'])} to {high})"
+    high = rounded(found["high"], largest) if found["high"] is not None else horizon
+    needed = f"{target} needs about {rounded(found['mid'], largest)} labels ({rounded(found['low'], largest)} to {high})"
     if found["mid"] <= 2 * largest:
         return f"{needed}."
     return f"{needed}: plan the first {largest:,} more, then measure again."
 
 
-def falls(points: Points, higher_is_better: bool) -> tuple[int, int, float] | None:
-    """Sizes and difference of the clearest pair where more labels gave a score worse by over two standard errors, or None."""
+def falls(points: Points, higher_is_better: bool) -> list[tuple[int, int, float]]:
+    """Sizes and difference of all pairs where more labels gave a score worse by over two standard errors, the clearest first."""
     sign = 1 if higher_is_better else -1
     found = []
     for earlier, later in itertools.combinations(points.sizes, 2):
         change, error = points.difference(earlier, later)
         if error is not None and sign * change < -max(2 * error, 1e-9):
             found.append((sign * change + 2 * error, earlier, later, change))
-    return min(found)[1:] if found else None
+    return [pair[1:] for pair in sorted(found)]
 
 
 def _not_monotone(points: Points, higher_is_better: bool) -> str:
-    worst = falls(points, higher_is_better)
-    if worst is None:
+    found = falls(points, higher_is_better)
+    if not found:
         return ""
-    earlier, later, change = worst
+    earlier, later, change = found[0]
     return (
         f"The curve is not monotone: with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} "
         f"({difference(points.metric, change)}, more than 2 standard errors). The forecast assumes that more labels do not harm."
@@ -159,7 +161,8 @@ def _flat(values: Values) -> str:
         return ""
     gain = abs(values["twice"]["mean"] - values["points"][-1]["mean"])
     last, metric = values["points"][-1]["mean"], values["metric"]
-    size = 1.0 if metric in PERCENT else max(abs(last), 1e-12)
+    best = 1.0 if values["higher_is_better"] else 0.0
+    size = 1.0 if metric in PERCENT else max(abs(best - last), 1e-12)
     change = (values["twice"]["mean"] - last) * (1 if values["higher_is_better"] else -1)
     if change >= FLAT * size:
         return ""
