@@ -1,4 +1,4 @@
-"""`sdl curve` against scikit-learn's `learning_curve` on the same cells: digits, a forest of 500 trees, 40 to 1280 rows, 5 repeats.
+"""`sdl curve` against scikit-learn's `learning_curve` on the same cells: digits, a forest of 500, 40 to 1280 rows, 5 repeats.
 
     python benchmarks/learning_curve.py [--pairs 5]
 

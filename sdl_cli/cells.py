@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 import warnings
@@ -193,6 +194,38 @@ def _backend(parallel: Parallel, num_tasks: int) -> Iterator[None]:
             _start_ray(num_jobs)
         stack.enter_context(joblib.parallel_config(backend=parallel.backend, n_jobs=num_jobs, **more))
         yield
+
+
+def start_workers(parallel: Parallel, prepare: Callable[[], None]) -> None:
+    """Start worker processes in the background, and let each import what it will need, while this one loads the data.
+
+    Arguments:
+        prepare: imports it; picklable.
+    """
+    import joblib
+
+    from sdl_cli.device import available_cores
+
+    num_jobs = parallel.num_jobs or available_cores()
+    if parallel.backend != "loky" or num_jobs == 1:
+        return
+
+    def start() -> None:
+        with contextlib.suppress(Exception), _backend(parallel, num_jobs):  # what goes wrong comes again, where it is heard
+            joblib.Parallel(batch_size=1)(joblib.delayed(prepare)() for _ in range(num_jobs))
+
+    threading.Thread(target=start, daemon=True).start()
+
+
+def end_workers() -> None:
+    """End idle worker processes at once: they hold nothing that is not written, and to wait for them takes half a second."""
+    if "joblib" not in sys.modules:
+        return
+    from joblib.externals.loky import reusable_executor
+
+    executor = reusable_executor._executor
+    if executor is not None:
+        executor.shutdown(wait=False, kill_workers=True)
 
 
 def _start_dask(stack: contextlib.ExitStack, num_jobs: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import bridge, jobs, results, sweeps
+from sdl_cli import bridge, cells, jobs, results, sweeps
 from sdl_cli.config import parse_group
 from sdl_cli.curve.run import CurveObserver
 from sdl_cli.curve.summary import Question
@@ -81,12 +81,16 @@ def curve(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Va
         bridge.run("curve", overrides, job, jobs.parse_curve, config_dir=config_dir)
     finally:
         display.stop()
+        cells.end_workers()
     return _curve_result(done[0], display)
 
 
 def curve_sweep(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """`sdl curve -m`: one curve per combination, and one picture of all."""
-    return sweeps.sweep(_CURVE, overrides, config_dir, Display(as_json))
+    try:
+        return sweeps.sweep(_CURVE, overrides, config_dir, Display(as_json))
+    finally:
+        cells.end_workers()
 
 
 def resume_curve(folder: Path, as_json: bool) -> Values:
@@ -98,6 +102,7 @@ def resume_curve(folder: Path, as_json: bool) -> Values:
         values = jobs.resume_curve(folder.absolute(), _curve_observer(display))
     finally:
         display.stop()
+        cells.end_workers()
     return _curve_result(values, display)
 
 

@@ -107,6 +107,18 @@ def plan(request: CurveExperiment) -> Plan:
     return Plan(request, dataset, chosen, test_rows, metric, parallel, seconds, tuple(notes))
 
 
+def prepare_workers(request: CurveExperiment) -> None:
+    """Start worker processes for a model that runs in them."""
+    if request.model.name not in NETWORKS:
+        cells.start_workers(request.parallel, _import_baseline)
+
+
+def _import_baseline() -> None:
+    import sklearn.ensemble  # noqa: F401
+
+    import sdl_cli.models.baseline  # noqa: F401
+
+
 def measure(
     the_plan: Plan,
     folder: Path,

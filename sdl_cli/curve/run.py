@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from sdl_cli import experiment, results
 from sdl_cli.cells import Outcome
-from sdl_cli.curve.measure import Plan, Progress, cell_values, measure, num_jobs, plan
+from sdl_cli.curve.measure import Plan, Progress, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.settings import CurveExperiment
 from sdl_cli.curve.summary import Question, summarise
@@ -51,6 +52,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
     """
     observer = observer or CurveObserver()
     started = time.perf_counter()
+    prepare_workers(request)
     the_plan = plan(request)
     if resume:
         _check_same_data(the_plan, folder)
@@ -62,6 +64,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
         results.write_json(folder, "environment.json", results.environment(the_plan.dataset.fingerprint))
         if observer.on_plan is not None:
             observer.on_plan(overview(the_plan))
+        threading.Thread(target=_import_picture, daemon=True).start()  # while the cells are waited for
         points, failed = measure(
             the_plan, folder, Observer(), observer.on_progress or (lambda progress: None), observer.on_notice
         )
@@ -83,6 +86,10 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
         results.end_badly(folder, error, resume or any((folder / "cells").glob("*/metrics.json")))
         raise
     return values
+
+
+def _import_picture() -> None:
+    import sdl_cli.report.picture  # noqa: F401
 
 
 def overview(the_plan: Plan) -> Values:
