@@ -97,8 +97,9 @@ def module(lcdb: Lcdb) -> str:
     return f'''"""How wide a forecast's interval must be: quantiles of its scaled error on real learning curves.
 
 Made by `benchmarks/calibrate_forecast.py` from LCDB 1.1, the Learning Curve Database (Yan, Mohr and Viering, "LCDB 1.1: A
-Database Illustrating Learning Curves Are More Ill-Behaved Than Previously Thought", 2025), CC BY 4.0: test errors of
-{len(LEARNERS)} learners ({", ".join(LEARNERS)}) on up to {lcdb.num_data_sets} data sets.
+Database Illustrating Learning Curves Are More Ill-Behaved Than Previously Thought", NeurIPS 2025, arXiv:2505.15657), CC BY 4.0:
+test errors of {len(LEARNERS)} learners on up to {lcdb.num_data_sets} data sets
+({", ".join(LEARNERS)}).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Learning curves of LCDB 1.1 (Yan, Mohr and Viering 2025, CC BY 4.0) as this project's benchmarks use them."""
+"""Learning curves of LCDB 1.1 (Yan, Mohr and Viering, NeurIPS 2025, arXiv:2505.15657, CC BY 4.0) for the benchmarks."""
 
 from __future__ import annotations
 

@@ -282,7 +282,7 @@ def _reworded(verb: str, overrides: Sequence[str], check: Check) -> Iterator[Non
         _name_unknown_keys(verb, overrides, check)
         found = re.match(r"Could not override '([^']+)'", str(error))
         if found:
-            raise ConfigError(f"{found[1]}: no such setting.", "See all settings with: sdl train --cfg all") from error
+            raise ConfigError(f"{found[1]}: no such setting.", f"See all settings with: sdl {verb} --cfg all") from error
         raise ConfigError(_first_line(error), "See the settings with: sdl list, and sdl show GROUP=NAME") from error
     except OSError as error:
         raise unwritable(Path(str(error.filename or "runs")), error) from error

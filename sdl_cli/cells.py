@@ -183,11 +183,17 @@ def _backend(parallel: Parallel, num_tasks: int) -> Iterator[None]:
 
     from sdl_cli.device import available_cores
 
-    num_jobs = min(parallel.num_jobs or available_cores(), num_tasks)
+    num_jobs = parallel.num_jobs or available_cores()
+    if num_jobs > 1:  # not 1 for a single task: that would run in this process, and a cell that is killed would take it along
+        num_jobs = max(2, min(num_jobs, num_tasks))
     more: dict[str, Any] = {}
     if parallel.backend == "loky":
         more = {"inner_max_num_threads": 1, "initializer": _end_with, "initargs": (os.getpid(),)}
     with contextlib.ExitStack() as stack:
+        if parallel.backend == "threading":
+            from threadpoolctl import threadpool_limits
+
+            stack.enter_context(threadpool_limits(1))
         if parallel.backend == "dask":
             _start_dask(stack, num_jobs)
         elif parallel.backend == "ray":

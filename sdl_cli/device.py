@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -195,27 +197,29 @@ def time_steps(step: Callable[[], object], runtime: Runtime, num_steps: int = 2)
     return min(times)
 
 
-_core_limit: int | None = None
+_core_limit: ContextVar[int | None] = ContextVar("sdl_cores", default=None)  # of a thread: cells may run in several
 
 
 @contextlib.contextmanager
 def limited_cores(num: int) -> Iterator[None]:
-    """Let every fit of this process, its thread pools included, use at most `num` cores while the body runs."""
-    global _core_limit
+    """Let every fit in the body use at most `num` cores, thread pools included."""
     from threadpoolctl import threadpool_limits
 
-    before, _core_limit = _core_limit, num
+    token = _core_limit.set(num)
     try:
-        with threadpool_limits(num):
+        # the pools are the process's: threads beside each other cannot each set them and set them back
+        alone = threading.current_thread() is threading.main_thread()
+        with threadpool_limits(num) if alone else contextlib.nullcontext():
             yield
     finally:
-        _core_limit = before
+        _core_limit.reset(token)
 
 
 def available_cores() -> int:
     """Cores this process may use: its affinity, a container's CPU quota where one is set, and `limited_cores`."""
-    if _core_limit is not None:
-        return _core_limit
+    limit = _core_limit.get()
+    if limit is not None:
+        return limit
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123

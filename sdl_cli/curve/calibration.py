@@ -1,8 +1,9 @@
 """How wide a forecast's interval must be: quantiles of its scaled error on real learning curves.
 
 Made by `benchmarks/calibrate_forecast.py` from LCDB 1.1, the Learning Curve Database (Yan, Mohr and Viering, "LCDB 1.1: A
-Database Illustrating Learning Curves Are More Ill-Behaved Than Previously Thought", 2025), CC BY 4.0: test errors of
-7 learners (ens.RandomForest, ens.GradientBoosting, CatBoost, MLP, RealMLP, LogisticRegression, TabPFNv2) on up to 144 data sets.
+Database Illustrating Learning Curves Are More Ill-Behaved Than Previously Thought", NeurIPS 2025, arXiv:2505.15657), CC BY 4.0:
+test errors of 7 learners on up to 144 data sets
+(ens.RandomForest, ens.GradientBoosting, CatBoost, MLP, RealMLP, LogisticRegression, TabPFNv2).
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from sdl_cli import bridge, jobs
+from sdl_cli.cells import Parallel
 from sdl_cli.conf_files import conf_dir, summary
 from sdl_cli.config import Experiment, Training, parse
+from sdl_cli.curve.settings import Curve, CurveExperiment
 from sdl_cli.errors import ConfigError
 
 CONF = conf_dir()
@@ -81,6 +83,22 @@ def test_the_primary_config_has_the_fields_of_an_experiment() -> None:
         if field.default is not dataclasses.MISSING:
             assert composed[field.name] == field.default, field.name
     assert jobs.parse_experiment(composed).training == Training()
+
+
+def test_the_primary_config_of_curves_has_its_own_fields_too() -> None:
+    composed = bridge.compose_checked("curve", [], jobs.parse_curve)
+    found = jobs.parse_curve(composed)
+    own = {f.name for f in dataclasses.fields(CurveExperiment)} - {"num_repeats"}  # a curve repeats its sizes itself
+    assert set(composed) == own
+    for group, kind in (("curve", Curve), ("parallel", Parallel)):
+        defaults = {f.name: f.default for f in dataclasses.fields(kind)}
+        assert composed[group] == defaults, group
+    assert found.curve == Curve() and found.parallel == Parallel() and found.training == Training()
+    for field in dataclasses.fields(Experiment):
+        if field.default is not dataclasses.MISSING and field.name in composed:
+            assert composed[field.name] == field.default, field.name
+    tables = {**jobs.TABLES, "curve": Curve, "parallel": Parallel}
+    assert parse(tables, yaml.safe_load(yaml.safe_dump(found.to_plain())), into=CurveExperiment) == found
 
 
 def option_lines(file: Path) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from sdl_cli.conf_files import GROUPS, options
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(set(re.findall(r"`(sdl [^`]+)`", README)))
-VERBS = {"train", "evaluate", "predict", "list", "show", "device", "--version"}
+VERBS = {"train", "curve", "forecast", "evaluate", "predict", "list", "show", "device", "--version"}
 
 
 def test_there_are_commands() -> None:
@@ -26,14 +26,13 @@ def test_every_command_exists_and_its_settings_compose(command: str) -> None:
     _, verb, *rest = shlex.split(command)
     assert verb in VERBS
     overrides = [word for word in rest if "=" in word and not word.startswith("-")]
-    if verb == "show" and rest != ["train"]:
+    if verb == "show" and rest[0] not in ("train", "curve"):
         group, _, name = rest[0].partition("=")
         assert name in options(group)
-    elif verb == "train" and "-m" not in rest:
-        assert jobs.parse_experiment(bridge.compose_checked("train", overrides, jobs.parse_experiment))
-    elif verb == "train":
-        first = [re.sub(r",.*", "", o) for o in overrides]
-        assert jobs.parse_experiment(bridge.compose_checked("train", first, jobs.parse_experiment))
+    elif verb in ("train", "curve"):
+        check = jobs.parse_experiment if verb == "train" else jobs.parse_curve
+        first = [re.sub(r",.*", "", o) for o in overrides] if "-m" in rest else overrides
+        assert check(bridge.compose_checked(verb, first, check))
     elif verb == "list" and rest:
         assert rest[0] in GROUPS
 
@@ -59,7 +58,7 @@ def test_its_transcript_is_of_the_first_command_and_its_links_lead_somewhere() -
     transcript = README.split("```")[3]
     for word in ("data ", "model ", "device ", "accuracy", "lift ", "run "):
         assert word in transcript
-    for link in re.findall(r"\]\(([^)#]+)\)", README):
+    for link in re.findall(r"\]\((?!https:)([^)#]+)\)", README):
         assert (ROOT / link).is_file(), link
 
 
