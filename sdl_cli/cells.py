@@ -128,8 +128,9 @@ def _run_parallel(
             with _backend(parallel, len(left)), warnings.catch_warnings():
                 # of tasks that are given up when one raises: they are not done, and that is said
                 warnings.simplefilter("ignore", UserWarning)
-                # one core is joblib's sign to run in this process: no other is started for it
-                for number, metrics, error in joblib.Parallel(return_as="generator_unordered", batch_size=1)(tasks):
+                # one job is joblib's sign to run in this process: no other is started for it
+                returned = "list" if parallel.backend == "ray" else "generator_unordered"  # ray's backend gives all at the end
+                for number, metrics, error in joblib.Parallel(return_as=returned, batch_size=1)(tasks):
                     add(number, Outcome(cells[number], metrics, error))
         except BrokenProcessPool as broken:
             for number in left:
@@ -197,7 +198,7 @@ def _backend(parallel: Parallel, num_tasks: int) -> Iterator[None]:
         if parallel.backend == "dask":
             _start_dask(stack, num_jobs)
         elif parallel.backend == "ray":
-            _start_ray(num_jobs)
+            _start_ray(stack, num_jobs)
         stack.enter_context(joblib.parallel_config(backend=parallel.backend, n_jobs=num_jobs, **more))
         yield
 
@@ -244,11 +245,12 @@ def _start_dask(stack: contextlib.ExitStack, num_jobs: int) -> None:
         stack.enter_context(Client(n_workers=num_jobs, threads_per_worker=1, dashboard_address=None))
 
 
-def _start_ray(num_jobs: int) -> None:
+def _start_ray(stack: contextlib.ExitStack, num_jobs: int) -> None:
     """Use the cluster at $RAY_ADDRESS, or else start one on this machine."""
     import ray
     from ray.util.joblib import register_ray
 
     if not ray.is_initialized():
-        ray.init(num_cpus=None if "RAY_ADDRESS" in os.environ else num_jobs, log_to_driver=False)
+        ray.init(num_cpus=None if "RAY_ADDRESS" in os.environ else num_jobs, log_to_driver=False, logging_level="ERROR")
+        stack.callback(ray.shutdown)
     register_ray()

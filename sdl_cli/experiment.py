@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -13,18 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import data, metrics, reference, results
+from sdl_cli import metrics, reference, results
 from sdl_cli.config import Experiment, plain
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.split import Split, hold_out, split
+from sdl_cli.data.split import Split, split
 from sdl_cli.device import Runtime
-from sdl_cli.errors import ConfigError
 from sdl_cli.files import make_folder
-from sdl_cli.losses import resolve as resolve_loss
 from sdl_cli.metrics import Lift, Measured
-from sdl_cli.models import NETWORKS, build, estimator_class
+from sdl_cli.models import NETWORKS, build
 from sdl_cli.models.settings import BaselineSettings
 from sdl_cli.models.storage import save_model
+from sdl_cli.preparation import divide, load_dataset, resolve_settings, settings_without_effect
 
 Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]
@@ -223,7 +221,7 @@ def measure(
         runtime: what a network runs on, where that was settled before.
     Returns:
         `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`, as in `metrics.json`; the
-        baseline is null where the experiment is that.
+        baseline is null where the experiment is a forest too.
     Raises:
         As `run`; whatever it is stays in the folder's `status.json`.
     """
@@ -253,7 +251,9 @@ def measure(
                 outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
         with clock.phase("baseline"):
             baseline = None
-            if experiment.model != BaselineSettings():
+            if not (
+                experiment.model.name == "baseline" and experiment.model.kind == "forest"
+            ):  # any forest will do beside itself
                 other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)
                 baseline = _values(dataset, parts.test, other)
         majority = reference.majority_outputs(dataset, parts.labelled, parts.test)
@@ -276,97 +276,6 @@ def measure(
         raise
     found: dict[str, Any] = values
     return found
-
-
-def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
-    """The data set; the experiment with its paths absolute and image size filled in; and the size the model asked for.
-
-    Arguments:
-        dataset: where it was loaded before, for this model.
-    """
-    experiment = absolute(experiment)
-    preferred = None
-    if experiment.model.name == "finetuned_cnn" and hasattr(experiment.dataset, "size_px"):
-        preferred = build(experiment, "classification").image_size()
-    size, interpolation = preferred or (None, "bilinear")
-    if dataset is None:
-        dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
-    if dataset.modality == "image" and getattr(experiment.dataset, "size_px", 0) is None:
-        experiment = dataclasses.replace(
-            experiment, dataset=dataclasses.replace(experiment.dataset, size_px=int(dataset.X.shape[2]))
-        )
-    return dataset, experiment, preferred
-
-
-def absolute(experiment: Experiment) -> Experiment:
-    """The experiment with `~` expanded and every path absolute, so that the run can be evaluated from anywhere."""
-
-    def whole(value: str | None) -> str | None:
-        return None if value is None else str(Path(value).expanduser().absolute())
-
-    changed = {k: whole(getattr(experiment.dataset, k)) for k in ("path", "root") if hasattr(experiment.dataset, k)}
-    experiment = dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed))
-    model = experiment.model
-    if getattr(model, "unlabeled", None):
-        experiment = dataclasses.replace(experiment, model=dataclasses.replace(model, unlabeled=whole(model.unlabeled)))
-    weights = getattr(model, "weights", None)
-    if weights not in (None, "default", "none"):
-        experiment = dataclasses.replace(experiment, model=dataclasses.replace(model, weights=whole(weights)))
-    return experiment
-
-
-def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
-    """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
-    if experiment.model.name == "baseline":
-        from sdl_cli.models.baseline import check_kind
-
-        check_kind(experiment.model.kind, dataset.task)
-    if experiment.model.name not in NETWORKS:
-        return experiment
-    loss = resolve_loss(experiment.loss, dataset.task)
-    kind = estimator_class(experiment.model.name, dataset.task)
-    if dataset.modality not in kind.modalities:
-        raise ConfigError(
-            f"model: {experiment.model.name} takes images, and the data set {dataset.name} is a table.",
-            "Choose another model: baseline, deep_net, autoencoder or sklearn.",
-        )
-    from sdl_cli.data.augment import check as check_augment
-
-    check_augment(experiment.augment, dataset.modality, dataset.task)
-    training = build(experiment, dataset.task).filled_training(dataset.modality, num_rows)
-    return dataclasses.replace(experiment, loss=loss, training=training)
-
-
-def settings_without_effect(experiment: Experiment) -> list[str]:
-    """Sentences on settings that were changed and that the chosen model does not look at."""
-    name, found = experiment.model.name, []
-    if name not in NETWORKS:
-        if experiment.loss.name != "auto":
-            found.append(f"loss={experiment.loss.name} has no effect: model={name} trains with a loss of its own.")
-        if experiment.augment.name != "none":
-            found.append(f"augment={experiment.augment.name} has no effect: model={name} does not train on batches.")
-        changed = [k for k, v in plain(experiment.training).items() if v != getattr(type(experiment.training)(), k)]
-        if changed:
-            found.append(f"training.{changed[0]} has no effect: model={name} is not trained in epochs.")
-        if experiment.device != "auto" or experiment.precision != "auto":
-            found.append(f"device and precision have no effect: model={name} runs on the CPU.")
-    elif (
-        name == "finetuned_cnn" and experiment.model.strategy == "probe" and experiment.loss.name not in ("cross_entropy", "mse")
-    ):
-        found.append(f"loss={experiment.loss.name} has no effect: strategy=probe fits a logistic head.")
-    return found
-
-
-def divide(parts: Split, dataset: Dataset, model: Any, experiment: Experiment) -> tuple[Array, Array]:
-    """Rows to fit on and rows to choose on: none of the latter, and all labelled rows to fit on, where the method needs none."""
-    if not model.needs_validation:
-        return parts.labelled, np.array([], dtype=np.int64)
-    if parts.validation is not None and len(parts.validation):
-        return np.setdiff1d(parts.labelled, parts.validation), parts.validation
-    y = dataset.y[parts.labelled]
-    groups = None if dataset.groups is None else dataset.groups[parts.labelled]
-    kept, held = hold_out(y, experiment.dataset.validation_fraction, experiment.seed, dataset.task, groups)
-    return parts.labelled[kept], parts.labelled[held]
 
 
 def score(dataset: Dataset, rows: Array, outputs: Array) -> Scores:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import cells, evaluation, experiment, metrics, results
+from sdl_cli import cells, evaluation, experiment, metrics, preparation, results
 from sdl_cli.cells import Parallel
 from sdl_cli.config import Experiment, Training, parse, suggest
 from sdl_cli.curve.run import CurveObserver
@@ -109,7 +109,7 @@ def evaluate(
             device = {**(device or {}), key: value}
         else:
             raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "The rest is as it was trained.")
-    found = experiment.absolute(parse(TABLES, config))
+    found = preparation.absolute(parse(TABLES, config))
     same_data = config["dataset"] == stored.config["dataset"]
     if found.model.name not in NETWORKS:
         return evaluation.evaluate(stored, found, same_data, observer, trust)
@@ -261,7 +261,7 @@ def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: 
             observer.on_repeat(len(outcomes), len(singles), outcome.metrics)
 
     try:
-        results.write_config(folder, experiment.absolute(found).to_plain())
+        results.write_config(folder, preparation.absolute(found).to_plain())
         cells.run_cells(todo, run_one, on_done)
         failed = [o for o in outcomes if o.error is not None]
         if failed:

@@ -15,8 +15,8 @@ import numpy as np
 from sdl_cli.config import Experiment, plain
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
-from sdl_cli.experiment import resolve_settings
 from sdl_cli.files import cache_folder, write_atomic
+from sdl_cli.preparation import resolve_settings
 
 # Seconds on one core of a 2026 server, for the first guess: fixed, and for every labelled row and feature (or pixel) seen.
 FOREST = (0.45, 7e-6)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import cells, experiment, results
+from sdl_cli import cells, experiment, preparation, results
 from sdl_cli.cells import Cell, Outcome, Parallel
 from sdl_cli.config import Experiment
 from sdl_cli.curve import sizes
@@ -90,15 +90,15 @@ def plan(request: CurveExperiment) -> Plan:
     """Load the data and settle what is measured. Raises ConfigError and DataError for what cannot be."""
     curve = request.curve
     whole = dataclasses.replace(request.cell(2, 0), dataset=request.dataset)
-    dataset, filled, _ = experiment.load_dataset(whole)
+    dataset, filled, _ = preparation.load_dataset(whole)
     request = dataclasses.replace(request, dataset=filled.dataset, model=filled.model)
     metric = curve.metric or MAIN[dataset.task]
     _check_metric(metric, curve.target, dataset)
     labelled, test_rows = _rows(request, dataset)
     chosen = sizes.choose(labelled, len(dataset.classes), curve.sizes, curve.num_sizes)
-    experiment.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
+    preparation.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
     parallel, why = _how_parallel(request, dataset)
-    notes = [*dataset.notes, *experiment.settings_without_effect(request.cell(chosen[-1], 0))]
+    notes = [*dataset.notes, *preparation.settings_without_effect(request.cell(chosen[-1], 0))]
     if curve.num_repeats == 1:
         notes.append("One repeat per size: the spread between splits is not measured (curve.num_repeats=5 is usual).")
     if why:
@@ -203,7 +203,7 @@ def _dataset_here(whole: Experiment) -> Dataset:
     key = f"{whole.dataset} {whole.model}"
     if key not in _loaded:
         _loaded.clear()
-        _loaded[key] = experiment.load_dataset(whole)[0]
+        _loaded[key] = preparation.load_dataset(whole)[0]
     return _loaded[key]
 
 

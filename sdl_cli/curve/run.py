@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import experiment, results
+from sdl_cli import preparation, results
 from sdl_cli.cells import Outcome
 from sdl_cli.curve.measure import Plan, Progress, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.curve.points import Points
@@ -60,7 +60,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
         folder = results.claim(folder)
     try:
         results.write_status(folder, "running")
-        results.write_config(folder, experiment.absolute(the_plan.request).to_plain())
+        results.write_config(folder, preparation.absolute(the_plan.request).to_plain())
         results.write_json(folder, "environment.json", results.environment(the_plan.dataset.fingerprint))
         if observer.on_plan is not None:
             observer.on_plan(overview(the_plan))

@@ -18,7 +18,9 @@ import pytest
 from integration.conftest import Sdl, tree
 from PIL import Image
 
-from sdl_cli import results
+from sdl_cli import bridge, jobs, results
+from sdl_cli.curve import measure
+from sdl_cli.data.split import split
 
 Start = Callable[..., subprocess.Popen[str]]
 WINE = "dataset=wine model.num_trees=5"
@@ -192,16 +194,30 @@ def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, data: Path) -> Non
     assert "One repeat per size" in said
 
 
-def test_whole_groups_stay_on_one_side(sdl: Sdl, tmp_path: Path) -> None:
+def test_whole_groups_stay_on_one_side_and_subsets_are_nested(sdl: Sdl, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(40), 5)
     y = groups % 2
     np.savez(tmp_path / "g.npz", X=rng.normal(size=(200, 3)) + y[:, None], y=y, groups=groups)
-    found = sdl(
-        f"curve dataset=npz dataset.path=g.npz model.num_trees=5 {HERE} curve.num_repeats=2 curve.keep_models=true hydra.run.dir=c --json"
-    )
-    assert found.code == 0, found.err
-    assert len(found.json["points"]) >= 3
+    settings = ["dataset=npz", "dataset.path=g.npz", "model.num_trees=5", "curve.num_repeats=3"]
+    the_plan = measure.plan(jobs.parse_curve(bridge.compose_checked("curve", settings, jobs.parse_curve)))
+    assert the_plan.sizes[-1] >= 150 and len(the_plan.sizes) >= 3
+    tests: list[set[int]] = []
+    for repeat in range(3):
+        smaller: set[int] = set()
+        parts = []
+        for size in the_plan.sizes:
+            cell = the_plan.request.cell(size, repeat)
+            parts.append(split(the_plan.dataset, cell.dataset, cell.seed))
+            labelled = set(parts[-1].labelled.tolist())
+            assert len(labelled) == size and smaller <= labelled, "nested"
+            assert not set(groups[parts[-1].labelled]) & set(groups[parts[-1].test]), "no group on two sides"
+            assert set(parts[-1].test) == set(parts[0].test), "the same test rows at every size"
+            assert len(set(y[parts[-1].labelled])) == 2, "every class"
+            smaller = labelled
+        tests.append(set(parts[0].test.tolist()))
+    assert tests[0] != tests[1] != tests[2]
+    assert sdl(f"curve {' '.join(settings)} {HERE} curve.num_repeats=1").code == 0
 
 
 def test_a_fixed_test_part_is_the_same_in_every_repeat(sdl: Sdl, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_cluster_on_this_machine_does_the_same(tmp_path: Path, backend: Any) -
     script = tmp_path / "cluster.py"
     script.write_text(code)
     tests = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(tests)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *filter(None, sys.path)])}
     subprocess.run(
         [sys.executable, str(script), str(tmp_path / "c"), str(tests), backend], check=True, env=environment, timeout=120
     )

@@ -31,6 +31,7 @@ LEVELS: dict[str, float] = {
     "data": 3,
     "models": 4,
     "reference": 4.5,
+    "preparation": 4.8,
     "experiment": 5,
     "evaluation": 5.5,
     "cells": 6,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sdl_cli import experiment, jobs
+from sdl_cli import experiment, jobs, preparation
 from sdl_cli.bridge import compose_checked
 from sdl_cli.config import Experiment
 from sdl_cli.data.dataset import Dataset
@@ -36,7 +36,7 @@ def settings(photos: Path, *more: str) -> Experiment:
 
 
 def load(found: Experiment) -> Dataset:
-    return experiment.load_dataset(found)[0]
+    return preparation.load_dataset(found)[0]
 
 
 def test_which_models_use_them(photos: Path) -> None:
