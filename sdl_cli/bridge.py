@@ -24,7 +24,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sdl_cli.conf_files import GROUPS, conf_dir, find, user_dirs
+from sdl_cli.conf_files import GROUPS, conf_dir, find, options, user_dirs
 from sdl_cli.config import suggest
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import make_folder, unwritable
@@ -36,6 +36,8 @@ Check = Callable[[Values], Any]
 
 _VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # later ones warn of it
 OPEN_KEYS = ("model.params.",)  # below these any key may be set
+LIST_KEYS = ("curve.sizes", "curve.at", "model.widths")
+BASELINES = ("forest", "extra_trees", "logistic", "svm", "gradient_boosting", "ridge")  # kinds that may be taken for models
 _PLAIN_VALUE = re.compile(r"^[\w\-./:+$@%*]*$", re.ASCII)
 _KEY = re.compile(r"^(?P<sign>\+\+|\+|~)?(?P<key>[\w./@:]+)(?:=(?P<value>.*))?$", re.DOTALL | re.ASCII)
 
@@ -151,7 +153,8 @@ def quote_override(text: str, multirun: bool = False) -> str:
             raise ConfigError(f"{text}: a run needs this setting, and it cannot be taken away.", "Give it another value instead.")
         return text
     if match is None or match["value"] is None:
-        hint = "For example: sdl train dataset=wine model=baseline model.kind=logistic"
+        known = next((group for group in ("dataset", "model") if text in options(group)), None)
+        hint = f"Write {known}={text}" if known else "For example: dataset=wine model=baseline model.kind=logistic"
         raise ConfigError(f"{text}: this is not of the form key=value.", hint)
     sign = match["sign"] or ("++" if match["key"].startswith(OPEN_KEYS) else "")
     start, value = f"{sign}{match['key']}=", match["value"]
@@ -167,10 +170,18 @@ def quote_override(text: str, multirun: bool = False) -> str:
         return start + quote(value)
     if parsed.is_sweep_override() and not multirun:
         raise ConfigError(
-            f"{text}: a comma (or range, choice, ...) makes a sweep, one run for each value.",
-            f"Add -m to run them all; for one value with a comma in it, quote it: {match['key']}=\"'{value}'\"",
+            f"{text}: a comma (or range, choice, ...) makes a sweep, one run for each value.", _comma_hint(match["key"], value)
         )
     return start + value
+
+
+def _comma_hint(key: str, value: str) -> str:
+    """What may have been meant by a value with a comma in it."""
+    if key in LIST_KEYS:
+        return f"For a list write {key}=[{value}]"
+    if re.fullmatch(r"\d+,\d+", value):
+        return f"Add -m to run both; for a number write the decimal point as a point: {key}={value.replace(',', '.')}"
+    return f"Add -m to run them all; for one value with a comma in it, quote it: {key}=\"'{value}'\""
 
 
 def _prepare_sweep(verb: str, overrides: Sequence[str], check: Check) -> Sweep:
@@ -345,6 +356,10 @@ def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> 
         names = ", ".join(error.options or ())
         guess = suggest(name, error.options or GROUPS)
         return ConfigError(f"{wrong}: there is no such choice.{guess}", f"There are: {names}." if names else "See: sdl list")
+    if group == "model" and name in BASELINES:
+        return ConfigError(
+            f"model={name}: there is no such model.", f"It is a kind of baseline: model=baseline model.kind={name}"
+        )
     try:
         find(group, name)
     except ConfigError as found:

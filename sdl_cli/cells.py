@@ -119,6 +119,8 @@ def _run_parallel(
     import joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
+    if _starting is not None:
+        _starting.join()  # joblib's temporary folders do not bear two of its calls at once
     for last in (False, True):
         left = [number for number in range(len(cells)) if number not in outcomes]
         if not left:
@@ -221,7 +223,12 @@ def start_workers(parallel: Parallel, prepare: Callable[[], None]) -> None:
         with contextlib.suppress(Exception), _backend(parallel, num_jobs):  # what goes wrong comes again, where it is heard
             joblib.Parallel(batch_size=1)(joblib.delayed(prepare)() for _ in range(num_jobs))
 
-    threading.Thread(target=start, daemon=True).start()
+    global _starting
+    _starting = threading.Thread(target=start, daemon=True)
+    _starting.start()
+
+
+_starting: threading.Thread | None = None
 
 
 def end_workers() -> None:

@@ -171,7 +171,7 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
         if item.name not in values and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             problems.append(f"{item.name}: missing.")
     if problems:
-        raise ConfigError("\n".join(problems), _where_to_look(problems))
+        raise ConfigError("\n".join(problems), _where_to_look(problems, "curve" if "curve" in tables else "train"))
     return into(**arguments)
 
 
@@ -262,7 +262,7 @@ def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
         return None
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
-            problems.append(f"{key}: {value!r} is not a list.")
+            problems.append(f"{key}: {value!r} is not a list. Write {key}=[{str(value).strip(chr(39))}]")
             return None
         return tuple(_convert(f"{key}[{i}]", get_args(hint)[0], item, problems) for i, item in enumerate(value))
     if get_origin(hint) is dict or hint is dict:
@@ -301,6 +301,8 @@ def _full_keys(tables: Tables, values: Mapping[str, Any], into: type) -> list[st
     """Every key that there is under the chosen names, groups among them."""
     keys = []
     for item in dataclasses.fields(into):
+        if item.name in getattr(into, "HIDDEN", ()):
+            continue
         keys.append(item.name)
         table = tables.get(item.name)
         chosen = values.get(item.name)
@@ -315,10 +317,10 @@ def _unknown(key: str, known: list[str]) -> str:
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == group]
     elsewhere = [k for k in known if k.rpartition(".")[2] == last]
     near = difflib.get_close_matches(last, siblings, n=1, cutoff=0.6)
-    if near:
-        guess = f" Did you mean {group}.{near[0]}?" if group else f" Did you mean {near[0]}?"
-    elif elsewhere:
+    if elsewhere:
         guess = f" Did you mean {elsewhere[0]}?"
+    elif near:
+        guess = f" Did you mean {group}.{near[0]}?" if group else f" Did you mean {near[0]}?"
     else:
         far = difflib.get_close_matches(last, [k.rpartition(".")[2] for k in known], n=1, cutoff=0.7)
         guess = f" Did you mean {next(k for k in known if k.rpartition('.')[2] == far[0])}?" if far else ""
@@ -326,11 +328,11 @@ def _unknown(key: str, known: list[str]) -> str:
     return f"{key}: no such setting.{guess}"
 
 
-def _where_to_look(problems: list[str]) -> str:
+def _where_to_look(problems: list[str], verb: str = "train") -> str:
     groups = sorted({p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]})
     groups = ["curve" if group == "parallel" else group for group in groups]  # it stands in the same file
     return (
         f"See the settings and their meaning with: sdl show {groups[0]}"
         if groups
-        else "See the settings and their meaning with: sdl show train"
+        else f"See the settings and their meaning with: sdl show {verb}"
     )

@@ -151,22 +151,33 @@ def resume_curve(folder: Path, observer: CurveObserver | None = None) -> Values:
 
 
 def overlay(folder: Path, items: list[Values]) -> Values:
-    """The finished curves of a sweep in one picture, `curves.png`, with where they cross.
+    """The finished curves of a sweep in one picture, with where they cross; one picture for each data set and metric.
 
     Arguments:
         items: jobs of the sweep, finished ones with their `curve` and all with their `overrides`.
     Returns:
-        `{"picture", "crossings", "sentences"}`; picture is None where fewer than two curves share a metric.
+        `{"picture", "pictures", "crossings", "sentences"}`; picture is the first of pictures, or None where no two go together.
     """
-    from sdl_cli.curve.overlay import crossing_sentences, crossings, named
+    from sdl_cli.curve.overlay import crossings, named, sentences
     from sdl_cli.report.picture import draw_overlay
 
-    curves = named([item for item in items if item["status"] == "done"])
-    if len(curves) < 2 or len({curve["metric"] for curve in curves}) > 1:
-        return {"picture": None, "crossings": [], "sentences": []}
-    found = crossings(curves)
-    write_atomic(folder / "curves.png", draw_overlay(curves, found))
-    return {"picture": str(folder / "curves.png"), "crossings": found, "sentences": crossing_sentences(curves, found)}
+    groups: dict[tuple[str, str], list[Values]] = {}
+    for item in items:
+        if item["status"] == "done":
+            groups.setdefault((item["curve"]["dataset"], item["curve"]["metric"]), []).append(item)
+    found: Values = {"picture": None, "pictures": [], "crossings": [], "sentences": []}
+    together = [named(group) for group in groups.values() if len(group) > 1]
+    for number, curves in enumerate(together, 1):
+        crossed = crossings(curves)
+        file = folder / ("curves.png" if len(together) == 1 else f"curves-{number}.png")
+        write_atomic(file, draw_overlay(curves, crossed))
+        found["pictures"].append(str(file))
+        found["crossings"] += crossed
+        where = f"On {curves[0]['dataset']}: " if len(groups) > 1 else ""
+        found["sentences"] += [where + sentence for sentence in sentences(curves, crossed)]
+    if not together and len(groups) > 1:
+        found["sentences"].append("The curves are of different data or metrics, so that no two go into one picture.")
+    return found | {"picture": next(iter(found["pictures"]), None)}
 
 
 def forecast(source: Path, metric: str, question: Question) -> Values:
@@ -178,6 +189,7 @@ def forecast(source: Path, metric: str, question: Question) -> Values:
     from sdl_cli.curve.points import read_csv
     from sdl_cli.curve.summary import summarise
 
+    metric = metric.lower()
     if metric not in HIGHER_IS_BETTER:
         raise ConfigError(
             f"--metric: there is no metric {metric!r}.{suggest(metric, HIGHER_IS_BETTER)}",

@@ -39,6 +39,7 @@ class Plan:
         dataset: loaded.
         sizes: labelled rows, increasing.
         test_rows: rows of the (smallest) test part.
+        noise_rows: of them, as many as count for the noise of the metric (see `caveats.noise_floor`).
         metric: its key.
         parallel: how many cells run at once; None for a model that takes the whole machine, whose cells run one by one.
         seconds: how long a cell takes, as far as is known.
@@ -49,6 +50,7 @@ class Plan:
     dataset: Dataset
     sizes: tuple[int, ...]
     test_rows: int
+    noise_rows: float
     metric: str
     parallel: Parallel | None
     seconds: CellSeconds
@@ -94,7 +96,7 @@ def plan(request: CurveExperiment) -> Plan:
     request = dataclasses.replace(request, dataset=filled.dataset, model=filled.model)
     metric = curve.metric or MAIN[dataset.task]
     _check_metric(metric, curve.target, dataset)
-    labelled, test_rows = _rows(request, dataset)
+    labelled, test = _rows(request, dataset)
     chosen = sizes.choose(labelled, len(dataset.classes), curve.sizes, curve.num_sizes)
     preparation.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
     parallel, why = _how_parallel(request, dataset)
@@ -104,7 +106,7 @@ def plan(request: CurveExperiment) -> Plan:
     if why:
         notes.append(why)
     seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
-    return Plan(request, dataset, chosen, test_rows, metric, parallel, seconds, tuple(notes))
+    return Plan(request, dataset, chosen, len(test), _noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
 
 
 def prepare_workers(request: CurveExperiment) -> None:
@@ -183,10 +185,14 @@ def cell_values(metrics: Values) -> Values:
     """The numbers of a cell, from its own `metrics.json` or from a whole run's."""
     if "metrics" not in metrics:
         return metrics
-    baseline = metrics["baseline"]
+
+    def values(found: Values | None) -> Values | None:
+        return {name: measured["value"] for name, measured in found["test"].items()} if found else None
+
     return {
-        "test": {name: found["value"] for name, found in metrics["metrics"]["test"].items()},
-        "baseline": {name: found["value"] for name, found in baseline["test"].items()} if baseline else None,
+        "test": values(metrics["metrics"]),
+        "baseline": values(metrics["baseline"]),
+        "majority": values(metrics["majority"]),
         **{key: metrics[key] for key in ("rows", "seconds", "runtime", "notes")},
     }
 
@@ -228,14 +234,21 @@ def _in_this_process(the_plan: Plan, observer: Observer, frozen: Array | None, t
     return run_one
 
 
-def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, int]:
-    """Labelled and test rows that every repeat has: whole groups may make them differ."""
-    counts = []
+def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
+    """Labelled rows that every repeat has, and the smallest test part: whole groups may make them differ."""
+    parts = []
     for repeat in range(request.curve.num_repeats):
         single = request.cell(2, repeat)
-        parts = split(dataset, dataclasses.replace(single.dataset, num_train=request.dataset.num_train), single.seed)
-        counts.append((len(parts.labelled), len(parts.test)))
-    return min(n for n, _ in counts), min(n for _, n in counts)
+        parts.append(split(dataset, dataclasses.replace(single.dataset, num_train=request.dataset.num_train), single.seed))
+    return min(len(part.labelled) for part in parts), min((part.test for part in parts), key=len)
+
+
+def _noise_rows(dataset: Dataset, test: Array, metric: str) -> float:
+    if metric != "balanced_accuracy":
+        return float(len(test))
+    counts = np.bincount(dataset.y[test])
+    counts = counts[counts > 0]
+    return float(len(counts) ** 2 / (1 / counts).sum())
 
 
 def _check_metric(metric: str, target: float | None, dataset: Dataset) -> None:
@@ -275,6 +288,7 @@ def _points(the_plan: Plan, found: dict[tuple[int, int], Outcome]) -> Points:
     scores: dict[int, dict[str, float]] = {}
     seconds: dict[int, float] = {}
     baselines: dict[int, list[float]] = {}
+    majorities: dict[int, list[float]] = {}
     for size in the_plan.sizes:
         for repeat in range(the_plan.request.curve.num_repeats):
             outcome = found.get((size, repeat))
@@ -284,6 +298,8 @@ def _points(the_plan: Plan, found: dict[tuple[int, int], Outcome]) -> Points:
                 continue
             scores.setdefault(size, {})[str(repeat)] = score
             seconds[size] = seconds.get(size, 0.0) + values["seconds"]["total"]
-            if values["baseline"]:
-                baselines.setdefault(size, []).append(values["baseline"][the_plan.metric])
-    return Points(the_plan.metric, scores, seconds, {size: float(np.mean(each)) for size, each in baselines.items()})
+            for name, each in (("baseline", baselines), ("majority", majorities)):
+                if values[name] and values[name][the_plan.metric] is not None:
+                    each.setdefault(size, []).append(values[name][the_plan.metric])
+    baseline, majority = ({size: float(np.mean(each)) for size, each in found.items()} for found in (baselines, majorities))
+    return Points(the_plan.metric, scores, seconds, baseline, majority)

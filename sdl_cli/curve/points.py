@@ -27,13 +27,14 @@ class Points:
         metric: its key, as in `metrics.RANGE`.
         scores: size -> repeat -> score; sizes increase, and no size is empty.
         seconds: size -> seconds of all its repeats together.
-        baseline: size -> mean score of the quick baseline in the same repeats.
+        baseline, majority: size -> mean score in the same repeats of the quick baseline, and of ignoring the inputs.
     """
 
     metric: str
     scores: Scores
     seconds: dict[int, float] = field(default_factory=dict)
     baseline: dict[int, float] = field(default_factory=dict)
+    majority: dict[int, float] = field(default_factory=dict)
 
     @property
     def sizes(self) -> list[int]:
@@ -56,12 +57,16 @@ class Points:
     def difference(self, earlier: int, later: int) -> tuple[float, float | None]:
         """Score at one size minus that at another, and its standard error, paired over the repeats that both have."""
         one, other = self.scores[earlier], self.scores[later]
-        paired = [other[repeat] - one[repeat] for repeat in one if repeat in other]
+        paired = [other[repeat] - one[repeat] for repeat in self.pairs(earlier, later)]
         if len(paired) > 1:
             return float(np.mean(paired)), _standard_error(paired)
         spread = [_standard_error(list(scores.values())) for scores in (one, other)]
         error = None if None in spread else math.hypot(*(s for s in spread if s is not None))
         return float(np.mean(list(other.values())) - np.mean(list(one.values()))), error
+
+    def pairs(self, earlier: int, later: int) -> list[str]:
+        """The repeats that both sizes have."""
+        return [repeat for repeat in self.scores[earlier] if repeat in self.scores[later]]
 
     def to_csv(self) -> str:
         """One line per size and repeat: size, score, repeat; `sdl forecast` reads it back."""
@@ -94,7 +99,8 @@ def read_csv(file: Path, metric: str) -> Points:
     scores: Scores = {}
     for line, cells in rows[1:]:
         if len(cells) != len(header):
-            raise DataError(f"{file}, line {line}: {len(cells)} values where the first line names {len(header)} columns.")
+            hint = "A decimal comma? Write the decimal point as a point: 0.95" if len(cells) > len(header) else ""
+            raise DataError(f"{file}, line {line}: {len(cells)} values where the first line names {len(header)} columns.", hint)
         size = _size(file, line, cells[columns["size"]])
         score = _score(file, line, cells[columns["score"]], metric)
         repeat = cells[columns["repeat"]].strip() if "repeat" in columns else "0"
@@ -115,6 +121,8 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"{file}: there is no such file.", "Give a CSV with columns size, score and perhaps repeat.") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{file}: this is a folder.", "Give a CSV; a curve's own is curve.csv in its folder.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as text ({type(error).__name__}).", "Save it as CSV in UTF-8.") from error
     first = re.sub(r'"[^"]*"', "", next((line for line in text.splitlines() if line.strip()), ""))
@@ -133,7 +141,8 @@ def _size(file: Path, line: int, text: str) -> int:
     except ValueError:
         size = math.nan
     if not (1 <= size <= 1e12 and size == int(size)):
-        raise DataError(f"{file}, line {line}: size {text.strip()!r} is no whole number of rows.")
+        hint = "Write it without a separator: 1000" if re.fullmatch(r"\s*\d{1,3}([,.' ]\d{3})+\s*", text) else ""
+        raise DataError(f"{file}, line {line}: size {text.strip()!r} is no whole number of rows.", hint)
     return int(size)
 
 
@@ -143,8 +152,13 @@ def _score(file: Path, line: int, text: str, metric: str) -> float:
     except ValueError:
         score = math.nan
     low, high = RANGE[metric]
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*%\s*", text):
+        raise DataError(
+            f"{file}, line {line}: score {text.strip()!r} is in per cent.", "Write it as a fraction, for example 0.80."
+        )
     if not math.isfinite(score):
-        hint = "Write the decimal point as a point: 0.95" if re.fullmatch(r"\s*\d+,\d+\s*", text) else ""
+        hint = "The line has no score: delete it, or fill it in." if not text.strip() else ""
+        hint = "Write the decimal point as a point: 0.95" if re.fullmatch(r"\s*\d+,\d+\s*", text) else hint
         raise DataError(f"{file}, line {line}: score {text.strip()!r} is no finite number.", hint)
     if not low <= score <= high:
         per_cent = " Per cent must be divided by 100." if high == 1 and 1 < score <= 100 else ""

@@ -20,6 +20,7 @@ from sdl_cli.experiment import VARIANTS, Observer
 from sdl_cli.files import write_atomic
 
 Values = dict[str, Any]
+START_SECONDS = 3.0  # until the first cell begins, and for the picture at the end
 FILES = ("config.yaml", "environment.json", "curve.json", "curve.csv", "curve.png")
 
 
@@ -63,7 +64,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
         results.write_config(folder, preparation.absolute(the_plan.request).to_plain())
         results.write_json(folder, "environment.json", results.environment(the_plan.dataset.fingerprint))
         if observer.on_plan is not None:
-            observer.on_plan(overview(the_plan))
+            observer.on_plan(overview(the_plan, folder))
         threading.Thread(target=_import_picture, daemon=True).start()  # while the cells are waited for
         points, failed = measure(
             the_plan, folder, Observer(), observer.on_progress or (lambda progress: None), observer.on_notice
@@ -92,9 +93,10 @@ def _import_picture() -> None:
     import sdl_cli.report.picture  # noqa: F401
 
 
-def overview(the_plan: Plan) -> Values:
-    """What is about to be measured, for display."""
-    request = the_plan.request
+def overview(the_plan: Plan, folder: Path) -> Values:
+    """What is about to be measured, for display; `done` cells are there already."""
+    request, todo = the_plan.request, the_plan.cells(folder)
+    left = [size for (size, _), cell in todo.items() if results.read_state(cell.folder) != "done"]
     return {
         "dataset": the_plan.dataset.name,
         "shape": list(the_plan.dataset.X.shape[1:]),
@@ -104,8 +106,9 @@ def overview(the_plan: Plan) -> Values:
         "repeats": request.curve.num_repeats,
         "test_rows": the_plan.test_rows,
         "cells": the_plan.num_cells,
+        "done": the_plan.num_cells - len(left),
         "jobs": num_jobs(the_plan.parallel),
-        "seconds": request.curve.num_repeats * sum(map(the_plan.seconds.of, the_plan.sizes)) / num_jobs(the_plan.parallel),
+        "seconds": START_SECONDS + sum(map(the_plan.seconds.of, left)) / num_jobs(the_plan.parallel),
         "is_guess": the_plan.seconds.is_guess,
         "notes": list(the_plan.notes),
     }
@@ -120,7 +123,7 @@ def name_of(request: Any) -> str:
 def _values(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> Values:
     curve, part = the_plan.request.curve, the_plan.dataset.part
     same_test = part is not None and bool((part == "test").any())
-    question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, same_test)
+    question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
     found = summarise(points, question)
     notes = [*the_plan.notes, *_cell_notes(the_plan, folder)]
     cleaned: Values = results.finite(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from sdl_cli.cells import Parallel
 from sdl_cli.config import Count, Experiment, Range
@@ -54,6 +54,8 @@ class Curve:
 @dataclass(frozen=True, kw_only=True)
 class CurveExperiment(Experiment):
     """An experiment, the sizes it is measured at, and how many of its cells run at once."""
+
+    HIDDEN: ClassVar[tuple[str, ...]] = ("num_repeats",)  # never suggested: a curve has curve.num_repeats
 
     curve: Curve
     parallel: Parallel

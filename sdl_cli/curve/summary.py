@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.curve.caveats import falls, noise_floor, warnings
 from sdl_cli.curve.forecast import HORIZON, forecast, labels_needed, usual_deviation
 from sdl_cli.curve.points import Points
-from sdl_cli.curve.verdict import falls, verdict, warnings
+from sdl_cli.curve.verdict import verdict
 from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE
 from sdl_cli.report.words import PERCENT
 
@@ -29,6 +30,7 @@ class Question:
         at: sizes to forecast; None takes 2, 4 and 8 times the largest.
         level: coverage of the interval.
         test_rows: rows of one test part, where known.
+        noise_rows: of them, as many as count for the noise of the metric (see `caveats.noise_floor`); None: all.
         same_test_rows: they are the same in every repeat.
     """
 
@@ -36,6 +38,7 @@ class Question:
     at: tuple[int, ...] | None = None
     level: float = 0.9
     test_rows: int | None = None
+    noise_rows: float | None = None
     same_test_rows: bool = False
 
 
@@ -43,8 +46,9 @@ def summarise(points: Points, question: Question) -> Values:
     """All that is said of a curve.
 
     Returns:
-        metric, higher_is_better, level, points, forecast, labels_needed (None where no target is left to ask for), line,
-        noise_floor, warnings, verdict. With fewer than 3 sizes there is no forecast: its lists are empty.
+        metric, higher_is_better, level, points, now (the fitted score at the largest size), twice (the forecast at twice that),
+        forecast (as asked), labels_needed (None where no target is left to ask for), line, test_rows, noise_floor, warnings,
+        verdict. With fewer than 3 sizes there is no forecast: its lists are empty.
     """
     higher, last = HIGHER_IS_BETTER[points.metric], points.means[-1]
     target = next_target(points.metric, last) if question.target is None else question.target
@@ -56,9 +60,13 @@ def summarise(points: Points, question: Question) -> Values:
         "forecast": [],
         "labels_needed": None,
         "line": [],
+        "now": None,
+        "twice": None,
         "test_rows": question.test_rows,
-        "noise_floor": noise_floor(points.metric, last, question.test_rows),
+        "noise_rows": question.noise_rows or question.test_rows,
+        "noise_floor": noise_floor(points.metric, last, question.noise_rows or question.test_rows),
         "same_test_rows": question.same_test_rows,
+        "at_given": question.at is not None,
     }
     if len(points.sizes) >= 3:
         largest = points.sizes[-1]
@@ -67,18 +75,19 @@ def summarise(points: Points, question: Question) -> Values:
         given["is_share"] = RANGE[points.metric] == (0.0, 1.0)
         values["forecast"] = _forecast_rows(points, [*at], given)
         if target is not None:
-            values["labels_needed"] = _labels_needed(points, target, given)
+            values["labels_needed"] = _labels_needed(points, target, given) | {"given": question.target is not None}
         line = np.unique([*np.geomspace(points.sizes[0], HORIZON * largest, LINE_STEPS), largest]).tolist()
         values["line"] = _forecast_rows(points, line, given)
         for row in values["line"]:
             if row["size"] < largest:  # what is measured has points, and no interval of a forecast
                 row["low"] = row["high"] = None
-        values["twice"] = _forecast_rows(points, [2 * largest], given)[0]
-    values["falls"] = next((earlier for earlier, later, _ in falls(points, higher) if later == points.sizes[-1]), None)
+        now, values["twice"] = _forecast_rows(points, [largest, 2 * largest], given)
+        values["now"] = now["mean"]
+    values["falls"] = next((earlier for earlier, later, *_ in falls(points, values) if later == points.sizes[-1]), None)
     values["warnings"] = warnings(points, values)
     values["verdict"] = verdict(values)
-    for key in ("twice", "falls"):
-        values.pop(key, None)
+    for key in ("falls", "noise_rows", "at_given"):
+        del values[key]
     return values
 
 
@@ -91,28 +100,16 @@ def next_target(metric: str, last: float) -> float | None:
     return None if error < 1e-9 else best - math.copysign(1, best - last) * float(f"{0.9 * error:.2g}")
 
 
-def noise_floor(metric: str, score: float, test_rows: int | None) -> float | None:
-    """Standard error sqrt(p (1 - p) / n) of an accuracy on n test rows: what one split cannot tell apart.
-
-    None for another metric.
-    """
-    if test_rows is None or metric not in ("accuracy", "balanced_accuracy"):
-        return None
-    return math.sqrt(score * (1 - score) / test_rows)
-
-
 def _given(points: Points, question: Question) -> Values:
     """Repeats and standard errors as `forecast` takes them."""
     errors = points.standard_errors
     if all(error is not None for error in errors):
         return {"repeats_per_size": float(np.mean(points.repeats)), "standard_errors": errors}
-    floor = noise_floor(points.metric, points.means[-1], question.test_rows)
-    if floor is None:
-        return {"repeats_per_size": 1.0}
+    floors = [noise_floor(points.metric, mean, question.noise_rows or question.test_rows) for mean in points.means]
     # one split: what is usual over splits, and what so few test rows add to it
     usual = usual_deviation(np.array(points.sizes, float), 1 - np.array([points.means]))[0]
-    rows = question.test_rows or 1
-    return {"standard_errors": [math.hypot(u, math.sqrt(p * (1 - p) / rows)) for u, p in zip(usual, points.means, strict=True)]}
+    known = [math.hypot(u, floor) for u, floor in zip(usual, floors, strict=True) if floor is not None]
+    return {"standard_errors": known} if known else {"repeats_per_size": 1.0}
 
 
 def _points(points: Points) -> list[Values]:
@@ -125,6 +122,8 @@ def _points(points: Points) -> list[Values]:
             "repeats": repeats,
             "seconds": points.seconds.get(size),
             "baseline": points.baseline.get(size),
+            "majority": points.majority.get(size),
+            "scores": points.scores[size],
         }
         for size, mean, error, repeats in columns
     ]

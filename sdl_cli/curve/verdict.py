@@ -1,51 +1,32 @@
-"""What a curve and its forecast mean, in words."""
+"""What a curve and its forecast mean, and what to do, in a few sentences."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
+from sdl_cli.curve import caveats
 from sdl_cli.curve.forecast import HORIZON
-from sdl_cli.curve.points import Points
 from sdl_cli.report.words import PERCENT, label, shown
 
 Values = dict[str, Any]
-FEW_SIZES = 4
-FLAT = 0.002  # a forecast gain below this is none, in units of an error rate (or as a fraction of another error)
 
 
 def verdict(values: Values) -> str:
-    """What twice the labels would bring, how many the target needs, and what to do.
+    """What twice the labels (or the numbers asked for) would bring, how many the target needs, and what to do.
 
     Arguments:
-        values: as `summary.summarise` fills them, with the forecast at twice the largest size under `twice`.
+        values: as `summary.summarise` fills them.
     """
     if not values["forecast"]:
         return "There is no forecast: it needs scores at 3 sizes or more."
     if values["falls"] is not None:
         return (
             f"With all {values['points'][-1]['size']:,} labels the {label(values['metric'])} is worse than with "
-            f"{values['falls']:,}: find out why (labels, split, settings) before you label more. The forecast, which assumes "
-            "that labels do not harm, says nothing here."
+            f"{values['falls']:,}: find out why (labels, split, settings, or a score that is an error) before you label "
+            "more. The forecast, which assumes that labels do not harm, says nothing here."
         )
-    return " ".join(filter(None, [_twice(values), _needed(values)]))
-
-
-def warnings(points: Points, values: Values) -> list[str]:
-    """What to bear in mind when reading the curve, one sentence each.
-
-    Arguments:
-        values: as for `verdict`; without a forecast where there are fewer than 3 sizes.
-    """
-    found = [
-        _not_monotone(points, values["higher_is_better"]),
-        _few(points, values),
-        _one_repeat(points, values),
-        _small_test(points, values),
-        _flat(values),
-    ]
-    return [sentence for sentence in found if sentence]
+    return " ".join(filter(None, [*_expected(values), _needed(values), _advice(values)]))
 
 
 def rounded(size: float, least: int = 0) -> str:
@@ -55,116 +36,82 @@ def rounded(size: float, least: int = 0) -> str:
     return f"{short if short >= least else math.ceil(size):,}"
 
 
-def difference(metric: str, value: float) -> str:
-    """A difference of two scores: `+0.9 points`, or in the metric's own unit."""
+def _expected(values: Values) -> list[str]:
+    """A sentence for twice the labels, or for each size that was asked for."""
+    metric, now = values["metric"], values["now"]
+    asked = values["forecast"][:3] if values["at_given"] else [values["twice"]]
+    sentences = []
+    for row in asked:
+        interval = f"{shown(metric, row['low'], unit=False)} to {shown(metric, row['high'], unit=False)}"
+        many = f"{row['size']:,} labels" if values["at_given"] else f"twice the labels ({row['size']:,})"
+        text = (
+            f"With {many} expect {label(metric)} {shown(metric, row['mean'])} ({100 * values['level']:g} % interval {interval})"
+        )
+        if row["size"] <= values["points"][-1]["size"]:
+            sentences.append(f"{text}.")
+        elif caveats.is_small(values, (row["mean"] - now) * (1 if values["higher_is_better"] else -1)):
+            sentences.append(f"{text}: the fitted curve hardly moves from the {shown(metric, now)} of now.")
+        else:
+            sentences.append(f"{text}, {_gain(metric, row['mean'] - now)} the fitted {shown(metric, now)} of now.")
+    return sentences
+
+
+def _gain(metric: str, change: float) -> str:
     if metric in PERCENT:
-        return f"{100 * value:+.1f} points"
-    return f"{value:+.3g}"
-
-
-def _twice(values: Values) -> str:
-    metric, last, twice = values["metric"], values["points"][-1], values["twice"]
-    interval = f"{shown(metric, twice['low'], unit=False)} to {shown(metric, twice['high'], unit=False)}"
-    gain = f"{difference(metric, twice['mean'] - last['mean'])}."
-    if (twice["mean"] > last["mean"]) != values["higher_is_better"]:
-        gain = f"no more than the {shown(metric, last['mean'])} measured."
-    return (
-        f"With twice the labels ({twice['size']:,}) expect {label(metric)} {shown(metric, twice['mean'])} "
-        f"({100 * values['level']:g} % interval {interval}), {gain}"
-    )
+        return f"{caveats.difference(metric, change)} over"
+    return f"{abs(change):.3g} {'lower' if change < 0 else 'higher'} than"
 
 
 def _needed(values: Values) -> str:
+    """How many labels the target needs; a target that nobody asked for is an example."""
     found, metric, largest = values["labels_needed"], values["metric"], values["points"][-1]["size"]
     if found is None:
         return ""
     target = shown(metric, found["target"]) if metric in PERCENT else f"{label(metric)} {found['target']:g}"
-    horizon = f"more than {int(HORIZON * largest):,}"
+    target = target if found["given"] else f"For example, {target}"
+    if caveats.cannot_be_told(values):
+        return f"{target} cannot be told from the score of now on {values['test_rows']:,} test rows: add test rows first."
     if found["reachable"] == "no":
         near = shown(metric, found["levels_off_at"])
-        return (
-            f"{target} is not reachable by more of the same data: the curve levels off near {near}. "
-            "Try another model, better inputs or cleaner labels."
-        )
+        return f"{target} is not reachable by more of the same data: the curve levels off near {near}."
+    horizon = f"more than {int(HORIZON * largest):,}"
     if found["reachable"] == "beyond":
-        luck = f" (with luck about {rounded(found['low'], largest)})" if found["low"] is not None else ""
-        far = f"{HORIZON:g} times what was measured: too far to plan for. Try another model first."
-        return f"{target} needs {horizon} labels{luck}, {far}"
+        return f"{target} needs {horizon} labels, {HORIZON:g} times what was measured: too far to plan for."
     if found["mid"] <= largest:
-        return f"{target} is reached with about {rounded(found['mid'])} labels, which you have."
+        first = " (the fewest measured)" if found["mid"] <= values["points"][0]["size"] else ""
+        return f"{target} is reached with about {rounded(found['mid'])} labels{first}, which you have."
     last = values["points"][-1]["mean"]
-    if last == found["target"] or (last > found["target"]) == values["higher_is_better"]:
+    if _was_measured(values):
         now = f"{target} was measured already with {largest:,} labels ({shown(metric, last)})"
         return f"{now}; the fitted curve reaches it at about {rounded(found['mid'])}."
+    low = "hardly more than now" if found["low"] <= 1.02 * largest else rounded(found["low"], largest)
     high = rounded(found["high"], largest) if found["high"] is not None else horizon
-    needed = f"{target} needs about {rounded(found['mid'], largest)} labels ({rounded(found['low'], largest)} to {high})"
-    if found["mid"] <= 2 * largest:
-        return f"{needed}."
-    return f"{needed}: plan the first {largest:,} more, then measure again."
+    level = f"{100 * values['level']:g} % interval"
+    return f"{target} needs about {rounded(found['mid'], largest)} labels ({level}: {low} to {high})."
 
 
-def falls(points: Points, higher_is_better: bool) -> list[tuple[int, int, float]]:
-    """Sizes and difference of all pairs where more labels gave a score worse by over two standard errors, the clearest first."""
-    sign = 1 if higher_is_better else -1
-    found = []
-    for earlier, later in itertools.combinations(points.sizes, 2):
-        change, error = points.difference(earlier, later)
-        if error is not None and sign * change < -max(2 * error, 1e-9):
-            found.append((sign * change + 2 * error, earlier, later, change))
-    return [pair[1:] for pair in sorted(found)]
+def _was_measured(values: Values) -> bool:
+    last, target = values["points"][-1]["mean"], values["labels_needed"]["target"]
+    return bool(last == target or (last > target) == values["higher_is_better"])
 
 
-def _not_monotone(points: Points, higher_is_better: bool) -> str:
-    found = falls(points, higher_is_better)
-    if not found:
+def _advice(values: Values) -> str:
+    """One thing to do."""
+    found, largest = values["labels_needed"], values["points"][-1]["size"]
+    other = "another model (sdl curve -m model=...), better inputs or cleaner labels"
+    if found is not None and found["given"] and caveats.cannot_be_told(values):
         return ""
-    earlier, later, change = found[0]
-    return (
-        f"The curve is not monotone: with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} "
-        f"({difference(points.metric, change)}, more than 2 standard errors). The forecast assumes that more labels do not harm."
-    )
-
-
-def _few(points: Points, values: Values) -> str:
-    num = len(points.sizes)
-    if num >= FEW_SIZES:
-        return ""
-    if not values["forecast"]:
-        return f"Only {num} size{'s' if num != 1 else ''} could be measured, and a forecast needs 3."
-    return f"Only {num} sizes were measured: a forecast from so few is rough, and its interval allows for that."
-
-
-def _one_repeat(points: Points, values: Values) -> str:
-    if min(points.repeats) > 1 or not values["forecast"]:
-        return ""
-    many = "One repeat" if max(points.repeats) == 1 else "A single repeat at some sizes"
-    return f"{many}: the spread between splits was not measured, and the interval takes what is usual instead."
-
-
-def _small_test(points: Points, values: Values) -> str:
-    """A test part on which the asked difference drowns in the noise of its few rows."""
-    floor, found, last = values["noise_floor"], values["labels_needed"], points.means[-1]
-    if floor is None or found is None:
-        return ""
-    asked = abs(found["target"] - last)
-    if asked >= 2 * floor or found["reachable"] == "yes" and found["mid"] <= points.sizes[-1]:
-        return ""
-    repeats = "" if values["same_test_rows"] or max(points.repeats) == 1 else "; the mean over repeats is steadier"
-    return (
-        f"The test part of {values['test_rows']:,} rows is small for this question: its noise floor is {100 * floor:.1f} points "
-        f"(sqrt(p(1-p)/n)), and the target is {100 * asked:.1f} points away{repeats}."
-    )
-
-
-def _flat(values: Values) -> str:
-    if not values["forecast"]:
-        return ""
-    gain = abs(values["twice"]["mean"] - values["points"][-1]["mean"])
-    last, metric = values["points"][-1]["mean"], values["metric"]
-    best = 1.0 if values["higher_is_better"] else 0.0
-    size = 1.0 if metric in PERCENT else max(abs(best - last), 1e-12)
-    change = (values["twice"]["mean"] - last) * (1 if values["higher_is_better"] else -1)
-    if change >= FLAT * size:
-        return ""
-    lucky = "" if gain < FLAT * size else " (the last point is better than the fitted curve, perhaps by luck)"
-    return f"The curve is flat: twice the labels are expected to bring next to nothing{lucky}."
+    if found is not None and found["given"]:
+        if found["reachable"] == "no":
+            return f"Try {other}."
+        if found["reachable"] == "beyond":
+            first = "" if caveats.is_flat(values) else f"Label {largest:,} more and measure again, or t"
+            return f"{first or 'T'}ry {other}."
+        if found["mid"] <= largest or _was_measured(values):
+            return "For this target there is no need to label more."
+        return f"Label about {rounded(min(found['mid'] - largest, largest))} more, then measure again."
+    if caveats.is_at_ceiling(values):
+        return "Before labelling more, enlarge the test part: this one cannot show that it helps."
+    if caveats.is_flat(values):
+        return f"Labelling more of the same will hardly help: try {other}."
+    return f"If that gain is worth it, label the next {largest:,}, then measure again."

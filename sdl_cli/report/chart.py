@@ -142,6 +142,16 @@ def _row(value: float, low: float, high: float, rows: int) -> int:
     return min(max(round((high - value) / (high - low) * (rows - 1)), 0), rows - 1)
 
 
+def _row_beside(curve: Values, value: float, rows: int) -> int:
+    """The row of a value; where the target stands in it, the next one on the value's side, so that it does not seem reached."""
+    low, high = view([curve])
+    row = _row(value, low, high, rows)
+    target = curve["labels_needed"]["target"] if curve["labels_needed"] else None
+    if target is None or value == target or row != _row(target, low, high, rows):
+        return row
+    return min(max(row + (1 if value < target else -1), 0), rows - 1)
+
+
 def _grid(curve: Values, width: int, rows: int, signs: Mapping[str, str]) -> list[list[str]]:
     """The cells from the top row down; what matters more is drawn over what matters less."""
     low, high = view([curve])
@@ -157,10 +167,10 @@ def _grid(curve: Values, width: int, rows: int, signs: Mapping[str, str]) -> lis
         grid[_row(curve["labels_needed"]["target"], low, high, rows)] = [signs["target"]] * width
     for column, row in enumerate(fitted):
         if row:
-            grid[_row(row["mean"], low, high, rows)][column] = signs["line"]
+            grid[_row_beside(curve, row["mean"], rows)][column] = signs["line"]
     for point in curve["points"]:
         column = round(fraction(point["size"], first, last) * (width - 1))
-        grid[_row(point["mean"], low, high, rows)][column] = signs["point"]
+        grid[_row_beside(curve, point["mean"], rows)][column] = signs["point"]
     return grid
 
 

@@ -97,6 +97,8 @@ class Display:
     def job_done(self, values: Values) -> None:
         """A job of a sweep is done."""
         self._field("result", values["verdict"] if "verdict" in values else words.one_line(values))
+        for sentence in values.get("warnings", []):
+            self._field("warning", sentence, "33")
 
     def failure(self, number: int, message: str) -> None:
         """A job of a sweep has failed."""
@@ -206,8 +208,8 @@ class Display:
             self._field("", sentence)
         self._failed_jobs(values["jobs"])
         self._path("sweep", values["folder"])
-        if values["picture"]:
-            self._path("", values["picture"])
+        for picture in values["pictures"]:
+            self._path("", picture)
 
     def lines(self, lines: Sequence[str]) -> None:
         """Lines that are laid out already."""

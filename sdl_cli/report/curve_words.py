@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from sdl_cli.curve.verdict import rounded
 from sdl_cli.report import layout
 from sdl_cli.report.chart import chart
 from sdl_cli.report.words import label, shown
@@ -20,12 +21,14 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     repeats = f"{overview['repeats']} repeat{'s' if overview['repeats'] > 1 else ''}"
     at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
     guess = " (a first guess: no such curve was measured here before)" if overview["is_guess"] else ""
+    left = overview["cells"] - overview["done"]
+    many = f"{left} of {overview['cells']} cells ({overview['done']} are done)" if overview["done"] else f"{left} cells"
     shape = " x ".join(map(str, overview["shape"]))
     return [
         ("data", f"{overview['dataset']}: {unit} of {shape}, {overview['test_rows']:,} test {unit} in each repeat"),
         ("model", overview["name"]),
         ("sizes", f"{sizes} labelled {unit}, {repeats} of each"),
-        ("time", f"about {duration(overview['seconds'])} for {overview['cells']} cells{at_once}{guess}"),
+        ("time", f"about {duration(overview['seconds'])} for {many}{at_once}{guess}"),
     ]
 
 
@@ -34,7 +37,7 @@ def table_lines(values: Values) -> list[str]:
     metric, points = values["metric"], values["points"]
     with_seconds, with_baseline = _any(points, "seconds"), _any(points, "baseline")
     header = ["labels", label(metric), "s.e.", "repeats"]
-    header += (["seconds"] if with_seconds else []) + (["forest (quick baseline)"] if with_baseline else [])
+    header += (["seconds (sum)"] if with_seconds else []) + (["forest (quick baseline)"] if with_baseline else [])
     rows = [header]
     for point in points:
         error = "" if point["se"] is None else shown(metric, point["se"], unit=False)
@@ -43,6 +46,9 @@ def table_lines(values: Values) -> list[str]:
         row += [shown(metric, point["baseline"]) if point["baseline"] is not None else ""] if with_baseline else []
         rows.append(row)
     lines = layout.table(_right(rows))
+    guess = points[-1].get("majority")
+    if guess is not None:
+        lines.append(f"Ignoring the inputs gives {shown(metric, guess)} with {points[-1]['size']:,} labels.")
     if values["forecast"]:
         ahead = [["labels", "forecast", f"{100 * values['level']:g} % interval"]]
         ahead += [
@@ -65,19 +71,20 @@ def chart_lines(values: Values) -> list[str]:
 
 def sweep_lines(jobs: Sequence[Values]) -> list[str]:
     """One line per curve: its largest size, the score there, at twice that, and the labels that the target needs."""
-    rows = [["job", "curve", "labels", "score", "with twice", "target needs", "settings"]]
+    same = {curve["labels_needed"]["target"] for curve in _curves(jobs) if (curve["labels_needed"] or {}).get("given")}
+    with_target = len(same) == 1  # a target of its own for each curve could not be compared
+    rows = [["job", "curve", "labels", "score", "with twice", *(["target needs"] if with_target else []), "settings"]]
     common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
     for number, job in enumerate(jobs):
         settings = " ".join(o for o in job["overrides"] if o not in common)
         if job["status"] != "done":
-            rows.append([str(number + 1), job["status"], "", "", "", "", settings])
+            rows.append([str(number + 1), job["status"], "", "", "", *([""] if with_target else []), settings])
             continue
         curve = job["curve"]
         metric, last = curve["metric"], curve["points"][-1]
-        twice = shown(metric, curve["forecast"][0]["mean"]) if curve["forecast"] else ""
-        rows.append(
-            [str(number + 1), curve["name"], f"{last['size']:,}", shown(metric, last["mean"]), twice, _needed(curve), settings]
-        )
+        twice = shown(metric, curve["twice"]["mean"]) if curve["twice"] else ""
+        row = [str(number + 1), curve["name"], f"{last['size']:,}", shown(metric, last["mean"]), twice]
+        rows.append([*row, *([_needed(curve)] if with_target else []), settings])
     return layout.table(rows)
 
 
@@ -97,8 +104,12 @@ def _needed(curve: Values) -> str:
     target = shown(curve["metric"], found["target"])
     if found["reachable"] == "no":
         return f"{target}: out of reach"
-    many = f"{found['mid']:,}" if found["mid"] is not None else f"more than {8 * curve['points'][-1]['size']:,}"
+    many = f"about {rounded(found['mid'])}" if found["mid"] is not None else f"more than {8 * curve['points'][-1]['size']:,}"
     return f"{target}: {many}"
+
+
+def _curves(jobs: Sequence[Values]) -> list[Values]:
+    return [job["curve"] for job in jobs if job["status"] == "done"]
 
 
 def _any(points: Sequence[Values], key: str) -> bool:

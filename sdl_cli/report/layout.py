@@ -36,7 +36,9 @@ def labelled(label: str, text: str, columns: int | None = None) -> list[str]:
 
 def wrap(text: str, columns: int) -> list[str]:
     """Lines of at most `columns` characters, broken at spaces only."""
-    return textwrap.wrap(text, max(columns, 20), break_long_words=False, break_on_hyphens=False)
+    joined = text.replace(" %", "\0%")  # a number and its per cent sign stay together
+    lines = textwrap.wrap(joined, max(columns, 20), break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def table(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:

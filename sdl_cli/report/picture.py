@@ -82,6 +82,7 @@ def curve_figure(curve: Values) -> Figure:
         if baseline:
             xs, ys = [point["size"] for point in baseline], [point["baseline"] for point in baseline]
             axes.plot(xs, ys, color=GREY, linewidth=1.2, marker=".", markersize=5, zorder=2, label="forest (quick baseline)")
+        _majority(axes, curve)
         if curve["labels_needed"]:
             _target(axes, curve)
         handles, texts = axes.get_legend_handles_labels()
@@ -100,7 +101,7 @@ def overlay_figure(curves: Sequence[Values], crossings: Sequence[Values]) -> Fig
         for number, curve in enumerate(curves):
             colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
             _fitted(axes, curve, colour, band=min(0.12, 0.36 / len(curves)), width=1.8)
-            _measured(axes, curve, colour, marker, size=5.5)
+            _measured(axes, curve, colour, marker, size=5.5, shift=1 + 0.02 * (number - (len(curves) - 1) / 2))
             handles.append(Line2D([], [], color=colour, marker=marker, linewidth=1.8, markersize=6.5))
         texts = [curve["name"] for curve in curves]
         if any(curve["line"] for curve in curves):
@@ -188,16 +189,31 @@ def _fitted(axes: Axes, curve: Values, colour: str, band: float, width: float) -
         axes.fill_between(xs, low, high, color=colour, alpha=band, linewidth=0, zorder=1.5, label=text)
 
 
-def _measured(axes: Axes, curve: Values, colour: str, marker: str, size: float = 6.5) -> None:
-    """The measured means, with a bar of one standard error to each side where it is known."""
+def _measured(axes: Axes, curve: Values, colour: str, marker: str, size: float = 6.5, shift: float = 1.0) -> None:
+    """The measured means, with a bar of one standard error to each side where it is known.
+
+    Arguments:
+        shift: factor of the sizes, near 1, so that curves measured at the same sizes do not hide each other.
+    """
     points = curve["points"]
     known = [point for point in points if point["se"] is not None]
     if known:
         xs, ys, errors = ([point[key] for point in known] for key in ("size", "mean", "se"))
-        axes.errorbar(xs, ys, yerr=errors, fmt="none", ecolor=colour, elinewidth=size / 5, capsize=size / 3, zorder=4)
+        axes.errorbar(
+            [shift * x for x in xs], ys, yerr=errors, fmt="none", ecolor=colour, elinewidth=size / 5, capsize=size / 3, zorder=4
+        )
     xs, ys = ([point[key] for point in points] for key in ("size", "mean"))
     style: Values = {"marker": marker, "markersize": size, "markeredgecolor": "white", "markeredgewidth": 0.7}
-    axes.plot(xs, ys, linestyle="none", color=colour, zorder=5, label=_measured_text(points), **style)
+    axes.plot([shift * x for x in xs], ys, linestyle="none", color=colour, zorder=5, label=_measured_text(points), **style)
+
+
+def _majority(axes: Axes, curve: Values) -> None:
+    """What ignoring the inputs would give, where that is in view."""
+    known = [point for point in curve["points"] if point.get("majority") is not None]
+    low, high = axes.get_ylim()
+    if known and low <= known[-1]["majority"] <= high:
+        xs, ys = [point["size"] for point in known], [point["majority"] for point in known]
+        axes.plot(xs, ys, color=GREY, linewidth=1.2, linestyle=":", zorder=2, label="ignoring the inputs")
 
 
 def _measured_text(points: Sequence[Values]) -> str:

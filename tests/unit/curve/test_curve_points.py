@@ -144,7 +144,7 @@ def test_files_that_are_no_csv(file: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such file") as caught:
         read_csv(tmp_path / "other.csv", "accuracy")
     assert "size, score" in caught.value.hint
-    with pytest.raises(DataError, match="cannot be read as text"):
+    with pytest.raises(DataError, match="this is a folder"):
         read_csv(tmp_path, "accuracy")
     with pytest.raises(DataError, match=r"cannot be read as text \(UnicodeDecodeError\)"):
         read(file, bytes(range(256)))

@@ -13,7 +13,7 @@ from sdl_cli import results
 from sdl_cli.curve import forecast, labels_needed
 from sdl_cli.curve.forecast import usual_deviation
 from sdl_cli.curve.points import Points
-from sdl_cli.curve.summary import Question, next_target, noise_floor, summarise
+from sdl_cli.curve.summary import Question, next_target, summarise
 from sdl_cli.metrics import HIGHER_IS_BETTER
 
 SIZES = (16, 32, 64, 128, 256)
@@ -69,14 +69,6 @@ def test_the_next_target_is_always_better() -> None:
                 assert target > last + 0.002
 
 
-def test_the_noise_floor_by_its_formula() -> None:
-    assert noise_floor("accuracy", 0.9, 100) == pytest.approx(0.03)
-    assert noise_floor("balanced_accuracy", 0.5, 25) == pytest.approx(0.1)
-    assert noise_floor("accuracy", 1.0, 100) == 0.0
-    assert noise_floor("accuracy", 0.9, None) is None
-    assert [noise_floor(m, 0.9, 100) for m in ("macro_f1", "roc_auc", "rmse", "log_loss", "r2")] == [None] * 5
-
-
 def test_the_forecast_is_that_of_the_means_and_their_standard_errors() -> None:
     measured = points(rising)
     found = summarise(measured, Question(target=0.955, at=(300, 1000), level=0.8))
@@ -99,8 +91,11 @@ def test_the_forecast_is_that_of_the_means_and_their_standard_errors() -> None:
         "repeats": 3,
         "seconds": None,
         "baseline": None,
+        "majority": None,
+        "scores": measured.scores[16],
     }
     assert last["size"] == 256
+    assert last["scores"] == {"0": rising(256) - 0.002, "1": rising(256), "2": rising(256) + 0.002}
 
 
 def test_what_is_asked_of_a_curve_without_a_question() -> None:
@@ -108,15 +103,54 @@ def test_what_is_asked_of_a_curve_without_a_question() -> None:
     assert [row["size"] for row in found["forecast"]] == [512, 1024, 2048]
     assert found["labels_needed"]["target"] == 0.95  # 0.925 was measured
     assert found["noise_floor"] is None and found["test_rows"] is None
-    assert "twice" not in found
+    assert found["labels_needed"]["given"] is False
+    assert found["twice"] == found["forecast"][0]
 
 
-def test_seconds_and_the_baseline_stand_beside_the_points() -> None:
-    measured = Points("accuracy", points(rising).scores, {16: 1.5, 256: 9.0}, {16: 0.4})
-    found = summarise(measured, Question())["points"]
-    assert (found[0]["seconds"], found[0]["baseline"]) == (1.5, 0.4)
-    assert (found[1]["seconds"], found[1]["baseline"]) == (None, None)
-    assert (found[4]["seconds"], found[4]["baseline"]) == (9.0, None)
+def test_what_is_asked_for_is_told_from_an_example() -> None:
+    for target, given in ((None, False), (0.95, True), (0.5, True)):
+        assert summarise(points(rising), Question(target=target))["labels_needed"]["given"] is given
+
+
+@pytest.mark.parametrize("at", [None, (300, 1000)])
+def test_now_and_twice_are_of_the_fitted_curve(at: tuple[int, ...] | None) -> None:
+    """Whatever is asked for, and also where the last point lies off the curve."""
+    means = [*map(rising, SIZES[:4]), 0.94]
+    measured = Points("accuracy", {n: {"0": m - 0.002, "1": m + 0.002} for n, m in zip(SIZES, means, strict=True)})
+    found = summarise(measured, Question(at=at))
+    given = {"repeats_per_size": 2, "standard_errors": [0.002] * 5}  # sqrt(2) * 0.002 / sqrt(2)
+    expected = forecast(SIZES, means, [256, 512], **given)
+    assert found["now"] == pytest.approx(expected.mean[0, 0], abs=1e-9) and found["now"] < 0.938
+    ends = (expected.mean[0, 1], expected.low[0, 1], expected.high[0, 1])
+    assert found["twice"]["size"] == 512
+    assert [found["twice"][name] for name in ("mean", "low", "high")] == pytest.approx(ends, abs=1e-9)
+    [there] = [row["mean"] for row in found["line"] if row["size"] == 256]
+    assert there == pytest.approx(found["now"], abs=1e-9)
+
+
+def test_the_rows_that_count_for_the_noise() -> None:
+    """Laplace's rule and all else that is `noise_floor` is tested with it."""
+    for question, floor in (
+        (Question(test_rows=100), math.sqrt(0.925 * 0.075 / 100)),
+        (Question(test_rows=100, noise_rows=50), math.sqrt(0.925 * 0.075 / 50)),
+        (Question(), None),
+    ):
+        found = summarise(points(rising, "balanced_accuracy"), question)
+        assert found["noise_floor"] == (floor if floor is None else pytest.approx(floor))
+        assert found["test_rows"] == question.test_rows and found["same_test_rows"] is False
+    assert summarise(points(rising), Question(same_test_rows=True))["same_test_rows"] is True
+
+
+def test_what_the_words_alone_need_is_not_kept() -> None:
+    for sizes in (SIZES, SIZES[:2]):
+        found = summarise(points(rising, sizes=sizes), Question())
+        assert not {"falls", "noise_rows", "at_given"} & set(found)
+
+
+def test_seconds_and_other_scores_stand_beside_the_points() -> None:
+    measured = Points("accuracy", points(rising).scores, {16: 1.5, 256: 9.0}, {16: 0.4}, {16: 0.3, 32: 0.2})
+    found = [[point[key] for key in ("seconds", "baseline", "majority")] for point in summarise(measured, Question())["points"]]
+    assert found == [[1.5, 0.4, 0.3], [None, None, 0.2], [None] * 3, [None] * 3, [9.0, None, None]]
 
 
 def test_the_line_has_an_interval_where_it_is_a_forecast() -> None:
@@ -201,14 +235,14 @@ def test_of_errors_the_floor_is_below() -> None:
 def test_fewer_than_3_sizes_have_no_forecast(num: int) -> None:
     found = summarise(points(rising, sizes=SIZES[:num]), Question(target=0.9))
     assert found["forecast"] == found["line"] == []
-    assert found["labels_needed"] is None
+    assert found["labels_needed"] is found["now"] is found["twice"] is None
     assert len(found["points"]) == num
 
 
 def test_a_perfect_curve_has_no_target_left() -> None:
     found = summarise(points(lambda n: 1.0, spread=(0.0, 0.0)), Question(test_rows=30))
     assert found["labels_needed"] is None
-    assert found["noise_floor"] == 0.0
+    assert found["noise_floor"] == pytest.approx(math.sqrt(31 / 32 / 32 / 30))  # 30 of 30 rows are taken as 31 of 32
     assert found["forecast"][0]["mean"] == pytest.approx(1.0)
 
 
