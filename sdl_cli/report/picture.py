@@ -21,6 +21,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
+from sdl_cli.curve.verdict import rounded
 from sdl_cli.report import words
 from sdl_cli.report.chart import extent, fraction, line_at, size_ticks, tick_texts, value_ticks, view
 
@@ -250,11 +251,13 @@ def _target(axes: Axes, curve: Values) -> None:
 
 
 def _rows_text(low: float | None, mid: float, high: float | None) -> str:
-    """`6,100 rows (3,900 or more)`: a size and its interval."""
+    """`about 6,100 rows (3,900 or more)`: a size and its interval, to the two figures that the verdict gives too."""
+    about = f"about {rounded(mid)} rows"
     if low is None and high is None:
-        return f"{mid:,.0f} rows"
-    ends = f"up to {high:,.0f}" if low is None else f"{low:,.0f} or more" if high is None else f"{low:,.0f} to {high:,.0f}"
-    return f"{mid:,.0f} rows ({ends})"
+        return about
+    if low is None or high is None:
+        return f"{about} (up to {rounded(high)})" if high is not None else f"{about} ({rounded(low or mid)} or more)"
+    return f"{about} ({rounded(low)} to {rounded(high)})"
 
 
 def _crossings(axes: Axes, crossings: Sequence[Values]) -> int:
