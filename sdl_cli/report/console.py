@@ -27,6 +27,7 @@ class Display:
         self._phase = ""
         self._last_line = -PLAIN_SECONDS
         self._shown: tuple[Values, Values | None] | None = None
+        self._noted: list[str] = []
 
     def start(self, overview: Values) -> None:
         """What is about to run; only what is new of it, where much like it ran before."""
@@ -156,8 +157,11 @@ class Display:
         self.stop()
         for name, text in curve_words.plan_lines(overview):
             self._field(name, text)
-        for sentence in overview["notes"]:
+        self._noted = list(overview["notes"])
+        for sentence in self._noted:
             self.notice(sentence)
+        if self.err.isatty():  # the first cell may take a while
+            self._cells(overview["done"], overview["cells"], "")
 
     def curve_progress(self, progress: Any) -> None:
         """A cell of a curve is done, was done before, or failed."""
@@ -170,16 +174,22 @@ class Display:
                 self._last_line = time.monotonic()
                 print(f"{done} of {total} cells, {left}", file=self.err, flush=True)
             return
+        self._cells(done, total, left)
+        if done == total:
+            self.stop()
+
+    def _cells(self, done: int, total: int, text: str) -> None:
         if self._progress is None:
             self._progress, self._phase = _progress_bar(self.err, time_left=False), "cells"
             self._progress.start()
             self._task = self._progress.add_task("cells", total=total, text="")
-        self._progress.update(self._task, completed=done, text=left)
-        if done == total:
-            self.stop()
+        self._progress.update(self._task, completed=done, text=text)
 
     def curve(self, values: Values) -> None:
         """A curve: its points, its forecast, a chart, and what they mean."""
+        for sentence in values["notes"]:
+            if sentence not in self._noted:
+                self.notice(sentence)
         self.forecast(values)
         reasons = [item["reason"] for item in values["failed"]]
         for reason in dict.fromkeys(reasons):

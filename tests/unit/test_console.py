@@ -10,6 +10,7 @@ import pytest
 
 from sdl_cli.report import layout
 from sdl_cli.report.console import Display, resume_command
+from sdl_cli.report.curve_words import duration
 
 
 def measured(value: float | None, half: float = 0.05, n: int = 360) -> dict[str, Any]:
@@ -248,3 +249,54 @@ def test_the_catalogue_fits_and_keeps_words_whole(monkeypatch: pytest.MonkeyPatc
 
 def test_a_resume_command_can_be_pasted() -> None:
     assert resume_command("/runs/my run") == "sdl train --resume '/runs/my run'"
+
+
+# curves
+
+OVERVIEW: dict[str, Any] = {
+    "dataset": "digits",
+    "shape": [1, 8, 8],
+    "modality": "image",
+    "name": "baseline (forest)",
+    "sizes": [20, 40, 1437],
+    "repeats": 5,
+    "test_rows": 360,
+    "cells": 15,
+    "done": 0,
+    "jobs": 2,
+    "seconds": 100.0,
+    "is_guess": True,
+    "notes": ["The subsets are small."],
+}
+
+
+def test_the_plan_of_a_curve(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    Display().curve_start(OVERVIEW)
+    found = capsys.readouterr()
+    assert found.out.splitlines() == [
+        "data    digits: images of 1 x 8 x 8, 360 test images in each repeat",
+        "model   baseline (forest)",
+        "sizes   20, 40, 1,437 labelled images, 5 repeats of each",
+        "time    about 2 minutes for 15 cells, 2 at once (a first guess: no such curve was measured here before)",
+    ]
+    assert found.err == "note    The subsets are small.\n"
+    Display().curve_start({**OVERVIEW, "done": 6, "is_guess": False, "jobs": 1, "repeats": 1, "modality": "table", "notes": []})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == [
+        "sizes   20, 40, 1,437 labelled rows, 1 repeat of each",
+        "time    about 2 minutes for 9 of 15 cells (6 are done)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 second"), (8.4, "8 seconds"), (89, "89 seconds"), (100, "2 minutes"), (5399, "90 minutes"), (7200, "2.0 hours")],
+)
+def test_times_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_number_and_its_per_cent_sign_stay_on_one_line() -> None:
+    lines = layout.wrap("expect accuracy 98.1 % with it", 20)
+    assert lines == ["expect accuracy", "98.1 % with it"]
