@@ -103,6 +103,11 @@ def plan(request: CurveExperiment) -> Plan:
     notes = [*dataset.notes, *preparation.settings_without_effect(request.cell(chosen[-1], 0))]
     if curve.num_repeats == 1:
         notes.append("One repeat per size: the spread between splits is not measured (curve.num_repeats=5 is usual).")
+    elif brings_test_part(dataset):
+        notes.append(
+            f"Every repeat is scored on the same {len(test):,} test rows: the standard errors show what the choice of labelled rows "
+            "and the seed do, and not the chance in the test rows."
+        )
     if why:
         notes.append(why)
     seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
@@ -232,6 +237,11 @@ def _in_this_process(the_plan: Plan, observer: Observer, frozen: Array | None, t
         return found
 
     return run_one
+
+
+def brings_test_part(dataset: Dataset) -> bool:
+    """Whether the source sets the test part, so that it is the same in every repeat."""
+    return dataset.part is not None and bool((dataset.part == "test").any())
 
 
 def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:

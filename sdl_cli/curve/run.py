@@ -11,7 +11,7 @@ from typing import Any
 
 from sdl_cli import preparation, results
 from sdl_cli.cells import Outcome
-from sdl_cli.curve.measure import Plan, Progress, cell_values, measure, num_jobs, plan, prepare_workers
+from sdl_cli.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.settings import CurveExperiment
 from sdl_cli.curve.summary import Question, summarise
@@ -121,8 +121,7 @@ def name_of(request: Any) -> str:
 
 
 def _values(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> Values:
-    curve, part = the_plan.request.curve, the_plan.dataset.part
-    same_test = part is not None and bool((part == "test").any())
+    curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
     found = summarise(points, question)
     notes = [*the_plan.notes, *_cell_notes(the_plan, folder)]

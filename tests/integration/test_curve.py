@@ -228,6 +228,7 @@ def test_a_fixed_test_part_is_the_same_in_every_repeat(sdl: Sdl, tmp_path: Path)
     found = sdl(f"curve dataset=npz dataset.path=p.npz model.num_trees=5 {HERE} curve.num_repeats=2 --json")
     assert found.code == 0, found.err
     assert found.json["test_rows"] == 40 and found.json["same_test_rows"] is True
+    assert "Every repeat is scored on the same 40 test rows" in " ".join(found.err.split())
     assert found.json["noise_floor"] == pytest.approx(
         np.sqrt(found.json["points"][-1]["mean"] * (1 - found.json["points"][-1]["mean"]) / 40)
     )
