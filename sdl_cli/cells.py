@@ -235,6 +235,10 @@ def end_workers() -> None:
     """End idle worker processes at once: they hold nothing that is not written, and to wait for them takes half a second."""
     if "joblib" not in sys.modules:
         return
+    if _starting is not None:
+        _starting.join(timeout=10)  # the pool does not bear being ended while it is begun
+        if _starting.is_alive():
+            return
     from joblib.externals.loky import reusable_executor
 
     executor = reusable_executor._executor

@@ -105,8 +105,8 @@ def plan(request: CurveExperiment) -> Plan:
         notes.append("One repeat per size: the spread between splits is not measured (curve.num_repeats=5 is usual).")
     elif brings_test_part(dataset):
         notes.append(
-            f"Every repeat is scored on the same {len(test):,} test rows: the standard errors show what the choice of labelled rows "
-            "and the seed do, and not the chance in the test rows."
+            f"Every repeat is scored on the same {len(test):,} test rows: the standard errors show what the choice of labelled "
+            "rows and the seed do, and not the chance in the test rows."
         )
     if why:
         notes.append(why)
