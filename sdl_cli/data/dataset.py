@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.columns import Column
+
 Task = Literal["classification", "regression"]
-Modality = Literal["image", "table"]
+Modality = Literal["image", "table", "text"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Dataset:
     Arguments:
         name: how results call it.
         task: `classification` or `regression`.
-        modality: `image` or `table`.
-        X: images `uint8 (N, C, H, W)` (an array or a memory map) or a table `float64 (N, F)`.
+        modality: `image`, `table` or `text`.
+        X: images `uint8 (N, C, H, W)` (an array or a memory map), a table `float64 (N, F)`, or texts `(N,)` of str (objects).
         y: class indices `int64 (N,)` into `classes`, or numbers `float64 (N,)`.
         classes: class names in index order; empty for regression.
         feature_names: column names of a table; empty for images.
@@ -28,6 +31,9 @@ class Dataset:
         ids: `(N,)` of str, the row's name in the user's own terms (a file, a row number).
         fingerprint: sha256 over content (X, y, classes, part), hexadecimal.
         notes: what a user should know about how this was read, one sentence each.
+        columns: how the columns of a mixed table were read, from which X is made; empty for tables that come as plain
+            numbers, for images and for texts.
+        source: JSON-ready values that reading new rows alike must know (names, delimiter, text column); stored with a run.
     """
 
     name: str
@@ -42,6 +48,8 @@ class Dataset:
     ids: np.ndarray[Any, Any]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.y)

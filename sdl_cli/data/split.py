@@ -15,7 +15,7 @@ from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-_MIN_ROWS = 3  # per class, so that training, validation and test can each have one
+_MIN_ROWS = 2  # per class: one to learn from and one to be tested on
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,8 @@ def _check_class_sizes(dataset: Dataset) -> None:
     if small:
         more = f" and {len(small) - 5} more" if len(small) > 5 else ""
         message = f"{dataset.name}: a class needs {_MIN_ROWS} rows for this split; too few: {', '.join(small[:5])}{more}."
-        raise DataError(message, "Add rows of these classes, remove them, or bring a train and test part of your own.")
+        hint = "Add rows of these classes, leave them out (tables: dataset.min_class_rows=2), or bring a test part of your own."
+        raise DataError(message, hint)
 
 
 def _take(dataset: Dataset, whole: Split, settings: DataSettings, seed: int) -> Split:

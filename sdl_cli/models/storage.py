@@ -14,6 +14,7 @@ from sdl_cli.models import ESTIMATORS, NETWORKS, estimator_class
 from sdl_cli.models.settings import MODELS
 
 FORMAT = 1
+PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it stands in model.json
 
 
 def save_model(model: Any, name: str, task: str, folder: Path, inputs: dict[str, Any]) -> list[str]:
@@ -25,6 +26,15 @@ def save_model(model: Any, name: str, task: str, folder: Path, inputs: dict[str,
         inputs: what prediction must know of the data (classes, columns, image size), JSON-ready.
     """
     values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
+    files = []
+    if hasattr(model, "encoder_"):
+        arrays, values["preparation"] = model.encoder_.get_state()
+        if arrays:
+            from safetensors.numpy import save as save_preparation
+
+            write_atomic(folder / PREPARATION, save_preparation(arrays))
+            files.append(PREPARATION)
+        model = model.model_
     if name in NETWORKS:
         from safetensors.torch import save
 
@@ -44,7 +54,7 @@ def save_model(model: Any, name: str, task: str, folder: Path, inputs: dict[str,
         write_atomic(folder / "model.skops", skops.io.dumps(model.model_))
         more, file = _flat_values(model), "model.skops"
     write_atomic(folder / "model.json", json.dumps(values | more, indent=1, allow_nan=False) + "\n")
-    return ["model.json", file]
+    return ["model.json", file, *files]
 
 
 def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
@@ -66,7 +76,8 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         ):
             raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
         assert isinstance(inputs, dict)
-        return _load(folder, values, trust), values
+        model = _load(folder, values, trust)
+        return (_behind_preparation(model, folder, values["preparation"]) if "preparation" in values else model), values
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -74,6 +85,28 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         raise DataError(f"{folder}: no model is stored here ({missing} is missing).") from error
     except Exception as error:  # whatever a damaged or crafted file makes of the readers
         raise DataError(f"{folder}: the stored model cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
+
+
+def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:
+    """The model behind its stored preparation."""
+    from sdl_cli.models.prepared import Prepared
+
+    arrays = {}
+    if (folder / PREPARATION).is_file():
+        from safetensors.numpy import load_file as load_arrays
+
+        arrays = load_arrays(folder / PREPARATION)
+    whole = Prepared(None, model)
+    whole.model_ = model
+    if values["kind"] == "text":
+        from sdl_cli.models.text_features import TextEncoder
+
+        whole.encoder_ = TextEncoder.from_state(arrays, values)
+    else:
+        from sdl_cli.models.encoding import TableEncoder
+
+        whole.encoder_ = TableEncoder.from_state(arrays, values)
+    return whole
 
 
 def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:

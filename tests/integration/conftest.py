@@ -111,7 +111,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "short_y.npz", X=X, y=y[:30])
     np.savez(folder / "pickled.npz", X=X, y=np.array([{"a": 1}] * 40, dtype=object))
     np.savez(folder / "one_class.npz", X=X, y=np.zeros(40, int))
-    np.savez(folder / "two_rows.npz", X=X, y=np.array([0] * 38 + [1] * 2))
+    np.savez(folder / "one_row.npz", X=X, y=np.array([0] * 39 + [1]))
     np.savez(folder / "no_y.npz", X=X)
     np.savez(folder / "text.npz", X=X.astype(str), y=y)
     np.save(folder / "single.npy", X)
@@ -137,7 +137,7 @@ def _write_images(folder: Path, rng: np.random.Generator) -> None:
     for root in ("photos", "bad_photos", "few_photos", "one_photo_class", "modes"):
         for number in range(6):
             picture(f"{root}/ant/{number}.png")
-            if root != "one_photo_class" and not (root == "few_photos" and number > 1):
+            if root != "one_photo_class" and not (root == "few_photos" and number > 0):
                 picture(f"{root}/bee/{number}.png", shift=100)
     for mode in ("I;16", "P", "RGBA", "L", "1", "LA"):
         picture(f"modes/ant/{mode.replace(';', '')}.png", mode)

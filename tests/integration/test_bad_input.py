@@ -69,7 +69,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train dataset=image_folder dataset.path={data}/good.npz", ["good.npz"]),
     ("train dataset=image_folder dataset.path={data}/no_photos", ["no_photos: no images", ".jpg"]),
     ("train dataset=image_folder dataset.path={data}/one_photo_class", ["one_photo_class: only one class, ant"]),
-    ("train dataset=image_folder dataset.path={data}/few_photos", ["a class needs 3 rows", "bee (2)"]),
+    ("train dataset=image_folder dataset.path={data}/few_photos", ["a class needs 2 rows", "bee (1)"]),
     ("train dataset=torchvision dataset.dataset=CIFAR11", ["dataset.dataset=CIFAR11", "Did you mean CIFAR10?"]),
     (
         "train dataset=torchvision dataset.dataset=CIFAR10 dataset.download=false dataset.root={data}/no_photos",
@@ -87,7 +87,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train dataset=npz dataset.path={data}/short_y.npz", ["short_y.npz", "X has 40 rows and y has 30"]),
     ("train dataset=npz dataset.path={data}/pickled.npz", ["pickled.npz", "pickled", "refused"]),
     ("train dataset=npz dataset.path={data}/one_class.npz", ["one_class.npz", "one class only"]),
-    ("train dataset=npz dataset.path={data}/two_rows.npz", ["a class needs 3 rows", "1 (2)"]),
+    ("train dataset=npz dataset.path={data}/one_row.npz", ["a class needs 2 rows", "1 (1)"]),
     ("train dataset=npz dataset.path={data}/no_y.npz", ["no_y.npz", "y is missing"]),
     ("train dataset=npz dataset.path={data}/text.npz", ["text.npz", "not numbers"]),
     ("train dataset=npz dataset.path={data}/single.npy", ["single.npy", "single array"]),

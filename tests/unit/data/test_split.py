@@ -92,8 +92,8 @@ def test_predefined_validation_follows_the_subset() -> None:
 @pytest.mark.parametrize(
     ("counts", "settings", "message"),
     [
-        ([20, 2], {}, r"a class needs 3 rows for this split; too few: class_1 \(2\)\."),
-        ([20, 2, 1, 0], {}, r"class_1 \(2\), class_2 \(1\), class_3 \(0\)"),
+        ([20, 1], {}, r"a class needs 2 rows for this split; too few: class_1 \(1\)\."),
+        ([20, 1, 1, 0], {}, r"class_1 \(1\), class_2 \(1\), class_3 \(0\)"),
         ([20, 20], {"test_fraction": 0.01}, "test_fraction=0.01: 40 rows leave 1 test rows for 2 classes"),
         ([20, 20], {"test_fraction": 0.97}, "test_fraction=0.97: 40 rows leave 1 labelled rows for 2 classes"),
         ([20, 20], {"num_train": 33}, "num_train=33: there are only 32 labelled rows"),

@@ -1,0 +1,119 @@
+"""A model behind the preparation of its inputs, which is fitted on the same training rows and saved with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sdl_cli import loop
+from sdl_cli.data.split import hold_out
+
+Array = np.ndarray[Any, Any]
+
+
+class Prepared(BaseEstimator):  # type: ignore[misc]
+    """An encoder and a model as one estimator: what the encoder learns, it learns from training rows only.
+
+    Arguments:
+        encoder: has `fit(X)` and `transform(X)`, as `TableEncoder` and `TextEncoder` do.
+        model: any estimator of this package; it sees transformed rows.
+        text_augment: settings of `augment=text`; copies of the training texts are made before they are transformed.
+        validation_fraction: part of the rows that is set aside where the model needs validation rows and none are given.
+        random_state: seed of the copies.
+
+    Learned state: `encoder_` and `model_`; `classes_` and `runtime_` are the model's.
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        model: Any,
+        text_augment: Any = None,
+        validation_fraction: float = 0.2,
+        random_state: int = 0,
+    ) -> None:
+        self.encoder = encoder
+        self.model = model
+        self.text_augment = text_augment
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Prepared:
+        """Fit the encoder, then the model, on these rows.
+
+        Arguments:
+            X: what the encoder takes, `(N, ...)`. y: targets `(N,)`. X_val, y_val: validation rows, likewise.
+        """
+        from sklearn.base import clone
+
+        y = np.asarray(y)
+        if X_val is None and self.needs_validation:
+            task = "classification" if is_classifier(self.model) else "regression"
+            kept, held = hold_out(y, self.validation_fraction, self.random_state, task)  # type: ignore[arg-type]
+            X, y, X_val, y_val = X[kept], y[kept], X[held], y[held]
+        self.encoder_ = clone(self.encoder).fit(X, y)
+        if self.text_augment is not None:
+            X, y = self._with_copies(X, y)
+        self.model_ = clone(self.model)
+        more = {} if X_val is None else {"X_val": self.encoder_.transform(X_val), "y_val": y_val}
+        self.model_.fit(self.encoder_.transform(X), y, **more)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The model's predictions `(N,)`."""
+        check_is_fitted(self, "model_")
+        return np.asarray(self.model_.predict(self.encoder_.transform(X)))
+
+    @available_if(lambda self: hasattr(self.model, "predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """The model's class probabilities `(N, K)`, in the order of `classes_`."""
+        check_is_fitted(self, "model_")
+        return np.asarray(self.model_.predict_proba(self.encoder_.transform(X)))
+
+    def score(self, X: Any, y: Any) -> float:
+        """Accuracy, or the coefficient of determination of a regressor, as scikit-learn's own tools expect it."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        return float((accuracy_score if is_classifier(self) else r2_score)(y, self.predict(X)))
+
+    @property
+    def classes_(self) -> Array:
+        return np.asarray(self.model_.classes_)
+
+    @property
+    def runtime_(self) -> Any:
+        return self.model_.runtime_
+
+    @property
+    def needs_validation(self) -> bool:
+        return bool(self.model.needs_validation)
+
+    def image_size(self) -> tuple[int, str] | None:
+        return None
+
+    def filled_training(self, modality: str, num_rows: int) -> Any:
+        """The training settings of the model, a network, with none left open; see `NetworkEstimator`."""
+        return self.model.filled_training(modality, num_rows)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        own = get_tags(self.model)
+        tags.estimator_type, tags.classifier_tags, tags.regressor_tags = (
+            own.estimator_type,
+            own.classifier_tags,
+            own.regressor_tags,
+        )
+        return tags
+
+    def _with_copies(self, X: Any, y: Array) -> tuple[Any, Array]:
+        from sdl_cli.data.text_augment import augment_texts
+
+        texts, rows, notes = augment_texts(X, self.text_augment, self.random_state)
+        for sentence in notes:
+            loop.current_context().notice(sentence)
+        return texts, y[rows]
