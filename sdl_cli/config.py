@@ -124,6 +124,8 @@ class Experiment:
         precision: auto, float32, bfloat16 or float16; the arithmetic of the network's forward and backward pass.
         memory_format: auto, contiguous or channels_last.
         num_threads: threads of one fit; None takes all cores of this machine.
+        threshold: most_probable gives a row its most probable class; balanced divides by each class's share first (best for
+            balanced accuracy); a number in (0, 1) names the rarer of two classes from that probability on.
     """
 
     dataset: Any
@@ -137,6 +139,7 @@ class Experiment:
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     num_threads: Count | None = None
+    threshold: str = "most_probable"
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dictionaries of plain values, as written to `config.yaml` and read back by `parse`."""

@@ -23,9 +23,14 @@ ClassWeight = Literal["none", "balanced"]
 
 @dataclass(frozen=True)
 class Auto:
-    """Cross-entropy for classes, mean squared error for numbers."""
+    """Cross-entropy for classes, mean squared error for numbers.
+
+    Arguments:
+        class_weight: `balanced` gives every class the same total weight, `none` every row; classes only.
+    """
 
     name: str = "auto"
+    class_weight: ClassWeight = "none"
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,9 @@ def resolve(loss: Any, task: str) -> Any:
     """
     fitting = FITTING[task]
     if loss.name == "auto":
-        return LOSSES[fitting[0]]()
+        if task == "regression" and loss.class_weight != "none":
+            raise ConfigError("loss.class_weight: there are no classes to weigh, this is regression.", "Leave it at none.")
+        return CrossEntropy(class_weight=loss.class_weight) if task == "classification" else MSE()
     if loss.name not in fitting:
         needs = "classes" if task == "regression" else "numbers"
         raise ConfigError(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sdl_cli import statistics
+from sdl_cli.decisions import decide
 from sdl_cli.errors import ConfigError, RunError
 
 Array = np.ndarray[Any, Any]
@@ -66,7 +67,9 @@ class Lift:
         return {"metric": self.metric, "value": value, "low": low, "high": high, "measurable": self.measurable}
 
 
-def classification(labels: Array, probs: Array, seed: int = 0, num_resamples: int = 1000) -> dict[str, Measured]:
+def classification(
+    labels: Array, probs: Array, seed: int = 0, num_resamples: int = 1000, weights: Array | None = None
+) -> dict[str, Measured]:
     """All metrics of a classifier on one set of rows.
 
     Arguments:
@@ -74,6 +77,7 @@ def classification(labels: Array, probs: Array, seed: int = 0, num_resamples: in
         probs: `(N, K)` probabilities.
         seed: seed of the bootstrap.
         num_resamples: of the bootstrap; with 0 the values come without intervals (nan), and at once.
+        weights: `(K,)` of `decisions.decision_weights`, which decide the class that a row is given; None is the most probable.
     Returns:
         accuracy (Wilson interval); balanced_accuracy (mean recall of the classes present); log_loss (nats; see
         `log_loss`); macro_f1; roc_auc (one class against the rest, averaged over the classes present; of class 1 when
@@ -89,10 +93,11 @@ def classification(labels: Array, probs: Array, seed: int = 0, num_resamples: in
     if labels.min() < 0 or labels.max() >= probs.shape[1]:
         raise ValueError(f"labels must lie in 0..{probs.shape[1] - 1}")
     _check_finite(probs, "probabilities")
-    correct = probs.argmax(axis=1) == labels
+    correct = decide(probs, weights) == labels
     accuracy = Measured(float(correct.mean()), *statistics.wilson(int(correct.sum()), len(labels)), n=len(labels))
     functions = (balanced_accuracy, log_loss, macro_f1, roc_auc, calibration_error)
-    metrics = {function.__name__: function(labels, probs) for function in functions}
+    decided = probs if weights is None else probs * weights
+    metrics = {f.__name__: f(labels, decided if f in (balanced_accuracy, macro_f1) else probs) for f in functions}
     return {"accuracy": accuracy, **_bootstrapped(metrics, len(labels), seed, num_resamples)}
 
 
@@ -209,19 +214,22 @@ def r2(targets: Array, predictions: Array) -> Metric:
     return metric
 
 
-def paired_lift(task: Task, targets: Array, outputs: Array, baseline_outputs: Array, seed: int = 0) -> Lift:
+def paired_lift(
+    task: Task, targets: Array, outputs: Array, baseline_outputs: Array, seed: int = 0, weights: Array | None = None
+) -> Lift:
     """Improvement of a model over the baseline on the same rows, positive is better.
 
     Arguments:
         targets: `(N,)` labels or numbers, as `task` says.
         outputs, baseline_outputs: each one's `(N, K)` probabilities or `(N,)` predictions.
         seed: seed of the bootstrap.
+        weights: as for `classification`, the same for both.
     Returns:
         the difference in accuracy with Newcombe's paired interval (1998, method 10), or the baseline's RMSE minus the
         model's, bootstrapped with both models on the same resampled rows.
     """
     if task == "classification":
-        right = [np.asarray(probs).argmax(axis=1) == np.asarray(targets) for probs in (outputs, baseline_outputs)]
+        right = [decide(np.asarray(probs), weights) == np.asarray(targets) for probs in (outputs, baseline_outputs)]
         return _lift(MAIN[task], *statistics.newcombe_paired(right[0], right[1]))
     y, ours = _numbers(targets, outputs)
     theirs = _numbers(targets, baseline_outputs)[1]

@@ -34,8 +34,13 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
             check_classification_targets(y)
             self.classes_ = np.unique(y)
         self.model_ = self._build(len(X), y)
+        weights = {}
+        if getattr(self, "class_weight", None) == "balanced" and getattr(self, "kind", "") == "gradient_boosting":
+            from sklearn.utils.class_weight import compute_sample_weight
+
+            weights["sample_weight"] = compute_sample_weight("balanced", y)  # boosting takes no class weights
         try:
-            self.model_.fit(X, y)
+            self.model_.fit(X, y, **weights)
         except InvalidParameterError as error:
             raise ConfigError(f"model.params: {error}") from error
         return self
@@ -57,6 +62,8 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
     def _probabilities(self, X: Any) -> Array:
         check_is_fitted(self, "model_")
         X = self._flatten(X)[0]
+        if hasattr(self.model_, "estimators_") and hasattr(self.model_, "n_jobs"):
+            self.model_.n_jobs = _num_jobs(X.size)
         if hasattr(self.model_, "predict_proba"):
             return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
         # an estimator that only names classes is as sure as it can be: 1 for the class it names
@@ -82,6 +89,7 @@ class _Baseline(_Flat):
         c: float = 1.0,
         alpha: float = 1.0,
         max_px: int = 32,
+        class_weight: str | None = None,
         random_state: int | None = 0,
     ) -> None:
         self.kind = kind
@@ -89,10 +97,12 @@ class _Baseline(_Flat):
         self.c = c
         self.alpha = alpha
         self.max_px = max_px
+        self.class_weight = class_weight
         self.random_state = random_state
 
     def _build(self, num_rows: int, y: Array) -> Any:
         classify = is_classifier(self)
+        weight = {"class_weight": self.class_weight} if classify else {}
         if self.kind in ("forest", "extra_trees"):
             from sklearn import ensemble
 
@@ -100,9 +110,9 @@ class _Baseline(_Flat):
                 "Classifier" if classify else "Regressor",
                 "RandomForest" if self.kind == "forest" else "ExtraTrees",
             )
-            # below some thousand rows threads cost more than they save
-            jobs = 1 if num_rows * self.n_features_in_ < 20_000 else available_cores()
-            return getattr(ensemble, tree + task)(self.num_trees, random_state=self.random_state, n_jobs=jobs)
+            return getattr(ensemble, tree + task)(
+                self.num_trees, random_state=self.random_state, n_jobs=_num_jobs(num_rows * self.n_features_in_), **weight
+            )
         if self.kind == "gradient_boosting":
             from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
@@ -113,7 +123,7 @@ class _Baseline(_Flat):
         if self.kind == "logistic" and classify:
             from sklearn.linear_model import LogisticRegression
 
-            return make_pipeline(StandardScaler(), LogisticRegression(C=self.c, max_iter=2000))
+            return make_pipeline(StandardScaler(), LogisticRegression(C=self.c, max_iter=2000, **weight))
         if self.kind == "ridge" and not classify:
             from sklearn.linear_model import Ridge
 
@@ -130,7 +140,7 @@ class _Baseline(_Flat):
 
             return make_pipeline(StandardScaler(), TransformedTargetRegressor(SVR(C=self.c), transformer=StandardScaler()))
         smallest = int(np.unique(y, return_counts=True)[1].min())
-        machine = make_pipeline(StandardScaler(), SVC(C=self.c))
+        machine = make_pipeline(StandardScaler(), SVC(C=self.c, class_weight=self.class_weight))
         if smallest < 2:  # nothing to calibrate on
             return machine
         return CalibratedClassifierCV(machine, cv=min(5, smallest), ensemble=False)
@@ -146,6 +156,7 @@ class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]
         c: inverse regularisation strength of logistic and svm, over 0.
         alpha: L2 penalty of ridge (regression only).
         max_px: images are reduced to at most this many pixels a side by area means.
+        class_weight: `balanced` gives every class the same total weight, None every row.
         random_state: seed.
     """
 
@@ -215,6 +226,11 @@ class SklearnModel(ClassifierMixin, _SklearnModel):  # type: ignore[misc]
 
 class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc]
     """Any scikit-learn-compatible regressor. Arguments as for `SklearnModel`."""
+
+
+def _num_jobs(num_cells: int) -> int:
+    """Threads of a forest: below some thousand rows they cost more than they save."""
+    return 1 if num_cells < 20_000 else available_cores()
 
 
 def check_kind(kind: str, task: str) -> None:
