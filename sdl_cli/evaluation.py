@@ -31,7 +31,10 @@ def evaluate(
     model, values = load_model(stored.folder, trust)
     inputs = values["inputs"]
     dataset = data.load(
-        experiment.dataset, preferred_px=inputs.get("size_px"), interpolation=inputs.get("interpolation", "bilinear")
+        experiment.dataset,
+        preferred_px=inputs.get("size_px"),
+        interpolation=inputs.get("interpolation", "bilinear"),
+        like=inputs if inputs.get("columns") else None,
     )
     fingerprint = stored.environment.get("data_fingerprint")
     if same_data and dataset.fingerprint != fingerprint:
@@ -51,7 +54,8 @@ def evaluate(
             else np.arange(len(dataset))
         )
     outputs = reference.model_outputs(model, dataset.X[rows], len(inputs["classes"]))
-    found = {k: v.to_json() for k, v in score(dataset, rows, outputs).items()}
+    decision = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
+    found = {k: v.to_json() for k, v in score(dataset, rows, outputs, decision).items()}
     reproduced = found == stored.metrics["metrics"]["test"] if same_data else None
     if reproduced is False and observer.on_notice is not None:
         observer.on_notice(

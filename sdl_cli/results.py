@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from sdl_cli import __version__
+from sdl_cli import __version__, predictions
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.files import make_folder, unwritable, write_atomic
 
@@ -97,23 +97,17 @@ def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     write_atomic(folder / "history.csv", _csv(columns, [[row.get(c, "") for c in columns] for row in rows]))
 
 
-def write_predictions(path: Path, ids: Array, truth: Array | None, outputs: Array, classes: Sequence[str]) -> None:
+def write_predictions(
+    path: Path, ids: Array, truth: Array | None, outputs: Array, classes: Sequence[str], decision: Array | None = None
+) -> None:
     """Write predictions: id, truth (where known), prediction, and for classes `probability_<class>`.
 
     Arguments:
         outputs: `(N, K)` probabilities, or `(N,)` numbers.
         truth: `(N,)` class indices or numbers, or None.
+        decision: `(K,)` as `decisions.decision_weights` gives it, or None.
     """
-    header, columns = ["id"], [ids]
-    if truth is not None:
-        header.append("truth")
-        columns.append(np.asarray(classes, dtype=object)[truth] if classes else truth)
-    header.append("prediction")
-    columns.append(np.asarray(classes, dtype=object)[outputs.argmax(1)] if classes else outputs)
-    for k, name in enumerate(classes):
-        header.append(f"probability_{name}")
-        columns.append(outputs[:, k])
-    write_atomic(path, _csv(header, zip(*(c.tolist() for c in columns), strict=True)))
+    write_atomic(path, lambda file: predictions.write(file, [(ids, outputs)], classes, truth, decision))
 
 
 def environment(fingerprint: str) -> dict[str, Any]:

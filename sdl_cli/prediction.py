@@ -1,0 +1,128 @@
+"""Predicting new inputs with a stored run, a chunk at a time: memory does not grow with the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli import predictions, reference, results
+from sdl_cli.errors import DataError
+from sdl_cli.experiment import Observer
+from sdl_cli.files import write_atomic
+from sdl_cli.models import NETWORKS
+from sdl_cli.models.storage import load_model
+
+Array = np.ndarray[Any, Any]
+Chunks = Iterator[tuple[Array, Array]]
+Notice = Callable[[str], None]
+
+
+def predict(
+    stored: results.StoredRun, source: Path, out: Path, observer: Observer, trust: bool = False, on_error: str = "fail"
+) -> dict[str, Any]:
+    """Predict the rows, texts or images of `source` and write id, prediction and probabilities in its order.
+
+    Arguments:
+        stored: a finished run; of one with repeats the first is taken, and said so.
+        source: a table or texts (CSV and the like), a folder of images, one image, a CSV of image paths, or an .npz file.
+        out: the CSV to write; all of it or, where anything is wrong, nothing.
+        on_error: `fail`, or `skip` images that cannot be read.
+    Returns:
+        `{"rows", "out"}`.
+    Raises:
+        DataError: inputs that the run cannot take; the message names the file and what is missing.
+    """
+    notice = observer.on_notice or (lambda sentence: None)
+    if stored.repeats:
+        first = stored.repeats[0]
+        notice(f"This run has {len(stored.repeats)} repeats: predicting with the first, {first}.")
+        stored = results.read_run(first)
+    if not out.absolute().parent.is_dir():
+        raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
+    if out.is_dir():
+        raise DataError(f"{out}: this is a folder.", "Name a file with -o, for example -o predictions.csv")
+    if not source.exists():
+        raise DataError(f"{source}: there is nothing here.", f"Give {_takes(stored)}.")
+    if out.exists() and source.samefile(out):
+        raise DataError(f"{out}: this is the input itself.", "Choose another file with -o.")
+    model, values = load_stored(stored, observer, trust)
+    inputs = values["inputs"]
+    classes = inputs["classes"]
+    weights = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
+    count = 0
+
+    def outputs() -> Chunks:
+        for ids, X in iter_inputs(source, inputs, notice, on_error):
+            if list(X.shape[1:]) != inputs["shape"]:
+                message = f"{source}: its rows have shape {tuple(X.shape[1:])}, and this run takes {tuple(inputs['shape'])}."
+                raise DataError(message, "Give inputs like those it was trained on.")
+            yield ids, reference.model_outputs(model, X, len(classes))
+
+    def write(file: Any) -> None:
+        nonlocal count
+        count = predictions.write(file, outputs(), classes, decision=weights)
+        if not count:
+            raise DataError(f"{source}: the table has no rows.")
+
+    write_atomic(out, write)
+    return {"rows": count, "out": str(out)}
+
+
+def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str = "fail") -> Chunks:
+    """New inputs as a run takes them, a chunk at a time.
+
+    Arguments:
+        inputs: what the run stored of its data, see `models/storage.py`.
+    Yields: ids `(n,)` and X `(n, ...)`.
+    """
+    if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
+        from sdl_cli.data.npz import read_inputs
+
+        yield read_inputs(source)
+    elif inputs["modality"] == "image":
+        yield from _iter_images(source, inputs, notice, on_error)
+    elif inputs["modality"] == "text":
+        from sdl_cli.data.text import iter_texts
+
+        yield from iter_texts(source, inputs["source"])
+    elif inputs.get("columns"):
+        from sdl_cli.data.table import iter_rows
+
+        yield from iter_rows(source, inputs)
+    else:
+        raise DataError(f"{source}: this run is for tables, and predicts an npz file with X (rows, {inputs['shape'][0]}).")
+
+
+def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str) -> Chunks:
+    notes: list[str] = []
+    if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
+        from sdl_cli.data.image_table import iter_image_table
+
+        yield from iter_image_table(source, dict(inputs), on_error=on_error, notes=notes)  # type: ignore[arg-type]
+    else:
+        from sdl_cli.data.image_folder import iter_images
+
+        size_px, channels, interpolation = inputs["size_px"], inputs["channels"], inputs["interpolation"]
+        yield from iter_images(source, size_px, channels, interpolation, on_error, notes=notes)  # type: ignore[arg-type]
+    for sentence in notes:
+        notice(sentence)
+
+
+def load_stored(stored: results.StoredRun, observer: Observer, trust: bool) -> tuple[Any, dict[str, Any]]:
+    """The stored model and the values beside it; a network that cannot run on the device it was trained on says so."""
+    if stored.config.get("model", {}).get("name") not in NETWORKS:
+        return load_model(stored.folder, trust)
+    from sdl_cli import loop
+
+    with loop.context(loop.Context(on_notice=observer.on_notice)):
+        return load_model(stored.folder, trust)
+
+
+def _takes(stored: results.StoredRun) -> str:
+    name = stored.config.get("dataset", {}).get("name")
+    if name in ("table", "text", "openml"):
+        return "a table with the columns of the run"
+    return "a table with the columns of the run, or for images a folder, an image, a table of their paths, or an npz file"
