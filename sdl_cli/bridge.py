@@ -36,6 +36,7 @@ Check = Callable[[Values], Any]
 
 _VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # later ones warn of it
 OPEN_KEYS = ("model.params.",)  # below these any key may be set
+NAMED_SETS = ("openml", "huggingface", "torchvision")  # kinds of data set of which there are many, named by dataset.dataset
 LIST_KEYS = ("curve.sizes", "curve.at", "model.widths")
 BASELINES = ("forest", "extra_trees", "logistic", "svm", "gradient_boosting", "ridge")  # kinds that may be taken for models
 _PLAIN_VALUE = re.compile(r"^[\w\-./:+$@%*]*$", re.ASCII)
@@ -77,7 +78,7 @@ def run(
         Whatever `job` raises.
     """
     multirun = on_sweep is not None
-    quoted = [quote_override(o, multirun) for o in overrides] + _search_path(config_dir, overrides)
+    quoted = [quote_override(o, multirun) for o in name_the_set(overrides)] + _search_path(config_dir, overrides)
     if on_sweep is not None:
         sweep = _prepare_sweep(verb, quoted, check)
         on_sweep(sweep)
@@ -116,7 +117,7 @@ def compose(verb: str, overrides: Sequence[str], with_hydra: bool = False) -> Di
 
 def compose_checked(verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None) -> Values:
     """The composed plain values of `verb` under overrides as typed, once `check` has parsed them."""
-    quoted = [quote_override(o) for o in overrides] + _search_path(config_dir, overrides)
+    quoted = [quote_override(o) for o in name_the_set(overrides)] + _search_path(config_dir, overrides)
     return _compose_one(verb, quoted, check)
 
 
@@ -139,6 +140,18 @@ def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"{text}: here only key=value can be used.")
         found[str(override.key_or_group)] = plain_values(OmegaConf.create({"v": override.value()}))["v"]
     return found
+
+
+def name_the_set(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with `dataset.name=X` beside `dataset=openml` (and its like) as `dataset.dataset=X`.
+
+    `name` is the kind's own key, and picks its dataclass; who writes the name of a set there means the set.
+    """
+    kinds = [o.partition("=")[2] for o in overrides if o.startswith("dataset=")]
+    if len(kinds) != 1 or kinds[0] not in NAMED_SETS:
+        return list(overrides)
+    own = f"dataset.name={kinds[0]}"
+    return [f"dataset.dataset={o.partition('=')[2]}" if o.startswith("dataset.name=") and o != own else o for o in overrides]
 
 
 def quote_override(text: str, multirun: bool = False) -> str:

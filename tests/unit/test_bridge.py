@@ -240,3 +240,18 @@ def test_hydras_traces_are_not_left_in_the_process(monkeypatch: pytest.MonkeyPat
     before = list(sys.argv)
     run_jobs(["dataset=wine"])
     assert sys.argv == before and "HYDRA_FULL_ERROR" not in os.environ and Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["dataset=openml", "dataset.name=blood"], ["dataset=openml", "dataset.dataset=blood"]),
+        (["dataset.name=wine", "dataset=openml"], ["dataset.dataset=wine", "dataset=openml"]),
+        (["dataset=openml", "dataset.name=a,b"], ["dataset=openml", "dataset.dataset=a,b"]),
+        (["dataset=openml", "dataset.name=openml"], ["dataset=openml", "dataset.name=openml"]),
+        (["dataset=wine", "dataset.name=iris"], ["dataset=wine", "dataset.name=iris"]),
+        (["dataset=openml,wine", "dataset.name=iris"], ["dataset=openml,wine", "dataset.name=iris"]),
+    ],
+)
+def test_the_name_of_a_set_beside_its_kind(typed: list[str], meant: list[str]) -> None:
+    assert bridge.name_the_set(typed) == meant
