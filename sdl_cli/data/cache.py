@@ -72,22 +72,6 @@ def fingerprint(x_digest: str, y: Array, classes: Sequence[str], part: Array | N
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def files_digest(root: Path, files: Sequence[Path]) -> str:
-    """sha256 over the names (relative to `root`) and bytes of `files`, in order; an unreadable file counts as such."""
-
-    def of_file(path: Path) -> bytes:
-        try:
-            return hashlib.sha256(path.read_bytes()).digest()
-        except OSError as error:
-            return f"unreadable {error.errno}".encode()
-
-    whole = hashlib.sha256()
-    with ThreadPoolExecutor(num_cores()) as pool:
-        for path, content in zip(files, pool.map(of_file, files), strict=True):
-            whole.update(json.dumps([str(path.relative_to(root)), content.hex()]).encode())
-    return whole.hexdigest()
-
-
 def cache_key(content: str, settings: dict[str, Any]) -> str:
     """The name of an entry: sha256 over the sources' digest, all that decides the pixels, and the decoder's version."""
     import PIL

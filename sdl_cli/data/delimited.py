@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _CHUNK_CHARS = 2**24
 _CHUNK_CELLS = 2**22
 _MAX_KNOWN = 100_000  # cells of which one copy is kept, however often they recur
 _WIDE = 1000  # columns beyond which one call of pandas costs more than the cells do
+_BOOLEAN = re.compile("true|false", re.IGNORECASE)
 _RAGGED_HINT = "Quote a cell that holds the delimiter, close each quote, or set the delimiter."
 
 
@@ -136,13 +138,16 @@ def _parse_plain(lines: Sequence[str], first: int, format: Format, numbers: Sequ
     }
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
         options["float_precision"] = "round_trip"  # before 3.1 the default is off in the last digit
+    text = "".join(lines)
     try:
-        frame = pd.read_csv(io.StringIO("".join(lines)), **options)
+        frame = pd.read_csv(io.StringIO(text), **options)
     except (ValueError, OverflowError):  # no number, or one written in a way that pandas does not know: the other way tells
         return None
     values = frame[list(numbers)].to_numpy(np.float64)
     if len(frame) != len(lines) or np.isinf(values).any():
         return None
+    if ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0).any() and _BOOLEAN.search(text):
+        return None  # pandas may have read a column of true and false as 1 and 0
     words = [_objects([_clean(cell) for cell in frame[i]]) for i in texts]
     return values, words, np.arange(first, first + len(lines), dtype=np.int64)
 

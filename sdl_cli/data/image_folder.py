@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 
 from sdl_cli.config import DataSettings, Range
-from sdl_cli.data.cache import cache_key, files_digest, fingerprint, load_or_build
+from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.decode import NUM_CHANNELS, SUFFIXES, Batch, Channels, decode_batches, decode_file
+from sdl_cli.data.decode import SUFFIXES, Channels
+from sdl_cli.data.groups import compile_pattern, crossing_notes, groups_from_names
 from sdl_cli.data.listing import existing_folder, list_folder, shown_name, walk
+from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
-OnError = Literal["fail", "skip"]
-
-DEFAULT_PX = 64
-_SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip (predict: --on-error skip)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +27,8 @@ class ImageFolder(DataSettings):
 
     Arguments:
         path: the folder that holds one sub-folder per class, or train/ and val/ and test/ folders of such.
+        group: a regular expression whose first capture group, or whole match, in a file's name relative to the folder names
+            its group (one patient, plant or camera), which never stands on two sides of a split; None: no groups.
         size_px: side of the square that every photo is brought to, in pixels; None takes the model's own size, else 64.
         channels: rgb or grey.
         on_error: what to do about a photo that cannot be read: fail, or skip and count it.
@@ -36,44 +36,33 @@ class ImageFolder(DataSettings):
 
     name: str = "image_folder"
     path: str
+    group: str | None = None
     size_px: Annotated[int, Range(4, 2048)] | None = None
     channels: Channels = "rgb"
     on_error: OnError = "fail"
+
+    def __post_init__(self) -> None:
+        if self.group is not None:
+            compile_pattern(self.group, "group")
 
 
 def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
     """Read a folder of photos: `X uint8 (N, C, S, S)` is a read-only memory map of the decoded cache.
 
     Raises:
-        DataError: no such folder, no photos or classes in it, unreadable photos (unless skipped), or a full disk.
+        DataError: no such folder, no photos or classes in it, names without a group, unreadable photos (unless skipped), or a
+            full disk.
     """
     root = existing_folder(settings.path)
     listing = list_folder(root)
-    size_px = settings.size_px or preferred_px or DEFAULT_PX
-    shape = (NUM_CHANNELS[settings.channels], size_px, size_px)
     names = [shown_name(path, root) for path in listing.files]
-    skipped: list[tuple[int, str]] = []
-
-    def batches() -> Iterator[Array]:
-        for batch in _decode(listing.files, size_px, settings.channels, interpolation):
-            skipped.extend(batch.failures)
-            if len(batch.images):
-                yield batch.images
-        _refuse_failures(skipped, names, settings.on_error)
-
-    decides = {
-        "size_px": size_px,
-        "channels": settings.channels,
-        "interpolation": interpolation,
-        "on_error": settings.on_error,
-    }
-    key = cache_key(files_digest(root, listing.files), decides)
-    cached = load_or_build(key, len(names), shape, batches, lambda: {"skipped": skipped})
-
-    gone = {int(row): str(why) for row, why in cached.facts["skipped"]}
-    kept = [row for row in range(len(names)) if row not in gone]
-    labels = [listing.labels[row] for row in kept]
-    part = None if listing.parts is None else np.array([listing.parts[row] for row in kept])
+    all_groups = None if settings.group is None else groups_from_names(names, settings.group)
+    size_px = settings.size_px or preferred_px or DEFAULT_PX
+    how = Decoding(size_px, settings.channels, interpolation, settings.on_error)
+    photos = read_photos(listing.files, names, how, root)
+    labels = [listing.labels[row] for row in photos.kept]
+    part = None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept])
+    groups = None if all_groups is None else all_groups[photos.kept]
     classes = tuple(sorted(set(listing.labels)))
     _check_still_there(root, classes, labels)
     y = np.array([classes.index(label) for label in labels], dtype=np.int64)
@@ -81,15 +70,15 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         name=root.name,
         task="classification",
         modality="image",
-        X=cached.images,
+        X=photos.images,
         y=y,
         classes=classes,
         feature_names=(),
-        groups=None,
+        groups=groups,
         part=part,
-        ids=np.array([names[row] for row in kept]),
-        fingerprint=fingerprint(cached.digest, y, classes, part),
-        notes=(*listing.notes, *_skip_notes([(names[row], why) for row, why in gone.items()], len(names))),
+        ids=np.array([names[row] for row in photos.kept]),
+        fingerprint=fingerprint(photos.digest, y, classes, part),
+        notes=(*listing.notes, *photos.notes, *crossing_notes(groups, part)),
     )
 
 
@@ -123,14 +112,9 @@ def iter_images(
     if not files:
         raise DataError(f"{root}: no images in this folder.", f"Images end in one of: {' '.join(sorted(SUFFIXES))}")
     names = [shown_name(file, root) for file in files]
-    skipped: list[tuple[int, str]] = []
-    for part in _decode(files, size_px, channels, interpolation, batch):
-        skipped.extend(part.failures)
-        _refuse_failures(skipped, names, on_error)
-        if part.rows:
-            yield np.array([names[row] for row in part.rows]), part.images
-    if notes is not None:
-        notes.extend(_skip_notes([(names[row], why) for row, why in skipped], len(names)))
+    how = Decoding(size_px, channels, interpolation, on_error)
+    for rows, images in iter_photos(files, names, how, batch, notes):
+        yield np.array([names[row] for row in rows]), images
 
 
 def read_images(
@@ -144,34 +128,6 @@ def read_images(
     notes: list[str] = []
     pairs = list(iter_images(path, size_px, channels, interpolation, on_error, notes=notes))
     return np.concatenate([ids for ids, _ in pairs]), np.concatenate([images for _, images in pairs]), tuple(notes)
-
-
-def _decode(files: Sequence[Path], size_px: int, channels: Channels, interpolation: str, batch: int = 256) -> Iterator[Batch]:
-    shape = (NUM_CHANNELS[channels], size_px, size_px)
-    return decode_batches(files, lambda file: _decode_one(file, size_px, channels, interpolation), shape, batch)
-
-
-def _decode_one(file: Path, size_px: int, channels: Channels, interpolation: str) -> Array:
-    if file.stat().st_size == 0:
-        raise ValueError("empty file, 0 bytes")
-    return decode_file(file, size_px, channels, interpolation)
-
-
-def _refuse_failures(failures: list[tuple[int, str]], names: list[str], on_error: OnError) -> None:
-    if failures and (on_error == "fail" or len(failures) == len(names)):
-        first = ", ".join(f"{names[row]} ({why})" for row, why in failures[:5])
-        more = f", and {len(failures) - 5} more" if len(failures) > 5 else ""
-        of_all = (
-            "no image can be read" if len(failures) == len(names) else f"{len(failures)} of {len(names)} images cannot be read"
-        )
-        raise DataError(f"{of_all}: {first}{more}.", _SKIP_HINT)
-
-
-def _skip_notes(skipped: list[tuple[str, str]], num_all: int) -> list[str]:
-    if not skipped:
-        return []
-    first = ", ".join(f"{name} ({why})" for name, why in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
-    return [f"{len(skipped)} of {num_all} images could not be read and were skipped: {first}."]
 
 
 def _check_still_there(root: Path, classes: Sequence[str], labels: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from sdl_cli.config import DataSettings, suggest
 from sdl_cli.data.cache import digest, fingerprint
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.groups import crossing_notes
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
 
@@ -234,8 +235,5 @@ def _groups(path: Path, arrays: Mapping[str, Array], num: int, part: Array | Non
     groups = np.concatenate([arrays[k] for k in keys])
     if groups.shape != (num,):
         raise DataError(f"{path}: {', '.join(keys)} have {len(groups)} rows, the inputs {num}.", "Give one group per row.")
-    if part is not None:
-        both = np.intersect1d(groups[part == "test"], groups[part != "test"])
-        if len(both):
-            notes.append(f"{len(both)} groups stand in the labelled and the test part: the test score may be too good.")
+    notes += crossing_notes(groups, part)
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)

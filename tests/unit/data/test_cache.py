@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdl_cli.data import cache, load
+from sdl_cli.data import cache, file_digests, load
 from sdl_cli.data.image_folder import ImageFolder
 from sdl_cli.errors import DataError
 
@@ -46,7 +46,7 @@ def read(root: Path, **settings: Any) -> Any:
 def test_cache_hit_decodes_nothing(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = two_classes(tmp_path / "insects")
     first = read(root)
-    monkeypatch.setattr("sdl_cli.data.image_folder.decode_file", lambda *a: pytest.fail("decoded again"))
+    monkeypatch.setattr("sdl_cli.data.photos.decode_file", lambda *a: pytest.fail("decoded again"))
     second = read(root)
     assert np.array_equal(first.X, second.X)
     assert first.fingerprint == second.fingerprint
@@ -153,3 +153,95 @@ def test_the_folder_of_a_killed_build_is_swept(tmp_path: Path, own_cache: Path) 
     read(two_classes(tmp_path / "insects"))
     assert not old.exists()
     assert new.exists()
+
+
+def old_files(root: Path) -> list[Path]:
+    """The photos, last changed so long ago that their digests are remembered."""
+    files = sorted(root.rglob("*.png"))
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    return files
+
+
+class TestDigestsOfFiles:
+    @pytest.fixture(autouse=True)
+    def settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(file_digests, "_SETTLED_NS", -(10**9))  # the test's files are new
+
+    @pytest.fixture
+    def hashed(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        seen: list[str] = []
+        real = file_digests._hash
+        monkeypatch.setattr(file_digests, "_hash", lambda path: (seen.append(Path(path).name), real(path))[1])
+        return seen
+
+    def digest(self, root: Path) -> str:
+        files = sorted(root.rglob("*.png"))
+        return file_digests.files_digest(files, [file.name for file in files], root)
+
+    def test_they_are_read_once(self, tmp_path: Path, hashed: list[str]) -> None:
+        root = two_classes(tmp_path / "d")
+        first = self.digest(root)
+        assert len(hashed) == 6
+        assert self.digest(root) == first
+        assert len(hashed) == 6
+
+    @pytest.mark.parametrize("keep_time", [False, True])
+    def test_what_changed_is_read_again(self, tmp_path: Path, hashed: list[str], keep_time: bool) -> None:
+        root = two_classes(tmp_path / "d")
+        first, file = self.digest(root), root / "ants" / "1.png"
+        before, content = file.stat(), file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # the same size
+        if keep_time:  # as copying tools do
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        del hashed[:]
+        assert self.digest(root) != first
+        assert hashed == ["1.png"]
+        file.write_bytes(content)
+        assert self.digest(root) == first
+
+    def test_a_file_put_in_the_place_of_another_is_read(self, tmp_path: Path) -> None:
+        root = two_classes(tmp_path / "d")
+        old_files(root)
+        first = self.digest(root)
+        (root / "ants" / "1.png").rename(tmp_path / "aside")
+        (root / "bees" / "1.png").rename(root / "ants" / "1.png")
+        (tmp_path / "aside").rename(root / "bees" / "1.png")
+        assert self.digest(root) != first
+
+    def test_what_was_just_changed_is_not_remembered(
+        self, tmp_path: Path, hashed: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(file_digests, "_SETTLED_NS", 3 * 10**9)
+        root = two_classes(tmp_path / "d")
+        old_files(root)  # the change of status is new all the same
+        assert self.digest(root) == self.digest(root)
+        assert len(hashed) == 12
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', '{"format": 1, "files": {"a": 3}}', "\udcff"])
+    def test_a_damaged_memory_is_no_memory(self, tmp_path: Path, hashed: list[str], text: str) -> None:
+        root = two_classes(tmp_path / "d")
+        first = self.digest(root)
+        [memory] = (tmp_path / "cache" / "digests").iterdir()
+        memory.write_bytes(text.encode("utf-8", "surrogateescape"))
+        assert self.digest(root) == first
+        assert len(hashed) == 12
+        assert self.digest(root) == first
+        assert len(hashed) == 12
+
+    def test_names_and_order_count_and_gone_files_are_forgotten(self, tmp_path: Path) -> None:
+        root = two_classes(tmp_path / "d")
+        files = sorted(root.rglob("*.png"))
+        names = [file.name for file in files]
+        digests = {
+            file_digests.files_digest(files, names, root),
+            file_digests.files_digest(files, ["new", *names[1:]], root),
+            file_digests.files_digest(files[::-1], names[::-1], root),
+            file_digests.files_digest([*files, files[0]], [*names, names[0]], root),
+            file_digests.files_digest([*files[:-1], root / "none"], names, root),
+            file_digests.files_digest([*files[:-1], root / "ants"], names, root),
+        }
+        assert len(digests) == 5  # what is not there and what is a folder are both unreadable
+        file_digests.files_digest(files[:2], names[:2], root)
+        [memory] = (tmp_path / "cache" / "digests").iterdir()
+        assert sorted(json.loads(memory.read_text())["files"]) == [str(file) for file in files[:2]]

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdl_cli.data import load
+from sdl_cli.config import parse_group
+from sdl_cli.data import DATASETS, load
 from sdl_cli.data.image_folder import ImageFolder, iter_images, read_images
-from sdl_cli.errors import DataError
+from sdl_cli.data.split import split
+from sdl_cli.errors import ConfigError, DataError
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +129,68 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     root = two_classes(tmp_path / "insects")
     (root / "ants" / "loop").symlink_to(root / "ants", target_is_directory=True)
     assert len(read(root)) == 6
+
+
+def patients(root: Path, folders: tuple[str, ...] = ("",)) -> Path:
+    """Three photos of each of four patients, two patients to a class."""
+    for folder in folders:
+        for who in range(4):
+            for i in range(3):
+                image(root / folder / ("ill", "well")[who % 2] / f"patient{who}_{i}.png", 20 * who + i)
+    return root
+
+
+def test_groups_come_from_names(tmp_path: Path) -> None:
+    root = patients(tmp_path / "d")
+    data = read(root, group=r"(patient\d+)_")
+    assert data.groups.tolist() == [name.split("/")[1].split("_")[0] for name in data.ids]
+    assert read(root, group=r"patient\d").groups.tolist() == data.groups.tolist()  # no group in it: the whole match
+    assert read(root, group="^(ill|well)/").groups.tolist() == [name.split("/")[0] for name in data.ids]
+    assert data.fingerprint == read(root).fingerprint
+    settings = ImageFolder(path=str(root), test_fraction=0.5)
+    for seed in range(5):
+        parts = split(data, settings, seed)
+        assert not set(data.groups[parts.labelled]) & set(data.groups[parts.test])
+
+
+def test_groups_follow_skipped_photos(tmp_path: Path) -> None:
+    root = patients(tmp_path / "d")
+    (root / "ill" / "patient0_1.png").write_bytes(b"x")
+    data = read(root, group=r"(patient\d)", on_error="skip")
+    assert [name.split("/")[1][:8] for name in data.ids] == data.groups.tolist()
+    assert len(data) == 11
+
+
+def test_groups_that_cross_a_ready_layout_are_noted(tmp_path: Path) -> None:
+    root = patients(tmp_path / "d", ("train", "test"))
+    assert read(root, group=r"(patient\d)").notes == (
+        "4 groups stand in the labelled and the test part (patient0, patient1, patient2, patient3): "
+        "the test score may be too good.",
+    )
+    assert read(root, group=r"(\w+/\w+/patient\d)").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (r"doctor(\d)", r"finds no group in 12 of 12 names: ill/patient0_0.png, (ill/\S+, ){4}and 7 more\.$"),
+        (r"patient([12])_", r"finds no group in 6 of 12 names: ill/patient0_0.png, ill/patient0_1.png, "),
+        (r"(x)?patient", r"finds no group in 12 of 12"),
+        (r"()patient", r"finds no group in 12 of 12"),
+    ],
+)
+def test_names_without_a_group_are_refused(tmp_path: Path, pattern: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(patients(tmp_path / "d"), group=pattern)
+    assert caught.value.message.startswith("dataset.group: ")
+    assert re.search(message, caught.value.message), caught.value.message
+    assert r"dataset.group='(patient\d+)_'" in caught.value.hint
+
+
+@pytest.mark.parametrize("pattern", ["(patient", "[", "*", "(?P<x", "a{99999999999999999999}", "(" * 300 + ")" * 300 + "["])
+def test_a_bad_regular_expression_is_a_setting_to_correct(pattern: str) -> None:
+    with pytest.raises(ConfigError, match=r"^dataset.group: '.*' is not a regular expression: "):
+        parse_group("dataset", DATASETS, {"name": "image_folder", "path": "x", "group": pattern})
 
 
 def bad_layout(kind: str, root: Path) -> Path:
