@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sdl_cli.config import Fraction, NonNegative, Positive, Range
 from sdl_cli.data import mixing, trivial
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Policy = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 Probability = Annotated[float, Range(0, 1)]
+FlipTarget = Literal["keep", "negate"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,14 @@ class FlipCrop:
     Arguments:
         flip: mirror left and right with probability one half.
         pad_fraction: border mirrored on at each side before the crop back to size, as a fraction of the side.
+        flip_target: what mirroring does to a number to predict: keep it, or negate it (a steering angle); None refuses to
+            mirror images with numbers. Without effect on classes.
     """
 
     name: str = "flip_crop"
     flip: bool = True
     pad_fraction: Fraction = 0.125
+    flip_target: FlipTarget | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Strong:
     """flip_crop, then random erasing (Zhong et al. 2020), then MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019).
 
     Arguments:
-        flip, pad_fraction: as for flip_crop.
+        flip, pad_fraction, flip_target: as for flip_crop.
         erase_probability: probability that an image has a rectangle replaced by noise.
         mix_probability: probability that an image is mixed with another; MixUp and CutMix are equally likely.
         mixup_alpha: share of the first image under MixUp is Beta(alpha, alpha).
@@ -87,6 +91,7 @@ class Strong:
     mix_probability: Probability = 0.5
     mixup_alpha: Positive = 0.2
     cutmix_alpha: Positive = 1.0
+    flip_target: FlipTarget | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,24 @@ class Noise:
     drop_probability: Fraction = 0.0
 
 
+@dataclass(frozen=True)
+class TextAugment:
+    """Changed copies of training texts (Wei and Zou, EDA, EMNLP 2019), made by `data/text_augment.py` before features are.
+
+    Arguments:
+        num_copies: copies of each training text, each with one kind of change.
+        deletion_probability: probability that a word is left out; 0 makes no such copies.
+        swap_fraction: pairs of words that change places, as a fraction of the words; 0 makes no such copies.
+        synonym_fraction: words replaced by a synonym, as a fraction of the words; 0 makes no such copies.
+    """
+
+    name: str = "text"
+    num_copies: Annotated[int, Range(1, 64)] = 4
+    deletion_probability: Fraction = 0.1
+    swap_fraction: Probability = 0.1
+    synonym_fraction: Probability = 0.1
+
+
 AUGMENTS: dict[str, type] = {
     "none": NoAugment,
     "flip_crop": FlipCrop,
@@ -110,14 +133,16 @@ AUGMENTS: dict[str, type] = {
     "trivial": Trivial,
     "strong": Strong,
     "noise": Noise,
+    "text": TextAugment,
 }
 MODALITY: dict[str, frozenset[str]] = {
-    "none": frozenset({"image", "table"}),
+    "none": frozenset({"image", "table", "text"}),
     "flip_crop": frozenset({"image"}),
     "shift": frozenset({"image"}),
     "trivial": frozenset({"image"}),
     "strong": frozenset({"image"}),
     "noise": frozenset({"table"}),
+    "text": frozenset({"text"}),
 }
 
 
@@ -129,7 +154,7 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
         modality: `image` or `table`.
         task: `classification` or `regression`.
     Raises:
-        ConfigError: the policy does not work on this kind of data.
+        ConfigError: the policy does not work on this kind of data, or mirrors images whose numbers it is not told how to treat.
     """
     if modality not in MODALITY[augment.name]:
         fitting = [name for name, works_on in MODALITY.items() if modality in works_on]
@@ -139,12 +164,28 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
             f"augment: {augment.name} works on {kinds}, and this data set is {this}.",
             f"Policies that fit: {', '.join(fitting)}.",
         )
-    notices = []
+    notices = _check_flip(augment, task)
     if augment.name == "strong" and task == "regression" and augment.mix_probability > 0:
         notices.append("augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it.")
     if _changes_nothing(augment):
         notices.append(f"augment={augment.name} changes nothing as it is set.")
     return notices
+
+
+def _check_flip(augment: Any, task: str) -> list[str]:
+    """Refuse to mirror images whose targets are numbers where it is not said what becomes of them."""
+    if not isinstance(augment, (FlipCrop, Strong)):
+        return []
+    if task == "regression" and augment.flip and augment.flip_target is None:
+        raise ConfigError(
+            f"augment={augment.name} mirrors images, and the target is a number: mirroring may change it, as it does the sign of "
+            "a steering angle.",
+            "Say so with augment.flip_target=negate, or that it stays with augment.flip_target=keep, or set augment.flip=false",
+        )
+    if augment.flip_target is None or (task == "regression" and augment.flip):
+        return []
+    why = "the targets are classes" if task == "classification" else "no image is mirrored (augment.flip=false)"
+    return [f"augment.flip_target={augment.flip_target} has no effect: {why}."]
 
 
 def _changes_nothing(augment: Any) -> bool:
@@ -155,26 +196,35 @@ def _changes_nothing(augment: Any) -> bool:
     if isinstance(augment, Strong):
         strengths = (augment.pad_fraction, augment.erase_probability, augment.mix_probability)
         return not augment.flip and not any(strengths)
+    if isinstance(augment, TextAugment):
+        return not any((augment.deletion_probability, augment.swap_fraction, augment.synonym_fraction))
     return isinstance(augment, Noise) and augment.std == 0 and augment.drop_probability == 0
 
 
-def build(augment: Any) -> Policy:
+def build(augment: Any, target_zero: float | None = None) -> Policy:
     """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
 
     Inputs are float32 images `(N, C, H, W)` in [0, 1] or a standardised table `(N, F)`; targets are soft classes
     `(N, K)` or numbers `(N, 1)`; the generator lives on their device. What is handed in is never changed in place.
+
+    Arguments:
+        augment: one of the dataclasses in `AUGMENTS`.
+        target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for
+            t = (y - mean) / scale, so that negating y makes 2 target_zero - t of t; None: the targets are classes.
     """
 
     def policy(inputs: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         match augment:
             case FlipCrop():
-                inputs = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
+                inputs, mirrored = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
+                targets = mirrored_targets(targets, mirrored)
             case Shift():
                 inputs = shift(inputs, augment.max_fraction, generator)
             case Trivial():
                 inputs = trivial.trivial_augment(inputs, augment.num_bins, generator)
             case Strong():
-                inputs = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
+                inputs, mirrored = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
+                targets = mirrored_targets(targets, mirrored)
                 inputs = mixing.erase(inputs, augment.erase_probability, generator)
                 alphas = augment.mixup_alpha, augment.cutmix_alpha
                 inputs, targets = mixing.mix(inputs, targets, augment.mix_probability, *alphas, generator)
@@ -182,19 +232,30 @@ def build(augment: Any) -> Policy:
                 inputs = noise(inputs, augment.std, augment.drop_probability, generator)
         return inputs, targets
 
+    def mirrored_targets(targets: Tensor, mirrored: Tensor) -> Tensor:
+        if target_zero is None or augment.flip_target != "negate":
+            return targets
+        return (2 * target_zero - targets).where(mirrored[:, None], targets)
+
     assert type(augment) in AUGMENTS.values(), augment
     return policy
 
 
-def flip_crop(images: Tensor, flip: bool, pad_fraction: float, generator: torch.Generator) -> Tensor:
-    """Mirror each image with probability one half, pad by reflection and crop back at a random place."""
+def flip_crop(images: Tensor, flip: bool, pad_fraction: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mirror each image with probability one half, pad by reflection and crop back at a random place.
+
+    Returns: the images, and which of them are mirrored, `(N,)` of bool.
+    """
+    import torch
+
     height, width = images.shape[2:]
     rows = _reflect(_shifted(images, height, pad_fraction, generator), height)
     columns = _reflect(_shifted(images, width, pad_fraction, generator), width)
+    mirrored = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     if flip:
-        mirrored = mixing.uniform(images, generator)[:, None] < 0.5
-        columns = columns.where(~mirrored, width - 1 - columns)
-    return _take(images, rows, columns)
+        mirrored = mixing.uniform(images, generator) < 0.5
+        columns = columns.where(~mirrored[:, None], width - 1 - columns)
+    return _take(images, rows, columns), mirrored
 
 
 def shift(images: Tensor, max_fraction: float, generator: torch.Generator) -> Tensor:

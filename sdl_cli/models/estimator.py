@@ -79,7 +79,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             self.mean_ = X.mean(axis=0)
             scale = X.std(axis=0)
             self.scale_ = np.where(scale > 0, scale, 1.0)
-        self._augment = augmentation.build(policy) if policy.name != "none" else None
+        target_zero = None if task == "classification" else -self.target_mean_ / self.target_scale_
+        self._augment = augmentation.build(policy, target_zero) if policy.name != "none" else None
         validation = None
         if X_val is not None and self.needs_validation:
             if task == "classification":

@@ -96,6 +96,8 @@ class _FinetunedCNN(NetworkEstimator):
     def restore_fitted(self, fitted: dict[str, Any]) -> None:
         # the stored preprocessing, not that of weights that may since have moved
         self._stored_preprocessing = pretrained.Preprocessing.from_plain(fitted["preprocessing"])
+        if self.strategy == "probe":  # its head is logistic or ridge, whatever the loss says
+            self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
 
     def _preprocessing(self) -> pretrained.Preprocessing:
         stored: pretrained.Preprocessing | None = getattr(self, "_stored_preprocessing", None)
@@ -152,17 +154,20 @@ class _FinetunedCNN(NetworkEstimator):
         policy = self.augment or augmentation.NoAugment()
         if isinstance(policy, augmentation.Strong):  # a frozen feature of two mixed images has no one label
             policy = dataclasses.replace(policy, mix_probability=0.0)
-        augment = augmentation.build(policy) if policy.name != "none" else None
+        zero = None if is_classifier(self) else -self.target_mean_ / self.target_scale_
+        # with its zero at 0, the policy turns a 1 into -1 where it mirrors an image and negates its number
+        augment = augmentation.build(policy, None if zero is None else 0.0) if policy.name != "none" else None
         num_views = self.num_views or (4 if augment is not None else 1)
         known = loop.current_context().features
         views = [known if known is not None and len(known) == len(inputs) else self._features(net, inputs)]
+        y = targets.argmax(1).numpy() if zero is None else targets[:, 0].double().numpy()
+        ys = [y]
         generator = torch.Generator(self.runtime_.device).manual_seed(loop.phase_seed(self.seed_, "views"))
         for _ in range(num_views - 1 if augment is not None else 0):
-            views.append(self._features(net, inputs, augment, generator))
-        y = targets.argmax(1).numpy() if is_classifier(self) else targets[:, 0].double().numpy()
-        weight, bias, chosen = fit_probe(
-            np.concatenate(views), np.tile(y, len(views)), len(views), is_classifier(self), self.seed_
-        )
+            found = self._features(net, inputs, augment, generator)
+            views.append(found[:, :-1])
+            ys.append(y if zero is None else np.where(found[:, -1] < 0, 2 * zero - y, y))
+        weight, bias, chosen = fit_probe(np.concatenate(views), np.concatenate(ys), len(views), zero is None, self.seed_)
         self.probe_c_ = chosen
         with torch.no_grad():
             net.head.weight.copy_(torch.from_numpy(weight))
@@ -175,13 +180,14 @@ class _FinetunedCNN(NetworkEstimator):
         augment: loop.Augment | None = None,
         generator: torch.Generator | None = None,
     ) -> Array:
-        """Embeddings `float64 (N, D)` of the images, or of one augmented view of each."""
+        """Embeddings `float64 (N, D)` of the images, or of an augmented view, `(N, D + 1)`: last what a target of 1 became."""
 
         class Embed(nn.Module):
             def forward(self, x: Tensor) -> Tensor:
-                if augment is not None and generator is not None:
-                    x, _ = augment(x, x.new_zeros(len(x), 2), generator)
-                return net.embed(x)
+                if augment is None or generator is None:
+                    return net.embed(x)
+                x, ones = augment(x, x.new_ones(len(x), 1), generator)
+                return torch.cat([net.embed(x), ones], dim=1)
 
         net.eval()
         return np.asarray(loop.apply(Embed(), inputs, self.runtime_, batch_size=64).double())

@@ -264,14 +264,14 @@ def test_check_says_what_has_no_effect_and_what_is_mixed():
     for policy in idle:
         modality = next(iter(MODALITY[policy.name]))
         assert augment.check(policy, modality, "classification") == [f"augment={policy.name} changes nothing as it is set."]
-    assert "mixes the numbers to predict" in augment.check(Strong(), "image", "regression")[0]
-    assert augment.check(Strong(mix_probability=0.0), "image", "regression") == []
+    assert "mixes the numbers to predict" in augment.check(Strong(**NEGATE), "image", "regression")[0]
+    assert augment.check(Strong(mix_probability=0.0, **NEGATE), "image", "regression") == []
 
 
 def test_yaml_holds_every_field_its_default_and_what_it_assumes():
     files = {path.stem: path for path in CONF.glob("*.yaml")}
     assert set(files) == set(AUGMENTS) == set(MODALITY)
-    assert len(files) == 6
+    assert len(files) == 7
     for name, kind in AUGMENTS.items():
         text = files[name].read_text(encoding="utf-8")
         lines = text.splitlines()
@@ -299,11 +299,86 @@ def test_bounds():
         {"name": "shift", "max_fraction": -0.1},
         {"name": "trivial", "num_bins": 1},
         {"name": "strong", "mixup_alpha": 0},
+        {"name": "strong", "flip_target": "invert"},
+        {"name": "flip_crop", "flip_target": True},
         {"name": "strong", "erase_probability": 1.1},
         {"name": "noise", "std": -1},
     ):
         with pytest.raises(ConfigError, match=r"augment\."):
             parse(values)
+
+
+NEGATE = {"flip_target": "negate"}
+
+
+def mirrored(images, new_images):
+    """Which images came back mirrored; every other one must have stayed as it was."""
+    flipped = (new_images == images.flip(3)).flatten(1).all(dim=1)
+    assert (flipped ^ (new_images == images).flatten(1).all(dim=1)).all()
+    assert 0.3 < flipped.float().mean() < 0.7
+    return flipped
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 1.0), (22.5, 10.0), (-3.0, 0.01), (1e4, 1.0)])
+def test_the_number_of_a_mirrored_image_is_negated_in_its_own_units(mean, scale):
+    images = make_images(n=200)
+    y = mean + scale * torch.randn(200, generator=seeded(), dtype=torch.float64)
+    standardised = ((y - mean) / scale).float()[:, None]
+    before = standardised.clone()
+    new_images, new = build(FlipCrop(pad_fraction=0.0, **NEGATE), -mean / scale)(images, standardised, seeded())
+    signs = 1 - 2 * mirrored(images, new_images).double()
+    torch.testing.assert_close(new[:, 0].double() * scale + mean, signs * y, rtol=1e-6, atol=1e-6 * scale)
+    assert torch.equal(new[signs > 0], standardised[signs > 0])
+    assert torch.equal(standardised, before)
+
+
+def test_numbers_are_kept_and_classes_never_negated():
+    images, numbers = make_images(), torch.randn(16, 1, generator=seeded())
+    for policy, targets, zero in (
+        (FlipCrop(flip_target="keep"), numbers, -3.0),
+        (FlipCrop(flip=False, **NEGATE), numbers, -3.0),
+        (FlipCrop(**NEGATE), make_targets(), None),
+        (FlipCrop(**NEGATE), torch.ones(16, 1), None),  # one class only
+        (Strong(mix_probability=0.0, **NEGATE), make_targets(), None),
+    ):
+        assert torch.equal(build(policy, zero)(images, targets, seeded())[1], targets)
+
+
+def test_flip_target_leaves_the_images_as_they_were():
+    images, numbers = make_images(), torch.randn(16, 1, generator=seeded())
+    for kind in (FlipCrop, Strong):
+        plain = build(kind())(images, numbers, seeded())[0]
+        assert torch.equal(build(kind(**NEGATE), 1.5)(images, numbers, seeded())[0], plain)
+
+
+def test_numbers_are_negated_before_they_are_mixed():
+    images, numbers, zero = make_images(n=64), torch.randn(64, 1, generator=seeded()), 0.7
+    policy = Strong(pad_fraction=0.0, erase_probability=0.0, mix_probability=1.0, mixup_alpha=1.0, **NEGATE)
+    new = build(policy, zero)(images, numbers, seeded(4))[1]
+    generator = seeded(4)
+    flipped, which = augment.flip_crop(images, True, 0.0, generator)
+    assert torch.equal(which, mirrored(images, flipped))
+    signed = torch.where(which[:, None], 2 * zero - numbers, numbers)
+    erased = mixing.erase(flipped, 0.0, generator)
+    assert torch.equal(new, mixing.mix(erased, signed, 1.0, 1.0, 1.0, generator)[1])
+    assert not torch.equal(new, build(dataclasses.replace(policy, flip_target="keep"), zero)(images, numbers, seeded(4))[1])
+
+
+@pytest.mark.parametrize("kind", [FlipCrop, Strong])
+def test_mirroring_with_numbers_must_be_spelt_out(kind):
+    with pytest.raises(ConfigError) as caught:
+        augment.check(kind(), "image", "regression")
+    assert f"augment={kind().name} mirrors images, and the target is a number" in caught.value.message
+    for way_out in ("augment.flip_target=negate", "augment.flip_target=keep", "augment.flip=false"):
+        assert way_out in caught.value.hint
+    quiet = {"mix_probability": 0.0} if kind is Strong else {}
+    for settings in ({"flip": False}, {"flip_target": "keep"}, NEGATE):
+        assert augment.check(kind(**settings, **quiet), "image", "regression") == []
+    assert augment.check(kind(), "image", "classification") == []
+    without = "augment.flip_target=negate has no effect: "
+    assert augment.check(kind(**NEGATE), "image", "classification") == [f"{without}the targets are classes."]
+    expected = [f"{without}no image is mirrored (augment.flip=false)."]
+    assert augment.check(kind(flip=False, **NEGATE, **quiet), "image", "regression") == expected
 
 
 def test_importing_needs_no_torch():

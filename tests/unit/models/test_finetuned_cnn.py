@@ -16,13 +16,14 @@ from torchvision.transforms import v2
 from sdl_cli.config import Training
 from sdl_cli.data.augment import FlipCrop, Strong
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.losses import Cosine
 from sdl_cli.models import pretrained
 from sdl_cli.models.finetuned_cnn import Backbone, FinetunedCNN, FinetunedCNNRegressor
 from sdl_cli.models.pretrained import Preprocessing, build_backbone, head_name
 from sdl_cli.models.probe import GRID, fit_probe
 
 QUICK = Training(epochs=2)
-SMALL = {"weights": "none", "image_size_px": 32, "training": QUICK, "precision": "float32"}
+SMALL = {"weights": "none", "image_size_px": 32, "training": QUICK, "precision": "float32", "memory_format": "contiguous"}
 ARCHITECTURES = pretrained.architectures()
 
 
@@ -224,6 +225,26 @@ class TestProbe:
         FinetunedCNN(strategy="probe", augment=FlipCrop(), num_views=3, **SMALL).fit(X, y)
         assert sum(seen) == 72
 
+    @pytest.mark.parametrize("policy", [FlipCrop, Strong])
+    def test_views_that_are_mirrored_have_their_numbers_negated(self, policy: type, monkeypatch: pytest.MonkeyPatch) -> None:
+        from sdl_cli.models import finetuned_cnn
+
+        X, _ = photos(24)
+        y = np.linspace(3.0, 50.0, 24)
+        seen = {}
+        monkeypatch.setattr(
+            finetuned_cnn,
+            "fit_probe",
+            lambda features, numbers, *rest: (seen.update(y=numbers), fit_probe(features, numbers, *rest))[1],
+        )
+        for flip_target in ("negate", "keep"):
+            augment = policy(flip_target=flip_target)
+            model = FinetunedCNNRegressor(strategy="probe", augment=augment, num_views=3, **SMALL).fit(X, y)
+            views = (seen["y"] * model.target_scale_ + model.target_mean_).reshape(3, 24)
+            assert np.allclose(np.abs(views), y, atol=1e-5)
+            assert (views[0] > 0).all()  # the images themselves
+            assert 0.2 < (views[1:] < 0).mean() < 0.8 if flip_target == "negate" else (views > 0).all()
+
     def test_its_head_is_the_logistic_regression_with_the_smallest_c_within_one_standard_error(self) -> None:
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -306,3 +327,11 @@ def test_the_final_weights_are_half_the_probes_and_half_the_finetuned_ones() -> 
     for key in probe:
         assert torch.allclose(mixed[key], 0.25 * probe[key] + 0.75 * whole[key], atol=1e-6), key
     assert not torch.equal(whole["head.weight"], probe["head.weight"])
+
+
+@pytest.mark.parametrize("loss", [Cosine(), Cosine(xent_weight=0.1)])
+def test_a_probe_predicts_the_same_once_stored_whatever_its_loss(loss: Cosine) -> None:
+    X, y = photos()
+    model = FinetunedCNN("resnet18", strategy="probe", loss=loss, **SMALL).fit(X, y)
+    again = FinetunedCNN.from_state(*model.get_state())
+    np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X), atol=1e-6)
