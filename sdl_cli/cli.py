@@ -54,6 +54,10 @@ Package = Annotated[str | None, typer.Option("--package", metavar="KEY", help="W
 Info = Annotated[
     str | None, typer.Option("--info", metavar="all|config|defaults|plugins|...", help="What hydra knows, and stop.")
 ]
+CheckOverrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="The data, for example dataset=table dataset.path=rows.csv dataset.target=outcome."),
+]
 OtherData = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Other data or device: dataset=npz dataset.path=other.npz, or device=cpu."),
@@ -184,10 +188,45 @@ def evaluate(
     _carry_out(body, as_json, debug)
 
 
+@app.command(epilog=_groups(), short_help="Look at data before training: leaks, duplicates, missing values.")
+def check(
+    overrides: CheckOverrides = None,
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Look at a data set before training, worst problem first. Exit code 1 where something would make a result untrustworthy."""
+
+    def body() -> Values:
+        from sdl_cli import verbs
+
+        return verbs.check(list(overrides or []), config_dir, as_json)
+
+    _carry_out(body, as_json, debug)
+
+
+@app.command(short_help="Write a finished run's model as ONNX or torch.export.")
+def export(
+    run: Run,
+    out: Annotated[str, typer.Argument(metavar="FILE", help="model.onnx, or model.pt2 for torch.export.")],
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a finished run's model as ONNX (.onnx) or torch.export (.pt2), check it against the run, and describe its inputs."""
+
+    def body() -> Values:
+        from sdl_cli import verbs
+
+        return verbs.export(typed_path(run), typed_path(out), trust, as_json)
+
+    _carry_out(body, as_json, debug)
+
+
 @app.command(short_help="Predict new inputs with a finished run, as CSV.")
 def predict(
     run: Run,
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A folder of images, one image, or an npz file.")],
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A table, texts, a folder of images, an image, or an npz.")],
     out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="The CSV to write.")] = "predictions.csv",
     on_error: Annotated[
         str, typer.Option("--on-error", metavar="fail|skip", help="What to do with an image that cannot be read.")

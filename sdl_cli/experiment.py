@@ -6,16 +6,17 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sdl_cli import metrics, reference, results
+from sdl_cli import check, metrics, reference, results
 from sdl_cli.config import Experiment, plain
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, split
+from sdl_cli.decisions import decision_sentence, decision_weights
 from sdl_cli.device import Runtime
 from sdl_cli.files import make_folder
 from sdl_cli.metrics import Lift, Measured
@@ -143,10 +144,15 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         parts = split(dataset, experiment.dataset, experiment.seed)
         for sentence in (*dataset.notes, *parts.notes):
             notice(sentence)
+    with clock.phase("check"):
+        for problem in check.inspect(dataset, parts, brief=True):
+            if problem.severity != "note":
+                notice(" ".join(filter(None, (problem.what, problem.where and f"({problem.where})", problem.advice))))
     experiment = resolve_settings(experiment, dataset, len(parts.labelled))
     for sentence in settings_without_effect(experiment):
         notice(sentence)
-    model = build(experiment, dataset.task)
+    decision = _decision(experiment, dataset, parts, notice)
+    model = build(experiment, dataset.task, dataset)
     train, validation = divide(parts, dataset, model, experiment)
     stored_runtime = _stored_runtime(folder) if resume else None
     folder = folder if resume else results.claim(folder)
@@ -161,18 +167,20 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             runtime = _fit(model, dataset, train, validation, folder, experiment, observer, notice, environment, stored_runtime)
         with clock.phase("predict"):
             outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
-            test = score(dataset, parts.test, outputs)
+            test = score(dataset, parts.test, outputs, decision)
             held = {}
             if len(validation):
-                held = score(dataset, validation, reference.model_outputs(model, dataset.X[validation], len(dataset.classes)))
+                own = reference.model_outputs(model, dataset.X[validation], len(dataset.classes))
+                held = score(dataset, validation, own, decision)
             majority = score(dataset, parts.test, reference.majority_outputs(dataset, parts.labelled, parts.test))
         with clock.phase("baseline"):
-            baseline, lift = _beside_baseline(experiment, dataset, parts, outputs)
+            baseline, lift = _beside_baseline(experiment, dataset, parts, outputs, decision)
         with clock.phase("save"):
             results.write_predictions(
-                folder / "predictions.csv", dataset.ids[parts.test], dataset.y[parts.test], outputs, dataset.classes
+                folder / "predictions.csv", dataset.ids[parts.test], dataset.y[parts.test], outputs, dataset.classes, decision
             )
-            files = save_model(model, experiment.model.name, dataset.task, folder, _inputs(dataset, experiment, preferred))
+            inputs = _inputs(dataset, experiment, preferred) | {"decision": None if decision is None else decision.tolist()}
+            files = save_model(model, experiment.model.name, dataset.task, folder, inputs)
         rows = {"labelled": len(parts.labelled), "validation": len(validation), "test": len(parts.test)}
         result = Result(
             folder,
@@ -236,7 +244,8 @@ def measure(
             dataset, experiment, _ = load_dataset(experiment, dataset)
             parts = split(dataset, experiment.dataset, experiment.seed)
         experiment = resolve_settings(experiment, dataset, len(parts.labelled))
-        model = build(experiment, dataset.task)
+        decision = _decision(experiment, dataset, parts, notes.append)
+        model = build(experiment, dataset.task, dataset)
         train, validation = divide(parts, dataset, model, experiment)
         results.write_config(folder, experiment.to_plain())
         with clock.phase("fit"):
@@ -255,11 +264,11 @@ def measure(
                 experiment.model.name == "baseline" and experiment.model.kind == "forest"
             ):  # any forest will do beside itself
                 other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)
-                baseline = _values(dataset, parts.test, other)
+                baseline = _values(dataset, parts.test, other, decision)
         majority = reference.majority_outputs(dataset, parts.labelled, parts.test)
         values = results.finite(
             {
-                "test": _values(dataset, parts.test, outputs),
+                "test": _values(dataset, parts.test, outputs, decision),
                 "baseline": baseline,
                 "majority": _values(dataset, parts.test, majority),
                 "rows": {"labelled": len(parts.labelled), "validation": len(validation), "test": len(parts.test)},
@@ -278,17 +287,30 @@ def measure(
     return found
 
 
-def score(dataset: Dataset, rows: Array, outputs: Array) -> Scores:
-    """All metrics of outputs for these rows of the data set."""
+def score(dataset: Dataset, rows: Array, outputs: Array, decision: Array | None = None, num_resamples: int = 1000) -> Scores:
+    """All metrics of outputs for these rows of the data set; `decision` is as `decisions.decision_weights` gives it."""
     if dataset.task == "regression":
-        return metrics.regression(dataset.y[rows], outputs)
-    return metrics.classification(dataset.y[rows], outputs)
+        return metrics.regression(dataset.y[rows], outputs, num_resamples=num_resamples)
+    return metrics.classification(dataset.y[rows], outputs, num_resamples=num_resamples, weights=decision)
 
 
-def _values(dataset: Dataset, rows: Array, outputs: Array) -> dict[str, float]:
+def _values(dataset: Dataset, rows: Array, outputs: Array, decision: Array | None = None) -> dict[str, float]:
     """All metrics of outputs for these rows, without intervals."""
-    of = metrics.regression if dataset.task == "regression" else metrics.classification
-    return {name: found.value for name, found in of(dataset.y[rows], outputs, num_resamples=0).items()}
+    return {name: found.value for name, found in score(dataset, rows, outputs, decision, num_resamples=0).items()}
+
+
+def _decision(experiment: Experiment, dataset: Dataset, parts: Split, notice: Callable[[str], None]) -> Array | None:
+    """How probabilities become classes, said aloud where it is not simply the most probable one."""
+    if dataset.task == "regression":
+        if experiment.threshold != "most_probable":
+            notice(f"threshold={experiment.threshold} has no effect: numbers are predicted, not classes.")
+        return None
+    counts = np.bincount(dataset.y[parts.labelled], minlength=len(dataset.classes))
+    weights = decision_weights(experiment.threshold, counts, dataset.classes)
+    sentence = decision_sentence(experiment.threshold, weights, counts, dataset.classes)
+    if sentence is not None:
+        notice(sentence)
+    return weights
 
 
 def _fit(
@@ -330,12 +352,15 @@ def _fit(
     return runtime
 
 
-def _beside_baseline(experiment: Experiment, dataset: Dataset, parts: Split, outputs: Array) -> tuple[Scores, Lift | None]:
+def _beside_baseline(
+    experiment: Experiment, dataset: Dataset, parts: Split, outputs: Array, decision: Array | None
+) -> tuple[Scores, Lift | None]:
     if experiment.model == BaselineSettings():
         return {}, None
     other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)
     truth = dataset.y[parts.test]
-    return score(dataset, parts.test, other), metrics.paired_lift(dataset.task, truth, outputs, other)
+    lift = metrics.paired_lift(dataset.task, truth, outputs, other, weights=decision)
+    return score(dataset, parts.test, other, decision), lift
 
 
 def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str] | None) -> dict[str, Any]:
@@ -344,6 +369,8 @@ def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str]
         "shape": list(dataset.X.shape[1:]),
         "classes": list(dataset.classes),
         "features": list(dataset.feature_names),
+        "columns": [asdict(column) for column in dataset.columns],
+        "source": dict(dataset.source),
     }
     if dataset.modality == "image":
         channels = "grey" if dataset.X.shape[1] == 1 else "rgb"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import cells, evaluation, experiment, metrics, preparation, results
+from sdl_cli import cells, evaluation, experiment, metrics, prediction, preparation, results
 from sdl_cli.cells import Parallel
 from sdl_cli.config import Experiment, Training, parse, suggest
 from sdl_cli.curve.run import CurveObserver
@@ -16,6 +16,8 @@ from sdl_cli.curve.settings import Curve, CurveExperiment
 from sdl_cli.curve.summary import Question
 from sdl_cli.data import DATASETS
 from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.split import Split, split
+from sdl_cli.decisions import check_threshold
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.experiment import Observer, Result
 from sdl_cli.files import write_atomic
@@ -50,6 +52,7 @@ def parse_curve(values: Values) -> CurveExperiment:
 
 def _check(found: Experiment) -> None:
     """Raise for what the settings alone show to be wrong."""
+    check_threshold(found.threshold)
     if found.model.name in NETWORKS and found.device not in ("auto", "cpu"):
         from sdl_cli.device import resolve
 
@@ -201,60 +204,49 @@ def forecast(source: Path, metric: str, question: Question) -> Values:
 
 
 def predict(folder: Path, source: Path, out: Path, observer: Observer, trust: bool = False, on_error: str = "fail") -> Values:
-    """Predict new inputs (a folder of images, one image, or an npz) with a finished run and write them as CSV.
+    """Predict new inputs with a finished run and write them as CSV; see `prediction.predict`.
 
     Returns:
-        `{"rows", "out"}`.
+        The object of `sdl predict --json`.
     """
-    from sdl_cli import reference
-
-    stored = results.read_run(folder)
-    if stored.repeats:
-        first = stored.repeats[0]
-        if observer.on_notice:
-            observer.on_notice(f"This run has {len(stored.repeats)} repeats: predicting with the first, {first}.")
-        stored = results.read_run(first)
-    if not out.absolute().parent.is_dir():
-        raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
-    model, values = _load(stored, observer, trust)
-    inputs = values["inputs"]
-    ids, X = _read_inputs(source, inputs, observer, on_error)
-    outputs = reference.model_outputs(model, X, len(inputs["classes"]))
-    results.write_predictions(out, np.asarray(ids), None, outputs, inputs["classes"])
-    return {"rows": len(ids), "out": str(out)}
+    return prediction.predict(results.read_run(folder), source, out, observer, trust, on_error)
 
 
-def _load(stored: results.StoredRun, observer: Observer, trust: bool) -> Any:
-    """The stored model; a network tells the observer where it cannot run on the device it was trained on."""
-    from sdl_cli.models.storage import load_model
+def check(values: Values) -> tuple[Values, list[str]]:
+    """Look at the data of an experiment before training.
 
-    if stored.config.get("model", {}).get("name") not in NETWORKS:
-        return load_model(stored.folder, trust)
-    from sdl_cli import loop
+    Returns:
+        The object of `sdl check --json`, and the same as lines of text.
+    """
+    from sdl_cli import check as checking
+    from sdl_cli.report.check_words import report
 
-    with loop.context(loop.Context(on_notice=observer.on_notice)):
-        return load_model(stored.folder, trust)
+    found = parse_experiment(values)
+    problems = [*checking.inspect_files(found.dataset)]
+    if hasattr(found.dataset, "on_error"):  # unreadable files are a finding here, not the end
+        found = dataclasses.replace(found, dataset=dataclasses.replace(found.dataset, on_error="skip"))
+    dataset, found, _ = preparation.load_dataset(found)
+    skipped = [note for note in dataset.notes if "were skipped" in note]
+    problems += [checking.Problem("warning", note, "", "Repair or remove them.") for note in skipped]
+    try:
+        parts = split(dataset, found.dataset, found.seed)
+    except DataError as error:  # training would be refused; what else there is to say is said all the same
+        problems.append(checking.Problem("warning", f"Training will be refused. {error.message}", "", error.hint))
+        parts = Split(np.arange(len(dataset)), None, np.array([], dtype=np.int64))
+    problems = checking.worst_first([*problems, *checking.inspect(dataset, parts)])
+    summary = checking.summary(dataset, parts)
+    return {"problems": [p.to_json() for p in problems], "summary": summary}, report(problems, summary)
 
 
-def _read_inputs(source: Path, inputs: Values, observer: Observer, on_error: str) -> tuple[Any, Any]:
-    if not source.exists():
-        raise DataError(f"{source}: there is nothing here.", "Give a folder of images, an image, or an npz file.")
-    if source.suffix == ".npz":
-        from sdl_cli.data.npz import read_inputs
+def export(folder: Path, out: Path, observer: Observer, trust: bool = False) -> Values:
+    """Write the model of a finished run as ONNX or torch.export; see `export.export`.
 
-        ids, X = read_inputs(source)
-    elif inputs["modality"] == "image":
-        from sdl_cli.data.image_folder import read_images
+    Returns:
+        The object of `sdl export --json`.
+    """
+    from sdl_cli.export import export as write
 
-        ids, X, notes = read_images(source, inputs["size_px"], inputs["channels"], inputs["interpolation"], on_error)  # type: ignore[arg-type]
-        for sentence in notes:
-            if observer.on_notice:
-                observer.on_notice(sentence)
-    else:
-        raise DataError(f"{source}: this run is for tables, and predicts an npz file with X (rows, {inputs['shape'][0]}).")
-    if list(X.shape[1:]) != inputs["shape"]:
-        raise DataError(f"{source}: its rows have shape {tuple(X.shape[1:])}, and this run takes {tuple(inputs['shape'])}.")
-    return ids, X
+    return write(results.read_run(folder), out, observer, trust)
 
 
 def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: bool) -> Values:

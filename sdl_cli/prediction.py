@@ -98,15 +98,15 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
 
 def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str) -> Chunks:
     notes: list[str] = []
+    how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
     if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
         from sdl_cli.data.image_table import iter_image_table
 
-        yield from iter_image_table(source, dict(inputs), on_error=on_error, notes=notes)  # type: ignore[arg-type]
+        yield from iter_image_table(source, {**inputs["source"], **how}, on_error=on_error, notes=notes)  # type: ignore[arg-type]
     else:
         from sdl_cli.data.image_folder import iter_images
 
-        size_px, channels, interpolation = inputs["size_px"], inputs["channels"], inputs["interpolation"]
-        yield from iter_images(source, size_px, channels, interpolation, on_error, notes=notes)  # type: ignore[arg-type]
+        yield from iter_images(source, **how, on_error=on_error, notes=notes)  # type: ignore[arg-type]
     for sentence in notes:
         notice(sentence)
 

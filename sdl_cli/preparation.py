@@ -17,6 +17,7 @@ from sdl_cli.losses import resolve as resolve_loss
 from sdl_cli.models import NETWORKS, build, estimator_class
 
 Array = np.ndarray[Any, Any]
+PATHS = ("path", "test_path", "root")  # settings of data sets that are files or folders
 
 
 def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
@@ -32,6 +33,9 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
     size, interpolation = preferred or (None, "bilinear")
     if dataset is None:
         dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
+    if "settings" in dataset.source:  # what names this very data set, such as the version that was found
+        found = dataclasses.replace(experiment.dataset, **dataset.source["settings"])
+        experiment = dataclasses.replace(experiment, dataset=found)
     if dataset.modality == "image" and getattr(experiment.dataset, "size_px", 0) is None:
         experiment = dataclasses.replace(
             experiment, dataset=dataclasses.replace(experiment.dataset, size_px=int(dataset.X.shape[2]))
@@ -45,7 +49,7 @@ def absolute(experiment: Experiment) -> Experiment:
     def whole(value: str | None) -> str | None:
         return None if value is None else str(Path(value).expanduser().absolute())
 
-    changed = {k: whole(getattr(experiment.dataset, k)) for k in ("path", "root") if hasattr(experiment.dataset, k)}
+    changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
     experiment = dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed))
     model = experiment.model
     if getattr(model, "unlabeled", None):
@@ -63,18 +67,23 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
 
         check_kind(experiment.model.kind, dataset.task)
     if experiment.model.name not in NETWORKS:
+        if dataset.modality == "text" and experiment.augment.name != "none":
+            from sdl_cli.data.augment import check as check_policy
+
+            check_policy(experiment.augment, dataset.modality, dataset.task)
         return experiment
     loss = resolve_loss(experiment.loss, dataset.task)
+    seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
     kind = estimator_class(experiment.model.name, dataset.task)
-    if dataset.modality not in kind.modalities:
+    if seen not in kind.modalities:
         raise ConfigError(
-            f"model: {experiment.model.name} takes images, and the data set {dataset.name} is a table.",
+            f"model: {experiment.model.name} takes images, and the data set {dataset.name} is a {dataset.modality}.",
             "Choose another model: baseline, deep_net, autoencoder or sklearn.",
         )
     from sdl_cli.data.augment import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)
-    training = build(experiment, dataset.task).filled_training(dataset.modality, num_rows)
+    training = build(experiment, dataset.task).filled_training(seen, num_rows)
     return dataclasses.replace(experiment, loss=loss, training=training)
 
 
@@ -82,9 +91,11 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
     """Sentences on settings that were changed and that the chosen model does not look at."""
     name, found = experiment.model.name, []
     if name not in NETWORKS:
-        if experiment.loss.name != "auto":
+        if experiment.loss.name != "auto" and not (
+            name == "baseline" and getattr(experiment.loss, "class_weight", "") == "balanced"
+        ):
             found.append(f"loss={experiment.loss.name} has no effect: model={name} trains with a loss of its own.")
-        if experiment.augment.name != "none":
+        if experiment.augment.name not in ("none", "text"):
             found.append(f"augment={experiment.augment.name} has no effect: model={name} does not train on batches.")
         changed = [k for k, v in plain(experiment.training).items() if v != getattr(type(experiment.training)(), k)]
         if changed:

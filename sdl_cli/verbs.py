@@ -134,6 +134,23 @@ def evaluate(folder: Path, overrides: Sequence[str], config_dir: str | None, tru
     return values
 
 
+def check(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+    """`sdl check`: what is wrong with a data set, worst first; exit code 1 where a result could not be trusted."""
+    display = Display(as_json)
+    composed = bridge.compose_checked("train", overrides, jobs.parse_experiment, config_dir)
+    values, lines = jobs.check(composed)
+    display.lines(lines)
+    return {**values, "exit_code": 1} if any(p["severity"] == "leak" for p in values["problems"]) else values
+
+
+def export(folder: Path, out: Path, trust: bool, as_json: bool) -> Values:
+    """`sdl export RUN FILE`."""
+    display = Display(as_json)
+    values = jobs.export(folder, out, _observer(display), trust)
+    display.exported(values)
+    return values
+
+
 def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, as_json: bool) -> Values:
     """`sdl predict RUN INPUT -o FILE`."""
     display = Display(as_json)

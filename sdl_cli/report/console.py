@@ -221,6 +221,14 @@ class Display:
         for picture in values["pictures"]:
             self._path("", picture)
 
+    def exported(self, values: Values) -> None:
+        """What `sdl export` wrote, and how near it is to the run's own predictions."""
+        self.stop()
+        self._path("model", values["out"])
+        self._path("inputs", values["preprocessing"])
+        rows, far = values["rows_checked"], values["largest_difference"]
+        self._field("parity", f"largest difference {far:.2g} over {rows:,} rows ({values['checked_on']}); allowed is 0.0001")
+
     def lines(self, lines: Sequence[str]) -> None:
         """Lines that are laid out already."""
         for line in lines:

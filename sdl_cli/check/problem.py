@@ -1,0 +1,97 @@
+"""One thing that a look at the data found, and how names and shares are put in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.split import Split
+
+Array = np.ndarray[Any, Any]
+Severity = Literal["leak", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("leak", "warning", "note")
+MOST_NAMED = 5
+_MOST_LETTERS = 60
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that a look at the data found.
+
+    Arguments:
+        severity: `leak` makes a result untrustworthy, `warning` can spoil one, `note` is worth knowing.
+        what: one sentence with its numbers.
+        where: columns, files, rows or groups; at most five of them are named.
+        advice: what to do about it, one sentence.
+    """
+
+    severity: Severity
+    what: str
+    where: str = ""
+    advice: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """The object that stands in the list `problems` of `sdl check --json`."""
+        return {"severity": self.severity, "what": self.what, "where": self.where, "advice": self.advice}
+
+
+def worst_first(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems by severity; those of one severity stay in their order."""
+    return sorted(problems, key=lambda problem: SEVERITIES.index(problem.severity))
+
+
+def named(names: Iterable[str], num: int | None = None) -> str:
+    """At most five names in one line, and how many more there are.
+
+    Arguments:
+        num: how many there are, where `names` holds only the first of them; None counts `names`.
+    """
+    listed = list(names)
+    more = (len(listed) if num is None else num) - MOST_NAMED
+    return ", ".join(listed[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def rows_named(dataset: Dataset, rows: Array) -> str:
+    """At most five rows by their ids, and how many more there are.
+
+    Arguments:
+        rows: positions `(M,)`, or a mask `(N,)` of bool.
+    """
+    positions = np.flatnonzero(rows) if rows.dtype == bool else rows
+    listed = named([name_of(name) for name in dataset.ids[positions[:MOST_NAMED]]], len(positions))
+    return listed if dataset.modality == "image" else f"row{'' if len(positions) == 1 else 's'} {listed}"
+
+
+def name_of(text: object) -> str:
+    """A name from the data as it can be printed: one line, control characters shown as `?`, cut where it is long."""
+    flat = "".join(letter if letter.isprintable() else "?" for letter in str(text)[: 2 * _MOST_LETTERS])
+    return flat if len(str(text)) <= _MOST_LETTERS else flat[: _MOST_LETTERS - 3] + "..."
+
+
+def counted(num: int, unit: str, verbs: str = "") -> str:
+    """`1 row`, `1,200 rows`; with verbs "has/have" also `1 row has`, `1,200 rows have`."""
+    plural = unit + ("es" if unit.endswith("s") else "s")
+    verb = f" {verbs.split('/')[num != 1]}" if verbs else ""
+    return f"{num:,} {unit if num == 1 else plural}{verb}"
+
+
+def percent(fraction: float) -> str:
+    """A share in [0, 1] as `4.4 %`; only an exact 0 or 1 is shown as such."""
+    value = 100 * fraction
+    if 0 < value < 0.05:
+        return "under 0.1 %"
+    if 99.95 <= value < 100:
+        return "over 99.9 %"
+    return f"{value:.0f} %" if value in (0, 100) or value == round(value) else f"{value:.1f} %"
+
+
+def sides(dataset: Dataset, parts: Split) -> Array:
+    """`(N,)`: 1 for a labelled row, 2 for a test row, 0 for a row of neither."""
+    side = np.zeros(len(dataset), dtype=np.int8)
+    side[parts.labelled] = 1
+    side[parts.test] = 2
+    return side

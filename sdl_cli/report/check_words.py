@@ -1,0 +1,85 @@
+"""What a look at the data found, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sdl_cli.check import Problem
+from sdl_cli.check.problem import SEVERITIES, name_of
+from sdl_cli.report import layout
+from sdl_cli.report.words import class_counts
+
+Values = dict[str, Any]
+_COLOURS = {"leak": "31", "warning": "33", "note": "1"}
+_MOST_LINES = 24
+_MOST_COLUMNS = 100
+_MOST_NOTES = 3
+
+
+def report(problems: Sequence[Problem], summary: Values) -> list[str]:
+    """Lines for one screen: what the data is, then what was found, the worst first.
+
+    Leaks are always shown; the rest as far as there is room, without its advice where that is scarce.
+
+    Arguments:
+        problems: as `check.inspect` gives them, the worst first.
+        summary: as `check.summary` gives it.
+    """
+    columns = min(layout.width(), _MOST_COLUMNS)
+    lines, verdict = summary_lines(summary, columns), verdict_lines(problems, columns)
+    room = _MOST_LINES - len(verdict) - len(_more_lines(len(problems), columns))
+    for num_shown, problem in enumerate(problems):
+        long, short = (problem_lines(problem, columns, with_advice) for with_advice in (True, False))
+        block = long if len(lines) + len(long) <= room or problem.severity == "leak" else short
+        if len(lines) + len(block) > room and problem.severity != "leak":
+            lines += _more_lines(len(problems) - num_shown, columns)
+            break
+        lines += block
+    return [*lines, *verdict]
+
+
+def _more_lines(num: int, columns: int) -> list[str]:
+    return layout.labelled("", f"... and {num} more: sdl check with --json names them all.", columns)
+
+
+def summary_lines(summary: Values, columns: int) -> list[str]:
+    """The data set in two lines, and a few notes on how it was read and divided."""
+    shape = " x ".join(f"{size:,}" for size in summary["shape"])
+    kind = {"image": f"images of {shape}", "table": f"rows of {shape} features", "text": "texts"}[summary["modality"]]
+    parts = summary["parts"]
+    division = f"{parts['labelled']:,} labelled, {parts['test']:,} test"
+    division += f", {parts['unused']:,} unused" if parts["unused"] else ""
+    groups = f", {summary['groups']:,} groups" if summary["groups"] is not None else ""
+    lines = layout.labelled("data", f"{name_of(summary['name'])}: {summary['rows']:,} {kind}{groups} ({division})", columns)
+    if summary["classes"]:
+        counts = {name_of(name): count for name, count in summary["classes"].items()}
+        lines += layout.labelled("classes", class_counts(counts), columns)
+    elif summary["target"]:
+        target = summary["target"]
+        text = f"a number from {target['low']:.6g} to {target['high']:.6g}, mean {target['mean']:.4g}, s.d. {target['sd']:.4g}"
+        lines += layout.labelled("target", text, columns)
+    for sentence in summary["notes"][:_MOST_NOTES]:
+        lines += layout.labelled("read", sentence, columns)
+    return lines
+
+
+def problem_lines(problem: Problem, columns: int, with_advice: bool = True) -> list[str]:
+    """One problem: what, where and what to do."""
+    what = f"{problem.what} ({problem.where})" if problem.where else problem.what
+    first, *more = layout.labelled(problem.severity, what, columns)
+    first = layout.styled(problem.severity, _COLOURS[problem.severity]) + first[len(problem.severity) :]
+    advice = layout.labelled("", problem.advice, columns) if with_advice and problem.advice else []
+    return [first, *more, *advice]
+
+
+def verdict_lines(problems: Sequence[Problem], columns: int) -> list[str]:
+    """How many of each there are, and what that means for a result."""
+    counts = {s: sum(problem.severity == s for problem in problems) for s in SEVERITIES}
+    if not problems:
+        return layout.labelled("check", "Nothing found.", columns)
+    listed = ", ".join(f"{num} {name}{'' if num == 1 else 's'}" for name, num in counts.items() if num)
+    meaning = (
+        "a result cannot be trusted before the leaks are closed" if counts["leak"] else "nothing makes a result untrustworthy"
+    )
+    return layout.labelled("check", f"{listed}: {meaning}.", columns)

@@ -1,0 +1,85 @@
+"""The report: one screen, worst first, within the width, and plain."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from unit.check.conftest import last_fifth, make_dataset
+
+from sdl_cli.check import Problem, summary, worst_first
+from sdl_cli.report.check_words import report
+
+NOTE = Problem("note", "A column is constant in all of the rows that there are.", "f1, f2, f3", "Leave it out.")
+LEAK = Problem("leak", "5 test rows have an equal row among the labelled rows.", "rows 1, 2", "Remove them.")
+WARNING = Problem("warning", "1 class has fewer than 5 rows.", "", "Add rows.")
+
+
+@pytest.fixture
+def values():
+    dataset = make_dataset(np.zeros((20, 3)), ["a", "b"] * 10, notes=("Read as Latin-1.",))
+    return summary(dataset, last_fifth(dataset))
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+
+
+def test_worst_first_and_stable():
+    other = Problem("note", "Another.")
+    assert worst_first([NOTE, WARNING, other, LEAK]) == [LEAK, WARNING, NOTE, other]
+
+
+def test_json_keys():
+    assert LEAK.to_json() == {"severity": "leak", "what": LEAK.what, "where": "rows 1, 2", "advice": "Remove them."}
+
+
+def test_the_screen(values):
+    assert report([LEAK, WARNING], values) == [
+        "data    planted: 20 rows of 3 features (16 labelled, 4 test)",
+        "classes a 10, b 10",
+        "read    Read as Latin-1.",
+        "leak    5 test rows have an equal row among the labelled rows. (rows 1, 2)",
+        "        Remove them.",
+        "warning 1 class has fewer than 5 rows.",
+        "        Add rows.",
+        "check   1 leak, 1 warning: a result cannot be trusted before the leaks are closed.",
+    ]
+
+
+def test_nothing_found(values):
+    assert report([], values)[-1] == "check   Nothing found."
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "250"])
+def test_many_problems_fit_one_screen(values, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = report([LEAK, WARNING, *[NOTE] * 30], values)
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= min(int(columns), 100)
+    assert any("more: sdl check" in line for line in lines)
+    assert any(line.startswith("check   1 leak, 1 warning, 30") for line in lines)
+
+
+def test_every_leak_is_shown(values):
+    lines = report([LEAK] * 20, values)
+    assert sum(line.startswith("leak") for line in lines) == 20
+
+
+def test_summaries_of_all_kinds_have_words_and_are_json():
+    number = make_dataset(np.zeros((20, 3)), np.linspace(0, 1, 20))
+    text = make_dataset(np.array(["x"] * 20, dtype=object), ["a", "b"] * 10)
+    image = make_dataset(np.zeros((20, 1, 8, 8), np.uint8), ["a", "b"] * 10)
+    firsts = []
+    for dataset in (number, text, image):
+        values = summary(dataset, last_fifth(dataset))
+        json.dumps(values, allow_nan=False)
+        firsts.append(report([], values)[0])
+    assert report([], summary(number, last_fifth(number)))[1] == "target  a number from 0 to 1, mean 0.5, s.d. 0.3035"
+    assert [line.split(": ")[1] for line in firsts] == [
+        "20 rows of 3 features (16 labelled, 4 test)",
+        "20 texts (16 labelled, 4 test)",
+        "20 images of 1 x 8 x 8 (16 labelled, 4 test)",
+    ]
