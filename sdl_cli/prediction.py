@@ -87,7 +87,10 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
     elif inputs["modality"] == "text":
         from sdl_cli.data.text import iter_texts
 
-        yield from iter_texts(source, inputs["source"])
+        notes: list[str] = []
+        yield from iter_texts(source, inputs["source"], notes=notes)
+        for sentence in notes:
+            notice(sentence)
     elif inputs.get("columns"):
         from sdl_cli.data.table import iter_rows
 

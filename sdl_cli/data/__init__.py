@@ -5,8 +5,11 @@ Importing this package is quick: scikit-learn, torch, torchvision and Pillow are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sdl_cli.config import DataSettings
-from sdl_cli.data import builtin, image_folder, npz, torchvision_sets
+from sdl_cli.data import builtin, huggingface, image_folder, image_table, npz, openml, table, text, torchvision_sets
 from sdl_cli.data.dataset import Dataset
 
 DATASETS: dict[str, type] = {
@@ -16,23 +19,44 @@ DATASETS: dict[str, type] = {
     "iris": builtin.Iris,
     "diabetes": builtin.Diabetes,
     "npz": npz.Npz,
+    "table": table.Table,
+    "text": text.Text,
+    "openml": openml.OpenML,
+    "huggingface": huggingface.HuggingFace,
     "image_folder": image_folder.ImageFolder,
+    "image_table": image_table.ImageTable,
     "torchvision": torchvision_sets.TorchvisionSet,
 }
 
 
-def load(settings: DataSettings, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
+def load(
+    settings: DataSettings,
+    preferred_px: int | None = None,
+    interpolation: str = "bilinear",
+    like: Mapping[str, Any] | None = None,
+) -> Dataset:
     """Read the data set that `settings` describes.
 
     Arguments:
         settings: one of the dataclasses in DATASETS.
         preferred_px: side of the square images that the model likes best, where the source leaves a choice.
         interpolation: how photos are resized: nearest, box, bilinear, hamming, bicubic or lanczos.
+        like: the stored `inputs` of a run whose columns the table must have; they are read as the run reads them.
     Raises:
         DataError: the data is not there or cannot be used; the message names the file or setting.
     """
+    if isinstance(settings, table.Table):
+        return table.load(settings, like)
+    if isinstance(settings, openml.OpenML):
+        return openml.load(settings, like)
+    if isinstance(settings, huggingface.HuggingFace):
+        return huggingface.load(settings, preferred_px, interpolation, like)
+    if isinstance(settings, text.Text):
+        return text.load(settings)
     if isinstance(settings, image_folder.ImageFolder):
         return image_folder.load(settings, preferred_px, interpolation)
+    if isinstance(settings, image_table.ImageTable):
+        return image_table.load(settings, preferred_px, interpolation)
     if isinstance(settings, torchvision_sets.TorchvisionSet):
         return torchvision_sets.load(settings, preferred_px, interpolation)
     if isinstance(settings, npz.Npz):

@@ -172,7 +172,7 @@ def _decode_all(path: Path, encoding: str, blocks: Iterator[bytes], detect: bool
         unused |= any(byte in block for byte in _UNUSED_IN_CP1252)
         try:
             if not western:
-                decoder.decode(block, final=not block)
+                wide |= not decoder.decode(block, final=not block).isascii()  # a letter cut at the end of a block is not yet one
         except UnicodeError as error:
             good = block[: getattr(error, "start", 0)]
             if not detect or wide or not good.isascii():
@@ -180,7 +180,6 @@ def _decode_all(path: Path, encoding: str, blocks: Iterator[bytes], detect: bool
                 hint = f"Save it as UTF-8, or set {key} to the encoding it has, such as cp1252."
                 raise DataError(f"{path}: line {line} is not valid {encoding}: damaged, or mixed encodings.", hint) from error
             western = True
-        wide |= not block.isascii()
         num_lines += _count_line_ends(block)
     if not western:
         return encoding, ()

@@ -57,7 +57,7 @@ def _preprocessing(model: Any, inner: Any, values: dict[str, Any]) -> dict[str, 
     state = {**state, **{name: np.asarray(array).tolist() for name, array in arrays.items()}}
     found = {"kind": inputs["modality"], "source": inputs.get("source", {}), "encoder": {"name": type(encoder).__name__, **state}}
     if inputs["modality"] == "text":
-        return found | {"steps": _text_steps()}
+        return found | {"steps": _text_steps(state["row_length"])}
     columns = inputs["columns"]
     return found | {
         "columns": columns,
@@ -88,11 +88,11 @@ _TABLE_STEPS = [
 ]
 
 
-def _text_steps() -> list[str]:
+def _text_steps(row_length: float) -> list[str]:
     from sdl_cli.models import text_features
 
     return [
-        f"Cut a text after {text_features._MAX_TEXT_CHARACTERS} characters and take the rest in lower case.",
+        f"Cut a text after {text_features.MAX_TEXT_CHARACTERS} characters and take the rest in lower case.",
         "Its `words` terms: all matches of the regular expression \\w+|[^\\w\\s]; each pair of neighbours, joined by a space, "
         "where the character U+0002 stands before the first match; and, if there are two matches or more, U+0002 and the first "
         "two, joined by spaces.",
@@ -102,7 +102,7 @@ def _text_steps() -> list[str]:
         "(from `encoder`, idf.words or idf.pieces), and 0 if it does not occur; divide them by the root of the sum of their "
         "squares.",
         "Put the values of pieces behind those of words, and multiply all by "
-        f"{text_features._NORM:g} / sqrt(how many of the two have any terms).",
+        f"{row_length:g} / sqrt(how many of the two have any terms).",
     ]
 
 

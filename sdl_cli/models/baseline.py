@@ -90,6 +90,7 @@ class _Baseline(_Flat):
         alpha: float = 1.0,
         max_px: int = 32,
         class_weight: str | None = None,
+        standardize: bool = True,
         random_state: int | None = 0,
     ) -> None:
         self.kind = kind
@@ -98,6 +99,7 @@ class _Baseline(_Flat):
         self.alpha = alpha
         self.max_px = max_px
         self.class_weight = class_weight
+        self.standardize = standardize
         self.random_state = random_state
 
     def _build(self, num_rows: int, y: Array) -> Any:
@@ -123,13 +125,16 @@ class _Baseline(_Flat):
         if self.kind == "logistic" and classify:
             from sklearn.linear_model import LogisticRegression
 
-            return make_pipeline(StandardScaler(), LogisticRegression(C=self.c, max_iter=2000, **weight))
+            return make_pipeline(*self._scaler(), LogisticRegression(C=self.c, max_iter=2000, **weight))
         if self.kind == "ridge" and not classify:
             from sklearn.linear_model import Ridge
 
-            return make_pipeline(StandardScaler(), Ridge(alpha=self.alpha))
+            return make_pipeline(*self._scaler(), Ridge(alpha=self.alpha))
         check_kind(self.kind, "classification" if classify else "regression")
         raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
+
+    def _scaler(self) -> list[Any]:
+        return [StandardScaler()] if self.standardize else []
 
     def _build_svm(self, y: Array) -> Any:
         from sklearn.calibration import CalibratedClassifierCV
@@ -138,9 +143,9 @@ class _Baseline(_Flat):
         if not is_classifier(self):
             from sklearn.compose import TransformedTargetRegressor
 
-            return make_pipeline(StandardScaler(), TransformedTargetRegressor(SVR(C=self.c), transformer=StandardScaler()))
+            return make_pipeline(*self._scaler(), TransformedTargetRegressor(SVR(C=self.c), transformer=StandardScaler()))
         smallest = int(np.unique(y, return_counts=True)[1].min())
-        machine = make_pipeline(StandardScaler(), SVC(C=self.c, class_weight=self.class_weight))
+        machine = make_pipeline(*self._scaler(), SVC(C=self.c, class_weight=self.class_weight))
         if smallest < 2:  # nothing to calibrate on
             return machine
         return CalibratedClassifierCV(machine, cv=min(5, smallest), ensemble=False)
@@ -156,6 +161,7 @@ class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]
         c: inverse regularisation strength of logistic and svm, over 0.
         alpha: L2 penalty of ridge (regression only).
         max_px: images are reduced to at most this many pixels a side by area means.
+        standardize: logistic, ridge and svm centre and scale the features first.
         class_weight: `balanced` gives every class the same total weight, None every row.
         random_state: seed.
     """

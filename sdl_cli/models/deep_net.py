@@ -40,6 +40,7 @@ class _DeepNet(NetworkEstimator):
         augment: Any = None,
         training: Training | None = None,
         validation_fraction: float = 0.2,
+        standardize: bool = True,
         device: str = "auto",
         precision: str = "auto",
         memory_format: str = "auto",
@@ -55,6 +56,7 @@ class _DeepNet(NetworkEstimator):
         self.augment = augment
         self.training = training
         self.validation_fraction = validation_fraction
+        self.standardize = standardize
         self.device = device
         self.precision = precision
         self.memory_format = memory_format

@@ -32,7 +32,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     Every subclass takes, besides its own, these keyword arguments: `loss` and `augment` (settings, or None for auto and none),
     `training` (a Training; None fields take the subclass's defaults), `validation_fraction`, `device`, `precision`,
-    `memory_format`, `num_threads` and `random_state`.
+    `memory_format`, `num_threads` and `random_state`. Those for tables also take `standardize`: centre and scale each column,
+    or divide all by one number.
 
     Learned state: `networks_`, `classes_` (classifiers), `runtime_`, `training_`, `temperature_` (cosine loss),
     `input_shape_`, and for tables the `mean_` and `scale_` of the columns.
@@ -76,9 +77,12 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         targets = self._encode(y, fit=True)
         self.input_shape_ = list(X.shape[1:])
         if modality == "table":
-            self.mean_ = X.mean(axis=0)
             scale = X.std(axis=0)
-            self.scale_ = np.where(scale > 0, scale, 1.0)
+            if self.standardize:
+                self.mean_, self.scale_ = X.mean(axis=0), np.where(scale > 0, scale, 1.0)
+            else:  # one number for all columns, so that they keep their relative sizes
+                self.mean_ = np.zeros(X.shape[1])
+                self.scale_ = np.full(X.shape[1], np.sqrt((scale**2).mean()) or 1.0)
         target_zero = None if task == "classification" else -self.target_mean_ / self.target_scale_
         self._augment = augmentation.build(policy, target_zero) if policy.name != "none" else None
         validation = None

@@ -60,6 +60,8 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         if self.text_augment is not None:
             X, y = self._with_copies(X, y)
         self.model_ = clone(self.model)
+        if getattr(self.encoder_, "same_scale", False) and "standardize" in self.model_.get_params(deep=False):
+            self.model_.set_params(standardize=False)  # rare terms are small for a reason
         more = {} if X_val is None else {"X_val": self.encoder_.transform(X_val), "y_val": y_val}
         self.model_.fit(self.encoder_.transform(X), y, **more)
         return self

@@ -36,8 +36,9 @@ class Display:
             return
         self._shown = (overview, None)
         parts = ", ".join(f"{count:,} {name}" for name, count in overview["rows"].items() if count)
-        unit = "images of" if overview["modality"] == "image" else "rows of"
-        self._field("data", f"{overview['dataset']}: {parts} ({unit} {' x '.join(map(str, overview['shape']))})")
+        size = " x ".join(map(str, overview["shape"]))
+        shape = {"image": f"images of {size}", "table": f"rows of {size}", "text": "texts"}[overview["modality"]]
+        self._field("data", f"{overview['dataset']}: {parts} ({shape})")
         for name, counts in overview["per_class"].items():
             if counts:
                 self._field("", f"{name} per class: {words.class_counts(counts)}")

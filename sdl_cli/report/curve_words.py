@@ -16,16 +16,16 @@ Values = dict[str, Any]
 
 def plan_lines(overview: Values) -> list[tuple[str, str]]:
     """Label and text of what is about to be measured."""
-    unit = "images" if overview["modality"] == "image" else "rows"
+    unit = {"image": "images", "table": "rows", "text": "texts"}[overview["modality"]]
     sizes = ", ".join(f"{size:,}" for size in overview["sizes"])
     repeats = f"{overview['repeats']} repeat{'s' if overview['repeats'] > 1 else ''}"
     at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
     guess = " (a first guess: no such curve was measured here before)" if overview["is_guess"] else ""
     left = overview["cells"] - overview["done"]
     many = f"{left} of {overview['cells']} cells ({overview['done']} are done)" if overview["done"] else f"{left} cells"
-    shape = " x ".join(map(str, overview["shape"]))
+    shape = " of " + " x ".join(map(str, overview["shape"])) if overview["shape"] else ""
     return [
-        ("data", f"{overview['dataset']}: {unit} of {shape}, {overview['test_rows']:,} test {unit} in each repeat"),
+        ("data", f"{overview['dataset']}: {unit}{shape}, {overview['test_rows']:,} test {unit} in each repeat"),
         ("model", overview["name"]),
         ("sizes", f"{sizes} labelled {unit}, {repeats} of each"),
         ("time", f"about {duration(overview['seconds'])} for {many}{at_once}{guess}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sdl_cli.check.problem import name_of
 from sdl_cli.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.report import layout
 
@@ -117,7 +118,7 @@ def class_counts(counts: dict[str, int], most: int = 10) -> str:
         return f"{low} of each of {len(counts)}"
     if len(counts) > 5 and high - low <= 0.1 * low:
         return f"{low} to {high} of each of {len(counts)}"
-    shown = [f"{name} {count}" for name, count in list(counts.items())[:most]]
+    shown = [f"{name_of(name)} {count}" for name, count in list(counts.items())[:most]]
     return ", ".join(shown) + (f", ... ({len(counts)} classes)" if len(counts) > most else "")
 
 

@@ -14,7 +14,7 @@ from sdl_cli.conf_files import GROUPS, options
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(set(re.findall(r"`(sdl [^`]+)`", README)))
-VERBS = {"train", "curve", "forecast", "evaluate", "predict", "list", "show", "device", "--version"}
+VERBS = {"train", "curve", "forecast", "evaluate", "predict", "check", "export", "list", "show", "device", "--version"}
 
 
 def test_there_are_commands() -> None:
@@ -29,10 +29,10 @@ def test_every_command_exists_and_its_settings_compose(command: str) -> None:
     if verb == "show" and rest[0] not in ("train", "curve"):
         group, _, name = rest[0].partition("=")
         assert name in options(group)
-    elif verb in ("train", "curve"):
-        check = jobs.parse_experiment if verb == "train" else jobs.parse_curve
+    elif verb in ("train", "curve", "check"):
+        check = jobs.parse_curve if verb == "curve" else jobs.parse_experiment
         first = [re.sub(r",.*", "", o) for o in overrides] if "-m" in rest else overrides
-        assert check(bridge.compose_checked(verb, first, check))
+        assert check(bridge.compose_checked("train" if verb == "check" else verb, first, check))
     elif verb == "list" and rest:
         assert rest[0] in GROUPS
 
