@@ -92,7 +92,7 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
         for sentence in notes:
             notice(sentence)
     elif inputs.get("columns"):
-        from sdl_cli.data.table import iter_rows
+        from sdl_cli.data.new_rows import iter_rows
 
         yield from iter_rows(source, inputs)
     else:

@@ -17,7 +17,8 @@ from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.hub import Opened, open_splits
 from sdl_cli.data.hub_images import decode_column
 from sdl_cli.data.roles import drop_missing_targets, encode_target, find_column, large_classes, listed, short, which_target
-from sdl_cli.data.table import Cells, TableRoles, assemble, from_frame
+from sdl_cli.data.table import TableRoles, assemble
+from sdl_cli.data.table_cells import Cells, from_frame
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]

@@ -20,7 +20,8 @@ import numpy as np
 from sdl_cli.config import Count
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.roles import find_column, short, which_target
-from sdl_cli.data.table import TableRoles, assemble, from_frame
+from sdl_cli.data.table import TableRoles, assemble
+from sdl_cli.data.table_cells import from_frame
 from sdl_cli.errors import DataError
 
 _TIMEOUT_SECONDS = 30.0  # of silence; scikit-learn itself waits for ever

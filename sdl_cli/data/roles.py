@@ -130,10 +130,11 @@ def encode_target(
         raise DataError(f"{source}: the target {shown} has one value only, {short(cells[0], 30)!r}.", "Choose another column.")
     if not is_text and not np.isfinite(numbers).all():
         raise DataError(f"{source}: the target {shown} holds infinite numbers.", "Correct or remove those rows.")
-    if asked != "regression" and _names_rows(numbers, is_text, distinct, asked):
+    if asked == "auto" and _names_rows(numbers, is_text, distinct):
         raise DataError(
             f"{source}: the target {shown} has {distinct:,} different values in {len(cells):,} rows: it seems to name the rows.",
-            "Choose another column as dataset.target (or dataset.task=regression for numbers).",
+            "Choose another column as dataset.target, or say what it is: "
+            + ("dataset.task=classification" if is_text else "dataset.task=regression"),
         )
     if is_text:
         if distinct > 2 and 0 < np.isnan(numbers).sum() < 0.1 * len(numbers):
@@ -185,11 +186,11 @@ def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: 
     return np.flatnonzero(counts[index] >= min_class_rows)
 
 
-def _names_rows(numbers: Array, is_text: bool, distinct: int, asked: str) -> bool:
+def _names_rows(numbers: Array, is_text: bool, distinct: int) -> bool:
     if is_text:
         return len(numbers) >= 10 and distinct > 0.5 * len(numbers)
     steps = np.diff(np.sort(numbers))
-    return asked == "auto" and len(numbers) >= 10 and bool((steps == 1).all())
+    return len(numbers) >= 10 and bool((steps == 1).all())
 
 
 def _task_of_numbers(name: str, numbers: Array, whole: bool, distinct: int) -> tuple[Task, str]:

@@ -200,7 +200,7 @@ def test_new_columns_are_read_as_a_run_reads_them(tmp_path: Path) -> None:
     import dataclasses
 
     first = read(saved(tmp_path / "a", only=flowers(30)), target="kind")
-    inputs = {"columns": [dataclasses.asdict(column) for column in first.columns]}
+    inputs = {"columns": [dataclasses.asdict(column) for column in first.columns], "classes": list(first.classes)}
     path = saved(tmp_path / "b", only=flowers(2))
     found = load(HuggingFace(dataset=path, target="kind"), like=inputs)
     assert found.X[:, 1].tolist() == [1.0, 0.0]  # red is level 1 of the run, though no missing cell or third word is here

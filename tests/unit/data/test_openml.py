@@ -239,7 +239,8 @@ def test_a_sparse_table_is_written_out(server: Server, monkeypatch: pytest.Monke
 def test_new_rows_are_read_as_a_run_reads_them(server: Server) -> None:
     server.add(1, "blood", BLOOD)
     server.add(2, "other", BLOOD.replace("quite bad", "quite good"))
-    inputs = {"columns": [dataclasses.asdict(column) for column in read("blood").columns]}
+    run = read("blood")
+    inputs = {"columns": [dataclasses.asdict(column) for column in run.columns], "classes": list(run.classes)}
     assert load(OpenML(dataset="other"), like=inputs).X[1, 3] == 2  # a level that the run does not know
 
 

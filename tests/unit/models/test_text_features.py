@@ -126,7 +126,9 @@ def test_damaged_state_is_refused(key: str, value: Any) -> None:
 def test_state_without_terms_is_refused() -> None:
     empty = {f"idf.{block}": np.empty(0, np.float32) for block in ("words", "pieces")}
     with pytest.raises(DataError, match="there are no terms"):
-        TextEncoder.from_state(empty, {"max_features": 5, "row_length": 3.0, "random_state": 0, "terms": {"words": [], "pieces": []}})
+        TextEncoder.from_state(
+            empty, {"max_features": 5, "row_length": 3.0, "random_state": 0, "terms": {"words": [], "pieces": []}}
+        )
 
 
 def test_what_cannot_be_fitted() -> None:

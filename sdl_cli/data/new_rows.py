@@ -1,0 +1,88 @@
+"""New rows of a table for prediction, a chunk at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.columns import Column
+from sdl_cli.data.delimited import Asked, Format, iter_numbers, sniff
+from sdl_cli.data.table_cells import (
+    Cells,
+    encode_column,
+    encode_columns,
+    is_parquet,
+    iter_parquet,
+    require_columns,
+    row_ids,
+    with_missing,
+)
+from sdl_cli.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+
+def iter_rows(path: Path, inputs: Mapping[str, Any], chunk_rows: int = 50_000) -> Iterator[tuple[Array, Array]]:
+    """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
+
+    Arguments:
+        path: delimited text, gzip of it, or Parquet; it needs no target.
+        inputs: what a run stored of its data: `columns` and `source`.
+    Yields: ids `(n,)` of str (the id column, else the line) and X `float64 (n, F)`.
+    Raises:
+        DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
+    """
+    columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
+    if is_parquet(path):
+        for cells in iter_parquet(path, chunk_rows):
+            require_columns(str(path), cells.names, [c.name for c in columns])
+            cells = with_missing(cells, source["missing_values"])
+            yield row_ids(cells, source["id"]), encode_columns(cells, columns)
+        return
+    form = _format_of(path, columns, source)
+    if form.delimiter == source["delimiter"] and source["decimal"] == ",":  # a few rows may not show what the decimal mark is
+        form = dataclasses.replace(form, decimal=",")
+    asked_missing = tuple(source["missing_values"])
+    fast = not asked_missing  # words of the user's own are looked for in text
+    id_name = source["id"] if source["id"] in form.names else None  # read as text, also where it is learned from
+    numbers = [c.name for c in columns if c.kind == "number" and fast and c.name != id_name]
+    texts = [c.name for c in columns if c.name not in numbers]
+    wanted = [*texts, *([id_name] if id_name and id_name not in texts else [])]
+    for values, strings, lines in iter_numbers(path, form, numbers, wanted, chunk_rows):
+        cells = with_missing(Cells(str(path), tuple(wanted), strings, lines, form.decimal), asked_missing)
+        place = {name: i for i, name in enumerate(numbers)}
+        X = [
+            values[:, place[c.name]][:, None] if c.name in place else encode_column(cells, c, cells.columns[wanted.index(c.name)])
+            for c in columns
+        ]
+        ids = row_ids(cells, id_name)
+        yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
+
+
+def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any]) -> Format:
+    """How a file of new rows is written; its columns are those of the run, by name, or by place where neither has a header."""
+    if not path.exists():
+        raise DataError(f"{path}: there is nothing here.", "Give a table with the columns of the run.")
+    needed, trained = [c.name for c in columns], list(source["names"])
+    asked = Asked(**source.get("asked", {}))
+    if not source["header"]:
+        with_header = sniff(path, asked, "INPUT")
+        if with_header.header and all(name in with_header.names for name in needed):
+            return with_header
+        found = sniff(path, dataclasses.replace(asked, header=False), "INPUT")
+        for names in (trained, [name for name in trained if name != source["target"]]):
+            if len(names) == len(found.names):
+                return dataclasses.replace(found, names=tuple(names))
+        message = (
+            f"{path}: it has {len(found.names)} columns; the run was trained on {len(trained)} without a header, target included."
+        )
+        raise DataError(message, "Give the same columns in the same order, with or without the target.")
+    form = sniff(path, dataclasses.replace(asked, header=True), "INPUT")
+    if asked != Asked() and not all(name in form.names for name in needed):  # this file is written in another way
+        form = sniff(path, Asked(header=True), "INPUT")
+    require_columns(str(path), form.names, needed)
+    return form

@@ -1,0 +1,153 @@
+"""Predicting with a stored run: which reader takes an input, and what is refused before anything is written."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sdl_cli import prediction
+from sdl_cli.data import new_rows
+from sdl_cli.data.columns import Column, level_counts
+from sdl_cli.errors import DataError
+from sdl_cli.experiment import Observer
+from sdl_cli.models.baseline import Baseline, BaselineRegressor
+from sdl_cli.models.encoding import TableEncoder
+from sdl_cli.models.prepared import Prepared
+from sdl_cli.models.storage import save_model
+from sdl_cli.results import StoredRun
+
+COLUMNS = (Column("a", "number"), Column("b", "category", ("u", "v")))
+SOURCE = {
+    "names": ["a", "b", "y"],
+    "header": True,
+    "delimiter": ",",
+    "decimal": ".",
+    "target": "y",
+    "id": None,
+    "missing_values": [],
+}
+NEW = "b,a\nu,1\nv,2\nu,\n"
+
+
+def store(folder: Path, mixed: bool = True, numbers: bool = False, **more: Any) -> StoredRun:
+    """A run folder with the parts that prediction reads: a small forest on columns a and b, in classes p and q."""
+    folder.mkdir(parents=True)
+    X, y = np.array([[1, 0], [2, 1], [3, 0], [4, 1]] * 4, float), np.array([0, 1, 0, 1] * 4)
+    plain: Any = BaselineRegressor(num_trees=5) if numbers else Baseline(num_trees=5)
+    model = Prepared(TableEncoder(level_counts(COLUMNS)), plain) if mixed else plain
+    inputs = {
+        "modality": "table",
+        "shape": [2],
+        "classes": [] if numbers else ["p", "q"],
+        "columns": [asdict(column) for column in COLUMNS] if mixed else [],
+        "source": SOURCE,
+        **more,
+    }
+    save_model(model.fit(X, y), "baseline", "regression" if numbers else "classification", folder, inputs)
+    return StoredRun(folder, {"model": {"name": "baseline"}, "dataset": {"name": "table"}}, {}, {}, "done")
+
+
+def read(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    (tmp_path / "new.csv").write_text(NEW)
+    return tmp_path / "new.csv"
+
+
+def test_rows_are_predicted_in_their_order(tmp_path: Path, new: Path) -> None:
+    out = tmp_path / "p.csv"
+    assert prediction.predict(store(tmp_path / "run"), new, out, Observer()) == {"rows": 3, "out": str(out)}
+    rows = read(out)
+    assert rows[0] == ["id", "prediction", "probability_p", "probability_q"]
+    assert [row[:2] for row in rows[1:]] == [["2", "p"], ["3", "q"], ["4", "p"]]
+
+
+def test_a_regression_writes_numbers(tmp_path: Path, new: Path) -> None:
+    prediction.predict(store(tmp_path / "run", numbers=True), new, tmp_path / "p.csv", Observer())
+    rows = read(tmp_path / "p.csv")
+    assert rows[0] == ["id", "prediction"] and 0 <= float(rows[1][1]) < 0.5 < float(rows[2][1]) <= 1
+
+
+def test_a_stored_decision_is_followed(tmp_path: Path, new: Path) -> None:
+    prediction.predict(store(tmp_path / "run", decision=[1.0, -1.0]), new, tmp_path / "p.csv", Observer())
+    assert {row[1] for row in read(tmp_path / "p.csv")[1:]} == {"p"}
+
+
+def test_of_a_run_with_repeats_the_first_predicts_and_this_is_said(
+    tmp_path: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store(tmp_path / "run/repeats/0")
+    store(tmp_path / "run/repeats/1")
+    monkeypatch.setattr(prediction.results, "read_run", lambda folder: first if folder == first.folder else None)
+    heard: list[str] = []
+    whole = StoredRun(tmp_path / "run", first.config, {}, {}, "done")
+    assert prediction.predict(whole, new, tmp_path / "p.csv", Observer(on_notice=heard.append))["rows"] == 3
+    assert len(heard) == 1 and "2 repeats: predicting with the first" in heard[0]
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2, 3])
+def test_chunks_are_read_one_after_the_other(tmp_path: Path, new: Path, monkeypatch: pytest.MonkeyPatch, chunk_rows: int) -> None:
+    stored = store(tmp_path / "run")
+    prediction.predict(stored, new, tmp_path / "whole.csv", Observer())
+    real = new_rows.iter_rows
+    monkeypatch.setattr(new_rows, "iter_rows", lambda path, inputs: real(path, inputs, chunk_rows))
+    prediction.predict(stored, new, tmp_path / "chunks.csv", Observer())
+    assert (tmp_path / "chunks.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_plain_tables_take_npz_files_and_mixed_ones_do_not(tmp_path: Path, new: Path) -> None:
+    np.savez(tmp_path / "new.npz", X=np.array([[1.0, 0], [2, 1]]))
+    plain = store(tmp_path / "plain", mixed=False)
+    assert prediction.predict(plain, tmp_path / "new.npz", tmp_path / "p.csv", Observer())["rows"] == 2
+    with pytest.raises(DataError, match=r"predicts an npz file with X \(rows, 2\)"):
+        prediction.predict(plain, new, tmp_path / "p2.csv", Observer())
+    with pytest.raises(DataError, match=r"new.npz"):
+        prediction.predict(store(tmp_path / "mixed"), tmp_path / "new.npz", tmp_path / "p2.csv", Observer())
+    np.savez(tmp_path / "wide.npz", X=np.zeros((2, 3)))
+    with pytest.raises(DataError, match=r"its rows have shape \(3,\), and this run takes \(2,\)"):
+        prediction.predict(plain, tmp_path / "wide.npz", tmp_path / "p2.csv", Observer())
+    assert not (tmp_path / "p2.csv").exists()
+
+
+REFUSED: dict[str, tuple[str, str, str]] = {
+    "no input": ("nothing.csv", "p.csv", "nothing.csv: there is nothing here"),
+    "a folder to write": ("new.csv", ".", "this is a folder"),
+    "no folder to write in": ("new.csv", "no/p.csv", "there is no folder"),
+    "the input itself": ("new.csv", "new.csv", "this is the input itself"),
+    "no rows": ("empty.csv", "p.csv", "empty.csv: the table has no rows"),
+    "a column too few": ("narrow.csv", "p.csv", "narrow.csv: a column that the run needs is missing: b"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_leaves_everything_as_it_was(tmp_path: Path, new: Path, case: str) -> None:
+    stored = store(tmp_path / "run")
+    (tmp_path / "empty.csv").write_text("a,b\n")
+    (tmp_path / "narrow.csv").write_text("a,c\n1,2\n")
+    source, out, message = REFUSED[case]
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    with pytest.raises(DataError, match=message) as error:
+        prediction.predict(stored, tmp_path / source, tmp_path / out, Observer())
+    assert "\n" not in error.value.message
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("key", ["medians", "targets", "num_outputs", "kind"])
+def test_a_run_whose_preparation_is_damaged_is_refused(tmp_path: Path, new: Path, key: str) -> None:
+    import json
+
+    stored = store(tmp_path / "run")
+    values = json.loads((tmp_path / "run/model.json").read_text())
+    del values["preparation"][key]
+    (tmp_path / "run/model.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match="the stored model cannot be read"):
+        prediction.predict(stored, new, tmp_path / "p.csv", Observer())
