@@ -28,7 +28,7 @@ from sdl_cli.conf_files import GROUPS, conf_dir, find, options, user_dirs
 from sdl_cli.config import suggest
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import make_folder, unwritable
-from sdl_cli.quoting import is_literal_path, quote, quote_path, split_paths
+from sdl_cli.quoting import is_literal_path, quote, quote_list, quote_path, split_paths
 
 Values = dict[str, Any]
 Job = Callable[[Values, Path, list[str]], None]
@@ -37,7 +37,10 @@ Check = Callable[[Values], Any]
 _VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # later ones warn of it
 OPEN_KEYS = ("model.params.",)  # below these any key may be set
 NAMED_SETS = ("openml", "huggingface", "torchvision")  # kinds of data set of which there are many, named by dataset.dataset
-LIST_KEYS = ("curve.sizes", "curve.at", "model.widths")
+LIST_KEYS = (
+    *("curve.sizes", "curve.at", "model.widths"),
+    *("dataset.features", "dataset.drop", "dataset.categorical", "dataset.missing_values"),
+)
 BASELINES = ("forest", "extra_trees", "logistic", "svm", "gradient_boosting", "ridge")  # kinds that may be taken for models
 _PLAIN_VALUE = re.compile(r"^[\w\-./:+$@%*]*$", re.ASCII)
 _KEY = re.compile(r"^(?P<sign>\+\+|\+|~)?(?P<key>[\w./@:]+)(?:=(?P<value>.*))?$", re.DOTALL | re.ASCII)
@@ -168,6 +171,10 @@ def quote_override(text: str, multirun: bool = False) -> str:
     if match is None or match["value"] is None:
         known = next((group for group in ("dataset", "model") if text in options(group)), None)
         hint = f"Write {known}={text}" if known else "For example: dataset=wine model=baseline model.kind=logistic"
+        if Path(text).is_dir():
+            hint = f"For a folder of photos: dataset=image_folder dataset.path={text}"
+        elif Path(text).is_file():
+            hint = f"For a table: dataset=table dataset.path={text} dataset.target=COLUMN (or dataset=text, image_table, npz)"
         raise ConfigError(f"{text}: this is not of the form key=value.", hint)
     sign = match["sign"] or ("++" if match["key"].startswith(OPEN_KEYS) else "")
     start, value = f"{sign}{match['key']}=", match["value"]
@@ -180,7 +187,8 @@ def quote_override(text: str, multirun: bool = False) -> str:
     try:
         parsed = OverridesParser.create().parse_override(start + value)
     except (HydraException, OmegaConfBaseException):
-        return start + quote(value)
+        is_list = match["key"] in LIST_KEYS and value[:1] == "[" and value[-1:] == "]"
+        return start + (quote_list(value) if is_list else quote(value))
     if parsed.is_sweep_override() and not multirun:
         raise ConfigError(
             f"{text}: a comma (or range, choice, ...) makes a sweep, one run for each value.", _comma_hint(match["key"], value)

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from sdl_cli import data, reference, results
-from sdl_cli.config import Experiment, parse_group
+from sdl_cli.config import DataSettings, Experiment, parse_group
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import split
 from sdl_cli.errors import DataError
 from sdl_cli.experiment import Observer, score
 from sdl_cli.models.storage import load_model
+from sdl_cli.preparation import PATHS
 
 
 def evaluate(
@@ -30,22 +31,23 @@ def evaluate(
     """
     model, values = load_model(stored.folder, trust)
     inputs = values["inputs"]
-    dataset = data.load(
-        experiment.dataset,
-        preferred_px=inputs.get("size_px"),
-        interpolation=inputs.get("interpolation", "bilinear"),
-        like=inputs if inputs.get("columns") else None,
-    )
+    dataset = _load(experiment.dataset, inputs)
     fingerprint = stored.environment.get("data_fingerprint")
     if same_data and dataset.fingerprint != fingerprint:
         raise DataError(
             f"{stored.folder}: the data set was changed since this run, so its test part cannot be found again.",
-            "Restore the data, or name what to evaluate on: dataset=npz dataset.path=other.npz",
+            f"Restore the data, or name other data: dataset={experiment.dataset.name} dataset.path=...",
         )
     same_data = dataset.fingerprint == fingerprint  # also where the same data was named anew: its training rows are no test
-    dataset = _matched(dataset, values)
-    if same_data:  # divided as in training, whatever the settings say now
+    if same_data:  # read and divided as in training, whatever the settings say now
         own = parse_group("dataset", DATASETS, stored.config["dataset"])
+        if own != experiment.dataset and observer.on_notice is not None:
+            observer.on_notice("This is the data that the run was trained on: it is divided as it was then, whatever is set now.")
+        if own != experiment.dataset and type(own) is type(experiment.dataset):
+            here = {key: getattr(experiment.dataset, key) for key in PATHS if hasattr(own, key)}
+            dataset = _load(dataclasses.replace(own, **here), inputs)
+    dataset = _matched(dataset, values)
+    if same_data:
         rows = split(dataset, own, experiment.seed).test
     else:
         rows = (
@@ -59,10 +61,16 @@ def evaluate(
     reproduced = found == stored.metrics["metrics"]["test"] if same_data else None
     if reproduced is False and observer.on_notice is not None:
         observer.on_notice(
-            "The stored metrics were not reproduced to the last digit: device, precision, threads or versions differ."
+            "The stored metrics were not reproduced to the last digit: device, precision, threads or versions may differ."
         )
     described = {"name": dataset.name, "rows": len(rows), "same_test_part": same_data}
     return {"folder": str(stored.folder), "data": described, "metrics": {"test": found}, "reproduced": reproduced}
+
+
+def _load(settings: DataSettings, inputs: dict[str, Any]) -> Dataset:
+    """The data set, read as the run reads it."""
+    size, how = inputs.get("size_px"), inputs.get("interpolation", "bilinear")
+    return data.load(settings, preferred_px=size, interpolation=how, like=inputs if inputs.get("columns") else None)
 
 
 def _matched(dataset: Dataset, values: dict[str, Any]) -> Dataset:

@@ -27,6 +27,7 @@ from sdl_cli.preparation import divide, load_dataset, resolve_settings, settings
 
 Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]
+_MANY_ROWS = 20_000  # from here on the quick baseline is not quick
 VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 
 
@@ -145,9 +146,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         for sentence in (*dataset.notes, *parts.notes):
             notice(sentence)
     with clock.phase("check"):
-        for problem in check.inspect(dataset, parts, brief=True):
-            if problem.severity != "note":
-                notice(" ".join(filter(None, (problem.what, problem.where and f"({problem.where})", problem.advice))))
+        for sentence in look(experiment, dataset, parts):
+            notice(sentence)
     experiment = resolve_settings(experiment, dataset, len(parts.labelled))
     for sentence in settings_without_effect(experiment):
         notice(sentence)
@@ -165,6 +165,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             observer.on_start(_overview(experiment, dataset, train, validation, parts.test))
         with clock.phase("fit"):
             runtime = _fit(model, dataset, train, validation, folder, experiment, observer, notice, environment, stored_runtime)
+            for sentence in getattr(model, "notes_", ()):
+                notice(sentence)
         with clock.phase("predict"):
             outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
             test = score(dataset, parts.test, outputs, decision)
@@ -173,6 +175,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
                 own = reference.model_outputs(model, dataset.X[validation], len(dataset.classes))
                 held = score(dataset, validation, own, decision)
             majority = score(dataset, parts.test, reference.majority_outputs(dataset, parts.labelled, parts.test))
+        if len(parts.labelled) > _MANY_ROWS and experiment.model != BaselineSettings():
+            notice(f"The quick baseline, a forest, learns from {len(parts.labelled):,} rows once: it may take minutes.")
         with clock.phase("baseline"):
             baseline, lift = _beside_baseline(experiment, dataset, parts, outputs, decision)
         with clock.phase("save"):
@@ -209,6 +213,17 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         results.end_badly(folder, error, resume)
         raise
     return result
+
+
+def look(experiment: Experiment, dataset: Dataset, parts: Split) -> list[str]:
+    """What a quick look at the data finds that can spoil a result, one sentence or two each."""
+    balanced = experiment.threshold != "most_probable" or getattr(experiment.loss, "class_weight", "none") == "balanced"
+    found = [problem for problem in check.inspect(dataset, parts, brief=True) if problem.severity != "note"]
+    return [
+        " ".join(filter(None, (problem.what, problem.where and f"({problem.where})", problem.advice)))
+        for problem in found
+        if not (balanced and "class_weight=balanced" in problem.advice)
+    ]
 
 
 def measure(
@@ -359,7 +374,8 @@ def _beside_baseline(
         return {}, None
     other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)
     truth = dataset.y[parts.test]
-    lift = metrics.paired_lift(dataset.task, truth, outputs, other, weights=decision)
+    balanced = decision is not None or getattr(experiment.loss, "class_weight", "none") == "balanced"
+    lift = metrics.paired_lift(dataset.task, truth, outputs, other, weights=decision, balanced=balanced)
     return score(dataset, parts.test, other, decision), lift
 
 

@@ -117,13 +117,13 @@ def evaluate(
     if found.model.name not in NETWORKS:
         return evaluation.evaluate(stored, found, same_data, observer, trust)
     from sdl_cli import loop
-    from sdl_cli.device import Runtime, resolve
+    from sdl_cli.device import Runtime, available_cores, resolve
 
     runtime = None
     if device is not None:
         resolved = resolve(device.get("device", "auto"), device.get("precision", "auto"))
         precision = "float32" if resolved.precision == "auto" else resolved.precision
-        runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads, "as asked")
+        runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads or available_cores(), "as asked")
     with loop.context(loop.Context(on_notice=observer.on_notice, runtime=runtime)):
         return evaluation.evaluate(stored, found, same_data, observer, trust)
 
@@ -226,8 +226,9 @@ def check(values: Values) -> tuple[Values, list[str]]:
     if hasattr(found.dataset, "on_error"):  # unreadable files are a finding here, not the end
         found = dataclasses.replace(found, dataset=dataclasses.replace(found.dataset, on_error="skip"))
     dataset, found, _ = preparation.load_dataset(found)
-    skipped = [note for note in dataset.notes if "were skipped" in note]
-    problems += [checking.Problem("warning", note, "", "Repair or remove them.") for note in skipped]
+    hint = "Repair them, or leave them out with dataset.on_error=skip: training will be refused else."
+    skipped = [note for note in dataset.notes if "were skipped" in note or "have no image" in note]
+    problems += [checking.Problem("warning", note, "", hint) for note in skipped]
     try:
         parts = split(dataset, found.dataset, found.seed)
     except DataError as error:  # training would be refused; what else there is to say is said all the same

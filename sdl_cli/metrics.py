@@ -215,7 +215,13 @@ def r2(targets: Array, predictions: Array) -> Metric:
 
 
 def paired_lift(
-    task: Task, targets: Array, outputs: Array, baseline_outputs: Array, seed: int = 0, weights: Array | None = None
+    task: Task,
+    targets: Array,
+    outputs: Array,
+    baseline_outputs: Array,
+    seed: int = 0,
+    weights: Array | None = None,
+    balanced: bool = False,
 ) -> Lift:
     """Improvement of a model over the baseline on the same rows, positive is better.
 
@@ -224,16 +230,23 @@ def paired_lift(
         outputs, baseline_outputs: each one's `(N, K)` probabilities or `(N,)` predictions.
         seed: seed of the bootstrap.
         weights: as for `classification`, the same for both.
+        balanced: classes weigh alike: the difference in balanced accuracy, bootstrapped over rows.
     Returns:
         the difference in accuracy with Newcombe's paired interval (1998, method 10), or the baseline's RMSE minus the
         model's, bootstrapped with both models on the same resampled rows.
     """
+    if task == "classification" and balanced:
+        ours, theirs = (
+            balanced_accuracy(np.asarray(targets), np.asarray(p) if weights is None else np.asarray(p) * weights)
+            for p in (outputs, baseline_outputs)
+        )
+        found = statistics.bootstrap({"difference": lambda w: ours(w) - theirs(w)}, len(targets), seed=seed)
+        return _lift("balanced_accuracy", *found["difference"])
     if task == "classification":
         right = [decide(np.asarray(probs), weights) == np.asarray(targets) for probs in (outputs, baseline_outputs)]
         return _lift(MAIN[task], *statistics.newcombe_paired(right[0], right[1]))
-    y, ours = _numbers(targets, outputs)
-    theirs = _numbers(targets, baseline_outputs)[1]
-    model, baseline = rmse(y, ours), rmse(y, theirs)
+    y, own = _numbers(targets, outputs)
+    model, baseline = rmse(y, own), rmse(y, _numbers(targets, baseline_outputs)[1])
     intervals = statistics.bootstrap({"rmse": lambda weights: baseline(weights) - model(weights)}, len(y), seed=seed)
     return _lift(MAIN[task], *intervals["rmse"])
 

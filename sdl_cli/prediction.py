@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,11 @@ def predict(
     weights = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
     count = 0
 
+    def say(sentence: str) -> None:
+        notice(_without_settings(sentence))
+
     def outputs() -> Chunks:
-        for ids, X in iter_inputs(source, inputs, notice, on_error):
+        for ids, X in iter_inputs(source, inputs, say, on_error):
             if list(X.shape[1:]) != inputs["shape"]:
                 message = f"{source}: its rows have shape {tuple(X.shape[1:])}, and this run takes {tuple(inputs['shape'])}."
                 raise DataError(message, "Give inputs like those it was trained on.")
@@ -67,7 +71,10 @@ def predict(
         if not count:
             raise DataError(f"{source}: the table has no rows.")
 
-    write_atomic(out, write)
+    try:
+        write_atomic(out, write)
+    except DataError as error:
+        raise type(error)(_without_settings(error.message), _without_settings(error.hint)) from error
     return {"rows": count, "out": str(out)}
 
 
@@ -78,6 +85,7 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
         inputs: what the run stored of its data, see `models/storage.py`.
     Yields: ids `(n,)` and X `(n, ...)`.
     """
+    notes: list[str]
     if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
         from sdl_cli.data.npz import read_inputs
 
@@ -87,14 +95,17 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
     elif inputs["modality"] == "text":
         from sdl_cli.data.text import iter_texts
 
-        notes: list[str] = []
+        notes = []
         yield from iter_texts(source, inputs["source"], notes=notes)
         for sentence in notes:
             notice(sentence)
     elif inputs.get("columns"):
         from sdl_cli.data.new_rows import iter_rows
 
-        yield from iter_rows(source, inputs)
+        notes = []
+        yield from iter_rows(source, inputs, notes=notes)
+        for sentence in notes:
+            notice(sentence)
     else:
         raise DataError(f"{source}: this run is for tables, and predicts an npz file with X (rows, {inputs['shape'][0]}).")
 
@@ -122,6 +133,12 @@ def load_stored(stored: results.StoredRun, observer: Observer, trust: bool) -> t
 
     with loop.context(loop.Context(on_notice=observer.on_notice)):
         return load_model(stored.folder, trust)
+
+
+def _without_settings(text: str) -> str:
+    """A message of the readers without the settings of data sets, which predicting does not take."""
+    text = re.sub(r"\s*\([^()]*dataset\.[^()]*\)", "", text)
+    return " ".join(part for part in re.split(r"(?<=[.:;])\s+", text) if not re.search(r"dataset[.=]\w", part))
 
 
 def _takes(stored: results.StoredRun) -> str:

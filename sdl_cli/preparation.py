@@ -67,7 +67,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
 
         check_kind(experiment.model.kind, dataset.task)
     if experiment.model.name not in NETWORKS:
-        if dataset.modality == "text" and experiment.augment.name != "none":
+        if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment import check as check_policy
 
             check_policy(experiment.augment, dataset.modality, dataset.task)

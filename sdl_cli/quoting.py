@@ -8,7 +8,7 @@ from pathlib import Path
 from sdl_cli.files import typed_path
 
 # settings whose values are paths: always taken literally, so that no character in them means anything to hydra
-PATH_KEYS = frozenset({"path", "root", "weights", "unlabeled", "dir"})
+PATH_KEYS = frozenset({"path", "test_path", "root", "weights", "unlabeled", "dir"})
 NO_PATHS = ("", "null", "none", "default")
 _SWEEP_WORDS = ("choice(", "range(", "interval(", "glob(", "shuffle(", "sort(", "tag(", "extend_list(", "[", "{")
 
@@ -27,6 +27,12 @@ def quote(value: str) -> str:
     escaped = re.sub(r"(\\*)'", lambda m: m[1] * 2 + r"\'", value)
     escaped = re.sub(r"(\\+)$", lambda m: m[1] * 2, escaped)
     return f"'{escaped}'"
+
+
+def quote_list(value: str) -> str:
+    """A list `[a,b (c)]` with each of its elements in hydra's quotes, unless it is quoted already."""
+    elements = [element.strip() for element in value[1:-1].split(",")]
+    return "[" + ",".join(e if len(e) > 1 and e[0] == e[-1] and e[0] in "'\"" else quote(e) for e in elements) + "]"
 
 
 def quote_path(value: str) -> str:

@@ -20,6 +20,7 @@ _MIN_ROWS = 20  # fewer rows can all differ, or count up, by accident
 _MOSTLY_DIFFERENT = 0.9  # different values per filled row from which a column names the rows
 _SAMPLE_ROWS = 1000
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]{0,40}", re.ASCII)  # a name that needs no quotes on a command line
+_IN_A_ROW, _RISES, _FALLS = "whole numbers in a row", "rises from row to row", "falls from row to row"
 _GRID = 9973.123  # not round, so that no value of a regular scale stands halfway between two whole numbers
 
 
@@ -43,43 +44,68 @@ def level_counts(dataset: Dataset) -> tuple[int, ...]:
     return data_columns.level_counts(dataset.columns) if dataset.columns else (0,) * dataset.X.shape[1]
 
 
-def identifier_columns(dataset: Dataset) -> list[int]:
-    """Columns of X that name or count the rows: nearly all categories differ, or whole numbers go up row by row or by one."""
-    found = []
-    for j, levels in enumerate(level_counts(dataset)):
+def column_kinds(dataset: Dataset) -> list[data_columns.Kind]:
+    """The kind of each column of X, of a date for each of its parts; a table that came as plain numbers has only these."""
+    if not dataset.columns:
+        return ["number"] * dataset.X.shape[1]
+    return [c.kind for c in dataset.columns for _ in (c.parts if c.kind == "date" else (c.name,))]
+
+
+def column_names(dataset: Dataset) -> list[str]:
+    """For each column of X the name of the column of the file that it comes from."""
+    if not dataset.columns:
+        return list(dataset.feature_names)
+    return [c.name for c in dataset.columns for _ in (c.parts if c.kind == "date" else (c.name,))]
+
+
+def identifier_columns(dataset: Dataset) -> dict[int, str]:
+    """Columns of X that name or count the rows, and how it shows.
+
+    Nearly all categories differ; or whole numbers go up by one, in any order (both are sure signs); or they rise or fall
+    from row to row, as running numbers with gaps do and a measurement by which rows were sorted. Dates are none.
+    """
+    found = {}
+    for j, (kind, levels) in enumerate(zip(column_kinds(dataset), level_counts(dataset), strict=True)):
         x = dataset.X[:, j]
-        if levels == 0:
-            is_name = len(x) >= _MIN_ROWS and _counts_rows(x)
-        else:
+        if kind == "number" and len(x) >= _MIN_ROWS:
+            words = _counts_rows(x)
+            if words:
+                found[j] = words
+        elif kind == "category":
             num_filled = int((~np.isnan(x)).sum())
-            is_name = num_filled >= _MIN_ROWS and levels >= _MOSTLY_DIFFERENT * num_filled
-        if is_name:
-            found.append(j)
+            if num_filled >= _MIN_ROWS and levels >= _MOSTLY_DIFFERENT * num_filled:
+                found[j] = f"{levels:,} different values"
     return found
 
 
-def _counts_rows(x: Array) -> bool:
-    """Whole numbers that rise or fall from row to row, or of which none is lacking, in any order, and hardly one repeated."""
+def _counts_rows(x: Array) -> str:
+    """In words, how whole numbers count the rows: none is lacking and hardly one repeated, or they rise or fall; else nothing."""
     for some in (x[:_MIN_ROWS], x):  # most columns are seen through at their start
         if not (np.abs(some) <= 2**53).all() or (some != np.rint(some)).any():
-            return False
-    if (x[1:] > x[:-1]).all() or (x[1:] < x[:-1]).all():
-        return True
+            return ""
     values = np.unique(x)  # some may be there twice, where rows are
-    return bool(len(values) >= _MOSTLY_DIFFERENT * len(x) and values[-1] - values[0] == len(values) - 1)
+    if len(values) >= _MOSTLY_DIFFERENT * len(x) and values[-1] - values[0] == len(values) - 1:
+        return _IN_A_ROW
+    return _RISES if (x[1:] > x[:-1]).all() else _FALLS if (x[1:] < x[:-1]).all() else ""
 
 
 def _identifiers(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
-    which = identifier_columns(dataset)
+    found = identifier_columns(dataset)
+    which = [j for j, words in found.items() if words not in (_RISES, _FALLS)]
     if which:
-        levels = level_counts(dataset)
         what = f"{counted(len(which), 'column', 'names/name')} or {'counts' if len(which) == 1 else 'count'} the rows"
-        where = named(
-            [f"{names[j]} ({f'{levels[j]:,} different values' if levels[j] else 'whole numbers in a row'})" for j in which]
-        )
+        where = named([f"{names[j]} ({found[j]})" for j in which])
         yield Problem(
             "warning", f"{what}, which says nothing about new ones.", where, leave_out(dataset, [names[j] for j in which])
         )
+    running = [j for j in found if j not in which]
+    if running:
+        what = f"{counted(len(running), 'column')} of whole numbers"
+        what = f"{what} {'follows' if len(running) == 1 else 'follow'} the order of the rows, as running numbers do."
+        advice = (
+            f"Where they only number the rows, they say nothing about new ones. {leave_out(dataset, [names[j] for j in running])}"
+        )
+        yield Problem("note", what, named([f"{names[j]} ({found[j]})" for j in running]), advice)
 
 
 def leave_out(dataset: Dataset, names: Sequence[str]) -> str:
@@ -88,9 +114,14 @@ def leave_out(dataset: Dataset, names: Sequence[str]) -> str:
         return "Leave such columns out of the file."
     parents = {f"{column.name}.{part}": column.name for column in dataset.columns for part in column.parts}
     listed = list(dict.fromkeys(parents.get(name, name) for name in names))
-    if len(listed) > MOST_NAMED or not all(_PLAIN.fullmatch(name) for name in listed):
+    if len(listed) > MOST_NAMED or not all(map(is_plain, listed)):
         return "Leave such columns out with dataset.drop."
     return f"Leave out such columns: 'dataset.drop=[{','.join(listed)}]'"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name can be typed on a command line as it stands."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def _missing(names: list[str], missing: Array) -> Iterator[Problem]:

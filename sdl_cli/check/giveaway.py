@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.check.columns import identifier_columns, leave_out, level_counts
-from sdl_cli.check.problem import Problem, Severity, name_of, named, percent
+from sdl_cli.check.columns import column_names, identifier_columns, leave_out, level_counts
+from sdl_cli.check.problem import Problem, Severity, name_of, named, percent, ranked
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.statistics import wilson
@@ -30,15 +30,16 @@ _CANDIDATES, _BRIEF_CANDIDATES = 300, 12
 # The share of errors of the most frequent class that a feature removes (lambda of Goodman and Kruskal, 1954).
 _LEAK_LAMBDA, _LEAK_SURE, _WARN_LAMBDA = 0.99, 0.97, 0.95
 _CHANCE = 1e-3
+_OTHERS = {"all": "no", "nearly all": "hardly any"}
 # Rank correlation with a number. An honest earlier value of a slow series reaches 0.999.
 _LEAK_RANKS, _WARN_RANKS, _LEAK_ROWS = 0.9999, 0.99, 30
 
 
 @dataclass(frozen=True)
 class _Score:
-    """What one feature reaches: `value` orders them, `words` say it."""
+    """What one feature reaches: `value` orders them, `words` say it; `name` is the feature's, or a whole date's."""
 
-    feature: int
+    name: str
     severity: Severity
     value: float
     words: str
@@ -54,7 +55,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     for severity, verb in (("leak", "gives"), ("warning", "nearly gives")):
         some = [one for one in found if one.severity == severity]
         if some:
-            names = [dataset.feature_names[one.feature] for one in some]
+            names = [one.name for one in some]
             what = f"{name_of(names[0])} alone {verb} the target away: it {some[0].words}."
             if len(some) > 1:
                 what = f"{len(some)} features, each alone, {verb.removesuffix('s')} the target away; the first {some[0].words}."
@@ -71,25 +72,31 @@ def _chosen_rows(num: int, num_features: int, brief: bool) -> Array:
 
 
 def _classes(dataset: Dataset, rows: Array, brief: bool) -> Iterator[_Score]:
-    y = np.unique(dataset.y[rows], return_inverse=True)[1]
-    X, levels, identifiers = dataset.X[rows], level_counts(dataset), set(identifier_columns(dataset))
+    labels, y = np.unique(dataset.y[rows], return_inverse=True)
+    X, levels, identifiers = dataset.X[rows], level_counts(dataset), identifier_columns(dataset)
     if not 2 <= int(y.max()) + 1 <= len(y) // 4:
         return
     folds = _folds(len(y), None if dataset.groups is None else dataset.groups[rows])
+    by_missing = _by_missing_cells(X, y, [name_of(dataset.classes[label]) for label in labels])
+    sources = column_names(dataset)
+    yield from {sources[j]: _Score(sources[j], *score) for j, score in by_missing.items()}.values()  # a date once, not its parts
     for j in _candidates(X, y)[: _BRIEF_CANDIDATES if brief else _CANDIDATES]:
+        if j in by_missing:
+            continue
+        name = dataset.feature_names[j]
         filled = ~np.isnan(X[:, j])
         scores = []
         # A copy of the target may be known for some rows only.
         for used in (slice(None), filled) if not filled.all() and filled.sum() >= _LEAK_ROWS else (slice(None),):
             x, targets = X[used, j], y[used]
             if _is_recoded(x, targets, X.shape[1]):
-                scores.append(_Score(j, "leak", 1.0, f"has one value for each class, in all of {len(x):,} rows"))
+                scores.append(_Score(name, "leak", 1.0, f"has one value for each class, in all of {len(x):,} rows"))
             else:
-                scores.extend(_score(j, x, targets, folds[used], levels[j] > 0, j in identifiers))
+                scores.extend(_score(name, x, targets, folds[used], levels[j] > 0, j in identifiers))
         yield from sorted(scores, key=lambda score: (score.severity != "leak", -score.value))[:1]
 
 
-def _score(feature: int, x: Array, y: Array, folds: Array, is_category: bool, is_identifier: bool) -> Iterator[_Score]:
+def _score(name: str, x: Array, y: Array, folds: Array, is_category: bool, is_identifier: bool) -> Iterator[_Score]:
     """How well a feature tells the classes of rows outside a fold, where that is remarkable."""
     num_other = len(y) - int(np.bincount(y).max())  # errors of always answering the most frequent class
     if num_other == 0:
@@ -103,7 +110,7 @@ def _score(feature: int, x: Array, y: Array, folds: Array, is_category: bool, is
     is_sure = value >= _LEAK_LAMBDA and wilson(num_other - errors, num_other)[0] >= _LEAK_SURE
     right, guess = percent(1 - errors / len(y)), percent(1 - num_other / len(y))
     words = f"tells the class of {right} of {len(y):,} rows (always the largest class: {guess})"
-    yield _Score(feature, "leak" if is_sure or is_identifier else "warning", value, words)
+    yield _Score(name, "leak" if is_sure or is_identifier else "warning", value, words)
 
 
 def _candidates(X: Array, y: Array) -> list[int]:
@@ -122,9 +129,38 @@ def _is_recoded(x: Array, y: Array, num_features: int) -> bool:
     num_classes = int(y.max()) + 1
     if len(values) != num_classes or num_classes < 2 or len(np.unique(index * num_classes + y)) != num_classes:
         return False
-    counts = np.bincount(y)
-    arrangements = math.lgamma(len(y) + 1) - sum(math.lgamma(c + 1) for c in counts) - math.lgamma(num_classes + 1)
-    return math.log(num_features) - arrangements < math.log(_CHANCE)
+    return _is_beyond_chance(np.bincount(y), num_features / math.gamma(num_classes + 1))
+
+
+def _is_beyond_chance(counts: Array, num_tries: float) -> bool:
+    """Whether one arrangement of rows, of all that have these counts `(K,)` of each kind, is no accident in so many tries."""
+    log_arrangements = math.lgamma(counts.sum() + 1) - sum(math.lgamma(count + 1) for count in counts)
+    return math.log(num_tries) - log_arrangements < math.log(_CHANCE)
+
+
+def _by_missing_cells(X: Array, y: Array, classes: list[str]) -> dict[int, tuple[Severity, float, str]]:
+    """Columns that are missing, or filled in, for one class and hardly for any other: severity, value and words of each."""
+    missing = np.isnan(X)
+    totals = np.bincount(y)
+    found: dict[int, tuple[Severity, float, str]] = {}
+    for j in np.flatnonzero(missing.sum(axis=0) >= _MIN_ROWS).tolist():
+        for state, verb in ((missing[:, j], "missing"), (~missing[:, j], "given")):
+            counts = np.bincount(y[state], minlength=len(totals))
+            errors = totals + counts.sum() - 2 * counts  # of taking just these rows for rows of the class
+            best = int(errors.argmin())
+            of_class = np.array([totals[best], len(y) - totals[best]])
+            if of_class.min() < _MIN_ROWS or counts.sum() > len(y) / 2 + (verb == "missing"):  # said of the fewer rows
+                continue
+            right = int(of_class.min() - errors[best])
+            value = right / int(of_class.min())
+            if value < _WARN_LAMBDA:
+                continue
+            is_sure = value >= _LEAK_LAMBDA and wilson(right, int(of_class.min()))[0] >= _LEAK_SURE
+            is_exact = errors[best] == 0 and _is_beyond_chance(of_class, X.shape[1] * len(classes))
+            extent = "all" if errors[best] == 0 else "nearly all"
+            words = f"is {verb} in {extent} rows of class {classes[best]} and in {_OTHERS[extent]} other"
+            found[j] = "leak" if is_sure or is_exact else "warning", value, words
+    return found
 
 
 def _folds(num: int, groups: Array | None) -> Array:
@@ -175,18 +211,12 @@ def _numbers(dataset: Dataset, rows: Array, brief: bool) -> Iterator[_Score]:
         if value >= _WARN_RANKS:
             leak = value >= _LEAK_RANKS and filled.sum() >= _LEAK_ROWS
             words = f"has a rank correlation of {math.floor(1e5 * value) / 1e5:.7g} with it in {int(filled.sum()):,} rows"
-            yield _Score(j, "leak" if leak else "warning", value, words)
+            yield _Score(dataset.feature_names[j], "leak" if leak else "warning", value, words)
 
 
 def _rank_correlation(x: Array, y: Array) -> float:
     """Spearman's rank correlation, ties at their mean rank; 0 where one side is constant."""
-    a, b = _ranks(x), _ranks(y)
+    a, b = ranked(x), ranked(y)
     a, b = a - a.mean(), b - b.mean()
     scale = math.sqrt(float(a @ a) * float(b @ b))
     return min(1.0, max(-1.0, float(a @ b) / scale)) if scale > 0 else 0.0
-
-
-def _ranks(x: Array) -> Array:
-    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse])

@@ -63,7 +63,7 @@ def rows_named(dataset: Dataset, rows: Array) -> str:
     """
     positions = np.flatnonzero(rows) if rows.dtype == bool else rows
     listed = named([name_of(name) for name in dataset.ids[positions[:MOST_NAMED]]], len(positions))
-    return listed if dataset.modality == "image" else f"row{'' if len(positions) == 1 else 's'} {listed}"
+    return listed if dataset.modality == "image" else f"id{'' if len(positions) == 1 else 's'} {listed}"
 
 
 def name_of(text: object) -> str:
@@ -95,3 +95,10 @@ def sides(dataset: Dataset, parts: Split) -> Array:
     side[parts.labelled] = 1
     side[parts.test] = 2
     return side
+
+
+def ranked(x: Array) -> Array:
+    """Ranks `float64 (N,)` from 1, ties at their mean rank."""
+    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[inverse])

@@ -105,7 +105,7 @@ def targets(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         far = far[np.argsort(-distance[far], kind="stable")]
         what = f"{counted(len(far), 'target', 'lies/lie')} far from the rest: the median is {middle:.4g}, half of all are"
         what = f"{what} from {low:.4g} to {high:.4g}."
-        where = named([f"{y[i]:.6g} (row {name_of(dataset.ids[i])})" for i in far])
+        where = named([f"{y[i]:.6g} (id {name_of(dataset.ids[i])})" for i in far])
         yield Problem(
             "note", what, where, "Look whether they are mistakes; if not, loss=huber gives them less weight in networks."
         )
@@ -118,7 +118,9 @@ def sizes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         right = round(_EXPECTED_ACCURACY * num)
         low, high = wilson(right, num)
         if (high - low) / 2 > _WIDE:
-            what = f"{counted(num, 'test row')} of {len(dataset.classes)} classes: an accuracy of {percent(right / num)} there"
+            what = (
+                f"{counted(num, 'test row')} of {len(dataset.classes)} classes: an accuracy near {100 * right / num:.0f} % there"
+            )
             what = f"{what} means {percent(low)} to {percent(high)} (95 % interval)."
             own_part = dataset.part is not None and (dataset.part == "test").any()
             advice = (

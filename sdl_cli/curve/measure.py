@@ -110,6 +110,8 @@ def plan(request: CurveExperiment) -> Plan:
         )
     if why:
         notes.append(why)
+    first = dataclasses.replace(request.cell(2, 0).dataset, num_train=request.dataset.num_train)
+    notes += experiment.look(filled, dataset, split(dataset, first, request.seed))
     seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
     return Plan(request, dataset, chosen, len(test), _noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
 

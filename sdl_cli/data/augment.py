@@ -165,6 +165,8 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
             f"Policies that fit: {', '.join(fitting)}.",
         )
     notices = _check_flip(augment, task)
+    if augment.name == "trivial" and task == "regression":
+        notices.append("augment=trivial turns and shears images and leaves the numbers to predict as they are.")
     if augment.name == "strong" and task == "regression" and augment.mix_probability > 0:
         notices.append("augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it.")
     if _changes_nothing(augment):

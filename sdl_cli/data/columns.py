@@ -28,6 +28,10 @@ _LIKE_A_DATE = re.compile(
     r"(?:\d{1,4}([-/. ])(?:\d{1,2}|[^\W\d]{3,20})\1\d{1,4}|[^\W\d]{3,20} \d{1,2}, \d{1,4})(?:[ T]\d.{0,20})?$"
 )
 _DAY_PARTS = ("days", "year", "month", "day", "weekday")
+COUNTS_ROWS = "counts the rows"
+_DATE_WORDS = {"%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%b": "Mon", "%B": "Month", "%H": "hh", "%M": "mm", "%S": "ss"}
+_AMOUNT = re.compile(r"[^\w\s.,+-]{0,3}\s?[-+]?\d[\d.,'\s]*(?:[A-Za-z%‰°µ/€$£²³]{1,8})?$")
+_FEW_AMOUNTS = 12  # levels such as "3 rooms" are categories
 _UNIQUE_FRACTION = 0.9  # a text column with more distinct values than this share of its cells names rows
 _FREE_TEXT_CHARACTERS = 40  # ... and this long on average it is free text
 
@@ -113,14 +117,16 @@ def infer(name: str, cells: Array, decimal: str = ".", category: bool = False, c
     numbers = to_numbers(known, decimal)
     if not np.isnan(numbers).any():
         if not chosen and len(cells) >= 10 and len(known) == len(cells) and bool((np.diff(numbers) == 1).all()):
-            return LeftOut(name, "counts the rows")
+            return LeftOut(name, COUNTS_ROWS)
         return Column(name, "number")
-    date = _date_format(known)
+    date = _date_format(known, day_first=decimal == ",")
     if date is not None:
         has_time = len(date) > 1 and "%H" in date
         return Column(name, "date", (), (*_DAY_PARTS, "hour") if has_time else _DAY_PARTS, date)
     levels = _levels(known)
     if not chosen and len(known) >= 20 and len(levels) > _UNIQUE_FRACTION * len(known):
+        if are_amounts(known):
+            return LeftOut(name, f"holds numbers with a unit or thousands marks, such as {known[0]!r} (write plain numbers)")
         length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
         if length > _FREE_TEXT_CHARACTERS:
             return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
@@ -147,8 +153,18 @@ def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
         found = np.array([np.nan if cell is None else index.get(cell.lower(), np.nan) for cell in cells])
         return _all_read(found, cells, f"one of {', '.join(column.levels)}")[:, None]
     index[None] = np.nan
-    unseen = len(column.levels)
-    return np.array([index.get(cell, unseen) for cell in cells], dtype=np.float64)[:, None]
+    for cell in set(cells.tolist()) - set(index):  # 1.0 is the level 1, as programs write numbers anew
+        index[cell] = index.get(_canonical(cell), float(len(column.levels)))
+    return np.array([index[cell] for cell in cells], dtype=np.float64)[:, None]
+
+
+def _canonical(cell: str) -> str:
+    """A whole number without its fraction, anything else as it is."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return cell
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else cell
 
 
 def to_numbers(cells: Array, decimal: str = ".") -> Array:
@@ -177,11 +193,31 @@ def _levels(known: Array) -> tuple[str, ...]:
     return tuple(sorted(set(known.tolist())))
 
 
-def _date_format(known: Array) -> str | None:
+def are_amounts(known: Array) -> bool:
+    """Whether nearly all cells `(N,)` of str are numbers with a unit, a currency, a per cent sign or thousands marks."""
+    num = sum(_AMOUNT.match(cell) is not None for cell in known[:1000])
+    return num >= 0.95 * len(known[:1000]) and len(set(known[:1000].tolist())) > _FEW_AMOUNTS
+
+
+def other_order(column: Column, cells: Array) -> bool:
+    """Whether the dates of a column could as well be read with day and month the other way round."""
+    swapped = re.sub("%[dm]", lambda m: "%m" if m[0] == "%d" else "%d", column.format)
+    known = cells[cells != None]  # noqa: E711
+    return "/" in column.format and not bool(np.isnat(_read_dates(known, swapped)).any())
+
+
+def shown_format(written: str) -> str:
+    """How a date is written, for people: `MM/DD/YYYY`."""
+    for code, word in _DATE_WORDS.items():
+        written = written.replace(code, word)
+    return written
+
+
+def _date_format(known: Array, day_first: bool) -> str | None:
     """The format that reads every cell as a date, or None."""
     if not _LIKE_A_DATE.match(known[0]):  # it is tried in 135 ways
         return None
-    for day in _DATES:
+    for day in sorted(_DATES, key=lambda day: day_first and day.startswith("%m")):
         for time in _TIMES:
             written = day + time
             if all(not np.isnat(_read_dates(some, written)).any() for some in (known[:1], known[:50], known)):
@@ -206,7 +242,10 @@ def _date_parts(column: Column, cells: Array, missing: Array) -> Array:
         times[other] = _read_dates(cells[other], "ISO8601")
     bad = other[np.isnat(times[other])]
     if len(bad):
-        raise CellError(int(bad[0]), f"a date written as {column.format}")
+        raise CellError(
+            int(bad[0]),
+            f"a date written as {shown_format(column.format)}{'' if column.format.startswith('%Y-%m-%d') else ' or YYYY-MM-DD'}",
+        )
     found: Any = pd.Series(times)
     days = times.astype("datetime64[D]").astype(np.float64)  # a difference from 1970 would overflow in year 9999
     of = {"days": days, "year": found.dt.year, "month": found.dt.month, "day": found.dt.day}

@@ -54,7 +54,8 @@ def crossing_notes(groups: Array | None, part: Array | None) -> list[str]:
     if not len(both):
         return []
     shown = ", ".join(short(str(group)) for group in both[:5]) + (", ..." if len(both) > 5 else "")
-    return [f"{len(both)} group{'s stand' if len(both) > 1 else ' stands'} in the labelled and the test part ({shown}): the test score may be too good."]
+    stand = "groups stand" if len(both) > 1 else "group stands"
+    return [f"{len(both)} {stand} in the labelled and the test part ({shown}): the test score may be too good."]
 
 
 def groups_from_cells(name: str, cells: Array, notes: list[str]) -> Array:

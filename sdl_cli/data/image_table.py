@@ -18,7 +18,16 @@ from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.listing import existing_folder
 from sdl_cli.data.photo_paths import contradictions, locate
 from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
-from sdl_cli.data.roles import drop_missing_targets, encode_target, find_column, large_classes, listed, short, which_target
+from sdl_cli.data.roles import (
+    drop_missing_targets,
+    encode_target,
+    find_column,
+    large_classes,
+    listed,
+    short,
+    which_target,
+    without_doubt_of_header,
+)
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -89,10 +98,15 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     asked = Asked(delimiter=settings.delimiter, header=settings.header, encoding=settings.encoding)
     form, columns, lines = _read(path, asked, "dataset.path")
     root = _root(path, settings.root)
-    notes = list(form.notes)
+    notes = without_doubt_of_header(form.notes, form.names, [settings.image, settings.target])
     places = _places(settings, path, form, columns)
     rows = _Rows({role: columns[place] for role, place in places.items()}, lines)
     target = form.names[places["target"]]
+    notes += [
+        f"Column {short(name)} looks like ready parts; to use them: dataset.part={short(name)}"
+        for i, name in enumerate(form.names)
+        if "part" not in places and i not in places.values() and {(cell or "").lower() for cell in columns[i]} <= set(_PARTS)
+    ]
     missing_target = settings.missing_target
     rows = rows.take(drop_missing_targets(path, target, rows.cells["target"], rows.lines, missing_target, notes))
     files, kept = locate(rows.cells["image"], rows.lines, root, path, settings.on_error, notes)
@@ -144,6 +158,7 @@ def describe(settings: ImageTable, form: Format, places: Mapping[str, int], how:
         "header": form.header,
         "image": form.names[places["image"]],
         "id": form.names[places["id"]] if "id" in places else None,
+        "root": None if settings.root is None else str(_root(Path(settings.path), settings.root)),
         "asked": {"delimiter": settings.delimiter, "header": settings.header, "encoding": settings.encoding},
         "size_px": how.size_px,
         "channels": how.channels,
@@ -176,10 +191,13 @@ def iter_image_table(
     """
     file = Path(path).expanduser()
     form, columns, lines = _read(file, Asked(**dict(inputs.get("asked", {}))), "INPUT")
-    start = _root(file, None if root is None else str(root), "")
     places = _new_places(file, form, columns, inputs)
     rows = _Rows({role: columns[place] for role, place in places.items()}, lines)
     own_notes: list[str] = []
+    start = _root(file, None if root is None else str(root), "")
+    trained = inputs.get("root")
+    if root is None and trained is not None and Path(trained).is_dir() and not _is_there(rows.cells["image"], start):
+        start = Path(trained)  # as in training, where the paths do not start beside this file
     files, found = locate(rows.cells["image"], rows.lines, start, file, on_error, own_notes, "")
     rows = rows.take(found)
     how = Decoding(int(inputs["size_px"]), inputs["channels"], str(inputs["interpolation"]), on_error)
@@ -188,6 +206,12 @@ def iter_image_table(
         yield np.array(["" if ids[row] is None else ids[row] for row in kept], dtype=object), images
     if notes is not None:
         notes.extend(own_notes)
+
+
+def _is_there(cells: Array, root: Path) -> bool:
+    """Whether the first path of a column leads to something from `root`."""
+    first = next((cell for cell in cells if cell is not None), None)
+    return first is not None and (root / first).exists()
 
 
 def looks_like_paths(cells: Sequence[str | None]) -> bool:

@@ -11,14 +11,17 @@ import numpy as np
 
 from sdl_cli.data.columns import Column
 from sdl_cli.data.delimited import Asked, Format, iter_numbers, sniff
+from sdl_cli.data.roles import short
 from sdl_cli.data.table_cells import (
     Cells,
     encode_column,
     encode_columns,
     is_parquet,
     iter_parquet,
+    note_unknown,
     require_columns,
     row_ids,
+    unknown_notes,
     with_missing,
 )
 from sdl_cli.errors import DataError
@@ -26,22 +29,30 @@ from sdl_cli.errors import DataError
 Array = np.ndarray[Any, Any]
 
 
-def iter_rows(path: Path, inputs: Mapping[str, Any], chunk_rows: int = 50_000) -> Iterator[tuple[Array, Array]]:
+def iter_rows(
+    path: Path, inputs: Mapping[str, Any], chunk_rows: int = 50_000, notes: list[str] | None = None
+) -> Iterator[tuple[Array, Array]]:
     """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
 
     Arguments:
         path: delimited text, gzip of it, or Parquet; it needs no target.
         inputs: what a run stored of its data: `columns` and `source`.
+        notes: at the end, sentences about values that the run does not know and about missing ids are added.
     Yields: ids `(n,)` of str (the id column, else the line) and X `float64 (n, F)`.
     Raises:
         DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
     """
     columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
+    unknown: dict[str, list[Any]] = {}
+    count = 0
     if is_parquet(path):
         for cells in iter_parquet(path, chunk_rows):
             require_columns(str(path), cells.names, [c.name for c in columns])
             cells = with_missing(cells, source["missing_values"])
+            note_unknown(cells, columns, unknown)
+            count += len(cells.lines)
             yield row_ids(cells, source["id"]), encode_columns(cells, columns)
+        _say(notes, unknown, count, source["id"], cells.names)
         return
     form = _format_of(path, columns, source)
     if form.delimiter == source["delimiter"] and source["decimal"] == ",":  # a few rows may not show what the decimal mark is
@@ -59,8 +70,19 @@ def iter_rows(path: Path, inputs: Mapping[str, Any], chunk_rows: int = 50_000) -
             values[:, place[c.name]][:, None] if c.name in place else encode_column(cells, c, cells.columns[wanted.index(c.name)])
             for c in columns
         ]
+        note_unknown(cells, [c for c in columns if c.kind == "category"], unknown)
+        count += len(lines)
         ids = row_ids(cells, id_name)
         yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
+    _say(notes, unknown, count, source["id"], form.names)
+
+
+def _say(notes: list[str] | None, unknown: dict[str, list[Any]], count: int, id_name: str | None, names: Sequence[str]) -> None:
+    if notes is None:
+        return
+    notes += unknown_notes(unknown, count)
+    if id_name is not None and id_name not in names:
+        notes.append(f"There is no column {short(id_name)}: the ids of the predictions are lines of the file.")
 
 
 def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any]) -> Format:

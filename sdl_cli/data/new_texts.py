@@ -64,8 +64,14 @@ def _iter_column(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: 
     form = sniff(path, Asked(**inputs["asked"]), "")
     notes += form.notes
     name = inputs["text"] if inputs["text"] in form.names else _only_text_column(path, form, inputs["text"])
-    for _, cells, lines in iter_numbers(path, form, (), (name,), chunk_rows):
-        yield lines.astype(str), np.array(["" if cell is None else cell for cell in cells[0]], dtype=object)
+    id_name = inputs.get("id")
+    has_ids = id_name in form.names and id_name != name
+    if id_name is not None and not has_ids:
+        notes.append(f"There is no column {short(id_name)}: the ids of the predictions are lines of the file.")
+    wanted = [name, str(id_name)] if has_ids else [name]
+    for _, cells, lines in iter_numbers(path, form, (), wanted, chunk_rows):
+        texts, *ids = [np.array(["" if cell is None else cell for cell in own], dtype=object) for own in cells]
+        yield ids[0] if ids else lines.astype(str), texts
 
 
 def _only_text_column(path: Path, form: Format, wanted: str | None) -> str:

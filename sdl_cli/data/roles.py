@@ -46,12 +46,17 @@ def find_column(source: object, names: Sequence[str], asked: str, key: str) -> i
     return position % len(names)
 
 
+def without_doubt_of_header(notes: Sequence[str], names: Sequence[str], asked: Sequence[str | None]) -> list[str]:
+    """Notes on how a file was read, without the one that its first line may be no header where the user named a column of it."""
+    sure = any(name in names for name in asked)
+    return [note for note in notes if not (sure and note.startswith("The first line was read as names"))]
+
+
 def which_target(source: object, names: Sequence[str], key: str = "dataset.target") -> DataError:
     """The error for a target that was not given: it names the columns, and the likely one."""
-    likely = [name for name in names if name.lower() in _TARGET_WORDS] or [names[-1]]
-    return DataError(
-        f"{key}: which column of {source} is to be predicted? There are: {listed(names)}.", f"Add {key}={likely[-1]}"
-    )
+    likely = [name for name in names if name.lower() in _TARGET_WORDS]
+    hint = f"Add {key}={likely[-1]}" if likely else f"Add {key}= and its name."
+    return DataError(f"{key}: which column of {source} is to be predicted? There are: {listed(names)}.", hint)
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
@@ -118,6 +123,8 @@ def encode_target(
     shown = short(name)
     numbers = to_numbers(cells, decimal)
     is_text = bool(np.isnan(numbers).any())
+    if is_text and asked != "classification":
+        _refuse_odd_cells(source, shown, cells, numbers, asked)
     if is_text and asked == "regression":
         bad = cells[np.isnan(numbers)]
         raise DataError(
@@ -145,6 +152,7 @@ def encode_target(
             )
         _check_names(source, shown, cells)
         safe = {cell: printable(cell) for cell in set(cells.tolist())}
+        _note_near_names(shown, set(safe.values()), notes)
         if changed := sum(old != new for old, new in safe.items()):
             notes.append(f"Line breaks and unprintable characters in {changed} names of classes became blanks or question marks.")
         labels = np.array([safe[cell] for cell in cells])
@@ -161,6 +169,50 @@ def encode_target(
         return numbers, (), "regression"
     labels = numbers.astype(np.int64) if whole else numbers.astype(str)  # as numbers: 0.5 and 0.50 are one class
     return encode_targets(source, [labels], None, "classification", notes)
+
+
+def encode_target_like(
+    source: object, name: str, cells: Array, classes: Sequence[str], decimal: str
+) -> tuple[Array, tuple[str, ...], Task]:
+    """As `encode_target`, for new rows of a run that knows `classes` (none for numbers); they may all be of one class.
+
+    Returns: indices into the classes that stand in these rows, their names, and the task.
+    """
+    numbers = to_numbers(cells, decimal)
+    if not classes:
+        if not np.isfinite(numbers).all():
+            bad = cells[~np.isfinite(numbers)][0]
+            raise DataError(f"{source}: the target {short(name)} holds {short(bad, 30)!r}, and the run predicts numbers.")
+        return numbers, (), "regression"
+    names = np.array([printable(cell) for cell in cells], dtype=object)
+    if np.isfinite(numbers).all():
+        whole = bool((numbers == np.rint(numbers)).all() and np.abs(numbers).max() < 2**53)
+        names = np.array([str(int(v)) if whole else str(v) for v in numbers], dtype=object)
+    present, y = np.unique(names.astype(str), return_inverse=True)
+    return y.astype(np.int64), tuple(map(str, present)), "classification"
+
+
+def _refuse_odd_cells(source: object, shown: str, cells: Array, numbers: Array, asked: str) -> None:
+    """Raise where a few cells of text stand in a target of many different numbers."""
+    odd = cells[np.isnan(numbers)]
+    if len(odd) <= 0.1 * len(cells) and (asked == "regression" or len(np.unique(numbers)) > _FEW):
+        word = short(odd[0], 30)
+        raise DataError(
+            f"{source}: the target {shown} is a number in {len(cells) - len(odd):,} rows and text in {len(odd):,}, "
+            f"such as {word!r}.",
+            f"Correct these cells; if they mean missing: dataset.missing_values=[{word}] dataset.missing_target=drop",
+        )
+
+
+def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
+    """A note where classes differ in case or blanks only."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(" ".join(name.lower().split()), []).append(name)
+    near = [group for group in groups.values() if len(group) > 1]
+    if near:
+        pairs = "; ".join(" and ".join(short(name, 30) for name in group) for group in near[:_SHOWN])
+        notes.append(f"Classes of {shown} that differ in case or blanks only are classes of their own: {pairs}.")
 
 
 def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: list[str]) -> Array:

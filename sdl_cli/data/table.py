@@ -14,20 +14,42 @@ import numpy as np
 
 from sdl_cli.config import DataSettings, Range
 from sdl_cli.data.cache import digest, fingerprint
-from sdl_cli.data.columns import Column, LeftOut, feature_names, infer, to_numbers
+from sdl_cli.data.columns import (
+    COUNTS_ROWS,
+    Column,
+    LeftOut,
+    are_amounts,
+    feature_names,
+    infer,
+    other_order,
+    shown_format,
+    to_numbers,
+)
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.delimited import Asked, read, sniff
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.roles import (
     drop_missing_targets,
     encode_target,
+    encode_target_like,
     find_column,
     large_classes,
     listed,
     short,
     which_target,
+    without_doubt_of_header,
 )
-from sdl_cli.data.table_cells import Cells, encode_columns, is_parquet, iter_parquet, require_columns, take_rows, with_missing
+from sdl_cli.data.table_cells import (
+    Cells,
+    encode_columns,
+    is_parquet,
+    iter_parquet,
+    note_unknown,
+    require_columns,
+    take_rows,
+    unknown_notes,
+    with_missing,
+)
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -132,7 +154,7 @@ def assemble(
     Raises:
         DataError: no such column, no usable feature, a target that cannot be one.
     """
-    notes = list(cells.notes)
+    notes = without_doubt_of_header(cells.notes, cells.names, [roles.target])
     if roles.target is None:
         raise which_target(cells.source, cells.names)
     cells = with_missing(cells, roles.missing_values)
@@ -145,15 +167,21 @@ def assemble(
     if roles.min_class_rows is not None:
         kept = large_classes(target, cells.columns[places["target"]], roles.min_class_rows, notes)
         cells, part = take_rows(cells, kept), None if part is None else part[kept]
-    asked = roles.task
-    if like is not None:  # as in the run, whatever these rows suggest
-        asked = "classification" if like["classes"] else "regression"
-    y, classes, task = encode_target(cells.source, target, cells.columns[places["target"]], asked, cells.decimal, notes)
+    target_cells = cells.columns[places["target"]]
     if like is None:
-        columns = _infer_columns(cells, roles, places, notes)
-    else:
+        y, classes, task = encode_target(cells.source, target, target_cells, roles.task, cells.decimal, notes)
+        columns, counter = _infer_columns(cells, roles, places, notes)
+        if counter is not None and "id" not in places:
+            places["id"] = counter
+    else:  # as in the run, whatever these rows suggest
         columns = [Column.from_plain(values) for values in like["columns"]]
         require_columns(cells.source, cells.names, [c.name for c in columns])
+        y, classes, task = encode_target_like(cells.source, target, target_cells, like["classes"], cells.decimal)
+        unknown: dict[str, list[Any]] = {}
+        note_unknown(cells, columns, unknown)
+        notes += unknown_notes(unknown, len(y))
+        if "id" not in places and (named := like.get("source", {}).get("id")) in cells.names:
+            places["id"] = cells.names.index(named)
     X = encode_columns(cells, columns)
     groups = None
     if "group" in places:
@@ -216,7 +244,11 @@ def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
     return places
 
 
-def _infer_columns(cells: Cells, roles: TableRoles, places: Mapping[str, int], notes: list[str]) -> list[Column]:
+def _infer_columns(
+    cells: Cells, roles: TableRoles, places: Mapping[str, int], notes: list[str]
+) -> tuple[list[Column], int | None]:
+    """The columns to learn from, and the position of one that counts the rows and so names them."""
+
     def positions(key: str) -> list[int]:
         return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
 
@@ -226,17 +258,21 @@ def _infer_columns(cells: Cells, roles: TableRoles, places: Mapping[str, int], n
             f"dataset.features: {short(cells.names[places['target']])} is the target.", "Leave it out of the features."
         )
     taken = {*places.values(), *dropped}
+    if places["target"] in dropped:
+        raise DataError(f"dataset.drop: {short(cells.names[places['target']])} is the target.", "Leave it out of the list.")
     columns: list[Column] = []
     left_out: list[LeftOut] = []
+    counters: list[int] = []
     for i in chosen or range(len(cells.names)):
         if i in taken and not (chosen and i not in dropped):
             continue
         found = infer(cells.names[i], cells.columns[i], cells.decimal, i in categorical, bool(chosen))
         if isinstance(found, LeftOut):
             left_out.append(found)
+            counters += [i] if found.reason == COUNTS_ROWS else []
             continue
         columns.append(found)
-        _note_odd_cells(found, cells, i, notes, i in categorical)
+        _note_doubts(found, cells, i, notes, i in categorical)
     notes += [f"Column {short(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
     if len(left_out) > _NAMED:
         notes.append(f"{len(left_out) - _NAMED} more columns were left out: {listed([c.name for c in left_out[_NAMED:]])}.")
@@ -248,14 +284,27 @@ def _infer_columns(cells: Cells, roles: TableRoles, places: Mapping[str, int], n
             if left_out
             else "Add columns that say something of each row.",
         )
-    return columns
+    return columns, counters[0] if len(counters) == 1 else None
 
 
-def _note_odd_cells(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
-    """A note where a few cells of text make a column of numbers into categories."""
+def _note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
+    """A note where a column may be meant otherwise: numbers with a few words or a unit, dates of either order."""
+    own = cells.columns[i]
+    if column.kind == "date" and other_order(column, own):
+        first = short(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
+        notes.append(
+            f"Column {short(column.name)}: dates such as {first} were read as {shown_format(column.format)}, though day and "
+            "month could be the other way round (YYYY-MM-DD leaves no doubt)."
+        )
     if column.kind != "category" or asked:
         return
-    own = cells.columns[i]
+    if are_amounts(own[own != None]):  # noqa: E711
+        first = short(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
+        notes.append(
+            f"Column {short(column.name)} was read as categories, since its numbers have a unit or thousands marks, such as "
+            f"{first!r}: write plain numbers to have them read as such."
+        )
+        return
     odd = np.flatnonzero(np.isnan(to_numbers(own, cells.decimal)) & (own != None))  # noqa: E711
     known = int((own != None).sum())  # noqa: E711
     if 0 < len(odd) < 0.2 * known:

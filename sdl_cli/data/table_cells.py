@@ -48,6 +48,27 @@ def encode_column(cells: Cells, column: Column, own: Array) -> Array:
         raise DataError(message, "Correct it, or leave the cell empty if the value is not known.") from error
 
 
+def note_unknown(cells: Cells, columns: Sequence[Column], found: dict[str, list[Any]]) -> None:
+    """Count in `found`, per category, the cells of levels that are not known, and keep the first of them."""
+    for column in columns:
+        if column.kind != "category":
+            continue
+        own = cells.columns[cells.names.index(column.name)]
+        unknown = np.flatnonzero(encode(column, own)[:, 0] == len(column.levels))
+        if len(unknown):
+            entry = found.setdefault(column.name, [0, own[unknown[0]]])
+            entry[0] += len(unknown)
+
+
+def unknown_notes(found: dict[str, list[Any]], num_rows: int) -> list[str]:
+    """A sentence for each column with levels that the run does not know."""
+    return [
+        f"Column {short(name)}: {count:,} of {num_rows:,} rows hold a value that the run was not trained on, "
+        f"such as {short(example, 30)!r}."
+        for name, (count, example) in found.items()
+    ]
+
+
 def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) -> None:
     lacking = [name for name in needed if name not in names]
     if not lacking:

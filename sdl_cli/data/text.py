@@ -18,7 +18,16 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.delimited import Asked, Format, read, sniff
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.new_texts import TEXT_NAMES, is_table, iter_texts
-from sdl_cli.data.roles import drop_missing_targets, encode_target, find_column, large_classes, listed, short, which_target
+from sdl_cli.data.roles import (
+    drop_missing_targets,
+    encode_target,
+    find_column,
+    large_classes,
+    listed,
+    short,
+    which_target,
+    without_doubt_of_header,
+)
 from sdl_cli.data.text_file import existing_file, find_encoding
 from sdl_cli.data.text_lines import LabelledLines, cut_label, find_separator, read_labelled
 from sdl_cli.errors import DataError
@@ -42,6 +51,7 @@ class Text(DataSettings):
         text: the column of the texts; None takes one called text, sentence, ..., else the one with the longest cells.
         target: the column to predict; None takes the only other one, or one called label, class, target, ....
         group: a column whose rows belong together (one author, one patient): none stands on two sides of a split.
+        id: a column that names the rows in predictions; None takes the lines of the file.
         label_separator: the class is what stands before this in a label (`:` makes DESC of DESC:manner); None does so for `:`
             where every line's label has one; an empty text keeps labels whole.
         task: classification, regression or auto (text and few whole numbers are classes).
@@ -56,6 +66,7 @@ class Text(DataSettings):
     text: str | None = None
     target: str | None = None
     group: str | None = None
+    id: str | None = None
     label_separator: str | None = None
     task: Literal["auto", "classification", "regression"] = "auto"
     missing_target: Literal["fail", "drop"] = "fail"
@@ -73,6 +84,7 @@ class _Rows:
     targets: Array
     groups: Array | None
     lines: Array
+    ids: Array
     target_name: str
     decimal: str
     source: dict[str, Any]
@@ -86,6 +98,7 @@ class _Rows:
             targets=self.targets[kept],
             groups=None if self.groups is None else self.groups[kept],
             lines=self.lines[kept],
+            ids=self.ids[kept],
             notes=(*self.notes, *notes),
         )
 
@@ -103,13 +116,13 @@ def load(settings: Text) -> Dataset:
     source = Path(settings.path).name
     notes = [note for file in files for note in file.notes]
     part = np.repeat(["train", "test"][: len(files)], [len(file.lines) for file in files])
-    texts, lines = np.concatenate([file.texts for file in files]), np.concatenate([file.lines for file in files])
+    texts, names = np.concatenate([file.texts for file in files]), np.concatenate([file.ids for file in files])
     targets = np.concatenate([file.targets for file in files])
     groups = None if train.groups is None else np.concatenate([g for file in files if (g := file.groups) is not None])
 
     kept = _kept_classes(train.target_name, targets, part == "train", settings.min_class_rows, notes)
     y, classes, task = encode_target(source, train.target_name, targets[kept], settings.task, train.decimal, notes)
-    texts, lines, part = texts[kept], lines[kept], part[kept]
+    texts, names, part = texts[kept], names[kept], part[kept]
     empty = int((texts == "").sum())
     if empty:
         notes.append(f"{empty:,} of {len(texts):,} texts are empty.")
@@ -120,7 +133,8 @@ def load(settings: Text) -> Dataset:
         if not (ready == "test").any():
             raise DataError("dataset.test_path: no row is of a class with enough training rows.", "Lower dataset.min_class_rows.")
         notes += [*_unknown_classes(y, classes, ready), *crossing_notes(groups, ready)]
-    ids = [str(line) for line in lines] if ready is None else [f"{p}/{line}" for p, line in zip(ready, lines, strict=True)]
+    bare = ready is None or settings.id is not None
+    ids = [str(name) if bare else f"{p}/{name}" for p, name in zip(part, names, strict=True)]
     return Dataset(
         name=source.removesuffix(".gz").rpartition(".")[0] or source,
         task=task,
@@ -131,7 +145,7 @@ def load(settings: Text) -> Dataset:
         feature_names=(),
         groups=groups,
         part=ready,
-        ids=np.array(ids),
+        ids=np.array(ids, dtype=object),
         fingerprint=fingerprint(_digest(texts), y, classes, ready),
         notes=tuple(dict.fromkeys(notes)),
         source=train.source,
@@ -148,7 +162,7 @@ def _with_targets(path: str, settings: Text, key: str, like: Mapping[str, Any] |
 
 def _read(path: Path, settings: Text, key: str, like: Mapping[str, Any] | None = None) -> _Rows:
     """The rows of one file; `like` says how the first file was read, which the second must be like."""
-    columns = (settings.text, settings.target, settings.group, settings.delimiter, settings.header)
+    columns = (settings.text, settings.target, settings.group, settings.id, settings.delimiter, settings.header)
     name = path.name.lower().removesuffix(".gz")
     if like is not None:
         tries_lines = like["layout"] != "table" and not name.endswith(".csv")
@@ -193,7 +207,8 @@ def _labelled_rows(
         "separator": separator,
     }
     texts, targets = np.array(found.texts, dtype=object), np.array(labels, dtype=object)
-    return _Rows(texts, targets, None, np.array(found.lines), "label", ".", source, (*notes, *more))
+    lines = np.array(found.lines)
+    return _Rows(texts, targets, None, lines, lines.astype(str), "label", ".", source, (*notes, *more))
 
 
 def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | None) -> _Rows:
@@ -209,7 +224,8 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
         )
     group = None if settings.group is None else find_column(path, form.names, settings.group, "dataset.group")
     text = _text_column(path, settings, form, columns, like)
-    target = _target_column(path, settings, form, {text, group}, like)
+    id_place = None if settings.id is None else find_column(path, form.names, settings.id, "dataset.id")
+    target = _target_column(path, settings, form, {text, group, id_place}, like)
     roles = [text, target] if group is None else [text, target, group]
     if len(set(roles)) < len(roles):
         raise DataError(
@@ -225,14 +241,18 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
         "asked": {"delimiter": settings.delimiter, "header": form.header, "encoding": settings.encoding},
         "text": form.names[text],
         "target": form.names[target],
+        "id": None if id_place is None else form.names[id_place],
     }
     texts = np.array(["" if cell is None else cell for cell in columns[text]], dtype=object)
-    notes = list(form.notes)
+    notes = without_doubt_of_header(form.notes, form.names, [settings.text, settings.target])
     if settings.text is None and like is None:
         notes.append(f"The texts are in the column {short(form.names[text])}, the target is {short(form.names[target])}.")
     groups = None if group is None else columns[group]
     name = form.names[target]
-    return _Rows(texts, np.array(labels, dtype=object), groups, lines, name, form.decimal, source, tuple(notes))
+    ids = lines.astype(str)
+    if id_place is not None:
+        ids = np.array(["" if cell is None else cell for cell in columns[id_place]], dtype=object)
+    return _Rows(texts, np.array(labels, dtype=object), groups, lines, ids, name, form.decimal, source, tuple(notes))
 
 
 def _text_column(path: Path, settings: Text, form: Format, columns: Sequence[Array], like: Mapping[str, Any] | None) -> int:
@@ -266,7 +286,7 @@ def _target_column(path: Path, settings: Text, form: Format, taken: set[int | No
 
 
 def _given(settings: Text) -> list[tuple[str, str]]:
-    pairs = (("dataset.target", settings.target), ("dataset.group", settings.group))
+    pairs = (("dataset.target", settings.target), ("dataset.group", settings.group), ("dataset.id", settings.id))
     return [(key, name) for key, name in pairs if name is not None]
 
 

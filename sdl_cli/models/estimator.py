@@ -226,7 +226,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             if surroundings.on_runtime is not None:
                 surroundings.on_runtime(self.runtime_)
             return self.runtime_
-        runtime = device.resolve(self.device, self.precision, self.memory_format, self.num_threads)
+        # a number to predict has more digits than bfloat16 keeps, a class has not
+        precision = self.precision if is_classifier(self) or self.precision != "auto" else "float32"
+        runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)
         small = inputs.ndim == 2
         key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
 

@@ -10,7 +10,6 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sdl_cli import loop
 from sdl_cli.data.split import hold_out
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +25,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         validation_fraction: part of the rows that is set aside where the model needs validation rows and none are given.
         random_state: seed of the copies.
 
-    Learned state: `encoder_` and `model_`; `classes_` and `runtime_` are the model's.
+    Learned state: `encoder_` and `model_`, `notes_` (sentences for the user); `classes_` and `runtime_` are the model's.
     """
 
     def __init__(
@@ -57,6 +56,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
             kept, held = hold_out(y, self.validation_fraction, self.random_state, task)  # type: ignore[arg-type]
             X, y, X_val, y_val = X[kept], y[kept], X[held], y[held]
         self.encoder_ = clone(self.encoder).fit(X, y)
+        self.notes_: list[str] = []
         if self.text_augment is not None:
             X, y = self._with_copies(X, y)
         self.model_ = clone(self.model)
@@ -116,6 +116,5 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         from sdl_cli.data.text_augment import augment_texts
 
         texts, rows, notes = augment_texts(X, self.text_augment, self.random_state)
-        for sentence in notes:
-            loop.current_context().notice(sentence)
+        self.notes_ = list(notes)
         return texts, y[rows]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdl_cli.check import Problem
-from sdl_cli.check.problem import SEVERITIES, name_of
+from sdl_cli.check.problem import SEVERITIES, counted, name_of
 from sdl_cli.report import layout
 from sdl_cli.report.words import class_counts
 
@@ -46,12 +46,15 @@ def _more_lines(num: int, columns: int) -> list[str]:
 def summary_lines(summary: Values, columns: int) -> list[str]:
     """The data set in two lines, and a few notes on how it was read and divided."""
     shape = " x ".join(f"{size:,}" for size in summary["shape"])
-    kind = {"image": f"images of {shape}", "table": f"rows of {shape} features", "text": "texts"}[summary["modality"]]
+    rows = counted(summary["rows"], {"image": "image", "table": "row", "text": "text"}[summary["modality"]])
+    of_what = ""
+    if summary["modality"] != "text":
+        of_what = f" of {shape}" if summary["modality"] == "image" else f" of {counted(summary['shape'][0], 'feature')}"
     parts = summary["parts"]
     division = f"{parts['labelled']:,} labelled, {parts['test']:,} test"
     division += f", {parts['unused']:,} unused" if parts["unused"] else ""
-    groups = f", {summary['groups']:,} groups" if summary["groups"] is not None else ""
-    lines = layout.labelled("data", f"{name_of(summary['name'])}: {summary['rows']:,} {kind}{groups} ({division})", columns)
+    groups = f", {counted(summary['groups'], 'group')}" if summary["groups"] is not None else ""
+    lines = layout.labelled("data", f"{name_of(summary['name'])}: {rows}{of_what}{groups} ({division})", columns)
     if summary["classes"]:
         counts = {name_of(name): count for name, count in summary["classes"].items()}
         lines += layout.labelled("classes", class_counts(counts), columns)
@@ -78,8 +81,11 @@ def verdict_lines(problems: Sequence[Problem], columns: int) -> list[str]:
     counts = {s: sum(problem.severity == s for problem in problems) for s in SEVERITIES}
     if not problems:
         return layout.labelled("check", "Nothing found.", columns)
-    listed = ", ".join(f"{num} {name}{'' if num == 1 else 's'}" for name, num in counts.items() if num)
-    meaning = (
-        "a result cannot be trusted before the leaks are closed" if counts["leak"] else "nothing makes a result untrustworthy"
-    )
+    listed = ", ".join(counted(num, name) for name, num in counts.items() if num)
+    if counts["leak"]:
+        meaning = "a result cannot be trusted before the leaks are closed"
+    elif counts["warning"]:
+        meaning = "no certain leak, but look at the warnings before you trust a result"
+    else:
+        meaning = "nothing that makes a result untrustworthy"
     return layout.labelled("check", f"{listed}: {meaning}.", columns)

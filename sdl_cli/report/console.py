@@ -28,6 +28,7 @@ class Display:
         self._last_line = -PLAIN_SECONDS
         self._shown: tuple[Values, Values | None] | None = None
         self._noted: list[str] = []
+        self._said: set[str] = set()
 
     def start(self, overview: Values) -> None:
         """What is about to run; only what is new of it, where much like it ran before."""
@@ -85,8 +86,10 @@ class Display:
             self._progress = None
 
     def notice(self, sentence: str) -> None:
-        """A sentence that is no result and no error."""
-        self._field("note", sentence, "33", self.err)
+        """A sentence that is no result and no error; it is said once, however many splits or jobs it holds for."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._field("note", sentence, "33", self.err)
 
     def repeat(self, number: int, total: int, values: Values) -> None:
         """One of `num_repeats` splits is done."""

@@ -80,6 +80,10 @@ def lift_words(values: Values) -> tuple[str, str, str]:
         verdict, colour = "no measurable difference", "33"
     else:
         verdict, colour = ("measurably better", "32") if value > 0 else ("measurably worse", "31")
+    name = _main(values["metrics"]["test"])
+    own, floor = values["metrics"]["test"][name]["value"], values["majority"]["test"][name]["value"]
+    if metric == name and own is not None and floor is not None and (own < floor) == HIGHER_IS_BETTER[name] and own != floor:
+        verdict, colour = f"{verdict}, and worse than ignoring the inputs", "31"
     return f"{size} over the baseline" + (f", 95 % interval {interval}" if interval else ""), verdict, colour
 
 

@@ -257,7 +257,7 @@ def test_chunks_make_no_difference(sdl: Sdl, tables: Path, monkeypatch: pytest.M
     assert sdl(f"predict {tables}/run {tables}/people.csv -o whole.csv").code == 0
     real, sizes = new_rows.iter_rows, []
 
-    def small(path: Path, inputs: Any) -> Any:
+    def small(path: Path, inputs: Any, notes: Any) -> Any:
         for ids, X in real(path, inputs, 25):
             sizes.append(len(ids))
             yield ids, X
@@ -277,7 +277,7 @@ def test_a_bad_cell_in_the_last_chunk_leaves_no_file(
     if out is not None:
         Path("p.csv").write_text(out)
     real = new_rows.iter_rows
-    monkeypatch.setattr(new_rows, "iter_rows", lambda path, inputs: real(path, inputs, 20))
+    monkeypatch.setattr(new_rows, "iter_rows", lambda path, inputs, notes: real(path, inputs, 20, notes))
     before = tree(tmp_path)
     refused(sdl(f"predict {tables}/run new.csv -o p.csv"), ["new.csv", "line 61", "age"])
     assert tree(tmp_path) == before and (out is None or Path("p.csv").read_text() == out)
@@ -289,7 +289,7 @@ BAD_NEW: list[tuple[str, list[str]]] = [
     ("age,kind,smoker\n1,u,yes\n", ["2 columns that the run needs are missing: visit, clinic", "age, kind, smoker"]),
     ("40,u,yes,2020-01-01,c1\n", ["5 columns that the run needs are missing"]),
     ("age,kind,smoker,visit,clinic\n40,u,perhaps,,\n", ["line 2: column smoker holds 'perhaps'", "no, yes"]),
-    ("age,kind,smoker,visit,clinic\n40,u,yes,31.12.2020,\n", ["line 2: column visit holds '31.12.2020'", "%Y-%m-%d"]),
+    ("age,kind,smoker,visit,clinic\n40,u,yes,31.12.2020,\n", ["line 2: column visit holds '31.12.2020'", "YYYY-MM-DD"]),
     ("age,kind,smoker,visit,clinic\ninf,u,yes,,\n", ["line 2", "'inf'"]),
     ("age,kind,smoker,visit,clinic\n1,u,yes\n", ["line 2"]),
     ("age,kind,smoker,visit,visit,clinic\n1,u,yes,,,\n", ["visit"]),

@@ -255,3 +255,15 @@ def test_hydras_traces_are_not_left_in_the_process(monkeypatch: pytest.MonkeyPat
 )
 def test_the_name_of_a_set_beside_its_kind(typed: list[str], meant: list[str]) -> None:
     assert bridge.name_the_set(typed) == meant
+
+
+def test_a_list_of_columns_may_hold_any_letters() -> None:
+    for typed, meant in [
+        ("[Wert (mg/l)]", ["Wert (mg/l)"]),
+        ("[<10,n.b.]", ["<10", "n.b."]),
+        ("['a, b',c]", ["a, b", "c"]),
+        ("[-999]", ["-999"]),
+    ]:
+        settings = ["dataset=table", "dataset.path=x.csv", f"dataset.missing_values={typed}"]
+        found = bridge.compose_checked("train", settings, jobs.parse_experiment)
+        assert jobs.parse_experiment(found).dataset.missing_values == tuple(meant), typed

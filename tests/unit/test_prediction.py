@@ -99,7 +99,7 @@ def test_chunks_are_read_one_after_the_other(tmp_path: Path, new: Path, monkeypa
     stored = store(tmp_path / "run")
     prediction.predict(stored, new, tmp_path / "whole.csv", Observer())
     real = new_rows.iter_rows
-    monkeypatch.setattr(new_rows, "iter_rows", lambda path, inputs: real(path, inputs, chunk_rows))
+    monkeypatch.setattr(new_rows, "iter_rows", lambda path, inputs, notes: real(path, inputs, chunk_rows, notes))
     prediction.predict(stored, new, tmp_path / "chunks.csv", Observer())
     assert (tmp_path / "chunks.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 

@@ -131,7 +131,7 @@ def test_an_infinite_number_is_refused_like_any_other_cell_that_is_none(text: st
 BAD_CELLS: list[tuple[Column, str, str]] = [
     (Column("a", "number"), "x", "a finite number"),
     (Column("a", "boolean", ("no", "yes")), "maybe", "one of no, yes"),
-    (Column("a", "date", (), DAY_PARTS, "%Y-%m-%d"), "2020-02-30", "a date written as %Y-%m-%d"),
+    (Column("a", "date", (), DAY_PARTS, "%Y-%m-%d"), "2020-02-30", "a date written as YYYY-MM-DD"),
 ]
 
 

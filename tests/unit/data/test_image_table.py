@@ -139,7 +139,7 @@ def test_a_column_of_parts(tmp_path: Path, words: list[str], parts: list[str] | 
 def test_groups_that_cross_parts_are_noted(tmp_path: Path) -> None:
     cells = zip(photos(tmp_path), "ababab", ["train"] * 4 + ["test"] * 2, ["p1", "p1", "p2", "p2", "p2", "p3"], strict=True)
     data = read(table(tmp_path / "t.csv", [("f", "y", "part", "who"), *cells]), part="part", group="who")
-    assert data.notes == ("1 groups stand in the labelled and the test part (p2): the test score may be too good.",)
+    assert data.notes == ("1 group stands in the labelled and the test part (p2): the test score may be too good.",)
 
 
 def test_paths_as_people_write_them(tmp_path: Path) -> None:

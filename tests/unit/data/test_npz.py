@@ -144,7 +144,7 @@ def test_groups(tmp_path: Path) -> None:
         groups_train=np.arange(6),
         groups_test=np.arange(5, 11),
     )
-    assert "1 groups stand in the labelled and the test part" in data.notes[0]
+    assert "1 group stands in the labelled and the test part" in data.notes[0]
 
 
 def test_the_fingerprint_follows_content(tmp_path: Path) -> None:

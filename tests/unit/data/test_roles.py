@@ -70,7 +70,7 @@ def test_two_columns_that_differ_in_case_must_be_named_exactly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "likely"), [(("class", "a", "b"), "class"), (("a", "b", "c"), "c"), (("y", "Outcome", "z"), "Outcome")]
+    ("names", "likely"), [(("class", "a", "b"), "class"), (("a", "b", "c"), " and its name."), (("y", "Outcome", "z"), "Outcome")]
 )
 def test_a_target_that_was_not_given_is_suggested(names: tuple[str, ...], likely: str) -> None:
     error = which_target("f.csv", names)

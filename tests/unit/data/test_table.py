@@ -321,7 +321,7 @@ def test_a_second_file_that_lacks_columns_is_refused(write: Write) -> None:
 def test_a_group_in_both_files_is_said(write: Write) -> None:
     train, test = write("a,g,y\n1,k,p\n2,l,q\n3,m,p\n", "train.csv"), write("a,g,y\n1,k,p\n2,n,q\n", "test.csv")
     notes = load(Table(path=train, test_path=test, target="y", group="g")).notes
-    assert any("stand in the labelled and the test part (k)" in note for note in notes)
+    assert any("stands in the labelled and the test part (k)" in note for note in notes)
 
 
 # new rows
@@ -362,7 +362,7 @@ def test_new_rows_that_do_not_go_are_named(write: Write, text: str, message: str
 def test_a_bad_date_or_boolean_of_new_rows_is_named_with_its_line(write: Write) -> None:
     dataset = load(Table(path=write("d,b,y\n2020-01-31,yes,p\n2020-02-01,no,q\n2020-02-02,no,q\n"), target="y"))
     for text, message in (
-        ("d,b\n2020-01-31,yes\n2020-02-31,no\n", "line 3: column d holds '2020-02-31', which is not a date written as %Y-%m-%d"),
+        ("d,b\n2020-01-31,yes\n2020-02-31,no\n", "line 3: column d holds '2020-02-31', which is not a date written as YYYY-MM-DD"),
         ("d,b\n2020-01-31,perhaps\n", "line 2: column b holds 'perhaps', which is not one of no, yes"),
     ):
         with pytest.raises(DataError, match=message):
