@@ -120,13 +120,16 @@ def _in_table(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     yield from _contradictions(dataset, equals, twice, "row")
 
 
-def crossing_problem(dataset: Dataset, parts: Split, crossing: Array, twin: str, material_share: float) -> Iterator[Problem]:
+def crossing_problem(
+    dataset: Dataset, parts: Split, crossing: Array, twin: str, material_share: float, where: str = ""
+) -> Iterator[Problem]:
     """Test rows that were seen in training: a leak, or a warning where they are so few that a score hardly moves.
 
     Arguments:
         crossing: positions of the test rows.
         twin: what each of them has among the labelled rows.
         material_share: least share of the test rows that makes it a leak.
+        where: what to name instead of the test rows.
     """
     if not len(crossing):
         return
@@ -134,7 +137,9 @@ def crossing_problem(dataset: Dataset, parts: Split, crossing: Array, twin: str,
     severity: Severity = "leak" if share >= material_share else "warning"
     what = f"{counted(len(crossing), 'test row', 'has/have')} {twin} among the labelled rows: {percent(share)} of the test part."
     advice = "Remove the copies, or give copies one group, so that they stay on one side of the split."
-    yield Problem(severity, what, rows_named(dataset, crossing), advice)
+    if dataset.part is not None:  # the parts are given: groups move nothing
+        advice = "Remove the copies from one of the parts."
+    yield Problem(severity, what, where or rows_named(dataset, crossing), advice)
 
 
 def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said: bool) -> Iterator[Problem]:

@@ -129,13 +129,13 @@ def _is_recoded(x: Array, y: Array, num_features: int) -> bool:
     num_classes = int(y.max()) + 1
     if len(values) != num_classes or num_classes < 2 or len(np.unique(index * num_classes + y)) != num_classes:
         return False
-    return _is_beyond_chance(np.bincount(y), num_features / math.gamma(num_classes + 1))
+    return _is_beyond_chance(np.bincount(y), math.log(num_features) + math.lgamma(num_classes + 1))
 
 
-def _is_beyond_chance(counts: Array, num_tries: float) -> bool:
-    """Whether one arrangement of rows, of all that have these counts `(K,)` of each kind, is no accident in so many tries."""
+def _is_beyond_chance(counts: Array, log_tries: float) -> bool:
+    """Whether one arrangement of rows, of all with these counts `(K,)` of each kind, is no accident in so many tries."""
     log_arrangements = math.lgamma(counts.sum() + 1) - sum(math.lgamma(count + 1) for count in counts)
-    return math.log(num_tries) - log_arrangements < math.log(_CHANCE)
+    return log_tries - log_arrangements < math.log(_CHANCE)
 
 
 def _by_missing_cells(X: Array, y: Array, classes: list[str]) -> dict[int, tuple[Severity, float, str]]:
@@ -156,7 +156,7 @@ def _by_missing_cells(X: Array, y: Array, classes: list[str]) -> dict[int, tuple
             if value < _WARN_LAMBDA:
                 continue
             is_sure = value >= _LEAK_LAMBDA and wilson(right, int(of_class.min()))[0] >= _LEAK_SURE
-            is_exact = errors[best] == 0 and _is_beyond_chance(of_class, X.shape[1] * len(classes))
+            is_exact = errors[best] == 0 and _is_beyond_chance(of_class, math.log(X.shape[1] * len(classes)))
             extent = "all" if errors[best] == 0 else "nearly all"
             words = f"is {verb} in {extent} rows of class {classes[best]} and in {_OTHERS[extent]} other"
             found[j] = "leak" if is_sure or is_exact else "warning", value, words

@@ -19,10 +19,13 @@ _MOST_DISTANCE = 0.04  # 1 - correlation of two thumbnails
 _CLOSENESS = 0.05  # of the distance to other images: among shirts on black, two alike are no copies
 _NUM_OTHERS, _OTHERS_FRACTION = 500, 0.05
 _FLAT = 3.0  # standard deviation of a thumbnail's grey values below which there is nothing to compare
+_PAPER_FRACTION, _PAPER_GREY = 0.8, 8  # share of a thumbnail of one grey from which it shows a drawing, and how far that reaches
+_MANY_DRAWINGS = 0.1  # of all images
 _MATERIAL_SHARE = 0.01  # of the test rows; more than for equal images, since a look can deceive
 _MOST_IMAGES, _BRIEF_IMAGES = 20_000, 2_000  # every pair is compared
 _BRIEF_BYTES = 64 * 2**20
 _CHUNK, _CHUNK_PIXELS = 512, 500_000
+_SAME_COLOUR = 0.7  # correlation of two thumbnails in colour
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601
 
 
@@ -35,17 +38,56 @@ def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Pro
         rows = np.sort(np.random.default_rng(0).choice(len(rows), _MOST_IMAGES, replace=False))
         what = f"{counted(_MOST_IMAGES, 'image')} drawn from {len(dataset):,} were compared for near-duplicates."
         yield Problem("note", what, "", "There can be more near-duplicates than are named here.")
-    pairs = rows[near_pairs(dataset.X if len(rows) == len(dataset) else dataset.X[rows])]
-    pairs = _without_equal(dataset.X, pairs)
+    X = dataset.X if len(rows) == len(dataset) else dataset.X[rows]
+    # where a number is predicted, a mirrored image may well have another
+    pairs = rows[near_pairs(X, mirrored=dataset.task == "classification")]
+    pairs = _of_one_colour(dataset.X, _without_equal(dataset.X, pairs))
+    of_drawings = _are_drawings(dataset.X, pairs)
+    num_drawings = len(np.unique(pairs[of_drawings]))
+    # A slanted line is like the next one without being its copy; where many look alike, nothing tells copies from kin.
+    if num_drawings > _MANY_DRAWINGS * len(rows):
+        what = f"{counted(num_drawings, 'image')} of little on plain ground look nearly like another, as simple drawings do."
+        where = _pairs_named(dataset, pairs[of_drawings])
+        yield Problem("note", what, where, "Look at some: if they are copies, keep one of each, or give copies one group.")
+        pairs = pairs[~of_drawings]
     side = sides(dataset, parts)[pairs]
     crosses = (side.min(axis=1) == 1) & (side.max(axis=1) == 2)
     test_rows = np.unique(pairs[crosses][side[crosses] == 2])
-    yield from crossing_problem(dataset, parts, test_rows, "a near-duplicate image", _MATERIAL_SHARE)
+    where = _pairs_named(dataset, pairs[crosses])
+    yield from crossing_problem(dataset, parts, test_rows, "a near-duplicate image", _MATERIAL_SHARE, where)
     inside = pairs[~crosses]
     if len(inside):
         what = f"{counted(len(inside), 'pair')} of images, each on one side of the split, of nearly the same look."
-        where = named([f"{name_of(dataset.ids[a])} = {name_of(dataset.ids[b])}" for a, b in inside[:MOST_NAMED]], len(inside))
-        yield Problem("note", what, where, "Keep one of each pair: another split would put them on both sides.")
+        yield Problem(
+            "note", what, _pairs_named(dataset, inside), "Keep one of each pair: another split would put them on both sides."
+        )
+
+
+def _pairs_named(dataset: Dataset, pairs: Array) -> str:
+    return named([f"{name_of(dataset.ids[a])} = {name_of(dataset.ids[b])}" for a, b in pairs[:MOST_NAMED]], len(pairs))
+
+
+def _are_drawings(X: Array, pairs: Array) -> Array:
+    """Pairs of which both images are mostly ground of one grey: `bool (P,)`."""
+    rows, place = np.unique(pairs, return_inverse=True)
+    thumbnails = _thumbnails(X[rows])
+    ground = np.median(thumbnails.reshape(len(rows), _SIDE * _SIDE), axis=1)[:, None, None]
+    is_drawing = (np.abs(thumbnails - ground) <= _PAPER_GREY).mean(axis=(1, 2)) >= _PAPER_FRACTION
+    return np.asarray(is_drawing[place.reshape(pairs.shape)].all(axis=1))
+
+
+def _of_one_colour(X: Array, pairs: Array) -> Array:
+    """Those of the pairs whose contrasts have the same colours; a grey copy of a photo is near enough."""
+    if not len(pairs) or X.shape[1] != len(_LUMA):
+        return pairs
+    rows, place = np.unique(pairs, return_inverse=True)
+    down, across = _averaging(X.shape[2], _SIDE), _averaging(X.shape[3], _SIDE)
+    small = np.stack([down @ X[row].astype(np.float32) @ across.T for row in rows])
+    small -= small.mean(axis=(2, 3), keepdims=True)
+    small /= np.linalg.norm(small.reshape(len(rows), -1), axis=1)[:, None, None, None]
+    one, other = (small[place.reshape(pairs.shape)[:, side]] for side in (0, 1))
+    alike = [(one * turned).sum(axis=(1, 2, 3)) for turned in (other, other[..., ::-1])]
+    return np.asarray(pairs[np.maximum(*alike) >= _SAME_COLOUR])
 
 
 def _without_equal(X: Array, pairs: Array) -> Array:
@@ -59,7 +101,7 @@ def _is_large(X: Array) -> bool:
     return len(X) > _BRIEF_IMAGES or X.nbytes > _BRIEF_BYTES
 
 
-def near_pairs(X: Array) -> Array:
+def near_pairs(X: Array, mirrored: bool = True) -> Array:
     """Pairs of images that are nearly the same, also where one of them is mirrored left to right.
 
     The perceptual hash of an image is its thumbnail, free of brightness and contrast (a block mean hash: Yang, Gu and Niu,
@@ -70,16 +112,18 @@ def near_pairs(X: Array) -> Array:
 
     Arguments:
         X: `uint8 (N, C, H, W)`.
+        mirrored: whether mirror images count.
     Returns: `int64 (P, 2)` positions, the smaller first, sorted.
     """
     thumbnails = _thumbnails(X)
     varied = np.flatnonzero(thumbnails.std(axis=(1, 2)) >= _FLAT)
-    vectors, mirrored = _unit(thumbnails[varied]), _unit(thumbnails[varied, :, ::-1])
+    vectors = _unit(thumbnails[varied])
+    compared = [vectors, *([_unit(thumbnails[varied, :, ::-1])] if mirrored else [])]
     least = 1 - np.minimum(_MOST_DISTANCE, _CLOSENESS * _usual_distances(vectors))  # correlation that an image asks for
     found = [np.empty((0, 2), np.int64)]
     for start in range(0, len(vectors), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        for others in (vectors, mirrored):
+        for others in compared:
             a, b = np.nonzero(vectors[rows] @ others[start:].T >= np.maximum(least[rows, None], least[start:]))
             found.append(start + np.stack([a, b], axis=1)[b > a])
     return np.asarray(varied[np.unique(np.concatenate(found), axis=0)])

@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 _LEAST_VALUES = 20
 _LEAST_ROWS, _MOST_ROWS = 2.0, 50.0  # of a value, on average
 _REPEATED = 0.5  # least share of values that stand in two rows or more
-_BRIEF_CELLS = 1_000_000
+_BRIEF_CELLS = 500_000
 _DISAGREEMENT = {"classification": 0.1, "regression": 0.05}  # within a value, as a share of that among all rows
 _LEAST_EXPECTED = 10.0  # rows that chance would make disagree; fewer can agree by accident
 _ROUGHNESS = 0.5  # how much neighbouring values differ, as a share of how much they would in any other order
@@ -73,14 +73,17 @@ def _candidates(dataset: Dataset) -> list[int]:
             categories.append(j)
         elif kind == "number":
             x = dataset.X[:, j]
-            if _is_whole(x[:_LEAST_VALUES]) and _is_whole(x) and np.fmax.reduce(x) - np.fmin.reduce(x) >= _LEAST_VALUES - 1:
+            if _has_many_whole_values(x[:_LEAST_VALUES], 0) and _has_many_whole_values(x, _LEAST_VALUES):
                 numbers.append(j)
     return categories + numbers
 
 
-def _is_whole(x: Array) -> bool:
+def _has_many_whole_values(x: Array, least: int) -> bool:
+    """Whether all numbers are whole, and reach far enough for so many values of at most `_MOST_ROWS` rows on average."""
     filled = x[~np.isnan(x)]
-    return bool((np.abs(filled) <= 2**53).all() and (filled == np.rint(filled)).all())
+    if not (np.abs(filled) <= 2**53).all() or (filled != np.rint(filled)).any():
+        return False
+    return not least or (len(filled) > 0 and np.ptp(filled) >= max(least, len(filled) / _MOST_ROWS) - 1)
 
 
 def _is_first(dataset: Dataset) -> Array:

@@ -62,7 +62,8 @@ def groups_from_cells(name: str, cells: Array, notes: list[str]) -> Array:
     """The group of each row, objects `(N,)` of str, from a column of str or None; a row without a group is one of its own."""
     missing = np.flatnonzero(cells == None)  # noqa: E711  element by element
     if len(missing):
-        notes.append(f"{len(missing):,} rows have no {name}: each was taken as a group of its own.")
+        have = "row has" if len(missing) == 1 else "rows have"
+        notes.append(f"{len(missing):,} {have} no {name}: each was taken as a group of its own.")
     taken = set(cells.tolist())
     own = iter(word for i in itertools.count() if (word := f"({i})") not in taken)
     return np.array([next(own) if cell is None else cell for cell in cells], dtype=object)

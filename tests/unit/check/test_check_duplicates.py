@@ -34,7 +34,7 @@ def test_measured_rows_that_cross_the_split_are_a_leak():
     (leak,) = find(dataset, parts, "among the labelled rows")
     assert leak.severity == "leak"
     assert leak.what == "10 test rows have an equal row (target included) among the labelled rows: 25 % of the test part."
-    assert leak.where == "rows 190, 191, 192, 193, 194 and 5 more"
+    assert leak.where == "ids 190, 191, 192, 193, 194 and 5 more"
     (repeated,) = find(dataset, parts, "an earlier one exactly")
     assert (repeated.severity, repeated.what) == ("note", "10 rows repeat an earlier one exactly (of 200).")
 
@@ -137,6 +137,6 @@ def test_short_texts_recur_and_empty_ones_are_named():
     problems = inspect(dataset, last_fifth(dataset))
     assert "leak" not in [p.severity for p in problems]
     (empty,) = [p for p in problems if "empty" in p.what]
-    assert (empty.what, empty.where) == ("2 texts are empty.", "rows 90, 91")
+    assert (empty.what, empty.where) == ("2 texts are empty.", "ids 90, 91")
     (mixed,) = [p for p in problems if "different class" in p.what]
     assert mixed.what.startswith("2 texts equal another one of a different class: any method is wrong about 1 row of 100")

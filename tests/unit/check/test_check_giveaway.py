@@ -49,9 +49,43 @@ def test_planted_features(planted, expected, brief):
     assert severity(table(planted, Y), brief) == expected
 
 
-def test_missing_cells_can_give_a_class_away():
-    y = np.arange(NUM) % 2
-    assert severity(table(np.where(y == 1, RNG.normal(size=NUM), np.nan), y)) == "leak"
+@pytest.mark.parametrize("brief", [False, True])
+@pytest.mark.parametrize(
+    ("missing", "expected", "words"),
+    [
+        (Y == 1, "leak", "planted alone gives the target away: it is missing in all rows of class 1 and in no other."),
+        (Y != 2, "leak", "planted alone gives the target away: it is given in all rows of class 2 and in no other."),
+        (
+            (Y == 1) ^ (np.arange(NUM) % 100 == 0),
+            "warning",
+            "planted alone nearly gives the target away: it is missing in nearly all",
+        ),
+        ((Y == 1) & (np.arange(NUM) % 5 > 0), None, ""),
+        (np.arange(NUM) % 3 == 0, None, ""),
+    ],
+)
+def test_missing_cells_can_give_a_class_away(missing, expected, words, brief):
+    dataset = table(np.where(missing, np.nan, RNG.normal(size=NUM)), Y)
+    assert severity(dataset, brief) == expected
+    assert not words or any(p.what.startswith(words) for p in inspect(dataset, interleaved(dataset), brief))
+
+
+def test_a_rare_class_that_alone_has_a_date_is_one_leak():
+    """Of 600 rows 12 are of class 1: too few for an interval, but not for chance (600 choose 12 arrangements)."""
+    y = (np.arange(NUM) % 50 == 0) * 1
+    date = np.where(y[:, None] == 1, RNG.integers(0, 28, (NUM, 2)), np.nan)
+    X = np.column_stack([RNG.normal(size=NUM), date])
+    columns = (Column("x", "number"), Column("refund", "date", parts=("days", "year")))
+    dataset = make_dataset(X, y, names=["x", "refund.days", "refund.year"], columns=columns)
+    (leak,) = [p for p in inspect(dataset, interleaved(dataset)) if "target away" in p.what]
+    assert leak.severity == "leak"
+    assert leak.what == "refund alone gives the target away: it is given in all rows of class 1 and in no other."
+    assert leak.advice.endswith("'dataset.drop=[refund]'")
+
+
+def test_a_few_missing_cells_in_one_class_are_no_leak():
+    y = (np.arange(NUM) % 100 == 0) * 1  # 6 rows
+    assert severity(table(np.where(y == 1, np.nan, RNG.normal(size=NUM)), y)) != "leak"
 
 
 def test_categories_are_taken_level_by_level():
@@ -140,3 +174,8 @@ def test_promising_columns_are_never_left_out():
         wrong = RNG.choice(400, num_errors, replace=False)
         planted[wrong] = RNG.uniform(0, 4, num_errors)
         assert 1 in giveaway._candidates(np.column_stack([RNG.normal(size=400), planted]), y)
+
+
+def test_a_code_for_each_of_many_classes():
+    y = RNG.permutation(np.repeat(np.arange(200), 5))
+    assert severity(table((y * 7) % 200, y)) == "leak"

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from sklearn import datasets
 from unit.check.conftest import last_fifth, make_dataset
 
@@ -29,6 +29,11 @@ def _resize(layer, side):
         Image.fromarray(layer[:, :, c].astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC) for c in range(3)
     ]
     return np.stack([np.asarray(channel) for channel in channels], axis=2)
+
+
+def alike(dataset):
+    """Problems with images that look like another."""
+    return [p for p in inspect(dataset, last_fifth(dataset)) if "near" in p.what and "accuracy" not in p.what]
 
 
 def altered(X, change):
@@ -100,9 +105,9 @@ def test_near_duplicates_across_the_split_are_a_leak():
     leak = inspect(dataset, last_fifth(dataset))[0]
     assert leak.severity == "leak"
     assert leak.what == "5 test rows have a near-duplicate image among the labelled rows: 50 % of the test part."
-    assert leak.where == "45.jpg, 46.jpg, 47.jpg, 48.jpg, 49.jpg"
+    assert leak.where == "0.jpg = 45.jpg, 1.jpg = 46.jpg, 2.jpg = 47.jpg, 3.jpg = 48.jpg, 4.jpg = 49.jpg"
     whole = make_dataset(X[:45], np.arange(45) % 2)
-    assert not [p for p in inspect(whole, last_fifth(whole)) if "near" in p.what]
+    assert not alike(whole)
 
 
 def test_near_duplicates_on_one_side_are_a_note():
@@ -133,3 +138,45 @@ def test_images_of_one_colour_are_named_and_are_no_copies():
     assert "leak" not in [p.severity for p in problems]
     (flat,) = [p for p in problems if "one colour" in p.what]
     assert (flat.severity, flat.what, flat.where) == ("warning", "2 images are of one colour all over.", "3, 18")
+
+
+def test_drawings_that_look_alike_are_named_and_are_no_leak():
+    """Lines on black, each at another angle: thumbnails of neighbours, and of mirrored ones, are nearly equal."""
+    X = np.zeros((120, 1, 32, 32), np.uint8)
+    for image, angle in zip(X, np.random.default_rng(0).uniform(-np.pi / 3, np.pi / 3, 120), strict=True):
+        drawing = Image.new("L", (128, 128))
+        dx, dy = 51 * np.cos(angle), 51 * np.sin(angle)
+        ImageDraw.Draw(drawing).line([64 - dx, 64 - dy, 64 + dx, 64 + dy], fill=255, width=4)
+        image[0] = np.asarray(drawing.resize((32, 32), Image.Resampling.BOX))
+    dataset = make_dataset(X, np.arange(120) % 2)
+    problems = alike(dataset)
+    assert [p.severity for p in problems] == ["note"]
+    assert "as simple drawings do" in problems[0].what
+
+
+def test_a_few_copies_of_drawings_are_still_found():
+    rng = np.random.default_rng(0)
+    X = np.zeros((100, 3, 48, 48), np.uint8)
+    for image in X:
+        drawing = Image.new("RGB", (48, 48))
+        ImageDraw.Draw(drawing).line([tuple(point) for point in rng.integers(0, 48, (4, 2))], fill=(255, 255, 255), width=2)
+        image[:] = np.asarray(drawing).transpose(2, 0, 1)
+    X[96:] = altered(X[:4], recompress)
+    dataset = make_dataset(X, np.arange(100) % 2)
+    assert images._are_drawings(X, np.array([[0, 96]])).all()
+    (leak,) = alike(dataset)
+    assert (leak.severity, leak.where) == ("leak", "0 = 96, 1 = 97, 2 = 98, 3 = 99")
+
+
+def test_colours_tell_images_apart_and_mirror_images_may_have_another_number() -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:32, :32]
+    X = np.full((60, 3, 32, 32), 128, np.uint8)
+    for row in range(60):  # blobs of any place, size and colour
+        cy, cx, size = rng.uniform(8, 24, 2).tolist() + [rng.uniform(3, 6)]
+        X[row, rng.integers(3)] += (100 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / size**2)).astype(np.uint8)
+    X[1] = X[0, [1, 2, 0]] // 2 + 64  # the same blob in another colour and contrast
+    X[3] = np.clip(X[2][:, :, ::-1] * 0.9, 0, 255).astype(np.uint8)  # a mirrored, darker copy
+    found = {tuple(pair) for pair in images._of_one_colour(X, images.near_pairs(X)).tolist()}
+    assert (2, 3) in found and (0, 1) not in found
+    assert (2, 3) not in {tuple(pair) for pair in images.near_pairs(X, mirrored=False).tolist()}

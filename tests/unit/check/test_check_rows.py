@@ -72,7 +72,7 @@ def test_targets_all_the_same_or_far_from_the_rest():
     y[7] = 3.77
     dataset = make_dataset(noise(101), y)
     (far,) = found(inspect(dataset, last_fifth(dataset)), "far from the rest")
-    assert (far.severity, far.where) == ("note", "3.77 (row 7)")
+    assert (far.severity, far.where) == ("note", "3.77 (id 7)")
     y[7] = 3.75
     dataset = make_dataset(noise(101), y)
     assert not found(inspect(dataset, last_fifth(dataset)), "far from the rest")
@@ -82,7 +82,7 @@ def test_the_interval_of_a_small_test_part():
     dataset = make_dataset(noise(50), ["a", "b"] * 25)
     (problem,) = found(inspect(dataset, last_fifth(dataset)), "10 test rows of 2 classes")
     low, high = wilson(8, 10)
-    assert f"80 % there means {100 * low:.1f} % to {100 * high:.1f} %" in problem.what
+    assert f"an accuracy near 80 % there means {100 * low:.1f} % to {100 * high:.1f} %" in problem.what
     assert "num_repeats=10" in problem.advice
     own = make_dataset(noise(50), ["a", "b"] * 25, part=np.array(["train"] * 40 + ["test"] * 10))
     assert "num_repeats" not in found(inspect(own, last_fifth(own)), "10 test rows")[0].advice

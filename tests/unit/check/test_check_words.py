@@ -9,6 +9,7 @@ import pytest
 from unit.check.conftest import last_fifth, make_dataset
 
 from sdl_cli.check import Problem, summary, worst_first
+from sdl_cli.data.split import Split
 from sdl_cli.report.check_words import report
 
 NOTE = Problem("note", "A column is constant in all of the rows that there are.", "f1, f2, f3", "Leave it out.")
@@ -47,6 +48,26 @@ def test_the_screen(values):
         "        Add rows.",
         "check   1 leak, 1 warning: a result cannot be trusted before the leaks are closed.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("problems", "line"),
+    [
+        ([LEAK, WARNING, NOTE], "1 leak, 1 warning, 1 note: a result cannot be trusted before the leaks are closed."),
+        ([WARNING, NOTE, NOTE], "1 warning, 2 notes: no certain leak, but look at the warnings before you trust a result."),
+        ([NOTE], "1 note: nothing that makes a result untrustworthy."),
+    ],
+)
+def test_the_closing_line_is_no_surer_than_what_was_found(problems, line, values, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert report(problems, values)[-1] == f"check   {line}"
+
+
+def test_one_of_each_is_not_called_many():
+    dataset = make_dataset(np.zeros((1, 1)), ["a"], groups=np.zeros(1))
+    assert report([], summary(dataset, Split(np.arange(1), None, np.arange(0))))[0] == (
+        "data    planted: 1 row of 1 feature, 1 group (1 labelled, 0 test)"
+    )
 
 
 def test_nothing_found(values):

@@ -362,7 +362,10 @@ def test_new_rows_that_do_not_go_are_named(write: Write, text: str, message: str
 def test_a_bad_date_or_boolean_of_new_rows_is_named_with_its_line(write: Write) -> None:
     dataset = load(Table(path=write("d,b,y\n2020-01-31,yes,p\n2020-02-01,no,q\n2020-02-02,no,q\n"), target="y"))
     for text, message in (
-        ("d,b\n2020-01-31,yes\n2020-02-31,no\n", "line 3: column d holds '2020-02-31', which is not a date written as YYYY-MM-DD"),
+        (
+            "d,b\n2020-01-31,yes\n2020-02-31,no\n",
+            "line 3: column d holds '2020-02-31', which is not a date written as YYYY-MM-DD",
+        ),
         ("d,b\n2020-01-31,perhaps\n", "line 2: column b holds 'perhaps', which is not one of no, yes"),
     ):
         with pytest.raises(DataError, match=message):
