@@ -320,6 +320,10 @@ def _decision(experiment: Experiment, dataset: Dataset, parts: Split, notice: Ca
         if experiment.threshold != "most_probable":
             notice(f"threshold={experiment.threshold} has no effect: numbers are predicted, not classes.")
         return None
+    weighed = getattr(experiment.loss, "class_weight", "none") == "balanced" and experiment.model.name != "sklearn"
+    if experiment.threshold == "balanced" and weighed:  # its probabilities are those of equal classes already
+        notice("threshold=balanced has no effect beside loss.class_weight=balanced, which does the same in training.")
+        return None
     counts = np.bincount(dataset.y[parts.labelled], minlength=len(dataset.classes))
     weights = decision_weights(experiment.threshold, counts, dataset.classes)
     sentence = decision_sentence(experiment.threshold, weights, counts, dataset.classes)
