@@ -34,11 +34,7 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
             check_classification_targets(y)
             self.classes_ = np.unique(y)
         self.model_ = self._build(len(X), y)
-        weights = {}
-        if getattr(self, "class_weight", None) == "balanced" and getattr(self, "kind", "") == "gradient_boosting":
-            from sklearn.utils.class_weight import compute_sample_weight
-
-            weights["sample_weight"] = compute_sample_weight("balanced", y)  # boosting takes no class weights
+        weights = self._fit_parameters(y)
         try:
             self.model_.fit(X, y, **weights)
         except InvalidParameterError as error:
@@ -71,6 +67,10 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
 
     def _build(self, num_rows: int, y: Array) -> Any:
         raise NotImplementedError
+
+    def _fit_parameters(self, y: Array) -> dict[str, Any]:
+        """What the model's own `fit` takes beside the rows."""
+        return {}
 
     def _flatten(self, X: Any, y: Any = None, fitting: bool = False) -> tuple[Array, Any]:
         if getattr(X, "ndim", None) == 4:
@@ -133,6 +133,19 @@ class _Baseline(_Flat):
         check_kind(self.kind, "classification" if classify else "regression")
         raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
 
+    def _fit_parameters(self, y: Array) -> dict[str, Any]:
+        """Row weights for models that take class weights in no other way, or whose calibration would undo them."""
+        calibrated = hasattr(self.model_, "steps") and self.model_.steps[-1][0] == "calibratedclassifiercv"
+        if self.class_weight is None or not is_classifier(self) or not (calibrated or self.kind == "gradient_boosting"):
+            return {}
+        from sklearn.utils.class_weight import compute_sample_weight
+
+        return {
+            "calibratedclassifiercv__sample_weight" if calibrated else "sample_weight": compute_sample_weight(
+                self.class_weight, y
+            )
+        }
+
     def _scaler(self) -> list[Any]:
         return [StandardScaler()] if self.standardize else []
 
@@ -148,6 +161,8 @@ class _Baseline(_Flat):
         machine = make_pipeline(*self._scaler(), SVC(C=self.c, class_weight=self.class_weight))
         if smallest < 2:  # nothing to calibrate on
             return machine
+        if self.class_weight is not None:  # a pipeline would take no row weights from the calibration around it
+            return make_pipeline(*self._scaler(), CalibratedClassifierCV(SVC(C=self.c), cv=min(5, smallest), ensemble=False))
         return CalibratedClassifierCV(machine, cv=min(5, smallest), ensemble=False)
 
 

@@ -150,7 +150,9 @@ def test_files_that_are_no_csv(file: Path, tmp_path: Path) -> None:
         read(file, bytes(range(256)))
     with pytest.raises(DataError, match="cannot be read as text"):
         read(file, GOOD.encode("utf-16"))
-    with pytest.raises(DataError, match="is no CSV"):
+    with pytest.raises(
+        DataError, match=r"line 2: score '1{37}\.\.\.' is no finite number|is no CSV"
+    ):  # csv's limit may have been raised
         read(file, "size,score\n10," + "1" * 200_000)
 
 
