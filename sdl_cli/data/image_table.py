@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 
-from sdl_cli.config import DataSettings, Range
+from sdl_cli.config import Range
 from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.data.decode import SUFFIXES, Channels
@@ -19,6 +19,7 @@ from sdl_cli.data.listing import existing_folder
 from sdl_cli.data.photo_paths import contradictions, locate
 from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
 from sdl_cli.data.roles import (
+    WrittenRoles,
     drop_missing_targets,
     encode_target,
     find_column,
@@ -39,42 +40,29 @@ _PARTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageTable(DataSettings):
+class ImageTable(WrittenRoles):
     """Photos listed in a CSV file; a column is given by its name, or by its position from 0 (or -1 for the last).
 
     Arguments:
         path: the CSV file.
         image: the column of paths; None takes the one whose cells look like image files.
         target: the column to predict; None takes the only one that is left.
-        group: a column whose rows belong together (one patient, plant or camera): none stands on two sides of a split.
-        id: a column that names the rows in predictions; None takes the paths as written.
         part: a column that says train, val or test for each row; None draws test rows.
         root: the folder that the paths start from; None takes the folder of the CSV file.
         size_px, channels: as for `ImageFolder`.
         on_error: what to do about a photo that is missing or cannot be read: fail, or skip and count it.
-        task: classification, regression or auto (text and few whole numbers are classes).
-        missing_target: rows without a target: fail (and name them), or drop (and count them).
-        min_class_rows: leave out classes with fewer rows; None keeps all.
-        delimiter, header, encoding: how the text is written; None finds out.
+
+    The other arguments are those of `WrittenRoles`; without `id` the paths name the rows.
     """
 
     name: str = "image_table"
     path: str
     image: str | None = None
-    target: str | None = None
-    group: str | None = None
-    id: str | None = None
     part: str | None = None
     root: str | None = None
     size_px: Annotated[int, Range(4, 2048)] | None = None
     channels: Channels = "rgb"
     on_error: OnError = "fail"
-    task: Literal["auto", "classification", "regression"] = "auto"
-    missing_target: Literal["fail", "drop"] = "fail"
-    min_class_rows: Annotated[int, Range(2)] | None = None
-    delimiter: str | None = None
-    header: bool | None = None
-    encoding: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from sdl_cli.config import suggest
+from sdl_cli.config import DataSettings, Range, suggest
 from sdl_cli.data.columns import to_numbers
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.targets import encode_targets
@@ -20,6 +21,40 @@ _TARGET_WORDS = (*sorted(_CLASS_WORDS), "target", "outcome", "y")
 _FEW = 20  # whole numbers with at most this many distinct values are classes
 _MAX_NAME = 200  # characters of a class name
 _SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles(DataSettings):
+    """What the columns of a file are for; a column is given by its name, or by its position from 0 (or -1 for the last).
+
+    Arguments:
+        target: the column to predict.
+        group: a column whose rows belong together (one patient, plant or camera): none stands on two sides of a split.
+        id: a column that names the rows in predictions; it is not learned from.
+        task: classification, regression or auto (text and few whole numbers are classes).
+        missing_target: rows without a target: fail (and name them), or drop (and count them).
+        min_class_rows: leave out classes with fewer rows; None keeps all.
+    """
+
+    target: str | None = None
+    group: str | None = None
+    id: str | None = None
+    task: Literal["auto", "classification", "regression"] = "auto"
+    missing_target: Literal["fail", "drop"] = "fail"
+    min_class_rows: Annotated[int, Range(2)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenRoles(Roles):
+    """The same of a file of delimited text.
+
+    Arguments:
+        delimiter, header, encoding: how the text is written; None finds out.
+    """
+
+    delimiter: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
 
 
 def find_column(source: object, names: Sequence[str], asked: str, key: str) -> int:

@@ -8,11 +8,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from sdl_cli.config import DataSettings, Range
 from sdl_cli.data.cache import digest, fingerprint
 from sdl_cli.data.columns import (
     COUNTS_ROWS,
@@ -29,6 +28,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.delimited import Asked, read, sniff
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.roles import (
+    Roles,
     drop_missing_targets,
     encode_target,
     encode_target_like,
@@ -57,32 +57,20 @@ _NAMED = 5  # columns left out that a note names one by one
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableRoles(DataSettings):
-    """What the columns of a table are for; a column is given by its name, or by its position from 0 (or -1 for the last).
+class TableRoles(Roles):
+    """What the columns of a table are for, beside the `Roles` of every file.
 
     Arguments:
-        target: the column to predict.
         features: the columns to learn from; empty takes all that have no other role.
         drop: columns to leave out.
-        group: a column whose rows belong together (one patient, plant or camera): none stands on two sides of a split.
-        id: a column that names the rows in predictions; it is not learned from.
         categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
         missing_values: words that mean a missing cell, beside the empty cell, NA, NaN, null and ?.
-        missing_target: rows without a target: fail (and name them), or drop (and count them).
-        min_class_rows: leave out classes with fewer rows; None keeps all.
-        task: classification, regression or auto (text and few whole numbers are classes).
     """
 
-    target: str | None = None
     features: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
-    group: str | None = None
-    id: str | None = None
     categorical: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ()
-    missing_target: Literal["fail", "drop"] = "fail"
-    min_class_rows: Annotated[int, Range(2)] | None = None
-    task: Literal["auto", "classification", "regression"] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

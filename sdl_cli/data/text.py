@@ -7,11 +7,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 
-from sdl_cli.config import DataSettings, Range
 from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.columns import to_numbers
 from sdl_cli.data.dataset import Dataset
@@ -19,6 +18,7 @@ from sdl_cli.data.delimited import Asked, Format, read, sniff
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.new_texts import TEXT_NAMES, is_table, iter_texts
 from sdl_cli.data.roles import (
+    WrittenRoles,
     drop_missing_targets,
     encode_target,
     find_column,
@@ -39,7 +39,7 @@ _MOST_LABELS = 1000  # that are kept with a run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(DataSettings):
+class Text(WrittenRoles):
     """Texts and what is said of each: a CSV file, or lines of a label and a text.
 
     Lines are `label text` (the label ends at the first blank), `label<tab>text` or `__label__x text` as fastText has it; which of
@@ -50,30 +50,17 @@ class Text(DataSettings):
         test_path: a second file of the same kind that is the test part; None draws test rows from `path`.
         text: the column of the texts; None takes one called text, sentence, ..., else the one with the longest cells.
         target: the column to predict; None takes the only other one, or one called label, class, target, ....
-        group: a column whose rows belong together (one author, one patient): none stands on two sides of a split.
-        id: a column that names the rows in predictions; None takes the lines of the file.
         label_separator: the class is what stands before this in a label (`:` makes DESC of DESC:manner); None does so for `:`
             where every line's label has one; an empty text keeps labels whole.
-        task: classification, regression or auto (text and few whole numbers are classes).
-        missing_target: rows without a target: fail (and name them), or drop (and count them).
-        min_class_rows: leave out classes with fewer rows; None keeps all.
-        delimiter, header, encoding: how the file is written; None finds out.
+
+    The other arguments are those of `WrittenRoles`; without `id` the lines of the file name the rows.
     """
 
     name: str = "text"
     path: str
     test_path: str | None = None
     text: str | None = None
-    target: str | None = None
-    group: str | None = None
-    id: str | None = None
     label_separator: str | None = None
-    task: Literal["auto", "classification", "regression"] = "auto"
-    missing_target: Literal["fail", "drop"] = "fail"
-    min_class_rows: Annotated[int, Range(2)] | None = None
-    delimiter: str | None = None
-    header: bool | None = None
-    encoding: str | None = None
 
 
 @dataclass(frozen=True)
