@@ -148,14 +148,17 @@ def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
         return _all_read(np.where(np.isinf(numbers), np.nan, numbers), cells, "a finite number")[:, None]
     if column.kind == "date":
         return _date_parts(column, cells, cells == None)  # noqa: E711
-    index: dict[str | None, float] = {level: i for i, level in enumerate(column.levels)}
+    index: dict[str, float] = {level: i for i, level in enumerate(column.levels)}
     if column.kind == "boolean":
         found = np.array([np.nan if cell is None else index.get(cell.lower(), np.nan) for cell in cells])
         return _all_read(found, cells, f"one of {', '.join(column.levels)}")[:, None]
-    index[None] = np.nan
-    for cell in set(cells.tolist()) - set(index):  # 1.0 is the level 1, as programs write numbers anew
-        index[cell] = index.get(_canonical(cell), float(len(column.levels)))
-    return np.array([index[cell] for cell in cells], dtype=np.float64)[:, None]
+    import pandas as pd
+
+    which, words = pd.factorize(cells)  # -1 where missing, which takes the last of the codes
+    unseen = float(len(column.levels))
+    # 1.0 is the level 1, as programs write numbers anew
+    codes = [index[word] if word in index else index.get(_canonical(word), unseen) for word in words]
+    return np.array([*codes, np.nan])[which][:, None]
 
 
 def _canonical(cell: str) -> str:
