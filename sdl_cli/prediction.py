@@ -116,7 +116,7 @@ def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_err
     if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
         from sdl_cli.data.image_table import iter_image_table
 
-        yield from iter_image_table(source, {**inputs["source"], **how}, on_error=on_error, notes=notes)  # type: ignore[arg-type]
+        yield from iter_image_table(source, {**inputs.get("source", {}), **how}, on_error=on_error, notes=notes)  # type: ignore[arg-type]
     else:
         from sdl_cli.data.image_folder import iter_images
 
