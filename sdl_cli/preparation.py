@@ -76,8 +76,9 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
     kind = estimator_class(experiment.model.name, dataset.task)
     if seen not in kind.modalities:
+        what = "a table" if dataset.modality == "table" else "made of texts"
         raise ConfigError(
-            f"model: {experiment.model.name} takes images, and the data set {dataset.name} is a {dataset.modality}.",
+            f"model: {experiment.model.name} takes images, and the data set {dataset.name} is {what}.",
             "Choose another model: baseline, deep_net, autoencoder or sklearn.",
         )
     from sdl_cli.data.augment import check as check_augment

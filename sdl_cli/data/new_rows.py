@@ -14,11 +14,11 @@ from sdl_cli.data.delimited import Asked, Format, iter_numbers, sniff
 from sdl_cli.data.roles import short
 from sdl_cli.data.table_cells import (
     Cells,
+    Unknown,
     encode_column,
     encode_columns,
     is_parquet,
     iter_parquet,
-    note_unknown,
     require_columns,
     row_ids,
     unknown_notes,
@@ -43,15 +43,14 @@ def iter_rows(
         DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
     """
     columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
-    unknown: dict[str, list[Any]] = {}
+    unknown: Unknown = {}
     count = 0
     if is_parquet(path):
         for cells in iter_parquet(path, chunk_rows):
             require_columns(str(path), cells.names, [c.name for c in columns])
             cells = with_missing(cells, source["missing_values"])
-            note_unknown(cells, columns, unknown)
             count += len(cells.lines)
-            yield row_ids(cells, source["id"]), encode_columns(cells, columns)
+            yield row_ids(cells, source["id"]), encode_columns(cells, columns, unknown)
         _say(notes, unknown, count, source["id"], cells.names)
         return
     form = _format_of(path, columns, source)
@@ -67,17 +66,18 @@ def iter_rows(
         cells = with_missing(Cells(str(path), tuple(wanted), strings, lines, form.decimal), asked_missing)
         place = {name: i for i, name in enumerate(numbers)}
         X = [
-            values[:, place[c.name]][:, None] if c.name in place else encode_column(cells, c, cells.columns[wanted.index(c.name)])
+            values[:, place[c.name]][:, None]
+            if c.name in place
+            else encode_column(cells, c, cells.columns[wanted.index(c.name)], unknown)
             for c in columns
         ]
-        note_unknown(cells, [c for c in columns if c.kind == "category"], unknown)
         count += len(lines)
         ids = row_ids(cells, id_name)
         yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
     _say(notes, unknown, count, source["id"], form.names)
 
 
-def _say(notes: list[str] | None, unknown: dict[str, list[Any]], count: int, id_name: str | None, names: Sequence[str]) -> None:
+def _say(notes: list[str] | None, unknown: Unknown, count: int, id_name: str | None, names: Sequence[str]) -> None:
     if notes is None:
         return
     notes += unknown_notes(unknown, count)

@@ -41,10 +41,10 @@ from sdl_cli.data.roles import (
 )
 from sdl_cli.data.table_cells import (
     Cells,
+    Unknown,
     encode_columns,
     is_parquet,
     iter_parquet,
-    note_unknown,
     require_columns,
     take_rows,
     unknown_notes,
@@ -165,12 +165,11 @@ def assemble(
         columns = [Column.from_plain(values) for values in like["columns"]]
         require_columns(cells.source, cells.names, [c.name for c in columns])
         y, classes, task = encode_target_like(cells.source, target, target_cells, like["classes"], cells.decimal)
-        unknown: dict[str, list[Any]] = {}
-        note_unknown(cells, columns, unknown)
-        notes += unknown_notes(unknown, len(y))
         if "id" not in places and (named := like.get("source", {}).get("id")) in cells.names:
             places["id"] = cells.names.index(named)
-    X = encode_columns(cells, columns)
+    unknown: Unknown = {}
+    X = encode_columns(cells, columns, unknown)
+    notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
     groups = None
     if "group" in places:
         groups = groups_from_cells(short(cells.names[places["group"]]), cells.columns[places["group"]], notes)

@@ -34,33 +34,34 @@ class Cells:
     delimiter: str = ","
 
 
-def encode_columns(cells: Cells, columns: Sequence[Column]) -> Array:
-    """X `float64 (N, F)` of these columns, found by name; a cell that does not fit its column is a DataError with its line."""
-    return np.concatenate([encode_column(cells, c, cells.columns[cells.names.index(c.name)]) for c in columns], axis=1)
+Unknown = dict[str, list[Any]]  # per category the number of cells whose level is not known, and the first of them
 
 
-def encode_column(cells: Cells, column: Column, own: Array) -> Array:
+def encode_columns(cells: Cells, columns: Sequence[Column], unknown: Unknown | None = None) -> Array:
+    """X `float64 (N, F)` of these columns, found by name; a cell that does not fit its column is a DataError with its line.
+
+    Arguments:
+        unknown: levels that the columns do not know are counted in it.
+    """
+    return np.concatenate([encode_column(cells, c, cells.columns[cells.names.index(c.name)], unknown) for c in columns], axis=1)
+
+
+def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | None = None) -> Array:
+    """One column's part of X, as `encode_columns`; `own` are its cells."""
     try:
-        return encode(column, own, cells.decimal)
+        X = encode(column, own, cells.decimal)
     except CellError as error:
         where = f"{cells.source}, line {cells.lines[error.row]}"
         message = f"{where}: column {short(column.name)} holds {short(own[error.row], 30)!r}, which is not {error.wanted}."
         raise DataError(message, "Correct it, or leave the cell empty if the value is not known.") from error
+    if unknown is not None and column.kind == "category":
+        rows = np.flatnonzero(X[:, 0] == len(column.levels))
+        if len(rows):
+            unknown.setdefault(column.name, [0, own[rows[0]]])[0] += len(rows)
+    return X
 
 
-def note_unknown(cells: Cells, columns: Sequence[Column], found: dict[str, list[Any]]) -> None:
-    """Count in `found`, per category, the cells of levels that are not known, and keep the first of them."""
-    for column in columns:
-        if column.kind != "category":
-            continue
-        own = cells.columns[cells.names.index(column.name)]
-        unknown = np.flatnonzero(encode(column, own)[:, 0] == len(column.levels))
-        if len(unknown):
-            entry = found.setdefault(column.name, [0, own[unknown[0]]])
-            entry[0] += len(unknown)
-
-
-def unknown_notes(found: dict[str, list[Any]], num_rows: int) -> list[str]:
+def unknown_notes(found: Unknown, num_rows: int) -> list[str]:
     """A sentence for each column with levels that the run does not know."""
     return [
         f"Column {short(name)}: {count:,} of {num_rows:,} rows hold a value that the run was not trained on, "
