@@ -223,8 +223,11 @@ def encode_target_like(
     if np.isfinite(numbers).all():
         whole = bool((numbers == np.rint(numbers)).all() and np.abs(numbers).max() < 2**53)
         names = np.array([str(int(v)) if whole else str(v) for v in numbers], dtype=object)
-    present, y = np.unique(names.astype(str), return_inverse=True)
-    return y.astype(np.int64), tuple(map(str, present)), "classification"
+    found, y = np.unique(names.astype(str), return_inverse=True)
+    place = {known: number for number, known in enumerate(classes)}  # the run's own order: numbers are not sorted as text is
+    order = sorted(range(len(found)), key=lambda k: (place.get(str(found[k]), len(place)), found[k]))
+    rank = np.argsort(order)
+    return rank[y].astype(np.int64), tuple(str(found[k]) for k in order), "classification"
 
 
 def _refuse_odd_cells(source: object, shown: str, cells: Array, numbers: Array, asked: str) -> None:

@@ -539,3 +539,16 @@ def test_any_table_is_read_twice_alike_and_becomes_finite_numbers(
     ids, X = rows_of(str(path), dataset, 7)
     np.testing.assert_array_equal(X, dataset.X)
     assert ids == dataset.ids.tolist()
+
+
+def test_classes_that_are_numbers_keep_their_order_for_new_rows(tmp_path: Path) -> None:
+    path = tmp_path / "many.csv"
+    path.write_text("a,y\n" + "".join(f"{k * 0.5},{k % 13}\n" for k in range(130)))
+    dataset = load(Table(path=str(path), target="y"))
+    assert dataset.classes == tuple(map(str, range(13)))
+    again = load(Table(path=str(path), target="y"), like=inputs(dataset))
+    assert again.classes == dataset.classes and again.fingerprint == dataset.fingerprint
+    few = tmp_path / "few.csv"
+    few.write_text("a,y\n1,10\n2,2\n3,11\n4,2\n")
+    other = load(Table(path=str(few), target="y"), like=inputs(dataset))
+    assert other.classes == ("2", "10", "11") and other.y.tolist() == [1, 0, 2, 0]
