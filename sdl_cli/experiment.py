@@ -41,6 +41,7 @@ class Observer:
         on_notice: called with a sentence for the user.
         on_runtime: called with what a network runs on once it is settled, or with None for scikit-learn.
         on_repeat: called with number, total and metrics of each of `num_repeats` splits that is done.
+        on_folder: called once with the run folder, when it is the run's own and holds its settings, before `on_start`.
     """
 
     on_start: Callable[[dict[str, Any]], None] | None = None
@@ -48,6 +49,7 @@ class Observer:
     on_notice: Callable[[str], None] | None = None
     on_runtime: Callable[[dict[str, Any] | None], None] | None = None
     on_repeat: Callable[[int, int, dict[str, Any]], None] | None = None
+    on_folder: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     experiment = resolve_settings(experiment, dataset, len(parts.labelled))
     for sentence in settings_without_effect(experiment):
         notice(sentence)
-    decision = _decision(experiment, dataset, parts, notice)
+    decision = decide_by(experiment, dataset, parts, notice)
     model = build(experiment, dataset.task, dataset)
     train, validation = divide(parts, dataset, model, experiment)
     stored_runtime = _stored_runtime(folder) if resume else None
@@ -161,6 +163,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         environment = results.environment(dataset.fingerprint)
         results.require_space(folder, 20_000_000)
         results.write_json(folder, "environment.json", environment | {"runtime": stored_runtime and stored_runtime.to_plain()})
+        if observer.on_folder is not None:
+            observer.on_folder(folder)
         if observer.on_start is not None:
             observer.on_start(_overview(experiment, dataset, train, validation, parts.test))
         with clock.phase("fit"):
@@ -234,6 +238,7 @@ def measure(
     dataset: Dataset | None = None,
     features: Array | None = None,
     runtime: Runtime | None = None,
+    beside_baseline: bool = True,
 ) -> dict[str, Any]:
     """Carry out one experiment for its numbers alone: a cell of a curve, whose folder keeps no model and no predictions.
 
@@ -242,9 +247,10 @@ def measure(
         dataset: the experiment's data set where it was loaded before.
         features: frozen features of all its rows `(N, D)`, for a model that probes them.
         runtime: what a network runs on, where that was settled before.
+        beside_baseline: fit the quick baseline on the same rows too.
     Returns:
         `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`, as in `metrics.json`; the
-        baseline is null where the experiment is a forest too.
+        baseline is null where it was not asked for or the experiment is a forest too.
     Raises:
         As `run`; whatever it is stays in the folder's `status.json`.
     """
@@ -259,36 +265,25 @@ def measure(
             dataset, experiment, _ = load_dataset(experiment, dataset)
             parts = split(dataset, experiment.dataset, experiment.seed)
         experiment = resolve_settings(experiment, dataset, len(parts.labelled))
-        decision = _decision(experiment, dataset, parts, notes.append)
-        model = build(experiment, dataset.task, dataset)
-        train, validation = divide(parts, dataset, model, experiment)
+        decision = decide_by(experiment, dataset, parts, notes.append)
         results.write_config(folder, experiment.to_plain())
-        with clock.phase("fit"):
-            where = {"data_fingerprint": dataset.fingerprint}
-            settled = _fit(
-                model, dataset, train, validation, folder, experiment, observer, notes.append, where, stored_runtime, features
-            )
-        with clock.phase("predict"):
-            if features is not None and experiment.model.strategy == "probe":
-                outputs = model.outputs_of_features(features[parts.test])
-            else:
-                outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
+        learned = learn(experiment, dataset, parts, folder, observer, notes.append, stored_runtime, features, clock)
         with clock.phase("baseline"):
             baseline = None
-            if not (
+            if beside_baseline and not (
                 experiment.model.name == "baseline" and experiment.model.kind == "forest"
             ):  # any forest will do beside itself
                 other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)
-                baseline = _values(dataset, parts.test, other, decision)
+                baseline = values_of(dataset, parts.test, other, decision)
         majority = reference.majority_outputs(dataset, parts.labelled, parts.test)
         values = results.finite(
             {
-                "test": _values(dataset, parts.test, outputs, decision),
+                "test": values_of(dataset, parts.test, learned.outputs, decision),
                 "baseline": baseline,
-                "majority": _values(dataset, parts.test, majority),
-                "rows": {"labelled": len(parts.labelled), "validation": len(validation), "test": len(parts.test)},
+                "majority": values_of(dataset, parts.test, majority),
+                "rows": {"labelled": len(parts.labelled), "validation": learned.num_validation, "test": len(parts.test)},
                 "seconds": {name: round(value, 3) for name, value in clock.total().items()},
-                "runtime": settled,
+                "runtime": learned.runtime,
                 "notes": list(dict.fromkeys([*parts.notes, *notes])),
             }
         )
@@ -302,6 +297,54 @@ def measure(
     return found
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What a method made of the labelled rows of a split.
+
+    Arguments:
+        outputs: for the test rows, probabilities `(T, K)` or numbers `(T,)`.
+        num_validation: labelled rows that it set aside to choose on.
+        runtime: what a network ran on, as plain values; None for scikit-learn.
+    """
+
+    outputs: Array
+    num_validation: int
+    runtime: dict[str, Any] | None
+
+
+def learn(
+    experiment: Experiment,
+    dataset: Dataset,
+    parts: Split,
+    folder: Path | None,
+    observer: Observer,
+    notice: Callable[[str], None],
+    runtime: Runtime | None = None,
+    features: Array | None = None,
+    clock: Clock | None = None,
+) -> Learned:
+    """Fit the experiment's model on the labelled rows of a split and let it answer for the test rows.
+
+    Arguments:
+        experiment: with its settings resolved.
+        folder: for checkpoints and the training history; None keeps neither.
+        runtime, features: as for `measure`.
+        clock: takes the phases `fit` and `predict`.
+    """
+    clock = clock or Clock()
+    model = build(experiment, dataset.task, dataset)
+    train, validation = divide(parts, dataset, model, experiment)
+    with clock.phase("fit"):
+        where = {"data_fingerprint": dataset.fingerprint}
+        settled = _fit(model, dataset, train, validation, folder, experiment, observer, notice, where, runtime, features)
+    with clock.phase("predict"):
+        if features is not None and experiment.model.name == "finetuned_cnn" and experiment.model.strategy == "probe":
+            outputs = model.outputs_of_features(features[parts.test])
+        else:
+            outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
+    return Learned(outputs, len(validation), settled)
+
+
 def score(dataset: Dataset, rows: Array, outputs: Array, decision: Array | None = None, num_resamples: int = 1000) -> Scores:
     """All metrics of outputs for these rows of the data set; `decision` is as `decisions.decision_weights` gives it."""
     if dataset.task == "regression":
@@ -309,12 +352,12 @@ def score(dataset: Dataset, rows: Array, outputs: Array, decision: Array | None 
     return metrics.classification(dataset.y[rows], outputs, num_resamples=num_resamples, weights=decision)
 
 
-def _values(dataset: Dataset, rows: Array, outputs: Array, decision: Array | None = None) -> dict[str, float]:
+def values_of(dataset: Dataset, rows: Array, outputs: Array, decision: Array | None = None) -> dict[str, float]:
     """All metrics of outputs for these rows, without intervals."""
     return {name: found.value for name, found in score(dataset, rows, outputs, decision, num_resamples=0).items()}
 
 
-def _decision(experiment: Experiment, dataset: Dataset, parts: Split, notice: Callable[[str], None]) -> Array | None:
+def decide_by(experiment: Experiment, dataset: Dataset, parts: Split, notice: Callable[[str], None]) -> Array | None:
     """How probabilities become classes, said aloud where it is not simply the most probable one."""
     if dataset.task == "regression":
         if experiment.threshold != "most_probable":
@@ -337,7 +380,7 @@ def _fit(
     dataset: Dataset,
     train: Array,
     validation: Array,
-    folder: Path,
+    folder: Path | None,
     experiment: Experiment,
     observer: Observer,
     notice: Callable[[str], None],
@@ -356,7 +399,8 @@ def _fit(
     def settled(runtime: Runtime) -> None:
         if observer.on_runtime is not None:
             observer.on_runtime(runtime.to_plain())
-        results.write_json(folder, "environment.json", environment | {"runtime": runtime.to_plain()})
+        if folder is not None:
+            results.write_json(folder, "environment.json", environment | {"runtime": runtime.to_plain()})
 
     known = None if features is None else features[train]
     surroundings = loop.Context(folder, observer.on_epoch, notice, settled, stored_runtime, known)
@@ -365,7 +409,7 @@ def _fit(
             model.fit(X, y, dataset.X[validation], dataset.y[validation])
         else:
             model.fit(X, y)
-    if surroundings.history:
+    if surroundings.history and folder is not None:
         results.write_history(folder, surroundings.history)
     runtime: dict[str, Any] = model.runtime_.to_plain()
     return runtime

@@ -43,6 +43,19 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
     return dataset, experiment, preferred
 
 
+def load_here(experiment: Experiment) -> Dataset:
+    """The experiment's data set, loaded once in this process for all fits that come to it; the last two are remembered."""
+    key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None)} {experiment.model}"
+    if key not in _loaded:
+        while len(_loaded) > 1:  # as it is, and as a pretrained network wants it
+            _loaded.pop(next(iter(_loaded)))
+        _loaded[key] = load_dataset(experiment)[0]
+    return _loaded[key]
+
+
+_loaded: dict[str, Dataset] = {}
+
+
 def absolute(experiment: Experiment) -> Experiment:
     """The experiment with `~` expanded and every path absolute, so that the run can be evaluated from anywhere."""
 

@@ -86,6 +86,8 @@ class _Baseline(_Flat):
         self,
         kind: str = "forest",
         num_trees: int = 500,
+        features_fraction: float | None = None,
+        min_leaf_rows: int = 1,
         c: float = 1.0,
         alpha: float = 1.0,
         max_px: int = 32,
@@ -95,6 +97,8 @@ class _Baseline(_Flat):
     ) -> None:
         self.kind = kind
         self.num_trees = num_trees
+        self.features_fraction = features_fraction
+        self.min_leaf_rows = min_leaf_rows
         self.c = c
         self.alpha = alpha
         self.max_px = max_px
@@ -104,7 +108,7 @@ class _Baseline(_Flat):
 
     def _build(self, num_rows: int, y: Array) -> Any:
         classify = is_classifier(self)
-        weight = {"class_weight": self.class_weight} if classify else {}
+        weight: dict[str, Any] = {"class_weight": self.class_weight} if classify else {}
         if self.kind in ("forest", "extra_trees"):
             from sklearn import ensemble
 
@@ -112,8 +116,14 @@ class _Baseline(_Flat):
                 "Classifier" if classify else "Regressor",
                 "RandomForest" if self.kind == "forest" else "ExtraTrees",
             )
+            if self.features_fraction is not None:
+                weight["max_features"] = float(self.features_fraction)
             return getattr(ensemble, tree + task)(
-                self.num_trees, random_state=self.random_state, n_jobs=_num_jobs(num_rows * self.n_features_in_), **weight
+                self.num_trees,
+                min_samples_leaf=self.min_leaf_rows,
+                random_state=self.random_state,
+                n_jobs=_num_jobs(num_rows * self.n_features_in_),
+                **weight,
             )
         if self.kind == "gradient_boosting":
             from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
@@ -173,6 +183,8 @@ class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]
         kind: `forest` (random forest, Breiman 2001), `extra_trees`, `gradient_boosting`, `logistic` or `svm` (RBF kernel with
             Platt-calibrated probabilities).
         num_trees: trees of forest and extra_trees.
+        features_fraction: share of the features that each of their splits is chosen from; None: scikit-learn's own choice.
+        min_leaf_rows: rows that their leaves hold at least.
         c: inverse regularisation strength of logistic and svm, over 0.
         alpha: L2 penalty of ridge (regression only).
         max_px: images are reduced to at most this many pixels a side by area means.

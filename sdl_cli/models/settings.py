@@ -18,6 +18,9 @@ class BaselineSettings:
     Arguments:
         kind: forest, extra_trees, gradient_boosting or svm for both tasks; logistic for classes, ridge for numbers.
         num_trees: trees of a forest or extra_trees; boosting rounds are 100.
+        features_fraction: share of the features that a split of a forest or extra_trees is chosen from; None is scikit-learn's
+            own: the square root of their number for classes, all of them for numbers.
+        min_leaf_rows: rows that a leaf of a forest or extra_trees holds at least.
         c: inverse regularisation strength of logistic and svm.
         alpha: L2 penalty of ridge.
         max_px: images are reduced to at most this many pixels a side, by area means.
@@ -26,6 +29,8 @@ class BaselineSettings:
     name: str = "baseline"
     kind: Literal["forest", "extra_trees", "logistic", "svm", "gradient_boosting", "ridge"] = "forest"
     num_trees: Count = 500
+    features_fraction: Annotated[float, Range(0, 1, open_low=True)] | None = None
+    min_leaf_rows: Count = 1
     c: Positive = 1.0
     alpha: NonNegative = 1.0
     max_px: Annotated[int, Range(1, 1024)] = 32
