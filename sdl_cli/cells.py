@@ -1,28 +1,32 @@
 """Many experiments, each in a folder of its own: run what is missing, keep what is done, keep failures apart.
 
 The one executor under repeats, sweeps, curves and comparisons. A cell that is done is read, not run again; so resuming is running
-the same list once more. Cells run in this process, or in worker processes (or on a cluster) through joblib, one core each.
+the same list once more. Cells run in this process, in worker processes of our own, or on a cluster. Wherever they run, a process
+that dies costs the cell it was at and no other.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
-import sys
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+import re
+import subprocess
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from sdl_cli import results
-from sdl_cli.config import Count, Experiment
+from sdl_cli import results, workers
+from sdl_cli.config import Count
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+from sdl_cli.workers import Slot, Task, WorkerLostError, as_run_error
+from sdl_cli.workers import end_workers as end_workers
 
-RunOne = Callable[[Experiment, Path, bool], dict[str, Any]]
+RunOne = Callable[[Any, Path, bool], dict[str, Any]]
+Ended = Generator[tuple[int, Any, BaseException | None], None, None]  # number of a task, and what it returned or how it failed
 
 
 @dataclass(frozen=True)
@@ -30,19 +34,23 @@ class Parallel:
     """How many cells run at once, and where.
 
     Arguments:
-        num_jobs: cells at once; None is one per core. A model that uses all cores, or a GPU, runs alone whatever this says.
-        backend: joblib's: loky (worker processes), threading, or dask or ray (a cluster, or this machine where none is named).
+        num_jobs: cells at once; None is one per core, or one per GPU. A model that uses all cores, or a GPU, runs alone whatever
+            this says. One job runs in this process.
+        backend: processes (of our own; stored settings may call them loky), threading, or dask or ray: the cluster that this
+            process is a client of, that $RAY_ADDRESS names, or else one on this machine. Both place cells and GPUs themselves.
+            A cell whose process dies costs no other there either: ray leaves it to us to try it again, and dask tries it three
+            times more on other workers (its `allowed-failures`) before it gives it up.
     """
 
     num_jobs: Count | None = None
-    backend: Literal["loky", "threading", "dask", "ray"] = "loky"
+    backend: Literal["processes", "threading", "dask", "ray", "loky"] = "processes"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One experiment and its run folder."""
+    """One experiment and its run folder; an experiment is whatever `run_one` takes."""
 
-    experiment: Experiment
+    experiment: Any
     folder: Path
 
 
@@ -63,19 +71,26 @@ def run_cells(
     parallel: Parallel | None = None,
     raised: tuple[type[Exception], ...] = (ConfigError, DataError),
     on_notice: Callable[[str], None] | None = None,
+    tries: int = 2,
+    cores_per_job: int = 1,
+    gpus: Sequence[str] = (),
 ) -> list[Outcome]:
     """Run every cell that is not done yet, one after another, or several at once.
 
     Arguments:
         cells: with folders of their own.
         run_one: `(experiment, folder, resume) -> metrics`; picklable where cells run in other processes.
-        on_done: called with each outcome as it comes, those that were done before first.
-        parallel: None runs them in this process, in order.
+        on_done: called in this thread with each outcome as it comes, those that were done before first.
+        parallel: None runs them in this process, in order, on all its cores.
         raised: errors that every later cell would meet too, and that end the whole; a full disk always does.
-        on_notice: called with a sentence when a worker process was killed.
+        on_notice: called with a sentence when the first worker process died, where its cell is tried again.
+        tries: how often a cell may be begun whose process dies, at least 1; again means at the end, and alone.
+        cores_per_job: cores of a cell that runs beside others, at least 1.
+        gpus: ids as of `visible_gpus`; each worker process sees one of them, and more processes than GPUs share them in turn.
     Returns:
-        The outcomes in the order of `cells`. Any other error ends its own cell alone.
+        The outcomes in the order of `cells`. Any other error ends its own cell alone, `sys.exit` too.
     """
+    assert tries >= 1 and cores_per_job >= 1
     outcomes: dict[int, Outcome] = {}
 
     def add(number: int, outcome: Outcome) -> None:
@@ -85,13 +100,29 @@ def run_cells(
         if outcome.error is not None and isinstance(outcome.error, (StorageError, *raised)):
             raise outcome.error
 
+    left = []
     for number, cell in enumerate(cells):
         if results.read_state(cell.folder) == "done":
             add(number, _stored(cell))
         elif parallel is None:
             add(number, _run(cell, run_one))
-    if parallel is not None:
-        _run_parallel(cells, run_one, add, outcomes, parallel, on_notice)
+        else:
+            left.append(number)
+    for attempt in range(1, tries + 1):
+        if parallel is None or not left:
+            break
+        again: list[int] = []
+        tasks = [functools.partial(_in_worker, cells[number], run_one, cores_per_job) for number in left]
+        with contextlib.closing(_ended(tasks, parallel, cores_per_job, gpus, alone=attempt > 1)) as ended:
+            for index, value, error in ended:
+                number = left[index]
+                if isinstance(error, WorkerLostError) and attempt < tries and results.read_state(cells[number].folder) != "done":
+                    if on_notice is not None and attempt == 1 and not again:
+                        on_notice(f"A worker process {error}. What it was at is tried once more at the end, alone.")
+                    again.append(number)
+                else:
+                    add(number, Outcome(cells[number], *value) if error is None else _lost(cells[number], error, attempt))
+        left = again
     return [outcomes[number] for number in range(len(cells))]
 
 
@@ -103,51 +134,37 @@ def _run(cell: Cell, run_one: RunOne) -> Outcome:
     resume = results.read_state(cell.folder) != "missing"
     try:
         return Outcome(cell, run_one(cell.experiment, cell.folder, resume), None)
+    except SystemExit as stop:
+        return _lost(cell, stop)
     except Exception as error:
         return Outcome(cell, None, error)
 
 
-def _run_parallel(
-    cells: Sequence[Cell],
-    run_one: RunOne,
-    add: Callable[[int, Outcome], None],
-    outcomes: dict[int, Outcome],
-    parallel: Parallel,
-    on_notice: Callable[[str], None] | None,
-) -> None:
-    """Hand what is left to joblib; when a worker is killed, which breaks its whole pool, what is then left once more."""
-    import joblib
-    from joblib.externals.loky.process_executor import BrokenProcessPool
+def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:
+    """The outcome of a cell that could not say itself what became of it."""
+    if results.read_state(cell.folder) == "done":
+        return _stored(cell)
+    if isinstance(error, WorkerLostError):
+        again = ", and again when it was tried once more, alone" if attempt > 1 else ""
+        lost: SdlError = RunError(f"its worker process {error}{again}.")
+    else:
+        lost = error if isinstance(error, SdlError) else as_run_error(error)
+    if lost is not error:
+        lost.__cause__ = error
+    results.record_failure(cell.folder, lost)
+    return Outcome(cell, None, lost)
 
-    if _starting is not None:
-        _starting.join()  # joblib's temporary folders do not bear two of its calls at once
-    for last in (False, True):
-        left = [number for number in range(len(cells)) if number not in outcomes]
-        if not left:
-            return
-        tasks = [joblib.delayed(_in_worker)(number, cells[number], run_one) for number in left]
-        try:
-            with _backend(parallel, len(left)), warnings.catch_warnings():
-                # of tasks that are given up when one raises: they are not done, and that is said
-                warnings.simplefilter("ignore", UserWarning)
-                # one job is joblib's sign to run in this process: no other is started for it
-                returned = "list" if parallel.backend == "ray" else "generator_unordered"  # ray's backend gives all at the end
-                for number, metrics, error in joblib.Parallel(return_as=returned, batch_size=1)(tasks):
-                    add(number, Outcome(cells[number], metrics, error))
-        except BrokenProcessPool as broken:
-            for number in left:
-                if number not in outcomes and results.read_state(cells[number].folder) == "done":
-                    add(number, _stored(cells[number]))
-            if on_notice is not None and not last:
-                on_notice(
-                    "A worker process was killed (out of memory?). What it and the others had not finished is tried once more."
-                )
-            if last:
-                for number in (n for n in left if n not in outcomes):
-                    lost = RunError("a worker process was killed, and again when it was tried once more (out of memory?).")
-                    lost.__cause__ = broken
-                    results.record_failure(cells[number].folder, lost)
-                    add(number, Outcome(cells[number], None, lost))
+
+def _in_worker(cell: Cell, run_one: RunOne, num_cores: int) -> tuple[dict[str, Any] | None, Exception | None]:
+    from sdl_cli.device import limited_cores
+
+    with limited_cores(num_cores):
+        outcome = _run(cell, run_one)
+    error = outcome.error
+    return outcome.metrics, as_run_error(error) if error is not None and not isinstance(error, SdlError) else error
+
+
+# where cells run
 
 
 def check_backend(backend: str) -> None:
@@ -158,110 +175,119 @@ def check_backend(backend: str) -> None:
         )
 
 
-def _in_worker(number: int, cell: Cell, run_one: RunOne) -> tuple[int, dict[str, Any] | None, Exception | None]:
-    from sdl_cli.device import limited_cores
-
-    with limited_cores(1):
-        outcome = _run(cell, run_one)
-    error = outcome.error
-    if error is not None and not isinstance(error, SdlError):  # of a class that may not survive the way back
-        error = RunError(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:500]}")
-    return number, outcome.metrics, error
-
-
-def _end_with(main_process: int) -> None:
-    """Let a worker process end soon after the process that started it, however that ended, so that no two write one cell."""
-
-    def watch() -> None:
-        while os.getppid() == main_process:
-            time.sleep(0.25)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def visible_gpus() -> list[str]:
+    """Ids of the NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` takes them; nothing is initialised for it."""
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is not None:
+        found = []
+        for gpu in map(str.strip, listed.split(",")):
+            if not re.fullmatch(r"\d+|(GPU|MIG)-.+", gpu):
+                break  # as CUDA reads it: none from the first that is no id on
+            found.append(gpu)
+        return found
+    try:
+        asked = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [str(number) for number in range(len(re.findall(r"^GPU \d+:", asked.stdout, re.MULTILINE)))]
 
 
-@contextlib.contextmanager
-def _backend(parallel: Parallel, num_tasks: int) -> Iterator[None]:
-    import joblib
-
-    from sdl_cli.device import available_cores
-
-    num_jobs = parallel.num_jobs or available_cores()
-    if num_jobs > 1:  # not 1 for a single task: that would run in this process, and a cell that is killed would take it along
-        num_jobs = max(2, min(num_jobs, num_tasks))
-    more: dict[str, Any] = {}
-    if parallel.backend == "loky":
-        more = {"inner_max_num_threads": 1, "initializer": _end_with, "initargs": (os.getpid(),)}
-    with contextlib.ExitStack() as stack:
-        if parallel.backend == "threading":
-            from threadpoolctl import threadpool_limits
-
-            stack.enter_context(threadpool_limits(1))
-        if parallel.backend == "dask":
-            _start_dask(stack, num_jobs)
-        elif parallel.backend == "ray":
-            _start_ray(stack, num_jobs)
-        stack.enter_context(joblib.parallel_config(backend=parallel.backend, n_jobs=num_jobs, **more))
-        yield
-
-
-def start_workers(parallel: Parallel, prepare: Callable[[], None]) -> None:
+def start_workers(parallel: Parallel, prepare: Task, cores_per_job: int = 1, gpus: Sequence[str] = ()) -> None:
     """Start worker processes in the background, and let each import what it will need, while this one loads the data.
 
     Arguments:
         prepare: imports it; picklable.
     """
-    import joblib
+    num_jobs = _num_jobs(parallel, cores_per_job, gpus)
+    if parallel.backend in ("processes", "loky") and num_jobs > 1:
+        with contextlib.suppress(RunError):  # what goes wrong comes again, where it is heard
+            workers.start_workers(_slots(num_jobs, cores_per_job, gpus), prepare)
 
+
+def _num_jobs(parallel: Parallel, cores_per_job: int, gpus: Sequence[str]) -> int:
     from sdl_cli.device import available_cores
 
-    num_jobs = parallel.num_jobs or available_cores()
-    if parallel.backend != "loky" or num_jobs == 1:
-        return
-
-    def start() -> None:
-        with contextlib.suppress(Exception), _backend(parallel, num_jobs):  # what goes wrong comes again, where it is heard
-            joblib.Parallel(batch_size=1)(joblib.delayed(prepare)() for _ in range(num_jobs))
-
-    global _starting
-    _starting = threading.Thread(target=start, daemon=True)
-    _starting.start()
+    return parallel.num_jobs or len(gpus) or max(1, available_cores() // cores_per_job)
 
 
-_starting: threading.Thread | None = None
+def _slots(num: int, cores_per_job: int, gpus: Sequence[str]) -> list[Slot]:
+    return [Slot(cores_per_job, gpus[number % len(gpus)] if gpus else "") for number in range(num)]
 
 
-def end_workers() -> None:
-    """End idle worker processes at once: they hold nothing that is not written, and to wait for them takes half a second."""
-    if "joblib" not in sys.modules:
-        return
-    if _starting is not None:
-        _starting.join(timeout=10)  # the pool does not bear being ended while it is begun
-        if _starting.is_alive():
-            return
-    from joblib.externals.loky import reusable_executor
-
-    executor = reusable_executor._executor
-    if executor is not None:
-        executor.shutdown(wait=False, kill_workers=True)
-
-
-def _start_dask(stack: contextlib.ExitStack, num_jobs: int) -> None:
-    """Use the cluster that the process is a client of, or else start one on this machine."""
-    from distributed import Client, get_client
-
-    try:
-        get_client()
-    except ValueError:
-        stack.enter_context(Client(n_workers=num_jobs, threads_per_worker=1, dashboard_address=None))
+def _ended(tasks: Sequence[Task], parallel: Parallel, cores_per_job: int, gpus: Sequence[str], alone: bool) -> Ended:
+    """Run tasks where `parallel` says, one at a time with `alone`, and yield each as it ends."""
+    num_jobs = _num_jobs(parallel, cores_per_job, gpus)
+    num_slots = 1 if alone else min(num_jobs, len(tasks))
+    if parallel.backend == "dask":
+        return _on_dask(tasks, num_slots)
+    if parallel.backend == "ray":
+        return _on_ray(tasks, num_slots, cores_per_job, bool(gpus))
+    if num_jobs == 1:
+        return ((number, task(), None) for number, task in enumerate(tasks))
+    if parallel.backend == "threading":
+        return _in_threads(tasks, num_slots, cores_per_job)
+    return workers.run_tasks(tasks, _slots(num_slots, cores_per_job, gpus))
 
 
-def _start_ray(stack: contextlib.ExitStack, num_jobs: int) -> None:
-    """Use the cluster at $RAY_ADDRESS, or else start one on this machine."""
+def _in_threads(tasks: Sequence[Task], num_jobs: int, cores_per_job: int) -> Ended:
+    from multiprocessing.pool import ThreadPool
+
+    from threadpoolctl import threadpool_limits
+
+    def run(number: int) -> tuple[int, Any, BaseException | None]:
+        try:
+            return number, tasks[number](), None
+        except BaseException as error:  # a thread that ends is waited for without end
+            return number, None, error
+
+    with threadpool_limits(cores_per_job), ThreadPool(num_jobs) as pool:
+        yield from pool.imap_unordered(run, range(len(tasks)))
+
+
+def _on_dask(tasks: Sequence[Task], num_jobs: int) -> Ended:
+    from distributed import Client, as_completed, get_client
+
+    with contextlib.ExitStack() as stack:
+        try:
+            client = get_client()
+        except ValueError:
+            client = stack.enter_context(Client(n_workers=num_jobs, threads_per_worker=1, dashboard_address=None))
+        # no more at a time than there are threads: a task that waits at a worker that dies again and again is given up with it
+        width = sum(client.nthreads().values()) or num_jobs
+        waiting = iter(enumerate(tasks))
+        numbers = {client.submit(task, pure=False): number for number, task in itertools.islice(waiting, width)}
+        ended = as_completed(list(numbers))
+        for future in ended:
+            for number, task in itertools.islice(waiting, 1):
+                following = client.submit(task, pure=False)
+                numbers[following] = number
+                ended.add(following)
+            error = future.exception()
+            yield numbers.pop(future), future.result() if error is None else None, error
+
+
+def _on_ray(tasks: Sequence[Task], num_jobs: int, cores_per_job: int, on_gpu: bool) -> Ended:
     import ray
-    from ray.util.joblib import register_ray
 
-    if not ray.is_initialized():
-        ray.init(num_cpus=None if "RAY_ADDRESS" in os.environ else num_jobs, log_to_driver=False, logging_level="ERROR")
-        stack.callback(ray.shutdown)
-    register_ray()
+    with contextlib.ExitStack() as stack:
+        if not ray.is_initialized():
+            num_cpus = None if "RAY_ADDRESS" in os.environ else num_jobs * cores_per_job
+            ray.init(num_cpus=num_cpus, log_to_driver=False, logging_level="ERROR")
+            stack.callback(ray.shutdown)
+        num_gpus = 1 if on_gpu and ray.cluster_resources().get("GPU") else 0
+        remote = ray.remote(num_cpus=cores_per_job, num_gpus=num_gpus, max_retries=0)(_call)
+        waiting = {remote.remote(task): number for number, task in enumerate(tasks)}
+        while waiting:
+            [future], _ = ray.wait(list(waiting))
+            number, value, error = waiting.pop(future), None, None
+            try:
+                value = ray.get(future)
+            except ray.exceptions.RayTaskError as failure:
+                error = failure
+            except ray.exceptions.RayError as death:
+                error = WorkerLostError(f"died ({as_run_error(death).message.rstrip('.')})")
+            yield number, value, error
+
+
+def _call(task: Task) -> Any:
+    return task()
