@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import bridge, cells, jobs, results, sweeps
+from sdl_cli import bridge, cells, jobs, results, sweep_job, sweeps
+from sdl_cli.cells import Parallel
 from sdl_cli.config import parse_group
 from sdl_cli.curve.run import CurveObserver
 from sdl_cli.curve.summary import Question
 from sdl_cli.errors import ConfigError
 from sdl_cli.experiment import Observer
+from sdl_cli.preparation import load_dataset
 from sdl_cli.report.console import Display, resume_command
+from sdl_cli.report.sweep_table import curve_columns, run_columns
+from sdl_cli.sweep_summary import Kind
 
 Values = dict[str, Any]
 
@@ -25,6 +29,8 @@ def train(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Va
     done: list[Values] = []
 
     def job(values: Values, folder: Path, chosen: list[str]) -> None:
+        if jobs.parse_parallel(values) != Parallel(num_jobs=1):
+            display.notice("parallel has no effect: it says how many jobs of a sweep run at once, and without -m there is one.")
         done.append(jobs.train(values, folder, _observer(display)))
 
     try:
@@ -45,15 +51,18 @@ def inspect(
     def no_job(values: Values, folder: Path, chosen: list[str]) -> None:
         raise AssertionError("hydra runs nothing when it is asked for information")
 
-    caught, check = io.StringIO(), jobs.parse_curve if verb == "curve" else jobs.parse_experiment
+    caught, checks = io.StringIO(), {"curve": jobs.parse_curve, "compare": jobs.parse_shared, "train": jobs.parse_experiment}
     with contextlib.redirect_stdout(caught) if as_json else contextlib.nullcontext():
-        bridge.run(verb, overrides, no_job, check, config_dir=config_dir, flags=flags)
+        bridge.run(verb, overrides, no_job, checks[verb], config_dir=config_dir, flags=flags)
     return {"text": caught.getvalue()}
 
 
 def sweep(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """`sdl train -m`: one run per combination. A job that fails is recorded and named, and stops no other."""
-    return sweeps.sweep(_TRAIN, overrides, config_dir, Display(as_json))
+    try:
+        return sweeps.sweep(_TRAIN, overrides, config_dir, Display(as_json))
+    finally:
+        cells.end_workers()
 
 
 def resume(folder: Path, as_json: bool) -> Values:
@@ -65,6 +74,7 @@ def resume(folder: Path, as_json: bool) -> Values:
         values = jobs.resume(folder.absolute(), _observer(display))
     finally:
         display.stop()
+        cells.end_workers()
     display.result(values)
     return values
 
@@ -159,6 +169,16 @@ def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, a
     return values
 
 
+def report(folder: Path, out: Path | None, trust: bool, as_json: bool) -> Values:
+    """`sdl report RUN -o FILE`."""
+    from sdl_cli.report.html.write import write_report
+
+    display = Display(as_json)
+    values = write_report(folder, out, trust, display.notice)
+    display.lines([f"Report written to {values['out']} ({values['bytes'] / 2**20:.1f} MB). Open it in any browser."])
+    return values
+
+
 def device(name: str, as_json: bool) -> Values:
     """`sdl device [DEVICE]`."""
     from sdl_cli import device as devices
@@ -190,29 +210,27 @@ def _curve_result(values: Values, display: Display) -> Values:
     return {**values, "exit_code": 1}
 
 
-def _run_of_sweep(values: Values, folder: Path, display: Display) -> Values:
-    return jobs.train(values, folder, _observer(display))
-
-
-def _resume_of_sweep(folder: Path, display: Display) -> Values:
-    return jobs.resume(folder, _observer(display))
+def _load(values: Values) -> Any:
+    return load_dataset(jobs.parse_experiment(values))[0]
 
 
 def _item(folder: Path) -> Values:
-    metrics = results.read_run(folder).metrics
-    return {"metrics": metrics["metrics"], "baseline": metrics["baseline"], "lift": metrics["lift"]}
+    found = results.read_run(folder).metrics
+    item = {name: found[name] for name in ("metrics", "baseline", "lift", "rows", "seconds")}
+    objective = sweep_job.objective_of(folder)
+    return item if objective is None else {**item, "objective": objective}
 
 
 def _show_runs(summary: Values, display: Display) -> None:
     display.sweep(summary)
 
 
-def _curve_of_sweep(values: Values, folder: Path, display: Display) -> Values:
-    return jobs.curve(values, folder, _curve_observer(display))
+def _load_for_curve(values: Values) -> Any:
+    return load_dataset(jobs.parse_curve(values))[0]
 
 
-def _resume_curve_of_sweep(folder: Path, display: Display) -> Values:
-    return jobs.resume_curve(folder, _curve_observer(display))
+def _in_this_process(values: Values) -> None:
+    """A curve runs its own cells side by side, and curves one after another."""
 
 
 def _curve_item(folder: Path) -> Values:
@@ -224,5 +242,23 @@ def _show_curves(summary: Values, display: Display) -> None:
     display.curves(summary)
 
 
-_TRAIN = sweeps.Kind("train", jobs.parse_experiment, _run_of_sweep, _resume_of_sweep, _item, _show_runs)
-_CURVE = sweeps.Kind("curve", jobs.parse_curve, _curve_of_sweep, _resume_curve_of_sweep, _curve_item, _show_curves)
+_TRAIN = Kind(
+    verb="train",
+    check=jobs.parse_experiment,
+    parallel=jobs.parse_parallel,
+    load=_load,
+    observer=_observer,
+    item=_item,
+    columns=run_columns,
+    show=_show_runs,
+)
+_CURVE = Kind(
+    verb="curve",
+    check=jobs.parse_curve,
+    parallel=_in_this_process,
+    load=_load_for_curve,
+    observer=_curve_observer,
+    item=_curve_item,
+    columns=curve_columns,
+    show=_show_curves,
+)

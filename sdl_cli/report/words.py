@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sdl_cli.check.problem import name_of
 from sdl_cli.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.report import layout
 
@@ -30,12 +29,16 @@ def score_lines(values: Values) -> list[str]:
 
 
 def sweep_lines(jobs: Sequence[Values]) -> list[str]:
-    """The table of a sweep's jobs; settings that all of them share stand below it once."""
+    """The table of a sweep's jobs that have begun; settings that all of them share stand below it once."""
+    if not any(job["status"] != "not run" for job in jobs):
+        return ["No job was begun."]
     common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
     mains = {_main(job["metrics"]["test"]) for job in jobs if job["metrics"]}
     main = mains.pop() if len(mains) == 1 else ""
     rows = [["job", f"test {label(main)}".rstrip(), "forest", "status", "settings"]]
     for number, job in enumerate(jobs):
+        if job["status"] == "not run":
+            continue
         test = other = ""
         if job["metrics"]:
             name = _main(job["metrics"]["test"])
@@ -45,6 +48,17 @@ def sweep_lines(jobs: Sequence[Values]) -> list[str]:
         rows.append([str(number + 1), test, other, job["status"], " ".join(o for o in job["overrides"] if o not in common)])
     shared = [o for o in jobs[0]["overrides"] if o in common]
     return [*layout.table(rows), *(layout.labelled("all", " ".join(shared)) if shared else [])]
+
+
+def best_of_search(jobs: Sequence[Values]) -> str:
+    """Which job of a search scored best on validation rows; empty where nothing was searched for."""
+    scored = [(number, job) for number, job in enumerate(jobs, 1) if job.get("objective") is not None]
+    if not scored:
+        return ""
+    name = _main(scored[0][1]["metrics"]["test"])
+    sign = 1 if HIGHER_IS_BETTER[name] else -1
+    number, job = max(scored, key=lambda pair: (sign * pair[1]["objective"], -pair[0]))
+    return f"job {number}: {label(name)} {shown(name, job['objective'])} on validation rows, by which the search chooses"
 
 
 def _main(test: Values) -> str:
@@ -117,6 +131,8 @@ def label(name: str) -> str:
 
 def class_counts(counts: dict[str, int], most: int = 10) -> str:
     """Rows per class in few words."""
+    from sdl_cli.check.problem import name_of  # it brings all of the data sets along
+
     low, high = min(counts.values()), max(counts.values())
     if low == high and len(counts) > 2:
         return f"{low} of each of {len(counts)}"

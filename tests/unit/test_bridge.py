@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import pickle
 import random
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from sdl_cli import bridge, jobs
+from sdl_cli import bridge, jobs, sweep_job
+from sdl_cli.bridge.overrides import first_choice
 from sdl_cli.errors import ConfigError
 
 
@@ -186,11 +190,31 @@ def test_own_yaml_is_found_and_may_have_any_name(monkeypatch: pytest.MonkeyPatch
         assert (values["model"]["name"], values["model"]["depth"]) == ("deep_net", depth)
 
 
-def run_jobs(overrides: list[str], sweep: bool = False, **more: Any) -> list[tuple[dict[str, Any], Path, list[str]]]:
+def run_jobs(overrides: list[str], **more: Any) -> list[tuple[dict[str, Any], Path, list[str]]]:
     seen: list[tuple[dict[str, Any], Path, list[str]]] = []
-    on_sweep = (lambda found: None) if sweep else None
-    bridge.run("train", overrides, lambda *job: seen.append(job), jobs.parse_experiment, on_sweep, **more)
+    bridge.run("train", overrides, lambda *job: seen.append(job), jobs.parse_experiment, **more)
     return seen
+
+
+def sweep_jobs(overrides: list[str], ours: bool = True, **more: Any) -> tuple[bridge.Sweep, list[bridge.Composed]]:
+    """A sweep, and its jobs as our launcher (or one of hydra's) hands them on."""
+    begun: list[bridge.Sweep] = []
+    seen: list[bridge.Composed] = []
+
+    def launch(composed: list[bridge.Composed]) -> list[float | None]:
+        seen.extend(composed)
+        return [None] * len(composed)
+
+    def one(values: dict[str, Any], folder: Path, chosen: list[str]) -> None:
+        seen.append(bridge.Composed(len(seen), values, folder, chosen))
+
+    def begin(found: bridge.Sweep) -> bridge.Task:
+        assert not seen and found.is_ours is ours
+        begun.append(found)
+        return bridge.Task(one, launch if found.is_ours else None)
+
+    bridge.sweep("train", overrides, begin, jobs.parse_experiment, **more)
+    return begun[0], seen
 
 
 def test_one_job_gets_plain_values_and_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -201,21 +225,65 @@ def test_one_job_gets_plain_values_and_a_folder(monkeypatch: pytest.MonkeyPatch,
     assert chosen == ["dataset=wine", "model=baseline"]
 
 
-def test_a_sweep_is_told_of_its_jobs_before_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", ["sdl", "basic"])
+def test_a_sweep_is_told_of_its_jobs_before_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, launcher: str) -> None:
     monkeypatch.chdir(tmp_path)
-    order: list[Any] = []
-    overrides = ["dataset=wine", "model=baseline", "seed=3,4"]
-    bridge.run("train", overrides, lambda *job: order.append(job), jobs.parse_experiment, order.append)
-    sweep, *rest = order
-    assert [job["overrides"][-1] for job in sweep.jobs] == ["seed=3", "seed=4"]
-    assert [job["config"]["seed"] for job in sweep.jobs] == [values["seed"] for values, _, _ in rest] == [3, 4]
-    assert [folder for _, folder, _ in rest] == [sweep.folder / "0", sweep.folder / "1"]
+    overrides = ["dataset=wine", "model=baseline", "seed=3,4", f"hydra/launcher={launcher}"]
+    sweep, seen = sweep_jobs(overrides, ours=launcher == "sdl")
+    assert sweep.jobs is not None and sweep.search is None
+    assert [job["overrides"] for job in sweep.jobs] == [one.overrides for one in seen]
+    assert [one.overrides[-1] for one in seen] == ["seed=3", "seed=4"]
+    assert [job["config"] for job in sweep.jobs] == [one.values for one in seen] and sweep.example == seen[0].values
+    assert [one.folder for one in seen] == [sweep.folder / "0", sweep.folder / "1"]
+    assert [one.number for one in seen] == [0, 1]
+
+
+def test_a_sweep_may_stand_in_a_yaml_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "sdl_conf" / "experiment" / "grid.yaml"
+    mine.parent.mkdir(parents=True)
+    text = "# @package _global_\n# a grid\nmodel: {num_trees: 3}\nhydra: {sweeper: {params: {seed: '1,2'}}, sweep: {subdir: 's_${seed}'}}\n"
+    mine.write_text(text)
+    sweep, seen = sweep_jobs(["dataset=wine", "model=baseline", "experiment=grid"])
+    assert sweep.jobs is None, "their folders have names of their own"
+    assert [(one.folder.name, one.values["seed"], one.values["model"]["num_trees"]) for one in seen] == [
+        ("s_1", 1, 3),
+        ("s_2", 2, 3),
+    ]
 
 
 def test_two_sweeps_of_one_name_do_not_share_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    folders = [job[1].parent for _ in range(2) for job in run_jobs(["dataset=wine", "seed=0,1", "hydra.sweep.dir=s"], True)]
+    folders = [one.folder.parent for _ in range(2) for one in sweep_jobs(["dataset=wine", "seed=0,1", "hydra.sweep.dir=s"])[1]]
     assert [folder.name for folder in folders] == ["s", "s", "s-2", "s-2"]
+
+
+def test_what_a_launcher_sends_away_can_be_pickled() -> None:
+    alone = functools.partial(sweep_job.run_alone, verb="train", direction=None, is_search=False)
+    again = pickle.loads(pickle.dumps(bridge.Task(alone)))  # noqa: S301
+    assert again.job.func is sweep_job.run_alone and again.job.keywords == alone.keywords and again.launch is None
+
+
+@pytest.mark.parametrize(("group", "name", "extra"), [("launcher", "submitit_slurm", "slurm"), ("sweeper", "optuna", "optuna")])
+def test_a_plugin_that_is_not_installed_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, group: str, name: str, extra: str
+) -> None:
+    bridge.register()  # makes the package of plugins where none is installed
+    if find_spec(f"hydra_plugins.hydra_{'submitit' if group == 'launcher' else name}_{group}") is not None:
+        pytest.skip("it is installed here")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="not installed") as caught:
+        sweep_jobs(["dataset=wine", "seed=0,1", f"hydra/{group}={name}"])
+    assert f"sdl-cli[{extra}]" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [("seed=3", "seed=3"), ("seed=4,5", "seed=4"), ("x=interval(1,8)", "x=1.0"), ("x=tag(log,interval(0.1,2))", "x=0.1"), ("m=range(2,4)", "m=2")],
+)  # fmt: skip
+def test_the_first_choice_of_a_sweep(typed: str, first: str) -> None:
+    assert first_choice(typed) == first
 
 
 def test_a_job_that_raises_is_heard_and_leaves_no_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
