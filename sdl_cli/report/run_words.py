@@ -1,0 +1,129 @@
+"""The lines of `sdl runs`: one for each run, ended by its folder as it can be pasted into a shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.metrics import HIGHER_IS_BETTER
+from sdl_cli.report import layout
+from sdl_cli.report.words import label, measured, shown
+from sdl_cli.runs.query import values_of
+from sdl_cli.runs.reading import Run
+
+COLOURS = {"failed": "31", "unreadable": "31", "stopped": "33", "running": "32"}
+_SHOWN_ANYWAY = ("date", "dataset", "model", "kind", "status", "verdict", "folder", "sweep", "reason")
+# what a terminal that is too narrow goes without, one after the other; the folder says much of it again
+_DISPENSABLE = ("interval", "when", "data", "verdict", "model")
+
+
+def run_lines(runs: Sequence[Run], root: Path, sort: str | None = None, columns: int | None = None) -> list[str]:
+    """A header and one line for each run.
+
+    Arguments:
+        runs: at least one, as `runs.select` gives them.
+        root: the folder that was listed, as typed.
+        sort: what they are sorted by, which is then shown.
+        columns: what the lines should fit into, as far as they can; None is the width of a terminal, and no bound elsewhere.
+    """
+    key = (sort or "date").removeprefix("-")
+    if columns is None:
+        columns = layout.width() if sys.stdout.isatty() else 10_000
+    left_out: set[str] = set()
+    for name in (None, *_DISPENSABLE):
+        left_out |= {name} if name else set()
+        rows = _rows(runs, root, key, left_out)
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        if sum(widths) + layout.GAP * (len(widths) - 1) <= columns:
+            break
+    status = rows[0].index("status")
+    lines = []
+    for row in rows:
+        cells = [f"{cell:<{size}}" for cell, size in zip(row, widths, strict=True)]
+        cells[status] = cells[status].replace(row[status], _coloured(row[status]), 1)
+        lines.append((" " * layout.GAP).join(cells).rstrip())
+    return [layout.styled(lines[0]), *lines[1:]]
+
+
+def pasted(path: str) -> str:
+    """A path as a shell takes it, in one line whatever is in it."""
+    path = f"./{path}" if path.startswith("-") else path
+    if path.isprintable():
+        return shlex.quote(path)
+    plain = frozenset(map(ord, "'\\"))
+    letters = (chr(byte) if 32 <= byte < 127 and byte not in plain else f"\\x{byte:02x}" for byte in os.fsencode(path))
+    return "$'" + "".join(letters) + "'"
+
+
+def shown_root(root: Path) -> str:
+    """A folder, relative to where one stands if it is below that."""
+    path = os.path.normpath(root)
+    return os.path.relpath(path) if path.startswith(f"{Path.cwd()}{os.sep}") else path
+
+
+def _rows(runs: Sequence[Run], root: Path, key: str, left_out: set[str]) -> list[list[str]]:
+    names = {key if key in HIGHER_IS_BETTER else run.metric for run in runs if run.metrics}
+    only = next(iter(names)) if len(names) == 1 else ""
+    extra = "" if key in (*_SHOWN_ANYWAY, *HIGHER_IS_BETTER) else key
+    header = {"when": "when", "kind": "kind", "data": "data", "model": "model", "score": _short(label(only)) if only else "score"}
+    header |= {"verdict": "verdict", "status": "status"} | ({"extra": _short(extra, 40)} if extra else {}) | {"folder": "folder"}
+    rows, before = [header], shown_root(root)
+    for run in runs:
+        row = {
+            "when": datetime.fromtimestamp(run.begun).strftime("%Y-%m-%d %H:%M"),
+            "kind": run.kind,
+            "data": _short(next(iter(run.datasets), "")),
+            "model": _short(next(iter(run.models), "")),
+            "score": _score(run, key, bool(only), "interval" not in left_out),
+            "verdict": _verdict(run),
+            "status": run.status,
+            "folder": pasted(os.path.normpath(f"{before}/{run.folder}")),
+        }
+        if extra:
+            row["extra"] = _short(next(iter(map(_plain, values_of(run, extra))), ""))
+        rows.append(row)
+    return [[row[name] for name in header if name not in left_out] for row in rows]
+
+
+def _score(run: Run, key: str, is_named: bool, interval: bool) -> str:
+    name = key if key in HIGHER_IS_BETTER else run.metric
+    if name not in run.metrics:
+        return ""
+    score = run.metrics[name]
+    text = measured(name, score) if interval else shown(name, score["value"])
+    return text if is_named else f"{_short(label(name))} {text}"
+
+
+def _verdict(run: Run) -> str:
+    """The verdict in a few words; of a run that failed, the reason."""
+    if run.kind == "sweep" and run.details.get("jobs"):
+        jobs = run.details["jobs"]
+        failed = f", {jobs['failed']:,} failed" if jobs["failed"] else ""
+        return f"{jobs['done']:,} of {jobs['total']:,} done{failed}"
+    if run.reason and run.status != "done":
+        return _short(run.reason, 40)
+    if run.kind == "comparison":
+        return "recommended" if run.details.get("recommended") else ""
+    if run.kind == "curve":
+        size, mean = run.details.get("forecast", (None, None))
+        return f"{shown(run.metric, mean)} at {size:,} labels" if size is not None else ""
+    return run.verdict
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _short(text: str, most: int = 28) -> str:
+    """Text that anyone may have written, in one short line; a control character is shown as `?`."""
+    text = text if len(text) <= most else text[: most - 3] + "..."
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _coloured(status: str) -> str:
+    return layout.styled(status, COLOURS[status]) if status in COLOURS else status
