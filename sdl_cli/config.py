@@ -126,6 +126,8 @@ class Experiment:
         num_threads: threads of one fit; None takes all cores of this machine.
         threshold: most_probable gives a row its most probable class; balanced divides by each class's share first (best for
             balanced accuracy); a number in (0, 1) names the rarer of two classes from that probability on.
+        tensorboard: write curves for TensorBoard into `tensorboard/` of the run folder.
+        mlflow: record the run in MLflow: the address of a server, `sqlite:///file.db`, or a folder; None does not.
     """
 
     dataset: Any
@@ -140,6 +142,8 @@ class Experiment:
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     num_threads: Count | None = None
     threshold: str = "most_probable"
+    tensorboard: bool = False
+    mlflow: str | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dictionaries of plain values, as written to `config.yaml` and read back by `parse`."""

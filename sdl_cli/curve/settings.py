@@ -55,7 +55,8 @@ class Curve:
 class CurveExperiment(Experiment):
     """An experiment, the sizes it is measured at, and how many of its cells run at once."""
 
-    HIDDEN: ClassVar[tuple[str, ...]] = ("num_repeats",)  # never suggested: a curve has curve.num_repeats
+    # never suggested: a curve has curve.num_repeats, and its cells are no runs to be tracked
+    HIDDEN: ClassVar[tuple[str, ...]] = ("num_repeats", "tensorboard", "mlflow")
 
     curve: Curve
     parallel: Parallel
@@ -66,6 +67,9 @@ class CurveExperiment(Experiment):
                 f"num_repeats={self.num_repeats}: a curve repeats every size itself.",
                 f"Set curve.num_repeats={self.num_repeats} instead.",
             )
+        if self.tensorboard or self.mlflow is not None:
+            name = "tensorboard" if self.tensorboard else "mlflow"
+            raise ConfigError(f"{name}: a curve is not told to trackers.", "Its table and its picture are in its folder.")
         if getattr(self.dataset, "num_per_class", None) is not None:
             raise ConfigError(
                 "dataset.num_per_class: a curve sets the number of labelled rows itself.",
