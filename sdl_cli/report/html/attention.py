@@ -1,0 +1,107 @@
+"""Where a convolutional network looked: Grad-CAM of the predicted class over test images.
+
+Sources: Selvaraju et al., "Grad-CAM" (ICCV 2017); what such maps can and cannot show: Adebayo et al., "Sanity checks for saliency
+maps" (NeurIPS 2018).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.models import NETWORKS
+from sdl_cli.report.html.mistakes import gallery, row_name, worst_mistakes
+from sdl_cli.report.html.opened import OpenedRun, Predicted, shortened
+from sdl_cli.report.html.section import Section, escape, figure, picture, plain
+
+Array = np.ndarray[Any, Any]
+_MOST_OF_EACH = 4
+_PX = 128
+_ALPHA = 0.55  # of the map over the image
+
+
+def build(run: OpenedRun) -> Section | None:
+    """The section; None for all but networks that tell classes of images apart."""
+    if not run.is_classification or run.inputs["modality"] != "image" or run.config["model"]["name"] not in NETWORKS:
+        return None
+    right, wrong = chosen_rows(run.predicted)
+    rows = np.concatenate([right, wrong])
+    model, images = run.model, np.asarray(run.dataset.X[run.test_rows[rows]])
+    from sdl_cli.models.gradcam import LEAST_CELLS, class_maps
+
+    found = class_maps(model, images, np.searchsorted(model.classes_, run.predicted.prediction[rows]))
+    title = "Where the network looked"
+    if found is None:
+        no_map = (
+            f"This network has no feature map of at least {LEAST_CELLS} x {LEAST_CELLS} cells that all of it passes through, as "
+            "vision transformers have none; what is coarser says nothing of where."
+        )
+        return Section("attention", title, "", no_map)
+    seen = slice(found.top, found.top + found.side), slice(found.left, found.left + found.side)
+    pairs = [
+        _pair(run.predicted, row, image[:, seen[0], seen[1]], cells)
+        for row, image, cells in zip(rows, images, found.maps, strict=True)
+    ]
+    body = (
+        _part("Right", pairs[: len(right)])
+        + _part("Wrong", pairs[len(right) :])
+        + f'<p class="muted">{escape(_limits(model, found.maps), 1000)}</p>'
+    )
+    lead = "Bright is where the image spoke for the class that was predicted, dark is where it did not."
+    return Section("attention", title, body, lead)
+
+
+def chosen_rows(predicted: Predicted) -> tuple[Array, Array]:
+    """At most four right and four wrong rows: the first right ones, of different classes as far as there are, and the worst."""
+    right = np.flatnonzero(predicted.prediction == predicted.truth)
+    _, first = np.unique(predicted.truth[right], return_index=True)
+    order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(right)), first)])
+    return right[order[:_MOST_OF_EACH]], worst_mistakes(predicted)[:_MOST_OF_EACH]
+
+
+def overlay(image: Array, cells: Array) -> Array:
+    """A heat map over a picture in grey: `uint8 (3, S, S)`.
+
+    Arguments:
+        image: `uint8 (C, H, H)`; few pixels are shown as squares. cells: `(h, w)`, at least 0; the largest becomes the brightest.
+    """
+    from matplotlib import colormaps
+    from PIL import Image
+
+    side = max(_PX // image.shape[1], 1) * image.shape[1]
+    grey = image.astype(np.float64).mean(axis=0).repeat(side // image.shape[1], axis=0).repeat(side // image.shape[1], axis=1)
+    most = float(cells.max())
+    scaled = (cells / most if most > 0 else np.zeros_like(cells)).astype(np.float32)
+    heat = np.asarray(Image.fromarray(scaled).resize((side, side), Image.Resampling.BILINEAR)).clip(0, 1)
+    colours = 255 * colormaps["inferno"](heat)[..., :3]  # equal steps look equal, also in grey and to the colour-blind
+    mixed = (1 - _ALPHA) * grey[..., None] + _ALPHA * colours
+    return np.ascontiguousarray(mixed.round().astype(np.uint8).transpose(2, 0, 1))
+
+
+def _pair(predicted: Predicted, row: int, image: Array, cells: Array) -> str:
+    name = row_name(predicted, row)
+    truth, called = (shortened(plain(predicted.classes[k]), 30) for k in (predicted.truth[row], predicted.prediction[row]))
+    share = f"{100 * predicted.outputs[row, predicted.prediction[row]]:.1f} %"
+    told = f"{truth} ({share})" if truth == called else f"{truth}, called {called} ({share})"
+    if not cells.max() > 0:
+        told += "; no part spoke for it"
+    both = picture(image, f"Test image {name}", _PX) + picture(
+        overlay(image, cells), f"The same with its heat map for {called}", _PX
+    )
+    return figure(f'<div style="display:flex;gap:8px">{both}</div>', f"{name}: {told}")
+
+
+def _part(title: str, pairs: list[str]) -> str:
+    return f"<h3>{title}</h3>{gallery(pairs, 2 * _PX + 8)}" if pairs else ""
+
+
+def _limits(model: Any, maps: Array) -> str:
+    members = len(model.networks_)
+    which = f" Of the {members} networks whose probabilities are averaged, this is the first." if members > 1 else ""
+    cells = f"{maps.shape[1]} x {maps.shape[2]}"
+    return (
+        f"The map (Grad-CAM) has {cells} cells, which are blurred over the image, and its colours are scaled within each image, "
+        "so two images cannot be compared by them. A bright border or background is worth a second look: the network may have "
+        f"learned from what should not count. A sensible map proves nothing about why the network decided so.{which}"
+    )

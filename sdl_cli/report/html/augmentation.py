@@ -1,0 +1,133 @@
+"""What augmentation makes of training rows: images, texts or numbers as a model saw them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.config import parse_group
+from sdl_cli.data.augment import AUGMENTS, MODALITY, TextAugment
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.models import NETWORKS
+from sdl_cli.report.html.mistakes import gallery
+from sdl_cli.report.html.opened import OpenedRun, shortened
+from sdl_cli.report.html.residuals import number
+from sdl_cli.report.html.section import Section, figure, picture, plain, table
+
+Array = np.ndarray[Any, Any]
+_NUM_ROWS, _NUM_VERSIONS = 4, 5
+_MOST_COLUMNS = 8
+_PX = 92  # the original and its versions beside each other on a desktop
+_SEED = 0
+_LEAD = "Look at each version: would you still give it the label of the original? If not, choose a weaker policy."
+_MIXED = " Where two images are mixed, so are their labels, in the shares that stand below."
+
+
+def build(run: OpenedRun) -> Section | None:
+    """The section; None where the model saw rows as they are."""
+    settings = parse_group("augment", AUGMENTS, run.config["augment"])
+    modality = run.inputs["modality"]
+    if settings.name == "none" or modality not in MODALITY[settings.name] or not _is_used(run.config["model"], modality):
+        return None
+    dataset = run.dataset
+    rows = shown_rows(dataset, run.parts.labelled)
+    title = f"What augmentation made of training rows ({settings.name})"
+    if modality == "text":
+        body = _texts(settings, dataset, rows)
+    elif modality == "image":
+        body = _images(settings, run.config["model"], dataset, rows)
+    elif dataset.columns:  # noise is added behind the preparation of a mixed table, to numbers that nobody knows
+        return None
+    else:
+        body = _numbers(settings, run.model, dataset, rows[:1])
+    mixes = getattr(settings, "mix_probability", 0) > 0 and run.config["model"].get("strategy") != "probe"
+    return Section("augmentation", title, body, _LEAD + _MIXED * mixes) if body else None
+
+
+def _is_used(model: dict[str, Any], modality: str) -> bool:
+    if modality == "text":
+        return True
+    return model["name"] in NETWORKS and not (model.get("strategy") == "probe" and model.get("num_views") == 1)
+
+
+def shown_rows(dataset: Dataset, labelled: Array) -> Array:
+    """Four labelled rows: the first of as many classes as there are, or the first."""
+    if not dataset.classes:
+        return labelled[:_NUM_ROWS]
+    _, first = np.unique(dataset.y[labelled], return_index=True)
+    order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(labelled)), first)])
+    return np.asarray(labelled[order[:_NUM_ROWS]])
+
+
+def _images(settings: Any, model: dict[str, Any], dataset: Dataset, rows: Array) -> str:
+    import dataclasses
+
+    import torch
+
+    from sdl_cli.data import augment
+    from sdl_cli.losses import one_hot
+
+    if model.get("strategy") == "probe" and hasattr(settings, "mix_probability"):
+        settings = dataclasses.replace(settings, mix_probability=0.0)  # as the probe does
+    images = np.array(dataset.X[rows])
+    batch = torch.from_numpy(images).float().div(255).repeat_interleave(_NUM_VERSIONS, dim=0)
+    y = torch.from_numpy(np.array(dataset.y[rows]))
+    targets = one_hot(y, len(dataset.classes)) if dataset.classes else y.float()[:, None]
+    generator = torch.Generator().manual_seed(_SEED)
+    policy = augment.build(settings, None if dataset.classes else 0.0)
+    changed, labels = policy(batch, targets.repeat_interleave(_NUM_VERSIONS, dim=0), generator)
+    versions = changed.mul(255).round().clamp(0, 255).to(torch.uint8).numpy()
+    parts = []
+    for i, image in enumerate(images):
+        own = _target(dataset, targets[i])
+        cards = [figure(picture(image, "Training image", _PX), f"{own}, as it is")]
+        for k in range(i * _NUM_VERSIONS, (i + 1) * _NUM_VERSIONS):
+            told = _target(dataset, labels[k])
+            cards.append(figure(picture(versions[k], "The same, augmented", _PX), "" if told == own else told))
+        parts.append(gallery(cards, _PX))
+    return "".join(parts)
+
+
+def _target(dataset: Dataset, target: Any) -> str:
+    """A label, or what shares of labels an image was mixed from."""
+    if not dataset.classes:
+        return number(float(target[0]))
+    shares = {k: float(share) for k, share in enumerate(target) if share > 0.005}
+    names = {k: shortened(plain(dataset.classes[k]), 20) for k in shares}
+    if len(shares) == 1:
+        return next(iter(names.values()))
+    return " + ".join(f"{100 * share:.0f} % {names[k]}" for k, share in sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def _texts(settings: TextAugment, dataset: Dataset, rows: Array) -> str:
+    from sdl_cli.data.text_augment import augment_texts
+
+    texts, origins, _ = augment_texts(dataset.X[rows], settings, _SEED)
+    cells = []
+    for i, text in enumerate(texts[: len(rows)]):
+        copies = [copy for copy, origin in zip(texts[len(rows) :], origins[len(rows) :], strict=True) if origin == i]
+        cells += [[_text(text) if not k else "", _text(copy)] for k, copy in enumerate(copies[:_NUM_VERSIONS])]
+    return table(["training text", "changed copy"], cells) if cells else ""
+
+
+def _text(text: str) -> str:
+    return shortened(plain(text, 2000), 200)
+
+
+def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
+    """One training row and versions of it, in the units of its columns."""
+    import torch
+
+    from sdl_cli.data import augment
+
+    scaled = torch.from_numpy((dataset.X[rows] - model.mean_) / model.scale_).float().repeat(_NUM_VERSIONS, 1)
+    generator = torch.Generator().manual_seed(_SEED)
+    changed, _ = augment.build(settings)(scaled, torch.zeros(len(scaled), 1), generator)
+    versions = changed.numpy() * model.scale_ + model.mean_
+    header = ["column", "as it is", *(f"version {k + 1}" for k in range(_NUM_VERSIONS))]
+    cells = [
+        [shortened(plain(name), 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
+        for j, name in enumerate(dataset.feature_names[:_MOST_COLUMNS])
+    ]
+    return table(header, cells, numeric=range(1, len(header)))

@@ -1,0 +1,124 @@
+"""Which classes are taken for which: the confusion matrix of the test part, or its largest entries where classes are many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.report.html.opened import OpenedRun, shortened
+from sdl_cli.report.html.section import GRID, INK, SERIES, Section, figure, new_figure, plain, svg, table
+from sdl_cli.report.words import measured
+from sdl_cli.statistics import wilson
+
+Array = np.ndarray[Any, Any]
+_MOST_CLASSES = 12  # of a picture
+_MOST_ROWS = 15  # of a table
+_SHADES = (0.12, 0.55)  # of a cell with any rows, and with all of its true class: its number must stay legible
+_WIDTH_IN = 5.2
+
+
+def build(run: OpenedRun) -> Section | None:
+    """The section, by the stored decisions; None for numbers."""
+    if not run.is_classification:
+        return None
+    predicted = run.predicted
+    counts = count_confusions(predicted.truth, predicted.prediction, len(predicted.classes))
+    if len(predicted.classes) <= _MOST_CLASSES:
+        body = _matrix(counts, predicted.classes) + _class_table(counts, predicted.classes, np.arange(len(counts)))
+    else:
+        body = _largest(counts, predicted.classes)
+    return Section("confusion", "Which classes are confused", body, _lead(counts, predicted.classes))
+
+
+def count_confusions(truth: Array, prediction: Array, num_classes: int) -> Array:
+    """Rows of class i that were called j, `int64 (K, K)`."""
+    return np.bincount(truth * num_classes + prediction, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def _lead(counts: Array, classes: tuple[str, ...]) -> str:
+    total, right = int(counts.sum()), int(np.trace(counts))
+    if right == total:
+        return f"All {total:,} test rows are given their own class."
+    wrong = _mistakes(counts)
+    i, j = np.unravel_index(wrong.argmax(), wrong.shape)
+    names = [shortened(plain(classes[k]), 60) for k in (i, j)]
+    often = f"Most often {names[0]} is taken for {names[1]}: {wrong[i, j]:,} of {counts[i].sum():,} rows."
+    told = f"{right:,} of {total:,} test rows are given their own class, {total - right:,} another."
+    return f"{told} {often if wrong[i, j] > 1 else 'No class is taken for another more than once.'}"
+
+
+def _mistakes(counts: Array) -> Array:
+    return np.asarray(counts * (1 - np.eye(len(counts), dtype=np.int64)))
+
+
+def _matrix(counts: Array, classes: tuple[str, ...]) -> str:
+    from matplotlib.patches import Rectangle
+
+    num = len(classes)
+    across = max(len(name) for name in classes) * 5.5 < 0.8 * 72 * (_WIDTH_IN - 1) / num  # in points
+    names = [shortened(plain(name), 16 if across else 14) for name in classes]
+    cell = min(0.62, (_WIDTH_IN - 1.4) / num)
+    picture = new_figure(min(_WIDTH_IN, num * cell + 1.9), num * min(cell, 0.45) + (0.7 if across else 1.3))
+    axes = picture.add_subplot()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    for i, j in np.ndindex(counts.shape):
+        colour = SERIES[0] if i == j else SERIES[1]
+        if counts[i, j]:
+            shade = _SHADES[0] + (_SHADES[1] - _SHADES[0]) * shares[i, j]
+            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0))
+        if counts[i, j] or i == j:
+            axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center_baseline", color=INK, fontsize=10)
+    edges = np.arange(num + 1) - 0.5
+    axes.hlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
+    axes.vlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
+    axes.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -0.5), xlabel="predicted class", ylabel="true class")
+    axes.set_xticks(range(num), names, rotation=0 if across else 90)
+    axes.set_yticks(range(num), names)
+    axes.tick_params(length=0)
+    axes.xaxis.set_label_position("top")
+    axes.xaxis.tick_top()
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    caption = (
+        "Each row of the picture holds the test rows of one true class, and the numbers count what they were called. Blue cells "
+        "are right, orange ones wrong; the stronger the colour, the larger the share of that true class."
+    )
+    return figure(svg(picture, f"Confusion matrix of {num} classes"), caption)
+
+
+def _class_table(counts: Array, classes: tuple[str, ...], which: Array) -> str:
+    rows = []
+    for k in which:
+        right, true, called = int(counts[k, k]), int(counts[k].sum()), int(counts[:, k].sum())
+        recall = _proportion(right, true) if true else "no test rows"
+        precision = _proportion(right, called) if called else "never predicted"
+        rows.append([shortened(plain(classes[k]), 60), f"{true:,}", recall, f"{called:,}", precision])
+    header = ["class", "test rows", "found (recall, 95 % interval)", "predicted", "of these right (precision, 95 % interval)"]
+    return table(header, rows, numeric=(1, 2, 3, 4))
+
+
+def _proportion(successes: int, total: int) -> str:
+    low, high = wilson(successes, total)
+    return measured("accuracy", {"value": successes / total, "low": low, "high": high})
+
+
+def _largest(counts: Array, classes: tuple[str, ...]) -> str:
+    """The most frequent confusions, and the classes that are found least."""
+    wrong = _mistakes(counts)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_ROWS]
+    rows = []
+    for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True):
+        if wrong[i, j]:
+            names = [shortened(plain(classes[k]), 60) for k in (i, j)]
+            rows.append([*names, f"{wrong[i, j]:,}", f"{100 * wrong[i, j] / counts[i].sum():.1f} %"])
+    frequent = table(["true class", "predicted as", "test rows", "share of the true class"], rows, numeric=(2, 3))
+    true = counts.sum(axis=1)
+    recall = np.divide(np.diag(counts), true, out=np.full(len(true), 2.0), where=true > 0)
+    worst = np.lexsort((-true, recall))[:_MOST_ROWS]
+    worst = worst[recall[worst] < 1]
+    if not rows:
+        return ""
+    return (
+        f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes that are found least</h3>{_class_table(counts, classes, worst)}"
+    )

@@ -1,0 +1,111 @@
+"""What a look at a run's data finds today: the same checks as `sdl check`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sdl_cli import check, preparation
+from sdl_cli.check import Problem
+from sdl_cli.check.problem import SEVERITIES, counted
+from sdl_cli.config import Experiment, Training, parse
+from sdl_cli.data import DATASETS
+from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.split import split
+from sdl_cli.errors import SdlError
+from sdl_cli.losses import LOSSES
+from sdl_cli.models import MODELS
+from sdl_cli.report.html.section import Section, escape, table
+from sdl_cli.report.words import class_counts
+
+Values = dict[str, Any]
+TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
+_MOST_CLASSES = 30
+_MOST_PROBLEMS = 20
+
+
+def experiment_of(config: Values) -> Experiment:
+    """The experiment in a stored configuration; what belongs to a curve or a comparison as a whole is left out.
+
+    A comparison names no model of its own: its data is read as for the quick baseline.
+    """
+    names = {field.name for field in dataclasses.fields(Experiment)}
+    own = {key: value for key, value in config.items() if key in names}
+    missing: Values = {"model": {"name": "baseline"}, "loss": {"name": "auto"}, "augment": {"name": "none"}, "training": {}}
+    found: Experiment = parse(TABLES, {**missing, **own})
+    return found
+
+
+def data_section(config: Values, fingerprint: str | None, notice: Callable[[str], None]) -> Section:
+    """The data set, and what is wrong with it or worth knowing; one sentence where it is gone or was changed.
+
+    Arguments:
+        config: of the run, as stored.
+        fingerprint: of the data that the run learned from.
+        notice: takes a sentence where the data could not be looked at.
+    """
+    try:
+        experiment = experiment_of(config)
+        dataset, experiment, _ = preparation.load_dataset(experiment)
+        if fingerprint is not None and dataset.fingerprint != fingerprint:
+            return _without("The data was changed since this run, so that it is not looked at here.", notice)
+        parts = split(dataset, experiment.dataset, experiment.seed)
+        problems = check.worst_first([*check.inspect_files(experiment.dataset), *check.inspect(dataset, parts)])
+        summary = check.summary(dataset, parts)
+    except SdlError as error:
+        return _without(f"The data could not be read again: {error.message}", notice)
+    return Section("data", "Data check", _facts(summary) + _findings(problems), _lead(problems))
+
+
+def _without(sentence: str, notice: Callable[[str], None]) -> Section:
+    notice(sentence)
+    return Section("data", "Data check", f"<p>{escape(sentence)}</p>")
+
+
+def _lead(problems: Sequence[Problem]) -> str:
+    counts = {severity: sum(problem.severity == severity for problem in problems) for severity in SEVERITIES}
+    found = ", ".join(counted(count, name) for name, count in counts.items() if count)
+    if not problems:
+        return "Nothing found: no leak, no duplicate, no other thing worth knowing."
+    if counts["leak"]:
+        return f"{found}. A result cannot be trusted before the leaks are closed."
+    if counts["warning"]:
+        return f"{found}. No certain leak, but look at the warnings before you trust a result."
+    return f"{found}. Nothing that makes a result untrustworthy."
+
+
+def _facts(summary: Values) -> str:
+    parts, shape = summary["parts"], " x ".join(f"{size:,}" for size in summary["shape"])
+    unit = {"image": "images", "table": "rows", "text": "texts"}[summary["modality"]]
+    rows = [[unit, f"{summary['rows']:,}"], ["labelled", f"{parts['labelled']:,}"], ["test", f"{parts['test']:,}"]]
+    rows += [["not used", f"{parts['unused']:,}"]] if parts["unused"] else []
+    if summary["modality"] != "text":
+        rows.append(["size of one image" if summary["modality"] == "image" else "features", shape])
+    rows += [["groups", f"{summary['groups']:,}"]] if summary["groups"] is not None else []
+    if summary["missing"]["cells"]:
+        missing = summary["missing"]
+        rows.append(["missing values", f"{missing['cells']:,} in {counted(missing['columns'], 'column')}"])
+    if summary["classes"]:
+        counts = summary["classes"]
+        rows.append([counted(len(counts), "class"), class_counts(counts, _MOST_CLASSES)])
+    elif summary["target"]:
+        target = summary["target"]
+        rows.append(
+            ["target", f"{target['low']:.6g} to {target['high']:.6g}, mean {target['mean']:.4g}, s.d. {target['sd']:.4g}"]
+        )
+    rows += [["read", note] for note in summary["notes"]]
+    return table(["what", "how many, or which"], rows)
+
+
+def _findings(problems: Sequence[Problem]) -> str:
+    items = []
+    for problem in problems[:_MOST_PROBLEMS]:
+        where = f' <span class="muted">({escape(problem.where)})</span>' if problem.where else ""
+        advice = f'<p class="muted">{escape(problem.advice)}</p>' if problem.advice else ""
+        items.append(
+            f'<li class="{problem.severity}"><b>{problem.severity.capitalize()}.</b> {escape(problem.what)}{where}{advice}</li>'
+        )
+    more = len(problems) - _MOST_PROBLEMS
+    ending = f'<p class="muted">And {more} more: sdl check names them all.</p>' if more > 0 else ""
+    return f'<ul class="findings">{"".join(items)}</ul>{ending}' if items else ""

@@ -1,0 +1,123 @@
+"""How a network learned: its loss and its validation score after each epoch."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from sdl_cli.report import words
+from sdl_cli.report.html.section import MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
+
+Row = dict[str, float]
+_LOG_FROM = 30.0  # largest over smallest loss, from which on a linear scale would hide the end of training
+_METRICS = ("accuracy", "rmse")
+
+
+def read_history(folder: Path) -> dict[str, list[Row]]:
+    """The rows of `history.csv` by phase, in order; empty where there are none. What is no number is left out."""
+    phases: dict[str, list[Row]] = {}
+    try:
+        text = (folder / "history.csv").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    for line in csv.DictReader(text.splitlines()):
+        row = {key: number for key, value in line.items() if isinstance(key, str) and (number := _number(value)) is not None}
+        if "epoch" in row:
+            phases.setdefault(str(line.get("phase")), []).append(row)
+    return phases
+
+
+def history_section(folder: Path, of: str = "") -> Section | None:
+    """The section on a run's training; None where it kept no history, as methods that train no network.
+
+    Arguments:
+        of: whose history it is, where the report is of more than one run.
+    """
+    phases = read_history(folder)
+    if not any("train_loss" in row for rows in phases.values() for row in rows):
+        return None
+    metric = next((name for name in _METRICS if _has(phases, f"validation_{name}")), None)
+    has_validation = _has(phases, "validation_loss")
+    made = new_figure(5.2, 4.4 if metric else 2.7)
+    with report_style():
+        panels = made.subplots(2 if metric else 1, 1, sharex=True, squeeze=False)[:, 0]
+        _losses(panels[0], phases, has_validation)
+        if metric:
+            _scores(panels[1], phases, metric)
+        panels[-1].set_xlabel("epoch")
+        panels[-1].xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    last = {name: rows[-1] for name, rows in phases.items()}
+    epochs = ", ".join(
+        f"{row['epoch']:.0f}{f' ({plain(name, 30)})' if len(last) > 1 else ''}" for name, row in list(last.items())[:8]
+    )
+    seconds = sum(row.get("seconds", 0.0) for rows in phases.values() for row in rows)
+    lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epochs in {seconds:.1f} seconds."
+    return Section(
+        "history",
+        "Training history",
+        figure(svg(made, "Loss and validation score per epoch"), _caption(phases, metric, has_validation)),
+        lead,
+    )
+
+
+def _losses(axes: Axes, phases: dict[str, list[Row]], has_validation: bool) -> None:
+    values = []
+    for number, (name, rows) in enumerate(phases.items()):
+        for key, style, alpha in (("train_loss", "-", 1.0), ("validation_loss", (0, (4, 2)), 1.0)):
+            pairs = [(row["epoch"], row[key]) for row in rows if key in row]
+            if not pairs:
+                continue
+            what = "training" if key == "train_loss" else "validation"
+            label = what if len(phases) == 1 else f"{plain(name, 18)}, {what}"
+            colour = SERIES[number % 6] if len(phases) > 1 else SERIES[0] if key == "train_loss" else SERIES[1]
+            marker = "o" if len(pairs) == 1 else None
+            axes.plot(*zip(*pairs, strict=True), color=colour, linestyle=style, alpha=alpha, marker=marker, label=label)
+            values += [value for _, value in pairs]
+    if min(values) > 0 and max(values) / min(values) > _LOG_FROM:
+        axes.set_yscale("log")
+        axes.set_title("loss (log scale)")
+    else:
+        axes.set_title("loss")
+    axes.grid(axis="y")
+    if len(phases) > 1 and len(phases) <= 6 or has_validation and len(phases) == 1:
+        axes.legend(ncols=2 if len(phases) > 1 else 1)
+
+
+def _scores(axes: Axes, phases: dict[str, list[Row]], metric: str) -> None:
+    scale = 100 if metric in words.PERCENT else 1
+    key = f"validation_{metric}"
+    for number, rows in enumerate(phases.values()):
+        pairs = [(row["epoch"], scale * row[key]) for row in rows if key in row]
+        if pairs:
+            colour = SERIES[number % 6] if len(phases) > 1 else SERIES[1]
+            marker = "o" if len(pairs) == 1 else None
+            axes.plot(*zip(*pairs, strict=True), color=colour, linestyle=(0, (4, 2)) if len(phases) > 1 else "-", marker=marker)
+    axes.set_title(f"validation {words.label(metric)}{' (%)' if scale == 100 else ''}")
+    axes.grid(axis="y")
+    axes.axhline(axes.get_ylim()[0], color=MUTED, linewidth=0)
+
+
+def _caption(phases: dict[str, list[Row]], metric: str | None, has_validation: bool) -> str:
+    text = "The loss is what training makes small; where it still falls steeply at the end, more epochs may help."
+    if has_validation:
+        return f"{text} Validation loss that rises while training loss falls means the net learns its rows by heart."
+    if metric is None:
+        text += " No validation rows were set aside: the net learned from all labelled rows and its last epoch was taken."
+    return text
+
+
+def _has(phases: dict[str, list[Row]], key: str) -> bool:
+    return any(key in row for rows in phases.values() for row in rows)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

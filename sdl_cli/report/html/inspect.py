@@ -1,0 +1,56 @@
+"""Looking into one run: its confusions, probabilities and mistakes, where it looked, and what it relies on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sdl_cli.errors import SdlError
+from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
+from sdl_cli.report.html.opened import OpenedRun
+from sdl_cli.report.html.section import Section
+
+# what each is called where it cannot be made -> what makes it, in the order of the page
+BUILDERS: dict[str, Callable[[OpenedRun], Section | None]] = {
+    "confusion matrix": confusion.build,
+    "reliability diagram": reliability.build,
+    "residuals": residuals.build,
+    "worst mistakes": mistakes.build,
+    "heat maps": attention.build,
+    "augmented rows": augmentation.build,
+    "importance of columns": importance.build,
+}
+
+
+def sections(folder: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None) -> list[Section]:
+    """What a report shows of the model of one finished run.
+
+    A section that does not suit the run is left out in silence; one that cannot be made, because the data was changed since, say,
+    or the model cannot be loaded, is left out with a sentence and stops no other.
+
+    Arguments:
+        folder: of a single run, one split.
+        trust: import estimators outside scikit-learn, as for `sdl evaluate`.
+        on_notice: hears of what is left out, a sentence for each reason.
+    """
+    notice = on_notice or (lambda sentence: None)
+    try:
+        run = OpenedRun(folder, trust, notice)
+    except SdlError as error:
+        notice(f"The report does not look into this run. {error.message}")
+        return []
+    found: list[Section] = []
+    left_out: dict[str, list[str]] = {}
+    for name, build in BUILDERS.items():
+        try:
+            section = build(run)
+        except SdlError as error:
+            left_out.setdefault(" ".join(filter(None, (error.message, error.hint))), []).append(name)
+        except Exception as error:  # a picture less is no reason to have no report
+            reason = f"{type(error).__name__}: {str(error)[:200]}".partition("\n")[0]
+            left_out.setdefault(reason, []).append(name)
+        else:
+            found += [section] if section is not None else []
+    for reason, names in left_out.items():
+        notice(f"Left out of the report: {', '.join(names)}. {reason}")
+    return found

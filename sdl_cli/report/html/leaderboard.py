@@ -1,0 +1,189 @@
+"""Which of many did best: the arms of a comparison or the jobs of a sweep, with intervals and what differences mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sdl_cli.metrics import HIGHER_IS_BETTER
+from sdl_cli.report import words
+from sdl_cli.report.html.scores import Bar, interval_chart
+from sdl_cli.report.html.section import Section, escape, figure, table
+from sdl_cli.report.html.sweep import Group, Sweep
+
+Values = dict[str, Any]
+
+
+def comparison_section(values: Values) -> Section:
+    """The arms of a comparison, best first.
+
+    Arguments:
+        values: as `comparison.json` holds them.
+    """
+    arms, metric = values["arms"], values["metric"]
+    body = _chart(values) + _ranking(metric, arms) + _differences(metric, arms) + _about(arms) + _missing(values)
+    return Section("leaderboard", "Leaderboard", body, _lead(values))
+
+
+def _chart(values: Values) -> str:
+    metric, known = values["metric"], [arm for arm in values["arms"] if arm["mean"] is not None]
+    if not known:
+        return ""
+    bars = [Bar(a["name"], a["mean"], a["low"], a["high"], a["scores"], not a["measurable"]) for a in known]
+    quick = next((a for a in known if a["baseline"]), None)
+    better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
+    caption = f"Dot: mean {words.label(metric)} over {_times(values['repeats'], 'split')} ({better} is better). "
+    caption += "Bar: 95 % interval of the mean. Thin lines: single splits. Grey: measurably worse than the best. "
+    caption += "Dashed: the quick baseline. " if quick else ""
+    caption += "All methods saw the same splits, so that differences are judged split by split: bars may overlap and a "
+    caption += "difference still be measurable."
+    guess = (values.get("majority") or {}).get("mean")
+    caption += f" Ignoring the inputs gives {words.shown(metric, guess)}." if guess is not None else ""
+    line = ("quick baseline", quick["mean"]) if quick else None
+    return figure(interval_chart(bars, metric, f"Mean {words.label(metric)} of each method", line), caption)
+
+
+def _ranking(metric: str, arms: Sequence[Values]) -> str:
+    header = ["method", f"{words.label(metric)} (95 % interval)", "against the best", "against the quick baseline", "seconds"]
+    rows = [
+        [
+            _arm_name(arm),
+            words.measured(metric, {"value": arm["mean"], "low": arm["low"], "high": arm["high"]}),
+            "" if arm["best"] else _judged(arm),
+            _judged(arm["to_baseline"]) if arm["to_baseline"] else "",
+            f"{arm['seconds']:,.1f}",
+        ]
+        for arm in arms
+    ]
+    return table(header, rows, numeric=(4,))
+
+
+def _differences(metric: str, arms: Sequence[Values]) -> str:
+    rows = [[str(arm["name"]), *_to_best(metric, arm), *_to_baseline(metric, arm)] for arm in arms]
+    note = (
+        "Positive is better. Intervals and p values are those of the corrected paired t test over splits that overlap (Nadeau "
+        "and Bengio 2003), p adjusted for the number of methods (Holm 1979). A difference is measurable where the adjusted p is "
+        "0.05 or less."
+    )
+    content = table(["method", "to the best", "p", "to the quick baseline", "p"], rows, numeric=(2, 4))
+    return f"<h3>Differences</h3>{figure(content, note)}"
+
+
+def sweep_section(sweep: Sweep) -> Section:
+    """The jobs of a sweep in a table, those that differ in nothing but the seed taken together."""
+    metric, groups = sweep.metric, sweep.groups
+    body, header = "", ["settings", "jobs", "test score"]
+    if metric and groups:
+        best = sweep.best
+        known = [g for g in groups if g.test["value"] is not None]
+        bars = [Bar(g.name, g.test["value"], g.test["low"], g.test["high"], g.scores, g is best or best is None) for g in known]
+        caption = f"Dot: test {words.label(metric)} ({'higher' if HIGHER_IS_BETTER[metric] else 'lower'} is better). "
+        caption += "Bar: its 95 % interval"
+        caption += ", over seeds where there are several (thin lines)." if any(len(g.jobs) > 1 for g in groups) else "."
+        caption += " Blue: the best by validation score." if best else ""
+        body = figure(interval_chart(bars, metric, f"Test {words.label(metric)} of each job"), caption) if bars else ""
+        header = ["settings", "jobs", f"test {words.label(metric)} (95 % interval)", "validation", "quick baseline", "seconds"]
+    if groups:
+        rows = [_group_row(g, metric) for g in groups]
+        kept = [column for column in range(len(header)) if any(row[column] for row in rows)]
+        numeric = [place for place, column in enumerate(kept) if header[column] in ("jobs", "seconds")]
+        body += table([header[column] for column in kept], [[row[column] for column in kept] for row in rows], numeric)
+    if sweep.shared:
+        body += f'<p class="muted">All jobs: <code>{escape(" ".join(sweep.shared))}</code></p>'
+    if sweep.failed:
+        rows = [[job.label, job.state, job.reason] for job in sweep.failed]
+        body += f"<h3>Not finished</h3>{table(['job', 'state', 'reason'], rows)}"
+    return Section("leaderboard", "Leaderboard", body, "Jobs that differ only in their seed are taken together.")
+
+
+def _group_row(group: Group, metric: str | None) -> list[str]:
+    own = metric or group.metric
+    text = words.measured(own, group.test)
+    if metric is None:
+        return [group.name, str(len(group.jobs)), f"{words.label(own)} {text}"]
+    held = "" if group.validation is None else words.shown(own, group.validation)
+    other = "" if group.baseline is None else words.shown(own, group.baseline)
+    return [group.name, str(len(group.jobs)), text, held, other, f"{group.seconds:,.1f}"]
+
+
+def _arm_name(arm: Values) -> str:
+    marks = [mark for key, mark in (("recommended", "recommended"), ("best", "best"), ("baseline", "quick baseline")) if arm[key]]
+    marks = [mark for mark in marks if mark != arm["name"]]
+    return f"{arm['name']} ({', '.join(marks)})" if marks else str(arm["name"])
+
+
+def difference_words(metric: str, value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """`+2.8 points (+1.1 to +5.0)`: a difference in which positive is better, and its interval."""
+    if value is None:
+        return "undefined"
+    scale, unit, form = (100, " points", "+.1f") if metric in words.PERCENT else (1, "", "+.3g")
+    shown = [
+        f"{round(scale * number, 6) + 0.0:{form}}".replace("-0.0", "0.0") for number in (value, low, high) if number is not None
+    ]
+    text = f"{shown[0]}{unit}"
+    return f"{text} ({shown[1]} to {shown[2]})" if len(shown) == 3 else text
+
+
+def _to_best(metric: str, arm: Values) -> tuple[str, str]:
+    if arm["best"]:
+        return "", ""
+    return difference_words(metric, arm["difference"], arm["difference_low"], arm["difference_high"]), p_words(arm["p"])
+
+
+def _to_baseline(metric: str, arm: Values) -> tuple[str, str]:
+    other = arm["to_baseline"]
+    if other is None:
+        return "", ""
+    return difference_words(metric, other["difference"], other["low"], other["high"]), p_words(other["p"])
+
+
+def _judged(difference: Values) -> str:
+    """What a difference and its `measurable` come to."""
+    if difference["difference"] is None:
+        return "undefined"
+    if not difference["measurable"]:
+        return "no measurable difference"
+    return "measurably better" if difference["difference"] > 0 else "measurably worse"
+
+
+def p_words(p: float | None) -> str:
+    """A p value to two figures, as far as it can be told."""
+    if p is None:
+        return ""
+    return "under 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def _about(arms: Sequence[Values]) -> str:
+    rows = []
+    for arm in arms:
+        chosen = list(dict.fromkeys(text for text in arm["chosen"] if text))
+        counts = [f"{text} ({_times(arm['chosen'].count(text), 'split')})" for text in chosen]
+        rows.append([arm["name"], arm["summary"], "; ".join(counts)])
+    header = ["method", "what it is", "chosen on validation rows"]
+    return f"<h3>The methods</h3>{table(header, rows)}"
+
+
+def _missing(values: Values) -> str:
+    body = ""
+    for key, title, lead in (
+        ("given_up", "Given up", "There was no time left for these within the limit."),
+        ("left_out", "Left out", "These do not go with this data."),
+        ("failed", "Failed", "These ended with an error."),
+    ):
+        items = values.get(key) or []
+        if items:
+            rows = [[item["name"], item["reason"]] for item in items]
+            body += f'<h3>{title}</h3><p class="muted">{lead}</p>{table(["method", "reason"], rows)}'
+    return body
+
+
+def _lead(values: Values) -> str:
+    kept = "the same test rows each time" if values.get("fixed_test") else "each with test rows of its own"
+    return (
+        f"{_times(len(values['arms']), 'method')} on {_times(values['repeats'], 'split')} of the data, {kept}: "
+        f"{values['labelled_rows']:,} labelled and {values['test_rows']:,} test rows."
+    )
+
+
+def _times(count: int, unit: str) -> str:
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"

@@ -1,0 +1,161 @@
+"""The worst mistakes on the test part, each as the user knows it: a picture, a text, or the values that are unusual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.columns import Column
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.errors import SdlError
+from sdl_cli.report.html.importance import original_columns
+from sdl_cli.report.html.opened import OpenedRun, Predicted, shortened
+from sdl_cli.report.html.residuals import number
+from sdl_cli.report.html.section import Section, escape, figure, picture, plain, table
+
+Array = np.ndarray[Any, Any]
+_MOST_SHOWN = 12
+_PX = 132  # five beside each other on a desktop, two on a phone
+_MOST_VALUES = 3  # of a table's row
+_UNUSUAL_FRACTION = 0.1  # a value that a larger share of the labelled rows has is none
+
+
+def build(run: OpenedRun) -> Section:
+    """The section: classes by the lowest probability of the truth, numbers by the largest error."""
+    predicted = run.predicted
+    worst = worst_mistakes(predicted)
+    title = "The worst mistakes" if run.is_classification else "The largest errors"
+    if not len(worst):
+        return Section("mistakes", title, "", f"No mistakes in {len(predicted):,} test rows.")
+    try:
+        dataset, rows = run.dataset, run.test_rows[worst]
+    except SdlError as error:
+        body = f"<p>The rows themselves cannot be shown. {escape(error.message)}</p>" + _table(predicted, worst)
+    else:
+        if dataset.modality == "image":
+            body = gallery([_card(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
+        elif dataset.modality == "text":
+            body = _table(predicted, worst, "text", [shortened(plain(dataset.X[row], 1000), 300) for row in rows])
+        else:
+            header = "unusual values (share of labelled rows as unusual)"
+            body = _table(predicted, worst, header, unusual_values(dataset, run.parts.labelled, rows))
+    return Section("mistakes", title, body, _lead(predicted, worst))
+
+
+def worst_mistakes(predicted: Predicted) -> Array:
+    """At most 12 rows `(M,)`, worst first: wrong decisions by the lowest probability of the truth, or the largest errors."""
+    if not predicted.classes:
+        errors = np.abs(predicted.prediction - predicted.truth)
+        return np.argsort(-errors, kind="stable")[: min(_MOST_SHOWN, int((errors > 0).sum()))]
+    wrong = np.flatnonzero(predicted.prediction != predicted.truth)
+    return wrong[np.argsort(predicted.outputs[wrong, predicted.truth[wrong]], kind="stable")[:_MOST_SHOWN]]
+
+
+def row_name(predicted: Predicted, row: int) -> str:
+    """What the user knows a row by: a file, a name, or its number."""
+    name = shortened(plain(predicted.ids[row], 1000), 40)
+    return f"row {name}" if name.isdigit() else name
+
+
+def gallery(cards: list[str], width_px: int) -> str:
+    """Figures beside each other, as many as the page is wide, their captions no wider than `width_px`."""
+    cells = "".join(f'<div style="width:{width_px}px">{card}</div>' for card in cards)
+    return f'<div class="pictures">{cells}</div>'
+
+
+def _lead(predicted: Predicted, worst: Array) -> str:
+    look = "Look at each: a row whose label is wrong looks exactly like this."
+    if not predicted.classes:
+        return f"The {len(worst)} test rows that are predicted worst. {look}"
+    num = int((predicted.prediction != predicted.truth).sum())
+    if num == 1:
+        return f"The one mistake in {len(predicted):,} test rows. {look}"
+    which = f"All {num} mistakes" if num == len(worst) else f"The {len(worst)} worst of {num:,} mistakes"
+    return f"{which} in {len(predicted):,} test rows, lowest probability of the true class first. {look}"
+
+
+def _card(predicted: Predicted, row: int, pixels: Array) -> str:
+    name, truth, prediction = row_name(predicted, row), *_named(predicted, row)
+    if predicted.classes:
+        more = f"{truth}, called {prediction} ({_percent(predicted, row)}; {truth} {_percent(predicted, row, of_truth=True)})"
+    else:
+        more = f"{truth}, predicted {prediction}"
+    return figure(picture(np.asarray(pixels), f"Test image {name}", _PX), f"{name}: {more}")
+
+
+def _named(predicted: Predicted, row: int) -> tuple[str, str]:
+    if not predicted.classes:
+        return number(predicted.truth[row]), number(predicted.prediction[row])
+    truth, prediction = (shortened(plain(predicted.classes[k]), 30) for k in (predicted.truth[row], predicted.prediction[row]))
+    return truth, prediction
+
+
+def _percent(predicted: Predicted, row: int, of_truth: bool = False) -> str:
+    return f"{100 * predicted.outputs[row, (predicted.truth if of_truth else predicted.prediction)[row]]:.1f} %"
+
+
+def _table(predicted: Predicted, worst: Array, header: str = "", cells: list[str] | None = None) -> str:
+    told = ["its probability", "that of the truth"] if predicted.classes else ["error"]
+    rows = []
+    for place, row in enumerate(worst):
+        truth, prediction = _named(predicted, row)
+        if predicted.classes:
+            numbers = [_percent(predicted, row), _percent(predicted, row, of_truth=True)]
+        else:
+            error = predicted.prediction[row] - predicted.truth[row]
+            numbers = [f"{'+' if error > 0 else '-'}{number(abs(error))}"]
+        more = [] if cells is None else [cells[place]]
+        rows.append([shortened(plain(predicted.ids[row], 1000), 40), truth, prediction, *numbers, *more])
+    numeric = (3, 4) if predicted.classes else (1, 2, 3)
+    return table(["row", "true", "predicted", *told, *([] if cells is None else [header])], rows, numeric)
+
+
+def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
+    """For each row the values that the fewest labelled rows are as far out as, with that share; at most three.
+
+    A number is as far out as the smaller of its two tails, doubled; a category as rare as its share.
+    """
+    columns = original_columns(dataset)
+    shares = np.stack([_shares(dataset, place, labelled, rows) for _, place in columns], axis=1)
+    kinds: list[Column | None] = list(dataset.columns) or [None] * len(columns)
+    found = []
+    for row, own in zip(rows, shares, strict=True):
+        order = [j for j in np.argsort(own, kind="stable")[:_MOST_VALUES] if own[j] <= _UNUSUAL_FRACTION]
+        words = [
+            f"{shortened(plain(columns[j][0]), 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({_share(own[j])})"
+            for j in order
+        ]
+        found.append(", ".join(words) or "nothing unusual")
+    return found
+
+
+def _shares(dataset: Dataset, place: list[int], labelled: Array, rows: Array) -> Array:
+    """Share of the labelled rows that are as far out as each of `rows` in one column."""
+    known, own = dataset.X[labelled, place[0]], dataset.X[rows, place[0]]  # of a date its first part, which counts its days
+    column = next((c for c, (_, p) in zip(dataset.columns, original_columns(dataset), strict=False) if p == place), None)
+    missing = np.isnan(own)
+    if column is not None and column.kind in ("category", "boolean"):
+        shares = (known[None] == own[:, None]).mean(axis=1)
+    else:
+        ordered = np.sort(known[~np.isnan(known)])
+        below = np.searchsorted(ordered, own, side="right") / max(len(ordered), 1)
+        above = 1 - np.searchsorted(ordered, own, side="left") / max(len(ordered), 1)
+        shares = np.minimum(1, 2 * np.minimum(below, above))
+    return np.asarray(np.where(missing, np.isnan(known).mean(), shares))
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %" if value else "no other"
+
+
+def _cell(column: Column | None, values: Array) -> str:
+    value = float(values[0])
+    if np.isnan(value):
+        return "missing"
+    if column is None or column.kind == "number":
+        return f"= {value:,.6g}"
+    if column.kind == "date":
+        return f"= {np.datetime64(int(value), 'D')}"
+    levels = column.levels
+    return f"= {shortened(plain(levels[int(value)]), 30)}" if int(value) < len(levels) else "= a level not seen before"

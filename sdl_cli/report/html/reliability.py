@@ -1,0 +1,92 @@
+"""Whether probabilities can be taken at their word: the reliability diagram of the test part.
+
+Sources: DeGroot and Fienberg, "The comparison and evaluation of forecasters" (The Statistician, 1983); Guo et al., "On
+calibration of modern neural networks" (ICML 2017).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.report.html.opened import OpenedRun
+from sdl_cli.report.html.section import GRID, INK, MUTED, SERIES, Section, figure, new_figure, report_style, svg
+from sdl_cli.report.words import measured
+from sdl_cli.statistics import wilson
+
+Array = np.ndarray[Any, Any]
+_MOST_BINS = 10
+_LEAST_ROWS = 15  # of a bin: fewer say nearly nothing
+
+
+def build(run: OpenedRun) -> Section | None:
+    """The section; None for numbers."""
+    if not run.is_classification:
+        return None
+    predicted = run.predicted
+    confidence = predicted.outputs.max(axis=1)
+    correct = predicted.outputs.argmax(axis=1) == predicted.truth
+    caption = (
+        "Each point is a group of test rows with about the same confidence (the probability of the most probable class): how "
+        "often their most probable class is right, with its 95 % interval (Wilson). On the dashed line probabilities can be "
+        "taken at their word; below it the model claims more than it keeps. The bars below count the test rows."
+    )
+    if run.decision is not None:
+        caption += " The threshold of this run, which moves decisions and not probabilities, plays no part here."
+    error = run.metrics["metrics"]["test"]["calibration_error"]
+    told = measured("calibration_error", error)
+    lead = f"{verdict(confidence, correct)} Expected calibration error (15 bins): {told}, n = {error['n']:,} test rows."
+    drawn = figure(svg(_diagram(confidence, correct), "Reliability diagram: confidence against accuracy"), caption)
+    return Section("reliability", "Whether its probabilities can be trusted", drawn, lead)
+
+
+def verdict(confidence: Array, correct: Array) -> str:
+    """Whether the mean confidence lies outside the 95 % interval of the accuracy, as a sentence."""
+    low, high = wilson(int(correct.sum()), len(correct))
+    mean, share = float(confidence.mean()), float(correct.mean())
+    claim = (
+        f"it claims {100 * mean:.1f} % on average and is right in {100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f}) of "
+        f"{len(correct):,} test rows."
+    )
+    if low <= mean <= high:
+        return f"Neither over- nor under-confidence can be told from so many rows: {claim}"
+    return f"The model is {'over' if mean > high else 'under'}-confident: {claim}"
+
+
+def equal_count_bins(confidence: Array) -> list[Array]:
+    """Row numbers of each bin, by rising confidence: as equal in number as ties allow, none with fewer than 15 where n allows.
+
+    Arguments:
+        confidence: `(N,)`.
+    """
+    order = np.argsort(confidence, kind="stable")
+    ordered = confidence[order]
+    num_bins = max(1, min(_MOST_BINS, len(order) // _LEAST_ROWS))
+    edges = [0]
+    for place in (np.arange(1, num_bins) * len(order)) // num_bins:
+        edge = int(np.searchsorted(ordered, ordered[place], side="left"))  # equal confidences stay together
+        if edge - edges[-1] >= _LEAST_ROWS and len(order) - edge >= _LEAST_ROWS:
+            edges.append(edge)
+    return np.split(order, edges[1:])
+
+
+def _diagram(confidence: Array, correct: Array) -> Any:
+    picture = new_figure(4.6, 4.6)
+    upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+    bins = [(float(confidence[rows].mean()), int(correct[rows].sum()), len(rows)) for rows in equal_count_bins(confidence)]
+    first, least = (max(0.0, np.floor(10 * low) / 10) for low in (confidence.min(), min(wilson(*b[1:])[0] for b in bins)))
+    with report_style():
+        upper.plot([first, 1], [first, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        for mean, right, num in bins:
+            upper.plot([mean, mean], wilson(right, num), color=SERIES[0], linewidth=1.6, alpha=0.6)
+            upper.plot([mean], [right / num], "o", color=SERIES[0], markersize=6)
+        lower.hist(confidence, bins=np.linspace(first, 1, 21), color=SERIES[0], alpha=0.6)
+        for axes in (upper, lower):
+            axes.grid(axis="y", color=GRID)
+        upper.set(ylabel="share that is right", ylim=(min(first, least) - 0.02, 1.02))
+        lower.set(xlabel="confidence", ylabel="rows", xlim=(first - 0.01, 1.01))
+        for axis in (upper.yaxis, lower.xaxis):
+            axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        upper.tick_params(labelcolor=INK)
+    return picture

@@ -1,0 +1,158 @@
+"""Scores beside each other: a chart of means with their intervals, and how the scores of one run stand to the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.ticker import FixedFormatter, FixedLocator
+
+from sdl_cli.metrics import MAIN
+from sdl_cli.report import words
+from sdl_cli.report.chart import tick_texts, value_ticks
+from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table
+
+Values = dict[str, Any]
+_WIDTH_IN = 5.2
+_MOST_BARS = 40
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of the chart.
+
+    Arguments:
+        name: plain text.
+        mean, low, high: a score and its 95 % interval; None where there is none.
+        scores: those of the single repeats, shown as thin ticks.
+        strong: in colour, not in grey.
+    """
+
+    name: str
+    mean: float
+    low: float | None
+    high: float | None
+    scores: Sequence[float] = ()
+    strong: bool = True
+
+
+def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str, float] | None = None) -> str:
+    """Scores as dots with their intervals as bars, the first at the top, as an inline SVG.
+
+    Arguments:
+        bars: at least one; the first 40 are drawn.
+        title: what the chart shows, for who cannot see it.
+        line: name and score of what all are compared with, drawn as a dashed line.
+    """
+    shown = bars[:_MOST_BARS]
+    ends = [value for bar in shown for value in (bar.mean, bar.low, bar.high, *bar.scores) if value is not None]
+    ends += [line[1]] if line else []
+    room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
+    low, high = min(ends) - room, max(ends) + room
+    made = new_figure(_WIDTH_IN, 0.36 * len(shown) + 0.75)
+    with report_style():
+        axes = made.subplots()
+        axes.set_xlim(low, high)
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        if line:
+            axes.axvline(line[1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+        for row, bar in enumerate(shown):
+            colour = SERIES[0] if bar.strong else MUTED
+            if bar.low is not None and bar.high is not None:
+                axes.barh(row, bar.high - bar.low, left=bar.low, height=0.5, color=colour, alpha=0.3, linewidth=0, zorder=2)
+            if len(bar.scores) > 1:
+                axes.plot(bar.scores, [row] * len(bar.scores), "|", color=colour, alpha=0.65, markersize=6, mew=1.1, zorder=3)
+            axes.plot(bar.mean, row, "o", color=colour, markersize=7, markeredgecolor=PAPER, markeredgewidth=1, zorder=4)
+            text = words.shown(metric, bar.mean)
+            place = axes.get_yaxis_transform()
+            axes.text(1.02, row, text, transform=place, va="center_baseline", fontsize=10, fontweight="bold", color=INK)
+        axes.set_yticks(range(len(shown)), [plain(bar.name, 24) for bar in shown])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        ticks = value_ticks(low, high, 6)
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_major_formatter(FixedFormatter(tick_texts(metric, ticks)))
+        axes.set_xlabel(f"{words.label(metric)} (%)" if metric in words.PERCENT else words.label(metric))
+        axes.grid(axis="x")
+    return svg(made, title)
+
+
+def main_metric(test: Values) -> str:
+    """The metric that a result is named by: that of its task."""
+    return MAIN["classification" if "accuracy" in test else "regression"]
+
+
+def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
+    """All metrics of a run beside the baseline's, and the scores of its repeats where it has them.
+
+    Arguments:
+        values: of `metrics.json`.
+        repeats: those of the single repeats, in order; empty for a single run.
+    """
+    test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
+    metric = main_metric(test)
+    model, n = model_name(values), test[metric]["n"]
+    of = f"{n:,} splits" if repeats else f"{n:,} test rows"
+    entries = [(model, test[metric], [r["metrics"]["test"][metric]["value"] for r in repeats], True)]
+    if baseline:
+        own = [r["baseline"]["test"][metric]["value"] for r in repeats if r["baseline"]]
+        entries.append((f"{baseline['name']} (baseline)", baseline["test"][metric], own, False))
+    bars = [
+        Bar(name, m["value"], m["low"], m["high"], [s for s in scores if s is not None], strong)
+        for name, m, scores, strong in entries
+        if m["value"] is not None
+    ]
+    guess = words.shown(metric, majority[metric]["value"])
+    better = "lower" if metric in ("rmse", "mae") else "higher"
+    caption = f"Dot: {words.label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
+    caption += " Thin lines: the single splits." if repeats else " Where two bars overlap widely, chance may explain it."
+    caption += f" Ignoring the inputs gives {guess}."
+    body = (
+        figure(interval_chart(bars, metric, f"{words.label(metric)} of {model} and the quick baseline"), caption) if bars else ""
+    )
+    body += table(*_all_metrics(values))
+    if repeats:
+        body += "<h3>Splits</h3>" + table(*_repeat_rows(repeats, metric), numeric=(1, 2, 3))
+    lead = f"On {of} that took no part in training; 95 % interval in brackets."
+    if repeats:
+        lead = (
+            f"Means over {of}, each scored on test rows of its own; 95 % t interval of the mean in brackets (the splits overlap)."
+        )
+    return Section("leaderboard" if repeats else "scores", "Scores", body, lead)
+
+
+def model_name(values: Values) -> str:
+    """The model of a run as people call it: forest, deep_net, finetuned_cnn (resnet18)."""
+    model = values["config"]["model"]
+    if model["name"] == "baseline":
+        return str(model["kind"])
+    variant = next((model[key] for key in ("architecture", "estimator") if model.get(key) not in (None, "auto")), "")
+    return f"{model['name']} ({variant})" if variant else str(model["name"])
+
+
+def _all_metrics(values: Values) -> tuple[list[str], list[list[str]]]:
+    test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
+    held = values["metrics"].get("validation") or {}
+    header = ["metric", model_name(values)]
+    header += [f"{baseline['name']} (quick baseline)"] if baseline else []
+    header += ["most frequent class" if "accuracy" in test else "mean of the labels"]
+    header += [f"{model_name(values)} on validation rows"] if held else []
+    rows = []
+    for name, value in test.items():
+        row = [words.label(name), words.measured(name, value)]
+        row += [words.measured(name, baseline["test"][name])] if baseline else []
+        row += [words.shown(name, majority[name]["value"])]
+        row += [words.measured(name, held[name]) if name in held else ""] if held else []
+        rows.append(row)
+    return header, rows
+
+
+def _repeat_rows(repeats: Sequence[Values], metric: str) -> tuple[list[str], list[list[str]]]:
+    rows = []
+    for number, values in enumerate(repeats, 1):
+        other = values["baseline"]["test"][metric]["value"] if values["baseline"] else None
+        row = [str(number), words.shown(metric, values["metrics"]["test"][metric]["value"])]
+        row += ["" if other is None else words.shown(metric, other), f"{values['seconds']['total']:.1f}"]
+        rows.append(row)
+    return ["split", words.label(metric), "quick baseline", "seconds"], rows

@@ -1,0 +1,170 @@
+"""How a result came about: settings that differ from their defaults, versions and machine, and the command to get it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from sdl_cli.cells import Parallel
+from sdl_cli.compare.settings import Compare
+from sdl_cli.config import Experiment, plain
+from sdl_cli.curve.settings import Curve
+from sdl_cli.report.html.data_check import TABLES
+from sdl_cli.report.html.section import Section, escape, table
+from sdl_cli.report.html.section import plain as plain_text
+
+Values = dict[str, Any]
+_MOST_NOTES = 40
+_WHOLE: dict[str, type] = {"curve": Curve, "compare": Compare, "parallel": Parallel}
+CHOICE, FILLED_IN = object(), object()
+
+
+def configuration_section(config: Values, typed: Sequence[str]) -> Section:
+    """What differs from the defaults, and folded away what the method filled in and the whole configuration.
+
+    Arguments:
+        config: as `config.yaml` holds it.
+        typed: words of the command line, such as `training.epochs=20`.
+    """
+    keys = {word.lstrip("+").partition("=")[0] for word in typed}
+    changed = changed_settings(config)
+    filled = [item for item in changed if item[2] is FILLED_IN and item[0] not in keys]
+    chosen = [[key, _written(value), _written(default)] for key, value, default in changed if (key, value, default) not in filled]
+    body = table(["setting", "value", "default"], chosen)
+    if filled:
+        rows = [[key, _written(value)] for key, value, _ in filled]
+        body += f"<details><summary>Filled in by the method</summary>{table(['setting', 'value'], rows)}</details>"
+    whole = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    lines = "\n".join(_yaml_line(line) for line in whole.rstrip("\n").split("\n"))
+    body += f"<details><summary>The whole configuration</summary><pre>{lines}</pre></details>"
+    return Section("configuration", "Configuration", body, "The choices, and the settings that differ from their defaults.")
+
+
+def changed_settings(config: Values) -> list[tuple[str, Any, Any]]:
+    """Key, value and default of every setting whose value is not its default, the names of the choices first.
+
+    The default is CHOICE for the name of a data set, model, loss or augmentation, and FILLED_IN for a setting of training whose
+    default is None, since the method fills it in to suit the data.
+    """
+    found: list[tuple[str, Any, Any]] = []
+    for key, value in config.items():
+        if not isinstance(value, dict):
+            default = _defaults(Experiment).get(key)
+            found += [(key, value, default)] if value != default else []
+            continue
+        entry = TABLES.get(key) or _WHOLE.get(key)
+        kind = entry.get(value.get("name")) if isinstance(entry, dict) else entry
+        defaults = _defaults(kind) if kind is not None else {}
+        if isinstance(entry, dict):
+            found.append((key, value.get("name"), CHOICE))
+        for name, own in value.items():
+            if name != "name" and own != defaults.get(name):
+                default = FILLED_IN if key == "training" and defaults.get(name) is None else defaults.get(name)
+                found.append((f"{key}.{name}", own, default))
+    return sorted(found, key=lambda item: "." in item[0])
+
+
+def machine_section(environment: Values, seconds: Values | None) -> Section:
+    """Versions, device and time.
+
+    Arguments:
+        environment: as `environment.json` holds it.
+        seconds: per phase and in total, or None.
+    """
+    versions = dict(environment.get("versions", {}))
+    rows = [[name, str(versions.pop(name))] for name in ("sdl", "python") if name in versions]
+    rows += [["packages", ", ".join(f"{name} {version}" for name, version in versions.items())]] if versions else []
+    rows.append(["system", str(environment.get("platform", "unknown"))])
+    runtime = environment.get("runtime")
+    if runtime:
+        threads = f"{runtime['num_threads']} thread{'' if runtime['num_threads'] == 1 else 's'}"
+        rows.append(["device", f"{runtime['device']}, {runtime['precision']}, {runtime['memory_format']}, {threads}"])
+    for name, value in (seconds or {}).items():
+        if value >= 0.05:
+            rows.append(["seconds in all" if name == "total" else f"seconds to {name}", f"{value:,.1f}"])
+    if environment.get("git_commit"):
+        rows.append(["git commit", str(environment["git_commit"])])
+    rows.append(["data (sha256)", str(environment.get("data_fingerprint", "unknown"))])
+    return Section("machine", "Versions and machine", table(["what", "which"], rows))
+
+
+def command_of(environment: Values) -> str:
+    """The stored command line as it can be pasted into a shell; empty where there is none."""
+    words = [str(word) for word in environment.get("command_line") or []]
+    if not words:
+        return ""
+    # what the command line itself hands to hydra beside what was typed
+    typed = [_unquoted(word) for word in words[1:] if word != "--multirun"]
+    once = [word for k, word in enumerate(typed) if not (word.startswith("hydra.") and _key(word) in map(_key, typed[:k]))]
+    multirun = ["-m"] if "--multirun" in words else []
+    return " ".join([plain_text(words[0]), *multirun, *map(shlex.quote, once)])
+
+
+def reproduce_section(environment: Values, folder: str, kind: str) -> Section:
+    """The commands that make this again, and that look at it further.
+
+    Arguments:
+        folder: as it was named when the report was made.
+        kind: run, repeats, sweep, curve or comparison.
+    """
+    command, where = command_of(environment), shlex.quote(folder)
+    lines = [command] if command else []
+    lines += [f"sdl evaluate {where}", f"sdl predict {where} INPUT -o predictions.csv"] if kind == "run" else []
+    lines.append(f"sdl report {where} -o report.html")
+    body = f'<pre class="wrapped">{chr(10).join(escape(line, most=4000) for line in lines)}</pre>'
+    same = "With the same data, versions and machine the numbers are the same." if command else "The command was not recorded."
+    return Section("reproduce", "How to reproduce", body, same)
+
+
+def notes_section(notes: list[str]) -> Section | None:
+    """What was said of the data and the settings as it ran; None where nothing was."""
+    if not notes:
+        return None
+    items = "".join(f"<li>{escape(note, most=1000)}</li>" for note in notes[:_MOST_NOTES])
+    return Section("notes", "Notes", f"<ul>{items}</ul>", "How data and settings were taken, as said while it ran.")
+
+
+def _defaults(kind: type) -> Values:
+    """Plain default values of a settings dataclass; what has none is left out."""
+    values: Values = {}
+    for field in dataclasses.fields(kind):
+        if field.default is not dataclasses.MISSING:
+            values[field.name] = list(field.default) if isinstance(field.default, tuple) else field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            made = field.default_factory()
+            values[field.name] = plain(made) if dataclasses.is_dataclass(made) else made
+    return values
+
+
+def _written(value: Any) -> str:
+    if value is CHOICE:
+        return ""
+    if value is FILLED_IN:
+        return "by the method"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _unquoted(word: str) -> str:
+    """A path as it was typed, not in the quotes that hydra was handed it in."""
+    key, equals, value = word.partition("=")
+    if equals and len(value) > 1 and value[0] == value[-1] == "'" and not set(value[1:-1]) & {"'", "\\", ","}:
+        return f"{key}={value[1:-1]}"
+    return word
+
+
+def _yaml_line(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * indent + html.escape(plain_text(line[indent:], 2000))

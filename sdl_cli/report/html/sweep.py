@@ -1,0 +1,164 @@
+"""A sweep as read from its folder: its jobs, which of them differ in the seed alone, and which is best by validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdl_cli import results
+from sdl_cli.errors import DataError, SdlError
+from sdl_cli.metrics import HIGHER_IS_BETTER, Measured, over_repeats
+from sdl_cli.report.html.scores import main_metric
+
+Values = dict[str, Any]
+_SEEDS = ("seed=", "dataset.seed=")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep.
+
+    Arguments:
+        values: of `metrics.json`, `curve.json` or `comparison.json`; None where it is not done.
+    """
+
+    folder: Path
+    label: str
+    overrides: tuple[str, ...]
+    state: str
+    reason: str
+    values: Values | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Jobs that differ in their seed alone, and their mean scores in the main metric; `test` has value, low, high, n."""
+
+    name: str
+    jobs: tuple[Job, ...]
+    metric: str
+    test: Values
+    scores: tuple[float, ...]
+    validation: float | None
+    baseline: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All of a sweep.
+
+    Arguments:
+        verb: `train`, `curve` or `compare`.
+        groups: of finished jobs, the best test score first where they have one metric.
+        metric: the main metric, None where jobs are of different data or metrics.
+        best: the group with the best validation score, None where they have none or cannot be compared.
+        shared: overrides that all jobs have.
+    """
+
+    folder: Path
+    verb: str
+    done: tuple[Job, ...]
+    failed: tuple[Job, ...]
+    groups: tuple[Group, ...]
+    metric: str | None
+    best: Group | None
+    shared: tuple[str, ...]
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """Read a sweep's folder; a job that failed, stopped or never began is named among `failed`.
+
+    Raises:
+        DataError: no job is done.
+    """
+    stored = results.read_json(folder / "sweep.json")
+    verb = str(stored.get("verb", "train"))
+    planned = stored.get("jobs")
+    names = {str(n) for n in range(len(planned))} if isinstance(planned, list) else set()
+    names |= {path.parent.name for path in folder.glob("*/status.json")}
+    jobs = [_read_job(folder / name, verb) for name in sorted(names, key=lambda name: (len(name), name))]
+    done, failed = [job for job in jobs if job.values], [job for job in jobs if not job.values]
+    if not done:
+        raise DataError(
+            f"{folder}: no job of this sweep is done.", f"Go on with it: sdl {verb} --resume {results.quoted(folder)}"
+        )
+    shared = [o for o in jobs[0].overrides if all(o in job.overrides for job in jobs)] if len(jobs) > 1 else []
+    groups, metric = _groups(done, shared) if verb == "train" else ((), None)
+    return Sweep(folder, verb, tuple(done), tuple(failed), groups, metric, _best(groups, metric), tuple(shared))
+
+
+def _read_job(folder: Path, verb: str) -> Job:
+    state, reason, values = results.read_state(folder), "", None
+    try:
+        if state == "done":
+            file = {"curve": "curve.json", "compare": "comparison.json"}.get(verb)
+            values = results.read_json(folder / file) if file else results.read_run(folder).metrics
+        elif state != "missing":
+            reason = results.read_reason(folder)
+    except SdlError as error:
+        state, reason, values = "unreadable", error.message, None
+    try:
+        overrides = tuple(str(o) for o in results.read_json(folder / "job.json")["overrides"])
+    except (SdlError, KeyError, TypeError):
+        overrides = ()
+    label = f"{int(folder.name) + 1}" if folder.name.isdecimal() else folder.name
+    state = "not begun" if state == "missing" else state
+    return Job(folder, f"{label}: {' '.join(overrides)}".rstrip(": "), overrides, state, reason, values)
+
+
+def _groups(done: Sequence[Job], shared: Sequence[str]) -> tuple[tuple[Group, ...], str | None]:
+    alike: dict[tuple[str, ...], list[Job]] = {}
+    for job in done:
+        alike.setdefault(tuple(o for o in job.overrides if not o.startswith(_SEEDS)), []).append(job)
+    groups = [_group(" ".join(o for o in key if o not in shared) or "all jobs", jobs) for key, jobs in alike.items()]
+    metrics = {group.metric for group in groups}
+    metric = metrics.pop() if len(metrics) == 1 and len({_data_of(job) for job in done}) == 1 else None
+    if metric:
+        sign = -1 if HIGHER_IS_BETTER[metric] else 1
+        groups.sort(key=lambda group: sign * group.test["value"] if group.test["value"] is not None else float("inf"))
+    return tuple(groups), metric
+
+
+def _data_of(job: Job) -> str:
+    """What data a job is about: its settings less those that only choose how many rows are seen and how they are divided."""
+    assert job.values is not None
+    split = ("seed", "num_train", "num_per_class", "test_fraction", "validation_fraction", "size_px")
+    return str({key: value for key, value in job.values["config"]["dataset"].items() if key not in split})
+
+
+def _group(name: str, jobs: Sequence[Job]) -> Group:
+    found = [job.values for job in jobs if job.values]
+    metric = main_metric(found[0]["metrics"]["test"])
+    measured = [values["metrics"]["test"][metric] for values in found]
+    scores = [float(m["value"]) for m in measured if m["value"] is not None]
+    test = measured[0]
+    if len(scores) > 1:
+        test = over_repeats([{metric: Measured(s, s, s, 1)} for s in scores])[metric].to_json()
+        if test["low"] == test["high"]:  # equal scores say nothing of chance: the interval of one job does
+            test = {**test, "low": measured[0]["low"], "high": measured[0]["high"]}
+    held = [(values["metrics"].get("validation") or {}).get(metric, {}).get("value") for values in found]
+    others = [values["baseline"]["test"][metric]["value"] for values in found if values["baseline"]]
+    return Group(
+        name,
+        tuple(jobs),
+        metric,
+        test,
+        tuple(scores),
+        _mean(held) if None not in held else None,
+        _mean(others) if others and None not in others else None,
+        sum(values["seconds"]["total"] for values in found),
+    )
+
+
+def _best(groups: Sequence[Group], metric: str | None) -> Group | None:
+    if metric is None or len(groups) < 2 or any(group.validation is None for group in groups):
+        return None
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    return max(groups, key=lambda group: sign * (group.validation or 0.0))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(sum(values) / len(values))

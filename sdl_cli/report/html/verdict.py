@@ -1,0 +1,118 @@
+"""What a report says first, in plain sentences: how good, how sure, against what, and whether probabilities can be believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sdl_cli.report import words
+from sdl_cli.report.html.scores import main_metric, model_name
+from sdl_cli.report.html.sweep import Sweep
+
+Values = dict[str, Any]
+_CALIBRATED = 0.05  # calibration error up to which probabilities are near enough to what happens
+
+
+def run_verdict(values: Values) -> list[str]:
+    """Sentences on one run, or on one repeated over several splits.
+
+    Arguments:
+        values: of `metrics.json`.
+    """
+    test, repeats = values["metrics"]["test"], values.get("repeats", 1)
+    metric = main_metric(test)
+    over = f"over {repeats:,} splits" if repeats > 1 else f"on {test[metric]['n']:,} test rows"
+    first = f"{_capital(words.label(metric))} {_score(metric, test[metric])} {over}."
+    return [
+        first,
+        _against_baseline(values, metric),
+        *([_calibration(test["calibration_error"])] if "calibration_error" in test else []),
+    ]
+
+
+def sweep_verdict(sweep: Sweep) -> list[str]:
+    """Sentences on a sweep of runs: the best by validation, or why none is named."""
+    done, failed = len(sweep.done), len(sweep.failed)
+    said = []
+    if sweep.best is not None and sweep.metric is not None:
+        best, metric = sweep.best, sweep.metric
+        said.append(f"Best by validation score: {best.name}, with test {words.label(metric)} {_score(metric, best.test)}.")
+        said.append("It was chosen on validation rows; its test score was not looked at for the choice.")
+    elif len(sweep.groups) == 1 and sweep.metric is not None:
+        group = sweep.groups[0]
+        said.append(f"Test {words.label(sweep.metric)} {_score(sweep.metric, group.test)} over {len(group.jobs)} jobs.")
+    elif sweep.metric is None:
+        said.append(f"{done} jobs of different data or tasks: their scores cannot be ranked.")
+    else:
+        said.append(f"{done} jobs are listed by their test score, and no best one is named.")
+        said.append(
+            "No validation scores were kept for all of them. To pick the job with the best test score would flatter it: "
+            "chance alone puts one of many ahead. sdl compare chooses on rows of their own and says which differences are real."
+        )
+    if failed:
+        said.append(f"{failed} of {done + failed} jobs did not finish; they are named below.")
+    return said
+
+
+def curve_verdict(values: Values) -> list[str]:
+    """The verdict of a learning curve, and which cells it lacks."""
+    failed = len(values.get("failed", []))
+    return [
+        *_sentences(values["verdict"]),
+        *([f"{failed} of its measurements failed and are missing from it."] if failed else []),
+    ]
+
+
+def comparison_verdict(values: Values) -> list[str]:
+    """The verdict of a comparison, and what more labels would bring."""
+    said = _sentences(values["verdict"])
+    more = (values.get("more_labels") or {}).get("sentence")
+    said += [more] if more and more not in values["verdict"] else []
+    failed = values.get("failed") or []
+    return [*said, *([f"Failed, and not in the ranking: {', '.join(item['name'] for item in failed)}."] if failed else [])]
+
+
+def _sentences(text: str) -> list[str]:
+    """The first sentence alone, and the rest in one piece."""
+    first, stop, rest = text.partition(". ")
+    return [first + ".", rest] if stop and rest else [text]
+
+
+def _score(metric: str, value: Values) -> str:
+    text = words.shown(metric, value["value"])
+    if value["value"] is None or value["low"] is None or value["high"] is None:
+        return text
+    low, high = (words.shown(metric, value[end], unit=False) for end in ("low", "high"))
+    return f"{text} (95 % interval {low} to {high})"
+
+
+def _against_baseline(values: Values, metric: str) -> str:
+    guess = f"ignoring the inputs gives {words.shown(metric, values['majority']['test'][metric]['value'])}"
+    sentence, judged, _ = words.lift_words(values)
+    if values["lift"] is None:
+        ending = f", and {judged}" if judged else ""
+        return f"{_capital(model_name(values))} is itself the quick baseline{ending}; {guess}."
+    other = values["baseline"]
+    named = f"the quick baseline ({other['name']}, {words.shown(metric, other['test'][metric]['value'])})"
+    if not judged:
+        return f"How it stands to {named} is undefined; {guess}."
+    start = {"measurably better": "It is measurably better than", "measurably worse": "It is measurably worse than"}
+    opening = next((text for key, text in start.items() if judged.startswith(key)), "There is no measurable difference to")
+    also = judged.partition(", and ")[2]
+    return f"{opening} {named}: {sentence}{f', and {also}' if also else ''}; {guess}."
+
+
+def _calibration(value: Values) -> str:
+    error, low, high = value["value"], value["low"], value["high"]
+    if error is None:
+        return "Whether its probabilities can be believed is undefined."
+    interval = "" if low is None or high is None else f", 95 % interval {100 * low:.1f} to {100 * high:.1f}"
+    number = f"off by {100 * error:.1f} points on average{interval}"
+    if high is not None and high <= _CALIBRATED:
+        return f"Its probabilities can be taken at their word: {number}."
+    if low is not None and low > _CALIBRATED:
+        return f"Its probabilities should not be taken at their word: {number}."
+    return f"Its probabilities are about right, as far as these rows can tell: {number}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
