@@ -20,9 +20,14 @@ from sdl_cli.files import typed_path
 Values = dict[str, Any]
 
 
-def _groups() -> str:
-    lines = [f"{group}={'|'.join(options(group))}" for group in GROUPS if group != "experiment"]
+def _groups(names: tuple[str, ...] = ("dataset", "model", "loss", "augment", "training")) -> str:
+    lines = [f"{group}={'|'.join(options(group))}" for group in names]
     return "Settings: " + "  ".join(lines) + "  (what each means: sdl list, sdl show model=deep_net)"
+
+
+def _arms() -> str:
+    what = f"Methods for compare.arms: {', '.join(options('arm'))}  (what each is: sdl list arm; null: the ladder, all that suit)"
+    return f"Settings: dataset={'|'.join(options('dataset'))}  {what}"
 
 
 app = typer.Typer(
@@ -47,6 +52,10 @@ Overrides = Annotated[
 CurveOverrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine model=baseline curve.target=0.95."),
+]
+CompareOverrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine compare.arms=[logistic,baseline,deep_net]."),
 ]
 Cfg = Annotated[str | None, typer.Option("--cfg", metavar="job|hydra|all", help="Print the composed settings and stop.")]
 Resolve = Annotated[bool, typer.Option("--resolve", help="With --cfg: resolve interpolations.")]
@@ -138,6 +147,46 @@ def curve(
         if flags:
             return verbs.inspect("curve", given, config_dir, flags, multirun, as_json)
         return (verbs.curve_sweep if multirun else verbs.curve)(given, config_dir, as_json)
+
+    _carry_out(body, as_json, debug)
+
+
+@app.command(epilog=_arms(), short_help="Compare every method on your data, fairly, and say which to use.")
+def compare(
+    overrides: CompareOverrides = None,
+    multirun: Annotated[
+        bool, typer.Option("-m", "--multirun", help="One comparison for every combination: dataset=wine,breast_cancer")
+    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a stopped comparison, or with a stopped sweep of them."),
+    ] = None,
+    config_dir: ConfigDir = None,
+    cfg: Cfg = None,
+    resolve: Resolve = False,
+    package: Package = None,
+    info: Info = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compare the methods that suit your data on the same splits, each with the same tuning, and say which one to use.
+
+    Settings of its own: compare.arms=[baseline,deep_net] compare.num_repeats=10 compare.minutes=15 parallel.num_jobs=2
+    (all of them: sdl show compare; the methods there are: sdl list arm).
+    """
+
+    def body() -> Values:
+        given = list(overrides or [])
+        flags = _information("compare", given, multirun, resume, cfg, resolve, package, info)
+        if flags:
+            from sdl_cli import verbs
+
+            return verbs.inspect("compare", given, config_dir, flags, multirun, as_json)
+        from sdl_cli import comparisons
+
+        if resume is not None:
+            return comparisons.resume(typed_path(resume), as_json)
+        return (comparisons.sweep if multirun else comparisons.compare)(given, config_dir, as_json)
 
     _carry_out(body, as_json, debug)
 
@@ -246,6 +295,26 @@ def predict(
     _carry_out(body, as_json, debug)
 
 
+@app.command(short_help="Write a report of a run, a sweep, a curve or a comparison as one HTML file.")
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, a sweep, a curve or a comparison.")],
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; report.html in RUN else.")
+    ] = None,
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a report as one HTML file that needs no network: the verdict first, then what it rests on."""
+
+    def body() -> Values:
+        from sdl_cli import verbs
+
+        return verbs.report(typed_path(run), None if out is None else typed_path(out), trust, as_json)
+
+    _carry_out(body, as_json, debug)
+
+
 @app.command(name="list", short_help="List data sets, models, losses, augmentations, experiments.")
 def list_(
     group: Annotated[str | None, typer.Argument(metavar="GROUP", help=f"{', '.join(GROUPS[:-1])} or {GROUPS[-1]}.")] = None,
@@ -274,7 +343,9 @@ def list_(
 def show(
     what: Annotated[
         str,
-        typer.Argument(metavar="GROUP[=NAME]", help="For example model=finetuned_cnn; model for all; train, curve for the rest."),
+        typer.Argument(
+            metavar="GROUP[=NAME]", help="For example model=finetuned_cnn; model for all; train, curve, compare for the rest."
+        ),
     ],
     config_dir: ConfigDir = None,
     as_json: Json = False,
@@ -284,7 +355,7 @@ def show(
 
     def body() -> Values:
         group, _, name = what.partition("=")
-        if what in ("train", "curve"):  # the settings that stand in no group
+        if what in ("train", "curve", "compare"):  # the settings that stand in no group
             text = (conf_dir() / f"{what}.yaml").read_text(encoding="utf-8").rstrip()
             if not as_json:
                 print(text)
@@ -295,6 +366,54 @@ def show(
         if not as_json:
             print("\n\n".join(item["text"] if name else f"# {group}={item['name']}\n{item['text']}" for item in items))
         return {"items": items}
+
+    _carry_out(body, as_json, debug)
+
+
+@app.command(short_help="List every run, one line each, the newest last.")
+def runs(
+    folder: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Where the runs are; ./runs if left away.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="KEY=VALUE", help="Only runs of which this holds, see above; may be repeated."),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="KEY", help="Sort by date (as without), seconds, lift, a metric or a setting: best last."),
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Newest or best first; --sort -KEY does so too.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many: the newest, or the best.")] = None,
+    parts: Annotated[
+        bool, typer.Option("--all", help="List the repeats, cells and arms that runs, curves and comparisons are made of too.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List every run below a folder: when, what, on which data, its score, its verdict, and where it is.
+
+    The newest run, or with --sort the best, stands last, right above the prompt. The verdict is that beside the quick baseline.
+
+    --where dataset=digits, model=baseline, kind=sweep, status=failed, verdict=better, date=2026-11, or any setting in full,
+    as in model.kind=logistic. Numbers can be compared, in quotes: --where 'accuracy>0.9' --where 'seconds<10'.
+    """
+
+    def body() -> Values:
+        from pathlib import Path
+
+        from sdl_cli.report.run_words import pasted, run_lines, shown_root
+        from sdl_cli.runs import find_runs, select
+
+        root = typed_path(folder) if folder is not None else Path("runs")
+        found = find_runs(root, parts) if folder is not None or root.exists() else []
+        chosen = select(found, where or [], sort, limit, reverse)
+        if not as_json:
+            if chosen:
+                print("\n".join(run_lines(chosen, root, sort)))
+            elif found:
+                print(f"None of the {len(found):,} runs in {pasted(shown_root(root))} is like that.")
+            else:
+                print(f"There are no runs in {pasted(shown_root(root))} yet. Train one with: sdl train")
+        return {"items": [run.to_json(root.absolute()) for run in chosen]}
 
     _carry_out(body, as_json, debug)
 
@@ -356,7 +475,7 @@ def _information(
     info: str | None,
 ) -> list[str]:
     """Check the options of a verb that composes settings; those that ask hydra for information, as it takes them."""
-    if resume is not None and (given or multirun):
+    if resume is not None and given:
         hint = f"Just: sdl {verb} --resume {resume}"
         raise ConfigError("--resume: takes no settings; a stopped run goes on as it was.", hint)
     _check_choice("--cfg", cfg, ("job", "hydra", "all"))

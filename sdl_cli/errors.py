@@ -56,3 +56,7 @@ class RunError(SdlError):
 
     kind = "run"
     exit_code = 1
+
+
+class OutOfTimeError(RunError):
+    """The time limit of a comparison is over."""

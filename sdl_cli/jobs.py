@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sdl_cli import cells, evaluation, experiment, metrics, prediction, preparation, results
+from sdl_cli import cells, evaluation, experiment, metrics, prediction, preparation, results, trackers
 from sdl_cli.cells import Parallel
-from sdl_cli.config import Experiment, Training, parse, suggest
+from sdl_cli.compare.run import CompareObserver
+from sdl_cli.compare.settings import Arm, Compare, Comparison, Shared
+from sdl_cli.config import Experiment, Training, parse, parse_group, suggest
 from sdl_cli.curve.run import CurveObserver
 from sdl_cli.curve.settings import Curve, CurveExperiment
 from sdl_cli.curve.summary import Question
@@ -35,10 +38,27 @@ TABLES: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request(Experiment):
+    """What `sdl train` is asked: an experiment, and how many jobs of a sweep of them run at once, which decides no result."""
+
+    parallel: Parallel = Parallel(num_jobs=1)
+
+
 def parse_experiment(values: Values) -> Experiment:
     """Plain values as an Experiment; a ConfigError names everything wrong with them, seen without loading any data."""
-    found: Experiment = parse(TABLES, values)
+    found: Request = parse({**TABLES, "parallel": Parallel}, values, into=Request)
     _check(found)
+    cells.check_backend(found.parallel.backend)
+    return Experiment(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Experiment)})
+
+
+def parse_parallel(values: Values) -> Parallel:
+    """How the jobs of a sweep run, of composed values; one after another where they do not say."""
+    if "parallel" not in values:
+        return Parallel(num_jobs=1)
+    found: Parallel = parse_group("parallel", Parallel, values["parallel"])
+    cells.check_backend(found.backend)
     return found
 
 
@@ -50,9 +70,41 @@ def parse_curve(values: Values) -> CurveExperiment:
     return found
 
 
+def parse_shared(values: Values) -> Shared:
+    """Plain values as what the arms of a comparison share; errors as for `parse_experiment`."""
+    tables = {key: TABLES[key] for key in ("dataset", "loss", "training")}
+    found: Shared = parse({**tables, "compare": Compare, "parallel": Parallel}, values, into=Shared)
+    check_threshold(found.threshold)
+    cells.check_backend(found.parallel.backend)
+    if found.device not in ("auto", "cpu"):
+        from sdl_cli.device import resolve
+
+        resolve(found.device, found.precision, found.memory_format, found.num_threads)
+    return found
+
+
+def parse_comparison(values: Values, folder: Path) -> Comparison:
+    """A comparison of its complete values, arms and all, as they stand in the `config.yaml` of its folder."""
+    shared = parse_shared({key: value for key, value in values.items() if key != "arms"})
+    try:
+        arms = tuple(Arm.from_plain(arm, parse_experiment) for arm in values["arms"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{folder / 'config.yaml'}: its arms cannot be read.", "Begin a new comparison.") from error
+    return Comparison(shared, arms)
+
+
+def _check_kind(folder: Path, verb: str) -> None:
+    """Raise for a folder that another verb made."""
+    kind, names = results.kind_of(folder), {"train": "training run", "curve": "learning curve", "compare": "comparison"}
+    if kind != verb:
+        hint = f"Go on with it: sdl {kind} --resume {results.quoted(folder)}"
+        raise DataError(f"{folder}: this is no {names[verb]} but a {names[kind]}.", hint)
+
+
 def _check(found: Experiment) -> None:
     """Raise for what the settings alone show to be wrong."""
     check_threshold(found.threshold)
+    trackers.check(found)
     if found.model.name in NETWORKS and found.device not in ("auto", "cpu"):
         from sdl_cli.device import resolve
 
@@ -73,16 +125,16 @@ def train(values: Values, folder: Path, observer: Observer | None = None, resume
     Returns:
         The object of `sdl train --json`.
     """
-    found = parse_experiment(values)
-    if found.num_repeats == 1:
-        return experiment.run(found, folder, observer, resume).to_json()
-    return _train_repeats(found, folder, observer or Observer(), resume)
+    found = trackers.settled(parse_experiment(values))
+    with trackers.watched(found, observer) as watched:
+        if found.num_repeats == 1:
+            return watched.finish(experiment.run(found, folder, watched.observer, resume).to_json())
+        return watched.finish(_train_repeats(found, folder, watched, observer or Observer(), resume))
 
 
 def resume(folder: Path, observer: Observer | None = None) -> Values:
     """Go on with a stopped run from its stored configuration; a finished one is read."""
-    if results.is_curve(folder):
-        raise DataError(f"{folder}: this is a learning curve.", f"Go on with it: sdl curve --resume {results.quoted(folder)}")
+    _check_kind(folder, "train")
     if results.read_state(folder) == "done":
         if observer and observer.on_notice:
             observer.on_notice("This run is finished; there is nothing to go on with.")
@@ -144,13 +196,36 @@ def resume_curve(folder: Path, observer: CurveObserver | None = None) -> Values:
     from sdl_cli.curve import run
 
     stored = results.read_run(folder, finished=False)
-    if "curve" not in stored.config:
-        raise DataError(f"{folder}: this is no learning curve.", f"Go on with it: sdl train --resume {results.quoted(folder)}")
+    _check_kind(folder, "curve")
     if stored.state == "done":
         if observer and observer.on_notice:
             observer.on_notice("This curve is finished; there is nothing to go on with.")
         return results.read_json(folder / "curve.json")
     return run.run(parse_curve(stored.config), folder, observer, resume=True)
+
+
+def compare(values: Values, folder: Path, observer: CompareObserver | None = None) -> Values:
+    """Compare arms of complete values.
+
+    Returns:
+        The object of `sdl compare --json`.
+    """
+    from sdl_cli.compare import run
+
+    return run.run(parse_comparison(values, folder), folder, observer)
+
+
+def resume_compare(folder: Path, observer: CompareObserver | None = None) -> Values:
+    """Go on with a stopped comparison from its stored settings; a finished one is read."""
+    from sdl_cli.compare import run
+
+    stored = results.read_run(folder, finished=False)
+    _check_kind(folder, "compare")
+    if stored.state == "done":
+        if observer and observer.on_notice:
+            observer.on_notice("This comparison is finished; there is nothing to go on with.")
+        return results.read_json(folder / "comparison.json")
+    return run.run(parse_comparison(stored.config, folder), folder, observer, resume=True)
 
 
 def overlay(folder: Path, items: list[Values]) -> Values:
@@ -250,7 +325,7 @@ def export(folder: Path, out: Path, observer: Observer, trust: bool = False) -> 
     return write(results.read_run(folder), out, observer, trust)
 
 
-def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: bool) -> Values:
+def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
     if not resume:
         folder = results.claim(folder)
     singles = _singles(found)
@@ -258,7 +333,8 @@ def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: 
     outcomes: list[cells.Outcome] = []
 
     def run_one(single: Experiment, where: Path, again: bool) -> Values:
-        return experiment.run(single, where, observer, resume=again).to_json()
+        with trackers.watched(single, observer, whole.parent()) as watched:
+            return watched.finish(experiment.run(single, where, watched.observer, resume=again).to_json())
 
     def on_done(outcome: cells.Outcome) -> None:
         outcomes.append(outcome)
@@ -267,6 +343,8 @@ def _train_repeats(found: Experiment, folder: Path, observer: Observer, resume: 
 
     try:
         results.write_config(folder, preparation.absolute(found).to_plain())
+        if whole.observer.on_folder is not None:
+            whole.observer.on_folder(folder)
         cells.run_cells(todo, run_one, on_done)
         failed = [o for o in outcomes if o.error is not None]
         if failed:

@@ -88,7 +88,10 @@ def write_json(folder: Path, name: str, values: dict[str, Any]) -> None:
 def write_status(folder: Path, state: str, reason: str = "", files: Sequence[str] = ()) -> None:
     """Write `status.json`: running, done or failed with a reason; a done run lists the sha256 of its files."""
     hashes = {name: _sha256(folder / name) for name in files}
-    write_json(folder, "status.json", {"state": state, "reason": reason, "files": hashes})
+    values: dict[str, Any] = {"state": state, "reason": reason, "files": hashes}
+    if state == "running":  # so that `sdl runs` can tell one that runs from one that was stopped
+        values["process"] = {"host": platform.node(), "pid": os.getpid()}
+    write_json(folder, "status.json", values)
 
 
 def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -146,9 +149,13 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
             else "Give a folder that sdl train printed; this one has no status.json."
         )
         raise DataError(f"{folder}: this is not a run folder.", hint)
-    if finished and is_curve(folder):
+    kind = kind_of(folder)
+    if finished and kind == "curve":
         hint = "Its models, if curve.keep_models kept them, are the runs in its folder cells."
         raise DataError(f"{folder}: this is a learning curve and no single run.", hint)
+    if finished and kind == "compare":
+        hint = f"Its recommended model is a run: {quoted(folder / 'recommended')}"
+        raise DataError(f"{folder}: this is a comparison and no single run.", hint)
     status = read_json(folder / "status.json")
     state = str(status.get("state"))
     if finished and state != "done":
@@ -177,22 +184,27 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     return StoredRun(folder, config, metrics, found, state)
 
 
+def kind_of(folder: Path) -> str:
+    """What a folder holds, finished or not, by the verb that made it: `curve`, `compare`, or else `train`."""
+    try:
+        text = (folder / "config.yaml").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return "train"
+    return next((verb for verb in ("curve", "compare") if f"\n{verb}:\n" in text), "train")
+
+
 def is_curve(folder: Path) -> bool:
     """Whether a folder holds a learning curve, finished or not."""
-    try:
-        return "\ncurve:\n" in (folder / "config.yaml").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return False
+    return kind_of(folder) == "curve"
 
 
 def resume_verb(folder: Path) -> str:
-    """`curve` for a learning curve or a sweep of them, else `train`: the verb whose --resume goes on with it."""
-    if is_curve(folder):
-        return "curve"
+    """The verb whose --resume goes on with a run, a curve or a comparison, or with a sweep of them."""
     try:
-        return "curve" if read_json(folder / "sweep.json").get("verb") == "curve" else "train"
+        verb = read_json(folder / "sweep.json").get("verb") if (folder / "sweep.json").is_file() else kind_of(folder)
     except SdlError:
-        return "train"
+        verb = "train"
+    return str(verb) if verb in ("curve", "compare") else "train"
 
 
 def read_state(folder: Path) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from sdl_cli.errors import StorageError
-from sdl_cli.report import curve_words, layout, words
+from sdl_cli.errors import OutOfTimeError, StorageError
+from sdl_cli.report import compare_words, curve_words, layout, words
 from sdl_cli.results import quoted, resume_verb
 
 Values = dict[str, Any]
@@ -110,6 +110,10 @@ class Display:
         for line in layout.error_lines(f"job {number + 1}: {message}", ""):
             print(line, file=self.err, flush=True)
 
+    def ended(self, number: int, overrides: Sequence[str], state: str) -> None:
+        """A job of a sweep that another launcher runs has ended: so many have by now."""
+        self._field("ended", f"{number}: {' '.join(overrides)}: {state}", stream=self.err)
+
     def result(self, values: Values) -> None:
         """The test metrics beside the baseline's, the lift, and where the run is."""
         if self._shown is None or self._shown[1] != (values["runtime"] or {}):
@@ -152,9 +156,13 @@ class Display:
         print(file=self.out)
         for line in words.sweep_lines(values["jobs"]):
             print(line, file=self.out)
+        if best := words.best_of_search(values["jobs"]):
+            self._field("best", best)
         self._failed_jobs(values["jobs"])
         print(file=self.out)
         self._path("sweep", values["folder"])
+        if "results" in values:
+            self._path("", values["results"])
 
     def curve_start(self, overview: Values) -> None:
         """What a curve will measure, and how long that may take."""
@@ -181,6 +189,54 @@ class Display:
         self._cells(done, total, left)
         if done == total:
             self.stop()
+
+    def compare_start(self, overview: Values) -> None:
+        """What will be compared."""
+        self.stop()
+        for name, text in compare_words.plan_lines(overview):
+            self._field(name, text)
+        self._noted = list(overview["notes"])
+        for sentence in self._noted:
+            self.notice(sentence)
+        if self.err.isatty():
+            self._cells(overview["done"], overview["cells"], "")
+
+    def compare_progress(self, progress: Any) -> None:
+        """A cell of a comparison is done, was done before, or failed."""
+        outcome, done, total = progress.outcome, progress.done, progress.total
+        if outcome.error is not None and not isinstance(outcome.error, (StorageError, OutOfTimeError)):
+            self.notice(f"{progress.arm}, split {progress.repeat + 1} failed: {str(outcome.error).splitlines()[0]}")
+        left = "" if progress.seconds_left is None else f"about {curve_words.duration(progress.seconds_left)} left"
+        text = ", ".join(filter(None, (f"{progress.arm} split {progress.repeat + 1}", left if done < total else "")))
+        if not self.err.isatty():
+            if done < total and time.monotonic() - self._last_line >= PLAIN_SECONDS and not outcome.was_done:
+                self._last_line = time.monotonic()
+                print(f"{done} of {total} fits: {text}", file=self.err, flush=True)
+            return
+        self._cells(done, total, text)
+        if done >= total:
+            self.stop()
+
+    def comparison(self, values: Values) -> None:
+        """The ranking of a comparison, and what it comes to."""
+        for sentence in values["notes"]:
+            if sentence not in self._noted:
+                self.notice(sentence)
+        self.stop()
+        print(file=self.out)
+        self.lines([*compare_words.table_lines(values), ""])
+        for key in ("given_up", "failed"):
+            for arm in values[key]:
+                self._field(
+                    key.replace("_", " ")[:7].strip(), f"{arm['name']}: {arm['reason']}", "31" if key == "failed" else "33"
+                )
+        self._field("verdict", values["verdict"])
+        if values["more_labels"] is not None:
+            self._field("labels", values["more_labels"]["sentence"])
+        self._field("time", f"{values['seconds']['total']:.1f} seconds")
+        self._path("run", values["folder"])
+        if (Path(values["folder"]) / "recommended" / "metrics.json").is_file():
+            self._path("model", str(Path(values["folder"]) / "recommended"))
 
     def _cells(self, done: int, total: int, text: str) -> None:
         if self._progress is None:
@@ -222,8 +278,17 @@ class Display:
             self._field("", sentence)
         self._failed_jobs(values["jobs"])
         self._path("sweep", values["folder"])
-        for picture in values["pictures"]:
-            self._path("", picture)
+        for file in (*values["pictures"], *([values["results"]] if "results" in values else [])):
+            self._path("", file)
+
+    def comparisons(self, values: Values) -> None:
+        """One line per comparison of a sweep."""
+        self.stop()
+        print(file=self.out)
+        self.lines([*compare_words.sweep_lines(values["jobs"]), ""])
+        self._failed_jobs(values["jobs"])
+        self._path("sweep", values["folder"])
+        self._path("", values["results"])
 
     def exported(self, values: Values) -> None:
         """What `sdl export` wrote, and how near it is to the run's own predictions."""
@@ -239,10 +304,14 @@ class Display:
             print(line, file=self.out)
 
     def _failed_jobs(self, jobs: Sequence[Values]) -> None:
+        waiting = sum(job["status"] == "not run" for job in jobs)
         for number, job in enumerate(jobs):
-            if job["status"] != "done":
-                self._field("failed", f"job {number + 1}: {job.get('reason', '')}", "31")
+            if job["status"] not in ("done", "not run"):
+                reason = job.get("reason") or "it has not ended, and may be running yet"
+                self._field("failed", f"job {number + 1}: {reason}", "31")
                 self._path("", job["folder"])
+        if waiting:
+            self._field("waiting", f"{waiting} job{'s were' if waiting > 1 else ' was'} not run", "33")
 
     def _field(self, label: str, text: str, colour: str = "", stream: TextIO | None = None) -> None:
         self.stop()

@@ -13,6 +13,7 @@ import yaml
 
 from sdl_cli import bridge, jobs
 from sdl_cli.cells import Parallel
+from sdl_cli.compare.settings import Compare, Shared
 from sdl_cli.conf_files import conf_dir, summary
 from sdl_cli.config import Experiment, Training, parse
 from sdl_cli.curve.settings import Curve, CurveExperiment
@@ -79,6 +80,7 @@ def test_keys_and_values_are_those_of_the_dataclass(file: Path) -> None:
 
 def test_the_primary_config_has_the_fields_of_an_experiment() -> None:
     composed = bridge.compose_checked("train", [], jobs.parse_experiment)
+    assert composed.pop("parallel") == {**{f.name: f.default for f in dataclasses.fields(Parallel)}, "num_jobs": 1}
     assert set(composed) == {f.name for f in dataclasses.fields(Experiment)}
     for field in dataclasses.fields(Experiment):
         if field.default is not dataclasses.MISSING:
@@ -89,7 +91,7 @@ def test_the_primary_config_has_the_fields_of_an_experiment() -> None:
 def test_the_primary_config_of_curves_has_its_own_fields_too() -> None:
     composed = bridge.compose_checked("curve", [], jobs.parse_curve)
     found = jobs.parse_curve(composed)
-    own = {f.name for f in dataclasses.fields(CurveExperiment)} - {"num_repeats"}  # a curve repeats its sizes itself
+    own = {f.name for f in dataclasses.fields(CurveExperiment)} - set(CurveExperiment.HIDDEN)
     assert set(composed) == own
     for group, kind in (("curve", Curve), ("parallel", Parallel)):
         defaults = {f.name: f.default for f in dataclasses.fields(kind)}
@@ -100,6 +102,18 @@ def test_the_primary_config_of_curves_has_its_own_fields_too() -> None:
             assert composed[field.name] == field.default, field.name
     tables = {**jobs.TABLES, "curve": Curve, "parallel": Parallel}
     assert parse(tables, yaml.safe_load(yaml.safe_dump(found.to_plain())), into=CurveExperiment) == found
+
+
+def test_the_primary_config_of_comparisons_is_what_arms_share() -> None:
+    composed = bridge.compose_checked("compare", [], jobs.parse_shared)
+    found = jobs.parse_shared(composed)
+    assert set(composed) == {f.name for f in dataclasses.fields(Shared)}
+    for group, kind in (("compare", Compare), ("parallel", Parallel)):
+        assert composed[group] == {f.name: f.default for f in dataclasses.fields(kind)}, group
+    train = bridge.compose_checked("train", [], jobs.parse_experiment)
+    for key in set(composed) & {f.name for f in dataclasses.fields(Experiment)}:
+        assert composed[key] == train[key], key
+    assert found.compare == Compare() and found.training == Training()
 
 
 def option_lines(file: Path) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,22 @@ from sdl_cli.conf_files import GROUPS, options
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(set(re.findall(r"`(sdl [^`]+)`", README)))
-VERBS = {"train", "curve", "forecast", "evaluate", "predict", "check", "export", "list", "show", "device", "--version"}
+VERBS = {
+    "train",
+    "compare",
+    "curve",
+    "forecast",
+    "evaluate",
+    "predict",
+    "check",
+    "export",
+    "list",
+    "report",
+    "runs",
+    "show",
+    "device",
+    "--version",
+}
 
 
 def test_there_are_commands() -> None:

@@ -39,13 +39,20 @@ LEVELS: dict[str, float] = {
     "evaluation": 5.5,
     "export": 5.5,
     "prediction": 5.5,
+    "workers": 5.9,
     "cells": 6,
+    "compare": 7,
     "curve": 7,
     "report": 7,
+    "runs": 7,
+    "trackers": 6,
     "jobs": 8,
     "exits": 8,
+    "sweep_job": 8.5,
     "bridge": 9,
+    "sweep_summary": 9.4,
     "sweeps": 9.5,
+    "comparisons": 9.5,
     "verbs": 10,
     "cli": 11,
     "__main__": 11,
@@ -111,7 +118,7 @@ def test_an_upward_import_would_be_found() -> None:
 def test_only_bridge_imports_hydra() -> None:
     heavy = ("hydra", "omegaconf")
     guilty = {name for name, tree in TREES.items() if any(full.partition(".")[0] in heavy for full in imports(tree))}
-    assert guilty == {"bridge"}
+    assert {name.partition(".")[0] for name in guilty} == {"bridge"}
 
 
 def test_the_command_line_imports_little_at_the_top() -> None:

@@ -1,0 +1,63 @@
+"""How often `sdl compare` calls two identical arms different, and how often it sees a difference that is there.
+
+    python benchmarks/false_alarms.py [--comparisons 200] [--repeats 10]
+
+False alarms: a small forest against the same forest with other seeds, on iris, wine, breast_cancer and digits in turn, each
+comparison on splits of its own. At 5 per cent some 10 of 200 would be called different by a test that is exact.
+Power: the forest against ignoring the inputs, on wine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from sdl_cli import comparisons
+from sdl_cli.compare import run as comparing
+
+DATASETS = ("iris", "wine", "breast_cancer", "digits dataset.as_table=true dataset.num_train=200")
+FOREST = "baseline model.num_trees=20"
+QUICK = (
+    "compare.num_candidates=1",
+    "compare.curve=false",
+    "compare.baseline=null",
+    "parallel.backend=threading",
+    "parallel.num_jobs=2",
+)
+
+
+def called_different(dataset: str, arms: list[str], repeats: int, seed: int, folder: Path) -> bool:
+    names = ",".join(f'"{arm}"' for arm in arms)
+    name, *more = dataset.split()
+    settings = [f"dataset={name}", *more, f"compare.arms=[{names}]", f"compare.num_repeats={repeats}"]
+    request = comparisons.compose([*settings, f"seed={seed}", *QUICK], None)
+    values = comparing.run(request, folder)
+    return any(arm["measurable"] for arm in values["arms"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--comparisons", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--power", type=int, default=20)
+    asked = parser.parse_args()
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as place:
+        alarms = {dataset.split()[0]: 0 for dataset in DATASETS}
+        for number in range(asked.comparisons):
+            dataset = DATASETS[number % len(DATASETS)]
+            arms = [FOREST, f"{FOREST} seed={500_000 + 1000 * number}"]
+            found = called_different(dataset, arms, asked.repeats, 1000 * number, Path(place) / f"alarm-{number}")
+            alarms[dataset.split()[0]] += found
+        print(f"identical arms called different: {sum(alarms.values())} of {asked.comparisons}  {alarms}")
+        seen = 0
+        for number in range(asked.power):
+            seen += called_different("wine", ["majority", FOREST], asked.repeats, 1000 * number, Path(place) / f"power-{number}")
+        print(f"forest against majority on wine called different: {seen} of {asked.power}")
+    print(f"{asked.repeats} splits each; {time.perf_counter() - started:.0f} seconds")
+
+
+if __name__ == "__main__":
+    main()

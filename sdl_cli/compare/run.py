@@ -1,0 +1,285 @@
+"""A comparison from its settings to its folder: every arm on the first split, then those that fit the time on all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sdl_cli import cells, experiment, results
+from sdl_cli.cells import Cell, Outcome
+from sdl_cli.compare.more_labels import measure_curve
+from sdl_cli.compare.plan import Budget, Key, Plan, arm_folder, make_plan
+from sdl_cli.compare.settings import Comparison
+from sdl_cli.compare.summary import summarise
+from sdl_cli.compare.trial import frozen_here, run_trial, shortened
+from sdl_cli.errors import DataError, OutOfTimeError, RunError, SdlError, StorageError
+from sdl_cli.models import NETWORKS, features
+from sdl_cli.preparation import load_here, resolve_settings
+
+Values = dict[str, Any]
+FILES = ("config.yaml", "environment.json", "comparison.json")
+
+
+@dataclass(frozen=True)
+class CompareObserver:
+    """Who wants to hear of a comparison as it goes; every part is optional.
+
+    Arguments:
+        on_plan: called once with what is about to be compared (see `overview`).
+        on_progress: called with every cell that is done, was done before, or failed.
+        on_notice: called with a sentence for the user.
+    """
+
+    on_plan: Callable[[Values], None] | None = None
+    on_progress: Callable[[Progress], None] | None = None
+    on_notice: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a comparison is: cells done of all, and seconds of work left as far as is known (None before the first round)."""
+
+    outcome: Outcome
+    arm: str
+    repeat: int
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+@dataclass
+class Work:
+    """Cells that were run, and what became of arms that are not complete."""
+
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+    given_up: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, Outcome] = field(default_factory=dict)
+
+
+def run(request: Comparison, folder: Path, observer: CompareObserver | None = None, resume: bool = False) -> Values:
+    """Compare arms and write the folder.
+
+    Arguments:
+        request: complete.
+        folder: where it is written; a new name is taken where another run has it.
+        resume: `folder` holds this comparison, stopped earlier: go on with what is missing or failed.
+    Returns:
+        The object of `sdl compare --json`.
+    Raises:
+        ConfigError, DataError: found before anything is written. RunError: fewer than two arms could be run, or a full disk.
+    """
+    observer = observer or CompareObserver()
+    minutes = request.shared.compare.minutes
+    budget = Budget(None if minutes is None else 60 * minutes)
+    notice = observer.on_notice or (lambda sentence: None)
+    plan = make_plan(request)
+    if resume:
+        _check_same_data(plan, folder)
+    else:
+        folder = results.claim(folder)
+    try:
+        results.write_status(folder, "running")
+        results.write_config(folder, plan.request.to_plain())
+        results.write_json(folder, "environment.json", results.environment(plan.dataset.fingerprint))
+        if observer.on_plan is not None:
+            observer.on_plan(overview(plan, folder))
+        work = _run_arms(plan, folder, budget, observer)
+        values = summarise(plan, folder, work.outcomes, work.given_up, work.failed)
+        values["curve"], values["more_labels"] = measure_curve(plan, folder, values, work.outcomes, budget, notice)
+        _keep_recommended(plan, folder, values, work.outcomes, notice)
+        _write(plan, folder, values, work, time.time() - budget.started)
+    except StorageError as error:
+        stopped = RunError(
+            error.message, f"What is done stays. Free some space, then: sdl compare --resume {results.quoted(folder)}"
+        )
+        results.end_badly(folder, stopped, resumed=True)
+        raise stopped from error
+    except BaseException as error:
+        results.end_badly(folder, error, resume or any((folder / "arms").glob("*/*/metrics.json")))
+        raise
+    return values
+
+
+def overview(plan: Plan, folder: Path) -> Values:
+    """What is about to be compared, for display; `done` cells are there already."""
+    total = len(plan.arms) * plan.num_repeats
+    places = [arm_folder(folder, arm.name) / str(r) for arm in plan.arms for r in range(plan.num_repeats)]
+    return {
+        "dataset": plan.dataset.name,
+        "modality": plan.dataset.modality,
+        "shape": list(plan.dataset.X.shape[1:]),
+        "labelled_rows": len(plan.split.labelled),
+        "test_rows": plan.test_rows,
+        "repeats": plan.num_repeats,
+        "metric": plan.metric,
+        "arms": [{"name": arm.name, "summary": arm.summary} for arm in plan.arms],
+        "left_out": [{"name": name, "reason": reason} for name, reason in plan.left_out.items()],
+        "num_candidates": plan.request.shared.compare.num_candidates,
+        "jobs": plan.num_jobs,
+        "minutes": plan.request.shared.compare.minutes,
+        "cells": total,
+        "done": sum(results.read_state(place) == "done" for place in places),
+        "notes": list(plan.notes),
+    }
+
+
+def prepare_workers(request: Comparison) -> None:
+    """Start worker processes in the background, so that they have imported what they need once the data is loaded."""
+    if request.shared.device in ("auto", "cpu") and not cells.visible_gpus():
+        cells.start_workers(request.shared.parallel, _import_models)
+
+
+def _import_models() -> None:
+    import sdl_cli.models.baseline
+    import sdl_cli.models.deep_net  # noqa: F401
+
+
+def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserver) -> Work:
+    """Every arm on the first split; then, arm by arm up the ladder, the splits that fit the time that is left."""
+    work = Work()
+    names = [arm.name for arm in plan.arms]
+    _prepare_features(plan)
+    _run_cells(plan, folder, [(name, 0) for name in names], budget, observer, work)
+    running = [name for name in names if _is_open(work, name)]
+    costs = {name: (plan.num_repeats - 1) * _seconds(work.outcomes[name, 0]) / plan.num_jobs for name in running}
+    done = {name: results.read_state(arm_folder(folder, name) / str(plan.num_repeats - 1)) == "done" for name in running}
+    costs = {name: 0.0 if done[name] else cost for name, cost in costs.items()}
+    fitting = budget.fitting(costs, running)
+    for name in running:
+        if name not in fitting:
+            work.given_up[name] = f"its {plan.num_repeats} splits would take {_minutes(costs[name])} more"
+    keys = [(name, repeat) for name in fitting for repeat in range(1, plan.num_repeats)]
+    _run_cells(plan, folder, keys, budget, observer, work, costs)
+    return work
+
+
+def _run_cells(
+    plan: Plan,
+    folder: Path,
+    keys: Sequence[Key],
+    budget: Budget,
+    observer: CompareObserver,
+    work: Work,
+    costs: dict[str, float] | None = None,
+) -> None:
+    """Run these cells up the ladder; once the time is over, those that are left are skipped and their arms given up."""
+    arms = {arm.name: arm for arm in plan.arms}
+    todo = {key: plan.cell(folder, arms[key[0]], key[1], budget.deadline) for key in keys}
+    where = {cell.folder: key for key, cell in todo.items()}
+    before, total = len(work.outcomes), len(plan.arms) * plan.num_repeats
+
+    def on_done(outcome: Outcome) -> None:
+        key = where[outcome.cell.folder]
+        work.outcomes[key] = outcome
+        if isinstance(outcome.error, OutOfTimeError):
+            work.given_up.setdefault(key[0], "the time was over before all of its splits were done")
+        elif outcome.error is not None:
+            work.failed.setdefault(key[0], outcome)
+        left = None
+        if costs is not None:
+            rest = max(1, plan.num_repeats - 1)
+            left = sum(costs[name] / rest for name, repeat in keys if (name, repeat) not in work.outcomes)
+        if observer.on_progress is not None:
+            skipped = sum(plan.num_repeats - 1 for name in work.given_up)
+            shown = total if costs is None else total - skipped
+            observer.on_progress(Progress(outcome, *key, before + len(where) - _missing(keys, work), shown, left))
+
+    cells.run_cells(
+        list(todo.values()),
+        run_trial_in_time,
+        on_done,
+        plan.parallel,
+        raised=(),
+        on_notice=observer.on_notice,
+        gpus=plan.gpus,
+        cores_per_job=1 if plan.request.shared.num_threads is None else plan.request.shared.num_threads,
+    )
+
+
+def run_trial_in_time(trial: Any, folder: Path, resume: bool) -> Values:
+    """`run_trial`, unless the time is over before it begins."""
+    if trial.deadline is not None and time.time() > trial.deadline:
+        raise OutOfTimeError("the time limit was reached", "Raise compare.minutes.")
+    return run_trial(trial, folder, resume)
+
+
+def _missing(keys: Sequence[Key], work: Work) -> int:
+    return sum(key not in work.outcomes for key in keys)
+
+
+def _is_open(work: Work, name: str) -> bool:
+    return name not in work.given_up and name not in work.failed
+
+
+def _seconds(outcome: Outcome) -> float:
+    assert outcome.metrics is not None
+    return float(outcome.metrics["seconds"]["total"])
+
+
+def _minutes(seconds: float) -> str:
+    return f"about {seconds:.0f} seconds" if seconds < 100 else f"about {seconds / 60:.0f} minutes"
+
+
+def _prepare_features(plan: Plan) -> None:
+    """Frozen features of all images once, before several processes need them."""
+    for arm in plan.arms:
+        for candidate in plan.candidates(arm, 0):
+            if features.are_used(candidate.experiment):
+                frozen_here(candidate.experiment, load_here(candidate.experiment))
+
+
+def _keep_recommended(
+    plan: Plan, folder: Path, values: Values, outcomes: dict[Key, Outcome], notice: Callable[[str], None]
+) -> None:
+    """Train the recommended arm on the first split once more, as a whole run with its model: to predict with and look into."""
+    name = values["recommended"]
+    arm = next(arm for arm in plan.arms if arm.name == name)
+    chosen = outcomes[name, 0].metrics
+    assert chosen is not None
+    where = folder / "recommended"
+    if results.read_state(where) == "done":
+        return
+    single = plan.candidates(arm, 0)[chosen["chosen"]["index"]].experiment
+    trial = plan.trial((), None)
+    resolved = resolve_settings(single, load_here(single), len(plan.split.labelled))
+    single = shortened(resolved, load_here(single), trial.image_fraction)
+    if single.model.name in NETWORKS and chosen["runtime"] is not None:
+        on = chosen["runtime"]
+        single = dataclasses.replace(single, precision=on["precision"], memory_format=on["memory_format"])
+    try:
+        again = results.read_state(where) != "missing"
+        experiment.run(single, where, experiment.Observer(), resume=again)
+    except SdlError as error:
+        notice(f"The recommended method could not be kept as a run of its own: {error.message}")
+
+
+def _write(plan: Plan, folder: Path, values: Values, work: Work, seconds: float) -> None:
+    values["seconds"] = {"total": round(seconds, 3)}
+    cleaned: Values = results.finite(values)
+    values.update(cleaned)
+    results.write_json(folder, "comparison.json", values)
+    if work.failed:
+        results.write_status(folder, "failed", _failure(plan, work))
+    else:
+        results.write_status(folder, "done", files=FILES)
+
+
+def _failure(plan: Plan, work: Work) -> str:
+    name, outcome = next(iter(work.failed.items()))
+    return f"{len(work.failed)} of {len(plan.arms)} arms failed, {name} first: {outcome.error}"
+
+
+def _check_same_data(plan: Plan, folder: Path) -> None:
+    """Splits of other data would be mixed with new ones."""
+    stored = results.read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
+    if stored and stored.get("data_fingerprint") != plan.dataset.fingerprint:
+        raise DataError(
+            f"{folder}: the data has changed since this comparison was begun.", "Begin a new one with the same settings."
+        )
+
+
+__all__ = ["Cell", "CompareObserver", "Progress", "Work", "overview", "prepare_workers", "run"]

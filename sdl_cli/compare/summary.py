@@ -1,0 +1,161 @@
+"""From the cells of a comparison to the plain values of `comparison.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.cells import Outcome
+from sdl_cli.compare.judge import Difference, Judged, Paired, judge
+from sdl_cli.compare.plan import Key, Plan, arm_folder
+from sdl_cli.compare.trial import read_rows
+from sdl_cli.compare.verdict import verdict
+from sdl_cli.errors import RunError
+from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE
+from sdl_cli.results import quoted
+from sdl_cli.statistics import corrected_t_interval
+
+Array = np.ndarray[Any, Any]
+Values = dict[str, Any]
+
+
+def summarise(
+    plan: Plan,
+    folder: Path,
+    outcomes: Mapping[Key, Outcome],
+    given_up: Mapping[str, str],
+    failed: Mapping[str, Outcome],
+) -> Values:
+    """All that a comparison says, but for what more labels would bring.
+
+    Raises:
+        RunError: fewer than two arms are complete.
+    """
+    metrics = {key: outcome.metrics for key, outcome in outcomes.items() if outcome.metrics is not None}
+    repeats = range(plan.num_repeats)
+    complete = [arm.name for arm in plan.arms if all((arm.name, r) in metrics for r in repeats)]
+    undefined = [n for n in complete if any(metrics[n, r]["test"][plan.metric] is None for r in repeats)]
+    complete = [name for name in complete if name not in undefined]
+    if len(complete) < 2:
+        raise _too_few(complete, given_up, failed, undefined, folder)
+    for r in repeats:
+        assert len({metrics[name, r]["split"] for name in complete}) == 1, "arms were scored on different splits"
+    rows = metrics[complete[0], 0]["rows"]
+    scores = {name: np.array([metrics[name, r]["test"][plan.metric] for r in repeats], float) for name in complete}
+    by_row = _by_row(plan, folder, complete)
+    paired = Paired(scores, rows["test"] / rows["labelled"], by_row)
+    baseline = plan.request.shared.compare.baseline
+    judged = judge(paired, HIGHER_IS_BETTER[plan.metric], complete, baseline if baseline in complete else None)
+    low, high = RANGE[plan.metric]
+    values: Values = {
+        "folder": str(folder),
+        "dataset": plan.dataset.name,
+        "task": plan.dataset.task,
+        "modality": plan.dataset.modality,
+        "metric": plan.metric,
+        "labelled_rows": rows["labelled"],
+        "test_rows": rows["test"],
+        "repeats": plan.num_repeats,
+        "fixed_test": plan.fixed_test,
+        "num_candidates": plan.request.shared.compare.num_candidates,
+        "arms": [_arm(plan, one, judged.best, judged.recommended, baseline, metrics, paired, (low, high)) for one in judged.arms],
+        "majority": {"mean": float(np.mean([metrics[complete[0], r]["majority"][plan.metric] for r in repeats]))},
+        "left_out": [{"name": name, "reason": reason} for name, reason in plan.left_out.items()],
+        "given_up": [{"name": name, "reason": reason} for name, reason in given_up.items() if name not in failed],
+        "failed": [
+            {"name": name, "folder": str(outcome.cell.folder), "reason": str(outcome.error).partition("\n")[0]}
+            for name, outcome in failed.items()
+        ]
+        + [{"name": n, "folder": str(arm_folder(folder, n)), "reason": f"{plan.metric} is undefined"} for n in undefined],
+        "recommended": judged.recommended,
+        "best": judged.best,
+        "baseline": baseline if baseline in complete else None,
+        "curve": None,
+        "more_labels": None,
+        "notes": list(dict.fromkeys([*plan.notes, *(note for key in metrics for note in metrics[key]["notes"] if key[1] == 0)])),
+    }
+    values["verdict"] = verdict(values)
+    return values
+
+
+def _by_row(plan: Plan, folder: Path, names: list[str]) -> dict[str, Array] | None:
+    if not plan.fixed_test:
+        return None
+    found = {name: read_rows([arm_folder(folder, name) / str(r) for r in range(plan.num_repeats)]) for name in names}
+    rows = {name: each for name, each in found.items() if each is not None}
+    assert len(rows) == len(names), "what each test row adds is kept where all repeats have the same ones"
+    return rows
+
+
+def _arm(
+    plan: Plan,
+    judged: Judged,
+    best: str,
+    recommended: str,
+    baseline: str | None,
+    metrics: Mapping[Key, Values],
+    paired: Paired,
+    bounds: tuple[float, float],
+) -> Values:
+    arm = next(arm for arm in plan.arms if arm.name == judged.name)
+    cells = [metrics[arm.name, r] for r in range(plan.num_repeats)]
+    ratio = 0.0 if plan.fixed_test else paired.ratio
+    to_best = judged.to_best
+    return {
+        "name": arm.name,
+        "summary": arm.summary,
+        "rung": arm.rung,
+        "mean": judged.mean,
+        "low": max(judged.low, bounds[0]),
+        "high": min(judged.high, bounds[1]),
+        "difference": 0.0 if to_best is None else to_best.value,
+        "difference_low": None if to_best is None else to_best.low,
+        "difference_high": None if to_best is None else to_best.high,
+        "p": 1.0 if to_best is None else to_best.p,
+        "measurable": False if to_best is None else to_best.measurable,
+        "to_baseline": None if judged.to_baseline is None else _difference(judged.to_baseline),
+        "scores": paired.scores[arm.name].tolist(),
+        "metrics": {name: _over_repeats(cells, name, ratio) for name in cells[0]["test"]},
+        "chosen": [cell["chosen"]["label"] for cell in cells],
+        "seconds": round(sum(cell["seconds"]["total"] for cell in cells), 3),
+        "best": arm.name == best,
+        "baseline": arm.name == baseline,
+        "recommended": arm.name == recommended,
+    }
+
+
+def _difference(found: Difference) -> Values:
+    return {
+        "difference": found.value,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "measurable": found.measurable,
+    }
+
+
+def _over_repeats(cells: list[Values], name: str, ratio: float) -> Values:
+    values = [cell["test"][name] for cell in cells if cell["test"][name] is not None]
+    if not values:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    mean, low, high = corrected_t_interval(values, ratio)
+    least, most = RANGE[name]
+    return {"value": mean, "low": max(low, least), "high": min(high, most), "n": len(values)}
+
+
+def _too_few(
+    complete: list[str], given_up: Mapping[str, str], failed: Mapping[str, Outcome], undefined: list[str], folder: Path
+) -> Exception:
+    """What to say where there is nothing to compare."""
+    first = next(iter(failed.values()), None)
+    if first is not None and not given_up and first.error is not None and getattr(first.error, "exit_code", 1) == 2:
+        return first.error
+    reasons = [f"{name} ({reason})" for name, reason in given_up.items()]
+    reasons += [f"{name} (failed: {str(o.error).partition(chr(10))[0]})" for name, o in failed.items()]
+    reasons += [f"{name} (its metric is undefined)" for name in undefined]
+    have = f"only {complete[0]} was" if complete else "no arm was"
+    hint = f"Go on with more time, what is done stays: sdl compare --resume {quoted(folder)}"
+    return RunError(f"There is nothing to compare: {have} complete. Missing: {', '.join(reasons)}.", hint)

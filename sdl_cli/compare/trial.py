@@ -1,0 +1,239 @@
+"""One arm on one split: try its candidates on validation rows, fit the best on all labelled rows, score the test part once."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli import reference, results
+from sdl_cli.compare.judge import row_contributions
+from sdl_cli.compare.settings import Candidate
+from sdl_cli.config import Experiment
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.split import Split, hold_out, split
+from sdl_cli.decisions import decide
+from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
+from sdl_cli.experiment import Clock, Observer, decide_by, learn, values_of
+from sdl_cli.files import make_folder, write_atomic
+from sdl_cli.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.models import features
+from sdl_cli.preparation import load_here, resolve_settings
+
+Array = np.ndarray[Any, Any]
+Values = dict[str, Any]
+FROM_SCRATCH = ("deep_net", "autoencoder")
+ROWS_FILE = "rows.npy"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An arm on one split.
+
+    Arguments:
+        candidates: their experiments have this split's seeds.
+        metric: what candidates are chosen by.
+        tuning_fraction: part of its epochs for which a network tries a candidate.
+        image_fraction: part of the usual epochs for networks trained on images from scratch.
+        keep_rows: keep what each test row adds to the score.
+        deadline: `time.time()` at which training gives up, or None.
+    """
+
+    candidates: tuple[Candidate, ...]
+    metric: str
+    tuning_fraction: float = 1.0
+    image_fraction: float = 1.0
+    keep_rows: bool = False
+    deadline: float | None = None
+
+
+def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
+    """Carry out a trial and write its numbers to `folder`.
+
+    Returns:
+        `{"test", "majority": {metric: value}, "rows", "seconds", "runtime", "notes", "chosen": {"index", "label", "scores"},
+        "split": digest of the rows}`.
+    Raises:
+        ConfigError, DataError: settings that do not go with the data. RunError: training failed. OutOfTimeError: time is over.
+    """
+    notes: list[str] = []
+    clock = Clock()
+    observer = Observer(on_epoch=_watch(trial.deadline))
+    make_folder(folder)
+    try:
+        results.write_status(folder, "running")
+        with clock.phase("load"):
+            first = trial.candidates[0].experiment
+            dataset = load_here(first)
+            parts = split(dataset, first.dataset, first.seed)
+        with clock.phase("tune"):
+            index, scores = tune(trial, dataset, parts, observer)
+        chosen = trial.candidates[index].experiment
+        experiment = shortened(resolve_settings(chosen, dataset, len(parts.labelled)), dataset, trial.image_fraction)
+        decision = decide_by(experiment, dataset, parts, notes.append)
+        frozen = frozen_here(experiment, dataset)
+        learned = learn(experiment, dataset, parts, None, observer, notes.append, None, frozen, clock)
+        majority = reference.majority_outputs(dataset, parts.labelled, parts.test)
+        values: Values = results.finite(
+            {
+                "test": values_of(dataset, parts.test, learned.outputs, decision),
+                "majority": values_of(dataset, parts.test, majority),
+                "rows": {"labelled": len(parts.labelled), "validation": learned.num_validation, "test": len(parts.test)},
+                "seconds": {name: round(value, 3) for name, value in clock.total().items()},
+                "runtime": learned.runtime,
+                "notes": list(dict.fromkeys([*parts.notes, *notes])),
+                "chosen": {"index": index, "label": trial.candidates[index].label, "scores": scores},
+                "split": _digest(parts),
+            }
+        )
+        if trial.keep_rows:
+            truth, outputs = dataset.y[parts.test], learned.outputs
+            predicted = outputs if dataset.task == "regression" else decide(outputs, decision)
+            rows = row_contributions(trial.metric, truth, outputs, predicted)
+            if rows is not None:
+                write_atomic(folder / ROWS_FILE, _npy(rows))
+        results.write_config(folder, experiment.to_plain())
+        results.write_json(folder, "metrics.json", values)
+        results.write_status(folder, "done")
+    except BaseException as error:
+        results.record_failure(folder, error)
+        raise
+    return values
+
+
+def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tuple[int, list[float | None]]:
+    """Choose a candidate on validation rows: the source's own among the labelled ones, else a seeded stratified part of them.
+
+    Networks try each for a part of their epochs, as in successive halving (Jamieson and Talwalkar, AISTATS 2016) with one step.
+
+    Returns:
+        the number of the best candidate (the first of equals), and all scores; None for one that does not go with the data or
+        diverged. With a single candidate nothing is fitted and there are no scores.
+    Raises:
+        What the first candidate raised, where none could be scored.
+    """
+    if len(trial.candidates) == 1:
+        return 0, []
+    first = trial.candidates[0].experiment
+    inner = validation_split(first, dataset, parts)
+    if dataset.task == "classification" and len(np.unique(dataset.y[inner.test])) < 2:
+        return 0, []  # nothing to choose on
+    scores: list[float | None] = []
+    errors: list[Exception] = []
+    for candidate in trial.candidates:
+        try:
+            experiment = resolve_settings(candidate.experiment, dataset, len(inner.labelled))
+            experiment = shortened(experiment, dataset, trial.image_fraction)
+            experiment = shortened(experiment, dataset, trial.tuning_fraction, all_networks=True)
+            scores.append(score_of(experiment, dataset, inner, trial.metric, observer))
+        except OutOfTimeError:
+            raise
+        except (ConfigError, RunError) as error:
+            scores.append(None)
+            errors.append(error)
+    known = [(number, score) for number, score in enumerate(scores) if score is not None]
+    if not known:
+        if errors:
+            raise errors[0]
+        return 0, scores
+    sign = 1.0 if HIGHER_IS_BETTER[trial.metric] else -1.0
+    return max(known, key=lambda pair: (sign * pair[1], -pair[0]))[0], scores
+
+
+def validation_split(experiment: Experiment, dataset: Dataset, parts: Split) -> Split:
+    """The labelled rows of a split, divided once more: its test rows are validation rows."""
+    if parts.validation is not None and len(parts.validation):
+        return Split(np.setdiff1d(parts.labelled, parts.validation), None, parts.validation)
+    groups = None if dataset.groups is None else dataset.groups[parts.labelled]
+    fraction = experiment.dataset.validation_fraction
+    kept, held = hold_out(dataset.y[parts.labelled], fraction, experiment.seed, dataset.task, groups)
+    return Split(parts.labelled[kept], None, parts.labelled[held])
+
+
+def score_of(experiment: Experiment, dataset: Dataset, parts: Split, metric: str, observer: Observer) -> float | None:
+    """Fit on the labelled rows of a split and score its test rows; None where the metric is undefined on them."""
+    ignore: Callable[[str], None] = lambda sentence: None  # noqa: E731
+    decision = decide_by(experiment, dataset, parts, ignore)
+    learned = learn(experiment, dataset, parts, None, observer, ignore, None, frozen_here(experiment, dataset))
+    found = values_of(dataset, parts.test, learned.outputs, decision)[metric]
+    return found if np.isfinite(found) else None
+
+
+def validation_score(experiment: Experiment) -> float:
+    """The main metric of an experiment on validation rows held out from its labelled rows: what a search may look at.
+
+    Raises:
+        ConfigError, DataError, RunError: as a training.
+    """
+    dataset = load_here(experiment)
+    parts = split(dataset, experiment.dataset, experiment.seed)
+    inner = validation_split(experiment, dataset, parts)
+    resolved = resolve_settings(experiment, dataset, len(inner.labelled))
+    found = score_of(resolved, dataset, inner, MAIN[dataset.task], Observer())
+    return float("nan") if found is None else found
+
+
+def shortened(experiment: Experiment, dataset: Dataset, fraction: float, all_networks: bool = False) -> Experiment:
+    """The experiment with its epochs (and those of pretraining) cut to a part; by default only for images from scratch."""
+    model, epochs = experiment.model, experiment.training.epochs
+    if fraction == 1 or epochs is None or not (all_networks or (model.name in FROM_SCRATCH and dataset.modality == "image")):
+        return experiment
+    training = dataclasses.replace(experiment.training, epochs=max(1, round(epochs * fraction)))
+    if hasattr(model, "pretrain_epochs"):
+        model = dataclasses.replace(model, pretrain_epochs=max(1, round(model.pretrain_epochs * fraction)))
+    return dataclasses.replace(experiment, training=training, model=model)
+
+
+def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
+    """Frozen features of all rows where the model uses any; computed once for all processes, and read once in this one."""
+    if not features.are_used(experiment):
+        return None
+    model = experiment.model
+    settings = (experiment.device, experiment.precision, experiment.memory_format)
+    key = f"{dataset.fingerprint} {dataset.X.shape} {model.architecture} {model.weights} {model.image_size_px} {settings}"
+    if key not in _frozen:
+        _frozen.clear()
+        _frozen[key] = features.frozen_features(experiment, dataset)
+    return _frozen[key]
+
+
+_frozen: dict[str, Array] = {}
+
+
+def read_rows(folders: Sequence[Path]) -> Array | None:
+    """Mean contribution of each test row over the repeats in these folders, or None where they keep none."""
+    found = []
+    for folder in folders:
+        try:
+            found.append(np.load(folder / ROWS_FILE, allow_pickle=False))
+        except (OSError, ValueError, EOFError):
+            return None
+    return np.mean(found, axis=0) if found and len({len(rows) for rows in found}) == 1 else None
+
+
+def _watch(deadline: float | None) -> Callable[[Values], None] | None:
+    if deadline is None:
+        return None
+
+    def on_epoch(row: Values) -> None:
+        if time.time() > deadline:
+            raise OutOfTimeError("the time limit was reached", "Raise compare.minutes.")
+
+    return on_epoch
+
+
+def _digest(parts: Split) -> str:
+    return hashlib.sha256(np.sort(parts.labelled).tobytes() + b"/" + np.sort(parts.test).tobytes()).hexdigest()[:16]
+
+
+def _npy(values: Array) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()

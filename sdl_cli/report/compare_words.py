@@ -1,0 +1,105 @@
+"""Comparisons as words: what will be compared, the ranking, and what was not compared and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sdl_cli.compare.verdict import listed, p_value, points
+from sdl_cli.report import layout
+from sdl_cli.report.words import PERCENT, label, shown
+
+Values = dict[str, Any]
+UNITS = {"image": "images", "table": "rows", "text": "texts"}
+
+
+def plan_lines(overview: Values) -> list[tuple[str, str]]:
+    """Label and text of what is about to be compared."""
+    unit = UNITS[overview["modality"]]
+    shape = " of " + " x ".join(map(str, overview["shape"])) if overview["shape"] else ""
+    repeats, tried = overview["repeats"], overview["num_candidates"]
+    splits = (
+        f"{overview['labelled_rows']:,} labelled and {overview['test_rows']:,} test {unit} in each of {repeats} "
+        f"split{'s' if repeats > 1 else ''}, the same for all"
+    )
+    tuning = (
+        f"each method chooses among {tried} settings on validation {unit}, then is scored once"
+        if tried > 1
+        else "each method as it is, scored once"
+    )
+    limit = "no time limit" if overview["minutes"] is None else f"at most {overview['minutes']:g} minutes (compare.minutes)"
+    left = overview["cells"] - overview["done"]
+    many = f"{left} fits with their tuning" + (f" ({overview['done']} are done)" if overview["done"] else "")
+    at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
+    return [
+        ("data", f"{overview['dataset']}: {unit}{shape}"),
+        ("arms", ", ".join(arm["name"] for arm in overview["arms"])),
+        *[("", f"without {names}: {reason}") for reason, names in _by_reason(overview["left_out"])],
+        ("splits", splits),
+        ("tuning", tuning),
+        ("time", f"{many}{at_once}; {limit}"),
+    ]
+
+
+def _by_reason(arms: Sequence[Values]) -> list[tuple[str, str]]:
+    """Each reason once, with the names it holds for."""
+    reasons = dict.fromkeys(arm["reason"] for arm in arms)
+    return [(reason, listed([arm["name"] for arm in arms if arm["reason"] == reason])) for reason in reasons]
+
+
+def table_lines(values: Values) -> list[str]:
+    """The ranking: each arm's mean and interval, its difference to the best and to the baseline, and its seconds."""
+    metric, base = values["metric"], values["baseline"]
+    unit = " (points)" if metric in PERCENT else ""
+    header = ["arm", f"{label(metric)} (95 % interval)", f"to the best{unit}", *([f"to {base}"] if base else []), "seconds"]
+    rows = [header]
+    for arm in values["arms"]:
+        row = [("> " if arm["recommended"] else "  ") + arm["name"], _mean(metric, arm)]
+        row.append("best" if arm["best"] else _difference(metric, arm["difference"], arm["p"], arm["measurable"]))
+        if base:
+            found = arm["to_baseline"]
+            row.append("itself" if found is None else _difference(metric, found["difference"], found["p"], found["measurable"]))
+        rows.append([*row, f"{arm['seconds']:.0f}"])
+    wide = max(len(row[-1]) for row in rows)
+    lines = layout.table([[*row[:-1], row[-1].rjust(wide)] for row in rows], columns=10_000)
+    return [*lines, *_legend(values)]
+
+
+def _legend(values: Values) -> list[str]:
+    metric = values["metric"]
+    floor = f"Ignoring the inputs gives {shown(metric, values['majority']['mean'])}."
+    how = (
+        "= no measurable difference: p, of the corrected t test over splits and adjusted for the number of arms, is over 0.05."
+        if not values["fixed_test"]
+        else "= no measurable difference: p, of a t test over test rows and adjusted for the number of arms, is over 0.05."
+    )
+    return [line for text in (how, floor) for line in layout.wrap(text, min(layout.width(), 100))]
+
+
+def _mean(metric: str, arm: Values) -> str:
+    text = shown(metric, arm["mean"])
+    if arm["low"] is None or arm["high"] is None:
+        return text
+    return f"{text} ({shown(metric, arm['low'], unit=False)} to {shown(metric, arm['high'], unit=False)})"
+
+
+def _difference(metric: str, value: float, p: float, measurable: bool) -> str:
+    text = points(metric, value).removesuffix(" points")
+    return f"{text} (p {p_value(p)})" if measurable else f"{text} = (p {p_value(p)})"
+
+
+def sweep_lines(jobs: Sequence[Values]) -> list[str]:
+    """One line per comparison of a sweep: what it recommends, and how far that is ahead of the baseline."""
+    common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
+    rows = [["job", "data", "use", "score", "over the baseline", "settings"]]
+    for number, job in enumerate(jobs):
+        settings = " ".join(o for o in job["overrides"] if o not in common)
+        if job["status"] != "done":
+            rows.append([str(number + 1), job["status"], "", "", "", settings])
+            continue
+        values = job["comparison"]
+        arm = next(arm for arm in values["arms"] if arm["recommended"])
+        found = arm["to_baseline"]
+        ahead = "" if found is None else points(values["metric"], found["difference"]) + ("" if found["measurable"] else " =")
+        rows.append([str(number + 1), values["dataset"], arm["name"], shown(values["metric"], arm["mean"]), ahead, settings])
+    return layout.table(rows)

@@ -1,0 +1,255 @@
+"""`sdl compare` from its command line to its folder, and every way in which it can go wrong."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from integration.conftest import Sdl, tree
+
+from sdl_cli import results
+from sdl_cli.compare import run as comparing
+from sdl_cli.compare import trial as trials
+from sdl_cli.errors import OutOfTimeError, RunError
+
+QUICK = "parallel.backend=threading parallel.num_jobs=2 compare.num_repeats=3"
+TWO = "dataset=wine 'compare.arms=[majority,\"baseline model.num_trees=5\"]' compare.baseline=null " + QUICK
+THREE = "dataset=wine 'compare.arms=[majority,logistic,\"baseline model.num_trees=5\"]' compare.baseline=null " + QUICK
+ARM_KEYS = {
+    "name",
+    "summary",
+    "rung",
+    "mean",
+    "low",
+    "high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p",
+    "measurable",
+}
+ARM_KEYS |= {"to_baseline", "scores", "metrics", "chosen", "seconds", "best", "baseline", "recommended"}
+
+
+def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path: Path) -> None:
+    found = sdl(f"compare {THREE}")
+    assert found.code == 0, found.err
+    lines = found.out.splitlines()
+    assert all(len(line) <= 100 or line.startswith(("run ", "model ")) for line in lines)
+    assert "arms    majority, logistic, baseline model.num_trees=5" in lines
+    head = next(i for i, line in enumerate(lines) if line.startswith("arm "))
+    assert "accuracy (95 % interval)" in lines[head] and "to the best (points)" in lines[head]
+    assert sum(line.startswith("> ") for line in lines[head : head + 4]) == 1
+    assert any(line.startswith("verdict Use ") for line in lines) and any(line.startswith("labels  Twice") for line in lines)
+    [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
+    names = {"config.yaml", "comparison.json", "environment.json", "status.json", "arms", "curve", "recommended"}
+    assert names <= {p.name for p in folder.iterdir()}
+    assert results.read_state(folder) == "done"
+    assert sdl(f"evaluate {folder}/recommended --json").json["reproduced"] is True
+
+
+def test_the_json_keeps_its_promises(sdl: Sdl, tmp_path: Path) -> None:
+    found = sdl(f"compare {THREE} --json").json
+    assert json.loads((Path(found["folder"]) / "comparison.json").read_text()) == found
+    assert set(found) >= {
+        "folder",
+        "arms",
+        "recommended",
+        "verdict",
+        "metric",
+        "repeats",
+        "curve",
+        "more_labels",
+        "given_up",
+        "failed",
+        "left_out",
+    }
+    assert all(set(arm) == ARM_KEYS for arm in found["arms"]) and len(found["arms"]) == 3
+    means = [arm["mean"] for arm in found["arms"]]
+    assert means == sorted(means, reverse=True)
+    for arm in found["arms"]:
+        stored = [
+            json.loads((Path(found["folder"]) / "arms" / _folder(arm["name"]) / str(r) / "metrics.json").read_text())
+            for r in range(3)
+        ]
+        assert arm["scores"] == [one["test"]["accuracy"] for one in stored]
+        assert arm["mean"] == pytest.approx(np.mean(arm["scores"])) and arm["metrics"]["accuracy"]["n"] == 3
+        assert len(arm["chosen"]) == 3
+    majority = next(arm for arm in found["arms"] if arm["name"] == "majority")
+    assert majority["measurable"] and majority["difference"] < -0.4 and majority["mean"] == found["majority"]["mean"]
+    assert [p["size"] for p in found["curve"]["points"]][-1] == found["labelled_rows"] == 142
+    assert found["more_labels"]["size"] == 284
+    recommended = json.loads((Path(found["folder"]) / "recommended" / "metrics.json").read_text())
+    own = next(arm for arm in found["arms"] if arm["recommended"])
+    assert recommended["metrics"]["test"]["accuracy"]["value"] == own["scores"][0], "the model kept is that of the first split"
+
+
+def _folder(name: str) -> str:
+    return name.replace(" ", "_")
+
+
+def test_the_baseline_is_added_where_it_was_not_named(sdl: Sdl) -> None:
+    found = sdl(f"compare dataset=wine compare.arms=[majority] compare.num_candidates=1 compare.curve=false {QUICK} --json").json
+    assert [arm["name"] for arm in found["arms"]] == ["baseline", "majority"] and found["baseline"] == "baseline"
+    assert found["arms"][1]["to_baseline"]["measurable"] and found["curve"] is None
+
+
+def test_numbers_are_compared_by_their_error(sdl: Sdl) -> None:
+    arms = "'compare.arms=[mean,ridge]' compare.baseline=null compare.curve=false"
+    found = sdl(f"compare dataset=diabetes {arms} {QUICK} --json").json
+    assert found["metric"] == "rmse" and [arm["name"] for arm in found["arms"]] == ["ridge", "mean"]
+    assert found["arms"][0]["mean"] < found["arms"][1]["mean"] and found["arms"][1]["difference"] < 0
+    assert "Use ridge: RMSE" in found["verdict"]
+
+
+def test_a_test_part_of_the_source_is_compared_over_its_rows(sdl: Sdl, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(160) % 2
+    X = rng.normal(size=(160, 3)) + y[:, None]
+    np.savez(tmp_path / "a.npz", x_train=X[:100], y_train=y[:100], x_test=X[100:], y_test=y[100:])
+    arms = "'compare.arms=[majority,logistic]' compare.baseline=null compare.curve=false"
+    found = sdl(f"compare dataset=npz dataset.path=a.npz {arms} {QUICK} --json").json
+    assert found["fixed_test"] and found["arms"][0]["name"] == "logistic" and found["arms"][1]["measurable"]
+    rows = np.array([np.load(Path(found["folder"]) / "arms" / "logistic" / str(r) / "rows.npy") for r in range(3)])
+    assert rows.shape == (3, 60) and found["arms"][0]["mean"] == pytest.approx(rows.mean())
+
+
+def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = trials.learn
+
+    def fail(experiment: Any, *rest: Any, **more: Any) -> Any:
+        if experiment.model.name == "baseline" and experiment.model.kind == "logistic" and experiment.seed == 1:
+            raise RunError("no luck")
+        return real(experiment, *rest, **more)
+
+    monkeypatch.setattr(trials, "learn", fail)
+    found = sdl(f"compare {THREE}")
+    assert found.code == 1, found.err
+    assert "failed  logistic: no luck" in found.out and "Failed, and so not compared: logistic." in " ".join(found.out.split())
+    assert "Traceback" not in found.err and "sdl compare --resume" in found.out
+    [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
+    assert results.read_state(folder) == "failed"
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    done = {p: p.stat().st_mtime_ns for p in folder.glob("arms/*/*/metrics.json")}
+    assert len(done) == 8
+    again = sdl(f"compare --resume {folder} --json")
+    assert again.code == 0, again.err
+    assert {arm["name"] for arm in again.json["arms"]} == {"majority", "logistic", "baseline model.num_trees=5"}
+    assert all(p.stat().st_mtime_ns == written for p, written in done.items()), "what was done is not run again"
+    assert "nothing to go on with" in sdl(f"compare --resume {folder}").err
+
+
+def test_arms_are_given_up_when_the_time_is_over(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = trials.run_trial
+
+    def slow(trial: Any, folder: Path, resume: bool) -> Any:
+        if folder.parent.name == "baseline_model.num_trees=5":
+            raise OutOfTimeError("the time limit was reached")
+        return real(trial, folder, resume)
+
+    monkeypatch.setattr(comparing, "run_trial", slow)
+    found = sdl(f"compare {THREE} --json").json
+    assert [arm["name"] for arm in found["arms"]] == ["logistic", "majority"]
+    assert found["given_up"][0]["name"] == "baseline model.num_trees=5" and "Given up for lack of time" in found["verdict"]
+    assert results.read_state(Path(found["folder"])) == "done"
+
+
+def test_a_limit_that_leaves_nothing_says_so(sdl: Sdl, tmp_path: Path) -> None:
+    found = sdl(f"compare {TWO} compare.minutes=0.00001")
+    assert found.code == 1 and "nothing to compare" in found.err and "sdl compare --resume" in found.err
+    assert len(found.err.strip().splitlines()) <= 6 and "Traceback" not in found.err
+
+
+def test_a_killed_comparison_goes_on_where_it_was(
+    sdl_process: Callable[..., subprocess.Popen[str]], sdl: Sdl, tmp_path: Path
+) -> None:
+    command = "compare dataset=wine 'compare.arms=[majority,\"baseline model.num_trees=300\"]' compare.baseline=null compare.num_repeats=6 compare.curve=false hydra.run.dir=c parallel.backend=threading"
+    process = sdl_process(command)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("c/arms/*/*/metrics.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "sdl compare --resume" in err
+    done = {p: p.stat().st_mtime_ns for p in tmp_path.glob("c/arms/*/*/metrics.json")}
+    assert 3 <= len(done) < 12
+    again = sdl("compare --resume c --json")
+    assert again.code == 0, again.err
+    assert all(p.stat().st_mtime_ns == written for p, written in done.items())
+    assert len(list(tmp_path.glob("c/arms/*/*/metrics.json"))) == 12 and len(again.json["arms"]) == 2
+
+
+def test_other_verbs_know_what_it_is(sdl: Sdl, tmp_path: Path) -> None:
+    sdl(f"compare {TWO} compare.curve=false hydra.run.dir=c")
+    for command, words in (
+        ("evaluate c", ["this is a comparison", "c/recommended"]),
+        ("predict c x.csv", ["this is a comparison"]),
+        ("train --resume c", ["but a comparison", "sdl compare --resume"]),
+        ("curve --resume c", ["but a comparison", "sdl compare --resume"]),
+    ):
+        found = sdl(command)
+        assert found.code == 2 and all(word in found.err for word in words), (command, found.err)
+    (tmp_path / "c" / "status.json").write_text('{"state": "running"}')
+    config = yaml.safe_load((tmp_path / "c" / "config.yaml").read_text())
+    (tmp_path / "c" / "config.yaml").write_text(yaml.safe_dump({**config, "arms": [{"name": "x"}]}, sort_keys=False))
+    found = sdl("compare --resume c")
+    assert found.code == 2 and "its arms cannot be read" in found.err
+
+
+def test_several_comparisons_end_in_one_table(sdl: Sdl, tmp_path: Path) -> None:
+    arms = "'compare.arms=[majority,logistic]' compare.baseline=null compare.curve=false compare.num_candidates=1"
+    found = sdl(f"compare -m dataset=wine,iris {arms} {QUICK} --json")
+    assert found.code == 0, found.err
+    assert [job["comparison"]["dataset"] for job in found.json["jobs"]] == ["wine", "iris"]
+    assert [job["comparison"]["recommended"] for job in found.json["jobs"]] == ["logistic", "logistic"]
+    table = Path(found.json["results"]).read_text().splitlines()
+    assert len(table) == 3 and "recommended" in table[0] and "dataset" in table[0]
+    folder = Path(found.json["folder"])
+    (folder / "1" / "status.json").write_text('{"state": "running"}')
+    (folder / "1" / "arms" / "logistic" / "2" / "status.json").unlink()
+    again = sdl(f"compare --resume {folder}")
+    assert again.code == 0, again.err
+    assert "iris" in again.out and "wine" in again.out
+    assert sdl(f"compare -m dataset=wine,iris {arms} hydra/launcher=basic").code == 2
+
+
+BAD = [
+    ("compare dataset=wine model=deep_net", ["model=deep_net", "compare.arms=[ladder,"]),
+    ("compare dataset=wine loss=cosine", ["loss=cosine", "each arm decides"]),
+    ("compare dataset=wine num_repeats=5", ["num_repeats=5", "compare.num_repeats=5"]),
+    ("compare dataset=wine compare.arms=deep_net", ["compare.arms", "is not a list", "compare.arms=[deep_net]"]),
+    ("compare dataset=wine compare.arms=[deep_nut]", ["no arm called deep_nut", "Did you mean deep_net?"]),
+    ("compare dataset=wine compare.arms=[deep_net,deep_net]", ["named twice"]),
+    ("compare dataset=wine compare.baseline=forest", ["no arm called forest", "baseline"]),
+    ("compare dataset=wine compare.repeats=5", ["compare.repeats", "no such setting", "num_repeats"]),
+    ("compare dataset=wine compare.num_repeats=0", ["compare.num_repeats", "at least 1"]),
+    ("compare dataset=wine compare.num_candidates=7", ["compare.num_candidates", "from 1 to 6"]),
+    ("compare dataset=wine compare.minutes=0", ["compare.minutes", "more than 0"]),
+    ("compare dataset=wine compare.metric=rmse compare.arms=[majority,logistic]", ["compare.metric", "accuracy"]),
+    ("compare dataset=wine compare.arms=[ridge,logistic]", ["ridge", "predicts numbers"]),
+    ("compare dataset=wine parallel.backend=spark", ["parallel.backend", "processes"]),
+    ("compare dataset=wine seed=0,1", ["makes a sweep", "-m"]),
+    ("compare dataset=nope", ["dataset=nope", "There are"]),
+    ("compare dataset=npz dataset.path=none.npz compare.arms=[majority,logistic]", ["none.npz"]),
+    ("compare --resume none", ["none", "no such run folder"]),
+    ("compare --resume x dataset=wine", ["takes no settings"]),
+]
+
+
+@pytest.mark.parametrize(("command", "words"), BAD, ids=[command for command, _ in BAD])
+def test_bad_input(sdl: Sdl, tmp_path: Path, command: str, words: list[str]) -> None:
+    found = sdl(command)
+    assert found.code == 2, (found.out, found.err)
+    assert all(word in found.err for word in words), found.err
+    assert "Traceback" not in found.err and len(found.err.strip().splitlines()) <= 6
+    assert not tree(tmp_path), "nothing is left of what was not begun"

@@ -1,0 +1,97 @@
+"""What suits the data, whose seed is whose, and what fits the time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sdl_cli import comparisons
+from sdl_cli.compare.plan import Budget, make_plan
+from sdl_cli.errors import ConfigError
+
+
+def plan(*overrides: str) -> Any:
+    return make_plan(comparisons.compose([*overrides, "parallel.num_jobs=1"], None))
+
+
+def test_the_ladder_of_a_table_of_classes() -> None:
+    found = plan("dataset=wine")
+    assert [arm.name for arm in found.arms] == ["logistic", "baseline", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+    assert not found.left_out and found.metric == "accuracy" and not found.fixed_test and found.test_rows == 36
+
+
+def test_the_ladder_of_a_table_of_numbers() -> None:
+    found = plan("dataset=diabetes")
+    assert [arm.name for arm in found.arms] == ["ridge", "baseline", "deep_net", "augmented", "autoencoder"]
+    assert found.metric == "rmse"
+
+
+def test_the_ladder_of_small_images() -> None:
+    found = plan("dataset=digits")
+    assert [arm.name for arm in found.arms] == ["logistic", "baseline", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+    assert set(found.left_out) == {"probe", "finetune"} and "8 px" in found.left_out["probe"]
+
+
+def test_splits_are_the_same_for_every_arm_and_weights_are_not() -> None:
+    found = plan("dataset=wine", "seed=7", "compare.arms=[baseline,deep_net,'deep_net seed=100']")
+    for repeat in (0, 2):
+        experiments = [found.candidates(arm, repeat)[0].experiment for arm in found.arms]
+        assert {e.dataset.seed for e in experiments} == {7 + repeat}
+        assert [e.seed for e in experiments] == [7 + repeat, 7 + repeat, 100 + repeat]
+
+
+def test_every_arm_has_the_same_budget() -> None:
+    found = plan("dataset=wine", "compare.num_candidates=2")
+    assert {len(found.candidates(arm, 0)) for arm in found.arms} == {2}
+
+
+def test_a_part_of_the_epochs_unless_they_are_given() -> None:
+    assert plan("dataset=wine").trial((), None).image_fraction == 0.5
+    assert plan("dataset=wine", "training.epochs=4").trial((), None).image_fraction == 1.0
+
+
+def test_a_test_part_of_the_source_is_said(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "a.npz",
+        x_train=rng.normal(size=(60, 3)),
+        y_train=np.arange(60) % 2,
+        x_test=rng.normal(size=(20, 3)),
+        y_test=np.arange(20) % 2,
+    )
+    found = plan("dataset=npz", f"dataset.path={tmp_path / 'a.npz'}", "compare.arms=[logistic,baseline]")
+    assert found.fixed_test and any("its own 20 test rows" in note for note in found.notes)
+    with pytest.raises(ConfigError, match="cannot be compared on a test part"):
+        plan("dataset=npz", f"dataset.path={tmp_path / 'a.npz'}", "compare.arms=[logistic,baseline]", "compare.metric=roc_auc")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["dataset=wine", "compare.arms=[ridge,baseline]"], ["ridge", "predicts numbers"]),
+        (["dataset=wine", "compare.arms=[probe,baseline]"], ["probe", "image", "a table"]),
+        (["dataset=wine", "compare.arms=[baseline]"], ["at least two arms", "baseline"]),
+        (["dataset=wine", "compare.arms=[baseline]", "compare.baseline=null"], ["at least two arms"]),
+        (["dataset=wine", "compare.metric=rmse"], ["compare.metric", "accuracy"]),
+        (["dataset=diabetes", "compare.metric=accuracy"], ["compare.metric", "rmse"]),
+        (["dataset=wine", "compare.arms=[baseline,'deep_net augment=shift']"], ["augment"]),
+    ],
+)
+def test_what_cannot_be_compared(overrides: list[str], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as stop:
+        plan(*overrides)
+    assert all(word in str(stop.value) for word in words), str(stop.value)
+
+
+def test_arms_are_given_up_from_the_end_of_the_ladder() -> None:
+    budget = Budget(100.0, started=time.time())
+    costs = {"a": 10.0, "b": 20.0, "c": 30.0, "d": 40.0, "e": 5.0}
+    assert 85 < budget.left() <= 90
+    assert budget.fitting(costs, list("abcde")) == list("abc")
+    assert budget.fitting(dict.fromkeys("abc", 1000.0), list("abc")) == list("ab"), "two are needed to compare"
+    free = Budget(None)
+    assert free.deadline is None and free.fitting(dict.fromkeys("abc", 1e9), list("abc")) == list("abc")
