@@ -83,7 +83,7 @@ class Plan:
         return Trial(
             candidates,
             self.metric,
-            shared.compare.tuning_epochs_fraction,
+            shared.compare.tuning_fraction,
             1.0 if given else shared.compare.image_epochs_fraction,
             keep_rows and self.fixed_test,
             deadline,
@@ -254,6 +254,8 @@ def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) ->
                 return dataclasses.replace(wanted, num_jobs=wanted.num_jobs or len(gpus)), gpus, ""
             asked = wanted.num_jobs is not None and wanted.num_jobs > 1
             return None, (), f"parallel.num_jobs={wanted.num_jobs} has no effect: the networks share {on}." if asked else ""
+        if wanted.backend == "threading":
+            return None, (), "parallel.backend=threading has no effect: networks of one process share its random numbers."
     jobs = wanted.num_jobs or max(1, available_cores() // (shared.num_threads or 1))
     return dataclasses.replace(wanted, num_jobs=jobs), (), ""
 

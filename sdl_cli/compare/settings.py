@@ -26,7 +26,7 @@ class Compare:
         baseline: the arm that all others are measured against; None for none.
         num_repeats: splits (seed, seed + 1, ...), the same for every arm.
         num_candidates: settings that each arm may try on validation rows; 1 takes every method as it is.
-        tuning_epochs_fraction: part of its epochs for which a network tries a candidate.
+        tuning_fraction: part of its epochs, or of a forest's trees, with which a method tries a candidate.
         image_epochs_fraction: part of a training's usual epochs for networks trained on images from scratch.
         metric: what is compared; None is accuracy for classes, RMSE for numbers.
         minutes: time limit of the whole, in minutes; None sets none.
@@ -37,7 +37,7 @@ class Compare:
     baseline: str | None = "baseline"
     num_repeats: Count = 10
     num_candidates: Annotated[int, Range(1, MOST_CANDIDATES)] = 3
-    tuning_epochs_fraction: Share = 0.25
+    tuning_fraction: Share = 0.25
     image_epochs_fraction: Share = 0.5
     metric: Metric | None = None
     minutes: Positive | None = 30.0

@@ -40,7 +40,7 @@ class Trial:
     Arguments:
         candidates: their experiments have this split's seeds.
         metric: what candidates are chosen by.
-        tuning_fraction: part of its epochs for which a network tries a candidate.
+        tuning_fraction: part of its epochs, or of a forest's trees, with which a method tries a candidate.
         image_fraction: part of the usual epochs for networks trained on images from scratch.
         keep_rows: keep what each test row adds to the score.
         deadline: `time.time()` at which training gives up, or None.
@@ -111,7 +111,8 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
 def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tuple[int, list[float | None]]:
     """Choose a candidate on validation rows: the source's own among the labelled ones, else a seeded stratified part of them.
 
-    Networks try each for a part of their epochs, as in successive halving (Jamieson and Talwalkar, AISTATS 2016) with one step.
+    Networks try each for a part of their epochs, and forests with a part of their trees, as in successive halving (Jamieson and
+    Talwalkar, AISTATS 2016) with one step.
 
     Returns:
         the number of the best candidate (the first of equals), and all scores; None for one that does not go with the data or
@@ -131,7 +132,7 @@ def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tu
         try:
             experiment = resolve_settings(candidate.experiment, dataset, len(inner.labelled))
             experiment = shortened(experiment, dataset, trial.image_fraction)
-            experiment = shortened(experiment, dataset, trial.tuning_fraction, all_networks=True)
+            experiment = quick(experiment, trial.tuning_fraction)
             scores.append(score_of(experiment, dataset, inner, trial.metric, observer))
         except OutOfTimeError:
             raise
@@ -180,14 +181,20 @@ def validation_score(experiment: Experiment) -> float:
     return float("nan") if found is None else found
 
 
-def shortened(experiment: Experiment, dataset: Dataset, fraction: float, all_networks: bool = False) -> Experiment:
-    """The experiment with its epochs (and those of pretraining) cut to a part; by default only for images from scratch."""
-    model, epochs = experiment.model, experiment.training.epochs
-    if fraction == 1 or epochs is None or not (all_networks or (model.name in FROM_SCRATCH and dataset.modality == "image")):
-        return experiment
-    training = dataclasses.replace(experiment.training, epochs=max(1, round(epochs * fraction)))
-    if hasattr(model, "pretrain_epochs"):
-        model = dataclasses.replace(model, pretrain_epochs=max(1, round(model.pretrain_epochs * fraction)))
+def shortened(experiment: Experiment, dataset: Dataset, fraction: float) -> Experiment:
+    """The experiment with its epochs cut to a part where it is a network trained on images from scratch."""
+    is_slow = experiment.model.name in FROM_SCRATCH and dataset.modality == "image"
+    return quick(experiment, fraction) if is_slow else experiment
+
+
+def quick(experiment: Experiment, fraction: float) -> Experiment:
+    """The experiment with its epochs, those of pretraining, and the trees of a forest cut to a part, at least one of each."""
+    model, training = experiment.model, experiment.training
+    if training.epochs is not None:
+        training = dataclasses.replace(training, epochs=max(1, round(training.epochs * fraction)))
+    for name in ("pretrain_epochs", "num_trees"):
+        if hasattr(model, name):
+            model = dataclasses.replace(model, **{name: max(1, round(getattr(model, name) * fraction))})
     return dataclasses.replace(experiment, training=training, model=model)
 
 

@@ -25,7 +25,7 @@ def verdict(values: Values) -> str:
         else:
             sentences.append(
                 f"{best['name']} has the best mean ({shown(metric, best['mean'])}), but the difference ({gap}, adjusted "
-                f"p = {p_value(chosen['p'])}) can be chance, and {chosen['name']} is simpler."
+                f"{p_value(chosen['p'])}) can be chance, and {chosen['name']} is simpler."
             )
     elif len(alike) > 1:
         others = [other for other in alike if other != best["name"]]
@@ -42,7 +42,7 @@ def verdict(values: Values) -> str:
         )
         ends = _ends(metric, found["low"], found["high"])
         sentences.append(
-            f"It is {told} {_called(base)} ({points(metric, found['difference'])}{ends}, adjusted p = {p_value(found['p'])})."
+            f"It is {told} {_called(base)} ({points(metric, found['difference'])}{ends}, adjusted {p_value(found['p'])})."
         )
     elif (
         chosen["name"] == base
@@ -72,8 +72,8 @@ def points(metric: str, difference: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Three digits, and no more certainty than that."""
-    return "0.001 or less" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    """`p = 0.023`, `p < 0.001`: three digits, and no more certainty than that."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def listed(names: list[str]) -> str:

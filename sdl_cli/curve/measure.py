@@ -291,6 +291,8 @@ def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel 
                 if asked
                 else "",
             )
+        if wanted.backend == "threading":
+            return None, "parallel.backend=threading has no effect: networks of one process share its random numbers."
     return dataclasses.replace(wanted, num_jobs=num_jobs(wanted)), ""
 
 

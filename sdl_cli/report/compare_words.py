@@ -69,9 +69,9 @@ def _legend(values: Values) -> list[str]:
     metric = values["metric"]
     floor = f"Ignoring the inputs gives {shown(metric, values['majority']['mean'])}."
     how = (
-        "= no measurable difference: p, of the corrected t test over splits and adjusted for the number of arms, is over 0.05."
+        "~ no measurable difference: p, of the corrected t test over splits and adjusted for the number of arms, is over 0.05."
         if not values["fixed_test"]
-        else "= no measurable difference: p, of a t test over test rows and adjusted for the number of arms, is over 0.05."
+        else "~ no measurable difference: p, of a t test over test rows and adjusted for the number of arms, is over 0.05."
     )
     return [line for text in (how, floor) for line in layout.wrap(text, min(layout.width(), 100))]
 
@@ -85,7 +85,7 @@ def _mean(metric: str, arm: Values) -> str:
 
 def _difference(metric: str, value: float, p: float, measurable: bool) -> str:
     text = points(metric, value).removesuffix(" points")
-    return f"{text} (p {p_value(p)})" if measurable else f"{text} = (p {p_value(p)})"
+    return f"{text} ({p_value(p)})" if measurable else f"{text} ~ ({p_value(p)})"
 
 
 def sweep_lines(jobs: Sequence[Values]) -> list[str]:
@@ -100,6 +100,6 @@ def sweep_lines(jobs: Sequence[Values]) -> list[str]:
         values = job["comparison"]
         arm = next(arm for arm in values["arms"] if arm["recommended"])
         found = arm["to_baseline"]
-        ahead = "" if found is None else points(values["metric"], found["difference"]) + ("" if found["measurable"] else " =")
+        ahead = "" if found is None else points(values["metric"], found["difference"]) + ("" if found["measurable"] else " ~")
         rows.append([str(number + 1), values["dataset"], arm["name"], shown(values["metric"], arm["mean"]), ahead, settings])
     return layout.table(rows)

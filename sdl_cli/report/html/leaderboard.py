@@ -156,8 +156,8 @@ def p_words(p: float | None) -> str:
 def _about(arms: Sequence[Values]) -> str:
     rows = []
     for arm in arms:
-        chosen = list(dict.fromkeys(text for text in arm["chosen"] if text))
-        counts = [f"{text} ({_times(arm['chosen'].count(text), 'split')})" for text in chosen]
+        chosen = sorted(dict.fromkeys(arm["chosen"]), key=lambda text: -arm["chosen"].count(text))
+        counts = [f"{text or 'as it is'} ({_times(arm['chosen'].count(text), 'split')})" for text in chosen]
         rows.append([arm["name"], arm["summary"], "; ".join(counts)])
     header = ["method", "what it is", "chosen on validation rows"]
     return f"<h3>The methods</h3>{table(header, rows)}"

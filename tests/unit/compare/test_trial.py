@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sdl_cli import bridge, experiment, jobs, preparation, results
 from sdl_cli.compare import trial as trials
 from sdl_cli.compare.settings import Candidate
-from sdl_cli.compare.trial import Trial, read_rows, run_trial, shortened, tune, validation_score, validation_split
+from sdl_cli.compare.trial import Trial, quick, read_rows, run_trial, shortened, tune, validation_score, validation_split
 from sdl_cli.config import Experiment
 from sdl_cli.data.split import hold_out, split
 from sdl_cli.errors import OutOfTimeError, RunError
@@ -100,11 +100,17 @@ def test_networks_try_candidates_for_a_part_of_their_epochs() -> None:
     dataset = preparation.load_here(net)
     half = shortened(net, dataset, 0.5)
     assert (half.training.epochs, half.model.pretrain_epochs) == (10, 15)
-    assert shortened(half, dataset, 0.25, all_networks=True).training.epochs == 2
+    assert quick(half, 0.25).training.epochs == 2
     assert shortened(net, dataset, 1.0) == net
     table = make("dataset=wine", "model=deep_net", "training.epochs=20")
     assert shortened(table, preparation.load_here(table), 0.5) == table
-    assert shortened(table, preparation.load_here(table), 0.01, all_networks=True).training.epochs == 1
+    assert quick(table, 0.01).training.epochs == 1
+
+
+def test_forests_try_candidates_with_a_part_of_their_trees() -> None:
+    forest = make("dataset=wine", "model=baseline")
+    assert quick(forest, 0.25).model.num_trees == 125 and quick(forest, 0.0001).model.num_trees == 1
+    assert shortened(forest, preparation.load_here(forest), 0.5) == forest
 
 
 def test_what_each_test_row_adds_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
