@@ -224,7 +224,7 @@ def resume_compare(folder: Path, observer: CompareObserver | None = None) -> Val
     if stored.state == "done":
         if observer and observer.on_notice:
             observer.on_notice("This comparison is finished; there is nothing to go on with.")
-        return results.read_json(folder / "comparison.json")
+        return {**results.read_json(folder / "comparison.json"), "folder": str(folder)}
     return run.run(parse_comparison(stored.config, folder), folder, observer, resume=True)
 
 

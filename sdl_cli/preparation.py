@@ -46,11 +46,13 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
 def load_here(experiment: Experiment) -> Dataset:
     """The experiment's data set, loaded once in this process for all fits that come to it; the last two are remembered."""
     key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None)} {experiment.model}"
-    if key not in _loaded:
+    found = _loaded.get(key)
+    if found is None:
+        found = load_dataset(experiment)[0]
         while len(_loaded) > 1:  # as it is, and as a pretrained network wants it
-            _loaded.pop(next(iter(_loaded)))
-        _loaded[key] = load_dataset(experiment)[0]
-    return _loaded[key]
+            _loaded.pop(next(iter(_loaded)), None)
+        _loaded[key] = found
+    return found
 
 
 _loaded: dict[str, Dataset] = {}

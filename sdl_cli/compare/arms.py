@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Compose = Callable[[Sequence[str]], Values]
 Assign = Callable[[Sequence[str]], Mapping[str, Any]]
 LADDER = "ladder"  # stands for all arms of the ladder in `compare.arms`
 OWN_KEYS = ("compare", "parallel", "hydra")
+FREE_KEYS = ("dataset.size_px", "dataset.validation_fraction")  # of the data set, what an arm may decide all the same
 ARM_KEYS = ("model", "augment", "num_repeats")  # what an arm decides, and no arm shares
 
 
@@ -47,6 +49,8 @@ def read_method(name: str, config_dir: str | None = None) -> tuple[Method, dict[
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
         candidates = values.pop("candidates")
         by_kind = candidates if isinstance(candidates, dict) else dict.fromkeys(MODALITIES, candidates)
+        if not all(isinstance(one, list) for found in by_kind.values() for one in found):
+            raise TypeError("a candidate is a list of settings")
         checked = {str(kind): [[str(override) for override in one] for one in found] for kind, found in by_kind.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         hint = "Compare it with one that works: sdl show arm=deep_net"
@@ -127,6 +131,7 @@ def compose_arms(
     for name in names:
         base, *own = _words(name)
         method, by_kind, sentence = _method(base, config_dir)
+        _check_own(name, [*method.overrides, *own])
         candidates: dict[str, tuple[Candidate, ...]] = {
             kind: _unique(
                 Candidate(" ".join(one), parse(_values(method.overrides, one, [*shared, *own], compose_once, assign)))
@@ -143,8 +148,19 @@ def compose_arms(
 
 
 def folder_name(name: str) -> str:
-    """An arm's name as the name of a folder: letters, digits and `_.=-` stay, others become `_`."""
-    return "".join(c if c.isalnum() or c in "_.=-" else "_" for c in name)[:100].strip(".") or "arm"
+    """An arm's name as the name of a folder: ASCII letters, digits and `_.=-` stay, and two names never give the same."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "_.=-") else "_" for c in name).strip(".")
+    if safe == name.replace(" ", "_") and 0 < len(safe) <= 80:
+        return safe
+    return f"{safe[:60]}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+
+
+def _check_own(name: str, overrides: Iterable[str]) -> None:
+    """Raise for what an arm may not set: all of them see the same rows."""
+    for override in overrides:
+        key = _key(override)
+        if key.partition(".")[0] in ("dataset", "num_repeats", *OWN_KEYS) and key not in FREE_KEYS:
+            raise ConfigError(f"compare.arms: {name}: {override} must be the same for every arm.", "Set it for all of them.")
 
 
 def _words(name: str) -> list[str]:
@@ -180,9 +196,11 @@ def _values(method: Sequence[str], candidate: Sequence[str], given: Sequence[str
     values = compose(_last_of_each([*method, *choices, *given]))
     for key, value in assign([o for o in free if o not in choices]).items():
         *path, last = key.split(".")
-        at = values
+        at: Any = values
         for part in path:
-            at = at[part]
+            at = at.get(part) if isinstance(at, dict) else None
+        if not isinstance(at, dict):
+            raise ConfigError(f"candidates: {key}: no such setting.", "See the settings of a model: sdl show model")
         at[last] = value
     return values
 

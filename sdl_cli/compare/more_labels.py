@@ -9,8 +9,9 @@ from typing import Any
 
 from sdl_cli import cells, results
 from sdl_cli.cells import Cell, Outcome
+from sdl_cli.compare.arms import folder_name
 from sdl_cli.compare.plan import Budget, Key, Plan
-from sdl_cli.compare.trial import run_trial
+from sdl_cli.compare.trial import run_trial_in_time
 from sdl_cli.compare.verdict import points
 from sdl_cli.curve import sizes
 from sdl_cli.curve.points import Points
@@ -142,9 +143,9 @@ def _points(
         assert metrics is not None
         scores[chosen[-1]][str(repeat)] = metrics["test"][plan.metric]
         seconds[chosen[-1]] += metrics["seconds"]["total"]
-        for size in chosen[:-1]:
+        for size in chosen[:-1]:  # smaller ones: the largest is the comparison itself
             candidate = plan.candidates(arm, repeat, size)[metrics["chosen"]["index"]]
-            where = folder / "curve" / f"size-{size}_repeat-{repeat}"
+            where = folder / "curve" / folder_name(name) / f"size-{size}_repeat-{repeat}"
             trial = dataclasses.replace(plan.trial((candidate,), budget.deadline), keep_rows=False)
             todo[where] = Cell(trial, where), size, repeat
 
@@ -156,6 +157,6 @@ def _points(
 
     cores = plan.request.shared.num_threads or 1
     in_order = sorted((cell for cell, *_ in todo.values()), key=lambda cell: -todo[cell.folder][1])
-    cells.run_cells(in_order, run_trial, on_done, plan.parallel, raised=(), gpus=plan.gpus, cores_per_job=cores)
+    cells.run_cells(in_order, run_trial_in_time, on_done, plan.parallel, raised=(), gpus=plan.gpus, cores_per_job=cores)
     known = {size: found for size, found in scores.items() if found}
     return Points(plan.metric, known, {size: seconds[size] for size in known}) if len(known) >= 3 else None

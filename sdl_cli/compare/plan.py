@@ -29,7 +29,8 @@ from sdl_cli.models import NETWORKS
 Array = np.ndarray[Any, Any]
 Key = tuple[str, int]  # arm, repeat
 BY_ROW = ("accuracy", "balanced_accuracy", "log_loss", "mae", "rmse")  # metrics that `judge.row_contributions` knows
-FINISH_SHARE = 0.1  # of the time limit, kept for the curve and the recommended run
+FIRST_SHARE = 0.3  # of the time limit, for the first split of every arm
+FINISH_SHARE = 0.1  # of it, kept for the curve and the recommended run
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,11 @@ class Plan:
 
     def trial(self, candidates: tuple[Candidate, ...], deadline: float | None, keep_rows: bool = True) -> Trial:
         shared = self.request.shared
-        given = shared.training.epochs is not None
         return Trial(
             candidates,
             self.metric,
             shared.compare.tuning_fraction,
-            1.0 if given else shared.compare.image_epochs_fraction,
+            shared.compare.image_epochs_fraction,
             keep_rows and self.fixed_test,
             deadline,
         )
@@ -206,7 +206,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
             left_out[arm.name] = first_error.message
         elif arm.asked and arm.name != baseline:
             raise ConfigError(f"compare.arms: {arm.name}: {reason}.", "See what each arm is for with: sdl list arm")
-        elif dataset.task in arm.tasks and dataset.modality in arm.modalities:
+        elif arm.name == baseline or (dataset.task in arm.tasks and dataset.modality in arm.modalities):
             left_out[arm.name] = reason
     if len(suited) < 2:
         names = ", ".join(arm.name for arm in suited) or "none"
@@ -242,7 +242,7 @@ def _check_weights(experiments: Sequence[Experiment]) -> None:
 
 def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
     """How many cells run at once, on which GPUs, and a sentence where that is not what was asked for."""
-    shared, wanted = request.shared, request.shared.parallel
+    shared, wanted, why = request.shared, request.shared.parallel, ""
     networks = any(c.experiment.model.name in NETWORKS for arm in arms for c in arm.candidates[dataset.modality])
     if networks:
         from sdl_cli.device import resolve
@@ -255,9 +255,12 @@ def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) ->
             asked = wanted.num_jobs is not None and wanted.num_jobs > 1
             return None, (), f"parallel.num_jobs={wanted.num_jobs} has no effect: the networks share {on}." if asked else ""
         if wanted.backend == "threading":
-            return None, (), "parallel.backend=threading has no effect: networks of one process share its random numbers."
+            wanted = dataclasses.replace(wanted, backend="processes")
+            why = "parallel.backend=threading has no effect: networks run in processes, since threads share one random generator."
     jobs = wanted.num_jobs or max(1, available_cores() // (shared.num_threads or 1))
-    return dataclasses.replace(wanted, num_jobs=jobs), (), ""
+    if jobs == 1 and wanted.backend not in ("dask", "ray"):
+        return None, (), why
+    return dataclasses.replace(wanted, num_jobs=jobs), (), why
 
 
 @dataclass
@@ -272,6 +275,11 @@ class Budget:
         """When training gives up, as `time.time()`; a part of the limit is kept for what comes after."""
         return None if self.seconds is None else self.started + self.seconds * (1 - FINISH_SHARE)
 
+    @property
+    def first_deadline(self) -> float | None:
+        """When the first split of every arm must be done, as `time.time()`, so that the lower arms get their time."""
+        return None if self.seconds is None else self.started + self.seconds * FIRST_SHARE
+
     def left(self) -> float:
         """Seconds until the deadline; infinite without a limit."""
         return float("inf") if self.deadline is None else self.deadline - time.time()
@@ -280,5 +288,8 @@ class Budget:
         """The arms that fit into what is left, given up from the end of the ladder; two are kept whatever they cost."""
         kept = list(ladder)
         while len(kept) > 2 and sum(costs[name] for name in kept) > self.left():
-            kept.pop()
+            last = next((name for name in reversed(kept) if costs[name] > 0), None)
+            if last is None:
+                break
+            kept.remove(last)
         return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from sdl_cli.compare.more_labels import measure_curve
 from sdl_cli.compare.plan import Budget, Key, Plan, arm_folder, make_plan
 from sdl_cli.compare.settings import Comparison
 from sdl_cli.compare.summary import summarise
-from sdl_cli.compare.trial import frozen_here, run_trial, shortened
+from sdl_cli.compare.trial import frozen_here, run_trial_in_time, shortened
+from sdl_cli.config import Experiment
 from sdl_cli.errors import DataError, OutOfTimeError, RunError, SdlError, StorageError
 from sdl_cli.models import NETWORKS, features
 from sdl_cli.preparation import load_here, resolve_settings
@@ -75,22 +77,30 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
     observer = observer or CompareObserver()
     minutes = request.shared.compare.minutes
     budget = Budget(None if minutes is None else 60 * minutes)
-    notice = observer.on_notice or (lambda sentence: None)
+    said: list[str] = []
+
+    def notice(sentence: str) -> None:
+        said.append(sentence)
+        if observer.on_notice is not None:
+            observer.on_notice(sentence)
+
     plan = make_plan(request)
     if resume:
-        _check_same_data(plan, folder)
+        plan = _as_begun(plan, folder)
     else:
         folder = results.claim(folder)
     try:
         results.write_status(folder, "running")
         results.write_config(folder, plan.request.to_plain())
-        results.write_json(folder, "environment.json", results.environment(plan.dataset.fingerprint))
+        environment = results.environment(plan.dataset.fingerprint) | {"left_out": dict(plan.left_out)}
+        results.write_json(folder, "environment.json", environment)
         if observer.on_plan is not None:
             observer.on_plan(overview(plan, folder))
         work = _run_arms(plan, folder, budget, observer)
         values = summarise(plan, folder, work.outcomes, work.given_up, work.failed)
         values["curve"], values["more_labels"] = measure_curve(plan, folder, values, work.outcomes, budget, notice)
         _keep_recommended(plan, folder, values, work.outcomes, notice)
+        values["notes"] = list(dict.fromkeys([*values["notes"], *said]))
         _write(plan, folder, values, work, time.time() - budget.started)
     except StorageError as error:
         stopped = RunError(
@@ -99,7 +109,10 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
         results.end_badly(folder, stopped, resumed=True)
         raise stopped from error
     except BaseException as error:
-        results.end_badly(folder, error, resume or any((folder / "arms").glob("*/*/metrics.json")))
+        kept = resume or any((folder / "arms").glob("*/*/metrics.json"))
+        if not kept and isinstance(error, SdlError) and error.exit_code == 2:
+            shutil.rmtree(folder / "arms", ignore_errors=True)
+        results.end_badly(folder, error, kept)
         raise
     return values
 
@@ -130,7 +143,8 @@ def overview(plan: Plan, folder: Path) -> Values:
 def prepare_workers(request: Comparison) -> None:
     """Start worker processes in the background, so that they have imported what they need once the data is loaded."""
     if request.shared.device in ("auto", "cpu") and not cells.visible_gpus():
-        cells.start_workers(request.shared.parallel, _import_models)
+        cores = request.shared.num_threads or 1
+        cells.start_workers(request.shared.parallel, _import_models, cores_per_job=cores)
 
 
 def _import_models() -> None:
@@ -139,21 +153,21 @@ def _import_models() -> None:
 
 
 def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserver) -> Work:
-    """Every arm on the first split; then, arm by arm up the ladder, the splits that fit the time that is left."""
+    """Every arm on the first split, as far as a part of the time goes; then, up the ladder, the arms that fit what is left."""
     work = Work()
     names = [arm.name for arm in plan.arms]
     _prepare_features(plan)
-    _run_cells(plan, folder, [(name, 0) for name in names], budget, observer, work)
+    _run_cells(plan, folder, [(name, 0) for name in names], budget.first_deadline, observer, work)
     running = [name for name in names if _is_open(work, name)]
-    costs = {name: (plan.num_repeats - 1) * _seconds(work.outcomes[name, 0]) / plan.num_jobs for name in running}
-    done = {name: results.read_state(arm_folder(folder, name) / str(plan.num_repeats - 1)) == "done" for name in running}
-    costs = {name: 0.0 if done[name] else cost for name, cost in costs.items()}
+    each = {name: _seconds(work.outcomes[name, 0]) / plan.num_jobs for name in running}
+    costs = {name: each[name] * _num_open(plan, folder, name) for name in running}
     fitting = budget.fitting(costs, running)
     for name in running:
         if name not in fitting:
-            work.given_up[name] = f"its {plan.num_repeats} splits would take {_minutes(costs[name])} more"
+            work.given_up[name] = f"the splits that it lacks would take {_minutes(costs[name])} more"
     keys = [(name, repeat) for name in fitting for repeat in range(1, plan.num_repeats)]
-    _run_cells(plan, folder, keys, budget, observer, work, costs)
+    _run_cells(plan, folder, keys, budget.deadline, observer, work, each)
+    work.given_up = {name: work.given_up[name] for name in names if name in work.given_up}
     return work
 
 
@@ -161,14 +175,14 @@ def _run_cells(
     plan: Plan,
     folder: Path,
     keys: Sequence[Key],
-    budget: Budget,
+    deadline: float | None,
     observer: CompareObserver,
     work: Work,
     costs: dict[str, float] | None = None,
 ) -> None:
     """Run these cells up the ladder; once the time is over, those that are left are skipped and their arms given up."""
     arms = {arm.name: arm for arm in plan.arms}
-    todo = {key: plan.cell(folder, arms[key[0]], key[1], budget.deadline) for key in keys}
+    todo = {key: plan.cell(folder, arms[key[0]], key[1], deadline) for key in keys}
     where = {cell.folder: key for key, cell in todo.items()}
     before, total = len(work.outcomes), len(plan.arms) * plan.num_repeats
 
@@ -176,13 +190,17 @@ def _run_cells(
         key = where[outcome.cell.folder]
         work.outcomes[key] = outcome
         if isinstance(outcome.error, OutOfTimeError):
-            work.given_up.setdefault(key[0], "the time was over before all of its splits were done")
+            reason = (
+                "one split of it takes too long for the time limit"
+                if costs is None
+                else "the time was over before its last split"
+            )
+            work.given_up.setdefault(key[0], reason)
         elif outcome.error is not None:
             work.failed.setdefault(key[0], outcome)
         left = None
         if costs is not None:
-            rest = max(1, plan.num_repeats - 1)
-            left = sum(costs[name] / rest for name, repeat in keys if (name, repeat) not in work.outcomes)
+            left = sum(costs[name] for name, repeat in keys if (name, repeat) not in work.outcomes)
         if observer.on_progress is not None:
             skipped = sum(plan.num_repeats - 1 for name in work.given_up)
             shown = total if costs is None else total - skipped
@@ -200,11 +218,9 @@ def _run_cells(
     )
 
 
-def run_trial_in_time(trial: Any, folder: Path, resume: bool) -> Values:
-    """`run_trial`, unless the time is over before it begins."""
-    if trial.deadline is not None and time.time() > trial.deadline:
-        raise OutOfTimeError("the time limit was reached", "Raise compare.minutes.")
-    return run_trial(trial, folder, resume)
+def _num_open(plan: Plan, folder: Path, name: str) -> int:
+    """Splits of an arm that are not done yet."""
+    return sum(results.read_state(arm_folder(folder, name) / str(r)) != "done" for r in range(1, plan.num_repeats))
 
 
 def _missing(keys: Sequence[Key], work: Work) -> int:
@@ -241,20 +257,34 @@ def _keep_recommended(
     chosen = outcomes[name, 0].metrics
     assert chosen is not None
     where = folder / "recommended"
-    if results.read_state(where) == "done":
-        return
     single = plan.candidates(arm, 0)[chosen["chosen"]["index"]].experiment
     trial = plan.trial((), None)
     resolved = resolve_settings(single, load_here(single), len(plan.split.labelled))
-    single = shortened(resolved, load_here(single), trial.image_fraction)
+    single = shortened(resolved, load_here(single), trial.image_fraction, single)
     if single.model.name in NETWORKS and chosen["runtime"] is not None:
         on = chosen["runtime"]
         single = dataclasses.replace(single, precision=on["precision"], memory_format=on["memory_format"])
+    if results.read_state(where) != "missing" and not _holds(where, single):
+        shutil.rmtree(where, ignore_errors=True)  # of another arm, before a resume
+    state = results.read_state(where)
+    if state == "done":
+        return
     try:
-        again = results.read_state(where) != "missing"
-        experiment.run(single, where, experiment.Observer(), resume=again)
+        experiment.run(single, where, experiment.Observer(), resume=state != "missing")
+    except StorageError:
+        raise
     except SdlError as error:
         notice(f"The recommended method could not be kept as a run of its own: {error.message}")
+
+
+def _holds(folder: Path, single: Experiment) -> bool:
+    """Whether a folder holds the run of this experiment, finished or not."""
+    try:
+        stored = results.read_run(folder, finished=False).config
+    except SdlError:
+        return False
+    own = single.to_plain()
+    return all(stored.get(key) == own[key] for key in ("model", "loss", "training", "augment", "seed"))
 
 
 def _write(plan: Plan, folder: Path, values: Values, work: Work, seconds: float) -> None:
@@ -262,24 +292,22 @@ def _write(plan: Plan, folder: Path, values: Values, work: Work, seconds: float)
     cleaned: Values = results.finite(values)
     values.update(cleaned)
     results.write_json(folder, "comparison.json", values)
-    if work.failed:
-        results.write_status(folder, "failed", _failure(plan, work))
+    if values["failed"]:
+        first = values["failed"][0]
+        reason = f"{len(values['failed'])} of {len(plan.arms)} arms failed, {first['name']} first: {first['reason']}"
+        results.write_status(folder, "failed", reason)
     else:
         results.write_status(folder, "done", files=FILES)
 
 
-def _failure(plan: Plan, work: Work) -> str:
-    name, outcome = next(iter(work.failed.items()))
-    return f"{len(work.failed)} of {len(plan.arms)} arms failed, {name} first: {outcome.error}"
-
-
-def _check_same_data(plan: Plan, folder: Path) -> None:
-    """Splits of other data would be mixed with new ones."""
+def _as_begun(plan: Plan, folder: Path) -> Plan:
+    """The plan with the arms that were left out when it was begun; a DataError where the data has changed since."""
     stored = results.read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
     if stored and stored.get("data_fingerprint") != plan.dataset.fingerprint:
         raise DataError(
             f"{folder}: the data has changed since this comparison was begun.", "Begin a new one with the same settings."
         )
+    return dataclasses.replace(plan, left_out={**stored.get("left_out", {}), **plan.left_out})
 
 
 __all__ = ["Cell", "CompareObserver", "Progress", "Work", "overview", "prepare_workers", "run"]

@@ -76,7 +76,8 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
         with clock.phase("tune"):
             index, scores = tune(trial, dataset, parts, observer)
         chosen = trial.candidates[index].experiment
-        experiment = shortened(resolve_settings(chosen, dataset, len(parts.labelled)), dataset, trial.image_fraction)
+        experiment = resolve_settings(chosen, dataset, len(parts.labelled))
+        experiment = shortened(experiment, dataset, trial.image_fraction, chosen)
         decision = decide_by(experiment, dataset, parts, notes.append)
         frozen = frozen_here(experiment, dataset)
         learned = learn(experiment, dataset, parts, None, observer, notes.append, None, frozen, clock)
@@ -108,6 +109,13 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
     return values
 
 
+def run_trial_in_time(trial: Trial, folder: Path, resume: bool) -> Values:
+    """`run_trial`, unless the time is over before it begins."""
+    if trial.deadline is not None and time.time() > trial.deadline:
+        raise OutOfTimeError("the time limit was reached", "Raise compare.minutes.")
+    return run_trial(trial, folder, resume)
+
+
 def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tuple[int, list[float | None]]:
     """Choose a candidate on validation rows: the source's own among the labelled ones, else a seeded stratified part of them.
 
@@ -131,7 +139,7 @@ def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tu
     for candidate in trial.candidates:
         try:
             experiment = resolve_settings(candidate.experiment, dataset, len(inner.labelled))
-            experiment = shortened(experiment, dataset, trial.image_fraction)
+            experiment = shortened(experiment, dataset, trial.image_fraction, candidate.experiment)
             experiment = quick(experiment, trial.tuning_fraction)
             scores.append(score_of(experiment, dataset, inner, trial.metric, observer))
         except OutOfTimeError:
@@ -181,9 +189,13 @@ def validation_score(experiment: Experiment) -> float:
     return float("nan") if found is None else found
 
 
-def shortened(experiment: Experiment, dataset: Dataset, fraction: float) -> Experiment:
-    """The experiment with its epochs cut to a part where it is a network trained on images from scratch."""
-    is_slow = experiment.model.name in FROM_SCRATCH and dataset.modality == "image"
+def shortened(experiment: Experiment, dataset: Dataset, fraction: float, asked: Experiment) -> Experiment:
+    """The experiment with its epochs cut to a part where it is a network trained on images from scratch.
+
+    Arguments:
+        asked: the same before its settings were filled in; epochs that were asked for stay.
+    """
+    is_slow = experiment.model.name in FROM_SCRATCH and dataset.modality == "image" and asked.training.epochs is None
     return quick(experiment, fraction) if is_slow else experiment
 
 
@@ -205,10 +217,12 @@ def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     model = experiment.model
     settings = (experiment.device, experiment.precision, experiment.memory_format)
     key = f"{dataset.fingerprint} {dataset.X.shape} {model.architecture} {model.weights} {model.image_size_px} {settings}"
-    if key not in _frozen:
+    found = _frozen.get(key)
+    if found is None:
+        found = features.frozen_features(experiment, dataset)
         _frozen.clear()
-        _frozen[key] = features.frozen_features(experiment, dataset)
-    return _frozen[key]
+        _frozen[key] = found
+    return found
 
 
 _frozen: dict[str, Array] = {}

@@ -55,7 +55,8 @@ def verdict(values: Values) -> str:
         and not values["fixed_test"]
         and any(not arm["measurable"] and not arm["best"] and arm["difference"] != 0 for arm in values["arms"])
     ):
-        sentences.append(f"With {values['repeats']} splits only large differences can be told from chance; 10 are usual.")
+        few = "one split nothing" if values["repeats"] == 1 else f"{values['repeats']} splits only a large difference"
+        sentences.append(f"With {few} can be told from chance; 10 are usual (compare.num_repeats=10).")
     if values["given_up"]:
         sentences.append(f"Given up for lack of time: {listed([arm['name'] for arm in values['given_up']])}.")
     if values["failed"]:

@@ -132,15 +132,45 @@ def test_what_is_shared() -> None:
     assert arms.shared_overrides(given) == given[:4]
 
 
+@pytest.mark.parametrize("name", ["deep_net", "deep_net model.depth=3"])
+def test_an_arms_folder_is_its_name(name: str) -> None:
+    assert arms.folder_name(name) == name.replace(" ", "_")
+
+
+def test_no_two_arms_share_a_folder_and_none_leaves_its_place() -> None:
+    names = [
+        "../x",
+        "..",
+        ".",
+        "a/b",
+        "a\\b",
+        "a:b",
+        "a b",
+        "ü" * 200,
+        "é" * 200,
+        "x" * 90 + "1",
+        "x" * 90 + "2",
+        "arm",
+        "\udcff",
+    ]
+    folders = [arms.folder_name(name) for name in names]
+    assert len(set(folders)) == len(names)
+    assert all(folder.isascii() and "/" not in folder and folder.strip(".") and len(folder) <= 80 for folder in folders)
+
+
 @pytest.mark.parametrize(
-    ("name", "folder"),
-    [
-        ("deep_net", "deep_net"),
-        ("deep_net model.depth=3", "deep_net_model.depth=3"),
-        ("../x", "_x"),
-        ("..", "arm"),
-        ("a/b\\c:d", "a_b_c_d"),
-    ],
+    "setting", ["dataset.num_per_class=10", "dataset=digits", "dataset.test_fraction=0.5", "num_repeats=5", "hydra.run.dir=x"]
 )
-def test_an_arms_folder_is_a_plain_name(name: str, folder: str) -> None:
-    assert arms.folder_name(name) == folder
+def test_all_arms_see_the_same_rows(setting: str) -> None:
+    with pytest.raises(ConfigError, match="must be the same for every arm"):
+        composed([f"logistic {setting}"], "dataset=wine")
+
+
+@pytest.mark.parametrize("candidates", ["[[modle.c=1]]", "[[model.kind.x=7]]", "[[], model.c=1]", "{table: [model.c=1]}"])
+def test_candidates_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, candidates: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sdl_conf" / "arm").mkdir(parents=True)
+    text = (conf_dir() / "arm" / "svm.yaml").read_text()
+    (tmp_path / "sdl_conf" / "arm" / "mine.yaml").write_text(text[: text.index("candidates")] + f"candidates: {candidates}\n")
+    with pytest.raises(ConfigError):
+        composed(["mine"], "dataset=wine")

@@ -15,7 +15,8 @@ from sdl_cli.errors import ConfigError
 
 
 def plan(*overrides: str) -> Any:
-    return make_plan(comparisons.compose([*overrides, "parallel.num_jobs=1"], None))
+    jobs = [] if any(o.startswith("parallel.num_jobs") for o in overrides) else ["parallel.num_jobs=1"]
+    return make_plan(comparisons.compose([*overrides, *jobs], None))
 
 
 def test_the_ladder_of_a_table_of_classes() -> None:
@@ -49,9 +50,10 @@ def test_every_arm_has_the_same_budget() -> None:
     assert {len(found.candidates(arm, 0)) for arm in found.arms} == {2}
 
 
-def test_a_part_of_the_epochs_unless_they_are_given() -> None:
-    assert plan("dataset=wine").trial((), None).image_fraction == 0.5
-    assert plan("dataset=wine", "training.epochs=4").trial((), None).image_fraction == 1.0
+def test_networks_do_not_run_in_threads_and_one_job_has_all_cores() -> None:
+    found = plan("dataset=wine", "parallel.backend=threading", "parallel.num_jobs=2", "compare.arms=[logistic,deep_net]")
+    assert found.parallel.backend == "processes" and any("backend=threading has no effect" in note for note in found.notes)
+    assert plan("dataset=wine", "compare.arms=[logistic,baseline]").parallel is None
 
 
 def test_a_test_part_of_the_source_is_said(tmp_path: Path) -> None:
@@ -90,8 +92,13 @@ def test_what_cannot_be_compared(overrides: list[str], words: list[str]) -> None
 def test_arms_are_given_up_from_the_end_of_the_ladder() -> None:
     budget = Budget(100.0, started=time.time())
     costs = {"a": 10.0, "b": 20.0, "c": 30.0, "d": 40.0, "e": 5.0}
-    assert 85 < budget.left() <= 90
+    assert 85 < budget.left() <= 90 and budget.first_deadline == pytest.approx(budget.started + 30)
     assert budget.fitting(costs, list("abcde")) == list("abc")
+    assert budget.fitting({"a": 5.0, "b": 5.0, "c": 500.0, "d": 0.0}, list("abcd")) == ["a", "b", "d"], "what is done stays"
     assert budget.fitting(dict.fromkeys("abc", 1000.0), list("abc")) == list("ab"), "two are needed to compare"
     free = Budget(None)
-    assert free.deadline is None and free.fitting(dict.fromkeys("abc", 1e9), list("abc")) == list("abc")
+    assert (
+        free.deadline is None
+        and free.first_deadline is None
+        and free.fitting(dict.fromkeys("abc", 1e9), list("abc")) == list("abc")
+    )

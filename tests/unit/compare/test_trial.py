@@ -96,21 +96,22 @@ def test_a_trial_with_one_candidate_is_a_plain_training(tmp_path: Path) -> None:
 
 
 def test_networks_try_candidates_for_a_part_of_their_epochs() -> None:
-    net = make("dataset=digits", "model=autoencoder", "training.epochs=20")
-    dataset = preparation.load_here(net)
-    half = shortened(net, dataset, 0.5)
+    asked = make("dataset=digits", "model=autoencoder")
+    dataset = preparation.load_here(asked)
+    net = dataclasses.replace(asked, training=dataclasses.replace(asked.training, epochs=20))
+    half = shortened(net, dataset, 0.5, asked)
     assert (half.training.epochs, half.model.pretrain_epochs) == (10, 15)
     assert quick(half, 0.25).training.epochs == 2
-    assert shortened(net, dataset, 1.0) == net
+    assert shortened(net, dataset, 0.5, net) == net, "epochs that were asked for stay"
     table = make("dataset=wine", "model=deep_net", "training.epochs=20")
-    assert shortened(table, preparation.load_here(table), 0.5) == table
+    assert shortened(table, preparation.load_here(table), 0.5, table) == table
     assert quick(table, 0.01).training.epochs == 1
 
 
 def test_forests_try_candidates_with_a_part_of_their_trees() -> None:
     forest = make("dataset=wine", "model=baseline")
     assert quick(forest, 0.25).model.num_trees == 125 and quick(forest, 0.0001).model.num_trees == 1
-    assert shortened(forest, preparation.load_here(forest), 0.5) == forest
+    assert shortened(forest, preparation.load_here(forest), 0.5, forest) == forest
 
 
 def test_what_each_test_row_adds_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
