@@ -139,7 +139,7 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     if not folder.is_dir():
         raise DataError(
             f"{folder}: there is no such run folder.",
-            "Give a folder that sdl train or sdl curve printed, for example one under runs/.",
+            "Give a folder that sdl train, curve or compare printed, for example one under runs/.",
         )
     if not (folder / "status.json").is_file():
         inside = sorted(p.parent for p in folder.glob("*/status.json"))

@@ -175,7 +175,7 @@ def report(folder: Path, out: Path | None, trust: bool, as_json: bool) -> Values
 
     display = Display(as_json)
     values = write_report(folder, out, trust, display.notice)
-    display.lines([f"Report written to {values['out']} ({values['bytes'] / 2**20:.1f} MB). Open it in any browser."])
+    display.lines([f"Report written to {values['out']} ({values['bytes'] / 1000:,.0f} kB). Open it in any browser."])
     return values
 
 

@@ -18,7 +18,7 @@ from sdl_cli.quoting import is_literal_path, quote, quote_list, quote_path, spli
 OPEN_KEYS = ("model.params.",)  # below these any key may be set
 NAMED_SETS = ("openml", "huggingface", "torchvision")  # kinds of data set of which there are many, named by dataset.dataset
 LIST_KEYS = (
-    *("curve.sizes", "curve.at", "model.widths"),
+    *("curve.sizes", "curve.at", "compare.arms", "model.widths"),
     *("dataset.features", "dataset.drop", "dataset.categorical", "dataset.missing_values"),
 )
 _PLAIN_VALUE = re.compile(r"^[\w\-./:+$@%*]*$", re.ASCII)
@@ -51,7 +51,9 @@ def quote_override(text: str, multirun: bool = False) -> str:
     if match is None or match["value"] is None:
         known = next((group for group in ("dataset", "model") if text in options(group)), None)
         hint = f"Write {known}={text}" if known else "For example: dataset=wine model=baseline model.kind=logistic"
-        if Path(text).is_dir():
+        if text.endswith("]"):
+            hint = "A list with spaces in it goes into quotes: 'compare.arms=[baseline, deep_net]'"
+        elif Path(text).is_dir():
             hint = f"For a folder of photos: dataset=image_folder dataset.path={text}"
         elif Path(text).is_file():
             hint = f"For a table: dataset=table dataset.path={text} dataset.target=COLUMN (or dataset=text, image_table, npz)"

@@ -66,6 +66,8 @@ def measure_curve(
     curve = {"name": name, "dataset": plan.dataset.name} | results.finite(
         summarise(measured, Question(None, None, 0.9, plan.test_rows, None, plan.fixed_test))
     )
+    curve["labels_needed"] = None  # nobody asked for a target here
+    curve["warnings"] = [sentence for sentence in curve["warnings"] if "target" not in sentence]
     return curve, beside_methods(values, curve)
 
 
@@ -92,19 +94,20 @@ def beside_methods(values: Values, curve: Values) -> Values | None:
         f"{shown(metric, twice['mean'])} (90 % interval {low} to {high}), {points(metric, gain)} over the fitted "
         f"{shown(metric, now)} of now"
     )
-    if method_gain <= 0 or own is best:
+    if not sure and not (method_gain > 0 and not more):
+        few = len(curve["points"][-1]["scores"])
+        rest = f": no gain that can be told from chance (measured on {few} of the {values['repeats']} splits)."
+    elif method_gain <= 0 or own is best:
         rest = ": more than any other method tried, none of which has a better mean." if more else ": no gain to speak of."
     elif more:
         rest = f": more than any other method tried ({best['name']}: {points(metric, method_gain)})."
     else:
         rest = f": less than another method ({best['name']}: {points(metric, method_gain)})."
-    if more and not sure:
-        rest += " But the interval includes no gain at all."
     return {
         **{key: twice[key] for key in ("size", "mean", "low", "high")},
         "gain": gain,
         "method_gain": method_gain,
-        "more_than_methods": more,
+        "more_than_methods": more and sure,
         "sentence": forecast + rest,
     }
 

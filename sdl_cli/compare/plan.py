@@ -183,6 +183,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
     """The arms that suit the data, with the candidates that do; those of the ladder that do not, and why."""
     suited: list[Arm] = []
     left_out: dict[str, str] = {}
+    weights: dict[tuple[str, str], SdlError | None] = {}
     for arm in arms:
         reason = _unsuited(arm, dataset)
         if reason is None:
@@ -194,7 +195,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
                 except SdlError as error:  # mirrored images with a number to predict, say: the others remain
                     first_error = first_error or error
             try:
-                _check_weights([candidate.experiment for candidate in found])
+                _check_weights([candidate.experiment for candidate in found], weights)
             except SdlError as error:
                 found, first_error = [], error
             if found:
@@ -203,7 +204,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
             assert first_error is not None
             if arm.asked:
                 raise first_error
-            left_out[arm.name] = first_error.message
+            left_out[arm.name] = " ".join(f"{first_error.message} {first_error.hint}".split())
         elif arm.asked and arm.name != baseline:
             raise ConfigError(f"compare.arms: {arm.name}: {reason}.", "See what each arm is for with: sdl list arm")
         elif arm.name == baseline or (dataset.task in arm.tasks and dataset.modality in arm.modalities):
@@ -231,13 +232,21 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
     return None
 
 
-def _check_weights(experiments: Sequence[Experiment]) -> None:
-    """Fetch pretrained weights now, so that an arm without them is left out before anything runs."""
+def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str], SdlError | None]) -> None:
+    """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
     wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.name == "finetuned_cnn"}
-    for architecture, weights in wanted:
+    for key in sorted(wanted - set(known)):
         from sdl_cli.models import pretrained
 
-        pretrained.weights_key(architecture, weights)
+        try:
+            pretrained.weights_key(*key)
+            known[key] = None
+        except SdlError as error:
+            known[key] = error
+    for key in sorted(wanted):
+        refusal = known[key]
+        if refusal is not None:
+            raise refusal
 
 
 def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
@@ -285,11 +294,19 @@ class Budget:
         return float("inf") if self.deadline is None else self.deadline - time.time()
 
     def fitting(self, costs: Mapping[str, float], ladder: Sequence[str]) -> list[str]:
-        """The arms that fit into what is left, given up from the end of the ladder; two are kept whatever they cost."""
-        kept = list(ladder)
-        while len(kept) > 2 and sum(costs[name] for name in kept) > self.left():
+        """The arms that fit into what is left: given up from the end of the ladder, then taken back where they still fit.
+
+        Two arms are kept whatever they cost, and those that cost nothing any more.
+        """
+        left, kept = self.left(), list(ladder)
+        while len(kept) > 2 and sum(costs[name] for name in kept) > left:
             last = next((name for name in reversed(kept) if costs[name] > 0), None)
             if last is None:
                 break
             kept.remove(last)
-        return kept
+        spare = left - sum(costs[name] for name in kept)
+        for name in ladder:
+            if name not in kept and costs[name] <= spare:
+                kept.append(name)
+                spare -= costs[name]
+        return [name for name in ladder if name in kept]

@@ -127,6 +127,7 @@ def overview(plan: Plan, folder: Path) -> Values:
         "shape": list(plan.dataset.X.shape[1:]),
         "labelled_rows": len(plan.split.labelled),
         "test_rows": plan.test_rows,
+        "fixed_test": plan.fixed_test,
         "repeats": plan.num_repeats,
         "metric": plan.metric,
         "arms": [{"name": arm.name, "summary": arm.summary} for arm in plan.arms],
@@ -190,11 +191,9 @@ def _run_cells(
         key = where[outcome.cell.folder]
         work.outcomes[key] = outcome
         if isinstance(outcome.error, OutOfTimeError):
-            reason = (
-                "one split of it takes too long for the time limit"
-                if costs is None
-                else "the time was over before its last split"
-            )
+            begun = results.read_state(outcome.cell.folder) != "missing"
+            first = "one split of it takes too long for the time limit" if begun else "no time was left to begin it"
+            reason = first if costs is None else "the time was over before its last split"
             work.given_up.setdefault(key[0], reason)
         elif outcome.error is not None:
             work.failed.setdefault(key[0], outcome)

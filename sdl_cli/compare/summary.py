@@ -102,15 +102,17 @@ def _arm(
 ) -> Values:
     arm = next(arm for arm in plan.arms if arm.name == judged.name)
     cells = [metrics[arm.name, r] for r in range(plan.num_repeats)]
-    ratio = 0.0 if plan.fixed_test else paired.ratio
+    ratio = None if plan.fixed_test else paired.ratio
+    low, high = max(judged.low, bounds[0]), min(judged.high, bounds[1])
+    main = {"value": judged.mean, "low": low, "high": high, "n": plan.num_repeats}
     to_best = judged.to_best
     return {
         "name": arm.name,
         "summary": arm.summary,
         "rung": arm.rung,
         "mean": judged.mean,
-        "low": max(judged.low, bounds[0]),
-        "high": min(judged.high, bounds[1]),
+        "low": low,
+        "high": high,
         "difference": 0.0 if to_best is None else to_best.value,
         "difference_low": None if to_best is None else to_best.low,
         "difference_high": None if to_best is None else to_best.high,
@@ -118,7 +120,7 @@ def _arm(
         "measurable": False if to_best is None else to_best.measurable,
         "to_baseline": None if judged.to_baseline is None else _difference(judged.to_baseline),
         "scores": paired.scores[arm.name].tolist(),
-        "metrics": {name: _over_repeats(cells, name, ratio) for name in cells[0]["test"]},
+        "metrics": {name: _over_repeats(cells, name, ratio) for name in cells[0]["test"]} | {plan.metric: main},
         "chosen": [cell["chosen"]["label"] for cell in cells],
         "seconds": round(sum(cell["seconds"]["total"] for cell in cells), 3),
         "best": arm.name == best,
@@ -137,10 +139,13 @@ def _difference(found: Difference) -> Values:
     }
 
 
-def _over_repeats(cells: list[Values], name: str, ratio: float) -> Values:
+def _over_repeats(cells: list[Values], name: str, ratio: float | None) -> Values:
+    """Mean over repeats and its interval; none where all are scored on the same test rows, whose chance it would not hold."""
     values = [cell["test"][name] for cell in cells if cell["test"][name] is not None]
     if not values:
         return {"value": None, "low": None, "high": None, "n": 0}
+    if ratio is None:
+        return {"value": float(np.mean(values)), "low": None, "high": None, "n": len(values)}
     mean, low, high = corrected_t_interval(values, ratio)
     least, most = RANGE[name]
     return {"value": mean, "low": max(low, least), "high": min(high, most), "n": len(values)}
@@ -157,5 +162,7 @@ def _too_few(
     reasons += [f"{name} (failed: {str(o.error).partition(chr(10))[0]})" for name, o in failed.items()]
     reasons += [f"{name} (its metric is undefined)" for name in undefined]
     have = f"only {complete[0]} was" if complete else "no arm was"
-    hint = f"Go on with more time, what is done stays: sdl compare --resume {quoted(folder)}"
+    hint = f"Go on with it, what is done stays: sdl compare --resume {quoted(folder)}"
+    if given_up:
+        hint = f"Raise compare.minutes, or go on for as long again, what is done stays: sdl compare --resume {quoted(folder)}"
     return RunError(f"There is nothing to compare: {have} complete. Missing: {', '.join(reasons)}.", hint)

@@ -31,7 +31,8 @@ def verdict(values: Values) -> str:
         others = [other for other in alike if other != best["name"]]
         sentences.append(f"It has the best mean; {listed(others)} {_are(others)} not measurably worse.")
     elif len(arms) > 1:
-        sentences.append("It is measurably better than every other method tried.")
+        which = "every other method that was complete" if values["given_up"] or values["failed"] else "every other method tried"
+        sentences.append(f"It is measurably better than {which}.")
     base = values["baseline"]
     if base is not None and chosen["to_baseline"] is not None:
         found = chosen["to_baseline"]
@@ -50,6 +51,9 @@ def verdict(values: Values) -> str:
         and not any(arm["to_baseline"] and _is_lead(arm["to_baseline"]) for arm in values["arms"])
     ):
         sentences.append("No method is measurably better than this quick baseline.")
+    floor = values["majority"]["mean"]
+    if chosen["low"] is not None and chosen["high"] is not None and chosen["low"] <= floor <= chosen["high"]:
+        sentences.append(f"That is no better than ignoring the inputs ({shown(metric, floor)}) as far as can be told.")
     if (
         values["repeats"] < FEW_REPEATS
         and not values["fixed_test"]
@@ -58,7 +62,8 @@ def verdict(values: Values) -> str:
         few = "one split nothing" if values["repeats"] == 1 else f"{values['repeats']} splits only a large difference"
         sentences.append(f"With {few} can be told from chance; 10 are usual (compare.num_repeats=10).")
     if values["given_up"]:
-        sentences.append(f"Given up for lack of time: {listed([arm['name'] for arm in values['given_up']])}.")
+        given_up = listed([arm["name"] for arm in values["given_up"]])
+        sentences.append(f"Given up for lack of time: {given_up} (more time: compare.minutes).")
     if values["failed"]:
         sentences.append(f"Failed, and so not compared: {listed([arm['name'] for arm in values['failed']])}.")
     return " ".join(sentences)
@@ -83,7 +88,7 @@ def listed(names: list[str]) -> str:
 
 
 def _called(baseline: str) -> str:
-    return "the quick baseline, a random forest" if baseline == "baseline" else f"the baseline, {baseline},"
+    return "the quick baseline, a random forest" if baseline == "baseline" else f"the baseline {baseline}"
 
 
 def _are(names: list[str]) -> str:

@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 OnError = Literal["fail", "skip"]
 
 DEFAULT_PX = 64
-SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip (predict: --on-error skip)"
+SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip; with sdl predict use --on-error skip"
 
 
 @dataclass(frozen=True)

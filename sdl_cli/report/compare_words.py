@@ -17,10 +17,13 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     """Label and text of what is about to be compared."""
     unit = UNITS[overview["modality"]]
     shape = " of " + " x ".join(map(str, overview["shape"])) if overview["shape"] else ""
+    shape += " features" if overview["modality"] == "table" else ""
+    total = overview["labelled_rows"] + overview["test_rows"]
     repeats, tried = overview["repeats"], overview["num_candidates"]
+    own = ", the source's own" if overview["fixed_test"] else ""
     splits = (
-        f"{overview['labelled_rows']:,} labelled and {overview['test_rows']:,} test {unit} in each of {repeats} "
-        f"split{'s' if repeats > 1 else ''}, the same for all"
+        f"{overview['labelled_rows']:,} labelled and {overview['test_rows']:,} test {unit}{own}, in each of {repeats} "
+        f"{'repeat' if own else 'split'}{'s' if repeats > 1 else ''}, the same for all"
     )
     tuning = (
         f"each method chooses among {tried} settings on validation {unit}, then is scored once"
@@ -32,16 +35,16 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     many = f"{left} fits with their tuning" + (f" ({overview['done']} are done)" if overview["done"] else "")
     at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
     return [
-        ("data", f"{overview['dataset']}: {unit}{shape}"),
+        ("data", f"{overview['dataset']}: {total:,} {unit}{shape}"),
         ("arms", ", ".join(arm["name"] for arm in overview["arms"])),
-        *[("", f"without {names}: {reason}") for reason, names in _by_reason(overview["left_out"])],
+        *[("", f"without {names}: {reason}") for reason, names in by_reason(overview["left_out"])],
         ("splits", splits),
         ("tuning", tuning),
         ("time", f"{many}{at_once}; {limit}"),
     ]
 
 
-def _by_reason(arms: Sequence[Values]) -> list[tuple[str, str]]:
+def by_reason(arms: Sequence[Values]) -> list[tuple[str, str]]:
     """Each reason once, with the names it holds for."""
     reasons = dict.fromkeys(arm["reason"] for arm in arms)
     return [(reason, listed([arm["name"] for arm in arms if arm["reason"] == reason])) for reason in reasons]

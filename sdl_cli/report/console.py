@@ -204,7 +204,9 @@ class Display:
     def compare_progress(self, progress: Any) -> None:
         """A cell of a comparison is done, was done before, or failed."""
         outcome, done, total = progress.outcome, progress.done, progress.total
-        if outcome.error is not None and not isinstance(outcome.error, (StorageError, OutOfTimeError)):
+        if isinstance(outcome.error, OutOfTimeError):  # it is said at the end, once for each arm
+            return
+        if outcome.error is not None and not isinstance(outcome.error, StorageError):
             self.notice(f"{progress.arm}, split {progress.repeat + 1} failed: {str(outcome.error).splitlines()[0]}")
         left = "" if progress.seconds_left is None else f"about {curve_words.duration(progress.seconds_left)} left"
         text = ", ".join(filter(None, (f"{progress.arm} split {progress.repeat + 1}", left if done < total else "")))
@@ -225,11 +227,9 @@ class Display:
         self.stop()
         print(file=self.out)
         self.lines([*compare_words.table_lines(values), ""])
-        for key in ("given_up", "failed"):
-            for arm in values[key]:
-                self._field(
-                    key.replace("_", " ")[:7].strip(), f"{arm['name']}: {arm['reason']}", "31" if key == "failed" else "33"
-                )
+        for key, label, colour in (("given_up", "gave up", "33"), ("failed", "failed", "31")):
+            for reason, names in compare_words.by_reason(values[key]):
+                self._field(label, f"{names}: {reason}", colour)
         self._field("verdict", values["verdict"])
         if values["more_labels"] is not None:
             self._field("labels", values["more_labels"]["sentence"])

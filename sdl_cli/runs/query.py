@@ -76,6 +76,9 @@ def known_keys(runs: Iterable[Run]) -> list[str]:
     return list(seen)
 
 
+ALIASES = {"data": "dataset", "when": "date"}  # as the columns are called
+
+
 def parse_condition(text: str, known: Sequence[str]) -> Condition:
     """A condition as typed; `known` are the keys there are, none of them where there is no run at all."""
     match = re.fullmatch(r"\s*([^\s=<>!]+)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*", text, re.DOTALL)
@@ -84,7 +87,7 @@ def parse_condition(text: str, known: Sequence[str]) -> Condition:
             f"--where {text[:80]!r}: a condition is a key, then =, != , > or <, then a value.",
             "In quotes, for the shell takes > as a file: --where 'accuracy>0.9'",
         )
-    found = Condition(match[1], {"==": "="}.get(match[2], match[2]), match[3])
+    found = Condition(ALIASES.get(match[1], match[1]), {"==": "="}.get(match[2], match[2]), match[3])
     if len(known) > len(KEYS) + len(HIGHER_IS_BETTER):
         _check_key("--where", found.key, known)
     if found.operator in _COMPARISONS and found.key != "date":
@@ -118,7 +121,8 @@ def _check_key(option: str, key: str, known: Sequence[str]) -> None:
     guess = f" Did you mean {near[0]}?" if near else ""
     raise ConfigError(
         f"{option} {key[:80]}: no run here has a setting or a metric of this name.{guess}",
-        f"There are {', '.join(KEYS)}, the metrics, and every setting in full, for example model.kind.",
+        f"There are {', '.join(KEYS)}, the metrics, and every setting in full"
+        + (f", for example {example}." if (example := next((k for k in known if "." in k), "")) else "."),
     )
 
 

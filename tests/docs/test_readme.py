@@ -41,11 +41,11 @@ def test_every_command_exists_and_its_settings_compose(command: str) -> None:
     _, verb, *rest = shlex.split(command)
     assert verb in VERBS
     overrides = [word for word in rest if "=" in word and not word.startswith("-")]
-    if verb == "show" and rest[0] not in ("train", "curve"):
+    if verb == "show" and rest[0] not in ("train", "curve", "compare"):
         group, _, name = rest[0].partition("=")
         assert name in options(group)
-    elif verb in ("train", "curve", "check"):
-        check = jobs.parse_curve if verb == "curve" else jobs.parse_experiment
+    elif verb in ("train", "curve", "check", "compare"):
+        check = {"curve": jobs.parse_curve, "compare": jobs.parse_shared}.get(verb, jobs.parse_experiment)
         first = [re.sub(r",.*", "", o) for o in overrides] if "-m" in rest else overrides
         assert check(bridge.compose_checked("train" if verb == "check" else verb, first, check))
     elif verb == "list" and rest:

@@ -21,7 +21,13 @@ def comparison_section(values: Values) -> Section:
         values: as `comparison.json` holds them.
     """
     arms, metric = values["arms"], values["metric"]
-    body = _chart(values) + _ranking(metric, arms) + _differences(metric, arms) + _about(arms) + _missing(values)
+    body = (
+        _chart(values)
+        + _ranking(metric, arms)
+        + _differences(metric, arms, bool(values.get("fixed_test")))
+        + _about(arms)
+        + _missing(values)
+    )
     return Section("leaderboard", "Leaderboard", body, _lead(values))
 
 
@@ -35,7 +41,8 @@ def _chart(values: Values) -> str:
     caption = f"Dot: mean {words.label(metric)} over {_times(values['repeats'], 'split')} ({better} is better). "
     caption += "Bar: 95 % interval of the mean. Thin lines: single splits. Grey: measurably worse than the best. "
     caption += "Dashed: the quick baseline. " if quick else ""
-    caption += "All methods saw the same splits, so that differences are judged split by split: bars may overlap and a "
+    by = "test row by test row" if values.get("fixed_test") else "split by split"
+    caption += f"All methods saw the same rows, so that differences are judged {by}: bars may overlap and a "
     caption += "difference still be measurable."
     guess = (values.get("majority") or {}).get("mean")
     caption += f" Ignoring the inputs gives {words.shown(metric, guess)}." if guess is not None else ""
@@ -58,12 +65,16 @@ def _ranking(metric: str, arms: Sequence[Values]) -> str:
     return table(header, rows, numeric=(4,))
 
 
-def _differences(metric: str, arms: Sequence[Values]) -> str:
+def _differences(metric: str, arms: Sequence[Values], fixed_test: bool) -> str:
     rows = [[str(arm["name"]), *_to_best(metric, arm), *_to_baseline(metric, arm)] for arm in arms]
+    test = (
+        "a paired t test over the test rows, which are the same in every repeat"
+        if fixed_test
+        else "the corrected paired t test over splits that overlap (Nadeau and Bengio 2003)"
+    )
     note = (
-        "Positive is better. Intervals and p values are those of the corrected paired t test over splits that overlap (Nadeau "
-        "and Bengio 2003), p adjusted for the number of methods (Holm 1979). A difference is measurable where the adjusted p is "
-        "0.05 or less."
+        f"Positive is better. Intervals and p values are those of {test}, p adjusted for the number of methods (Holm 1979). A "
+        "difference is measurable where the adjusted p is 0.05 or less."
     )
     content = table(["method", "to the best", "p", "to the quick baseline", "p"], rows, numeric=(2, 4))
     return f"<h3>Differences</h3>{figure(content, note)}"
@@ -117,9 +128,8 @@ def difference_words(metric: str, value: float | None, low: float | None = None,
     if value is None:
         return "undefined"
     scale, unit, form = (100, " points", "+.1f") if metric in words.PERCENT else (1, "", "+.3g")
-    shown = [
-        f"{round(scale * number, 6) + 0.0:{form}}".replace("-0.0", "0.0") for number in (value, low, high) if number is not None
-    ]
+    shown = [f"{scale * number:{form}}" for number in (value, low, high) if number is not None]
+    shown = ["0.0" if float(text) == 0 else text for text in shown]
     text = f"{shown[0]}{unit}"
     return f"{text} ({shown[1]} to {shown[2]})" if len(shown) == 3 else text
 

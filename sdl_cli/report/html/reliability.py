@@ -50,7 +50,7 @@ def verdict(confidence: Array, correct: Array) -> str:
         f"{len(correct):,} test rows."
     )
     if low <= mean <= high:
-        return f"Neither over- nor under-confidence can be told from so many rows: {claim}"
+        return f"Neither over- nor under-confidence can be told from so few rows: {claim}"
     return f"The model is {'over' if mean > high else 'under'}-confident: {claim}"
 
 

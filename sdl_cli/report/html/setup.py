@@ -117,7 +117,9 @@ def reproduce_section(environment: Values, folder: str, kind: str) -> Section:
     lines += [f"sdl evaluate {where}", f"sdl predict {where} INPUT -o predictions.csv"] if kind == "run" else []
     lines.append(f"sdl report {where} -o report.html")
     body = f'<pre class="wrapped">{chr(10).join(escape(line, most=4000) for line in lines)}</pre>'
-    same = "With the same data, versions and machine the numbers are the same." if command else "The command was not recorded."
+    same = "With the same data, versions and machine the numbers are the same" if command else "The command was not recorded."
+    if command:
+        same += "; a time limit may end it elsewhere." if kind == "comparison" else "."
     return Section("reproduce", "How to reproduce", body, same)
 
 

@@ -90,6 +90,10 @@ def kind_of(folder: Path) -> str:
     if (folder / "comparison.json").is_file():
         return "comparison"
     stored = results.read_run(folder, finished=False)  # says what is wrong with a folder that is nothing of ours
+    if stored.state == "done" and "metrics" not in results.read_json(folder / "metrics.json"):
+        whole = next((p for p in folder.absolute().parents if results.kind_of(p) in ("curve", "compare")), folder.parent)
+        hint = f"Report the whole: sdl report {results.quoted(whole)}"
+        raise DataError(f"{folder}: this is a part of a curve or a comparison, which keeps numbers alone.", hint)
     if "compare" in stored.config:
         raise _unfinished(folder, "comparison", "compare")
     return "repeats" if stored.repeats else "run"

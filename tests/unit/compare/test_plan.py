@@ -93,7 +93,8 @@ def test_arms_are_given_up_from_the_end_of_the_ladder() -> None:
     budget = Budget(100.0, started=time.time())
     costs = {"a": 10.0, "b": 20.0, "c": 30.0, "d": 40.0, "e": 5.0}
     assert 85 < budget.left() <= 90 and budget.first_deadline == pytest.approx(budget.started + 30)
-    assert budget.fitting(costs, list("abcde")) == list("abc")
+    assert budget.fitting(costs, list("abcde")) == ["a", "b", "c", "e"], "what is given up is taken back where it still fits"
+    assert budget.fitting({**costs, "e": 50.0}, list("abcde")) == list("abc")
     assert budget.fitting({"a": 5.0, "b": 5.0, "c": 500.0, "d": 0.0}, list("abcd")) == ["a", "b", "d"], "what is done stays"
     assert budget.fitting(dict.fromkeys("abc", 1000.0), list("abc")) == list("ab"), "two are needed to compare"
     free = Budget(None)

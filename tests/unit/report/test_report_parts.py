@@ -51,7 +51,7 @@ def test_two_sections_of_one_id_are_our_mistake() -> None:
     [
         ("accuracy", (0.028, 0.011, 0.05), "+2.8 points (+1.1 to +5.0)"),
         ("accuracy", (-0.0001, None, None), "0.0 points"),
-        ("accuracy", (0.0, -0.01, 0.01), "+0.0 points (-1.0 to +1.0)"),
+        ("accuracy", (0.0, -0.01, 0.01), "0.0 points (-1.0 to +1.0)"),
         ("rmse", (-3.2145, -5.0, 1.25), "-3.21 (-5 to +1.25)"),
         ("log_loss", (None, None, None), "undefined"),
     ],
