@@ -165,7 +165,7 @@ def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserve
     fitting = budget.fitting(costs, running)
     for name in running:
         if name not in fitting:
-            work.given_up[name] = f"the splits that it lacks would take {_minutes(costs[name])} more"
+            work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
     keys = [(name, repeat) for name in fitting for repeat in range(1, plan.num_repeats)]
     _run_cells(plan, folder, keys, budget.deadline, observer, work, each)
     work.given_up = {name: work.given_up[name] for name in names if name in work.given_up}
@@ -192,8 +192,8 @@ def _run_cells(
         work.outcomes[key] = outcome
         if isinstance(outcome.error, OutOfTimeError):
             begun = results.read_state(outcome.cell.folder) != "missing"
-            first = "one split of it takes too long for the time limit" if begun else "no time was left to begin it"
-            reason = first if costs is None else "the time was over before its last split"
+            first = "one split takes too long for the time limit" if begun else "no time was left to begin"
+            reason = first if costs is None else "the time was over before the last split"
             work.given_up.setdefault(key[0], reason)
         elif outcome.error is not None:
             work.failed.setdefault(key[0], outcome)
