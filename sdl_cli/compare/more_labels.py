@@ -84,30 +84,29 @@ def beside_methods(values: Values, curve: Values) -> Values | None:
     gain = sign * (twice["mean"] - now)
     sure = sign * (twice["low"] - now) > 0 and sign * (twice["high"] - now) > 0
     arms = {arm["name"]: arm for arm in values["arms"]}
-    own = arms[curve["name"]]
-    best = arms[values["best"]]
-    method_gain = sign * (best["mean"] - own["mean"])
-    more = gain > max(method_gain, 0.0) and gain > 0
+    own, best = arms[curve["name"]], arms[values["best"]]
+    # another method brings something only where it is measurably better
+    method_gain = sign * (best["mean"] - own["mean"]) if own["measurable"] else 0.0
+    more = sure and gain > method_gain
     low, high = (shown(metric, twice[end], unit=False) for end in ("low", "high"))
     forecast = (
         f"Twice the labels ({twice['size']:,}) would bring {curve['name']} to about {label(metric)} "
         f"{shown(metric, twice['mean'])} (90 % interval {low} to {high}), {points(metric, gain)} over the fitted "
         f"{shown(metric, now)} of now"
     )
-    if not sure and not (method_gain > 0 and not more):
-        few = len(curve["points"][-1]["scores"])
-        rest = f": no gain that can be told from chance (measured on {few} of the {values['repeats']} splits)."
-    elif method_gain <= 0 or own is best:
-        rest = ": more than any other method tried, none of which has a better mean." if more else ": no gain to speak of."
+    few = len(curve["points"][-1]["scores"])
+    if method_gain > 0:
+        than = "more" if more else "less"
+        rest = f": {than} than another method brings ({best['name']}: {points(metric, method_gain)})."
     elif more:
-        rest = f": more than any other method tried ({best['name']}: {points(metric, method_gain)})."
+        rest = ": more than any other method tried, none of which is measurably better."
     else:
-        rest = f": less than another method ({best['name']}: {points(metric, method_gain)})."
+        rest = f": no gain that can be told from chance (measured on {few} of the {values['repeats']} splits)."
     return {
         **{key: twice[key] for key in ("size", "mean", "low", "high")},
         "gain": gain,
         "method_gain": method_gain,
-        "more_than_methods": more and sure,
+        "more_than_methods": more,
         "sentence": forecast + rest,
     }
 
