@@ -1,16 +1,26 @@
-"""Writing files so that a reader sees all of one or none, and where the caches live."""
+"""Writing files so that a reader sees all of one or none, reading files that a stranger may have written, and where caches live."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sdl_cli.errors import DataError, StorageError
+
+MOST_JSON_BYTES, MOST_YAML_BYTES = 64 << 20, 256 << 10
+# brackets, commas and items: what a value takes in memory has nothing to do with what it takes in the file
+MOST_JSON_VALUES, MOST_YAML_VALUES = 4_000_000, 100_000
+_MOST_DEPTH = 64
+# libyaml is ten times as quick, and overflows the stack of the process where values are nested tens of thousands deep: what
+# could be goes to the loader in Python, which raises RecursionError
+_SAFE_YAML_DEPTH = 8_000
 
 
 def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object]) -> None:
@@ -43,6 +53,85 @@ def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object])
         if isinstance(error, OSError):
             raise unwritable(path, error) from error
         raise
+
+
+def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = None) -> bytes:
+    """A regular file's content, of a size that was looked at first.
+
+    Arguments:
+        within: the folder that the file must lie in, links followed.
+    Raises:
+        FileNotFoundError: there is none. DataError: it is a pipe, a device, a folder, too large, or elsewhere.
+    """
+    if within is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
+        raise DataError(f"{path}: this is a link to another place, which is not followed.", "Put the file itself there.")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise DataError(f"{path}: this is no regular file.")
+        if found.st_size > most_bytes:
+            raise DataError(f"{path}: holds {found.st_size / 2**20:,.0f} MB, more than the {most_bytes / 2**20:,.1f} MB that are read.")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most_bytes)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    finally:
+        os.close(descriptor)
+
+
+def plain_json(content: bytes) -> Any:
+    """The values of a JSON text. ValueError where it is none, or holds more values than any file here does."""
+    if content.count(b",") + content.count(b"[") + content.count(b"{") > MOST_JSON_VALUES:
+        raise ValueError("it holds too many values")
+    try:
+        return json.loads(content.decode("utf-8", "surrogateescape"))
+    except (RecursionError, MemoryError) as error:
+        raise ValueError("its values are nested too deep") from error
+
+
+def plain_yaml(content: bytes) -> Any:
+    """The plain values of a YAML text: no tags, no merged keys, of a depth and number that settings have once aliases are followed.
+
+    Raises:
+        ValueError: it is none, or larger than any settings are.
+    """
+    import yaml
+
+    # each level takes a bracket, or a column more than the one around it
+    deepest = content.count(b"[") + content.count(b"{") + max(map(len, content.splitlines()), default=0)
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if deepest <= _SAFE_YAML_DEPTH else yaml.SafeLoader
+
+    class Loader(base):  # type: ignore[misc, valid-type]
+        def flatten_mapping(self, node: Any) -> None:  # merges of merges grow without end
+            if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+                raise yaml.YAMLError("merged keys are not read here")
+
+    try:
+        values = yaml.load(content.decode("utf-8", "surrogateescape"), Loader=Loader)  # noqa: S506  # a safe loader
+    except (yaml.YAMLError, RecursionError, MemoryError, TypeError, AttributeError) as error:
+        raise ValueError(str(error).partition("\n")[0] or type(error).__name__) from error
+    if _size(values, {}, 0) > MOST_YAML_VALUES:
+        raise ValueError("it holds too many values")
+    return values
+
+
+def _size(value: Any, known: dict[int, int], depth: int) -> int:
+    """Values in `value` as they are met by whoever walks through it: what an alias stands for counts each time."""
+    if not isinstance(value, (dict, list, tuple, set)):
+        return 1
+    if depth > _MOST_DEPTH:
+        raise ValueError("its values are nested too deep")
+    if id(value) not in known:
+        known[id(value)] = MOST_YAML_VALUES + 1  # of one that holds itself, there is no end
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(item, known, depth + 1) for item in inner)
+    return known[id(value)]
 
 
 def typed_path(text: str) -> Path:

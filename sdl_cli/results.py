@@ -25,7 +25,16 @@ import yaml
 
 from sdl_cli import __version__, predictions
 from sdl_cli.errors import DataError, SdlError
-from sdl_cli.files import make_folder, unwritable, write_atomic
+from sdl_cli.files import (
+    MOST_JSON_BYTES,
+    MOST_YAML_BYTES,
+    make_folder,
+    plain_json,
+    plain_yaml,
+    read_guarded,
+    unwritable,
+    write_atomic,
+)
 
 Array = np.ndarray[Any, Any]
 OWN_FILES = (
@@ -173,22 +182,31 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
                 )
             if _sha256(folder / name) != expected:
                 raise DataError(f"{folder / name}: this file was changed after the run ended.", "Restore it, or train again.")
-    try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{folder / 'config.yaml'}: cannot be read ({type(error).__name__}).", "Train again.") from error
-    if not isinstance(config, dict):
-        raise DataError(f"{folder / 'config.yaml'}: holds no configuration.", "Train again.")
+    config = read_config(folder)
     metrics = read_json(folder / "metrics.json") if finished else {}
     found = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
     return StoredRun(folder, config, metrics, found, state)
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration stored in a run folder, as plain values; a DataError says what is wrong with the file."""
+    path = folder / "config.yaml"
+    try:
+        config = plain_yaml(read_guarded(path, MOST_YAML_BYTES, within=folder))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: missing, so this run is incomplete.", "Train it again, or copy the whole folder.") from error
+    except ValueError as error:
+        raise DataError(f"{path}: cannot be read as settings: {str(error)[:200]}.", "Restore it, or train again.") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{path}: holds no configuration.", "Train again.")
+    return config
+
+
 def kind_of(folder: Path) -> str:
     """What a folder holds, finished or not, by the verb that made it: `curve`, `compare`, or else `train`."""
     try:
-        text = (folder / "config.yaml").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
+        text = read_guarded(folder / "config.yaml", MOST_YAML_BYTES).decode("utf-8", "surrogateescape")
+    except (OSError, SdlError):
         return "train"
     return next((verb for verb in ("curve", "compare") if f"\n{verb}:\n" in text), "train")
 
@@ -210,8 +228,8 @@ def resume_verb(folder: Path) -> str:
 def read_state(folder: Path) -> str:
     """The state of a run folder: running, done, failed, or `missing`."""
     try:
-        return str(json.loads((folder / "status.json").read_text(encoding="utf-8", errors="surrogateescape"))["state"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(plain_json(read_guarded(folder / "status.json", MOST_JSON_BYTES))["state"])
+    except (OSError, SdlError, ValueError, KeyError, TypeError):
         return "missing"
 
 
@@ -303,10 +321,10 @@ def _csv(header: Sequence[str], rows: Any) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file of a run folder; a DataError says what is wrong with it."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        values = plain_json(read_guarded(path, MOST_JSON_BYTES, within=path.parent))
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing, so this run is incomplete.", "Train it again, or copy the whole folder.") from error
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise DataError(f"{path}: cannot be read as JSON.", "Restore it, or train again.") from error
     if not isinstance(values, dict):
         raise DataError(f"{path}: holds no JSON object.", "Restore it, or train again.")

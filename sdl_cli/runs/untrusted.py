@@ -2,64 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import os
-import stat
 from typing import Any
+
+from sdl_cli.errors import SdlError
+from sdl_cli.files import MOST_YAML_BYTES, plain_json, plain_yaml, read_guarded
 
 Values = dict[str, Any]
 MOST_KEYS, MOST_LETTERS, MOST_ITEMS = 400, 400, 30
 _MOST_BYTES = 4 << 20
-_MOST_YAML_BYTES = 256 << 10
-# libyaml is ten times as quick, and overflows the stack of the process where values are nested tens of thousands deep: what
-# could be goes to the loader in Python, which raises RecursionError
-_SAFE_DEPTH = 8_000
 
 
 def read_json(path: str, most_bytes: int = _MOST_BYTES) -> Values | None:
     """The object in a JSON file, or None where there is none that can be read."""
     content = read_bytes(path, most_bytes)
-    if content is None:
-        return None
     try:
-        values = json.loads(content.decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError, MemoryError):
+        values = None if content is None else plain_json(content)
+    except ValueError:
         return None
     return values if isinstance(values, dict) else None
 
 
 def read_yaml(path: str) -> Any:
     """The plain values in a YAML file, or None where there are none that can be read."""
-    content = read_bytes(path, _MOST_YAML_BYTES)
-    if content is None:
-        return None
-    import yaml
-
-    # each level takes a bracket, or a column more than the one around it
-    deepest = content.count(b"[") + content.count(b"{") + max(map(len, content.splitlines()), default=0)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if deepest <= _SAFE_DEPTH else yaml.SafeLoader
+    content = read_bytes(path, MOST_YAML_BYTES)
     try:
-        return yaml.load(content.decode("utf-8", "surrogateescape"), Loader=loader)  # noqa: S506  # both are safe loaders
-    except (yaml.YAMLError, ValueError, RecursionError, MemoryError, TypeError, AttributeError):
+        return None if content is None else plain_yaml(content)
+    except ValueError:
         return None
 
 
 def read_bytes(path: str, most_bytes: int) -> bytes | None:
     """A regular file's content; None for a pipe, a device or a folder of that name, and for one that is too large."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError):
+        return read_guarded(path, most_bytes)
+    except (OSError, SdlError):
         return None
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > most_bytes:
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(most_bytes)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def flat(values: Any) -> Values:

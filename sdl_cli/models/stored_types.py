@@ -1,0 +1,275 @@
+"""What a model.skops may name and hold, judged from its schema before anything of it is imported, built or unpacked.
+
+skops rebuilds an object from a tree of nodes; each names a loader, and most a type that skops imports and calls. Whoever wrote the
+file chose those names, so each kind of node is held to a written list here. Nodes that call what they name (functions, methods,
+partial objects, operators, constructors) are refused, but for the ufuncs of NumPy and SciPy, which only compute.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.errors import DataError
+
+Node = dict[str, Any]
+Path = tuple[str, str]  # module, name
+
+PROTOCOLS = (2,)  # of skops 0.10 to 0.16; older nodes read other fields than those that are looked at here
+MOST_SCHEMA_BYTES = 64 << 20
+MOST_SCHEMA_VALUES = 6_000_000
+_TRUST = "If you trust where the run came from, add --trust."
+
+_CONTAINERS = {
+    "DictNode": {("builtins", "dict"), ("collections", "OrderedDict"), ("sklearn.utils._bunch", "Bunch")},
+    "DefaultDictNode": {("collections", "defaultdict")},
+    "ListNode": {("builtins", "list")},
+    "SetNode": {("builtins", "set")},
+    "TupleNode": {("builtins", "tuple")},
+    "BytesNode": {("builtins", "bytes")},
+    "BytearrayNode": {("builtins", "bytearray")},
+    "SliceNode": {("builtins", "slice")},
+    "JsonNode": {("builtins", "str")},
+}
+_PLAIN_TYPES = {("builtins", name) for name in ("str", "int", "float", "bool", "complex", "NoneType", "list", "dict", "tuple")}
+_NUMPY_TYPES = {("numpy", kind.__name__) for kind in set(np.sctypeDict.values()) if kind is not np.object_ and kind is not np.void}
+_ARRAY = {("numpy", "ndarray")}
+_NUMPY = {
+    "NdArrayNode": _ARRAY | _NUMPY_TYPES,
+    "MaskedArrayNode": {("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray")},
+    "DTypeNode": {("numpy", "dtype")},
+    "RandomStateNode": {("numpy.random.mtrand", "RandomState"), ("numpy.random", "RandomState")},
+    "RandomGeneratorNode": {("numpy.random._generator", "Generator"), ("numpy.random", "Generator")},
+    "TypeNode": _PLAIN_TYPES | _NUMPY_TYPES,
+}
+_BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+_LOSSES = re.compile(
+    r"sklearn\._loss\._loss\.Cy[A-Z][A-Za-z]+|"
+    r"sklearn\.linear_model\._sgd_fast\.(Hinge|SquaredHinge|ModifiedHuber|Huber|Log|SquaredLoss|EpsilonInsensitive|SquaredEpsilonInsensitive)"
+)
+_COMPILED = {"TreeNode": {("sklearn.tree._tree", "Tree")}}
+# what fitted estimators of scikit-learn keep that is no estimator; every one was seen in a model of its own, or stands beside one
+_PARTS = {
+    *(("sklearn._loss.link", n) for n in ("HalfLogitLink", "IdentityLink", "Interval", "LogitLink", "LogLink", "MultinomialLogit")),
+    *(("sklearn._loss.loss", n) for n in ("AbsoluteError", "ExponentialLoss", "HalfBinomialLoss", "HalfGammaLoss", "HalfMultinomialLoss")),
+    *(("sklearn._loss.loss", n) for n in ("HalfPoissonLoss", "HalfSquaredError", "HalfTweedieLoss", "HalfTweedieLossIdentity")),
+    *(("sklearn._loss.loss", n) for n in ("HuberLoss", "PinballLoss")),
+    *(("sklearn.gaussian_process.kernels", n) for n in ("CompoundKernel", "ConstantKernel", "DotProduct", "Exponentiation")),
+    *(("sklearn.gaussian_process.kernels", n) for n in ("ExpSineSquared", "Matern", "PairwiseKernel", "Product", "RBF", "Sum")),
+    *(("sklearn.gaussian_process.kernels", n) for n in ("RationalQuadratic", "WhiteKernel")),
+    *(("sklearn.metrics._dist_metrics", f"{n}Distance{b}") for n in ("Euclidean", "Manhattan", "Chebyshev", "Minkowski") for b in (32, 64)),
+    *(("sklearn.neural_network._stochastic_optimizers", n) for n in ("AdamOptimizer", "SGDOptimizer")),
+    ("sklearn.calibration", "_CalibratedClassifier"),
+    ("sklearn.ensemble._hist_gradient_boosting.binning", "_BinMapper"),
+    ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"),
+    ("sklearn.neighbors._ball_tree", "BallTree"),
+    ("sklearn.neighbors._kd_tree", "KDTree"),
+}  # fmt: skip
+# estimators that predict nothing themselves and still stand in fitted models
+_TRANSFORMERS = {
+    *(("sklearn.preprocessing._data", n) for n in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")),
+    *(("sklearn.preprocessing._label", n) for n in ("LabelBinarizer", "LabelEncoder")),
+    ("sklearn.compose._column_transformer", "ColumnTransformer"),
+    ("sklearn.pipeline", "Pipeline"),
+    ("sklearn.preprocessing._encoders", "OrdinalEncoder"),
+    ("sklearn.preprocessing._function_transformer", "FunctionTransformer"),
+}
+_ROOMS = frozenset(
+    "calibration discriminant_analysis dummy ensemble gaussian_process isotonic kernel_ridge linear_model multiclass multioutput "
+    "naive_bayes neighbors neural_network semi_supervised svm tree cross_decomposition compose".split()
+)
+_MODULE = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+")
+
+
+def check_file(content: bytes) -> list[str]:
+    """The types that skops must be told to trust, every one of which stands on a list here.
+
+    Arguments:
+        content: of a model.skops.
+    Raises:
+        DataError: a node or type that is on no list, sizes that do not fit, or a schema that is none.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            return _check(file, len(content))
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, RecursionError, NotImplementedError) as error:
+        raise DataError(f"model.skops is damaged ({type(error).__name__}: {str(error)[:120]}).") from error
+
+
+def _check(file: zipfile.ZipFile, num_bytes: int) -> list[str]:
+    packed = next((info for info in file.infolist() if info.compress_type != zipfile.ZIP_STORED), None)
+    if packed is not None or sum(info.file_size for info in file.infolist()) > num_bytes:
+        raise DataError("model.skops is packed, which sdl's own never is: what it unpacks to is not known.", _TRUST)
+    info = file.getinfo("schema.json")
+    if info.file_size > MOST_SCHEMA_BYTES:
+        raise DataError(f"model.skops describes its objects in {info.file_size / 2**20:.0f} MB, more than is read.", _TRUST)
+    text = file.read(info)
+    if text.count(b",") + text.count(b"{") + text.count(b"[") > MOST_SCHEMA_VALUES:
+        raise DataError("model.skops describes more objects than are read.", _TRUST)
+    schema = json.loads(text)
+    if schema.get("protocol") not in PROTOCOLS or isinstance(schema["protocol"], bool):
+        raise DataError("model.skops is of another version of its format.", f"Train again with this version. {_TRUST}")
+    names, read, seen = set(), 0, set()
+    for node in nodes(schema):
+        names.add(".".join(check_node(node)))
+        if "file" in node and node.get("__id__") not in seen:
+            seen.add(node.get("__id__"))
+            read += file.getinfo(node["file"]).file_size
+            check_array_file(file, node)
+        if node["__loader__"] == "TreeNode":
+            check_tree_node(node, lambda inner: array_shape(file, inner))
+    if read > num_bytes:
+        raise DataError("model.skops names the same content many times over.", _TRUST)
+    return sorted(names)
+
+
+def nodes(schema: Any) -> Iterator[Node]:
+    """Every node in a schema, wherever it stands: whatever skops may come to, and more."""
+    waiting = [schema]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            if "__loader__" in found or "__class__" in found:
+                yield found
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+
+
+def check_node(node: Node) -> Path:
+    """The module and name of a node's type, where both its loader and its type are on the list. DataError otherwise."""
+    loader, path = node["__loader__"], (node["__module__"], node["__class__"])
+    if not all(isinstance(word, str) for word in (loader, *path)):
+        raise DataError("model.skops names a type by something that is no text.", _TRUST)
+    allowed = (_CONTAINERS | _NUMPY | _COMPILED).get(loader)
+    if allowed is not None:
+        good = path in allowed
+        if loader == "RandomGeneratorNode":
+            name = node["content"]["bit_generator"]["content"]["bit_generator"]["content"]
+            good = good and json.loads(name) in _BIT_GENERATORS
+    elif loader == "LossNode":
+        good = _LOSSES.fullmatch(".".join(path)) is not None and _own_class(path) is not None
+    elif loader == "ObjectNode":
+        good = is_object(path)
+    elif loader == "FunctionNode":
+        good = is_ufunc(path)
+    else:
+        good = False
+    if not good:
+        raise DataError(f"This run's model names {_shown(path)} ({_shown((loader,))}), and loading it could run that code.", _TRUST)
+    return path
+
+
+def is_object(path: Path) -> bool:
+    """Whether a type may be built: an estimator of scikit-learn that predicts, or one on a written list."""
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+    if path in _PARTS:
+        return True
+    found = _own_class(path) if path in _TRANSFORMERS or _is_room(path[0]) else None
+    if found is None or not issubclass(found, BaseEstimator):
+        return False
+    # the two-class machine that a Gaussian process of many classes is made of predicts, and does not say so
+    return path in _TRANSFORMERS or issubclass(found, (ClassifierMixin, RegressorMixin)) or path[1].startswith("_Binary")
+
+
+def is_ufunc(path: Path) -> bool:
+    """Whether a name is a ufunc of NumPy or SciPy, under that very name."""
+    module, name = path
+    if module in ("numpy", "scipy.special"):
+        return isinstance(getattr(importlib.import_module(module), name, None), np.ufunc)
+    if module in ("numpy.core._multiarray_umath", "numpy._core._multiarray_umath", "scipy.special._ufuncs"):
+        public = np if module.startswith("numpy") else importlib.import_module("scipy.special")
+        return isinstance(getattr(public, name, None), np.ufunc)
+    return False
+
+
+def _is_room(module: str) -> bool:
+    parts = module.split(".")
+    return _MODULE.fullmatch(module) is not None and parts[1] in _ROOMS and not any(p.startswith("test") for p in parts)
+
+
+def _own_class(path: Path) -> type | None:
+    """The class at a path inside scikit-learn, where that is the very name it was defined under, or None."""
+    module, name = path
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+    # Cython's classes call their module by its last name alone
+    own = isinstance(found, type) and found.__qualname__ == name and found.__module__ in (module, module.rpartition(".")[2])
+    return found if own else None
+
+
+def check_array_file(file: zipfile.ZipFile, node: Node) -> None:
+    """Raise DataError unless the array of a node is as large as its header says, and holds plain values."""
+    if node["__loader__"] in ("BytesNode", "BytearrayNode"):
+        return
+    shape, itemsize, start = _header(file, node)
+    size = file.getinfo(node["file"]).file_size - start
+    if int(np.prod([int(n) for n in shape], dtype=object)) * itemsize != size:
+        raise DataError("model.skops holds an array that is not as large as it says.")
+
+
+def array_shape(file: zipfile.ZipFile, node: Node) -> tuple[int, ...]:
+    """The shape of the array of a node that is stored in a file of its own."""
+    if node["__loader__"] != "NdArrayNode" or "file" not in node:
+        raise DataError("model.skops holds something else where an array must be.")
+    return _header(file, node)[0]
+
+
+def _header(file: zipfile.ZipFile, node: Node) -> tuple[tuple[int, ...], int, int]:
+    from numpy.lib import format as npy
+
+    with file.open(node["file"]) as raw:
+        version = npy.read_magic(raw)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+        if read is None:
+            raise DataError("model.skops holds an array of an unknown version.")
+        shape, _, dtype = read(raw)
+        if dtype.hasobject:
+            raise DataError("model.skops holds pickled objects, which are never read.")
+        return tuple(int(n) for n in shape), dtype.itemsize, raw.tell()
+
+
+def check_tree_node(node: Node, shape_of: Callable[[Node], tuple[int, ...]]) -> None:
+    """Raise DataError unless the sizes that a stored tree is built with agree with the arrays that it is filled from.
+
+    scikit-learn's `Tree(num_features, classes, num_outputs)` follows these numbers in compiled code.
+
+    Arguments:
+        shape_of: the shape of the array that a node stands for.
+    """
+    arguments, state = node["__reduce__"]["args"]["content"], node["content"]["content"]
+    num_features, classes, num_outputs = arguments
+    outputs, count, depth = _whole(num_outputs), _whole(state["node_count"]), _whole(state["max_depth"])
+    nodes_shape, values_shape = shape_of(state["nodes"]), shape_of(state["values"])
+    fits = (
+        outputs == 1
+        and shape_of(classes) == (1,)
+        and nodes_shape == (count,)
+        and len(values_shape) == 3
+        and values_shape[:2] == (count, 1)
+    )
+    if not fits or _whole(num_features) < 1 or count < 1 or depth < 0:
+        raise DataError("model.skops holds a tree whose sizes do not fit together.")
+
+
+def _whole(node: Node) -> int:
+    """The integer of a node, which may be a Python or a NumPy one."""
+    value = json.loads(node["content"]) if node["__loader__"] == "JsonNode" else None
+    if type(value) is not int or not -1 <= value < 2**31:
+        raise DataError("model.skops holds a tree without a size.")
+    return value
+
+
+def _shown(path: tuple[str, ...]) -> str:
+    text = ".".join(path)
+    return text if len(text) <= 120 else text[:117] + "..."
