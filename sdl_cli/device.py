@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdl_cli.errors import ConfigError, DeviceError
@@ -229,6 +230,18 @@ def available_cores() -> int:
     except (OSError, ValueError):
         pass
     return cores
+
+
+def available_bytes() -> int:
+    """Memory that this process may still take: what the system has free or can free, and a container's limit where one is set."""
+    free = 8 << 30  # where nothing tells
+    with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/meminfo") as file:  # noqa: PTH123
+        free = int(next(line for line in file if line.startswith("MemAvailable:")).split()[1]) << 10
+    with contextlib.suppress(OSError, ValueError):
+        limit, used = (Path("/sys/fs/cgroup", name).read_text().strip() for name in ("memory.max", "memory.current"))
+        if limit != "max":
+            free = min(free, max(0, int(limit) - int(used)))
+    return free
 
 
 def cpu_has_bfloat16() -> bool:

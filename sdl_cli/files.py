@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees all of one or none, reading files that a stranger may have written, and where caches live."""
+"""Writing files so that a reader sees all of one or none, reading those that a stranger may have written, and the caches' place."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = 
         if not stat.S_ISREG(found.st_mode):
             raise DataError(f"{path}: this is no regular file.")
         if found.st_size > most_bytes:
-            raise DataError(f"{path}: holds {found.st_size / 2**20:,.0f} MB, more than the {most_bytes / 2**20:,.1f} MB that are read.")
+            raise DataError(
+                f"{path}: holds {found.st_size / 2**20:,.0f} MB, more than the {most_bytes / 2**20:,.1f} MB that are read."
+            )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(most_bytes)
     except OSError as error:

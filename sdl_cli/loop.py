@@ -336,11 +336,11 @@ def prepare(batch: Tensor, runtime: Runtime) -> Tensor:
 
 
 def apply(net: nn.Module, inputs: Tensor, runtime: Runtime, batch_size: int = 256) -> Tensor:
-    """Outputs `float32 (N, ...)` of `net` in eval mode, on the CPU, batch by batch."""
+    """Outputs `float32 (N, ...)` of `net` in eval mode, on the CPU, in batches of at most `batch_size` and of `net.most_rows`."""
     net.eval()
     parts = []
     with threads(runtime), torch.inference_mode():
-        for batch in torch.split(inputs, batch_size):
+        for batch in torch.split(inputs, min(batch_size, getattr(net, "most_rows", batch_size))):
             with autocast(runtime):
                 outputs = net(prepare(batch.to(runtime.device), runtime))
             parts.append(outputs.float().cpu())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from sdl_cli.errors import ConfigError, DataError, DeviceError
 from sdl_cli.models.network import Array, Network, resident
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
+_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_COLUMNS = 64, 16_384, 10_000_000  # of a stored network's rows
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -205,16 +206,28 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         model.restore_fitted(fitted)
         model.networks_ = []
         for i in range(int(fitted["num_networks"])):
-            net = model.build_network(model.input_shape_, num_outputs)
             own = {k.partition(".")[2]: v for k, v in tensors.items() if k.startswith(f"{i}.")}
-            try:
-                net.load_state_dict(own)
-            except RuntimeError as error:
-                raise DataError(
-                    f"The weights do not fit the network they are stored with: {str(error).splitlines()[-1].strip()}"
-                ) from error
+            model.check_tensors(own, num_outputs)
+            net = model.build_network(model.input_shape_, num_outputs)
+            net.load_state_dict(own)
             model.networks_.append(device.place(net, model.runtime_).eval())
         return model
+
+    def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
+        """Raise DataError unless tensors are those of the network that the settings describe; until then it takes no memory."""
+        shape = self.input_shape_
+        most = (_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_SIDE_PX) if len(shape) == 3 else (_MOST_COLUMNS,)
+        if len(shape) != len(most) or not all(1 <= n <= limit for n, limit in zip(shape, most, strict=True)):
+            raise DataError(f"The stored network takes rows of an impossible shape, {tuple(shape)}.")
+        with torch.device("meta"):
+            wanted = self.build_network(shape, num_outputs).state_dict()
+        strange = [k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape] or sorted(
+            set(tensors) - set(wanted)
+        )
+        if strange:
+            raise DataError(
+                f"The weights do not fit the network they are stored with: {strange[0]} is missing or of another shape."
+            )
 
     # shared by the subclasses
 

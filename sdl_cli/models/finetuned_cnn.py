@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from sdl_cli import loop, losses
 from sdl_cli.config import Training
 from sdl_cli.data import augment as augmentation
 from sdl_cli.device import place
+from sdl_cli.errors import DataError
 from sdl_cli.models import pretrained
 from sdl_cli.models.estimator import NetworkEstimator
 from sdl_cli.models.network import Array, Network
@@ -87,6 +88,16 @@ class _FinetunedCNN(NetworkEstimator):
         combined = bool(getattr(self.loss, "xent_weight", 0)) and self.strategy != "probe"
         body = Backbone(backbone, self._preprocessing(), freeze_batchnorm=self.freeze_batchnorm)
         return Network(body, size, num_outputs, combined=combined)
+
+    def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
+        try:
+            super().check_tensors(tensors, num_outputs)
+        except NotImplementedError:  # a few builders of torchvision compute with their weights
+            size = sum(tensor.numel() for tensor in tensors.values())
+            if size < pretrained.num_parameters(self.architecture) // 2:
+                raise DataError(
+                    f"The weights do not fit the network they are stored with: {self.architecture} has more."
+                ) from None
 
     def get_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, values = super().get_state()
@@ -183,6 +194,8 @@ class _FinetunedCNN(NetworkEstimator):
         """Embeddings `float64 (N, D)` of the images, or of an augmented view, `(N, D + 1)`: last what a target of 1 became."""
 
         class Embed(nn.Module):
+            most_rows = net.most_rows
+
             def forward(self, x: Tensor) -> Tensor:
                 if augment is None or generator is None:
                     return net.embed(x)
@@ -222,6 +235,7 @@ class Backbone(nn.Module):
     def __init__(self, backbone: nn.Module, how: pretrained.Preprocessing, freeze_batchnorm: bool) -> None:
         super().__init__()
         self.backbone, self.how, self.freeze_batchnorm = backbone, how, freeze_batchnorm
+        self.most_rows = 256 if how.crop_px <= 256 else max(1, 128 * 256**2 // how.crop_px**2)
         self.register_buffer("mean", torch.tensor(how.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(how.std).view(1, 3, 1, 1), persistent=False)
 

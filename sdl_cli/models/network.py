@@ -37,6 +37,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
+        self.most_rows: int = getattr(body, "most_rows", 256)  # of a batch that is only looked at
         self.head = nn.Linear(embedding_size, num_outputs)
         nn.init.zeros_(self.head.bias)
         self.combined_head = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import socket
 import urllib.error
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -35,7 +35,7 @@ class Preprocessing:
         resize_px, crop_px = int(values["resize_px"]), int(values["crop_px"])
         mean, std = tuple(map(float, values["mean"])), tuple(map(float, values["std"]))
         interpolation = str(values["interpolation"])
-        if not (1 <= crop_px <= resize_px <= 4096 and len(mean) == len(std) == 3 and min(std) > 0):
+        if not (1 <= crop_px <= 2048 and crop_px <= resize_px <= 4096 and len(mean) == len(std) == 3 and min(std) > 0):
             raise DataError("The stored preprocessing is out of bounds.")
         if interpolation not in ("nearest", "bilinear", "bicubic"):
             raise DataError(f"The stored interpolation {interpolation!r} is unknown.")
@@ -86,6 +86,13 @@ def build_backbone(architecture: str, image_px: int | None = None) -> tuple[nn.M
     size = head.in_features if isinstance(head, nn.Linear) else head.in_channels
     assert isinstance(size, int)
     return net, size
+
+
+def num_parameters(architecture: str) -> int:
+    """Weights of torchvision's network of that name, its last layer included, as its own records say."""
+    import torchvision
+
+    return int(torchvision.models.get_model_weights(architecture).DEFAULT.meta["num_params"])
 
 
 def head_name(net: nn.Module, num_outputs: int = 1000) -> str:
@@ -215,7 +222,7 @@ def _run_folder(weights: str) -> Path | None:
 
 def _model_json(run: Path) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = json.loads((run / "model.json").read_text(encoding="utf-8"))
+        values: dict[str, Any] = plain_json(read_guarded(run / "model.json", MOST_JSON_BYTES, within=run))
     except (OSError, ValueError) as error:
         raise DataError(
             f"model.weights: {run} holds no finished sdl run with a model.",

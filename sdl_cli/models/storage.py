@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.errors import DataError
-from sdl_cli.files import write_atomic
+from sdl_cli.config import parse_group, plain
+from sdl_cli.device import available_bytes
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
 from sdl_cli.models import ESTIMATORS, NETWORKS, estimator_class
 from sdl_cli.models.settings import MODELS
 
@@ -51,8 +53,10 @@ def save_model(model: Any, name: str, task: str, folder: Path, inputs: dict[str,
     else:
         import skops.io
 
-        write_atomic(folder / "model.skops", skops.io.dumps(model.model_))
+        content = skops.io.dumps(model.model_)
+        write_atomic(folder / "model.skops", content)
         more, file = _flat_values(model), "model.skops"
+        _say_whether_it_needs_trust(content)
     write_atomic(folder / "model.json", json.dumps(values | more, indent=1, allow_nan=False) + "\n")
     return ["model.json", file, *files]
 
@@ -66,7 +70,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         DataError: files that are missing, damaged, do not belong together, or would import code that is not trusted.
     """
     try:
-        values: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        values: dict[str, Any] = plain_json(read_guarded(folder / "model.json", MOST_JSON_BYTES, within=folder))
         name, task, inputs = values["model"], values["task"], values["inputs"]
         if (
             values["format"] != FORMAT
@@ -75,7 +79,9 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
             or task not in ("classification", "regression")
         ):
             raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
-        assert isinstance(inputs, dict)
+        if not isinstance(inputs, dict):
+            raise DataError(f"{folder / 'model.json'}: does not say what the model takes.")
+        check_settings(name, values["params"])
         model = _load(folder, values, trust)
         return (_behind_preparation(model, folder, values["preparation"]) if "preparation" in values else model), values
     except DataError:
@@ -87,15 +93,37 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         raise DataError(f"{folder}: the stored model cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
 
 
+def check_settings(name: str, params: Any) -> None:
+    """Raise DataError for stored settings of a model that its YAML would not be let have, before anything is built by them."""
+    defaults = plain(MODELS[name]())
+    if not isinstance(params, dict):
+        raise DataError("The stored model has no settings.")
+    given = {key: value for key, value in params.items() if key in defaults and value is not None}
+    try:
+        parse_group("model", MODELS, {**defaults, **given, "name": name})
+    except ConfigError as error:
+        raise DataError(f"The stored model has settings that no model here has: {error.message}") from error
+
+
+def _say_whether_it_needs_trust(content: bytes) -> None:
+    from sdl_cli.loop import current_context
+    from sdl_cli.models.stored_types import check_file
+
+    try:
+        check_file(content)
+    except DataError as error:
+        current_context().notice(f"Whoever uses this run must add --trust. {error.message}")
+
+
 def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:
     """The model behind its stored preparation."""
     from sdl_cli.models.prepared import Prepared
 
     arrays = {}
-    if (folder / PREPARATION).is_file():
-        from safetensors.numpy import load_file as load_arrays
+    if (folder / PREPARATION).exists():
+        from safetensors.numpy import load as load_arrays
 
-        arrays = load_arrays(folder / PREPARATION)
+        arrays = load_arrays(_read_arrays(folder / PREPARATION))
     whole = Prepared(None, model)
     whole.model_ = model
     if values["kind"] == "text":
@@ -112,9 +140,9 @@ def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any
 def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
     kind = estimator_class(values["model"], values["task"])
     if values["model"] in NETWORKS:
-        from safetensors.torch import load_file
+        from safetensors.torch import load
 
-        return kind.from_state(load_file(folder / "model.safetensors"), values)
+        return kind.from_state(load(_read_arrays(folder / "model.safetensors")), values)
     params, fitted = values["params"], values["fitted"]
     model = kind(**params)
     model.n_features_in_ = int(fitted["num_features"])
@@ -122,11 +150,12 @@ def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
     if classes is not None:
         model.classes_ = classes
     if values["model"] == "baseline" and model.kind in ("forest", "extra_trees"):
-        from safetensors.numpy import load_file as load_arrays
+        from safetensors.numpy import load as load_arrays
 
         from sdl_cli.models.trees import forest_from_arrays
 
-        model.model_ = forest_from_arrays(load_arrays(folder / "model.safetensors"), model.kind, classes, model.n_features_in_)
+        arrays = load_arrays(_read_arrays(folder / "model.safetensors"))
+        model.model_ = forest_from_arrays(arrays, model.kind, classes, model.n_features_in_)
         return model
     model.model_ = _load_skops(folder / "model.skops", values, model.n_features_in_, trust)
     return model
@@ -134,37 +163,24 @@ def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
 
 def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bool) -> Any:
     import skops.io
-    from sklearn.tree._tree import Tree
 
-    from sdl_cli.models.baseline import ALLOWED_ROOTS, check_trusted
-    from sdl_cli.models.trees import check_tree
+    from sdl_cli.models.baseline import check_trusted
+    from sdl_cli.models.stored_arrays import check_model
+    from sdl_cli.models.stored_types import check_file
 
+    content = _read_arrays(file)
+    if trust:
+        return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
     if values["model"] == "sklearn":
         check_trusted(str(values["params"]["estimator"]), trust)
-    names = skops.io.get_untrusted_types(file=file)
-    for name in names:
-        if name.partition(".")[0] not in (*ALLOWED_ROOTS, "numpy", "scipy"):
-            check_trusted(name, trust)
-    model = skops.io.load(file, trusted=names)
-    seen: set[int] = set()
-
-    def walk(found: Any) -> None:
-        if id(found) in seen:
-            return
-        seen.add(id(found))
-        if isinstance(found, Tree):
-            check_tree(found, found.n_features)
-        elif isinstance(found, dict):
-            for item in found.values():
-                walk(item)
-        elif isinstance(found, (list, tuple)) or (isinstance(found, np.ndarray) and found.dtype == object):
-            for item in np.asarray(found, dtype=object).ravel() if isinstance(found, np.ndarray) else found:
-                walk(item)
-        elif hasattr(found, "__dict__") and type(found).__module__.partition(".")[0] in (*ALLOWED_ROOTS, "numpy"):
-            walk(vars(found))
-
-    walk(model)
+    model = skops.io.loads(content, trusted=check_file(content))
+    check_model(model, num_features)
     return model
+
+
+def _read_arrays(file: Path) -> bytes:
+    """A file of arrays that fits into the memory there is."""
+    return read_guarded(file, available_bytes() // 4, within=file.parent)
 
 
 def _flat_values(model: Any) -> dict[str, Any]:

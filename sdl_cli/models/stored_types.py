@@ -1,7 +1,7 @@
 """What a model.skops may name and hold, judged from its schema before anything of it is imported, built or unpacked.
 
-skops rebuilds an object from a tree of nodes; each names a loader, and most a type that skops imports and calls. Whoever wrote the
-file chose those names, so each kind of node is held to a written list here. Nodes that call what they name (functions, methods,
+skops rebuilds an object from a tree of nodes; each names a loader, and most name a type that skops imports and calls. Whoever wrote
+the file chose those names, so each kind of node is held to a written list here. Nodes that call what they name (functions, methods,
 partial objects, operators, constructors) are refused, but for the ufuncs of NumPy and SciPy, which only compute.
 """
 
@@ -39,7 +39,9 @@ _CONTAINERS = {
     "JsonNode": {("builtins", "str")},
 }
 _PLAIN_TYPES = {("builtins", name) for name in ("str", "int", "float", "bool", "complex", "NoneType", "list", "dict", "tuple")}
-_NUMPY_TYPES = {("numpy", kind.__name__) for kind in set(np.sctypeDict.values()) if kind is not np.object_ and kind is not np.void}
+_NUMPY_TYPES = {
+    ("numpy", kind.__name__) for kind in set(np.sctypeDict.values()) if kind is not np.object_ and kind is not np.void
+}
 _ARRAY = {("numpy", "ndarray")}
 _NUMPY = {
     "NdArrayNode": _ARRAY | _NUMPY_TYPES,
@@ -51,40 +53,65 @@ _NUMPY = {
 }
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _LOSSES = re.compile(
-    r"sklearn\._loss\._loss\.Cy[A-Z][A-Za-z]+|"
-    r"sklearn\.linear_model\._sgd_fast\.(Hinge|SquaredHinge|ModifiedHuber|Huber|Log|SquaredLoss|EpsilonInsensitive|SquaredEpsilonInsensitive)"
+    r"sklearn\._loss\._loss\.Cy[A-Z][A-Za-z]+|sklearn\.linear_model\._sgd_fast\."
+    r"(Hinge|SquaredHinge|ModifiedHuber|Huber|Log|SquaredLoss|EpsilonInsensitive|SquaredEpsilonInsensitive)"
 )
 _COMPILED = {"TreeNode": {("sklearn.tree._tree", "Tree")}}
-# what fitted estimators of scikit-learn keep that is no estimator; every one was seen in a model of its own, or stands beside one
+
+
+def _named(module: str, names: str) -> set[Path]:
+    return {(module, name) for name in names.split()}
+
+
+# what fitted estimators of scikit-learn keep that is no estimator
 _PARTS = {
-    *(("sklearn._loss.link", n) for n in ("HalfLogitLink", "IdentityLink", "Interval", "LogitLink", "LogLink", "MultinomialLogit")),
-    *(("sklearn._loss.loss", n) for n in ("AbsoluteError", "ExponentialLoss", "HalfBinomialLoss", "HalfGammaLoss", "HalfMultinomialLoss")),
-    *(("sklearn._loss.loss", n) for n in ("HalfPoissonLoss", "HalfSquaredError", "HalfTweedieLoss", "HalfTweedieLossIdentity")),
-    *(("sklearn._loss.loss", n) for n in ("HuberLoss", "PinballLoss")),
-    *(("sklearn.gaussian_process.kernels", n) for n in ("CompoundKernel", "ConstantKernel", "DotProduct", "Exponentiation")),
-    *(("sklearn.gaussian_process.kernels", n) for n in ("ExpSineSquared", "Matern", "PairwiseKernel", "Product", "RBF", "Sum")),
-    *(("sklearn.gaussian_process.kernels", n) for n in ("RationalQuadratic", "WhiteKernel")),
-    *(("sklearn.metrics._dist_metrics", f"{n}Distance{b}") for n in ("Euclidean", "Manhattan", "Chebyshev", "Minkowski") for b in (32, 64)),
-    *(("sklearn.neural_network._stochastic_optimizers", n) for n in ("AdamOptimizer", "SGDOptimizer")),
-    ("sklearn.calibration", "_CalibratedClassifier"),
-    ("sklearn.ensemble._hist_gradient_boosting.binning", "_BinMapper"),
-    ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"),
-    ("sklearn.neighbors._ball_tree", "BallTree"),
-    ("sklearn.neighbors._kd_tree", "KDTree"),
-}  # fmt: skip
+    *_named("sklearn._loss.link", "HalfLogitLink IdentityLink Interval LogitLink LogLink MultinomialLogit"),
+    *_named("sklearn._loss.loss", "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss HuberLoss"),
+    *_named("sklearn._loss.loss", "HalfPoissonLoss HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity PinballLoss"),
+    *_named("sklearn.gaussian_process.kernels", "CompoundKernel ConstantKernel DotProduct Exponentiation ExpSineSquared Matern"),
+    *_named("sklearn.gaussian_process.kernels", "PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel"),
+    *_named("sklearn.metrics._dist_metrics", "EuclideanDistance64 ManhattanDistance64 ChebyshevDistance64 MinkowskiDistance64"),
+    *_named("sklearn.metrics._dist_metrics", "EuclideanDistance32 ManhattanDistance32 ChebyshevDistance32 MinkowskiDistance32"),
+    *_named("sklearn.neural_network._stochastic_optimizers", "AdamOptimizer SGDOptimizer"),
+    *_named("sklearn.calibration", "_CalibratedClassifier"),
+    *_named("sklearn.ensemble._hist_gradient_boosting.binning", "_BinMapper"),
+    *_named("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"),
+    *_named("sklearn.neighbors._ball_tree", "BallTree"),
+    *_named("sklearn.neighbors._kd_tree", "KDTree"),
+}
 # estimators that predict nothing themselves and still stand in fitted models
 _TRANSFORMERS = {
-    *(("sklearn.preprocessing._data", n) for n in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")),
-    *(("sklearn.preprocessing._label", n) for n in ("LabelBinarizer", "LabelEncoder")),
-    ("sklearn.compose._column_transformer", "ColumnTransformer"),
-    ("sklearn.pipeline", "Pipeline"),
-    ("sklearn.preprocessing._encoders", "OrdinalEncoder"),
-    ("sklearn.preprocessing._function_transformer", "FunctionTransformer"),
+    *_named("sklearn.preprocessing._data", "StandardScaler MinMaxScaler MaxAbsScaler RobustScaler"),
+    *_named("sklearn.preprocessing._label", "LabelBinarizer LabelEncoder"),
+    *_named("sklearn.preprocessing._encoders", "OrdinalEncoder"),
+    *_named("sklearn.preprocessing._function_transformer", "FunctionTransformer"),
+    *_named("sklearn.compose._column_transformer", "ColumnTransformer"),
+    *_named("sklearn.pipeline", "Pipeline"),
 }
-_ROOMS = frozenset(
-    "calibration discriminant_analysis dummy ensemble gaussian_process isotonic kernel_ridge linear_model multiclass multioutput "
-    "naive_bayes neighbors neural_network semi_supervised svm tree cross_decomposition compose".split()
-)
+# the packages of scikit-learn whose estimators predict classes or numbers
+_ROOMS = {
+    *(
+        "calibration",
+        "compose",
+        "cross_decomposition",
+        "discriminant_analysis",
+        "dummy",
+        "ensemble",
+        "gaussian_process",
+        "isotonic",
+    ),
+    *(
+        "kernel_ridge",
+        "linear_model",
+        "multiclass",
+        "multioutput",
+        "naive_bayes",
+        "neighbors",
+        "neural_network",
+        "semi_supervised",
+    ),
+    *("svm", "tree"),
+}
 _MODULE = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+")
 
 
@@ -163,7 +190,8 @@ def check_node(node: Node) -> Path:
     else:
         good = False
     if not good:
-        raise DataError(f"This run's model names {_shown(path)} ({_shown((loader,))}), and loading it could run that code.", _TRUST)
+        what = f"{_shown(path)} ({_shown((loader,))})"
+        raise DataError(f"This run's model names {what}, and loading it could run that code.", _TRUST)
     return path
 
 
