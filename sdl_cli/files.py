@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees all of one or none, reading those that a stranger may have written, and the caches' place."""
+"""Writing files whole or not at all, reading those that a stranger may have written, and where the caches live."""
 
 from __future__ import annotations
 

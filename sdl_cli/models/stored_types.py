@@ -1,8 +1,8 @@
 """What a model.skops may name and hold, judged from its schema before anything of it is imported, built or unpacked.
 
-skops rebuilds an object from a tree of nodes; each names a loader, and most name a type that skops imports and calls. Whoever wrote
-the file chose those names, so each kind of node is held to a written list here. Nodes that call what they name (functions, methods,
-partial objects, operators, constructors) are refused, but for the ufuncs of NumPy and SciPy, which only compute.
+skops rebuilds an object from a tree of nodes; each names a loader, and most name a type that skops imports and calls. Whoever
+wrote the file chose those names, so each kind of node is held to a written list here. Nodes that call what they name (functions,
+methods, partial objects, operators, constructors) are refused, but for the ufuncs of NumPy and SciPy, which only compute.
 """
 
 from __future__ import annotations
