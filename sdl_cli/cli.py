@@ -16,6 +16,7 @@ from sdl_cli.conf_files import GROUPS, check_group, conf_dir, find, options, sum
 from sdl_cli.errors import ConfigError
 from sdl_cli.exits import carry_out
 from sdl_cli.files import typed_path
+from sdl_cli.report.layout import say
 
 Values = dict[str, Any]
 
@@ -77,7 +78,7 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as sdl tr
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
-        print(f"sdl {__version__}")
+        say(f"sdl {__version__}")
         raise typer.Exit
 
 
@@ -332,8 +333,8 @@ def list_(
         if not as_json:
             from sdl_cli.report.layout import catalogue
 
-            print("\n".join(catalogue(items)))
-            print("Settings of a choice and what they mean: sdl show GROUP=NAME")
+            say("\n".join(catalogue(items)))
+            say("Settings of a choice and what they mean: sdl show GROUP=NAME")
         return {"items": items}
 
     _carry_out(body, as_json, debug)
@@ -358,13 +359,13 @@ def show(
         if what in ("train", "curve", "compare"):  # the settings that stand in no group
             text = (conf_dir() / f"{what}.yaml").read_text(encoding="utf-8").rstrip()
             if not as_json:
-                print(text)
+                say(text)
             return {"items": [{"group": "", "name": what, "text": text}]}
         check_group(group)
         files = {name: find(group, name, config_dir)} if name else options(group, config_dir)
         items = [{"group": group, "name": key, "text": file.read_text(encoding="utf-8").rstrip()} for key, file in files.items()]
         if not as_json:
-            print("\n\n".join(item["text"] if name else f"# {group}={item['name']}\n{item['text']}" for item in items))
+            say("\n\n".join(item["text"] if name else f"# {group}={item['name']}\n{item['text']}" for item in items))
         return {"items": items}
 
     _carry_out(body, as_json, debug)
@@ -408,11 +409,11 @@ def runs(
         chosen = select(found, where or [], sort, limit, reverse)
         if not as_json:
             if chosen:
-                print("\n".join(run_lines(chosen, root, sort)))
+                say("\n".join(run_lines(chosen, root, sort)))
             elif found:
-                print(f"None of the {len(found):,} runs in {pasted(shown_root(root))} is like that.")
+                say(f"None of the {len(found):,} runs in {pasted(shown_root(root))} is like that.")
             else:
-                print(f"There are no runs in {pasted(shown_root(root))} yet. Train one with: sdl train")
+                say(f"There are no runs in {pasted(shown_root(root))} yet. Train one with: sdl train")
         return {"items": [run.to_json(root.absolute()) for run in chosen]}
 
     _carry_out(body, as_json, debug)

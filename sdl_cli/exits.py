@@ -54,7 +54,10 @@ def _kept_stdout(as_json: bool) -> Iterator[Callable[[Values], None]]:
     def print_json(values: Values) -> None:
         if descriptor is not None and copy is not None:
             os.dup2(copy, descriptor)
-        print(json.dumps(values, ensure_ascii=real.encoding.lower() != "utf-8", allow_nan=False), file=real, flush=True)
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+        if real.encoding.lower() != "utf-8" or not text.isprintable():
+            text = json.dumps(values, allow_nan=False)
+        print(text, file=real, flush=True)
 
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -66,14 +69,14 @@ def _kept_stdout(as_json: bool) -> Iterator[Callable[[Values], None]]:
 
 
 def _fail(error: Exception, debug: bool, print_json: Callable[[Values], None]) -> int:
-    from sdl_cli.report.layout import error_lines
+    from sdl_cli.report.layout import error_lines, say
 
     if debug:
         import traceback
 
         traceback.print_exception(error)
     shown = error if isinstance(error, SdlError) else _as_run_error(error)
-    print("\n".join(error_lines(shown.message, shown.hint)), file=sys.stderr)
+    say("\n".join(error_lines(shown.message, shown.hint)), sys.stderr)
     found = {"kind": shown.kind, "message": shown.message, "hint": shown.hint}
     print_json({"error": found, "exit_code": shown.exit_code})
     return shown.exit_code
@@ -89,11 +92,13 @@ def _as_run_error(error: Exception) -> RunError:
 
 
 def _interrupted(stop: KeyboardInterrupt, print_json: Callable[[Values], None]) -> int:
+    from sdl_cli.report.layout import say
+
     folder, hint = getattr(stop, "run_folder", None), ""
     if folder is not None:
         from sdl_cli.report.console import resume_command
 
         hint = f"Go on with: {resume_command(folder)}"
-    print(f"\nInterrupted. {hint}".rstrip(), file=sys.stderr)
+    say(f"\nInterrupted. {hint}".rstrip(), sys.stderr)
     print_json({"error": {"kind": "interrupted", "message": "Interrupted.", "hint": hint}, "exit_code": 130})
     return 130

@@ -68,14 +68,14 @@ class Display:
             due = time.monotonic() - self._last_line >= PLAIN_SECONDS
             if row["epoch"] == row["epochs"] or due:
                 self._last_line = time.monotonic()
-                print(f"{row['phase']}: epoch {row['epoch']}/{row['epochs']}  {text}", file=self.err, flush=True)
+                layout.say(f"{row['phase']}: epoch {row['epoch']}/{row['epochs']}  {text}", self.err, flush=True)
             return
         if self._progress is None or self._phase != row["phase"]:
             self.stop()
             self._progress, self._phase = _progress_bar(self.err), row["phase"]
             self._progress.start()
             self._task = self._progress.add_task(row["phase"], total=row["epochs"], text="")
-        self._progress.update(self._task, completed=row["epoch"], text=text)
+        self._progress.update(self._task, completed=row["epoch"], text=layout.shown(text))
         if row["epoch"] == row["epochs"]:
             self.stop()
 
@@ -108,7 +108,7 @@ class Display:
     def failure(self, number: int, message: str) -> None:
         """A job of a sweep has failed."""
         for line in layout.error_lines(f"job {number + 1}: {message}", ""):
-            print(line, file=self.err, flush=True)
+            layout.say(line, self.err, flush=True)
 
     def ended(self, number: int, overrides: Sequence[str], state: str) -> None:
         """A job of a sweep that another launcher runs has ended: so many have by now."""
@@ -119,10 +119,10 @@ class Display:
         if self._shown is None or self._shown[1] != (values["runtime"] or {}):
             self.runtime(values["runtime"])
         self.stop()
-        print(file=self.out)
+        layout.say(stream=self.out)
         for line in words.score_lines(values):
-            print(line, file=self.out)
-        print(file=self.out)
+            layout.say(line, self.out)
+        layout.say(stream=self.out)
         sentence, verdict, colour = words.lift_words(values)
         self._field("lift", sentence)
         if verdict:
@@ -142,24 +142,24 @@ class Display:
         test = values["metrics"]["test"]
         n = next(iter(test.values()))["n"]
         of = "rows, 95 % interval" if n == values["data"]["rows"] else "repeats, 95 % t interval of their mean (not of the rows)"
-        print(f"\nn = {n:,} {of}", file=self.out)
+        layout.say(f"\nn = {n:,} {of}", self.out)
         for line in layout.table([(words.label(name), words.measured(name, value)) for name, value in test.items()]):
-            print(line, file=self.out)
+            layout.say(line, self.out)
         if values["reproduced"] is not None:
             same = values["reproduced"]
             text = "The stored metrics are reproduced exactly." if same else "The stored metrics differ."
-            print(f"\n{_styled(text, '' if same else '33', self.out)}", file=self.out)
+            layout.say(f"\n{_styled(text, '' if same else '33', self.out)}", self.out)
 
     def sweep(self, values: Values) -> None:
         """One line per job of a sweep."""
         self.stop()
-        print(file=self.out)
+        layout.say(stream=self.out)
         for line in words.sweep_lines(values["jobs"]):
-            print(line, file=self.out)
+            layout.say(line, self.out)
         if best := words.best_of_search(values["jobs"]):
             self._field("best", best)
         self._failed_jobs(values["jobs"])
-        print(file=self.out)
+        layout.say(stream=self.out)
         self._path("sweep", values["folder"])
         if "results" in values:
             self._path("", values["results"])
@@ -184,7 +184,7 @@ class Display:
         if not self.err.isatty():
             if done < total and time.monotonic() - self._last_line >= PLAIN_SECONDS and not outcome.was_done:
                 self._last_line = time.monotonic()
-                print(f"{done} of {total} cells, {left}", file=self.err, flush=True)
+                layout.say(f"{done} of {total} cells, {left}", self.err, flush=True)
             return
         self._cells(done, total, left)
         if done == total:
@@ -213,7 +213,7 @@ class Display:
         if not self.err.isatty():
             if done < total and time.monotonic() - self._last_line >= PLAIN_SECONDS and not outcome.was_done:
                 self._last_line = time.monotonic()
-                print(f"{done} of {total} fits: {text}", file=self.err, flush=True)
+                layout.say(f"{done} of {total} fits: {text}", self.err, flush=True)
             return
         self._cells(done, total, text)
         if done >= total:
@@ -225,7 +225,7 @@ class Display:
             if sentence not in self._noted:
                 self.notice(sentence)
         self.stop()
-        print(file=self.out)
+        layout.say(stream=self.out)
         self.lines([*compare_words.table_lines(values), ""])
         for key, label, colour in (("given_up", "gave up", "33"), ("failed", "failed", "31")):
             for reason, names in compare_words.by_reason(values[key]):
@@ -263,7 +263,7 @@ class Display:
     def forecast(self, values: Values) -> None:
         """The points and the forecast of a curve, measured here or elsewhere."""
         self.stop()
-        print(file=self.out)
+        layout.say(stream=self.out)
         self.lines([*curve_words.table_lines(values), "", *curve_words.chart_lines(values), ""])
         for sentence in values["warnings"]:
             self._field("warning", sentence, "33")
@@ -272,7 +272,7 @@ class Display:
     def curves(self, values: Values) -> None:
         """One line per curve of a sweep, and where they cross."""
         self.stop()
-        print(file=self.out)
+        layout.say(stream=self.out)
         self.lines([*curve_words.sweep_lines(values["jobs"]), ""])
         for sentence in values["sentences"]:
             self._field("", sentence)
@@ -284,7 +284,7 @@ class Display:
     def comparisons(self, values: Values) -> None:
         """One line per comparison of a sweep."""
         self.stop()
-        print(file=self.out)
+        layout.say(stream=self.out)
         self.lines([*compare_words.sweep_lines(values["jobs"]), ""])
         self._failed_jobs(values["jobs"])
         self._path("sweep", values["folder"])
@@ -301,7 +301,7 @@ class Display:
     def lines(self, lines: Sequence[str]) -> None:
         """Lines that are laid out already."""
         for line in lines:
-            print(line, file=self.out)
+            layout.say(line, self.out)
 
     def _failed_jobs(self, jobs: Sequence[Values]) -> None:
         waiting = sum(job["status"] == "not run" for job in jobs)
@@ -321,10 +321,10 @@ class Display:
             first = _styled(label, colour or "1", stream) + first[len(label) :]
         elif colour:
             first, more = _styled(first, colour, stream), [_styled(line, colour, stream) for line in more]
-        print("\n".join([first, *more]), file=stream, flush=True)
+        layout.say("\n".join([first, *more]), stream, flush=True)
 
     def _path(self, label: str, path: str) -> None:
-        print(f"{_styled(label, '1', self.out)}{' ' * (layout.INDENT - len(label))}{path}", file=self.out, flush=True)
+        layout.say(f"{_styled(label, '1', self.out)}{' ' * (layout.INDENT - len(label))}{path}", self.out, flush=True)
 
 
 def resume_command(folder: object) -> str:

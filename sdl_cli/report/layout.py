@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -11,6 +12,33 @@ from typing import TextIO
 
 INDENT = 8
 GAP = 2
+_STYLES = re.compile(r"\033\[(?:0|1|31|32|33)m")  # what `styled` adds
+_JOINERS = "\u200c\u200d"  # of Persian and Indic letters
+
+
+def say(text: str = "", stream: TextIO | None = None, flush: bool = False) -> None:
+    """Print lines. Every line that a person reads goes this way: control characters, wherever they come from, are shown as `?`."""
+    stream = stream or sys.stdout
+    print(shown(text, stream.isatty()), file=stream, flush=flush)
+
+
+def shown(text: str, on_terminal: bool = False) -> str:
+    """Text without control characters (nor marks that turn the direction of writing); line ends stay.
+
+    Arguments:
+        on_terminal: keep the styles that `styled` adds, which are colours and bold alone.
+    """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    parts = _STYLES.split(text) if on_terminal else [text]
+    clean = ["".join(c if c.isprintable() or c == "\n" or c in _JOINERS else _replaced(c) for c in part) for part in parts]
+    styles = [*(_STYLES.findall(text) if on_terminal else []), ""]
+    return "".join(part + style for part, style in zip(clean, styles, strict=True))
+
+
+def _replaced(letter: str) -> str:
+    # half of a pair stands for a byte of a file name that is no text: the stream writes it in its own way
+    return " " if letter == "\t" or letter.isspace() else letter if "\ud800" <= letter <= "\udfff" else "?"
 
 
 def width() -> int:

@@ -300,3 +300,26 @@ def test_times_as_people_say_them(seconds: float, text: str) -> None:
 def test_a_number_and_its_per_cent_sign_stay_on_one_line() -> None:
     lines = layout.wrap("expect accuracy 98.1 % with it", 20)
     assert lines == ["expect accuracy", "98.1 % with it"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("two\nlines", "two\nlines"),
+        ("a\x1b[31mred\x1b[0m", "a?[31mred?[0m"),
+        ("bell\x07 and back\x08", "bell? and back?"),
+        ("\x9b2J and \x1b]0;title\x07", "?2J and ?]0;title?"),
+        ("turned \u202e and \u2066", "turned ? and ?"),
+        ("tab\tand\rreturn", "tab and return"),
+        ("Gr\u00fc\u00dfe \u4f60\u597d \u2026 \u2588", "Gr\u00fc\u00dfe \u4f60\u597d \u2026 \u2588"),
+        ("one\u00a0two", "one two"),
+        ("byte \udcff", "byte \udcff"),
+    ],
+)
+def test_control_characters_never_reach_the_terminal(text: str, expected: str) -> None:
+    assert layout.shown(text) == expected
+
+
+def test_on_a_terminal_only_our_own_styles_are_kept() -> None:
+    assert layout.shown("\x1b[31merror\x1b[0m \x1b[2J\x1b[5m", on_terminal=True) == "\x1b[31merror\x1b[0m ?[2J?[5m"
