@@ -98,7 +98,7 @@ def plain_json(content: bytes) -> Any:
 
 
 def plain_yaml(content: bytes) -> Any:
-    """The plain values of a YAML text: no tags, no merged keys, of a depth and number that settings have once aliases are followed.
+    """The plain values of a YAML text: no tags, no merged keys, of a depth and number that settings have, aliases followed.
 
     Raises:
         ValueError: it is none, or larger than any settings are.

@@ -13,7 +13,7 @@ import numpy as np
 
 from sdl_cli.data.records import MISSING, Lines, is_number, records
 from sdl_cli.data.sniffing import ONE_COLUMN, Asked, Format, open_lines, shown_delimiter, sniff
-from sdl_cli.data.text_file import existing_file
+from sdl_cli.data.text_file import check_memory, existing_file
 from sdl_cli.errors import DataError
 
 __all__ = ["MISSING", "ONE_COLUMN", "Asked", "Format", "is_number", "iter_numbers", "read", "sniff"]
@@ -40,6 +40,7 @@ def read(path: Path, format: Format) -> tuple[list[Array], Array]:
     Raises:
         DataError: records of another width than the header (the first line and their number), quotes, a damaged file.
     """
+    check_memory(path)
     lines = _open(path, format)
     cells: list[list[str | None]] = [[] for _ in format.names]
     known: dict[str, str | None] = dict.fromkeys(MISSING)

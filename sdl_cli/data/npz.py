@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
+from numpy.lib import format as npy
 
 from sdl_cli.config import DataSettings, suggest
 from sdl_cli.data.cache import digest, fingerprint
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.groups import crossing_notes
 from sdl_cli.data.targets import FILL_HINT, encode_targets
+from sdl_cli.device import available_bytes
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -112,6 +115,7 @@ def _read(path: Path) -> dict[str, Array]:
             if raw.read(6) == b"\x93NUMPY":
                 raise DataError(f"{path}: this is a single array, not an .npz file of named arrays.", _KEYS_HINT)
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            _check_memory(path, file.zip, wanted)
             for key in file.files:
                 name = key.lower()
                 if name in wanted and name in arrays:
@@ -122,6 +126,46 @@ def _read(path: Path) -> dict[str, Array]:
             raise DataError(f"{path}: no permission to read it.") from error
         raise DataError(f"{path}: not an .npz file, or a damaged one.", _KEYS_HINT) from error
     return arrays
+
+
+def _check_memory(path: Path, archive: zipfile.ZipFile, wanted: set[str]) -> None:
+    """Raise DataError where the arrays that are read, unpacked and as they are used, would not fit into the memory there is."""
+    needed = 0
+    for info in archive.infolist():
+        if info.filename.removesuffix(".npy").lower() not in wanted:
+            continue
+        with archive.open(info) as raw:
+            try:
+                shape, dtype, start = array_header(raw)
+            except ValueError:
+                needed += info.file_size  # no array, or one of objects: whoever reads it says so
+                continue
+        if math.prod(shape) * dtype.itemsize != info.file_size - start:
+            raise DataError(f"{path}: {info.filename} is damaged: it is not as large as it says.", "Save the file again.")
+        # a table becomes float64, and images are copied once on their way to 8 bit
+        needed += math.prod(shape) * (dtype.itemsize + (8 if len(shape) < 3 else dtype.itemsize))
+    free = available_bytes()
+    if needed > free:
+        raise DataError(
+            f"{path}: unpacked, its arrays take about {needed / 2**30:.1f} GB, and {free / 2**30:.1f} GB of memory are free.",
+            "Take fewer rows, or smaller images.",
+        )
+
+
+def array_header(raw: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape and type that a .npy file says it holds, and where its values begin.
+
+    Raises:
+        ValueError: no such file, of an unknown version, or of Python objects, which would be pickled.
+    """
+    version = npy.read_magic(raw)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"an array of format version {version}")
+    shape, _, dtype = read(raw)
+    if dtype.hasobject:
+        raise ValueError("an array of Python objects")
+    return tuple(int(n) for n in shape), dtype, raw.tell()
 
 
 def _read_one(path: Path, file: Mapping[str, Any], key: str) -> Array:

@@ -14,9 +14,11 @@ import numpy as np
 from sdl_cli.data.columns import CellError, Column, encode
 from sdl_cli.data.delimited import MISSING
 from sdl_cli.data.roles import listed, printable, short
+from sdl_cli.device import available_bytes
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
+_CELL_BYTES, _PART_ROWS = 64, 8192  # of a cell as Python's text; rows of a Parquet file that are unpacked at once
 _INDEX = re.compile(r"__index_level_\d+__")
 
 
@@ -116,7 +118,7 @@ def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
             raise DataError(f"{path}: the table has no rows.")
         start = 0
         names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]  # a counter that pandas adds
-        for batch in [file.read(names)] if chunk_rows is None else file.iter_batches(chunk_rows, columns=names):
+        for batch in [_whole(file, names, path)] if chunk_rows is None else file.iter_batches(chunk_rows, columns=names):
             frame = batch.to_pandas(ignore_metadata=True)  # else a named index is no column
             yield from_frame(frame, str(path), start)
             start += len(frame)
@@ -124,6 +126,27 @@ def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
         raise
     except Exception as error:  # pyarrow has many kinds for a damaged file
         raise DataError(f"{path}: this Parquet file cannot be read: {short(str(error), 120)}.", "Write it again.") from error
+
+
+def _whole(file: Any, names: list[str], path: Path) -> Any:
+    """All rows of a Parquet file, where the memory there is holds them: packed, a value that recurs takes next to nothing."""
+    import pyarrow
+
+    free, num_rows = available_bytes(), int(file.metadata.num_rows)
+    needed = num_rows * len(names) * _CELL_BYTES
+    parts = []
+    for part in file.iter_batches(_PART_ROWS, columns=names) if needed <= free else ():
+        parts.append(part)
+        needed += 2 * int(part.nbytes)
+        if needed > free:
+            break
+    if needed > free:
+        raise DataError(
+            f"{path}: {num_rows:,} rows of {len(names):,} columns, unpacked, take more than the {free / 2**30:.1f} GB of memory "
+            "that are free.",
+            "Give fewer rows or columns; sdl predict takes files of any length.",
+        )
+    return pyarrow.Table.from_batches(parts)
 
 
 def from_frame(frame: Any, source: str, start: int = 0) -> Cells:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from sdl_cli.config import suggest
+from sdl_cli.device import available_bytes
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import typed_path
 
+_MEMORY_RATIO = 8  # of the cells of a table in memory to the same as text
 _MAX_UNPACKED_BYTES = 2**29  # below this a gzip file may be packed as tightly as it likes
 _MAX_UNPACKED_RATIO = 250  # real tables shrink 3 to 50 times; a zip bomb about 1000 times
 _BLOCK_BYTES = 2**20
@@ -89,6 +91,23 @@ def open_bytes(path: Path) -> IO[bytes]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     return io.BufferedReader(_Unpacked(path, raw), _BLOCK_BYTES) if packed else raw
+
+
+def check_memory(path: Path) -> None:
+    """Raise DataError where the cells of a text file, all held at once, would not fit into the memory there is.
+
+    What gzip unpacks to is counted first, a block at a time: the size that such a file states of itself is not believed.
+    """
+    with open_bytes(path) as file:
+        plain = not isinstance(file.raw, _Unpacked)  # type: ignore[attr-defined]
+        size = path.stat().st_size if plain else sum(len(block) for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
+    needed, free = size * _MEMORY_RATIO, available_bytes()
+    if needed > free:
+        raise DataError(
+            f"{path}: {'holds' if plain else 'unpacks to'} {size / 2**30:.1f} GB, which takes about {needed / 2**30:.0f} GB as a "
+            f"table, and {free / 2**30:.0f} GB of memory are free.",
+            "Give fewer rows or columns; sdl predict takes files of any length.",
+        )
 
 
 class _Unpacked(io.RawIOBase):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sdl_cli.data.delimited import is_number
 from sdl_cli.data.records import Lines
 from sdl_cli.data.roles import short
+from sdl_cli.data.text_file import check_memory
 from sdl_cli.errors import DataError
 
 Layout = Literal["blank", "tab", "fasttext"]
@@ -46,6 +47,7 @@ def read_labelled(path: Path, encoding: str, like: Mapping[str, Any] | None = No
     Raises:
         DataError: a file of blank lines, or fastText's layout with a line that has several labels.
     """
+    check_memory(path)
     numbered = list(iter_lines(path, encoding))
     if not numbered:
         raise DataError(f"{path}: the file holds blank lines only.", "It needs one label and one text per line, or a table.")

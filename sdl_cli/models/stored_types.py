@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.npz import array_header
 from sdl_cli.errors import DataError
 
 Node = dict[str, Any]
@@ -254,17 +255,9 @@ def array_shape(file: zipfile.ZipFile, node: Node) -> tuple[int, ...]:
 
 
 def _header(file: zipfile.ZipFile, node: Node) -> tuple[tuple[int, ...], int, int]:
-    from numpy.lib import format as npy
-
     with file.open(node["file"]) as raw:
-        version = npy.read_magic(raw)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-        if read is None:
-            raise DataError("model.skops holds an array of an unknown version.")
-        shape, _, dtype = read(raw)
-        if dtype.hasobject:
-            raise DataError("model.skops holds pickled objects, which are never read.")
-        return tuple(int(n) for n in shape), dtype.itemsize, raw.tell()
+        shape, dtype, start = array_header(raw)
+        return shape, dtype.itemsize, start
 
 
 def check_tree_node(node: Node, shape_of: Callable[[Node], tuple[int, ...]]) -> None:

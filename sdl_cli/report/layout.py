@@ -17,7 +17,7 @@ _JOINERS = "\u200c\u200d"  # of Persian and Indic letters
 
 
 def say(text: str = "", stream: TextIO | None = None, flush: bool = False) -> None:
-    """Print lines. Every line that a person reads goes this way: control characters, wherever they come from, are shown as `?`."""
+    """Print lines. Every line that a person reads goes this way: control characters, wherever they are from, become `?`."""
     stream = stream or sys.stdout
     print(shown(text, stream.isatty()), file=stream, flush=flush)
 

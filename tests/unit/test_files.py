@@ -11,7 +11,17 @@ from typing import IO
 import pytest
 
 from sdl_cli.errors import DataError
-from sdl_cli.files import cache_folder, make_folder, typed_path, unwritable, write_atomic
+from sdl_cli.files import (
+    MOST_JSON_VALUES,
+    cache_folder,
+    make_folder,
+    plain_json,
+    plain_yaml,
+    read_guarded,
+    typed_path,
+    unwritable,
+    write_atomic,
+)
 
 
 @pytest.mark.parametrize("content", ["text ü", b"bytes \x00\xff", lambda file: file.write(b"from a function")])
@@ -108,3 +118,53 @@ def test_a_tilde_is_the_home_folder_unless_something_has_that_name(tmp_path: Pat
     assert typed_path("~real") == tmp_path / "~real"
     assert typed_path("~no_such_user_at_all/x") == tmp_path / "~no_such_user_at_all" / "x"
     assert typed_path("a~b") == Path("a~b")
+
+
+def test_a_guarded_reader_reads_regular_files_of_a_known_size_alone(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "run" / "model.json", tmp_path / "other.json"
+    inside.parent.mkdir()
+    inside.write_text("{}")
+    outside.write_text("{}")
+    assert read_guarded(inside, 10, within=inside.parent) == b"{}"
+    link = inside.parent / "status.json"
+    link.symlink_to(outside)
+    assert read_guarded(link, 10) == b"{}"
+    with pytest.raises(DataError, match="link to another place"):
+        read_guarded(link, 10, within=inside.parent)
+    link.unlink()
+    link.symlink_to(inside)  # a link that stays in the folder does no harm
+    assert read_guarded(link, 10, within=inside.parent) == b"{}"
+    with pytest.raises(DataError, match="more than"):
+        read_guarded(inside, 1)
+    with pytest.raises(FileNotFoundError):
+        read_guarded(inside.parent / "absent", 10)
+    pipe = inside.parent / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero"), inside.parent):
+        with pytest.raises(DataError):
+            read_guarded(path, 10)
+
+
+def test_plain_yaml_counts_what_aliases_stand_for() -> None:
+    assert plain_yaml(b"a: &x [1, 2]\nb: *x\n") == {"a": [1, 2], "b": [1, 2]}
+    grown = b"a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0]\n" + b"".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n".encode() for old, new in zip("abcdef", "bcdefg", strict=True)
+    )
+    with pytest.raises(ValueError, match="too many values"):
+        plain_yaml(grown)
+    with pytest.raises(ValueError, match="merged"):
+        plain_yaml(b"a: &a {x: 1}\nb:\n  <<: *a\n")
+    with pytest.raises(ValueError, match="too (deep|many)"):
+        plain_yaml(b"a: &a [*a]\n")
+    with pytest.raises(ValueError, match="nested"):
+        plain_yaml(b"[" * 100 + b"]" * 100)
+    for text in (b"a: [", b"!!python/name:os.system", b"\x00", b"a: b: c"):
+        with pytest.raises(ValueError, match="."):
+            plain_yaml(text)
+
+
+def test_plain_json_is_bounded_in_depth_and_number() -> None:
+    assert plain_json(b'{"a": [1, null]}') == {"a": [1, None]}
+    for text in (b"[" * 100_000, b"{", b"", b"[" + b"0," * (MOST_JSON_VALUES + 1) + b"0]", b"1" * 5000):
+        with pytest.raises(ValueError, match="."):
+            plain_json(text)
