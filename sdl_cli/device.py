@@ -25,6 +25,8 @@ from sdl_cli.files import cache_folder, write_atomic
 if TYPE_CHECKING:
     import torch
 
+_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -53,7 +55,14 @@ class Runtime:
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Runtime:
-        return cls(**{f.name: values[f.name] for f in dataclasses.fields(cls)})
+        """From JSON values, which anyone may have written. Raises ValueError for what no machine has."""
+        found = cls(**{f.name: values[f.name] for f in dataclasses.fields(cls)})
+        words = (found.device, found.precision, found.memory_format, found.reason)
+        if not all(isinstance(word, str) and len(word) < 1000 for word in words) or found.precision not in _PRECISIONS:
+            raise ValueError("the stored runtime is none")
+        if type(found.num_threads) is not int or not 0 <= found.num_threads <= 512:
+            raise ValueError(f"{found.num_threads!r} threads are stored")
+        return found
 
 
 def resolve(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, split
 from sdl_cli.decisions import decision_sentence, decision_weights
 from sdl_cli.device import Runtime
+from sdl_cli.errors import SdlError
 from sdl_cli.files import make_folder
 from sdl_cli.metrics import Lift, Measured
 from sdl_cli.models import NETWORKS, build
@@ -188,7 +188,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
                 folder / "predictions.csv", dataset.ids[parts.test], dataset.y[parts.test], outputs, dataset.classes, decision
             )
             inputs = _inputs(dataset, experiment, preferred) | {"decision": None if decision is None else decision.tolist()}
-            files = save_model(model, experiment.model.name, dataset.task, folder, inputs)
+            files = save_model(model, experiment.model.name, dataset.task, folder, inputs, notice)
         rows = {"labelled": len(parts.labelled), "validation": len(validation), "test": len(parts.test)}
         result = Result(
             folder,
@@ -475,7 +475,7 @@ def _overview(experiment: Experiment, dataset: Dataset, train: Array, validation
 
 def _stored_runtime(folder: Path) -> Runtime | None:
     try:
-        found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["runtime"]
-    except (OSError, ValueError, KeyError):  # stopped before it was known
+        found = results.read_json(folder / "environment.json")["runtime"]
+    except (SdlError, KeyError):  # stopped before it was known
         return None
     return Runtime.from_plain(found) if found else None

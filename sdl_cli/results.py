@@ -175,7 +175,7 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
         )
     if finished:
         for name, expected in dict(status.get("files", {})).items():
-            if Path(name).name != name or not (folder / name).is_file():
+            if Path(name).name != name or not (folder / name).is_file() or _leaves(folder, name):
                 raise DataError(
                     f"{folder}: {name} is missing, so this run is incomplete.",
                     "Train it again, or copy the whole folder.",
@@ -200,6 +200,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DataError(f"{path}: holds no configuration.", "Train again.")
     return config
+
+
+def _leaves(folder: Path, name: str) -> bool:
+    """Whether a file of a run folder is a link to another place."""
+    return not (folder / name).resolve().is_relative_to(folder.resolve())
 
 
 def kind_of(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,16 @@ FORMAT = 1
 PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it stands in model.json
 
 
-def save_model(model: Any, name: str, task: str, folder: Path, inputs: dict[str, Any]) -> list[str]:
+def save_model(
+    model: Any, name: str, task: str, folder: Path, inputs: dict[str, Any], notice: Callable[[str], None] | None = None
+) -> list[str]:
     """Write a fitted model into `folder` and return the names of its files.
 
     Arguments:
         model: the fitted estimator.
         name: its name in MODELS. task: classification or regression.
         inputs: what prediction must know of the data (classes, columns, image size), JSON-ready.
+        notice: hears of a model that can be loaded with --trust alone.
     """
     values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
     files = []
@@ -56,7 +60,7 @@ def save_model(model: Any, name: str, task: str, folder: Path, inputs: dict[str,
         content = skops.io.dumps(model.model_)
         write_atomic(folder / "model.skops", content)
         more, file = _flat_values(model), "model.skops"
-        _say_whether_it_needs_trust(content)
+        _say_whether_it_needs_trust(content, notice or (lambda sentence: None))
     write_atomic(folder / "model.json", json.dumps(values | more, indent=1, allow_nan=False) + "\n")
     return ["model.json", file, *files]
 
@@ -105,14 +109,13 @@ def check_settings(name: str, params: Any) -> None:
         raise DataError(f"The stored model has settings that no model here has: {error.message}") from error
 
 
-def _say_whether_it_needs_trust(content: bytes) -> None:
-    from sdl_cli.loop import current_context
+def _say_whether_it_needs_trust(content: bytes, notice: Callable[[str], None]) -> None:
     from sdl_cli.models.stored_types import check_file
 
     try:
         check_file(content)
     except DataError as error:
-        current_context().notice(f"Whoever uses this run must add --trust. {error.message}")
+        notice(f"Whoever uses this run must add --trust. {error.message}")
 
 
 def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:

@@ -10,10 +10,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from sdl_cli.errors import DataError
+from sdl_cli.files import read_guarded
 from sdl_cli.report import words
 from sdl_cli.report.html.section import MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
 
 Row = dict[str, float]
+_MOST_BYTES = 32 << 20
 _LOG_FROM = 30.0  # largest over smallest loss, from which on a linear scale would hide the end of training
 _METRICS = ("accuracy", "rmse")
 
@@ -22,8 +25,8 @@ def read_history(folder: Path) -> dict[str, list[Row]]:
     """The rows of `history.csv` by phase, in order; empty where there are none. What is no number is left out."""
     phases: dict[str, list[Row]] = {}
     try:
-        text = (folder / "history.csv").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_guarded(folder / "history.csv", _MOST_BYTES, within=folder).decode("utf-8", "replace")
+    except (OSError, DataError):
         return {}
     for line in csv.DictReader(text.splitlines()):
         row = {key: number for key, value in line.items() if isinstance(key, str) and (number := _number(value)) is not None}

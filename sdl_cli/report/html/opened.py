@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,11 +19,13 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.experiment import Observer
+from sdl_cli.files import read_guarded
 from sdl_cli.prediction import load_stored
 from sdl_cli.predictions import safe_cell
 
 Array = np.ndarray[Any, Any]
 _PREFIX = "probability_"
+_MOST_BYTES, _MOST_CELLS = 256 << 20, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ class Predicted:
 def read_predictions(file: Path) -> Predicted:
     """The test part's predictions as a run stored them. Raises DataError for a file that is missing or damaged."""
     try:
-        with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
-            header, *rows = csv.reader(lines)
+        content = read_guarded(file, _MOST_BYTES, within=file.parent)
+        assert content.count(b",") <= _MOST_CELLS
+        header, *rows = csv.reader(io.StringIO(content.decode("utf-8", "surrogateescape"), newline=""))
         assert rows and header[:3] == ["id", "truth", "prediction"] and all(len(row) == len(header) for row in rows)
         classes = tuple(name.removeprefix(_PREFIX) for name in header[3:])
         ids = [row[0] for row in rows]

@@ -97,6 +97,20 @@ def test_a_crafted_forest_is_refused_before_compiled_code_follows_it(key: str, a
         load_model(tmp_path)
 
 
+def is_tree(tree: Any) -> bool:
+    """Whether every way down from the root ends at a leaf, over features that are there; each node once at most in a way."""
+    waiting = [(0, frozenset[int]())]
+    while waiting:
+        node, above = waiting.pop()
+        left, right = int(tree.children_left[node]), int(tree.children_right[node])
+        if left == right == -1:
+            continue
+        if node in above or not all(0 <= child < tree.node_count for child in (left, right)) or not 0 <= tree.feature[node] < 4:
+            return False
+        waiting += [(left, above | {node}), (right, above | {node})]
+    return True
+
+
 def test_random_arrays_never_pass_as_a_forest_unless_they_are_one() -> None:
     forest = RandomForestClassifier(2, max_depth=3, random_state=0).fit(*IRIS)
     good = forest_to_arrays(forest)
@@ -112,7 +126,7 @@ def test_random_arrays_never_pass_as_a_forest_unless_they_are_one() -> None:
         except DataError:
             refused += 1
         else:
-            assert made.predict_proba(IRIS[0]).shape == (150, 3)  # what passes can be followed safely
+            assert all(is_tree(member.tree_) for member in made.estimators_)  # what passes can be followed
     assert refused > 150
     for key in good:
         with pytest.raises(DataError):
@@ -185,3 +199,82 @@ def test_a_run_of_an_absent_gpu_predicts_on_the_cpu(tmp_path: Path) -> None:
     if not torch.cuda.is_available() or torch.cuda.device_count() < 8:
         assert loaded.runtime_.device == "cpu"
     assert np.allclose(loaded.predict_proba(X), model.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"depth": 10**9}, "model.depth"),
+        ({"depth": 200, "width": 4096}, "missing or of another shape"),
+        ({"width": 10**9}, "model.width"),
+        ({"num_members": 10**6}, "model.num_members"),
+        ({"architecture": "enormous"}, "model.architecture"),
+        ([1], "no settings"),
+    ],
+)
+def test_stored_sizes_are_compared_with_the_tensors_before_layers_are_built(
+    params: Any, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = IRIS
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    built: list[torch.device] = []
+    build = DeepNet.build_network
+    monkeypatch.setattr(DeepNet, "build_network", lambda *a: built.append(torch.get_default_device()) or build(*a))
+    values = json.loads((tmp_path / "model.json").read_text())
+    values["params"] = values["params"] | params if isinstance(params, dict) else params
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match=words):
+        load_model(tmp_path)
+    assert all(device.type == "meta" for device in built)
+
+
+@pytest.mark.parametrize("fitted", [
+    {"input_shape": [10**9]}, {"input_shape": [10**12]}, {"input_shape": [0]}, {"input_shape": [1, 2]}, {"input_shape": [4, 4, 4]},
+    {"num_networks": 10**9}, {"classes": list(range(100))}, {"runtime": {"device": "cpu"}},
+])  # fmt: skip
+def test_stored_shapes_that_no_tensor_bears_out_are_refused(fitted: dict[str, Any], tmp_path: Path) -> None:
+    X, y = IRIS
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    values = json.loads((tmp_path / "model.json").read_text())
+    values["fitted"] |= fitted
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    with pytest.raises(DataError):
+        load_model(tmp_path)
+
+
+def test_a_builder_that_cannot_be_built_without_memory_is_measured_by_its_records(tmp_path: Path) -> None:
+    X, y = IMAGES
+    model = FinetunedCNN(weights="none", image_size_px=32, training=QUICK, precision="float32").fit(X, y)
+    save_model(model, "finetuned_cnn", "classification", tmp_path, {})
+    values = json.loads((tmp_path / "model.json").read_text())
+    values["params"]["architecture"] = "regnet_y_128gf"  # 645 million weights
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match="regnet_y_128gf has more"):
+        load_model(tmp_path)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    X, y = IRIS
+    folder = tmp_path / "run"
+    folder.mkdir()
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", folder, {})
+    for name in ("model.safetensors", "model.json"):
+        (folder / name).rename(tmp_path / name)
+        (folder / name).symlink_to(tmp_path / name)
+        with pytest.raises(DataError, match="link to another place"):
+            load_model(folder)
+        (folder / name).unlink()
+        (tmp_path / name).rename(folder / name)
+    load_model(folder)
+
+
+def test_a_model_that_will_need_trust_says_so_when_it_is_stored(tmp_path: Path) -> None:
+    X, y = IRIS
+    params = {"categorical_features": [0]}
+    model = SklearnModel("sklearn.ensemble.HistGradientBoostingClassifier", params, standardize=False).fit(np.round(X), y)
+    said: list[str] = []
+    save_model(model, "sklearn", "classification", tmp_path, {}, said.append)
+    assert "--trust" in said[0] and "functools.partial" in said[0]
+    with pytest.raises(DataError, match=r"functools\.partial"):
+        load_model(tmp_path)
+    assert np.array_equal(load_model(tmp_path, trust=True)[0].predict(np.round(X)), model.predict(np.round(X)))
