@@ -16,6 +16,7 @@ from sdl_cli.errors import DataError
 from sdl_cli.experiment import Observer, score
 from sdl_cli.models.storage import load_model
 from sdl_cli.preparation import PATHS
+from sdl_cli.run_files import METRICS, checked
 
 
 def evaluate(
@@ -29,6 +30,7 @@ def evaluate(
     Returns:
         `{"folder", "data", "metrics": {"test"}, "reproduced"}`; `reproduced` is None for other data.
     """
+    checked(stored.metrics, METRICS, stored.folder / "metrics.json")
     model, values = load_model(stored.folder, trust)
     inputs = values["inputs"]
     dataset = _load(experiment.dataset, inputs)

@@ -18,6 +18,7 @@ MOST_JSON_BYTES, MOST_YAML_BYTES = 64 << 20, 256 << 10
 # brackets, commas and items: what a value takes in memory has nothing to do with what it takes in the file
 MOST_JSON_VALUES, MOST_YAML_VALUES = 4_000_000, 100_000
 _MOST_DEPTH = 64
+_MOST_NUMBER, _YAML_NUMBERS = 400, ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # libyaml is ten times as quick, and overflows the stack of the process where values are nested tens of thousands deep: what
 # could be goes to the loader in Python, which raises RecursionError
 _SAFE_YAML_DEPTH = 8_000
@@ -113,6 +114,11 @@ def plain_yaml(content: bytes) -> Any:
         def flatten_mapping(self, node: Any) -> None:  # merges of merges grow without end
             if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
                 raise yaml.YAMLError("merged keys are not read here")
+
+        def construct_scalar(self, node: Any) -> Any:
+            if len(node.value) > _MOST_NUMBER and node.tag in _YAML_NUMBERS:  # 1:59:59 and so on is a number too
+                raise yaml.YAMLError("a number of too many digits")
+            return super().construct_scalar(node)
 
     try:
         values = yaml.load(content.decode("utf-8", "surrogateescape"), Loader=Loader)  # noqa: S506  # a safe loader

@@ -35,6 +35,7 @@ from sdl_cli.files import (
     unwritable,
     write_atomic,
 )
+from sdl_cli.run_files import ENVIRONMENT, METRICS, STATUS, checked, loose
 
 Array = np.ndarray[Any, Any]
 OWN_FILES = (
@@ -165,8 +166,8 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     if finished and kind == "compare":
         hint = f"Its recommended model is a run: {quoted(folder / 'recommended')}"
         raise DataError(f"{folder}: this is a comparison and no single run.", hint)
-    status = read_json(folder / "status.json")
-    state = str(status.get("state"))
+    status = checked(read_json(folder / "status.json"), STATUS, folder / "status.json")
+    state = str(status["state"])
     if finished and state != "done":
         reason = f": {status['reason']}" if status.get("reason") else ""
         raise DataError(
@@ -183,8 +184,9 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
             if _sha256(folder / name) != expected:
                 raise DataError(f"{folder / name}: this file was changed after the run ended.", "Restore it, or train again.")
     config = read_config(folder)
-    metrics = read_json(folder / "metrics.json") if finished else {}
-    found = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
+    metrics = checked(read_json(folder / "metrics.json"), loose(METRICS), folder / "metrics.json") if finished else {}
+    path = folder / "environment.json"
+    found = checked(read_json(path), ENVIRONMENT, path) if path.exists() else {}
     return StoredRun(folder, config, metrics, found, state)
 
 

@@ -235,7 +235,7 @@ class Backbone(nn.Module):
     def __init__(self, backbone: nn.Module, how: pretrained.Preprocessing, freeze_batchnorm: bool) -> None:
         super().__init__()
         self.backbone, self.how, self.freeze_batchnorm = backbone, how, freeze_batchnorm
-        self.most_rows = 256 if how.crop_px <= 256 else max(1, 128 * 256**2 // how.crop_px**2)
+        self.most_rows = 256 if how.crop_px <= 256 else max(1, 32 * 256**2 // how.crop_px**2)
         self.register_buffer("mean", torch.tensor(how.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(how.std).view(1, 3, 1, 1), persistent=False)
 

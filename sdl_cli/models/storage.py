@@ -15,6 +15,7 @@ from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
 from sdl_cli.models import ESTIMATORS, NETWORKS, estimator_class
 from sdl_cli.models.settings import MODELS
+from sdl_cli.run_files import INPUTS, checked
 
 FORMAT = 1
 PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it stands in model.json
@@ -83,8 +84,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
             or task not in ("classification", "regression")
         ):
             raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
-        if not isinstance(inputs, dict):
-            raise DataError(f"{folder / 'model.json'}: does not say what the model takes.")
+        checked(inputs, INPUTS, folder / "model.json")
         check_settings(name, values["params"])
         model = _load(folder, values, trust)
         return (_behind_preparation(model, folder, values["preparation"]) if "preparation" in values else model), values

@@ -219,9 +219,9 @@ def mixed(n: int = 60) -> tuple[np.ndarray, np.ndarray, list[dict[str, Any]]]:
     X[rng.random(n) < 0.2, 0] = np.nan
     X[rng.random(n) < 0.2, 1] = np.nan
     columns = [
-        {"name": "age", "kind": "number", "levels": [], "parts": []},
-        {"name": "town", "kind": "category", "levels": ["Bonn", "Köln", "Ulm"], "parts": []},
-        {"name": "born", "kind": "date", "levels": [], "parts": ["year", "month"]},
+        {"name": "age", "kind": "number", "levels": [], "parts": [], "format": ""},
+        {"name": "town", "kind": "category", "levels": ["Bonn", "Köln", "Ulm"], "parts": [], "format": ""},
+        {"name": "born", "kind": "date", "levels": [], "parts": ["year", "month"], "format": "%Y-%m-%d"},
     ]
     return X, (np.nan_to_num(X[:, 0], nan=60) > 50).astype(np.int64), columns
 

@@ -30,6 +30,7 @@ LEVELS: dict[str, float] = {
     "optimization": 2,
     "loop": 3,
     "results": 3,
+    "run_files": 1,
     "data": 3,
     "models": 4,
     "reference": 4.5,

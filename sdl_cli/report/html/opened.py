@@ -22,6 +22,7 @@ from sdl_cli.experiment import Observer
 from sdl_cli.files import read_guarded
 from sdl_cli.prediction import load_stored
 from sdl_cli.predictions import safe_cell
+from sdl_cli.run_files import INPUTS, METRICS, checked
 
 Array = np.ndarray[Any, Any]
 _PREFIX = "probability_"
@@ -77,7 +78,8 @@ class OpenedRun:
 
     def __init__(self, folder: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None) -> None:
         self.stored = results.read_run(folder)
-        self.config, self.metrics = self.stored.config, self.stored.metrics
+        self.config = self.stored.config
+        self.metrics = checked(self.stored.metrics, METRICS, folder / "metrics.json")
         self.predicted = read_predictions(folder / "predictions.csv")
         self._trust, self._on_notice = trust, on_notice
         self._made: dict[str, Any] = {}  # what was opened, or the error that it ended with
@@ -125,10 +127,8 @@ class OpenedRun:
 
     @cached_property
     def _described(self) -> dict[str, Any]:
-        found = results.read_json(self.stored.folder / "model.json")
-        if not isinstance(found.get("inputs"), dict):
-            raise DataError(f"{self.stored.folder / 'model.json'}: does not say what the model takes.", "Train it again.")
-        return found
+        path = self.stored.folder / "model.json"
+        return checked(results.read_json(path), {"inputs": INPUTS}, path)
 
     def _load(self) -> Dataset:
         inputs = self.inputs

@@ -24,6 +24,7 @@ from sdl_cli.models.finetuned_cnn import FinetunedCNN
 from sdl_cli.models.storage import load_model, save_model
 from sdl_cli.models.trees import check_arrays, forest_from_arrays, forest_to_arrays
 
+INPUTS: dict[str, Any] = {"modality": "table", "shape": [4], "classes": []}
 QUICK = Training(epochs=2)
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
@@ -58,7 +59,7 @@ def task_of(model: Any) -> str:
 def test_a_loaded_model_predicts_the_same_to_the_last_bit(name: str, model: Any, data: Any, tmp_path: Path) -> None:
     X, y = data
     fitted = model.fit(X, y)
-    files = save_model(fitted, name, task_of(model), tmp_path, {"classes": [], "shape": list(X.shape[1:])})
+    files = save_model(fitted, name, task_of(model), tmp_path, INPUTS | {"shape": list(X.shape[1:])})
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(files)
     loaded, values = load_model(tmp_path)
     assert values["model"] == name
@@ -89,7 +90,7 @@ BROKEN = [
 @pytest.mark.parametrize(("key", "at", "value"), BROKEN)
 def test_a_crafted_forest_is_refused_before_compiled_code_follows_it(key: str, at: int, value: float, tmp_path: Path) -> None:
     X, y = IRIS
-    save_model(Baseline(num_trees=3).fit(X, y), "baseline", "classification", tmp_path, {})
+    save_model(Baseline(num_trees=3).fit(X, y), "baseline", "classification", tmp_path, INPUTS)
     arrays = {k: v.copy() for k, v in load_file(tmp_path / "model.safetensors").items()}
     arrays[key][at] = value
     save_file(arrays, tmp_path / "model.safetensors")
@@ -137,7 +138,7 @@ def test_a_skops_file_that_names_other_code_is_refused(tmp_path: Path) -> None:
     import zipfile
 
     X, y = IRIS
-    save_model(Baseline(kind="logistic").fit(X, y), "baseline", "classification", tmp_path, {})
+    save_model(Baseline(kind="logistic").fit(X, y), "baseline", "classification", tmp_path, INPUTS)
     with zipfile.ZipFile(tmp_path / "model.skops") as file:
         parts = {name: file.read(name) for name in file.namelist()}
     schema = parts["schema.json"].replace(b'"StandardScaler"', b'"system"').replace(b"sklearn.preprocessing._data", b"os")
@@ -152,7 +153,7 @@ def test_a_skops_file_that_names_other_code_is_refused(tmp_path: Path) -> None:
 
 def test_an_estimator_outside_scikit_learn_needs_trust(tmp_path: Path) -> None:
     X, y = IRIS
-    save_model(SklearnModel().fit(X, y), "sklearn", "classification", tmp_path, {})
+    save_model(SklearnModel().fit(X, y), "sklearn", "classification", tmp_path, INPUTS)
     values = json.loads((tmp_path / "model.json").read_text())
     values["params"]["estimator"] = "antigravity.Classifier"
     (tmp_path / "model.json").write_text(json.dumps(values))
@@ -165,7 +166,7 @@ def test_an_estimator_outside_scikit_learn_needs_trust(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_a_changed_model_json_is_a_plain_error(change: dict[str, Any], tmp_path: Path) -> None:
     X, y = IRIS
-    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, INPUTS)
     values = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(values | change))
     with pytest.raises(DataError):
@@ -174,7 +175,7 @@ def test_a_changed_model_json_is_a_plain_error(change: dict[str, Any], tmp_path:
 
 def test_missing_truncated_and_foreign_weights_are_plain_errors(tmp_path: Path) -> None:
     X, y = IRIS
-    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, INPUTS)
     weights = tmp_path / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
@@ -191,7 +192,7 @@ def test_missing_truncated_and_foreign_weights_are_plain_errors(tmp_path: Path) 
 def test_a_run_of_an_absent_gpu_predicts_on_the_cpu(tmp_path: Path) -> None:
     X, y = IRIS
     model = DeepNet(depth=2, width=8, training=QUICK).fit(X, y)
-    save_model(model, "deep_net", "classification", tmp_path, {})
+    save_model(model, "deep_net", "classification", tmp_path, INPUTS)
     values = json.loads((tmp_path / "model.json").read_text())
     values["fitted"]["runtime"]["device"] = "cuda:7"
     (tmp_path / "model.json").write_text(json.dumps(values))
@@ -216,7 +217,7 @@ def test_stored_sizes_are_compared_with_the_tensors_before_layers_are_built(
     params: Any, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, y = IRIS
-    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, INPUTS)
     built: list[torch.device] = []
     build = DeepNet.build_network
     monkeypatch.setattr(DeepNet, "build_network", lambda *a: built.append(torch.get_default_device()) or build(*a))
@@ -234,7 +235,7 @@ def test_stored_sizes_are_compared_with_the_tensors_before_layers_are_built(
 ])  # fmt: skip
 def test_stored_shapes_that_no_tensor_bears_out_are_refused(fitted: dict[str, Any], tmp_path: Path) -> None:
     X, y = IRIS
-    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, {})
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", tmp_path, INPUTS)
     values = json.loads((tmp_path / "model.json").read_text())
     values["fitted"] |= fitted
     (tmp_path / "model.json").write_text(json.dumps(values))
@@ -245,7 +246,7 @@ def test_stored_shapes_that_no_tensor_bears_out_are_refused(fitted: dict[str, An
 def test_a_builder_that_cannot_be_built_without_memory_is_measured_by_its_records(tmp_path: Path) -> None:
     X, y = IMAGES
     model = FinetunedCNN(weights="none", image_size_px=32, training=QUICK, precision="float32").fit(X, y)
-    save_model(model, "finetuned_cnn", "classification", tmp_path, {})
+    save_model(model, "finetuned_cnn", "classification", tmp_path, INPUTS)
     values = json.loads((tmp_path / "model.json").read_text())
     values["params"]["architecture"] = "regnet_y_128gf"  # 645 million weights
     (tmp_path / "model.json").write_text(json.dumps(values))
@@ -257,7 +258,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     X, y = IRIS
     folder = tmp_path / "run"
     folder.mkdir()
-    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", folder, {})
+    save_model(DeepNet(depth=2, width=8, training=QUICK).fit(X, y), "deep_net", "classification", folder, INPUTS)
     for name in ("model.safetensors", "model.json"):
         (folder / name).rename(tmp_path / name)
         (folder / name).symlink_to(tmp_path / name)
@@ -273,7 +274,7 @@ def test_a_model_that_will_need_trust_says_so_when_it_is_stored(tmp_path: Path) 
     params = {"categorical_features": [0]}
     model = SklearnModel("sklearn.ensemble.HistGradientBoostingClassifier", params, standardize=False).fit(np.round(X), y)
     said: list[str] = []
-    save_model(model, "sklearn", "classification", tmp_path, {}, said.append)
+    save_model(model, "sklearn", "classification", tmp_path, INPUTS, said.append)
     assert "--trust" in said[0] and "functools.partial" in said[0]
     with pytest.raises(DataError, match=r"functools\.partial"):
         load_model(tmp_path)

@@ -1,0 +1,159 @@
+"""What the JSON files of a run folder hold, so that whoever reads one knows what stands in it, whoever wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.errors import DataError
+
+Spec = Any
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """That, or null."""
+
+    inner: Spec
+
+
+@dataclass(frozen=True)
+class Each:
+    """An object whose values are all like that, whatever their keys."""
+
+    inner: Spec
+
+
+class Number:
+    """A number that a float holds; true and false are none."""
+
+
+class Plain:
+    """Texts, numbers, yes or no, null, and lists and objects of these, a few levels deep."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """A whole number within these bounds."""
+
+    low: int
+    high: int
+
+
+MEASURED = {"value": Maybe(Number), "low?": Maybe(Number), "high?": Maybe(Number), "n?": Maybe(Number)}
+SCORES = Each(MEASURED)
+METRICS = {
+    "config": Each(Plain),
+    "metrics": {"test": SCORES, "validation?": SCORES},
+    "baseline?": Maybe({"name": str, "test": SCORES}),
+    "lift?": Maybe({"metric": str, "value": Number, "low": Maybe(Number), "high": Maybe(Number), "measurable": bool}),
+    "majority?": Maybe({"test": SCORES}),
+    "seconds": Each(Maybe(Number)),
+    "rows?": Each(Between(0, 2**53)),
+    "runtime?": Maybe(Each(Plain)),
+    "notes?": [str],
+    "repeats?": Between(0, 2**31),
+}
+ENVIRONMENT = {
+    "versions?": Each(str),
+    "platform?": str,
+    "git_commit?": Maybe(str),
+    "data_fingerprint?": Maybe(str),
+    "command_line?": [str],
+    "runtime?": Maybe(Each(Plain)),
+    "seconds?": Each(Maybe(Number)),
+}
+STATUS = {"state": str, "reason?": str, "files?": Each(str)}
+COLUMN = {"name": str, "kind": str, "levels": [str], "parts": [str], "format": str}
+INPUTS = {
+    "modality": {"image", "table", "text"},
+    "shape": [Between(0, 2**31)],
+    "classes": [str],
+    "features?": [str],
+    "columns?": [COLUMN],
+    "source?": Each(Plain),
+    "decision?": Maybe([Number]),
+    "size_px?": Maybe(Between(1, 20_000)),
+    "channels?": {"rgb", "grey"},
+    "interpolation?": {"nearest", "bilinear", "bicubic"},
+}
+_MOST_DEPTH = 8
+
+
+def checked(values: dict[str, Any], spec: Spec, file: Path) -> dict[str, Any]:
+    """`values` as they are, where they are like `spec`.
+
+    Arguments:
+        spec: a type; Number, Plain, Maybe, Each or Between; a set of allowed words; a list of one spec; or a dict of specs by
+            key, of which those that end in `?` may be absent. Keys that it does not name may hold anything.
+    Raises:
+        DataError: names the first key that holds something else.
+    """
+    wrong = _first_wrong(values, spec, "")
+    if wrong is not None:
+        raise DataError(f"{file}: {wrong or 'it'} is not what a run keeps there.", "Restore the file, or train again.")
+    return values
+
+
+def loose(spec: dict[str, Spec]) -> dict[str, Spec]:
+    """The same with every key one that may be absent, as in the file of a curve's cell, which keeps less."""
+    return {f"{key.removesuffix('?')}?": inner for key, inner in spec.items()}
+
+
+def _first_wrong(value: Any, spec: Spec, where: str) -> str | None:
+    """The full key of the first value that is unlike its spec, or None."""
+    if isinstance(spec, Maybe):
+        return None if value is None else _first_wrong(value, spec.inner, where)
+    if isinstance(spec, Each):
+        if not isinstance(value, dict):
+            return where
+        return _first(_first_wrong(item, spec.inner, _below(where, key)) for key, item in value.items())
+    if isinstance(spec, list):
+        if not isinstance(value, list):
+            return where
+        return _first(_first_wrong(item, spec[0], f"{where}[{k}]") for k, item in enumerate(value))
+    if isinstance(spec, dict):
+        return _first_wrong_key(value, spec, where)
+    return None if _is(value, spec) else where
+
+
+def _first_wrong_key(value: Any, spec: dict[str, Spec], where: str) -> str | None:
+    if not isinstance(value, dict):
+        return where
+    for key, inner in spec.items():
+        name = key.removesuffix("?")
+        if name in value:
+            wrong = _first_wrong(value[name], inner, _below(where, name))
+            if wrong is not None:
+                return wrong
+        elif name == key:
+            return _below(where, name)
+    return None
+
+
+def _is(value: Any, spec: Spec) -> bool:
+    if isinstance(spec, Between):
+        return type(value) is int and spec.low <= value <= spec.high
+    if isinstance(spec, set):
+        return isinstance(value, str) and value in spec
+    if spec is Number:
+        return type(value) in (int, float) and -1e300 < value < 1e300
+    if spec is Plain:
+        return _is_plain(value, 0)
+    return type(value) is spec
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    if isinstance(value, (list, dict)):
+        items = value.values() if isinstance(value, dict) else value
+        return depth < _MOST_DEPTH and all(_is_plain(item, depth + 1) for item in items)
+    return value is None or isinstance(value, (str, bool)) or (isinstance(value, (int, float)) and -1e300 < value < 1e300)
+
+
+def _first(found: Any) -> str | None:
+    return next((wrong for wrong in found if wrong is not None), None)
+
+
+def _below(where: str, key: Any) -> str:
+    return f"{where}{'.' if where else ''}{str(key)[:80]}"
