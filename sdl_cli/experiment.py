@@ -157,7 +157,10 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     model = build(experiment, dataset.task, dataset)
     train, validation = divide(parts, dataset, model, experiment)
     stored_runtime = _stored_runtime(folder) if resume else None
-    folder = folder if resume else results.claim(folder)
+    if resume:
+        results.write_status(folder, "running")
+    else:
+        folder = results.claim(folder)
     try:
         results.write_config(folder, experiment.to_plain())
         environment = results.environment(dataset.fingerprint)
@@ -260,7 +263,7 @@ def measure(
     stored_runtime = (_stored_runtime(folder) if resume else None) or runtime
     make_folder(folder)
     try:
-        results.write_status(folder, "running")
+        results.write_status(folder, "running", kind="cell")
         with clock.phase("load"):
             dataset, experiment, _ = load_dataset(experiment, dataset)
             parts = split(dataset, experiment.dataset, experiment.seed)

@@ -58,7 +58,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
     if resume:
         _check_same_data(the_plan, folder)
     else:
-        folder = results.claim(folder)
+        folder = results.claim(folder, "curve")
     try:
         results.write_status(folder, "running")
         results.write_config(folder, preparation.absolute(the_plan.request).to_plain())

@@ -83,7 +83,7 @@ def read_sweep(folder: Path) -> Sweep:
     done, failed = [job for job in jobs if job.values], [job for job in jobs if not job.values]
     if not done:
         raise DataError(
-            f"{folder}: no job of this sweep is done.", f"Go on with it: sdl {verb} --resume {results.quoted(folder)}"
+            f"{folder}: no job of this sweep is done.", f"Resume it: sdl {verb} --resume {results.quoted(folder)}"
         )
     shared = [o for o in jobs[0].overrides if all(o in job.overrides for job in jobs)] if len(jobs) > 1 else []
     groups, metric = _groups(done, shared) if verb == "train" else ((), None)

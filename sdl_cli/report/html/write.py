@@ -101,7 +101,7 @@ def kind_of(folder: Path) -> str:
 
 def _unfinished(folder: Path, what: str, verb: str) -> DataError:
     state = results.read_state(folder)
-    hint = f"Go on with it: sdl {verb} --resume {results.quoted(folder)}"
+    hint = f"Resume it: sdl {verb} --resume {results.quoted(folder)}"
     return DataError(f"{folder}: this {what} is not finished (it is {state}).", hint)
 
 
