@@ -17,6 +17,7 @@ from sdl_cli.conf_files import GROUPS, check_group, conf_dir, find, options, sum
 from sdl_cli.errors import ConfigError
 from sdl_cli.exits import carry_out, stop_signals
 from sdl_cli.files import is_there, typed_path
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 
@@ -420,7 +421,7 @@ def runs(
             if chosen:
                 print("\n".join(run_lines(chosen, root, sort)))
             elif found:
-                print(f"None of the {len(found):,} runs in {pasted(shown_root(root))} is like that.")
+                print(f"None of {counted(len(found), 'run')} in {pasted(shown_root(root))} is like that.")
             else:
                 print(f"There are no runs in {pasted(shown_root(root))} yet. Train one with: sdl train")
         return {"items": [run.to_json(root.absolute()) for run in chosen]}

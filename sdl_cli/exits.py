@@ -10,6 +10,7 @@ import signal
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import DataError, RunError, SdlError, StopSignal
@@ -92,7 +93,8 @@ def as_mistake(error: Exception) -> SdlError | None:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
         if error.errno == errno.ENAMETOOLONG:
-            short = name if len(name) < 60 else f"{name[:40]}..."
+            longest = max(Path(name).parts, key=len, default=name) if len(name) < 4096 else name
+            short = longest if len(longest) < 60 else f"{longest[:40]}..."
             return DataError(f"{short}: this name is too long for a file (255 letters at most).", "Give a shorter one.")
         return DataError(f"{name}: cannot be used: {error.strerror}.", "Give another file, or allow it to be read and written.")
     return None

@@ -19,6 +19,7 @@ from sdl_cli.preparation import load_dataset
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import curve_columns, run_columns
 from sdl_cli.sweep_summary import Kind
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 
@@ -172,7 +173,7 @@ def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, a
     display = Display(as_json)
     with stored.reading(folder):
         values = jobs.predict(stored.single_run(folder, display.notice), source, out, _observer(display), trust, on_error)
-    display.lines([f"{values['rows']:,} prediction{'' if values['rows'] == 1 else 's'} written to {values['out']}"])
+    display.lines([f"{counted(values['rows'], 'prediction')} written to {values['out']}"])
     return values
 
 
@@ -195,7 +196,7 @@ def device(name: str, as_json: bool) -> Values:
     found, chosen = devices.describe(), devices.resolve(name)
     quickest = "bfloat16 or float32, whichever is timed faster for the network"
     precision = quickest if chosen.precision == "auto" else chosen.precision
-    threads = f", {chosen.num_threads} threads" if chosen.num_threads else ""
+    threads = f", {counted(chosen.num_threads, 'thread')}" if chosen.num_threads else ""
     text = f"A network would run on {chosen.device} in {precision}{threads}: {chosen.reason}."
     Display(as_json).lines([*table(found), "", *wrap(text, 80)])
     return {"machine": dict(found), "runtime": chosen.to_plain()}

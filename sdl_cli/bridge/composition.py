@@ -14,12 +14,15 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sdl_cli.bridge import folder_names
 from sdl_cli.bridge.overrides import first_choice, forced, name_the_set, parse, quote_override, unreadable
 from sdl_cli.conf_files import GROUPS, conf_dir, find, user_dirs
 from sdl_cli.config import suggest
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import unwritable
 from sdl_cli.quoting import quote
+
+folder_names.register()
 
 Values = dict[str, Any]
 Check = Callable[[Values], Any]

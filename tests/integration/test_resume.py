@@ -70,7 +70,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
             "error": {"kind": "interrupted", "message": "Interrupted.", "hint": f"Resume with: {command}"},
             "exit_code": 130,
         }
-        assert (results.read_state(run), results.read_reason(run)) == ("failed", "interrupted")
+        assert (results.read_state(run), results.read_reason(run)) == ("interrupted", "by Ctrl-C")
     else:
         assert results.read_state(run) == "running"
     config = (run / "config.yaml").read_bytes()

@@ -195,7 +195,7 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert f"Interrupted. Resume with: sdl train --resume {tmp_path / 's'}" in err and "Traceback" not in err
-    assert [(row["status"], row["reason"]) for row in table(tmp_path / "s")] == [("done", ""), ("failed", "interrupted")]
+    assert [(row["status"], row["reason"]) for row in table(tmp_path / "s")] == [("done", ""), ("interrupted", "by Ctrl-C")]
     assert str(tmp_path / "s" / "results.csv") in out
     (tmp_path / "cured").touch()
     again = sdl_process("train -m --resume s --json", PYTHONPATH=str(tmp_path))

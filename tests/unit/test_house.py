@@ -19,6 +19,7 @@ LEVELS: dict[str, float] = {
     "errors": 0,
     "files": 1,
     "locks": 2,
+    "wording": 0,
     "quoting": 2,
     "conf_files": 1,
     "config": 1,

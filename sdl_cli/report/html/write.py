@@ -21,6 +21,7 @@ from sdl_cli.report.html.page import Head, page
 from sdl_cli.report.html.scores import model_name, scores_section
 from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.html.sweep import Sweep, read_sweep
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 Notice = Callable[[str], None]
@@ -138,7 +139,7 @@ def _sweep(folder: Path) -> _Report:
     if sweep.verb == "compare":
         return _sweep_of_comparisons(sweep)
     names = list(dict.fromkeys(_name(job.values) for job in sweep.done if job.values))
-    title = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}: {len(sweep.done)} jobs"
+    title = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}: {counted(len(sweep.done), 'job')}"
     chosen = sweep.best.jobs[0] if sweep.best else None
     described = results.read_run((chosen or sweep.done[0]).folder)
     sections = [sweep_section(sweep)]
