@@ -17,7 +17,6 @@ from sdl_cli.conf_files import GROUPS, check_group, conf_dir, find, options, sum
 from sdl_cli.errors import ConfigError
 from sdl_cli.exits import carry_out, stop_signals
 from sdl_cli.files import is_there, typed_path
-from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 
@@ -413,6 +412,7 @@ def runs(
 
         from sdl_cli.report.run_words import pasted, run_lines, shown_root
         from sdl_cli.runs import find_runs, select
+        from sdl_cli.wording import counted
 
         root = typed_path(folder) if folder is not None else Path("runs")
         found = find_runs(root, parts) if folder is not None or root.exists() else []
