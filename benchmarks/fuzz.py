@@ -33,6 +33,10 @@ import numpy as np
 BATCH = 100  # inputs that share a process
 LIMIT_SECONDS = 60  # of one input
 SMALL = ["dataset=wine", "model=baseline", "model.num_trees=3"]
+SMALL_CURVE = ["curve.num_repeats=1", "parallel.num_jobs=1"]
+SMALL_COMPARE = ["compare.arms=[logistic,svm]", "compare.num_repeats=1", "compare.num_candidates=1", "compare.curve=false"]
+SMALL_COMPARE += ["parallel.num_jobs=1", "compare.minutes=0.1"]
+KEPT = {*SMALL, *SMALL_CURVE, *SMALL_COMPARE, "training.epochs=1"}  # so that nothing takes long that is right
 RUNS = {  # name -> the command that makes a valid run folder, small
     "wine": "train dataset=wine model=baseline model.num_trees=3",
     "net": "train dataset=wine model=deep_net model.depth=1 model.width=4 training.epochs=1",
@@ -46,7 +50,6 @@ RUNS = {  # name -> the command that makes a valid run folder, small
     "compare": "compare dataset=wine compare.arms=[logistic,svm] compare.num_repeats=2 compare.num_candidates=1 "
     "compare.curve=false parallel.num_jobs=1",
 }
-COMPARE_ARMS = "[logistic,svm]"
 
 
 def main() -> None:
@@ -433,22 +436,20 @@ def command_line(rng: random.Random) -> list[str]:
     elif verb == "forecast":
         words = [rng.choice((*INPUTS, "runs/curve/curve.csv"))]
     for _ in range(rng.choice((0, 0, 0, 1, 1, 2))):
-        words[rng.randint(0, len(words)) :] = rng.choice(OPTIONS).split()
+        at = rng.randint(0, len(words))
+        words[at:at] = rng.choice(OPTIONS).split()
     if rng.random() < 0.03:
         verb = rng.choice(("trian", "", "-h", "--version", "a" * 300, "device", "sdl"))
-    if rng.random() < 0.1 and words:
-        at = rng.randrange(len(words))
+    free = [at for at, word in enumerate(words) if word not in KEPT]
+    if rng.random() < 0.1 and free:
+        at = rng.choice(free)
         words[at] = _scrambled(rng, words[at])
     return [word.replace("\0", "") for word in (verb, *words)]
 
 
 def _settings(rng: random.Random, verb: str) -> list[str]:
     small = list(SMALL) if verb != "compare" else ["dataset=wine"]
-    if verb == "curve":
-        small += ["curve.num_repeats=1", "parallel.num_jobs=1"]
-    if verb == "compare":
-        small += [f"compare.arms={COMPARE_ARMS}", "compare.num_repeats=1", "compare.num_candidates=1", "compare.curve=false"]
-        small += ["parallel.num_jobs=1", "compare.minutes=0.1"]
+    small += {"curve": SMALL_CURVE, "compare": SMALL_COMPARE}.get(verb, [])
     if verb == "check":
         small = small[:1]
     own = [_override(rng) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
@@ -581,7 +582,7 @@ def _sign(folder: Path) -> None:
     for status in folder.rglob("status.json"):
         with contextlib.suppress(ValueError, AttributeError, TypeError, OSError):
             values = json.loads(status.read_text())
-            for name in values["files"]:
+            for name in values.get("files", ()):
                 file = status.parent / name
                 if file.is_file():
                     values["files"][name] = hashlib.sha256(file.read_bytes()).hexdigest()

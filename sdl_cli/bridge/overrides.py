@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -178,7 +179,7 @@ def unreadable(error: OverrideParseException) -> ConfigError:
 def _comma_hint(key: str, value: str) -> str:
     """What may have been meant by a value with a comma in it."""
     if key in LIST_KEYS:
-        return f"For a list write {key}=[{value}]"
+        return f"For a list write {shlex.quote(f'{key}=[{value}]')}"
     if re.fullmatch(r"\d+,\d+", value):
         return f"Add -m to run both; for a number write the decimal point as a point: {key}={value.replace(',', '.')}"
     return f"Add -m to run them all; for one value with a comma in it, quote it: {key}=\"'{value}'\""
