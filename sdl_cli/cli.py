@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -14,8 +15,8 @@ import typer
 from sdl_cli import __version__
 from sdl_cli.conf_files import GROUPS, check_group, conf_dir, find, options, summary
 from sdl_cli.errors import ConfigError
-from sdl_cli.exits import carry_out
-from sdl_cli.files import typed_path
+from sdl_cli.exits import carry_out, stop_signals
+from sdl_cli.files import is_there, typed_path
 from sdl_cli.report.layout import say
 
 Values = dict[str, Any]
@@ -48,15 +49,24 @@ ConfigDir = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine model=baseline model.kind=logistic."),
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Data and settings: patients.csv target=outcome, photos/, or dataset=wine model=baseline.",
+    ),
 ]
 CurveOverrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine model=baseline curve.target=0.95."),
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Data and settings: patients.csv target=outcome curve.target=0.95, or dataset=wine.",
+    ),
 ]
 CompareOverrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Settings, for example dataset=wine compare.arms=[logistic,baseline,deep_net]."),
+    typer.Argument(
+        metavar="KEY=VALUE",
+        help="Data and settings: patients.csv target=outcome, or dataset=wine 'compare.arms=[logistic,deep_net]'.",
+    ),
 ]
 Cfg = Annotated[str | None, typer.Option("--cfg", metavar="job|hydra|all", help="Print the composed settings and stop.")]
 Resolve = Annotated[bool, typer.Option("--resolve", help="With --cfg: resolve interpolations.")]
@@ -66,7 +76,7 @@ Info = Annotated[
 ]
 CheckOverrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="The data, for example dataset=table dataset.path=rows.csv dataset.target=outcome."),
+    typer.Argument(metavar="KEY=VALUE", help="The data, for example patients.csv target=outcome, photos/, or dataset=wine."),
 ]
 OtherData = Annotated[
     list[str] | None,
@@ -89,7 +99,7 @@ def train(
         bool, typer.Option("-m", "--multirun", help="Run every combination: model=baseline,deep_net seed=0,1,2")
     ] = False,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped run, or with a stopped sweep.")
+        str | None, typer.Option("--resume", metavar="RUN", help="Resume a stopped run, or a stopped sweep.")
     ] = None,
     config_dir: ConfigDir = None,
     cfg: Cfg = None,
@@ -102,7 +112,7 @@ def train(
     """Train a model, score it once on the test part, and stand it beside the quick baseline."""
 
     def body() -> Values:
-        given = list(overrides or [])
+        given = _with_data(overrides, as_json)
         flags = _information("train", given, multirun, resume, cfg, resolve, package, info)
         from sdl_cli import verbs
 
@@ -122,7 +132,7 @@ def curve(
         bool, typer.Option("-m", "--multirun", help="One curve for every combination, and one picture: model=baseline,deep_net")
     ] = False,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped curve, or with a stopped sweep of them.")
+        str | None, typer.Option("--resume", metavar="RUN", help="Resume a stopped curve, or a stopped sweep of them.")
     ] = None,
     config_dir: ConfigDir = None,
     cfg: Cfg = None,
@@ -134,12 +144,12 @@ def curve(
 ) -> None:
     """Measure the score at growing numbers of labelled rows, forecast it, and say how many labels a target needs.
 
-    Settings of its own: curve.target=0.95 curve.sizes=[50,100,200] curve.num_repeats=10 curve.metric=roc_auc
+    Settings of its own: curve.target=0.95 'curve.sizes=[50,100,200]' curve.num_repeats=10 curve.metric=roc_auc
     parallel.num_jobs=2 (all of them: sdl show curve).
     """
 
     def body() -> Values:
-        given = list(overrides or [])
+        given = _with_data(overrides, as_json)
         flags = _information("curve", given, multirun, resume, cfg, resolve, package, info)
         from sdl_cli import verbs
 
@@ -160,7 +170,7 @@ def compare(
     ] = False,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with a stopped comparison, or with a stopped sweep of them."),
+        typer.Option("--resume", metavar="RUN", help="Resume a stopped comparison, or a stopped sweep of them."),
     ] = None,
     config_dir: ConfigDir = None,
     cfg: Cfg = None,
@@ -172,12 +182,12 @@ def compare(
 ) -> None:
     """Compare the methods that suit your data on the same splits, each with the same tuning, and say which one to use.
 
-    Settings of its own: compare.arms=[baseline,deep_net] compare.num_repeats=10 compare.minutes=15 parallel.num_jobs=2
+    Settings of its own: 'compare.arms=[baseline,deep_net]' compare.num_repeats=10 compare.minutes=15 parallel.num_jobs=2
     (all of them: sdl show compare; the methods there are: sdl list arm).
     """
 
     def body() -> Values:
-        given = list(overrides or [])
+        given = _with_data(overrides, as_json)
         flags = _information("compare", given, multirun, resume, cfg, resolve, package, info)
         if flags:
             from sdl_cli import verbs
@@ -200,7 +210,7 @@ def forecast(
     at: Annotated[
         list[int] | None, typer.Option("--at", min=1, help="A number of labelled rows to forecast; may be repeated.")
     ] = None,
-    target: Annotated[float | None, typer.Option("--target", help="The score to reach; else the next round number.")] = None,
+    target: Annotated[float | None, typer.Option("--target", help="The score to reach; by itself the next round number.")] = None,
     metric: Annotated[
         str, typer.Option("--metric", help="What the score is: accuracy, roc_auc, rmse, log_loss, ...")
     ] = "accuracy",
@@ -250,7 +260,7 @@ def check(
     def body() -> Values:
         from sdl_cli import verbs
 
-        return verbs.check(list(overrides or []), config_dir, as_json)
+        return verbs.check(_with_data(overrides, as_json), config_dir, as_json)
 
     _carry_out(body, as_json, debug)
 
@@ -300,7 +310,7 @@ def predict(
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, a sweep, a curve or a comparison.")],
     out: Annotated[
-        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; report.html in RUN else.")
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; by itself report.html in RUN.")
     ] = None,
     trust: Trust = False,
     as_json: Json = False,
@@ -373,7 +383,7 @@ def show(
 
 @app.command(short_help="List every run, one line each, the newest last.")
 def runs(
-    folder: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Where the runs are; ./runs if left away.")] = None,
+    folder: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Where the runs are; ./runs without it.")] = None,
     where: Annotated[
         list[str] | None,
         typer.Option("--where", metavar="KEY=VALUE", help="Only runs of which this holds, see above; may be repeated."),
@@ -403,6 +413,7 @@ def runs(
 
         from sdl_cli.report.run_words import pasted, run_lines, shown_root
         from sdl_cli.runs import find_runs, select
+        from sdl_cli.wording import counted
 
         root = typed_path(folder) if folder is not None else Path("runs")
         found = find_runs(root, parts) if folder is not None or root.exists() else []
@@ -411,7 +422,7 @@ def runs(
             if chosen:
                 say("\n".join(run_lines(chosen, root, sort)))
             elif found:
-                say(f"None of the {len(found):,} runs in {pasted(shown_root(root))} is like that.")
+                say(f"None of {counted(len(found), 'run')} in {pasted(shown_root(root))} is like that.")
             else:
                 say(f"There are no runs in {pasted(shown_root(root))} yet. Train one with: sdl train")
         return {"items": [run.to_json(root.absolute()) for run in chosen]}
@@ -443,19 +454,25 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal that lacks a letter
+    with stop_signals():
+        code = _exit_code()
+    gc.freeze()  # at the end Python would look through every object for cycles, which takes longer than many a verb
+    sys.exit(code)
+
+
+def _exit_code() -> int:
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        return int(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except typer.Exit as stop:
-        code = stop.exit_code
-    except typer.Abort:
-        code = carry_out(_raising(KeyboardInterrupt()), "--json" in sys.argv)
+        return stop.exit_code
+    except typer.Abort as stop:
+        interrupted = stop.__cause__ if isinstance(stop.__cause__, KeyboardInterrupt) else KeyboardInterrupt()
+        return carry_out(_raising(interrupted), "--json" in sys.argv)
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
         wrong = ConfigError(" ".join(str(error.format_message()).split()), f"See: {_verb()} --help")
-        code = carry_out(_raising(wrong), "--json" in sys.argv)
-    gc.freeze()  # at the end Python would look through every object for cycles, which takes longer than many a verb
-    sys.exit(code)
+        return carry_out(_raising(wrong), "--json" in sys.argv)
 
 
 def _raising(error: BaseException) -> Callable[[], Values]:
@@ -477,12 +494,34 @@ def _information(
 ) -> list[str]:
     """Check the options of a verb that composes settings; those that ask hydra for information, as it takes them."""
     if resume is not None and given:
-        hint = f"Just: sdl {verb} --resume {resume}"
-        raise ConfigError("--resume: takes no settings; a stopped run goes on as it was.", hint)
+        hint = f"Just: sdl {verb} --resume {shlex.quote(resume)}"
+        raise ConfigError("--resume: takes no settings; a stopped run is resumed as it was.", hint)
     _check_choice("--cfg", cfg, ("job", "hydra", "all"))
     _check_choice("--info", info, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"))
+    if cfg is not None and info is not None:
+        raise ConfigError("--cfg and --info: each prints something of its own.", "Leave one of them out.")
+    if cfg is None and (resolve or package is not None):
+        option = "--resolve" if resolve else "--package"
+        raise ConfigError(
+            f"{option}: it says how --cfg prints the settings, and goes with it.",
+            f"Add --cfg job: sdl {verb} --cfg job {option}{'' if resolve else f' {package}'}",
+        )
     named = {"--cfg": cfg, "--package": package, "--info": info}
     return [part for name, value in named.items() if value for part in (name, value)] + (["--resolve"] if resolve else [])
+
+
+def _with_data(overrides: list[str] | None, as_json: bool) -> list[str]:
+    """The settings as typed, with a file or folder that stands by itself as the data."""
+    given = list(overrides or [])
+    if all("=" in o and not is_there(o) for o in given):
+        return given
+    from sdl_cli.bridge.bare_paths import with_bare_path
+    from sdl_cli.report.console import Display
+
+    found, sentence = with_bare_path(given)
+    if sentence:
+        Display(as_json).notice(sentence)
+    return found
 
 
 def _check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:

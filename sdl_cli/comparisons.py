@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import bridge, cells, jobs, results, sweeps
+from sdl_cli import bridge, cells, jobs, results, stored, sweeps
 from sdl_cli.compare import run as comparing
 from sdl_cli.compare.arms import compose_arms, shared_overrides
 from sdl_cli.compare.plan import first_experiment
@@ -56,13 +56,13 @@ def resume(folder: Path, as_json: bool) -> Values:
     """`sdl compare --resume RUN`, of a comparison or of a whole sweep of them."""
     display = Display(as_json)
     try:
-        if (folder / "sweep.json").is_file():
-            return sweeps.resume(_COMPARE, folder.absolute(), display)
-        values = jobs.resume_compare(folder.absolute(), observer(display))
+        with stored.reading(folder):
+            if (folder / "sweep.json").is_file():
+                return sweeps.resume(_COMPARE, folder.absolute(), display)
+            return finish(jobs.resume_compare(folder.absolute(), observer(display)), display)
     finally:
         display.stop()
         cells.end_workers()
-    return finish(values, display)
 
 
 def compose(overrides: Sequence[str], config_dir: str | None) -> Comparison:

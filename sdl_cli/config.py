@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import shlex
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -269,7 +270,7 @@ def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
         return None
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
-            problems.append(f"{key}: {value!r} is not a list. Write {key}=[{str(value).strip(chr(39))}]")
+            problems.append(f"{key}: {value!r} is not a list. Write {shlex.quote(f'{key}=[{str(value).strip(chr(39))}]')}")
             return None
         return tuple(_convert(f"{key}[{i}]", get_args(hint)[0], item, problems) for i, item in enumerate(value))
     if get_origin(hint) is dict or hint is dict:

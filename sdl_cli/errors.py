@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 
+class StopSignal(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, as a scheduler or a closed terminal sends them: they end a run as Ctrl-C does.
+
+    Arguments:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class SdlError(Exception):
     """A failure that a user can read.
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import RunError, SdlError
+from sdl_cli.errors import DataError, RunError, SdlError, StopSignal
 
 Values = dict[str, Any]
 
 
 def carry_out(body: Callable[[], Values], as_json: bool, debug: bool = False) -> int:
-    """Run a verb and return its exit code: 0 ok, 1 a run failed, 2 wrong command line, settings or data, 130 interrupted.
+    """Run a verb and return its exit code: 0 ok, 1 a run failed, 2 wrong command line, settings or data,
+    130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
 
     Arguments:
         body: the verb; its values are printed with `as_json`, less an `exit_code` of their own.
@@ -75,16 +80,30 @@ def _fail(error: Exception, debug: bool, print_json: Callable[[Values], None]) -
         import traceback
 
         traceback.print_exception(error)
-    shown = error if isinstance(error, SdlError) else _as_run_error(error)
+    shown = error if isinstance(error, SdlError) else as_mistake(error) or _as_run_error(error)
     say("\n".join(error_lines(shown.message, shown.hint)), sys.stderr)
     found = {"kind": shown.kind, "message": shown.message, "hint": shown.hint}
     print_json({"error": found, "exit_code": shown.exit_code})
     return shown.exit_code
 
 
-def _as_run_error(error: Exception) -> RunError:
+def as_mistake(error: Exception) -> SdlError | None:
+    """What no check at the door foresaw and is no fault of ours all the same: a file, a name or values that cannot be taken."""
     if isinstance(error, MemoryError):
         return RunError("There is not enough memory for this.", "Use fewer rows (dataset.num_train), or smaller images.")
+    if isinstance(error, RecursionError):
+        return DataError("A setting or a file holds values within values, too deep to be read.", "Write it flatter.")
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
+        if error.errno == errno.ENAMETOOLONG:
+            longest = max(Path(name).parts, key=len, default=name) if len(name) < 4096 else name
+            short = longest if len(longest) < 60 else f"{longest[:40]}..."
+            return DataError(f"{short}: this name is too long for a file (255 letters at most).", "Give a shorter one.")
+        return DataError(f"{name}: cannot be used: {error.strerror}.", "Give another file, or allow it to be read and written.")
+    return None
+
+
+def _as_run_error(error: Exception) -> RunError:
     folder = getattr(error, "run_folder", None)
     where = f"The traceback is in {folder / 'run.log'}." if folder else "Add --debug to see where."
     first = (str(error).splitlines() or [""])[0][:500]
@@ -98,7 +117,41 @@ def _interrupted(stop: KeyboardInterrupt, print_json: Callable[[Values], None]) 
     if folder is not None:
         from sdl_cli.report.console import resume_command
 
-        hint = f"Go on with: {resume_command(folder)}"
-    say(f"\nInterrupted. {hint}".rstrip(), sys.stderr)
-    print_json({"error": {"kind": "interrupted", "message": "Interrupted.", "hint": hint}, "exit_code": 130})
-    return 130
+        hint = f"Resume with: {resume_command(folder)}"
+    number = stop.number if isinstance(stop, StopSignal) else signal.SIGINT
+    message = f"Interrupted by {signal.Signals(number).name}." if isinstance(stop, StopSignal) else "Interrupted."
+    say(f"\n{message} {hint}".rstrip(), sys.stderr)
+    print_json({"error": {"kind": "interrupted", "message": message, "hint": hint}, "exit_code": 128 + number})
+    return 128 + number
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[None]:
+    """Within it SIGTERM and SIGHUP raise StopSignal, once; where they are ignored (nohup) they stay so."""
+
+    def stop(number: int, _: object) -> None:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)  # what has begun to end is not interrupted at it
+        if number == signal.SIGHUP:
+            _leave_dead_terminal()
+        raise StopSignal(number)
+
+    before: list[signal.Signals] = []
+    with contextlib.suppress(ValueError, AttributeError):  # not in the main thread; Windows has no SIGHUP
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, stop)
+                before.append(number)
+    try:
+        yield
+    finally:
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _leave_dead_terminal() -> None:
+    """Let what is printed go nowhere where the terminal is gone: every line would raise an error of its own."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import check, metrics, reference, results
+from sdl_cli import check, locks, metrics, reference, results
 from sdl_cli.config import Experiment, plain
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, split
 from sdl_cli.decisions import decision_sentence, decision_weights
 from sdl_cli.device import Runtime
-from sdl_cli.errors import SdlError
+from sdl_cli.errors import RunError, SdlError
 from sdl_cli.files import make_folder
 from sdl_cli.metrics import Lift, Measured
 from sdl_cli.models import NETWORKS, build
@@ -28,6 +28,7 @@ from sdl_cli.preparation import divide, load_dataset, resolve_settings, settings
 Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]
 _MANY_ROWS = 20_000  # from here on the quick baseline is not quick
+PHOTOS = ("image_folder", "image_table")  # kinds of data set that mostly are photographs
 VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 
 
@@ -153,11 +154,19 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     experiment = resolve_settings(experiment, dataset, len(parts.labelled))
     for sentence in settings_without_effect(experiment):
         notice(sentence)
+    if experiment.dataset.name in PHOTOS and experiment.model.name == "deep_net":
+        notice(
+            "deep_net learns from these images alone: for photographs try model=finetuned_cnn, which has seen a million others."
+        )
     decision = decide_by(experiment, dataset, parts, notice)
     model = build(experiment, dataset.task, dataset)
     train, validation = divide(parts, dataset, model, experiment)
     stored_runtime = _stored_runtime(folder) if resume else None
-    folder = folder if resume else results.claim(folder)
+    if resume:
+        locks.hold(folder)
+        results.write_status(folder, "running")
+    else:
+        folder = results.claim(folder)
     try:
         results.write_config(folder, experiment.to_plain())
         environment = results.environment(dataset.fingerprint)
@@ -171,7 +180,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             runtime = _fit(model, dataset, train, validation, folder, experiment, observer, notice, environment, stored_runtime)
             for sentence in getattr(model, "notes_", ()):
                 notice(sentence)
-        with clock.phase("predict"):
+        with clock.phase("predict"), opened_door(experiment):
             outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
             test = score(dataset, parts.test, outputs, decision)
             held = {}
@@ -260,7 +269,7 @@ def measure(
     stored_runtime = (_stored_runtime(folder) if resume else None) or runtime
     make_folder(folder)
     try:
-        results.write_status(folder, "running")
+        results.write_status(folder, "running", kind="cell")
         with clock.phase("load"):
             dataset, experiment, _ = load_dataset(experiment, dataset)
             parts = split(dataset, experiment.dataset, experiment.seed)
@@ -337,7 +346,7 @@ def learn(
     with clock.phase("fit"):
         where = {"data_fingerprint": dataset.fingerprint}
         settled = _fit(model, dataset, train, validation, folder, experiment, observer, notice, where, runtime, features)
-    with clock.phase("predict"):
+    with clock.phase("predict"), opened_door(experiment):
         if features is not None and experiment.model.name == "finetuned_cnn" and experiment.model.strategy == "probe":
             outputs = model.outputs_of_features(features[parts.test])
         else:
@@ -375,6 +384,23 @@ def decide_by(experiment: Experiment, dataset: Dataset, parts: Split, notice: Ca
     return weights
 
 
+@contextlib.contextmanager
+def opened_door(experiment: Experiment) -> Iterator[None]:
+    """Within it, what an estimator of `model=sklearn` raises is its own word on the data or its parameters, and names it."""
+    try:
+        yield
+    except (SdlError, MemoryError):
+        raise
+    except Exception as error:
+        if experiment.model.name != "sklearn":
+            raise
+        first = (str(error).splitlines() or [""])[0][:500]
+        raise RunError(
+            f"model.estimator: {experiment.model.estimator} cannot do this: {type(error).__name__}: {first}",
+            "Change its model.params, the data, or the estimator; run.log in the run's folder holds the traceback.",
+        ) from error
+
+
 def _fit(
     model: Any,
     dataset: Dataset,
@@ -392,7 +418,8 @@ def _fit(
     if experiment.model.name not in NETWORKS:
         if observer.on_runtime is not None:
             observer.on_runtime(None)
-        model.fit(X, y)
+        with opened_door(experiment):
+            model.fit(X, y)
         return None
     from sdl_cli import loop
 

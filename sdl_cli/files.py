@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fnmatch
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -142,17 +143,74 @@ def _size(value: Any, known: dict[int, int], depth: int) -> int:
     return known[id(value)]
 
 
+def write_new(path: Path, text: str) -> bool:
+    """Write `path` whole, unless something has that name already; whether it was written.
+
+    A reader never sees a part of it, and of several that write at once one alone succeeds.
+
+    Raises:
+        DataError: as `write_atomic`.
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o666 & ~_umask())
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            except OSError:  # a file system without hard links
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                Path(temporary).replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return True
+
+
+def sweep_temporary(folder: Path, patterns: Sequence[str]) -> int:
+    """Remove what was left below a folder where writing a file of these names was killed; how many files that were.
+
+    Arguments:
+        folder: nothing else may be writing there.
+        patterns: of final names; links are not followed.
+    """
+    count = 0
+    for here, _, names in os.walk(folder):
+        for name in names:
+            stem, _, random = name.removeprefix(".").rpartition(".")
+            if name.startswith(".") and len(random) == 8 and any(fnmatch.fnmatch(stem, pattern) for pattern in patterns):
+                with contextlib.suppress(OSError):
+                    Path(here, name).unlink()
+                    count += 1
+    return count
+
+
 def typed_path(text: str) -> Path:
     """A path as typed: a leading `~` is the home folder, unless something here has that very name."""
     path = Path(text)
     if not text.startswith("~"):
         return path
-    if path.exists():
-        return path.absolute()
     try:
-        return path.expanduser()
-    except RuntimeError:  # no such user: it is a plain name
+        return path.absolute() if path.exists() else path.expanduser()
+    except (RuntimeError, OSError):  # no such user: it is a plain name
         return path.absolute()
+
+
+def is_there(text: str | Path) -> bool:
+    """Whether something has this path, as typed; a text that can be no path has nothing."""
+    try:
+        return typed_path(str(text)).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def make_folder(path: Path) -> None:

@@ -97,7 +97,7 @@ def _check_kind(folder: Path, verb: str) -> None:
     """Raise for a folder that another verb made."""
     kind, names = results.kind_of(folder), {"train": "training run", "curve": "learning curve", "compare": "comparison"}
     if kind != verb:
-        hint = f"Go on with it: sdl {kind} --resume {results.quoted(folder)}"
+        hint = f"Resume it: sdl {kind} --resume {results.quoted(folder)}"
         raise DataError(f"{folder}: this is no {names[verb]} but a {names[kind]}.", hint)
 
 
@@ -133,14 +133,15 @@ def train(values: Values, folder: Path, observer: Observer | None = None, resume
 
 
 def resume(folder: Path, observer: Observer | None = None) -> Values:
-    """Go on with a stopped run from its stored configuration; a finished one is read."""
+    """Resume a stopped run from its stored configuration; a finished one is read."""
     _check_kind(folder, "train")
     if results.read_state(folder) == "done":
         if observer and observer.on_notice:
-            observer.on_notice("This run is finished; there is nothing to go on with.")
+            observer.on_notice("This run is finished; there is nothing to resume.")
         return results.read_run(folder).metrics
     stored = results.read_run(folder, finished=False)
-    return train(stored.config, folder, observer, resume=True)
+    with results.resumed(folder):
+        return train(stored.config, folder, observer, resume=True)
 
 
 def evaluate(
@@ -192,16 +193,17 @@ def curve(values: Values, folder: Path, observer: CurveObserver | None = None) -
 
 
 def resume_curve(folder: Path, observer: CurveObserver | None = None) -> Values:
-    """Go on with a stopped curve from its stored settings; a finished one is read."""
+    """Resume a stopped curve from its stored settings; a finished one is read."""
     from sdl_cli.curve import run
 
     stored = results.read_run(folder, finished=False)
     _check_kind(folder, "curve")
     if stored.state == "done":
         if observer and observer.on_notice:
-            observer.on_notice("This curve is finished; there is nothing to go on with.")
+            observer.on_notice("This curve is finished; there is nothing to resume.")
         return results.read_json(folder / "curve.json")
-    return run.run(parse_curve(stored.config), folder, observer, resume=True)
+    with results.resumed(folder):
+        return run.run(parse_curve(stored.config), folder, observer, resume=True)
 
 
 def compare(values: Values, folder: Path, observer: CompareObserver | None = None) -> Values:
@@ -216,16 +218,17 @@ def compare(values: Values, folder: Path, observer: CompareObserver | None = Non
 
 
 def resume_compare(folder: Path, observer: CompareObserver | None = None) -> Values:
-    """Go on with a stopped comparison from its stored settings; a finished one is read."""
+    """Resume a stopped comparison from its stored settings; a finished one is read."""
     from sdl_cli.compare import run
 
     stored = results.read_run(folder, finished=False)
     _check_kind(folder, "compare")
     if stored.state == "done":
         if observer and observer.on_notice:
-            observer.on_notice("This comparison is finished; there is nothing to go on with.")
+            observer.on_notice("This comparison is finished; there is nothing to resume.")
         return {**results.read_json(folder / "comparison.json"), "folder": str(folder)}
-    return run.run(parse_comparison(stored.config, folder), folder, observer, resume=True)
+    with results.resumed(folder):
+        return run.run(parse_comparison(stored.config, folder), folder, observer, resume=True)
 
 
 def overlay(folder: Path, items: list[Values]) -> Values:
@@ -301,7 +304,7 @@ def check(values: Values) -> tuple[Values, list[str]]:
     if hasattr(found.dataset, "on_error"):  # unreadable files are a finding here, not the end
         found = dataclasses.replace(found, dataset=dataclasses.replace(found.dataset, on_error="skip"))
     dataset, found, _ = preparation.load_dataset(found)
-    hint = "Repair them, or leave them out with dataset.on_error=skip: training will be refused else."
+    hint = "Repair them, or leave them out with dataset.on_error=skip: otherwise training will be refused."
     skipped = [note for note in dataset.notes if "were skipped" in note or "have no image" in note]
     problems += [checking.Problem("warning", note, "", hint) for note in skipped]
     try:
@@ -327,7 +330,9 @@ def export(folder: Path, out: Path, observer: Observer, trust: bool = False) -> 
 
 def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
     if not resume:
-        folder = results.claim(folder)
+        folder = results.claim(folder, "repeats")
+    else:
+        results.write_status(folder, "running")
     singles = _singles(found)
     todo = [cells.Cell(single, folder / "repeats" / str(r)) for r, single in enumerate(singles)]
     outcomes: list[cells.Outcome] = []

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from sdl_cli.files import typed_path
+from sdl_cli.files import is_there, typed_path
 
 # settings whose values are paths: always taken literally, so that no character in them means anything to hydra
 PATH_KEYS = frozenset({"path", "test_path", "root", "weights", "unlabeled", "dir"})
@@ -19,7 +18,7 @@ def is_literal_path(key: str, value: str, multirun: bool) -> bool:
         return False
     is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
     is_written_sweep = multirun and value.startswith(_SWEEP_WORDS)
-    return not (is_quoted or is_written_sweep) or Path(value).exists()
+    return not (is_quoted or is_written_sweep) or is_there(value)
 
 
 def quote(value: str) -> str:
@@ -38,7 +37,7 @@ def quote_list(value: str) -> str:
 def quote_path(value: str) -> str:
     """A path in hydra's quotes: a leading `~` expanded, and `${` escaped where it stands in a name that exists."""
     whole = str(typed_path(value)) if value.startswith("~") else value
-    if "${" in whole and Path(whole).exists():  # a real name, no interpolation
+    if "${" in whole and is_there(whole):  # a real name, no interpolation
         whole = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + r"\${", whole)
     return quote(whole)
 
@@ -47,7 +46,7 @@ def split_paths(value: str) -> list[str]:
     """The paths in a comma-separated list; neighbours stay together where together they exist, for commas stand in names too."""
     pieces, paths = value.split(","), []
     while pieces:
-        num = next((n for n in range(len(pieces), 1, -1) if typed_path(",".join(pieces[:n])).exists()), 1)
+        num = next((n for n in range(len(pieces), 1, -1) if is_there(",".join(pieces[:n]))), 1)
         paths.append(",".join(pieces[:num]))
         del pieces[:num]
     return paths

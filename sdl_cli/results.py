@@ -11,10 +11,11 @@ import math
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,8 +24,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from sdl_cli import __version__, predictions
-from sdl_cli.errors import DataError, SdlError
+from sdl_cli import __version__, locks, predictions
+from sdl_cli.errors import DataError, SdlError, StopSignal
 from sdl_cli.files import (
     MOST_JSON_BYTES,
     MOST_YAML_BYTES,
@@ -32,15 +33,16 @@ from sdl_cli.files import (
     plain_json,
     plain_yaml,
     read_guarded,
-    unwritable,
+    sweep_temporary,
     write_atomic,
+    write_new,
 )
 from sdl_cli.run_files import ENVIRONMENT, METRICS, STATUS, checked, loose
 
 Array = np.ndarray[Any, Any]
 OWN_FILES = (
     *("*.json", "config.yaml", "history.csv", "predictions.csv", "run.log", "model.*", "checkpoint-*.pt"),
-    *("curve.csv", "curve.png"),
+    *("curve.csv", "curve.png", "results.csv", locks.FILE),
 )
 VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")
 
@@ -65,23 +67,25 @@ def repeat_folders(folder: Path) -> list[Path]:
     return sorted((folder / "repeats").glob("*"), key=lambda p: (len(p.name), p.name)) if (folder / "repeats").is_dir() else []
 
 
-def claim(folder: Path) -> Path:
-    """Make `folder` ours alone and return it; where another run has it already, the next free name `folder-2`, `folder-3`, ..."""
+def claim(folder: Path, kind: str = "run") -> Path:
+    """Make `folder` ours alone and return it; where another run has it already, the next free name `folder-2`, `folder-3`, ...
+
+    It is held, see `locks`, until its status says that it has ended.
+
+    Arguments:
+        kind: run, repeats, curve or comparison: what `status.json` calls it.
+    """
     for suffix in range(1, 1000):
         candidate = folder if suffix == 1 else folder.with_name(f"{folder.name}-{suffix}")
         make_folder(candidate)
         try:
-            os.close(os.open(candidate / "status.json", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise unwritable(candidate, error) from error
-        try:
-            write_status(candidate, "running")
+            is_ours = write_new(candidate / "status.json", _as_json(_status("running", kind)))
         except SdlError:
             discard(candidate)
             raise
-        return candidate
+        if is_ours:
+            locks.hold(candidate)
+            return candidate
     raise DataError(f"{folder}: a thousand runs have this name already.", "Choose another with hydra.run.dir=...")
 
 
@@ -92,16 +96,50 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
 
 def write_json(folder: Path, name: str, values: dict[str, Any]) -> None:
     """Write a JSON file; numbers that are not finite become null."""
-    write_atomic(folder / name, json.dumps(finite(values), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_atomic(folder / name, _as_json(values))
 
 
-def write_status(folder: Path, state: str, reason: str = "", files: Sequence[str] = ()) -> None:
-    """Write `status.json`: running, done or failed with a reason; a done run lists the sha256 of its files."""
+def _as_json(values: dict[str, Any]) -> str:
+    return json.dumps(finite(values), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_status(folder: Path, state: str, reason: str = "", files: Sequence[str] = (), kind: str | None = None) -> None:
+    """Write `status.json`: running, done, or failed or interrupted with a reason; a done run lists the sha256 of its files.
+
+    Arguments:
+        kind: what the folder holds; None for what it is said to be already.
+    """
     hashes = {name: _sha256(folder / name) for name in files}
-    values: dict[str, Any] = {"state": state, "reason": reason, "files": hashes}
+    write_json(folder, "status.json", _status(state, kind or _stored_kind(folder), reason) | {"files": hashes})
+    if state != "running":
+        locks.release(folder)
+
+
+def _status(state: str, kind: str, reason: str = "") -> dict[str, Any]:
+    values: dict[str, Any] = {"kind": kind, "state": state, "reason": reason, "files": {}}
     if state == "running":  # so that `sdl runs` can tell one that runs from one that was stopped
         values["process"] = {"host": platform.node(), "pid": os.getpid()}
-    write_json(folder, "status.json", values)
+    return values
+
+
+def _stored_kind(folder: Path) -> str:
+    try:
+        kind = read_json(folder / "status.json").get("kind")
+    except SdlError:
+        return "run"
+    return kind if isinstance(kind, str) else "run"
+
+
+@contextlib.contextmanager
+def resumed(folder: Path) -> Iterator[None]:
+    """Hold a folder that is resumed, cleared of what a killed process was just writing.
+
+    Raises:
+        DataError: another process is at it.
+    """
+    with locks.alone(folder) if folder.is_dir() else contextlib.nullcontext():
+        sweep_temporary(folder, OWN_FILES)
+        yield
 
 
 def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -151,6 +189,11 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
             f"{folder}: there is no such run folder.",
             "Give a folder that sdl train, curve or compare printed, for example one under runs/.",
         )
+    if was_not_begun(folder):
+        raise DataError(
+            f"{folder}: nothing was begun here: it was stopped before its settings were written.",
+            "Start it anew with the command that made it.",
+        )
     if not (folder / "status.json").is_file():
         inside = sorted(p.parent for p in folder.glob("*/status.json"))
         hint = (
@@ -167,12 +210,12 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
         hint = f"Its recommended model is a run: {quoted(folder / 'recommended')}"
         raise DataError(f"{folder}: this is a comparison and no single run.", hint)
     status = checked(read_json(folder / "status.json"), STATUS, folder / "status.json")
-    state = str(status["state"])
+    state = state_of(status)
     if finished and state != "done":
-        reason = f": {status['reason']}" if status.get("reason") else ""
+        reason = f": {status['reason']}" if status.get("reason") and status["reason"] != state else ""
         raise DataError(
             f"{folder}: this run is not finished (it is {state}{reason}).",
-            f"Go on with it: sdl train --resume {quoted(folder)}",
+            f"Resume it: sdl train --resume {quoted(folder)}",
         )
     if finished:
         for name, expected in dict(status.get("files", {})).items():
@@ -233,11 +276,26 @@ def resume_verb(folder: Path) -> str:
 
 
 def read_state(folder: Path) -> str:
-    """The state of a run folder: running, done, failed, or `missing`."""
+    """The state of a run folder: running, done, failed, interrupted, or `missing`."""
     try:
-        return str(plain_json(read_guarded(folder / "status.json", MOST_JSON_BYTES))["state"])
-    except (OSError, SdlError, ValueError, KeyError, TypeError):
+        return state_of(plain_json(read_guarded(folder / "status.json", MOST_JSON_BYTES)))
+    except (OSError, SdlError, ValueError, KeyError, TypeError, AttributeError):
         return "missing"
+
+
+def state_of(status: dict[str, Any]) -> str:
+    """The state in a `status.json`; before there was `interrupted`, such a run was called failed."""
+    state = str(status["state"])
+    return "interrupted" if state == "failed" and status.get("reason") == "interrupted" else state
+
+
+def was_not_begun(folder: Path) -> bool:
+    """Whether a folder was made for a run or a sweep that was stopped before it wrote what it was to do."""
+    if any((folder / name).exists() for name in ("config.yaml", "sweep.json")):
+        return False
+    if (folder / "status.json").is_file():
+        return read_state(folder) in ("running", "interrupted") or not (folder / "status.json").stat().st_size
+    return all(path.name.startswith(".") or path.name in ("multirun.yaml", "job.json") for path in folder.iterdir())
 
 
 def read_reason(folder: Path) -> str:
@@ -264,13 +322,21 @@ def record_failure(folder: Path, error: BaseException) -> None:
     """Leave the reason in `status.json` and the traceback in `run.log`, as far as the disk lets us."""
     with contextlib.suppress(SdlError, OSError):
         make_folder(folder)
-        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-        write_status(folder, "failed", reason)
+        if isinstance(error, KeyboardInterrupt):
+            write_status(folder, "interrupted", f"by {stopped_by(error)}")
+        else:
+            write_status(folder, "failed", str(error) or type(error).__name__)
         write_atomic(folder / "run.log", "".join(traceback.format_exception(error)))
+
+
+def stopped_by(error: BaseException) -> str:
+    """What an interruption came from: Ctrl-C, SIGTERM or SIGHUP."""
+    return signal.Signals(error.number).name if isinstance(error, StopSignal) else "Ctrl-C"
 
 
 def discard(folder: Path) -> None:
     """Remove what a run wrote to its folder, and the folder if nothing else is in it."""
+    locks.release(folder)
     for name in OWN_FILES:
         for path in folder.glob(name):
             with contextlib.suppress(OSError):

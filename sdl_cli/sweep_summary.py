@@ -77,7 +77,7 @@ def watched(begun: Sequence[Sweep]) -> Iterator[None]:
             return
         for folder in _job_folders(begun[0].folder):
             state = results.read_state(folder)
-            if folder not in told and state in ("done", "failed"):
+            if folder not in told and state in ("done", "failed", "interrupted"):
                 told.add(folder)
                 text = state if state == "done" else f"{state} ({results.read_reason(folder)})"
                 begun[0].display.ended(len(told), sweep_job.overrides_of(folder), text)

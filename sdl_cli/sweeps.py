@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import bridge, cells, results, sweep_job
+from sdl_cli import bridge, cells, locks, results, sweep_job
 from sdl_cli.cells import Cell, Outcome, Parallel
 from sdl_cli.config import plain
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
@@ -33,10 +33,11 @@ def sweep(kind: Kind, overrides: Sequence[str], config_dir: str | None, display:
 
     def begin(found: bridge.Sweep) -> bridge.Task:
         if kind.complete is not None and (not found.is_ours or found.jobs is None):
-            hint = "Leave hydra/launcher and hydra.sweep.subdir away."
+            hint = "Leave out hydra/launcher and hydra.sweep.subdir."
             raise ConfigError(f"sdl {kind.verb} -m: such a sweep is run by the launcher of sdl alone.", hint)
         jobs = None if found.jobs is None else _stored(kind, found.jobs)
         the_sweep = Sweep(kind, found.folder, jobs, parallels[0], display, found.search, found.is_ours)
+        locks.hold(found.folder)
         begun.append(the_sweep)
         stored = None if the_sweep.parallel is None else plain(the_sweep.parallel)
         results.write_json(found.folder, "sweep.json", {"verb": kind.verb, "jobs": jobs, "parallel": stored})
@@ -53,12 +54,17 @@ def sweep(kind: Kind, overrides: Sequence[str], config_dir: str | None, display:
 
 def resume(kind: Kind, folder: Path, display: Display) -> Values:
     """Run the jobs of a sweep that are missing, failed, or on data that has changed since."""
+    with results.resumed(folder):
+        return _resume(kind, folder, display)
+
+
+def _resume(kind: Kind, folder: Path, display: Display) -> Values:
     stored = results.read_json(folder / "sweep.json")
     jobs, verb = stored.get("jobs"), stored.get("verb", "train")
     if verb != kind.verb:
-        raise DataError(f"{folder}: this is a sweep of sdl {verb}.", f"Go on with it: {resume_command(folder)}")
+        raise DataError(f"{folder}: this is a sweep of sdl {verb}.", f"Resume it: {resume_command(folder)}")
     if jobs is None:
-        what = "a search, or a sweep whose folders have names of their own, cannot be gone on with"
+        what = "a search, or a sweep whose folders have names of their own, cannot be resumed"
         raise DataError(f"{folder}: {what}.", "Resume its runs one by one.")
     if not isinstance(jobs, list) or not all(isinstance(job, dict) and {"overrides", "config"} <= set(job) for job in jobs):
         raise DataError(f"{folder / 'sweep.json'}: holds no jobs.", "Restore it, or begin the sweep again.")
@@ -70,7 +76,7 @@ def resume(kind: Kind, folder: Path, display: Display) -> Values:
     def body() -> None:
         todo = _missing(the_sweep)
         if not todo:
-            display.notice("Every job of this sweep is done; there is nothing to go on with.")
+            display.notice("Every job of this sweep is done; there is nothing to resume.")
         _run(the_sweep, todo)
 
     return _to_its_end([the_sweep], body)
@@ -78,6 +84,14 @@ def resume(kind: Kind, folder: Path, display: Display) -> Values:
 
 def _to_its_end(begun: list[Sweep], body: Callable[[], None]) -> Values:
     """Run `body` and sum the sweep up, however it ends: what is done is in the table and in results.csv."""
+    try:
+        return _summed_up(begun, body)
+    finally:
+        for the_sweep in begun:
+            locks.release(the_sweep.folder)
+
+
+def _summed_up(begun: list[Sweep], body: Callable[[], None]) -> Values:
     try:
         body()
     except BaseException as error:
@@ -91,7 +105,7 @@ def _to_its_end(begun: list[Sweep], body: Callable[[], None]) -> Values:
             with contextlib.suppress(SdlError):
                 summarise(the_sweep)
             raise
-        # one of hydra's launchers has given up, over a job that was killed, say; some jobs may be done, and others run yet
+        # one of Hydra's launchers has given up, over a job that was killed, say; some jobs may be done, and others run yet
         the_sweep.display.notice(f"The launcher has stopped: {(str(error).splitlines() or [type(error).__name__])[0][:500]}")
     return summarise(begun[0])
 
@@ -136,10 +150,10 @@ def _run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
     run_one = here if parallel is None else sweep_job.run
     try:
         return cells.run_cells([cell for _, cell in todo], run_one, on_done, parallel, (), display.notice, tries=1, **slots)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         for _, cell in todo:
             if results.read_state(cell.folder) == "running":
-                results.record_failure(cell.folder, KeyboardInterrupt())
+                results.record_failure(cell.folder, stop)
         raise
     except StorageError as error:
         hint = f"What is done stays. Free some space, then: {resume_command(the_sweep.folder)}"

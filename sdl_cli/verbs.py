@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import bridge, cells, jobs, results, sweep_job, sweeps
+from sdl_cli import bridge, cells, jobs, results, stored, sweep_job, sweeps
 from sdl_cli.cells import Parallel
 from sdl_cli.config import parse_group
 from sdl_cli.curve.run import CurveObserver
@@ -19,6 +19,7 @@ from sdl_cli.preparation import load_dataset
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import curve_columns, run_columns
 from sdl_cli.sweep_summary import Kind
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 
@@ -46,7 +47,7 @@ def inspect(
 ) -> Values:
     """`--cfg job`, `--info all` of a verb: what hydra composes or knows, and no run; as JSON its text is in `text`."""
     if multirun:
-        raise ConfigError("-m: --cfg and --info show one configuration, not a sweep.", "Leave -m away.")
+        raise ConfigError("-m: --cfg and --info show one configuration, not a sweep.", "Leave out -m.")
 
     def no_job(values: Values, folder: Path, chosen: list[str]) -> None:
         raise AssertionError("hydra runs nothing when it is asked for information")
@@ -69,13 +70,14 @@ def resume(folder: Path, as_json: bool) -> Values:
     """`sdl train --resume RUN`, of a run or of a whole sweep."""
     display = Display(as_json)
     try:
-        if (folder / "sweep.json").is_file():
-            return sweeps.resume(_TRAIN, folder.absolute(), display)
-        values = jobs.resume(folder.absolute(), _observer(display))
+        with stored.reading(folder):
+            if (folder / "sweep.json").is_file():
+                return sweeps.resume(_TRAIN, folder.absolute(), display)
+            values = jobs.resume(folder.absolute(), _observer(display))
+            display.result(values)
     finally:
         display.stop()
         cells.end_workers()
-    display.result(values)
     return values
 
 
@@ -107,13 +109,14 @@ def resume_curve(folder: Path, as_json: bool) -> Values:
     """`sdl curve --resume RUN`, of a curve or of a whole sweep of them."""
     display = Display(as_json)
     try:
-        if (folder / "sweep.json").is_file():
-            return sweeps.resume(_CURVE, folder.absolute(), display)
-        values = jobs.resume_curve(folder.absolute(), _curve_observer(display))
+        with stored.reading(folder):
+            if (folder / "sweep.json").is_file():
+                return sweeps.resume(_CURVE, folder.absolute(), display)
+            values = jobs.resume_curve(folder.absolute(), _curve_observer(display))
+            return _curve_result(values, display)
     finally:
         display.stop()
         cells.end_workers()
-    return _curve_result(values, display)
 
 
 def forecast(
@@ -139,8 +142,11 @@ def evaluate(folder: Path, overrides: Sequence[str], config_dir: str | None, tru
             parse_group("dataset", jobs.TABLES["dataset"], values["dataset"])
 
         dataset = bridge.compose_checked("evaluate", chosen, check, config_dir)["dataset"]
-    values = jobs.evaluate(folder, bridge.parse_assignments(kept), dataset, _observer(display), trust)
-    display.evaluation(values)
+    with stored.reading(folder):
+        values = jobs.evaluate(
+            stored.single_run(folder, display.notice), bridge.parse_assignments(kept), dataset, _observer(display), trust
+        )
+        display.evaluation(values)
     return values
 
 
@@ -156,7 +162,8 @@ def check(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Va
 def export(folder: Path, out: Path, trust: bool, as_json: bool) -> Values:
     """`sdl export RUN FILE`."""
     display = Display(as_json)
-    values = jobs.export(folder, out, _observer(display), trust)
+    with stored.reading(folder):
+        values = jobs.export(stored.single_run(folder, display.notice), out, _observer(display), trust)
     display.exported(values)
     return values
 
@@ -164,8 +171,9 @@ def export(folder: Path, out: Path, trust: bool, as_json: bool) -> Values:
 def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, as_json: bool) -> Values:
     """`sdl predict RUN INPUT -o FILE`."""
     display = Display(as_json)
-    values = jobs.predict(folder, source, out, _observer(display), trust, on_error)
-    display.lines([f"{values['rows']:,} prediction{'' if values['rows'] == 1 else 's'} written to {values['out']}"])
+    with stored.reading(folder):
+        values = jobs.predict(stored.single_run(folder, display.notice), source, out, _observer(display), trust, on_error)
+    display.lines([f"{counted(values['rows'], 'prediction')} written to {values['out']}"])
     return values
 
 
@@ -174,7 +182,8 @@ def report(folder: Path, out: Path | None, trust: bool, as_json: bool) -> Values
     from sdl_cli.report.html.write import write_report
 
     display = Display(as_json)
-    values = write_report(folder, out, trust, display.notice)
+    with stored.reading(folder):
+        values = write_report(folder, out, trust, display.notice)
     display.lines([f"Report written to {values['out']} ({values['bytes'] / 1000:,.0f} kB). Open it in any browser."])
     return values
 
@@ -187,7 +196,7 @@ def device(name: str, as_json: bool) -> Values:
     found, chosen = devices.describe(), devices.resolve(name)
     quickest = "bfloat16 or float32, whichever is timed faster for the network"
     precision = quickest if chosen.precision == "auto" else chosen.precision
-    threads = f", {chosen.num_threads} threads" if chosen.num_threads else ""
+    threads = f", {counted(chosen.num_threads, 'thread')}" if chosen.num_threads else ""
     text = f"A network would run on {chosen.device} in {precision}{threads}: {chosen.reason}."
     Display(as_json).lines([*table(found), "", *wrap(text, 80)])
     return {"machine": dict(found), "runtime": chosen.to_plain()}

@@ -104,7 +104,7 @@ def sweep(
     if found.is_ours:
         task = dataclasses.replace(task, known=found.jobs)
     arguments = [*quoted, f"hydra.sweep.dir={quote(str(found.folder))}", "--multirun"]
-    with _own_process(f"sdl {verb}", arguments), reworded(verb, quoted, check):
+    with _own_process(f"sdl {verb}", arguments), reworded(verb, quoted, check, is_composing=False):
         _main(verb)(task)()
 
 

@@ -14,12 +14,15 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sdl_cli.bridge import folder_names
 from sdl_cli.bridge.overrides import first_choice, forced, name_the_set, parse, quote_override, unreadable
 from sdl_cli.conf_files import GROUPS, conf_dir, find, user_dirs
 from sdl_cli.config import suggest
-from sdl_cli.errors import ConfigError
+from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import unwritable
 from sdl_cli.quoting import quote
+
+folder_names.register()
 
 Values = dict[str, Any]
 Check = Callable[[Values], Any]
@@ -93,8 +96,12 @@ def _initialized() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reworded(verb: str, overrides: Sequence[str], check: Check) -> Iterator[None]:
-    """Turn what hydra raises into a ConfigError that names the setting and its neighbours."""
+def reworded(verb: str, overrides: Sequence[str], check: Check, is_composing: bool = True) -> Iterator[None]:
+    """Turn what hydra raises into a ConfigError that names the setting and its neighbours.
+
+    Arguments:
+        is_composing: hydra alone is at work, and no job: its plain errors (a ValueError, say) are of the settings too.
+    """
     try:
         yield
     except MissingConfigException as error:
@@ -109,6 +116,13 @@ def reworded(verb: str, overrides: Sequence[str], check: Check) -> Iterator[None
         raise ConfigError(_first_line(error), "See the settings with: sdl list, and sdl show GROUP=NAME") from error
     except OSError as error:
         raise unwritable(Path(str(error.filename or "runs")), error) from error
+    except (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError, ArithmeticError) as error:
+        if isinstance(error, SdlError) or not is_composing:
+            raise
+        _name_unknown_keys(verb, overrides, check)
+        raise ConfigError(
+            f"These settings do not go together: {_first_line(error)[:300]}", "See them with: sdl list, and sdl show GROUP=NAME"
+        ) from error
 
 
 def _name_unknown_keys(verb: str, overrides: Sequence[str], check: Check) -> None:
@@ -118,7 +132,7 @@ def _name_unknown_keys(verb: str, overrides: Sequence[str], check: Check) -> Non
         return
     try:
         values = plain_values(compose(verb, [first_choice(o) for o in all_forced]))
-    except (HydraException, OmegaConfBaseException, ConfigError):
+    except (HydraException, OmegaConfBaseException, ConfigError, ValueError, TypeError, AttributeError, LookupError):
         return
     check(values)
     added = next((o for o in overrides if o.startswith("+")), None)

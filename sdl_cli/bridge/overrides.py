@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shlex
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -49,15 +52,9 @@ def quote_override(text: str, multirun: bool = False) -> str:
             raise ConfigError(f"{text}: a run needs this setting, and it cannot be taken away.", "Give it another value instead.")
         return text
     if match is None or match["value"] is None:
-        known = next((group for group in ("dataset", "model") if text in options(group)), None)
-        hint = f"Write {known}={text}" if known else "For example: dataset=wine model=baseline model.kind=logistic"
-        if text.endswith("]"):
-            hint = "A list with spaces in it goes into quotes: 'compare.arms=[baseline, deep_net]'"
-        elif Path(text).is_dir():
-            hint = f"For a folder of photos: dataset=image_folder dataset.path={text}"
-        elif Path(text).is_file():
-            hint = f"For a table: dataset=table dataset.path={text} dataset.target=COLUMN (or dataset=text, image_table, npz)"
-        raise ConfigError(f"{text}: this is not of the form key=value.", hint)
+        raise _no_assignment(text)
+    if match["key"] in GROUPS or match["key"].startswith("hydra/"):
+        _check_choice(text, match["key"], match["value"])
     sign = match["sign"] or ("++" if match["key"].startswith(OPEN_KEYS) else "")
     start, value = f"{sign}{match['key']}=", match["value"]
     is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
@@ -76,6 +73,69 @@ def quote_override(text: str, multirun: bool = False) -> str:
             f"{text}: a comma (or range, choice, ...) makes a sweep, one run for each value.", _comma_hint(match["key"], value)
         )
     return start + value
+
+
+def _no_assignment(text: str) -> ConfigError:
+    known = next((group for group in ("dataset", "model") if text in options(group)), None)
+    hint = f"Write {known}={text}" if known else "For example: dataset=wine model=baseline model.kind=logistic"
+    if text.endswith("]"):
+        hint = "A list with spaces in it goes into quotes: 'compare.arms=[forest, deep_net]'"
+    elif known is None and ("/" in text or Path(text[-200:]).suffix):
+        return ConfigError(
+            f"{_short(text)}: there is no such file or folder.", "The data goes first: sdl train patients.csv target=outcome"
+        )
+    return ConfigError(f"{_short(text)}: this is not of the form key=value.", hint)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:100]}..."
+
+
+def _check_choice(text: str, group: str, value: str) -> None:
+    """Raise ConfigError for a value of a group that is no name, which hydra would stumble over."""
+    try:
+        found = OverridesParser.create().parse_override(f"{group}={value}").value()
+    except (HydraException, OmegaConfBaseException):
+        return
+    names = found if isinstance(found, list) else [found]
+    if any(name is None or isinstance(name, (bool, int, float, list, dict)) for name in names):
+        there = ", ".join(options(group)) if group in GROUPS else ""
+        raise ConfigError(
+            f"{_short(text)}: {group} is chosen by a name.", f"There are: {there}." if there else f"For example {group}=basic"
+        )
+
+
+def num_jobs(overrides: Sequence[Override]) -> int:
+    """How many jobs a plain sweep has, from its overrides alone: no list of them is made.
+
+    Raises:
+        ConfigError: a sweep that no plain grid can have, named.
+    """
+    counts: dict[str, int] = {}
+    for override in overrides:
+        found = override.value() if override.is_sweep_override() else None
+        counts[override.get_key_element()] = 1 if found is None else _num_values(override, found)
+    return math.prod(counts.values())
+
+
+def _num_values(override: Override, found: object) -> int:
+    text = _short(str(override.input_line))
+    if isinstance(found, ChoiceSweep):
+        return len(found.list)
+    if isinstance(found, RangeSweep) and found.start is not None and found.stop is not None:
+        start, stop, step = (Fraction(str(end)) if math.isfinite(end) else None for end in (found.start, found.stop, found.step))
+        if start is None or stop is None or not step:
+            raise ConfigError(
+                f"{text}: such a range has no end.", "For example seed=range(0,10) or training.ema_decay=range(0.9,1,0.01)"
+            )
+        return max(0, math.ceil((stop - start) / step))
+    if isinstance(found, IntervalSweep):
+        example = f"{override.get_key_element()}={found.start},{found.end}"
+        raise ConfigError(
+            f"{text}: an interval has no values to run one by one; a search takes it.",
+            f"Name values ({example}), or search: hydra/sweeper=optuna",
+        )
+    raise ConfigError(f"{text}: this cannot be swept.", "Name the values one by one: model=baseline,deep_net")
 
 
 def parse(overrides: Sequence[str]) -> list[Override]:
@@ -100,7 +160,13 @@ def first_choice(override: str) -> str:
     if not parsed.is_sweep_override():
         return override
     found = parsed.value()
-    first = found.start if isinstance(found, IntervalSweep) else next(iter(parsed.sweep_string_iterator()))
+    if isinstance(found, ChoiceSweep):
+        first = next(iter(parsed.sweep_string_iterator()), "null")
+    elif isinstance(found, (IntervalSweep, RangeSweep)):
+        first = str(found.start)
+    else:
+        _num_values(parsed, found)
+        raise AssertionError("what cannot be swept is refused")
     return f"{override.partition('=')[0]}={first}"
 
 
@@ -113,7 +179,7 @@ def unreadable(error: OverrideParseException) -> ConfigError:
 def _comma_hint(key: str, value: str) -> str:
     """What may have been meant by a value with a comma in it."""
     if key in LIST_KEYS:
-        return f"For a list write {key}=[{value}]"
+        return f"For a list write {shlex.quote(f'{key}=[{value}]')}"
     if re.fullmatch(r"\d+,\d+", value):
         return f"Add -m to run both; for a number write the decimal point as a point: {key}={value.replace(',', '.')}"
     return f"Add -m to run them all; for one value with a comma in it, quote it: {key}=\"'{value}'\""

@@ -11,9 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from sdl_cli.bridge.composition import Check, Values, compose, compose_one, reworded
 from sdl_cli.bridge.launcher import TARGET
-from sdl_cli.bridge.overrides import first_choice, parse
+from sdl_cli.bridge.overrides import first_choice, num_jobs, parse
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import make_folder, unwritable
+
+MOST_JOBS = 10_000  # of one sweep: each is composed before the first begins, and has a folder and a line of its own
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def prepare(verb: str, overrides: Sequence[str], check: Check, check_search: Cal
         overrides = [*_own_params(sweeper), *overrides]
     try:
         if str(sweeper._target_).endswith(".BasicSweeper"):
-            jobs = _grid(verb, overrides, check)
+            with reworded(verb, overrides, check):
+                jobs = _grid(verb, overrides, check)
             return Sweep(_free_folder(folder), jobs if numbered else None, jobs[0]["config"], None, is_ours)
         search = Search(_direction(sweeper), compose_one(verb, [first_choice(o) for o in overrides], check))
         if check_search is not None:
@@ -77,8 +80,15 @@ def prepare(verb: str, overrides: Sequence[str], check: Check, check_search: Cal
 def _grid(verb: str, overrides: Sequence[str], check: Check) -> list[Values]:
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+    parsed = parse(overrides)
+    num = num_jobs(parsed)
+    if not 1 <= num <= MOST_JOBS:
+        what = f"it would have {num:,} jobs, and a sweep has at most {MOST_JOBS:,}" if num else "it would have no job"
+        raise ConfigError(
+            f"-m: {what}.", "Name fewer values, or make several sweeps." if num else "Look at its ranges: range(0,10) is 0 to 9."
+        )
     jobs = []
-    for one in (one for batch in BasicSweeper.split_arguments(parse(overrides), max_batch_size=None) for one in batch):
+    for one in (one for batch in BasicSweeper.split_arguments(parsed, max_batch_size=None) for one in batch):
         chosen = [o for o in one if not o.lstrip("+~").startswith("hydra")]
         jobs.append({"overrides": chosen, "config": compose_one(verb, one, check)})
     return jobs

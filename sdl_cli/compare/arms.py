@@ -80,7 +80,7 @@ def shared_overrides(overrides: Iterable[str]) -> list[str]:
         group = key.partition(".")[0]
         if group in ARM_KEYS or key == "loss":
             example = override if "=" in override else f"{override}=..."
-            hint = f'Set it for one arm: compare.arms=[ladder,"deep_net {example}"]' if group != "num_repeats" else ""
+            hint = f"Set it for one arm: 'compare.arms=[ladder,\"deep_net {example}\"]'" if group != "num_repeats" else ""
             raise ConfigError(
                 f"{override}: what is compared are whole methods, and each arm decides this itself."
                 if group != "num_repeats"
@@ -118,7 +118,8 @@ def compose_arms(
     twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
     if twice is not None:
         raise ConfigError(
-            f"compare.arms: {twice} is named twice.", f'To see what another seed does: compare.arms=[{twice},"{twice} seed=1000"]'
+            f"compare.arms: {twice} is named twice.",
+            f"To see what another seed does: 'compare.arms=[{twice},\"{twice} seed=1000\"]'",
         )
     composed: dict[tuple[str, ...], Values] = {}
 

@@ -213,7 +213,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
         names = ", ".join(arm.name for arm in suited) or "none"
         raise ConfigError(
             f"compare.arms: at least two arms are needed, and here there is {names}.",
-            "For example compare.arms=[logistic,deep_net]",
+            "For example 'compare.arms=[logistic,deep_net]'",
         )
     return suited, left_out
 

@@ -88,7 +88,7 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
     if resume:
         plan = _as_begun(plan, folder)
     else:
-        folder = results.claim(folder)
+        folder = results.claim(folder, "comparison")
     try:
         results.write_status(folder, "running")
         results.write_config(folder, plan.request.to_plain())

@@ -162,7 +162,7 @@ def _too_few(
     reasons += [f"{name} (failed: {str(o.error).partition(chr(10))[0]})" for name, o in failed.items()]
     reasons += [f"{name} (its metric is undefined)" for name in undefined]
     have = f"only {complete[0]} was" if complete else "no arm was"
-    hint = f"Go on with it, what is done stays: sdl compare --resume {quoted(folder)}"
+    hint = f"Resume it, what is done stays: sdl compare --resume {quoted(folder)}"
     if given_up:
         hint = f"Raise compare.minutes, or go on for as long again, what is done stays: sdl compare --resume {quoted(folder)}"
     return RunError(f"There is nothing to compare: {have} complete. Missing: {', '.join(reasons)}.", hint)

@@ -68,7 +68,7 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
     observer = Observer(on_epoch=_watch(trial.deadline))
     make_folder(folder)
     try:
-        results.write_status(folder, "running")
+        results.write_status(folder, "running", kind="cell")
         with clock.phase("load"):
             first = trial.candidates[0].experiment
             dataset = load_here(first)

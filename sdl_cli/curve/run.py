@@ -18,6 +18,7 @@ from sdl_cli.curve.summary import Question, summarise
 from sdl_cli.errors import DataError, RunError, StorageError
 from sdl_cli.experiment import VARIANTS, Observer
 from sdl_cli.files import write_atomic
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 START_SECONDS = 3.0  # until the first cell begins, and for the picture at the end
@@ -58,7 +59,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
     if resume:
         _check_same_data(the_plan, folder)
     else:
-        folder = results.claim(folder)
+        folder = results.claim(folder, "curve")
     try:
         results.write_status(folder, "running")
         results.write_config(folder, preparation.absolute(the_plan.request).to_plain())
@@ -74,7 +75,9 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
         values = _values(the_plan, folder, points, failed, time.perf_counter() - started)
         _write(folder, values, points)
         if failed:
-            results.write_status(folder, "failed", f"{len(failed)} of {the_plan.num_cells} cells failed: {failed[0].error}")
+            results.write_status(
+                folder, "failed", f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}"
+            )
         else:
             results.write_status(folder, "done", files=FILES)
     except StorageError as error:
@@ -170,6 +173,6 @@ def _nothing(failed: list[Outcome], folder: Path) -> Exception:
     if first is not None and getattr(first, "exit_code", 1) == 2:
         return first
     return RunError(
-        f"None of the {len(failed)} cells could be measured: {str(first).splitlines()[0] if first else 'no score'}",
+        f"None of {counted(len(failed), 'cell')} could be measured: {str(first).splitlines()[0] if first else 'no score'}",
         f"Try again: sdl curve --resume {results.quoted(folder)}",
     )

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from sdl_cli.errors import OutOfTimeError, StorageError
 from sdl_cli.report import compare_words, curve_words, layout, words
 from sdl_cli.results import quoted, resume_verb
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 PLAIN_SECONDS = 10.0  # least time between two lines of progress where there is no terminal
@@ -58,7 +59,7 @@ class Display:
             self._field("device", "cpu (scikit-learn)")
             return
         form = "" if values["memory_format"] == "contiguous" else f", {values['memory_format']}"
-        threads = f"{values['num_threads']} thread{'' if values['num_threads'] == 1 else 's'}"
+        threads = counted(values["num_threads"], "thread")
         self._field("device", f"{values['device']}, {values['precision']}{form}, {threads} ({values['reason']})")
 
     def epoch(self, row: Values) -> None:
@@ -138,11 +139,12 @@ class Display:
             if values["data"]["same_test_part"]
             else "all rows given (rows that it was trained on would flatter it)"
         )
-        self._field("data", f"{values['data']['name']}, {where}: {values['data']['rows']:,} rows")
+        self._field("data", f"{values['data']['name']}, {where}: {counted(values['data']['rows'], 'row')}")
         test = values["metrics"]["test"]
         n = next(iter(test.values()))["n"]
-        of = "rows, 95 % interval" if n == values["data"]["rows"] else "repeats, 95 % t interval of their mean (not of the rows)"
-        layout.say(f"\nn = {n:,} {of}", self.out)
+        of_rows = n == values["data"]["rows"]
+        what = "95 % interval" if of_rows else "95 % t interval of their mean (not of the rows)"
+        layout.say(f"\nn = {counted(n, 'row' if of_rows else 'repeat')}, {what}", self.out)
         for line in layout.table([(words.label(name), words.measured(name, value)) for name, value in test.items()]):
             layout.say(line, self.out)
         if values["reproduced"] is not None:
@@ -154,8 +156,7 @@ class Display:
         """One line per job of a sweep."""
         self.stop()
         layout.say(stream=self.out)
-        for line in words.sweep_lines(values["jobs"]):
-            layout.say(line, self.out)
+        self.lines([*words.sweep_lines(values["jobs"]), *words.seed_lines(values["jobs"])])
         if best := words.best_of_search(values["jobs"]):
             self._field("best", best)
         self._failed_jobs(values["jobs"])

@@ -16,7 +16,7 @@ from sdl_cli.report.words import label, measured, shown
 from sdl_cli.runs.query import values_of
 from sdl_cli.runs.reading import Run
 
-COLOURS = {"failed": "31", "unreadable": "31", "stopped": "33", "running": "32"}
+COLOURS = {"failed": "31", "unreadable": "31", "stopped": "33", "interrupted": "33", "running": "32"}
 _SHOWN_ANYWAY = ("date", "dataset", "model", "kind", "status", "verdict", "folder", "sweep", "reason")
 # what a terminal that is too narrow goes without, one after the other; the folder says much of it again
 _DISPENSABLE = ("interval", "when", "data", "verdict", "model")

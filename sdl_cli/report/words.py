@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
-from sdl_cli.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.metrics import HIGHER_IS_BETTER, MAIN, Measured, over_repeats
 from sdl_cli.report import layout
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
+SEEDS = ("seed=", "dataset.seed=")  # overrides in which jobs may differ and be repeats of each other
 PERCENT = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "roc_auc"})
 
 
 def score_lines(values: Values) -> list[str]:
     """The table of all metrics beside the baseline's and the majority's, with n and what the brackets are above it."""
     test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
-    unit = "repeats" if values["repeats"] > 1 else "test rows"
+    n = counted(next(iter(test.values()))["n"], "repeat" if values["repeats"] > 1 else "test row")
     model = values["config"]["model"]
     header = ["test", model["kind"] if model["name"] == "baseline" else model["name"]]
     header += [f"{baseline['name']} (quick baseline)"] if baseline else []
@@ -25,7 +28,7 @@ def score_lines(values: Values) -> list[str]:
         row += [measured(name, baseline["test"][name])] if baseline else []
         rows.append([*row, shown(name, majority[name]["value"])])
     interval = "95 % interval" if values["repeats"] == 1 else "95 % t interval of their mean (the splits overlap)"
-    return [f"n = {next(iter(test.values()))['n']:,} {unit}, {interval}", *layout.table(rows)]
+    return [f"n = {n}, {interval}", *layout.table(rows)]
 
 
 def sweep_lines(jobs: Sequence[Values]) -> list[str]:
@@ -35,7 +38,7 @@ def sweep_lines(jobs: Sequence[Values]) -> list[str]:
     common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
     mains = {_main(job["metrics"]["test"]) for job in jobs if job["metrics"]}
     main = mains.pop() if len(mains) == 1 else ""
-    rows = [["job", f"test {label(main)}".rstrip(), "forest", "status", "settings"]]
+    rows = [["job", "folder", f"test {label(main)}".rstrip(), "forest", "status", "settings"]]
     for number, job in enumerate(jobs):
         if job["status"] == "not run":
             continue
@@ -45,9 +48,37 @@ def sweep_lines(jobs: Sequence[Values]) -> list[str]:
             test = measured(name, job["metrics"]["test"][name])
             test = test if main else f"{label(name)} {test}"
             other = shown(name, job["baseline"]["test"][name]["value"]) if job.get("baseline") else ""
-        rows.append([str(number + 1), test, other, job["status"], " ".join(o for o in job["overrides"] if o not in common)])
+        own = " ".join(o for o in job["overrides"] if o not in common)
+        rows.append([str(number + 1), PurePath(job["folder"]).name, test, other, job["status"], own])
     shared = [o for o in jobs[0]["overrides"] if o in common]
     return [*layout.table(rows), *(layout.labelled("all", " ".join(shared)) if shared else [])]
+
+
+def seed_lines(jobs: Sequence[Values]) -> list[str]:
+    """Of jobs that differ in their seed alone the mean, in a table below that of the jobs; empty where there are none."""
+    alike: dict[tuple[str, ...], list[Values]] = {}
+    for job in jobs:
+        if job["metrics"]:
+            alike.setdefault(tuple(o for o in job["overrides"] if not o.lstrip("+").startswith(SEEDS)), []).append(job)
+    common = set.intersection(*map(set, alike)) if len(alike) > 1 else set().union(*alike)
+    rows = []
+    for key, group in alike.items():
+        names = {_main(job["metrics"]["test"]) for job in group}
+        if len(group) < 2 or len(names) > 1:
+            continue
+        name = names.pop()
+        scores = [job["metrics"]["test"][name]["value"] for job in group]
+        others = [job["baseline"]["test"][name]["value"] for job in group if job.get("baseline")]
+        if None in scores:
+            continue
+        mean = over_repeats([{name: Measured(score, score, score, 1)} for score in scores])[name].to_json()
+        other = shown(name, sum(others) / len(others)) if len(others) == len(group) and None not in others else ""
+        # equal scores say nothing of chance
+        text = measured(name, mean) if mean["low"] != mean["high"] else shown(name, mean["value"])
+        own = " ".join(o for o in key if o not in common)
+        rows.append([f"{label(name)} {text}", other, str(len(group)), own])
+    header = ["mean over seeds (95 % t interval)", "forest", "jobs", "settings"]
+    return ["", *layout.table([header, *rows])] if rows else []
 
 
 def best_of_search(jobs: Sequence[Values]) -> str:
@@ -88,8 +119,7 @@ def lift_words(values: Values) -> tuple[str, str, str]:
         size, ends = f"{100 * value:+.1f} points of {label(metric)}", [100 * end for end in (low, high) if end is not None]
         interval = " to ".join(f"{end:+.1f}" for end in ends)
     else:
-        size, ends = f"{value:+.3g} of {label(metric)} (positive is better)", [end for end in (low, high) if end is not None]
-        interval = " to ".join(f"{end:+.3g}" for end in ends)
+        size, interval = _ways(metric, value), _interval_ways(metric, low, high)
     if not lift["measurable"]:
         verdict, colour = "no measurable difference", "33"
     else:
@@ -98,7 +128,28 @@ def lift_words(values: Values) -> tuple[str, str, str]:
     own, floor = values["metrics"]["test"][name]["value"], values["majority"]["test"][name]["value"]
     if metric == name and own is not None and floor is not None and (own < floor) == HIGHER_IS_BETTER[name] and own != floor:
         verdict, colour = f"{verdict}, and worse than ignoring the inputs", "31"
-    return f"{size} over the baseline" + (f", 95 % interval {interval}" if interval else ""), verdict, colour
+    beside = "over the baseline" if metric in PERCENT else "than the baseline's"
+    return f"{size} {beside}" + (f", 95 % interval {interval}" if interval else ""), verdict, colour
+
+
+def _ways(metric: str, gain: float) -> str:
+    """`RMSE lower by 0.213`, of a gain that is positive where the metric is better."""
+    return f"{label(metric)} {_way(metric, gain)} by {abs(gain):.3g}"
+
+
+def _interval_ways(metric: str, low: float | None, high: float | None) -> str:
+    """`lower by 0.1 to 0.3`, or `higher by 0.1 to lower by 0.3` where the ends of the interval of a gain disagree."""
+    if low is None or high is None:
+        return ""
+    first, last = _way(metric, low), _way(metric, high)
+    if first == last:
+        small, large = sorted((abs(low), abs(high)))
+        return f"{first} by {small:.3g} to {large:.3g}"
+    return f"{first} by {abs(low):.3g} to {last} by {abs(high):.3g}"
+
+
+def _way(metric: str, gain: float) -> str:
+    return "higher" if (gain > 0) == HIGHER_IS_BETTER[metric] else "lower"
 
 
 def measured(name: str, value: Values) -> str:

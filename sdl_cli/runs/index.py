@@ -28,7 +28,7 @@ INDEX = ".sdl-index.json"
 # folders of a run -> what is in them; a comparison has a curve of its own
 PARTS = {"cells": "cell", "curve": "cell", "repeats": "repeat", "arms": "arm", "recommended": "recommended"}
 STILL_SECONDS = 15 * 60.0  # a running run of which nothing was written for so long is taken to be stopped
-_VERSION = 1
+_VERSION = 2  # 1 called interrupted runs failed
 _WORTH_WRITING = 25  # runs read anew; with fewer, to read them again costs less than to write the index
 _MOST_DEEP = 12
 _MOST_INDEX_BYTES = 512 << 20
@@ -253,7 +253,7 @@ def _sweep(sweep: Run, jobs: list[Run]) -> Run:
     elif "failed" in states or "unreadable" in states:
         status = "failed"
     else:
-        status = "done" if num_done == total else "stopped"
+        status = "done" if num_done == total else "interrupted" if "interrupted" in states else "stopped"
     config: Values = dict(jobs[0].config) if jobs else {}
     for job in jobs[1:]:
         config = {key: value for key, value in config.items() if job.config.get(key, jobs) == value}

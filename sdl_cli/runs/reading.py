@@ -10,9 +10,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from sdl_cli.metrics import MAIN
+from sdl_cli.results import state_of
 from sdl_cli.runs.untrusted import Values, flat, number, read_json, read_yaml, short_text
 
-STATES = ("running", "done", "failed")
+STATES = ("running", "done", "failed", "interrupted")
 VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
@@ -27,7 +28,7 @@ class Run:
     Arguments:
         folder: relative to the folder that was listed, with `/`; `.` is that folder itself.
         kind: run, repeats, job, sweep, curve or comparison; of what these are made of: repeat, cell, arm, recommended.
-        status: running, done, failed or unreadable, as its folder says; `find_runs` adds stopped.
+        status: running, done, failed, interrupted or unreadable, as its folder says; `find_runs` adds stopped.
         reason: why it failed, its first line.
         begun: when it began, seconds since 1970.
         config: full key -> plain value; lists hold plain values.
@@ -110,7 +111,7 @@ def read(path: str, folder: str, role: str = "") -> Run:
     status, config = read_json(f"{path}/status.json"), None
     if status is None or status.get("state") not in STATES:
         return Run(folder, role or "run", begun=begun)
-    found: Values = {"status": status["state"], "reason": short_text(status.get("reason")).partition("\n")[0]}
+    found: Values = {"status": state_of(status), "reason": short_text(status.get("reason")).partition("\n")[0]}
     done = found["status"] == "done"
     metrics = read_json(f"{path}/metrics.json")
     curve = read_json(f"{path}/curve.json") if metrics is None else None

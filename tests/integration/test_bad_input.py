@@ -40,7 +40,33 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train seed", ["seed:", "key=value"]),
     ("train seed=1,2", ["seed=1,2", "Add -m"]),
     ("train ~model", ["~model", "cannot be taken away"]),
+    ("train --resolve", ["--resolve:", "--cfg", "sdl train --cfg job --resolve"]),
+    ("train --package model", ["--package:", "--cfg", "sdl train --cfg job --package model"]),
+    ("curve --cfg job --info all", ["--cfg and --info"]),
+    ("train loss=1e400", ["loss=1e400", "chosen by a name", "cosine"]),
+    ("train augment=null", ["augment=null", "chosen by a name", "none"]),
+    ("train model=true", ["model=true", "chosen by a name", "deep_net"]),
+    ("train loss=[1]", ["loss=[1]", "chosen by a name"]),
+    ("train training=nan", ["training=nan", "chosen by a name"]),
+    ("train hydra/launcher=null", ["hydra/launcher=null", "chosen by a name"]),
+    (f"train {'a' * 300}", ["aaa...: this is not of the form key=value"]),
+    (f"train dataset={'a' * 300}", ["there is no such dataset"]),
+    (f"train {'a' * 300}.csv target=b", ["there is no such file or folder", "sdl train patients.csv target=outcome"]),
+    (f"train dataset=npz dataset.path={'a' * 300}", ["aaaa", "too long for a file"]),
+    (f"evaluate {'a' * 300}", ["aaaa", "too long for a file"]),
+    (f"predict {{runs}}/table {'a' * 300}.npz", ["aaaa", "too long for a file"]),
+    (f"train hydra.run.dir={'a' * 300} dataset=wine", ["aaaa", "too long for a file"]),
+    (f"list {'a' * 300}", ["there is no group"]),
+    ("train nowhere.csv", ["nowhere.csv: there is no such file or folder"]),
+    ("train {data}/good.npz {data}/photos", ["one file or folder can be the data", "dataset.test_path"]),
     # the same in a sweep, before its first job
+    ("train -m seed=interval(0,3)", ["seed=interval(0,3)", "seed=0.0,3.0", "hydra/sweeper=optuna"]),
+    ("train -m seed=range(0,1000000000)", ["1,000,000,000 jobs", "at most 10,000"]),
+    ("curve -m seed=range(0,1000) dataset.seed=range(0,1000) model=baseline,deep_net", ["2,000,000 jobs", "at most 10,000"]),
+    ("compare -m seed=range(0,1e300)", ["at most 10,000"]),
+    ("train -m seed=range(3,3)", ["no job"]),
+    ("train -m seed=range(0,3,0)", ["seed=range(0,3,0)", "no end"]),
+    ("train -m model=glob(*)", ["model=glob(*)", "one by one"]),
     ("train -m model=baseline,deepnet", ["model=deepnet", "Did you mean deep_net?", "No job of the sweep was started."]),
     ("train -m model=baseline,deep_net model.typo=1,2", ["model.typo:", "No job of the sweep was started."]),
     ("train -m seed=0,1 training.epocs=3", ["training.epocs:", "Did you mean training.epochs?", "No job"]),
@@ -130,6 +156,9 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("predict {runs}/nowhere x", ["nowhere: there is no such run folder"]),
     ("train --resume {runs}/nowhere", ["nowhere: there is no such run folder"]),
     ("train --resume {runs}/wine seed=1", ["--resume: takes no settings"]),
+    ("train --resume {data}/no_photos", ["no_photos: nothing was begun here"]),
+    ("curve --resume {data}/no_photos", ["no_photos: nothing was begun here"]),
+    ("compare --resume {data}/no_photos", ["no_photos: nothing was begun here"]),
     ("evaluate {runs}", ["not a run folder", "It holds runs"]),
     ("evaluate {data}", ["not a run folder"]),
     ("evaluate {runs}/wine seed=1", ["seed:", "dataset and device settings only"]),
@@ -164,7 +193,7 @@ def check_lines(text: str, fragments: list[str]) -> None:
         assert fragment in text, f"{fragment!r} is not in:\n{text}"
 
 
-@pytest.mark.parametrize(("command", "fragments"), MISTAKES, ids=[command for command, _ in MISTAKES])
+@pytest.mark.parametrize(("command", "fragments"), MISTAKES, ids=[command[:80] for command, _ in MISTAKES])
 def test_a_mistake_is_named_and_leaves_nothing(
     sdl: Sdl, tmp_path: Path, data: Path, runs: Path, command: str, fragments: list[str]
 ) -> None:
@@ -305,6 +334,67 @@ def test_a_strangers_run_imports_nothing_that_is_not_allowed(sdl: Sdl, tmp_path:
     found = sdl("evaluate run")
     assert found.code == 2 and not (tmp_path / "it ran").exists()
     check_lines(found.err, [])
+
+
+# values of another kind than sdl writes, in files whose sums are right
+
+KINDS: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
+    "metrics without a test part": ("metrics.json", lambda values: values["metrics"].pop("test")),
+    "a lift that is a list": ("metrics.json", lambda values: values.update(lift=[1])),
+    "seconds that are text": ("metrics.json", lambda values: values.update(seconds="long")),
+    "metrics that are a number": ("metrics.json", lambda values: values.update(metrics=3)),
+    "a baseline without a name": ("metrics.json", lambda values: values.update(baseline={"test": 1})),
+}
+
+
+@pytest.mark.parametrize("command", ["report run", "train --resume run"])
+@pytest.mark.parametrize("change", KINDS)
+def test_values_of_another_kind_are_a_damaged_folder(sdl: Sdl, tmp_path: Path, runs: Path, change: str, command: str) -> None:
+    shutil.copytree(runs / "wine", tmp_path / "run")
+    file, alter = KINDS[change]
+    values = json.loads((tmp_path / "run" / file).read_text())
+    alter(values)
+    (tmp_path / "run" / file).write_text(json.dumps(values))
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    results.write_status(tmp_path / "run", "done", files=list(status["files"]))
+    found = sdl(command)
+    assert "should not happen" not in found.err
+    if found.code:
+        assert found.code == 2
+        check_lines(found.err, ["run: its files hold values that sdl does not write there"])
+
+
+def test_a_file_that_cannot_be_read_is_named(sdl: Sdl, tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.open
+
+    def refuse(self: Path, *arguments: Any, **named: Any) -> Any:
+        if self.name == "rows.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return real(self, *arguments, **named)
+
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    monkeypatch.setattr(Path, "open", refuse)
+    found = sdl("train dataset=table dataset.path=rows.csv dataset.target=b")
+    assert found.code == 2
+    check_lines(found.err, ["rows.csv"])
+
+
+def test_an_estimator_that_refuses_the_data_is_named_with_its_own_words(sdl: Sdl) -> None:
+    estimator = "sklearn.naive_bayes.MultinomialNB"
+    found = sdl(f"train dataset=wine model=sklearn model.estimator={estimator} model.standardize=true")
+    assert found.code == 1
+    check_lines(found.err, [estimator, "ValueError: Negative values in data"])
+    assert "should not happen" not in found.err
+
+
+def test_deep_values_are_refused_and_not_called_a_fault(sdl: Sdl, tmp_path: Path) -> None:
+    deep = "[" * 5000 + "]" * 5000
+    found = sdl(f"train dataset=wine {BASELINE}", f"model.params.x={deep}")
+    assert found.code == 2 and "should not happen" not in found.err
+    (tmp_path / "sdl_conf" / "model").mkdir(parents=True)
+    (tmp_path / "sdl_conf" / "model" / "mine.yaml").write_text(f"name: {deep}\n")
+    found = sdl("train dataset=wine model=mine")
+    assert found.code == 2 and "should not happen" not in found.err
 
 
 # disks

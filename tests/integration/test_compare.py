@@ -146,7 +146,7 @@ def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, mo
     assert all(p.stat().st_mtime_ns == written for p, written in done.items()), "what was done is not run again"
     kept = yaml.safe_load((folder / "recommended" / "config.yaml").read_text())["model"]["kind"]
     assert again.json["recommended"] == "logistic" == kept == again.json["curve"]["name"], "nothing is left of another arm"
-    assert "nothing to go on with" in sdl(f"compare --resume {folder}").err
+    assert "nothing to resume" in sdl(f"compare --resume {folder}").err
     moved = folder.rename(tmp_path / "moved")
     assert sdl(f"compare --resume {moved} --json").json["folder"] == str(moved)
 

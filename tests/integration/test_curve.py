@@ -310,7 +310,7 @@ def test_a_killed_curve_goes_on_to_the_same_numbers(
     assert numbers(folder) == numbers(whole)
     assert results.read_state(folder) == "done"
     again = sdl("curve --resume c --json")
-    assert again.code == 0 and again.json == found.json and "nothing to go on with" in " ".join(again.err.split())
+    assert again.code == 0 and again.json == found.json and "nothing to resume" in " ".join(again.err.split())
 
 
 def test_an_interrupted_curve_names_the_command_that_goes_on(sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path) -> None:
@@ -319,7 +319,7 @@ def test_an_interrupted_curve_names_the_command_that_goes_on(sdl: Sdl, sdl_proce
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert json.loads(out)["error"]["hint"] == f"Go on with: sdl curve --resume {tmp_path}/c"
+    assert json.loads(out)["error"]["hint"] == f"Resume with: sdl curve --resume {tmp_path}/c"
     assert "Traceback" not in err
     assert sdl("curve --resume c").code == 0
     assert numbers(tmp_path / "c") == numbers(whole)
@@ -461,9 +461,9 @@ REFUSED = [
     ("parallel.backend=slurm", "parallel.backend: 'slurm' is not one of processes, threading, dask, ray"),
     ("model=finetuned_cnn", "model: finetuned_cnn takes images"),
     ("dataset=nothing", "dataset=nothing: there is no such dataset"),
-    ("curve.sizes=20,50,100", "For a list write curve.sizes=[20,50,100]"),
+    ("curve.sizes=20,50,100", "For a list write 'curve.sizes=[20,50,100]'"),
     ("curve.target=0,95", "decimal point as a point: curve.target=0.95"),
-    ("curve.at=1000", "curve.at: 1000 is not a list. Write curve.at=[1000]"),
+    ("curve.at=1000", "curve.at: 1000 is not a list. Write 'curve.at=[1000]'"),
     ("target=0.9", "Did you mean curve.target?"),
     ("repeats=3", "Did you mean curve.num_repeats?"),
     ("model=forest", "model=baseline model.kind=forest"),

@@ -65,12 +65,12 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     if number == signal.SIGINT:
         assert process.returncode == 130, err
         command = f"sdl train --resume '{run}'"
-        assert f"Interrupted. Go on with: {command}" in err and "Traceback" not in err
+        assert f"Interrupted. Resume with: {command}" in err and "Traceback" not in err
         assert json.loads(out) == {
-            "error": {"kind": "interrupted", "message": "Interrupted.", "hint": f"Go on with: {command}"},
+            "error": {"kind": "interrupted", "message": "Interrupted.", "hint": f"Resume with: {command}"},
             "exit_code": 130,
         }
-        assert (results.read_state(run), results.read_reason(run)) == ("failed", "interrupted")
+        assert (results.read_state(run), results.read_reason(run)) == ("interrupted", "by Ctrl-C")
     else:
         assert results.read_state(run) == "running"
     config = (run / "config.yaml").read_bytes()
@@ -82,7 +82,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert not list(run.glob("checkpoint*"))
     assert sdl(f"evaluate '{run}' --json").json["reproduced"] is True
     finished = sdl("train --resume", "my run")
-    assert finished.code == 0 and "This run is finished; there is nothing to go on with." in " ".join(finished.err.split())
+    assert finished.code == 0 and "This run is finished; there is nothing to resume." in " ".join(finished.err.split())
     assert "lift" in finished.out
     refused = sdl("train --resume", "my run", "seed=3")
     assert refused.code == 2 and "takes no settings" in refused.err
@@ -107,8 +107,8 @@ def test_an_interrupted_sweep_goes_on(sdl: Sdl, sdl_process: Start, tmp_path: Pa
     wait_for(lambda: (sweep / "1" / "checkpoint-fit.pt").exists(), process)
     out, err = stop(process, signal.SIGINT)
     assert process.returncode == 130, err
-    assert f"Interrupted. Go on with: sdl train --resume {sweep}" in err and "Traceback" not in err
-    assert [results.read_state(sweep / str(n)) for n in range(3)] == ["done", "failed", "missing"]
+    assert f"Interrupted. Resume with: sdl train --resume {sweep}" in err and "Traceback" not in err
+    assert [results.read_state(sweep / str(n)) for n in range(3)] == ["done", "interrupted", "missing"]
     assert results.read_reason(sweep / "1") == "interrupted"
     found = sdl("train --resume s --json")
     assert found.code == 0, found.err
@@ -129,7 +129,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(sdl: Sdl, tmp_pat
 def test_a_run_without_its_configuration_cannot_go_on(sdl: Sdl, tmp_path: Path) -> None:
     results.claim(tmp_path / "run")
     found = sdl("train --resume run")
-    assert found.code == 2 and "config.yaml" in found.err
+    assert found.code == 2 and "nothing was begun here" in found.err
     (tmp_path / "run" / "config.yaml").write_text("seed: 3\nmodel: {name: nothing}\n")
     found = sdl("train --resume run")
     assert found.code == 2 and "model.name: no model is called 'nothing'" in found.err

@@ -149,7 +149,7 @@ def test_a_job_on_data_that_has_changed_runs_again(sdl: Sdl, tmp_path: Path, dat
     assert after[:3] == before[:3] and after[3] != before[3]
     (tmp_path / "two.npz").unlink()
     found = sdl("train --resume s")
-    assert found.code == 0 and "cannot be read" in found.err and "nothing to go on with" in found.err
+    assert found.code == 0 and "cannot be read" in found.err and "nothing to resume" in found.err
     assert without_times(tmp_path / "s") == after, "what is done is not given up with its data"
 
 
@@ -194,8 +194,8 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert f"Interrupted. Go on with: sdl train --resume {tmp_path / 's'}" in err and "Traceback" not in err
-    assert [(row["status"], row["reason"]) for row in table(tmp_path / "s")] == [("done", ""), ("failed", "interrupted")]
+    assert f"Interrupted. Resume with: sdl train --resume {tmp_path / 's'}" in err and "Traceback" not in err
+    assert [(row["status"], row["reason"]) for row in table(tmp_path / "s")] == [("done", ""), ("interrupted", "by Ctrl-C")]
     assert str(tmp_path / "s" / "results.csv") in out
     (tmp_path / "cured").touch()
     again = sdl_process("train -m --resume s --json", PYTHONPATH=str(tmp_path))
@@ -278,7 +278,7 @@ def test_a_job_that_fails_is_named_and_its_siblings_finish(sdl: Sdl, tmp_path: P
     assert again.code == 0, again.err
     assert [job["status"] for job in again.json["jobs"]] == ["done"] * 3
     assert "job     2 of 3" in again.err and "job     1 of 3" not in again.err
-    assert "nothing to go on with" in sdl(f"train --resume {sweep}").err
+    assert "nothing to resume" in sdl(f"train --resume {sweep}").err
 
 
 def test_bad_data_fails_its_own_job_only(sdl: Sdl, data: Path) -> None:

@@ -174,11 +174,50 @@ def test_a_sweep_shows_what_differs_and_names_what_failed(
     text = printed(capsys, lambda display: display.sweep({"folder": "/runs/sweep", "jobs": jobs}))
     lines = text.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    assert any(
-        line.startswith("1    100.0 % (95.0 to 105.0)  100.0 %  done") and line.endswith("model=deep_net") for line in lines
-    )
+    first = next(line for line in lines if line.startswith("1    "))
+    assert "100.0 % (95.0 to 105.0)  100.0 %  done" in first and first.endswith("model=deep_net")
     assert "all     seed=0 dataset=wine" in lines
     assert "failed  job 3: the loss is nan" in lines and "sweep   /runs/sweep" in lines
+
+
+def test_jobs_count_from_1_and_their_folders_are_named_beside(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [job(folder=f"/runs/sweep/{number}", overrides=[f"seed={number}"]) for number in range(2)]
+    lines = printed(capsys, lambda display: display.sweep({"folder": "/runs/sweep", "jobs": jobs})).splitlines()
+    assert [line.split()[:2] for line in lines if line[:1] in ("1", "2")] == [["1", "0"], ["2", "1"]]
+
+
+def test_jobs_that_differ_in_their_seed_alone_have_their_mean_below(capsys: pytest.CaptureFixture[str]) -> None:
+    def one(kind: str, seed: int, score: float) -> dict[str, Any]:
+        test = {"accuracy": measured(score)}
+        scores = {"metrics": {"test": test, "validation": {}}, "baseline": {"name": "forest", "test": test}}
+        return job(overrides=[f"model={kind}", f"seed={seed}"], **scores)
+
+    jobs = [one("deep_net", seed, score) for seed, score in enumerate((0.7, 0.8, 0.9))] + [one("baseline", 0, 0.6)]
+    text = printed(capsys, lambda display: display.sweep({"folder": "x", "jobs": jobs}))
+    [line] = [line for line in text.splitlines() if line.endswith("3     model=deep_net")]
+    assert line.split("  ")[0] == "accuracy 80.0 % (55.2 to 100.0)"  # 0.8 +- 4.303 * 0.1 / sqrt(3), at most 1
+
+
+def test_no_mean_over_seeds_where_none_is_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [job(overrides=["model=deep_net"]), job(overrides=["model=baseline"])]
+    assert "mean over" not in printed(capsys, lambda display: display.sweep({"folder": "x", "jobs": jobs}))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "expected"),
+    [
+        (0.213, 0.1, 0.3, "RMSE lower by 0.213 than the baseline's, 95 % interval lower by 0.1 to 0.3"),
+        (-0.2, -0.3, -0.1, "RMSE higher by 0.2 than the baseline's, 95 % interval higher by 0.1 to 0.3"),
+        (0.1, -0.2, 0.4, "RMSE lower by 0.1 than the baseline's, 95 % interval higher by 0.2 to lower by 0.4"),
+        (0.1, None, None, "RMSE lower by 0.1 than the baseline's"),
+    ],
+)
+def test_a_lift_in_errors_says_which_way_it_goes(value: float, low: float | None, high: float | None, expected: str) -> None:
+    from sdl_cli.report.words import lift_words
+
+    values = regression_result(1.0)
+    values["lift"] = {"metric": "rmse", "value": value, "low": low, "high": high, "measurable": False}
+    assert lift_words(values)[0] == expected
 
 
 def test_a_sweep_of_classes_and_numbers_names_each_metric(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 import yaml
 
 from sdl_cli import results
-from sdl_cli.errors import ConfigError, DataError, RunError
+from sdl_cli.errors import ConfigError, DataError, RunError, StopSignal
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_a_claim_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypat
     def full(*_: object) -> None:
         raise DataError("the disk is full.")
 
-    monkeypatch.setattr(results, "write_status", full)
+    monkeypatch.setattr(results, "write_new", full)
     with pytest.raises(DataError, match="disk is full"):
         results.claim(tmp_path / "x")
     assert not (tmp_path / "x").exists()
@@ -75,7 +77,7 @@ def test_an_edited_or_lost_file_is_named(run: Path, name: str) -> None:
         ("", "cannot be read as JSON"),
         ("[1]", "holds no JSON object"),
         ('{"state": "running"}', "not finished"),
-        ('{"state": "failed", "reason": "interrupted"}', r"not finished \(it is failed: interrupted\)"),
+        ('{"state": "failed", "reason": "interrupted"}', r"not finished \(it is interrupted\)"),
         ('{"state": "done", "files": {"../../secret": "x"}}', "is missing"),
     ],
 )
@@ -106,7 +108,69 @@ def test_states_and_reasons(run: Path, tmp_path: Path) -> None:
     assert results.read_state(run) == "failed" and results.read_reason(run) == "first line"
     assert "ValueError: first line" in (run / "run.log").read_text()
     results.record_failure(run, KeyboardInterrupt())
-    assert results.read_reason(run) == "interrupted"
+    assert results.read_state(run) == "interrupted" and results.read_reason(run) == "by Ctrl-C"
+    results.record_failure(run, StopSignal(signal.SIGTERM))
+    assert results.read_reason(run) == "by SIGTERM"
+
+
+def test_a_run_that_was_interrupted_when_that_was_called_failed_is_interrupted(run: Path) -> None:
+    (run / "status.json").write_text('{"state": "failed", "reason": "interrupted", "files": {}}')
+    assert results.read_state(run) == "interrupted"
+
+
+def test_a_status_says_what_its_folder_holds_and_keeps_it(tmp_path: Path) -> None:
+    folder = results.claim(tmp_path / "x", "curve")
+    assert results.read_json(folder / "status.json")["kind"] == "curve"
+    results.write_status(folder, "failed", "why")
+    assert results.read_json(folder / "status.json")["kind"] == "curve"
+
+
+def test_a_claimed_folder_never_has_an_empty_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    real = os.link
+
+    def link(source: str, target: Path) -> None:
+        assert not target.exists()
+        real(source, target)
+        sizes.append(target.stat().st_size)
+
+    monkeypatch.setattr(os, "link", link)
+    folder = results.claim(tmp_path / "x")
+    assert sizes[0] > 0 and json.loads((folder / "status.json").read_text())["state"] == "running"
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "status.json"]
+
+
+def test_a_folder_is_claimed_once_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    assert [results.claim(tmp_path / "x").name for _ in range(2)] == ["x", "x-2"]
+    assert results.read_state(tmp_path / "x") == "running"
+
+
+@pytest.mark.parametrize("files", [(), ("job.json",), (".status.json.abcd1234",)], ids=str)
+def test_a_folder_in_which_nothing_was_begun_is_said_to_be_one(tmp_path: Path, files: tuple[str, ...]) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(DataError, match="nothing was begun here"):
+        results.read_run(tmp_path, finished=False)
+
+
+def test_an_empty_status_of_an_older_sdl_is_nothing_begun(tmp_path: Path) -> None:
+    (tmp_path / "status.json").touch()
+    with pytest.raises(DataError, match="nothing was begun here"):
+        results.read_run(tmp_path, finished=False)
+
+
+def test_what_a_killed_process_was_writing_is_swept_when_the_run_is_resumed(run: Path) -> None:
+    (run / ".metrics.json.ab12_x9z").write_text("{")
+    (run / "repeats" / "0").mkdir(parents=True)
+    (run / "repeats" / "0" / ".checkpoint-fit.pt.ab12_x9z").write_bytes(b"")
+    (run / ".my.settings").write_text("mine")
+    with results.resumed(run):
+        pass
+    assert {p.name for p in run.rglob(".*")} == {".my.settings"}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +196,7 @@ def test_a_mistake_leaves_nothing_and_a_stopped_run_can_go_on(
     results.end_badly(folder, error, resumed)
     assert folder.exists() == stays
     if stays:
-        assert results.read_state(folder) == "failed"
+        assert results.read_state(folder) == ("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         assert error.run_folder == folder  # type: ignore[attr-defined, union-attr]
 
 

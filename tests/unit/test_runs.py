@@ -80,9 +80,7 @@ def root(tmp_path: Path) -> Path:
     for number, name in enumerate(("digits", "wine")):
         write(sweep / str(number), dataset__name=name, accuracy=0.8 + number / 10, lift=-0.1)
         (sweep / str(number) / "job.json").write_text(json.dumps({"overrides": [f"dataset={name}"]}))
-        begun = datetime.fromisoformat(
-            f"{DAY} 10:03:00"
-        ).timestamp()  # of a job, whose folder names no time, its settings say when
+        begun = datetime.strptime(f"{DAY} 10:03", "%Y-%m-%d %H:%M").timestamp()
         os.utime(sweep / str(number) / "config.yaml", (begun, begun))
     (sweep / "sweep.json").write_text(json.dumps({"verb": "train", "jobs": [{"overrides": [], "config": {}}] * 3}))
     curve = write(root / DAY / "10-04-00_digits_baseline_curve", accuracy=None, curve={"target": None})

@@ -59,7 +59,7 @@ def history_section(folder: Path, of: str = "") -> Section | None:
         f"{row['epoch']:.0f}{f' ({plain(name, 30)})' if len(last) > 1 else ''}" for name, row in list(last.items())[:8]
     )
     seconds = sum(row.get("seconds", 0.0) for rows in phases.values() for row in rows)
-    lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epochs in {seconds:.1f} seconds."
+    lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epoch{'' if epochs == '1' else 's'} in {seconds:.1f} seconds."
     return Section(
         "history",
         "Training history",

@@ -12,6 +12,7 @@ from sdl_cli.metrics import MAIN
 from sdl_cli.report import words
 from sdl_cli.report.chart import tick_texts, value_ticks
 from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 _WIDTH_IN = 5.2
@@ -93,7 +94,7 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
     test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
     metric = main_metric(test)
     model, n = model_name(values), test[metric]["n"]
-    of = f"{n:,} splits" if repeats else f"{n:,} test rows"
+    of = counted(n, "split") if repeats else counted(n, "test row")
     entries = [(model, test[metric], [r["metrics"]["test"][metric]["value"] for r in repeats], True)]
     if baseline:
         own = [r["baseline"]["test"][metric]["value"] for r in repeats if r["baseline"]]

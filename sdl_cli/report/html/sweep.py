@@ -82,9 +82,7 @@ def read_sweep(folder: Path) -> Sweep:
     jobs = [_read_job(folder / name, verb) for name in sorted(names, key=lambda name: (len(name), name))]
     done, failed = [job for job in jobs if job.values], [job for job in jobs if not job.values]
     if not done:
-        raise DataError(
-            f"{folder}: no job of this sweep is done.", f"Go on with it: sdl {verb} --resume {results.quoted(folder)}"
-        )
+        raise DataError(f"{folder}: no job of this sweep is done.", f"Resume it: sdl {verb} --resume {results.quoted(folder)}")
     shared = [o for o in jobs[0].overrides if all(o in job.overrides for job in jobs)] if len(jobs) > 1 else []
     groups, metric = _groups(done, shared) if verb == "train" else ((), None)
     return Sweep(folder, verb, tuple(done), tuple(failed), groups, metric, _best(groups, metric), tuple(shared))

@@ -7,6 +7,7 @@ from typing import Any
 from sdl_cli.report import words
 from sdl_cli.report.html.scores import main_metric, model_name
 from sdl_cli.report.html.sweep import Sweep
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 _CALIBRATED = 0.05  # calibration error up to which probabilities are near enough to what happens
@@ -39,7 +40,9 @@ def sweep_verdict(sweep: Sweep) -> list[str]:
         said.append("It was chosen on validation rows; its test score was not looked at for the choice.")
     elif len(sweep.groups) == 1 and sweep.metric is not None:
         group = sweep.groups[0]
-        said.append(f"Test {words.label(sweep.metric)} {_score(sweep.metric, group.test)} over {len(group.jobs)} jobs.")
+        said.append(
+            f"Test {words.label(sweep.metric)} {_score(sweep.metric, group.test)} over {counted(len(group.jobs), 'job')}."
+        )
     elif sweep.metric is None:
         said.append(f"{done} jobs of different data or tasks: their scores cannot be ranked.")
     else:

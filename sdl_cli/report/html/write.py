@@ -21,6 +21,7 @@ from sdl_cli.report.html.page import Head, page
 from sdl_cli.report.html.scores import model_name, scores_section
 from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.html.sweep import Sweep, read_sweep
+from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 Notice = Callable[[str], None]
@@ -101,7 +102,7 @@ def kind_of(folder: Path) -> str:
 
 def _unfinished(folder: Path, what: str, verb: str) -> DataError:
     state = results.read_state(folder)
-    hint = f"Go on with it: sdl {verb} --resume {results.quoted(folder)}"
+    hint = f"Resume it: sdl {verb} --resume {results.quoted(folder)}"
     return DataError(f"{folder}: this {what} is not finished (it is {state}).", hint)
 
 
@@ -138,7 +139,7 @@ def _sweep(folder: Path) -> _Report:
     if sweep.verb == "compare":
         return _sweep_of_comparisons(sweep)
     names = list(dict.fromkeys(_name(job.values) for job in sweep.done if job.values))
-    title = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}: {len(sweep.done)} jobs"
+    title = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}: {counted(len(sweep.done), 'job')}"
     chosen = sweep.best.jobs[0] if sweep.best else None
     described = results.read_run((chosen or sweep.done[0]).folder)
     sections = [sweep_section(sweep)]

@@ -1,0 +1,83 @@
+"""`sdl train patients.csv target=outcome`: a path by itself is the data, and the kind of data is seen from it."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdl_cli.data import DATASETS
+from sdl_cli.errors import ConfigError
+from sdl_cli.files import is_there, typed_path
+
+_LETTERS = 65_536  # of a file are looked at
+_WORDS = 4  # in a cell, on average, from which on a column holds texts
+_NAMES = {
+    "image_folder": "a folder of photos",
+    "npz": "arrays",
+    "text": "texts",
+    "table": "a table",
+    "image_table": "a table of photos",
+}
+
+
+def with_bare_path(overrides: Sequence[str]) -> tuple[list[str], str]:
+    """Overrides with a path that stands by itself as `dataset=KIND dataset.path=PATH`.
+
+    Beside it the settings of that kind of data may be given by their last name: `target=outcome` for `dataset.target=outcome`.
+
+    Returns:
+        The overrides, and a sentence that says how the path was taken; empty where there is none.
+    Raises:
+        ConfigError: several paths.
+    """
+    bare = [o for o in overrides if _is_bare_path(o)]
+    if not bare:
+        return list(overrides), ""
+    if len(bare) > 1:
+        raise ConfigError(
+            f"{bare[0]} and {bare[1]}: one file or folder can be the data.", "Rows for testing alone: dataset.test_path=FILE"
+        )
+    others = [o for o in overrides if o != bare[0]]
+    keys = {o.lstrip("+").partition("=")[0] for o in others}
+    asked = next((o.partition("=")[2] for o in others if o.startswith("dataset=")), None)
+    kind = asked or _kind(typed_path(bare[0]), keys)
+    fields = {field.name for field in dataclasses.fields(DATASETS[kind])} if kind in DATASETS else set()
+    short = fields - {"name", "seed", "path"}
+    found = [f"dataset={kind}"] if asked is None else []
+    found += [f"dataset.{o}" if o.partition("=")[0] in short else o for o in others]
+    sentence = "" if asked else f"{bare[0]} is taken as {_NAMES[kind]} (dataset={kind})."
+    return [*found, f"dataset.path={bare[0]}"], sentence
+
+
+def _is_bare_path(override: str) -> bool:
+    return not override.startswith(("+", "~")) and bool(override) and is_there(override)
+
+
+def _kind(path: Path, keys: set[str]) -> str:
+    if path.is_dir():
+        return "image_folder"
+    if {"text", "dataset.text", "label_separator", "dataset.label_separator"} & keys:
+        return "text"
+    if {"image", "dataset.image", "root", "dataset.root"} & keys:
+        return "image_table"
+    if path.suffix.lower() in (".npz", ".npy"):
+        return "npz"
+    return "text" if path.suffix.lower() in (".txt", ".text") or _holds_texts(path) else "table"
+
+
+def _holds_texts(path: Path) -> bool:
+    """Whether a delimited file has two columns of which one holds sentences."""
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return False
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+            lines = file.read(_LETTERS).splitlines()[:200]
+        delimiter = max(",;\t|", key=lines[0].count) if lines else ","
+        rows = [row for row in csv.reader(lines[1:-1] if len(lines) > 2 else lines[1:], delimiter=delimiter) if row]
+    except (OSError, csv.Error):
+        return False
+    if len(rows) < 5 or any(len(row) != 2 for row in rows):
+        return False
+    return any(sum(len(row[column].split()) for row in rows) >= _WORDS * len(rows) for column in (0, 1))
