@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.marks import PLAIN, Marks
+
 Array = np.ndarray[Any, Any]
 Kind = Literal["number", "category", "boolean", "date"]
 
@@ -31,6 +33,7 @@ _DAY_PARTS = ("days", "year", "month", "day", "weekday")
 COUNTS_ROWS = "counts the rows"
 _DATE_WORDS = {"%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%b": "Mon", "%B": "Month", "%H": "hh", "%M": "mm", "%S": "ss"}
 _AMOUNT = re.compile(r"[^\w\s.,+-]{0,3}\s?[-+]?\d[\d.,'\s]*(?:[A-Za-z%‰°µ/€$£²³]{1,8})?$")
+_WHOLE_WITH_FRACTION = re.compile(r"[+-]?[0-9]+\.0+")
 _FEW_AMOUNTS = 12  # levels such as "3 rooms" are categories
 _UNIQUE_FRACTION = 0.9  # a text column with more distinct values than this share of its cells names rows
 _FREE_TEXT_CHARACTERS = 40  # ... and this long on average it is free text
@@ -95,12 +98,12 @@ def level_counts(columns: Sequence[Column]) -> tuple[int, ...]:
     )
 
 
-def infer(name: str, cells: Array, decimal: str = ".", category: bool = False, chosen: bool = False) -> Column | LeftOut:
+def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False, chosen: bool = False) -> Column | LeftOut:
     """Find the kind of a column.
 
     Arguments:
         cells: objects `(N,)`, str or None where missing.
-        decimal: the mark of decimal fractions, `.` or `,`.
+        marks: those of its numbers.
         category: the user says that it is one, whatever its cells look like.
         chosen: the user named this column to be used: nothing is left out for looking like a name of rows.
     """
@@ -114,12 +117,12 @@ def infer(name: str, cells: Array, decimal: str = ".", category: bool = False, c
         # both words must stand there: a column of F alone may be the one half of F and M
         if words <= set(pair) and {str(cell).lower() for cell in known} == set(pair):
             return Column(name, "boolean", pair)
-    numbers = to_numbers(known, decimal)
+    numbers = to_numbers(known, marks)
     if not np.isnan(numbers).any():
         if not chosen and len(cells) >= 10 and len(known) == len(cells) and bool((np.diff(numbers) == 1).all()):
             return LeftOut(name, COUNTS_ROWS)
         return Column(name, "number")
-    date = _date_format(known, day_first=decimal == ",")
+    date = _date_format(known, day_first=marks.decimal == ",")
     if date is not None:
         has_time = len(date) > 1 and "%H" in date
         return Column(name, "date", (), (*_DAY_PARTS, "hour") if has_time else _DAY_PARTS, date)
@@ -134,7 +137,7 @@ def infer(name: str, cells: Array, decimal: str = ".", category: bool = False, c
     return Column(name, "category", levels)
 
 
-def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
+def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     """The cells of one column as its columns of X.
 
     Arguments:
@@ -144,7 +147,7 @@ def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
         CellError: a cell that is no finite number, date or boolean in a column of such.
     """
     if column.kind == "number":
-        numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, decimal)
+        numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, marks)
         return _all_read(np.where(np.isinf(numbers), np.nan, numbers), cells, "a finite number")[:, None]
     if column.kind == "date":
         return _date_parts(column, cells, cells == None)  # noqa: E711
@@ -162,26 +165,17 @@ def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
 
 
 def _canonical(cell: str) -> str:
-    """A whole number without its fraction, anything else as it is."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return cell
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else cell
+    """A whole number without its fraction of zeros, anything else as it is: 01 is no 1."""
+    return cell.partition(".")[0] if _WHOLE_WITH_FRACTION.fullmatch(cell) else cell
 
 
-def to_numbers(cells: Array, decimal: str = ".") -> Array:
+def to_numbers(cells: Array, marks: Marks = PLAIN) -> Array:
     """Cells (str or None) as `float64`; NaN where a cell is missing or no number."""
     import pandas as pd
 
-    series = pd.Series(cells, dtype=object)
-    if decimal != ".":
-        series = pd.Series([None if cell is None else _plain_number(cell, decimal) for cell in cells], dtype=object)
-    return np.asarray(pd.to_numeric(series, errors="coerce"), dtype=np.float64)
-
-
-def _plain_number(cell: str, decimal: str) -> str:
-    return cell.replace(decimal, ".", 1) if "." not in cell else "no number"
+    if marks != PLAIN or any(cell is not None and "\u2212" in cell for cell in cells):
+        cells = np.array([None if cell is None else marks.plain(cell) for cell in cells], dtype=object)
+    return np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
 
 
 def _all_read(numbers: Array, cells: Array, wanted: str) -> Array:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from sdl_cli.data import delimited, text_file
 from sdl_cli.data.delimited import MISSING, ONE_COLUMN, Asked, Format, iter_numbers, read, sniff
-from sdl_cli.data.records import is_number
+from sdl_cli.data.marks import is_number
 from sdl_cli.errors import ConfigError, DataError, SdlError
 
 
