@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.delimited import Asked, Format, Known, iter_numbers, sniff
+from sdl_cli.data.missing import MISSING
 from sdl_cli.data.roles import listed, short
 from sdl_cli.data.text_file import existing_file, find_encoding
 from sdl_cli.data.text_lines import iter_lines, without_labels
@@ -71,8 +72,10 @@ def _iter_column(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: 
     if id_name is not None and not has_ids:
         notes.append(f"There is no column {short(id_name)}: the ids of the predictions are lines of the file.")
     wanted = [name, str(id_name)] if has_ids else [name]
+    words = frozenset(inputs.get("missing", MISSING))
     for _, cells, lines in iter_numbers(path, form, (), wanted, chunk_rows):
-        texts, *ids = [np.array(["" if cell is None else cell for cell in own], dtype=object) for own in cells]
+        texts, *ids = [np.array([cell or "" for cell in own], dtype=object) for own in cells]
+        texts[[text in words for text in texts]] = ""
         yield ids[0] if ids else lines.astype(str), texts
 
 

@@ -124,7 +124,7 @@ def encode_target(
     task: Task
     if asked == "auto" and codes and distinct > 2:
         task, why = "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
-    elif asked == "auto" and distinct > 2 and marks.thousands and any(marks.thousands in unified(cell) for cell in cells):
+    elif asked == "auto" and distinct > 2 and whole and marks.thousands and any(marks.thousands in unified(cell) for cell in cells):
         task, why = "regression", "is written with thousands marks"
     else:
         task, why = (asked, "") if asked != "auto" else _task_of_numbers(name, numbers, whole, distinct)

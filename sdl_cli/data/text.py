@@ -224,9 +224,11 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
     if settings.label_separator:
         separator = find_separator(path, labels, lines.tolist(), settings.label_separator)
         labels = [None if label is None else cut_label(label, separator) for label in labels]
+    words = missing_words(settings.missing_values)
     source = {
         "kind": "text",
         "layout": "table",
+        "missing": sorted(words),
         "asked": {**settings.written(), "header": form.header},
         "decimal": form.decimal,
         "thousands": form.thousands,
@@ -235,7 +237,7 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
         "target": form.names[target],
         "id": None if id_place is None else form.names[id_place],
     }
-    texts = np.array(["" if cell is None else cell for cell in columns[text]], dtype=object)
+    texts = np.array(["" if cell is None or cell in words else cell for cell in columns[text]], dtype=object)
     notes = without_doubt_of_header(form.notes, form.names, [settings.text, settings.target])
     if settings.text is None and like is None:
         notes.append(f"The texts are in the column {short(form.names[text])}, the target is {short(form.names[target])}.")

@@ -124,9 +124,7 @@ def test_real_files(shared_data: Path) -> None:
         assert list(found.names) == (first if path in files else [f"x{i}" for i in range(len(first))])
         columns, lines = read(path, found)
         body = [line.split(",") for line in path.read_text().splitlines()[found.header :] if line]
-        assert [list(row) for row in zip(*columns, strict=True)] == [
-            [None if c.strip() in MISSING else c.strip() for c in row] for row in body
-        ], path
+        assert [list(row) for row in zip(*columns, strict=True)] == [[c.strip() or None for c in row] for row in body], path
         assert lines[0] == 1 + found.header
 
 
@@ -160,7 +158,7 @@ def test_cells_lines_and_blank_lines(tmp_path: Path) -> None:
     content = '\n a , b \r\n\r\n1, "x, ""y""\nz" \r\n   \n 2 ,NA\r3,"" ,\n'.replace(",\n", "\n")
     found, rows, lines = table(tmp_path, content)
     assert found.names == ("a", "b")
-    assert rows == [["1", 'x, "y"\nz'], ["2", None], ["3", None]]
+    assert rows == [["1", 'x, "y"\nz'], ["2", "NA"], ["3", None]]
     assert lines == [4, 7, 8]
     values, words, again = numbers(tmp_path, content, ["a"], ["b"])
     assert values.tolist() == [[1], [2], [3]]
@@ -457,7 +455,7 @@ def written(rows: list[list[Any]], delimiter: str, ending: str) -> str:
 
 def expected(cell: Any) -> str | None:
     text = "" if cell is None else str(cell).strip()
-    return None if text in MISSING else text
+    return text or None
 
 
 @FEW
@@ -530,7 +528,8 @@ def survive(content: bytes, asked: Asked) -> None:
             assert [cell for chunk in chunks for cell in chunk[1][j]] == column.tolist()
         for name, column in zip(found.names, columns, strict=True):
             wanted = [
-                None if c is None else float(c.replace(",", ".")) if is_number(c, found.decimal) else math.inf for c in column
+                None if c is None or c in MISSING else math.inf if (plain := found.marks.plain(c)) is None else float(plain)
+                for c in column
             ]
             try:
                 values = [v for chunk in iter_numbers(path, found, (name,), (), 2) for v in chunk[0][:, 0]]
@@ -555,6 +554,12 @@ PIECES = st.sampled_from(
         "1",
         "2.5",
         "3,5",
+        "1.234",
+        "1,234",
+        "1'234",
+        "1\u202f234",
+        "\u22125",
+        "kg",
         "a",
         "NA",
         "nan",
@@ -576,6 +581,8 @@ OPTIONS = st.builds(
     header=st.sampled_from([None, True, False]),
     encoding=st.sampled_from([None, None, "utf-8", "utf-16", "latin-1", "ascii", "shift_jis", "utf-7", "punycode", "idna"]),
     decimal=st.sampled_from([None, ".", ","]),
+    thousands=st.sampled_from([None, None, None, ",", ".", "space", "apostrophe", "none"]),
+    header_lines=st.sampled_from([None, None, None, 1, 2, 3]),
 )
 
 
