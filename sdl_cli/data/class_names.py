@@ -13,6 +13,7 @@ Array = np.ndarray[Any, Any]
 
 _CODE = re.compile(r"[+-]?0[0-9]+")
 _ODD_SPELLING = re.compile(r"[+-]?0[0-9].*|\+.*|.*[eE].*")  # leading zeros, a plus, an exponent
+_WHOLE_WITH_FRACTION = re.compile(r"[+-]?[0-9]+\.0+")
 _EXACT_DIGITS = 15  # that a float keeps apart
 _SHOWN = 5
 
@@ -20,6 +21,11 @@ _SHOWN = 5
 def is_code(cell: str) -> bool:
     """Whether a number is written with leading zeros, as only codes are: 007."""
     return _CODE.fullmatch(cell) is not None
+
+
+def whole_name(cell: str) -> str:
+    """A whole number without its fraction of zeros (1 for 1.0), anything else as it is: 01 is no 1."""
+    return cell.partition(".")[0] if _WHOLE_WITH_FRACTION.fullmatch(cell) else cell
 
 
 def name_of_number(cell: str, value: float, whole: bool) -> str:

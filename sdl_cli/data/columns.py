@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.class_names import whole_name
+from sdl_cli.data.guess_marks import evidence
 from sdl_cli.data.marks import PLAIN, Marks
 
 Array = np.ndarray[Any, Any]
@@ -33,7 +35,6 @@ _DAY_PARTS = ("days", "year", "month", "day", "weekday")
 COUNTS_ROWS = "counts the rows"
 _DATE_WORDS = {"%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%b": "Mon", "%B": "Month", "%H": "hh", "%M": "mm", "%S": "ss"}
 _AMOUNT = re.compile(r"[^\w\s.,+-]{0,3}\s?[-+]?\d[\d.,'\s]*(?:[A-Za-z%‰°µ/€$£²³]{1,8})?$")
-_WHOLE_WITH_FRACTION = re.compile(r"[+-]?[0-9]+\.0+")
 _FEW_AMOUNTS = 12  # levels such as "3 rooms" are categories
 _UNIQUE_FRACTION = 0.9  # a text column with more distinct values than this share of its cells names rows
 _FREE_TEXT_CHARACTERS = 40  # ... and this long on average it is free text
@@ -128,6 +129,8 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
         return Column(name, "date", (), (*_DAY_PARTS, "hour") if has_time else _DAY_PARTS, date)
     levels = _levels(known)
     if not chosen and len(known) >= 20 and len(levels) > _UNIQUE_FRACTION * len(known):
+        if all(evidence(cell) is not None for cell in levels):
+            return LeftOut(name, f"holds numbers whose marks are not those of the file, such as {known[0]!r} (write them alike)")
         if are_amounts(known):
             return LeftOut(name, f"holds numbers with a unit or thousands marks, such as {known[0]!r} (write plain numbers)")
         length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
@@ -160,13 +163,8 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     which, words = pd.factorize(cells)  # -1 where missing, which takes the last of the codes
     unseen = float(len(column.levels))
     # 1.0 is the level 1, as programs write numbers anew
-    codes = [index[word] if word in index else index.get(_canonical(word), unseen) for word in words]
+    codes = [index[word] if word in index else index.get(whole_name(word), unseen) for word in words]
     return np.array([*codes, np.nan])[which][:, None]
-
-
-def _canonical(cell: str) -> str:
-    """A whole number without its fraction of zeros, anything else as it is: 01 is no 1."""
-    return cell.partition(".")[0] if _WHOLE_WITH_FRACTION.fullmatch(cell) else cell
 
 
 def to_numbers(cells: Array, marks: Marks = PLAIN) -> Array:

@@ -96,6 +96,7 @@ def find_marks(
     asked: tuple[str | None, str | None],
     group: str,
     known: Marks | None = None,
+    texts: Collection[str] = (),
 ) -> tuple[Marks, tuple[str, ...]]:
     """The marks of the numbers in some records, and notes where they are a guess.
 
@@ -105,6 +106,7 @@ def find_marks(
         asked: what the user says: the decimal mark or None, and the thousands mark ("" for none) or None.
         group: of the settings, for messages.
         known: the marks of a file that this one belongs to; they decide what these cells leave open.
+        texts: names of columns that hold no numbers, whatever they look like.
     Raises:
         DataError: the cells can be read in two ways; the message names the setting that decides.
     """
@@ -113,6 +115,8 @@ def find_marks(
         return Marks(decimal, thousands), ()
     columns = []
     for place, column in enumerate(zip(*rows, strict=True)):
+        if names[place] in texts:
+            continue
         cells = dict.fromkeys(cell for cell in column if cell not in MISSING)  # in their order
         found = _look(place, cells) if cells else None
         if found is not None:

@@ -56,6 +56,8 @@ def iter_rows(
         _say(notes, unknown, count, id_name, cells.names)
         return
     form = _format_of(path, columns, source)
+    if notes is not None and form.marks != Known.of(source).marks:
+        notes += [note for note in form.notes if note.startswith(("Decimal", "Thousands", "Some columns"))]
     id_name = id_name if id_name in form.names else None  # read as text, also where it is learned from
     numbers = [c.name for c in columns if c.kind == "number" and c.name != id_name]
     texts = [c.name for c in columns if c.name not in numbers]

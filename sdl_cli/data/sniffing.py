@@ -28,6 +28,7 @@ class Asked:
         thousands: what divides thousands: ",", ".", apostrophe, space (any blank) or none.
         header_lines: how many records at the top hold names of columns, or units.
         columns: names of columns that must be there: a first record that holds one of them is a header.
+        texts: names of columns that hold no numbers, whatever they look like.
     """
 
     delimiter: str | None = None
@@ -37,6 +38,7 @@ class Asked:
     thousands: str | None = None
     header_lines: int | None = None
     columns: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,9 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
     numbers, rows, trailing = even_rows(file, delimiter, group, numbers, rows)
     notes += ("Each line ends with a delimiter: the empty last column was left out.",) * trailing
     top = asked.header_lines or 1
-    marks, more = find_marks(file, rows[0], rows[top:] or rows, delimiter, asked_marks, group, known.marks if known else None)
+    marks, more = find_marks(
+        file, rows[0], rows[top:] or rows, delimiter, asked_marks, group, known.marks if known else None, asked.texts
+    )
     notes += more
     header, reason = _believed_header(rows, marks, asked)
     if header and asked.header_lines is None:
@@ -147,7 +151,7 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
 def _asked_marks(asked: Asked, group: str) -> tuple[str | None, str | None]:
     if asked.decimal not in (None, ".", ","):
         raise ConfigError(f'{group}.decimal must be "." or ",", not {asked.decimal[:40]!r}.')
-    if asked.thousands not in (None, *THOUSANDS):
+    if asked.thousands is not None and asked.thousands not in THOUSANDS:
         raise ConfigError(f"{group}.thousands must be one of {' '.join(THOUSANDS)}, not {asked.thousands[:40]!r}.")
     if asked.thousands is not None and asked.decimal == asked.thousands:
         raise ConfigError(f"{group}.decimal and {group}.thousands are both {asked.decimal!r}.", "One mark cannot be both.")

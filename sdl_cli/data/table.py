@@ -210,6 +210,7 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     if file.is_file() and is_parquet(file):
         return next(iter_parquet(file, None))
     asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
+    asked = dataclasses.replace(asked, texts=settings.text)
     if first is None:
         form = sniff(file, asked, key, run)
     else:

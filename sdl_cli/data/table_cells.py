@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.columns import CellError, Column, encode
+from sdl_cli.data.guess_marks import evidence
 from sdl_cli.data.marks import PLAIN, Marks
 from sdl_cli.data.missing import without
 from sdl_cli.data.roles import listed, printable, short
@@ -70,7 +71,11 @@ def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | N
             f"{cells.place(error.row)}: column {short(column.name)} holds {short(own[error.row], 30)!r}, "
             f"which is not {error.wanted}."
         )
-        raise DataError(message, "Correct it, or leave the cell empty if the value is not known.") from error
+        hint = "Correct it, or leave the cell empty if the value is not known."
+        if column.kind == "number" and evidence(own[error.row]) is not None:
+            mark = cells.marks.decimal
+            hint = f"The decimal mark of this file is {mark!r}: write it so everywhere, or set dataset.decimal."
+        raise DataError(message, hint) from error
     if unknown is not None and column.kind == "category":
         rows = np.flatnonzero(X[:, 0] == len(column.levels))
         if len(rows):

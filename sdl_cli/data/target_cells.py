@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sdl_cli.data.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes
+from sdl_cli.data.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes, whole_name
 from sdl_cli.data.columns import to_numbers
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.doubts import amounts, mixed_words, refuse_two_decimal_marks, several_labels
@@ -124,7 +124,7 @@ def encode_target(
     task: Task
     if asked == "auto" and codes and distinct > 2:
         task, why = "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
-    elif asked == "auto" and distinct > 2 and whole and marks.thousands and any(marks.thousands in unified(cell) for cell in cells):
+    elif asked == "auto" and distinct > 2 and whole and _has_mark(cells, marks.thousands):
         task, why = "regression", "is written with thousands marks"
     else:
         task, why = (asked, "") if asked != "auto" else _task_of_numbers(name, numbers, whole, distinct)
@@ -140,6 +140,10 @@ def encode_target(
     order = in_order(labels, numbers, whole)
     place = {label: i for i, label in enumerate(order)}
     return np.array([place[label] for label in labels], dtype=np.int64), tuple(order), "classification"
+
+
+def _has_mark(cells: Array, mark: str) -> bool:
+    return mark != "" and any(mark in unified(cell) for cell in cells)
 
 
 def _text_classes(
@@ -225,7 +229,9 @@ def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: 
     """
     if min_class_rows is None:
         return np.arange(len(y_cells))
-    labels, index, counts = np.unique(y_cells.astype(str), return_inverse=True, return_counts=True)
+    labels, index, counts = np.unique(
+        np.array([whole_name(cell) for cell in y_cells], dtype=str), return_inverse=True, return_counts=True
+    )
     small = np.flatnonzero(counts < min_class_rows)
     if len(small) and len(small) < len(labels):
         named = ", ".join(f"{short(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
