@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -207,7 +208,8 @@ def sniff_like(path: Path, asked: Asked, key: str, known: Known, needed: Sequenc
     Raises: as `sniff`.
     """
     asked = replace(asked, decimal=None, thousands=None, header_lines=None)
-    form = sniff(path, asked, key, known)
-    if (asked.delimiter or asked.encoding) and not set(needed) <= set(form.names):
-        form = sniff(path, replace(asked, delimiter=None, encoding=None), key, known)
-    return form
+    with suppress(DataError):
+        form = sniff(path, asked, key, known)
+        if set(needed) <= set(form.names):
+            return form
+    return sniff(path, replace(asked, delimiter=None, encoding=None), key, known)
