@@ -120,7 +120,7 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
             return Column(name, "boolean", pair)
     numbers = to_numbers(known, marks)
     if not np.isnan(numbers).any():
-        if not chosen and len(cells) >= 10 and len(known) == len(cells) and bool((np.diff(numbers) == 1).all()):
+        if not chosen and len(cells) >= 10 and len(known) == len(cells) and _counts_up(numbers):
             return LeftOut(name, COUNTS_ROWS)
         return Column(name, "number")
     date = _date_format(known, day_first=marks.decimal == ",")
@@ -138,6 +138,11 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
             return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
         return LeftOut(name, f"has {len(levels):,} different values in {len(known):,} rows, as names and numbers of cases have")
     return Column(name, "category", levels)
+
+
+def _counts_up(numbers: Array) -> bool:
+    with np.errstate(invalid="ignore", over="ignore"):  # of infinite numbers, and of very large ones
+        return bool((np.diff(numbers) == 1).all())
 
 
 def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:

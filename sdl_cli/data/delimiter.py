@@ -28,6 +28,7 @@ _NO_TABLES = (  # how a file begins that is text but no delimited table, what it
 )
 _SAMPLE_LINES, _SAMPLE_CHARS, _SAMPLE_CELLS = 10_000, 2_000_000, 200_000
 _DELIMITER_RECORDS = 100
+_MOST_NUMBERS = 0.8  # share of lines that are numbers in a file of one column
 
 
 def shown_delimiter(delimiter: str) -> str:
@@ -116,7 +117,13 @@ def find_delimiter(path: Path, encoding: str) -> str:
             failure = failure or error
     if failure and not best:
         raise failure
-    return found
+    return ONE_COLUMN if best <= 1 and found not in first_line and _is_one_column(path, encoding) else found
+
+
+def _is_one_column(path: Path, encoding: str) -> bool:
+    """Whether whole lines below the first are numbers, such as 17.678,49."""
+    lines = [row[0] for _, row in zip(*sample(path, encoding, ONE_COLUMN, _DELIMITER_RECORDS)[:2], strict=True)][1:]
+    return bool(lines) and sum(evidence(line) is not None for line in lines) > _MOST_NUMBERS * len(lines)
 
 
 def _score(rows: Rows, delimiter: str, num_broken: int) -> float:
@@ -131,5 +138,6 @@ def _score(rows: Rows, delimiter: str, num_broken: int) -> float:
     ]
     if delimiter == _BLANKS and not any(column and all(column) for column in columns):
         return 0  # words of a sentence
-    fits = 1.0 if len(rows[0]) in (width, width - 1) else 0.5  # a header of another width speaks against it
+    ended = len(rows[0]) == width - 1 and all(not row[-1] for row in agreeing)  # a delimiter behind the last column
+    fits = 1.0 if len(rows[0]) == width or ended else 0.5  # a header of another width speaks against it
     return fits * share * (1 + sum(map(sum, columns)) / max(1, sum(map(len, columns))))

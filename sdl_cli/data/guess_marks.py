@@ -77,12 +77,12 @@ def _look(place: int, cells: Collection[str]) -> _Column | None:
             found.hundreds |= digits == 3 and not cell.startswith("0")
             found.long |= digits > 3
         elif kind == "either":
-            found.either.setdefault(decimal, cell)
+            found.either.setdefault(decimal, unified(cell))
         else:
             found.decimals |= {decimal} - {""}
             found.thousands |= {thousands} - {""}
             if thousands:
-                found.examples.setdefault(thousands, cell)
+                found.examples.setdefault(thousands, unified(cell))
     if num_odd > _ODD * len(cells) or found.decimals & found.thousands:
         return None
     return found
@@ -96,6 +96,7 @@ def find_marks(
     asked: tuple[str | None, str | None],
     group: str,
     known: Marks | None = None,
+    numbers: Collection[str] = (),
     texts: Collection[str] = (),
 ) -> tuple[Marks, tuple[str, ...]]:
     """The marks of the numbers in some records, and notes where they are a guess.
@@ -105,7 +106,9 @@ def find_marks(
         rows: stripped cells of equally long records, without the names.
         asked: what the user says: the decimal mark or None, and the thousands mark ("" for none) or None.
         group: of the settings, for messages.
-        known: the marks of a file that this one belongs to; they decide what these cells leave open.
+        known: the marks of a file that this one belongs to; they are taken where they read all numbers in `numbers`, and
+            decide what these cells leave open.
+        numbers: names of columns that hold numbers in that file.
         texts: names of columns that hold no numbers, whatever they look like.
     Raises:
         DataError: the cells can be read in two ways; the message names the setting that decides.
@@ -113,6 +116,8 @@ def find_marks(
     decimal, thousands = asked
     if decimal is not None and thousands is not None:
         return Marks(decimal, thousands), ()
+    if known is not None and decimal is None and thousands is None and _reads(known, names, rows, numbers):
+        return known, ()
     columns = []
     for place, column in enumerate(zip(*rows, strict=True)):
         if names[place] in texts:
@@ -139,6 +144,13 @@ def find_marks(
         shown = " and ".join(sorted(groups.values()))
         notes.append(f"Thousands are divided in several ways ({shown}): such cells are not read as numbers.")
     return marks, tuple(notes)
+
+
+def _reads(known: Marks, names: Sequence[str], rows: Rows, numbers: Collection[str]) -> bool:
+    """Whether some of these columns are there, and all their numbers have these marks."""
+    places = [place for place, name in enumerate(names) if name in numbers]
+    cells = {row[place] for row in rows for place in places}
+    return bool(places) and all(known.is_number(cell) or evidence(cell) is None for cell in cells)
 
 
 def _with_thousands(columns: Sequence[_Column], thousands: str) -> Marks:

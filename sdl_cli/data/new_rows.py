@@ -92,7 +92,7 @@ def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any])
         raise DataError(f"{path}: there is nothing here.", "Give a table with the columns of the run.")
     needed, trained = [c.name for c in columns], list(source["names"])
     asked = Asked(**source.get("asked", {}))
-    known = Known.of(source)
+    known = Known.of(source, columns)
     if not source["header"]:
         asked = dataclasses.replace(asked, decimal=None, thousands=None)
         with_header = sniff(path, asked, "INPUT", known)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sdl_cli.data.columns import Column
 from sdl_cli.data.delimiter import asked_delimiter, even_rows, find_delimiter, sample, shown_delimiter
 from sdl_cli.data.guess_marks import find_marks
 from sdl_cli.data.header import Rows, clean_names, find_header, joined_names, num_lines_of_names
@@ -49,15 +50,18 @@ class Known:
     Arguments:
         marks: those of its numbers.
         header_lines: its records of names.
+        numbers: names of its columns of numbers.
     """
 
     marks: Marks = Marks()
     header_lines: int = 1
+    numbers: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, source: Mapping[str, Any]) -> Known:
-        """What a run stored of its file."""
-        return cls(Marks(source.get("decimal", "."), source.get("thousands", "")), source.get("header_lines", 1))
+    def of(cls, source: Mapping[str, Any], columns: Sequence[Column] = ()) -> Known:
+        """What a run stored of its file, and the columns that it learned from."""
+        marks = Marks(source.get("decimal", "."), source.get("thousands", ""))
+        return cls(marks, source.get("header_lines", 1), tuple(c.name for c in columns if c.kind == "number"))
 
 
 @dataclass(frozen=True)
@@ -118,16 +122,17 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
         raise DataError(f"{file}: the file holds blank lines only.", "Give a file with a header and rows.")
     numbers, rows, trailing = even_rows(file, delimiter, group, numbers, rows)
     notes += ("Each line ends with a delimiter: the empty last column was left out.",) * trailing
-    top = asked.header_lines or 1
-    marks, more = find_marks(
-        file, rows[0], rows[top:] or rows, delimiter, asked_marks, group, known.marks if known else None, asked.texts
-    )
+    top = min(asked.header_lines or (known.header_lines if known else 1), len(rows))
+    names = tuple(joined_names(rows[:top]) if asked.header is not False else (f"x{i}" for i in range(len(rows[0]))))
+    prior, columns = (known.marks, known.numbers) if known else (None, ())
+    below = rows[top:] or rows
+    marks, more = find_marks(file, names, below, delimiter, asked_marks, group, prior, columns, asked.texts)
     notes += more
     header, reason = _believed_header(rows, marks, asked)
-    if header and asked.header_lines is None:
+    if header and asked.header_lines is None and not (known and _holds_names(rows[1:top], names, known, marks)):
         top = num_lines_of_names(rows, marks)
-    if top > 1 and asked.header_lines is None and (known is None or known.header_lines != top):
-        raise _names_or_units(file, numbers, rows[:top], group)
+        if top > 1 and (known is None or known.header_lines != top):
+            raise _names_or_units(file, numbers, rows[:top], group)
     if header and not reason and asked.header is None and rows[0] in rows[top:]:
         raise DataError(
             f"{file}: line {numbers[rows.index(rows[0], 1)]} repeats the header of line {numbers[0]}.",
@@ -147,6 +152,12 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
     return Format(
         encoding, delimiter, header, marks.decimal, names, notes + more, trailing, marks.thousands, top if header else 1
     )
+
+
+def _holds_names(rows: Rows, names: Sequence[str], known: Known, marks: Marks) -> bool:
+    """Whether records below the first hold names or units as those of the known file do: no number where it has numbers."""
+    places = [place for place, name in enumerate(names) if name in known.numbers]
+    return bool(rows and places) and not any(marks.is_number(row[place]) for row in rows for place in places)
 
 
 def _asked_marks(asked: Asked, group: str) -> tuple[str | None, str | None]:
@@ -174,7 +185,7 @@ def _believed_header(rows: Rows, marks: Marks, asked: Asked) -> tuple[bool, str]
 
 
 def _shown_row(row: list[str]) -> str:
-    cells = [cell[:20] for cell in row if cell]
+    cells = ["".join(c if c.isprintable() else "?" for c in cell[:20]) for cell in row if cell]
     return ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")
 
 

@@ -38,7 +38,7 @@ from sdl_cli.data.table_cells import (
     with_missing,
 )
 from sdl_cli.data.target_cells import drop_missing_targets, encode_target, encode_target_like, large_classes
-from sdl_cli.data.two_files import join_files
+from sdl_cli.data.two_files import join_files, names_of_numbers
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -91,7 +91,7 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
     Raises:
         DataError: files, columns or cells that cannot be used; the message names them.
     """
-    run = None if like is None else Known.of(like["source"])
+    run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
     cells = _read_file(settings.path, settings, "dataset.path", run)
     if settings.test_path is None:
         return _remember(assemble(cells, settings, Path(settings.path).stem, like=like), settings)
@@ -214,7 +214,7 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     if first is None:
         form = sniff(file, asked, key, run)
     else:
-        known = Known(first.marks, first.header_lines)
+        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
         form = sniff_like(file, dataclasses.replace(asked, header=first.header), key, known, first.names)
     columns, lines = read(file, form)
     if not len(lines):

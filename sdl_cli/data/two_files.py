@@ -47,6 +47,12 @@ def join_files(first: Cells, second: Cells, missing: Collection[str], as_written
     )
 
 
+def names_of_numbers(cells: Cells, missing: Collection[str]) -> tuple[str, ...]:
+    """The columns in which every cell that is not missing is a number."""
+    pairs = zip(cells.names, cells.columns, strict=True)
+    return tuple(name for name, own in pairs if _are_numbers(without(own, missing), cells.marks))
+
+
 def respelled(cells: Array, written: Marks, marks: Marks) -> Array:
     """Cells (str or None) with their numbers, which have the marks `written`, as numbers with the decimal mark of `marks`."""
 

@@ -336,6 +336,24 @@ def test_each_file_is_read_with_its_own_marks(write: Write) -> None:
     np.testing.assert_array_equal(told.X, both.X)
 
 
+def test_new_rows_are_read_as_the_run_read_them_where_they_can_be(write: Write) -> None:
+    rows = "".join(f"1.{100 + i % 50};{i % 9 + 1}.000,5;{'ab'[i % 2]}\n" for i in range(40))
+    path = write("x;z;y\n" + rows)
+    told = read(path, decimal=".", thousands="none")
+    assert [c.kind for c in told.columns] == ["number", "category"] and told.X[0, 0] == 1.1
+    np.testing.assert_array_equal(rows_of(path, told)[1], told.X)
+    found = read(path)
+    assert found.X[0].tolist() == [1100, 1000.5]
+    np.testing.assert_array_equal(rows_of(path, found)[1], found.X)
+
+
+def test_units_that_only_a_user_sees_are_left_out_of_new_rows_too(write: Write) -> None:
+    path = write("temp,state\nwarm,-\n" + "".join(f"{i * i % 31}.5,{'ab'[i % 2]}\n" for i in range(30)))
+    assert sniff(Path(path)).header_lines == 1
+    dataset = load(Table(path=path, target="state", header_lines=2))
+    np.testing.assert_array_equal(rows_of(path, dataset)[1], dataset.X)
+
+
 def test_numbers_to_predict_have_their_own_marks_too(write: Write) -> None:
     text = "x,z,y\n" + "".join(f"{i % 9},{i % 5}.25,{i * 1.5}\n" for i in range(40))
     both = read(write(text), test_path=write(german(text), "test.csv"))
