@@ -70,7 +70,8 @@ def spelling_notes(shown: str, cells: Array, numbers: Array, names: Array) -> li
     apart = [sorted(names) for names in classes.values() if len(names) > 1]
     notes = []
     if joined:
-        notes.append(f"Spellings of one number are one class of {shown}: {_listed(joined)} (else dataset.text=[{shown}]).")
+        keep = f"to keep them apart: dataset.text=[{shown}]"
+        notes.append(f"Spellings of one number are one class of {shown}: {_listed(joined)} ({keep}).")
     if apart:
         notes.append(
             f"Spellings of one number are classes of {shown} of their own: {_listed(apart)} (write alike what is one class)."

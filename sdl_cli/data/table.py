@@ -121,39 +121,24 @@ def assemble(
     notes = without_doubt_of_header(cells.notes, cells.names, [roles.target])
     if roles.target is None:
         raise which_target(cells.source, cells.names)
-    places = _roles(cells, roles)
-    written, words = cells, missing_words(roles.missing_values)
+    places, words = _roles(cells, roles), missing_words(roles.missing_values)
     texts = {find_column(cells.source, cells.names, asked, "dataset.text") for asked in roles.text}
+    written = cells
     cells = with_missing(cells, words, [cells.names[i] for i in texts])
     notes += missing_notes(written, cells, places.values())
-    kept = drop_missing_targets(
-        cells.source,
-        cells.names[places["target"]],
-        cells.columns[places["target"]],
-        cells.lines,
-        roles.missing_target,
-        notes,
-        written.columns[places["target"]],
-        f"dataset.text=[{short(cells.names[places['target']])}]",
-    )
+    kept = _rows_with_target(written, cells, roles, places["target"], notes)
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
-    target = cells.names[places["target"]]
-    if roles.min_class_rows is not None:
-        kept = large_classes(target, cells.columns[places["target"]], roles.min_class_rows, notes)
-        written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
+    target, as_text = cells.names[places["target"]], places["target"] in texts
     target_cells = cells.columns[places["target"]]
     if like is None:
-        refuse_odd_target(cells, target, target_cells, places["target"] in texts)
-        y, classes, task = encode_target(
-            cells.source, target, target_cells, roles.task, cells.marks, notes, places["target"] in texts
-        )
+        refuse_odd_target(cells, target, target_cells, as_text)
+        y, classes, task = encode_target(cells.source, target, target_cells, roles.task, cells.marks, notes, as_text)
         columns, counter = _infer_columns(cells, roles, places, notes)
         if counter is not None and "id" not in places:
             places["id"] = counter
     else:  # as in the run, whatever these rows suggest
         columns = [Column.from_plain(values) for values in like["columns"]]
         require_columns(cells.source, cells.names, [c.name for c in columns])
-        as_text = places["target"] in texts
         y, classes, task = encode_target_like(cells.source, target, target_cells, like["classes"], cells.marks, notes, as_text)
         if "id" not in places and (named := like.get("source", {}).get("id")) in cells.names:
             places["id"] = cells.names.index(named)
@@ -184,19 +169,35 @@ def assemble(
         notes=tuple(dict.fromkeys(notes)),
         columns=tuple(columns),
         source={
-            "kind": "table",
-            "names": list(cells.names),
-            "header": cells.header,
-            "delimiter": cells.delimiter,
-            "decimal": cells.marks.decimal,
-            "thousands": cells.marks.thousands,
-            "header_lines": cells.header_lines,
+            **_written(cells),
             "target": target,
             "id": cells.names[places["id"]] if "id" in places else None,
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
         },
     )
+
+
+def _rows_with_target(written: Cells, cells: Cells, roles: TableRoles, target: int, notes: list[str]) -> Array:
+    """Positions of the rows that have a target, and one of a class that is large enough; notes name the others."""
+    name = cells.names[target]
+    keep = f"dataset.text=[{short(name)}]"
+    own, lines = cells.columns[target], cells.lines
+    kept = drop_missing_targets(cells.source, name, own, lines, roles.missing_target, notes, written.columns[target], keep)
+    return kept[large_classes(name, own[kept], roles.min_class_rows, notes)]
+
+
+def _written(cells: Cells) -> dict[str, Any]:
+    """How the file is written, in JSON-ready values: new rows are read alike."""
+    return {
+        "kind": "table",
+        "names": list(cells.names),
+        "header": cells.header,
+        "delimiter": cells.delimiter,
+        "decimal": cells.marks.decimal,
+        "thousands": cells.marks.thousands,
+        "header_lines": cells.header_lines,
+    }
 
 
 def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:

@@ -95,16 +95,7 @@ def encode_target(
         numbers = to_numbers(cells, marks)
     is_text = bool(np.isnan(numbers).any())
     if is_text and asked != "classification":
-        refuse_two_decimal_marks(str(source), shown, cells)
-        _refuse_odd_cells(source, shown, cells, numbers, asked)
-        notes += [note for note in [amounts(shown, cells)] if note and asked == "auto"]
-    if is_text and asked == "regression":
-        bad = cells[np.isnan(numbers)]
-        raise DataError(
-            f"{source}: dataset.task=regression, but the target {shown} holds text in {len(bad):,} rows, "
-            f"such as {short(bad[0], 30)!r}.",
-            "Choose a column of numbers, or dataset.task=classification.",
-        )
+        notes += _doubts_of_text(source, shown, cells, numbers, asked)
     whole = not is_text and bool((numbers == np.rint(numbers)).all() and np.abs(numbers).max() < 2**53)
     labels = cells if is_text else names_of_numbers(cells, numbers, whole)
     distinct = len(np.unique(numbers)) if asked == "regression" else len(set(labels.tolist()))
@@ -112,7 +103,8 @@ def encode_target(
         raise DataError(f"{source}: the target {shown} has one value only, {short(cells[0], 30)!r}.", "Choose another column.")
     if not is_text and not np.isfinite(numbers).all():
         raise DataError(f"{source}: the target {shown} holds infinite numbers.", "Correct or remove those rows.")
-    if asked == "auto" and _names_rows(numbers, is_text, distinct):
+    codes = [] if is_text else [cell for cell in cells if is_code(cell)]
+    if asked == "auto" and _names_rows(numbers, is_text or bool(codes), distinct):
         raise DataError(
             f"{source}: the target {shown} has {distinct:,} different values in {len(cells):,} rows: it seems to name the rows.",
             "Choose another column as dataset.target, or say what it is: "
@@ -120,14 +112,15 @@ def encode_target(
         )
     if is_text:
         return _text_classes(source, shown, cells, numbers, as_text, notes)
-    codes = [cell for cell in cells if is_code(cell)]
     task: Task
-    if asked == "auto" and codes and distinct > 2:
+    if asked != "auto":
+        task, why = asked, ""
+    elif codes and distinct > 2:
         task, why = "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
-    elif asked == "auto" and distinct > 2 and whole and _has_mark(cells, marks.thousands):
+    elif distinct > 2 and whole and _has_mark(cells, marks.thousands):
         task, why = "regression", "is written with thousands marks"
     else:
-        task, why = (asked, "") if asked != "auto" else _task_of_numbers(name, numbers, whole, distinct)
+        task, why = _task_of_numbers(name, numbers, whole, distinct)
     if why:
         other = "regression" if task == "classification" else "classification"
         notes.append(
@@ -140,6 +133,24 @@ def encode_target(
     order = in_order(labels, numbers, whole)
     place = {label: i for i, label in enumerate(order)}
     return np.array([place[label] for label in labels], dtype=np.int64), tuple(order), "classification"
+
+
+def _doubts_of_text(source: object, shown: str, cells: Array, numbers: Array, asked: Literal["auto", "regression"]) -> list[str]:
+    """Notes on cells that may be meant as numbers.
+
+    Raises:
+        DataError: numbers are asked for, or likely to be meant.
+    """
+    refuse_two_decimal_marks(str(source), shown, cells)
+    _refuse_odd_cells(source, shown, cells, numbers, asked)
+    if asked == "regression":
+        bad = cells[np.isnan(numbers)]
+        raise DataError(
+            f"{source}: dataset.task=regression, but the target {shown} holds text in {len(bad):,} rows, "
+            f"such as {short(bad[0], 30)!r}.",
+            "Choose a column of numbers, or dataset.task=classification.",
+        )
+    return [note for note in [amounts(shown, cells)] if note]
 
 
 def _has_mark(cells: Array, mark: str) -> bool:

@@ -67,7 +67,7 @@ SPELLED: list[tuple[list[str], dict[str, Any], tuple[str, ...], str]] = [
     (["01", "1", "2"], {}, ("01", "1", "2"), "classes of y of their own: 01 and 1 (write alike what is one class)"),
     (["1E1", "10"], {}, ("10", "1E1"), "of their own: 10 and 1E1"),
     (["+1", "-1", "1"], {}, ("-1", "+1", "1"), "of their own: +1 and 1"),
-    (["1", "1.0", "2"], {}, ("1", "2"), "are one class of y: 1 and 1.0 (else dataset.text=[y])"),
+    (["1", "1.0", "2"], {}, ("1", "2"), "are one class of y: 1 and 1.0 (to keep them apart: dataset.text=[y])"),
     (["1", "1.0", "2"], {"text": ("y",)}, ("1", "1.0", "2"), ""),
     (["01", "02", "10"], {}, ("01", "02", "10"), "written with leading zeros, such as 01: read as classes"),
     (["NA", "EU", "AS"], {"text": ("y",)}, ("AS", "EU", "NA"), ""),
@@ -337,7 +337,7 @@ def test_each_file_is_read_with_its_own_marks(write: Write) -> None:
 
 
 def test_new_rows_are_read_as_the_run_read_them_where_they_can_be(write: Write) -> None:
-    rows = "".join(f"1.{100 + i % 50};{i % 9 + 1}.000,5;{'ab'[i % 2]}\n" for i in range(40))
+    rows = "".join(f"1.{100 + i * 7 % 50};{i % 9 + 1}.000,5;{'ab'[i % 2]}\n" for i in range(40))
     path = write("x;z;y\n" + rows)
     told = read(path, decimal=".", thousands="none")
     assert [c.kind for c in told.columns] == ["number", "category"] and told.X[0, 0] == 1.1

@@ -113,7 +113,7 @@ TARGETS: dict[str, tuple[str, Sequence[object], str, tuple[str, ...] | None, str
     "2 fractions": ("y", [0.5, 1.5, 0.5], "classification", ("0.5", "1.5"), "dataset.task=regression"),
     "2 fractions, written in two ways": ("y", ["0.5", "1.5", "0.50"], "classification", ("0.5", "1.5"), ""),
     "whole numbers, written in two ways": ("y", ["1", "2.0", "3", "2", "1.0", "3"], "classification", ("1", "2", "3"),
-        "Spellings of one number are one class of y: 1 and 1.0; 2 and 2.0 (else dataset.text=[y])"),
+        "Spellings of one number are one class of y: 1 and 1.0; 2 and 2.0 (to keep them apart: dataset.text=[y])"),
     "codes with leading zeros": ("y", ["01", "1", "2", "01", "2", "1"], "classification", ("01", "1", "2"),
         "classes of y of their own: 01 and 1"),
     "two spellings of one number": ("y", ["1E1", "10", "1E1", "10"], "classification", ("10", "1E1"), "of their own: 10 and 1E1"),
