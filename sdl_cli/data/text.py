@@ -137,7 +137,8 @@ def _with_targets(path: str, settings: Text, key: str, like: Mapping[str, Any] |
     """The rows of one file that have a target."""
     rows = _read(existing_file(path, key), settings, key, like)
     notes: list[str] = []
-    name, written, words = Path(path).name, rows.targets, missing_words(settings.missing_values)
+    name, written = Path(path).name, rows.targets
+    words = missing_words(settings.missing_values if rows.source["layout"] == "table" else ())  # a label of a line is a word
     groups = None if rows.groups is None else without(rows.groups, words)
     rows = dataclasses.replace(rows, targets=without(written, words), groups=groups)
     kept = drop_missing_targets(name, rows.target_name, rows.targets, rows.lines, settings.missing_target, notes, written)
