@@ -43,7 +43,7 @@ def name_of_number(cell: str, value: float, whole: bool) -> str:
 
 def names_of_numbers(cells: Array, numbers: Array, whole: bool) -> Array:
     """The class name of each cell `(N,)` of str, as objects; see `name_of_number`."""
-    known = {cell: name_of_number(cell, float(value), whole) for cell, value in zip(cells, numbers, strict=True)}
+    known = {cell: name_of_number(cell, value, whole) for cell, value in dict(zip(cells, numbers.tolist(), strict=True)).items()}
     found = np.empty(len(cells), dtype=object)
     found[:] = [known[cell] for cell in cells]
     return found

@@ -176,9 +176,19 @@ def to_numbers(cells: Array, marks: Marks = PLAIN) -> Array:
     """Cells (str or None) as `float64`; NaN where a cell is missing or no number."""
     import pandas as pd
 
-    if marks != PLAIN or any(cell is not None and "\u2212" in cell for cell in cells):
-        cells = np.array([None if cell is None else marks.plain(cell) for cell in cells], dtype=object)
-    return np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
+    def plain(of: Array) -> Array:
+        return np.array([None if cell is None else marks.plain(cell) for cell in of], dtype=object)
+
+    def parsed(of: Array) -> Array:
+        return np.array(pd.to_numeric(pd.Series(of, dtype=object), errors="coerce"), dtype=np.float64)
+
+    if marks != PLAIN:
+        return parsed(plain(cells))
+    numbers = parsed(cells)
+    other = np.flatnonzero(np.isnan(numbers))
+    if len(other) and any(cell is not None and "\u2212" in cell for cell in cells[other]):
+        numbers[other] = parsed(plain(cells[other]))
+    return numbers
 
 
 def _all_read(numbers: Array, cells: Array, wanted: str) -> Array:

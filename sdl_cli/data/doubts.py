@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.class_names import is_code
 from sdl_cli.data.guess_marks import evidence
 from sdl_cli.errors import DataError
 
@@ -126,7 +127,8 @@ def leading_zeros(shown: str, cells: Array) -> str:
     Arguments:
         cells: str or None `(N,)`.
     """
-    codes = [cell for cell in dict.fromkeys(cells.tolist()) if cell is not None and re.fullmatch("[+-]?0[0-9]+", cell)]
+    starting = (cell for cell in dict.fromkeys(cells.tolist()) if cell is not None and cell.startswith(("0", "-0", "+0")))
+    codes = [cell for cell in starting if is_code(cell)]
     if not codes:
         return ""
     written = set(cells.tolist())

@@ -17,6 +17,7 @@ Evidence = tuple[Literal["whole", "decimal", "thousands", "either"], str, str]  
 
 _MOST_LETTERS = 60  # of a number
 _CHARACTERS = frozenset("0123456789.,' +-eE")
+_ENOUGH = 500  # different cells of a column
 _ODD = 0.2  # share of cells that are no numbers, up to which a column is still one of numbers
 
 
@@ -37,6 +38,8 @@ def _patterns() -> list[tuple[re.Pattern[str], Evidence]]:
 
 def evidence(cell: str) -> Evidence | None:
     """What a stripped cell says of the marks of its file; None where it is no number in any of them."""
+    if cell.isdigit() and cell.isascii() and len(cell) <= _MOST_LETTERS:
+        return ("whole", "", "")
     cell = unified(cell[: _MOST_LETTERS + 1])
     if not cell or len(cell) > _MOST_LETTERS or not _CHARACTERS.issuperset(cell):
         return None
@@ -66,7 +69,10 @@ class _Column:
 
 def _look(place: int, cells: Collection[str]) -> _Column | None:
     found, num_odd = _Column(place), 0
-    for cell in cells:
+    for num, cell in enumerate(cells):
+        if num == _ENOUGH and (found.decimals or found.thousands or num_odd == num):
+            cells = list(cells)[:num]  # what is certain, or no number at all, will not change
+            break
         seen = evidence(cell)
         if seen is None:
             num_odd += 1

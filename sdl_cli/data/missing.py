@@ -33,6 +33,8 @@ def missing_words(asked: Sequence[str] | None) -> frozenset[str]:
 
 def without(cells: Array, words: Collection[str]) -> Array:
     """Cells `(N,)` of str or None, with None in place of these words."""
+    if frozenset(words).isdisjoint(cells.tolist()):
+        return cells
     found = np.empty(len(cells), dtype=object)
     found[:] = [None if cell in words else cell for cell in cells]
     return found

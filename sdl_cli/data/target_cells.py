@@ -97,13 +97,15 @@ def encode_target(
     if is_text and asked != "classification":
         notes += _doubts_of_text(source, shown, cells, numbers, asked)
     whole = not is_text and bool((numbers == np.rint(numbers)).all() and np.abs(numbers).max() < 2**53)
-    labels = cells if is_text else names_of_numbers(cells, numbers, whole)
-    distinct = len(np.unique(numbers)) if asked == "regression" else len(set(labels.tolist()))
+    distinct = len(set(cells.tolist())) if is_text else len(np.unique(numbers))
+    may_be_classes = asked == "classification" or (asked == "auto" and (whole or distinct < 3))
+    labels = names_of_numbers(cells, numbers, whole) if not is_text and may_be_classes else cells
+    distinct = len(set(labels.tolist())) if may_be_classes else distinct
     if distinct < 2:
         raise DataError(f"{source}: the target {shown} has one value only, {short(cells[0], 30)!r}.", "Choose another column.")
     if not is_text and not np.isfinite(numbers).all():
         raise DataError(f"{source}: the target {shown} holds infinite numbers.", "Correct or remove those rows.")
-    codes = [] if is_text else [cell for cell in cells if is_code(cell)]
+    codes = [] if is_text or not whole else [cell for cell in dict.fromkeys(cells.tolist()) if is_code(cell)]
     if asked == "auto" and _names_rows(numbers, is_text or bool(codes), distinct):
         raise DataError(
             f"{source}: the target {shown} has {distinct:,} different values in {len(cells):,} rows: it seems to name the rows.",

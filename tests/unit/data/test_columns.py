@@ -112,6 +112,10 @@ def test_numbers_are_read_exactly() -> None:
     np.testing.assert_array_equal(to_numbers(cells(*map(repr, numbers.tolist()))), numbers)
 
 
+def test_the_minus_sign_of_mathematics_is_a_minus() -> None:
+    np.testing.assert_array_equal(to_numbers(cells("\u22125", "5", None, "2e\u22123", "x")), [-5, 5, np.nan, 0.002, np.nan])
+
+
 def test_decimal_commas() -> None:
     np.testing.assert_array_equal(to_numbers(cells("1,5", "-2", None, "3,25e1"), Marks(",")), [1.5, -2, np.nan, 32.5])
     assert np.isnan(to_numbers(cells("1.5", "1,5,5", "1.000,5"), Marks(","))).all(), "a point is no decimal mark there"
