@@ -221,6 +221,8 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
             return None
     else:
         kind = table
+    if hasattr(kind, "from_older"):  # settings that an older version stored
+        value = kind.from_older(value)
     hints = get_type_hints(kind, include_extras=True)
     before = len(problems)
     arguments = {}

@@ -22,7 +22,7 @@ OPEN_KEYS = ("model.params.",)  # below these any key may be set
 NAMED_SETS = ("openml", "huggingface", "torchvision")  # kinds of data set of which there are many, named by dataset.dataset
 LIST_KEYS = (
     *("curve.sizes", "curve.at", "compare.arms", "model.widths"),
-    *("dataset.features", "dataset.drop", "dataset.categorical", "dataset.missing_values"),
+    *("dataset.features", "dataset.drop", "dataset.categorical", "dataset.missing_values", "dataset.text"),
 )
 _PLAIN_VALUE = re.compile(r"^[\w\-./:+$@%*]*$", re.ASCII)
 _KEY = re.compile(r"^(?P<sign>\+\+|\+|~)?(?P<key>[\w./@:]+)(?:=(?P<value>.*))?$", re.DOTALL | re.ASCII)

@@ -63,8 +63,18 @@ def classes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         yield Problem("warning", what, _class_rows(dataset, few, counts), advice)
     absent = np.flatnonzero((in_test == 0) & (counts > 0))
     if len(absent) and len(parts.test):
+        only = np.flatnonzero(in_test)
         what = f"{counted(len(absent), 'class', 'has/have')} no test row: the score does not cover such rows."
-        yield Problem("warning", what, _class_rows(dataset, absent, counts), "Add rows, or raise dataset.test_fraction.")
+        if len(only) == 1:
+            name = name_of(dataset.classes[only[0]])
+            what = f"{counted(len(absent), 'class', 'has/have')} no test row: all {len(parts.test):,} are of class {name}, and"
+            what = f"{what} always answering {name} scores 100 %."
+        advice = "Add rows, or raise dataset.test_fraction."
+        if dataset.groups is not None:
+            num = len(np.unique(dataset.groups[parts.test]))
+            what = f"{what} The test part is {counted(num, 'group')} of {len(np.unique(dataset.groups)):,}."
+            advice = "Add groups of each class, or raise dataset.test_fraction so that more groups are tested."
+        yield Problem("warning", what, _class_rows(dataset, absent, counts), advice)
     yield from _imbalance(dataset, counts)
 
 

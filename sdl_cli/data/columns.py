@@ -14,6 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.class_names import whole_name
+from sdl_cli.data.guess_marks import evidence
+from sdl_cli.data.marks import PLAIN, Marks
+
 Array = np.ndarray[Any, Any]
 Kind = Literal["number", "category", "boolean", "date"]
 
@@ -95,12 +99,12 @@ def level_counts(columns: Sequence[Column]) -> tuple[int, ...]:
     )
 
 
-def infer(name: str, cells: Array, decimal: str = ".", category: bool = False, chosen: bool = False) -> Column | LeftOut:
+def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False, chosen: bool = False) -> Column | LeftOut:
     """Find the kind of a column.
 
     Arguments:
         cells: objects `(N,)`, str or None where missing.
-        decimal: the mark of decimal fractions, `.` or `,`.
+        marks: those of its numbers.
         category: the user says that it is one, whatever its cells look like.
         chosen: the user named this column to be used: nothing is left out for looking like a name of rows.
     """
@@ -114,17 +118,19 @@ def infer(name: str, cells: Array, decimal: str = ".", category: bool = False, c
         # both words must stand there: a column of F alone may be the one half of F and M
         if words <= set(pair) and {str(cell).lower() for cell in known} == set(pair):
             return Column(name, "boolean", pair)
-    numbers = to_numbers(known, decimal)
+    numbers = to_numbers(known, marks)
     if not np.isnan(numbers).any():
-        if not chosen and len(cells) >= 10 and len(known) == len(cells) and bool((np.diff(numbers) == 1).all()):
+        if not chosen and len(cells) >= 10 and len(known) == len(cells) and _counts_up(numbers):
             return LeftOut(name, COUNTS_ROWS)
         return Column(name, "number")
-    date = _date_format(known, day_first=decimal == ",")
+    date = _date_format(known, day_first=marks.decimal == ",")
     if date is not None:
         has_time = len(date) > 1 and "%H" in date
         return Column(name, "date", (), (*_DAY_PARTS, "hour") if has_time else _DAY_PARTS, date)
     levels = _levels(known)
     if not chosen and len(known) >= 20 and len(levels) > _UNIQUE_FRACTION * len(known):
+        if all(evidence(cell) is not None for cell in levels):
+            return LeftOut(name, f"holds numbers whose marks are not those of the file, such as {known[0]!r} (write them alike)")
         if are_amounts(known):
             return LeftOut(name, f"holds numbers with a unit or thousands marks, such as {known[0]!r} (write plain numbers)")
         length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
@@ -134,7 +140,12 @@ def infer(name: str, cells: Array, decimal: str = ".", category: bool = False, c
     return Column(name, "category", levels)
 
 
-def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
+def _counts_up(numbers: Array) -> bool:
+    with np.errstate(invalid="ignore", over="ignore"):  # of infinite numbers, and of very large ones
+        return bool((np.diff(numbers) == 1).all())
+
+
+def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     """The cells of one column as its columns of X.
 
     Arguments:
@@ -144,7 +155,7 @@ def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
         CellError: a cell that is no finite number, date or boolean in a column of such.
     """
     if column.kind == "number":
-        numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, decimal)
+        numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, marks)
         return _all_read(np.where(np.isinf(numbers), np.nan, numbers), cells, "a finite number")[:, None]
     if column.kind == "date":
         return _date_parts(column, cells, cells == None)  # noqa: E711
@@ -157,31 +168,27 @@ def encode(column: Column, cells: Array, decimal: str = ".") -> Array:
     which, words = pd.factorize(cells)  # -1 where missing, which takes the last of the codes
     unseen = float(len(column.levels))
     # 1.0 is the level 1, as programs write numbers anew
-    codes = [index[word] if word in index else index.get(_canonical(word), unseen) for word in words]
+    codes = [index[word] if word in index else index.get(whole_name(word), unseen) for word in words]
     return np.array([*codes, np.nan])[which][:, None]
 
 
-def _canonical(cell: str) -> str:
-    """A whole number without its fraction, anything else as it is."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return cell
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else cell
-
-
-def to_numbers(cells: Array, decimal: str = ".") -> Array:
+def to_numbers(cells: Array, marks: Marks = PLAIN) -> Array:
     """Cells (str or None) as `float64`; NaN where a cell is missing or no number."""
     import pandas as pd
 
-    series = pd.Series(cells, dtype=object)
-    if decimal != ".":
-        series = pd.Series([None if cell is None else _plain_number(cell, decimal) for cell in cells], dtype=object)
-    return np.asarray(pd.to_numeric(series, errors="coerce"), dtype=np.float64)
+    def plain(of: Array) -> Array:
+        return np.array([None if cell is None else marks.plain(cell) for cell in of], dtype=object)
 
+    def parsed(of: Array) -> Array:
+        return np.array(pd.to_numeric(pd.Series(of, dtype=object), errors="coerce"), dtype=np.float64)
 
-def _plain_number(cell: str, decimal: str) -> str:
-    return cell.replace(decimal, ".", 1) if "." not in cell else "no number"
+    if marks != PLAIN:
+        return parsed(plain(cells))
+    numbers = parsed(cells)
+    other = np.flatnonzero(np.isnan(numbers))
+    if len(other) and any(cell is not None and "\u2212" in cell for cell in cells[other]):
+        numbers[other] = parsed(plain(cells[other]))
+    return numbers
 
 
 def _all_read(numbers: Array, cells: Array, wanted: str) -> Array:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.records import MISSING, Lines, is_number, records
-from sdl_cli.data.sniffing import ONE_COLUMN, Asked, Format, open_lines, shown_delimiter, sniff
+from sdl_cli.data.delimiter import ONE_COLUMN, open_lines, shown_delimiter
+from sdl_cli.data.marks import Marks, is_number
+from sdl_cli.data.missing import MISSING
+from sdl_cli.data.records import Lines, records
+from sdl_cli.data.sniffing import Asked, Format, Known, sniff, sniff_like
 from sdl_cli.data.text_file import check_memory, existing_file
 from sdl_cli.errors import DataError
 
-__all__ = ["MISSING", "ONE_COLUMN", "Asked", "Format", "is_number", "iter_numbers", "read", "sniff"]
+__all__ = ["MISSING", "ONE_COLUMN", "Asked", "Format", "Known", "is_number", "iter_numbers", "read", "sniff", "sniff_like"]
 
 Array = np.ndarray[Any, Any]
 Chunk = tuple[Array, list[Array], Array]
@@ -35,7 +38,7 @@ def read(path: Path, format: Format) -> tuple[list[Array], Array]:
     Arguments:
         path: the file.
         format: as `sniff` found it.
-    Returns: one object array `(N,)` of str for each column, stripped, None where missing; and `int64 (N,)`, the line of the
+    Returns: one object array `(N,)` of str for each column, stripped, None where it is empty; and `int64 (N,)`, the line of the
         file (from 1) on which each record begins.
     Raises:
         DataError: records of another width than the header (the first line and their number), quotes, a damaged file.
@@ -43,7 +46,7 @@ def read(path: Path, format: Format) -> tuple[list[Array], Array]:
     check_memory(path)
     lines = _open(path, format)
     cells: list[list[str | None]] = [[] for _ in format.names]
-    known: dict[str, str | None] = dict.fromkeys(MISSING)
+    known: dict[str, str | None] = {"": None}
     numbers: list[int] = []
     ragged: list[tuple[int, int, int]] = []
     for number, row in records(lines, format.delimiter):
@@ -60,7 +63,12 @@ def read(path: Path, format: Format) -> tuple[list[Array], Array]:
 
 
 def iter_numbers(
-    path: Path, format: Format, numbers: Sequence[str], texts: Sequence[str], chunk_rows: int = 50_000
+    path: Path,
+    format: Format,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    chunk_rows: int = 50_000,
+    missing: Collection[str] = MISSING,
 ) -> Iterator[Chunk]:
     """The records of a file a chunk at a time, in constant memory.
 
@@ -70,8 +78,9 @@ def iter_numbers(
         numbers: names of columns to read as numbers; all of them are in `format.names`.
         texts: names of columns to read as text, likewise.
         chunk_rows: records of a chunk, at most (fewer where they are long).
+        missing: words that mean a missing number.
     Yields: `float64 (n, len(numbers))`, NaN where missing; for each of `texts` an object array `(n,)` of str, None where
-        missing; and `int64 (n,)`, the line on which each record begins.
+        it is empty; and `int64 (n,)`, the line on which each record begins.
     Raises:
         DataError: a cell that is no finite number; else as `read`.
     """
@@ -82,9 +91,9 @@ def iter_numbers(
     while ahead := lines.peek(max_rows, _CHUNK_CHARS):
         chunk = None
         if _is_plain(ahead, format):
-            chunk = _parse_plain(ahead, lines.number + 1, format, num_places, text_places)
+            chunk = _parse_plain(ahead, lines.number + 1, format, num_places, text_places, missing)
         if chunk is None:
-            chunk = _parse_checked(lines, lines.number + len(ahead), format, num_places, text_places)
+            chunk = _parse_checked(lines, lines.number + len(ahead), format, num_places, text_places, missing)
         else:
             lines.skip(len(ahead))
         if len(chunk[2]):
@@ -93,7 +102,7 @@ def iter_numbers(
 
 def _open(path: Path, format: Format) -> Lines:
     lines = open_lines(existing_file(path, ""), format.encoding, format.delimiter)
-    if format.header:
+    for _ in range(format.header_lines if format.header else 0):
         next(records(lines, format.delimiter), None)
     return lines
 
@@ -115,13 +124,15 @@ def _is_plain(lines: Sequence[str], format: Format) -> bool:
     return count > 0 or all(line.strip() for line in lines)
 
 
-def _parse_plain(lines: Sequence[str], first: int, format: Format, numbers: Sequence[int], texts: Sequence[int]) -> Chunk | None:
+def _parse_plain(
+    lines: Sequence[str], first: int, format: Format, numbers: Sequence[int], texts: Sequence[int], missing: Collection[str]
+) -> Chunk | None:
     """Plain lines as a chunk, fast; None where a cell needs a closer look."""
     import pandas as pd
 
     # pandas is handed what is needed only: with thousands of columns it costs seconds for each call
     places = sorted({*numbers, *texts})
-    if not places or len(places) > _WIDE:
+    if not places or len(places) > _WIDE or format.thousands:
         return None
     options: dict[str, Any] = {
         "sep": format.delimiter,
@@ -130,7 +141,7 @@ def _parse_plain(lines: Sequence[str], first: int, format: Format, numbers: Sequ
         "index_col": False,
         "usecols": places,
         "dtype": {i: object if i in texts else np.float64 for i in places},
-        "na_values": {i: [] if i in texts else sorted(MISSING) for i in places},
+        "na_values": {i: [] if i in texts else sorted(missing) for i in places},
         "keep_default_na": False,
         "skip_blank_lines": False,
         "quoting": csv.QUOTE_NONE,
@@ -153,7 +164,9 @@ def _parse_plain(lines: Sequence[str], first: int, format: Format, numbers: Sequ
     return values, words, np.arange(first, first + len(lines), dtype=np.int64)
 
 
-def _parse_checked(lines: Lines, last: int, format: Format, numbers: Sequence[int], texts: Sequence[int]) -> Chunk:
+def _parse_checked(
+    lines: Lines, last: int, format: Format, numbers: Sequence[int], texts: Sequence[int], missing: Collection[str]
+) -> Chunk:
     """Records up to a line as a chunk, cell by cell, so that an error can name its place."""
     starts: list[int] = []
     rows: list[list[str]] = []
@@ -166,27 +179,34 @@ def _parse_checked(lines: Lines, last: int, format: Format, numbers: Sequence[in
             break
     values = np.empty((len(rows), len(numbers)))
     for j, i in enumerate(numbers):
-        values[:, j] = _to_numbers([row[i] for row in rows], starts, lines.path, format, i)
+        values[:, j] = _to_numbers([row[i] for row in rows], starts, lines.path, format, i, missing)
     words = [_objects([_clean(row[i]) for row in rows]) for i in texts]
     return values, words, np.array(starts, np.int64)
 
 
-def _to_numbers(cells: Sequence[str], starts: Sequence[int], path: Path, format: Format, column: int) -> Array:
+def _to_numbers(
+    cells: Sequence[str], starts: Sequence[int], path: Path, format: Format, column: int, missing: Collection[str]
+) -> Array:
     joined = "".join(cells)
-    if format.decimal == "." and joined.isascii() and "_" not in joined:  # else Python takes for a number what is none
+    if format.marks == Marks() and joined.isascii() and "_" not in joined:  # otherwise Python takes for a number what is none
         try:
-            values = np.array([np.nan if cell in MISSING else float(cell) for cell in cells])
-            if not np.isinf(values).any() and np.isnan(values).sum() == sum(cell in MISSING for cell in cells):
+            values = np.array([np.nan if cell in missing else float(cell) for cell in cells])
+            if not np.isinf(values).any() and np.isnan(values).sum() == sum(cell in missing for cell in cells):
                 return values
         except ValueError:
             pass
-    return np.array([_to_number(cell.strip(), path, line, format, column) for cell, line in zip(cells, starts, strict=True)])
+    stripped = [cell.strip() for cell in cells]
+    return np.array(
+        [
+            np.nan if cell in missing else _to_number(cell, path, line, format, column)
+            for cell, line in zip(stripped, starts, strict=True)
+        ]
+    )
 
 
 def _to_number(cell: str, path: Path, line: int, format: Format, column: int) -> float:
-    if cell in MISSING:
-        return np.nan
-    value = float(cell.replace(",", ".")) if is_number(cell, format.decimal) else np.inf
+    plain = format.marks.plain(cell)
+    value = np.inf if plain is None else float(plain)
     if np.isfinite(value):
         return value
     hint = "Write a number there, or leave the cell empty where the value is missing."
@@ -197,8 +217,7 @@ def _to_number(cell: str, path: Path, line: int, format: Format, column: int) ->
 
 
 def _clean(cell: str) -> str | None:
-    cell = cell.strip()
-    return None if cell in MISSING else cell
+    return cell.strip() or None
 
 
 def _objects(cells: Sequence[str | None]) -> Array:

@@ -16,9 +16,12 @@ from sdl_cli.data.decode import Channels
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.hub import Opened, open_splits
 from sdl_cli.data.hub_images import decode_column
-from sdl_cli.data.roles import drop_missing_targets, encode_target, find_column, large_classes, listed, short, which_target
+from sdl_cli.data.marks import PLAIN
+from sdl_cli.data.missing import missing_words, without
+from sdl_cli.data.roles import find_column, listed, short, which_target
 from sdl_cli.data.table import TableRoles, assemble
 from sdl_cli.data.table_cells import Cells, from_frame
+from sdl_cli.data.target_cells import drop_missing_targets, encode_target, large_classes
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -226,7 +229,7 @@ def _table(
         asked = (asked,) if isinstance(asked, str) else asked or ()
         return tuple(list(features)[find_column(rows.source, list(features), one, f"dataset.{key}")] for one in asked)
 
-    for key in ("features", "group", "id", "categorical"):
+    for key in ("features", "group", "id", "categorical", "text"):
         for column in named(key):
             _require_plain(rows, column, f"dataset.{key}")
     roles = dataclasses.replace(
@@ -237,6 +240,7 @@ def _table(
         group=next(iter(named("group")), None),
         id=next(iter(named("id")), None),
         categorical=(*named("categorical"), *labels),
+        text=named("text"),
         task="classification" if settings.task == "auto" and target in labels else settings.task,
     )
     found = assemble(dataclasses.replace(cells, notes=tuple(notes)), roles, name, rows.part, like)
@@ -266,7 +270,11 @@ def _images(
     own_ids, size = rows.ids()[kept], (settings.size_px, preferred_px)
     cached = decode_column(rows.source, rows.data, image, kept, own_ids, size, settings.channels, interpolation)
     part = None if rows.part is None else rows.part[kept]
-    groups = groups_from_cells(short(of["group"]), cells["group"][kept], notes) if "group" in of else None
+    groups = (
+        groups_from_cells(short(of["group"]), without(cells["group"][kept], missing_words(settings.missing_values)), notes)
+        if "group" in of
+        else None
+    )
     ids = cells["id"][kept] if "id" in of else own_ids
     return Dataset(
         name=name,
@@ -290,9 +298,10 @@ def _targets(
     """The places of the rows that are used, their targets, the class names and the task."""
     is_label = _class_names(rows.data.features[target]) is not None
     asked = "classification" if settings.task == "auto" and is_label else settings.task
-    kept = drop_missing_targets(rows.source, target, cells, rows.rows, settings.missing_target, notes)
-    y, classes, task = encode_target(rows.source, target, cells[kept], asked, ".", notes)
+    written, cells = cells, without(cells, missing_words(settings.missing_values))
+    kept = drop_missing_targets(rows.source, target, cells, rows.rows, settings.missing_target, notes, written)
+    y, classes, task = encode_target(rows.source, target, cells[kept], asked, PLAIN, notes)
     if settings.min_class_rows is not None and task == "classification":
         kept = kept[large_classes(target, cells[kept], settings.min_class_rows, notes)]
-        y, classes, task = encode_target(rows.source, target, cells[kept], "classification", ".", [])
+        y, classes, task = encode_target(rows.source, target, cells[kept], "classification", PLAIN, [])
     return kept, y, classes, task

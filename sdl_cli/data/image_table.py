@@ -16,19 +16,12 @@ from sdl_cli.data.decode import SUFFIXES, Channels
 from sdl_cli.data.delimited import Asked, Format, read, sniff
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.listing import existing_folder
+from sdl_cli.data.marks import Marks
+from sdl_cli.data.missing import missing_words, without
 from sdl_cli.data.photo_paths import contradictions, locate
 from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
-from sdl_cli.data.roles import (
-    WrittenRoles,
-    drop_missing_targets,
-    encode_target,
-    find_column,
-    large_classes,
-    listed,
-    short,
-    which_target,
-    without_doubt_of_header,
-)
+from sdl_cli.data.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
+from sdl_cli.data.target_cells import drop_missing_targets, encode_target, large_classes
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -83,12 +76,14 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
     """
     path = Path(settings.path).expanduser()
-    asked = Asked(delimiter=settings.delimiter, header=settings.header, encoding=settings.encoding)
-    form, columns, lines = _read(path, asked, "dataset.path")
+    form, columns, lines = _read(path, _asked(settings), "dataset.path")
     root = _root(path, settings.root)
     notes = without_doubt_of_header(form.notes, form.names, [settings.image, settings.target])
     places = _places(settings, path, form, columns)
-    rows = _Rows({role: columns[place] for role, place in places.items()}, lines)
+    words = missing_words(settings.missing_values)
+    rows = _Rows(
+        {role: columns[place] if role == "id" else without(columns[place], words) for role, place in places.items()}, lines
+    )
     target = form.names[places["target"]]
     notes += [
         f"Column {short(name)} looks like ready parts; to use them: dataset.part={short(name)}"
@@ -96,9 +91,10 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         if "part" not in places and i not in places.values() and {(cell or "").lower() for cell in columns[i]} <= set(_PARTS)
     ]
     missing_target = settings.missing_target
-    rows = rows.take(drop_missing_targets(path, target, rows.cells["target"], rows.lines, missing_target, notes))
+    written = columns[places["target"]]
+    rows = rows.take(drop_missing_targets(path, target, rows.cells["target"], rows.lines, missing_target, notes, written))
     files, kept = locate(rows.cells["image"], rows.lines, root, path, settings.on_error, notes)
-    files, rows, y, classes, task = _targets(settings, path, target, form.decimal, files, rows.take(kept), notes)
+    files, rows, y, classes, task = _targets(settings, path, target, form.marks, files, rows.take(kept), notes)
     notes += contradictions(files, rows.cells["target"], rows.lines)
     part = _part(path, rows, notes) if "part" in places else None
     groups = groups_from_cells(short(form.names[places["group"]]), rows.cells["group"], notes) if "group" in places else None
@@ -129,10 +125,14 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     )
 
 
+def _asked(settings: ImageTable) -> Asked:
+    return settings.asked(settings.image, settings.target, settings.group, settings.id, settings.part)
+
+
 def list_photos(settings: ImageTable) -> tuple[list[Path], list[str]]:
     """The photos that a table lists and that are there, and what messages call them; no photo is opened."""
     path = Path(settings.path).expanduser()
-    form, columns, lines = _read(path, Asked(settings.delimiter, settings.header, settings.encoding), "dataset.path")
+    form, columns, lines = _read(path, _asked(settings), "dataset.path")
     rows = _Rows({"image": columns[_places(settings, path, form, columns)["image"]]}, lines)
     files, kept = locate(rows.cells["image"], rows.lines, _root(path, settings.root), path, "skip", [])
     return files, _shown(rows.take(kept))
@@ -147,7 +147,7 @@ def describe(settings: ImageTable, form: Format, places: Mapping[str, int], how:
         "image": form.names[places["image"]],
         "id": form.names[places["id"]] if "id" in places else None,
         "root": None if settings.root is None else str(_root(Path(settings.path), settings.root)),
-        "asked": {"delimiter": settings.delimiter, "header": settings.header, "encoding": settings.encoding},
+        "asked": settings.written(),
         "size_px": how.size_px,
         "channels": how.channels,
         "interpolation": how.interpolation,
@@ -178,7 +178,8 @@ def iter_image_table(
         DataError: no column of paths, or photos that are missing or unreadable, with their lines.
     """
     file = Path(path).expanduser()
-    form, columns, lines = _read(file, Asked(**dict(inputs.get("asked", {}))), "INPUT")
+    asked = replace(Asked(**dict(inputs.get("asked", {}))), decimal=".", thousands="none", header_lines=None)  # no numbers here
+    form, columns, lines = _read(file, asked, "INPUT")
     places = _new_places(file, form, columns, inputs)
     rows = _Rows({role: columns[place] for role, place in places.items()}, lines)
     own_notes: list[str] = []
@@ -279,10 +280,10 @@ def _new_places(path: Path, form: Format, columns: Sequence[Array], inputs: Mapp
 
 
 def _targets(
-    settings: ImageTable, path: Path, target: str, decimal: str, files: list[Path], rows: _Rows, notes: list[str]
+    settings: ImageTable, path: Path, target: str, marks: Marks, files: list[Path], rows: _Rows, notes: list[str]
 ) -> tuple[list[Path], _Rows, Array, tuple[str, ...], Task]:
     """Files and rows without those of small classes, and the targets, class names and task of what is left."""
-    y, classes, task = encode_target(path, target, rows.cells["target"], settings.task, decimal, notes)
+    y, classes, task = encode_target(path, target, rows.cells["target"], settings.task, marks, notes)
     if settings.min_class_rows is None:
         return files, rows, y, classes, task
     if task == "regression":
@@ -290,7 +291,7 @@ def _targets(
         return files, rows, y, classes, task
     kept = large_classes(target, rows.cells["target"], settings.min_class_rows, notes)
     rows = rows.take(kept)
-    y, classes, task = encode_target(path, target, rows.cells["target"], "classification", decimal, [])
+    y, classes, task = encode_target(path, target, rows.cells["target"], "classification", marks, [])
     return [files[i] for i in kept], rows, y, classes, task
 
 

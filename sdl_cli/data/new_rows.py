@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.columns import Column
-from sdl_cli.data.delimited import Asked, Format, iter_numbers, sniff
+from sdl_cli.data.delimited import Asked, Format, Known, iter_numbers, sniff, sniff_like
+from sdl_cli.data.missing import missing_words
 from sdl_cli.data.roles import short
 from sdl_cli.data.table_cells import (
     Cells,
@@ -45,25 +46,25 @@ def iter_rows(
     columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
     unknown: Unknown = {}
     count = 0
+    id_name, as_written = source["id"], source.get("text", ())
+    words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
     if is_parquet(path):
         for cells in iter_parquet(path, chunk_rows):
             require_columns(str(path), cells.names, [c.name for c in columns])
-            cells = with_missing(cells, source["missing_values"])
             count += len(cells.lines)
-            yield row_ids(cells, source["id"]), encode_columns(cells, columns, unknown)
-        _say(notes, unknown, count, source["id"], cells.names)
+            yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)
+        _say(notes, unknown, count, id_name, cells.names)
         return
     form = _format_of(path, columns, source)
-    if form.delimiter == source["delimiter"] and source["decimal"] == ",":  # a few rows may not show what the decimal mark is
-        form = dataclasses.replace(form, decimal=",")
-    asked_missing = tuple(source["missing_values"])
-    fast = not asked_missing  # words of the user's own are looked for in text
-    id_name = source["id"] if source["id"] in form.names else None  # read as text, also where it is learned from
-    numbers = [c.name for c in columns if c.kind == "number" and fast and c.name != id_name]
+    if notes is not None and form.marks != Known.of(source).marks:
+        notes += [note for note in form.notes if note.startswith(("Decimal", "Thousands", "Some columns"))]
+    id_name = id_name if id_name in form.names else None  # read as text, also where it is learned from
+    numbers = [c.name for c in columns if c.kind == "number" and c.name != id_name]
     texts = [c.name for c in columns if c.name not in numbers]
     wanted = [*texts, *([id_name] if id_name and id_name not in texts else [])]
-    for values, strings, lines in iter_numbers(path, form, numbers, wanted, chunk_rows):
-        cells = with_missing(Cells(str(path), tuple(wanted), strings, lines, form.decimal), asked_missing)
+    for values, strings, lines in iter_numbers(path, form, numbers, wanted, chunk_rows, words):
+        written = Cells(str(path), tuple(wanted), strings, lines, form.marks)
+        cells = with_missing(written, words, as_written)
         place = {name: i for i, name in enumerate(numbers)}
         X = [
             values[:, place[c.name]][:, None]
@@ -72,7 +73,7 @@ def iter_rows(
             for c in columns
         ]
         count += len(lines)
-        ids = row_ids(cells, id_name)
+        ids = row_ids(written, id_name)
         yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
     _say(notes, unknown, count, source["id"], form.names)
 
@@ -91,11 +92,13 @@ def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any])
         raise DataError(f"{path}: there is nothing here.", "Give a table with the columns of the run.")
     needed, trained = [c.name for c in columns], list(source["names"])
     asked = Asked(**source.get("asked", {}))
+    known = Known.of(source, columns)
     if not source["header"]:
-        with_header = sniff(path, asked, "INPUT")
+        asked = dataclasses.replace(asked, decimal=None, thousands=None)
+        with_header = sniff(path, asked, "INPUT", known)
         if with_header.header and all(name in with_header.names for name in needed):
             return with_header
-        found = sniff(path, dataclasses.replace(asked, header=False), "INPUT")
+        found = sniff(path, dataclasses.replace(asked, header=False), "INPUT", known)
         for names in (trained, [name for name in trained if name != source["target"]]):
             if len(names) == len(found.names):
                 return dataclasses.replace(found, names=tuple(names))
@@ -103,8 +106,6 @@ def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any])
             f"{path}: it has {len(found.names)} columns; the run was trained on {len(trained)} without a header, target included."
         )
         raise DataError(message, "Give the same columns in the same order, with or without the target.")
-    form = sniff(path, dataclasses.replace(asked, header=True), "INPUT")
-    if asked != Asked() and not all(name in form.names for name in needed):  # this file is written in another way
-        form = sniff(path, Asked(header=True), "INPUT")
+    form = sniff_like(path, dataclasses.replace(asked, header=True), "INPUT", known, needed)
     require_columns(str(path), form.names, needed)
     return form

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.delimited import Asked, Format, iter_numbers, sniff
+from sdl_cli.data.delimited import Asked, Format, Known, iter_numbers, sniff
+from sdl_cli.data.missing import MISSING
 from sdl_cli.data.roles import listed, short
 from sdl_cli.data.text_file import existing_file, find_encoding
 from sdl_cli.data.text_lines import iter_lines, without_labels
@@ -61,7 +63,8 @@ def _names_column(path: Path, name: str | None) -> bool:
 
 
 def _iter_column(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: list[str]) -> Iterator[tuple[Array, Array]]:
-    form = sniff(path, Asked(**inputs["asked"]), "")
+    asked = replace(Asked(**inputs["asked"]), decimal=".", thousands="none", header_lines=None)  # no number is read here
+    form = sniff(path, asked, "", Known.of(inputs))
     notes += form.notes
     name = inputs["text"] if inputs["text"] in form.names else _only_text_column(path, form, inputs["text"])
     id_name = inputs.get("id")
@@ -69,8 +72,10 @@ def _iter_column(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: 
     if id_name is not None and not has_ids:
         notes.append(f"There is no column {short(id_name)}: the ids of the predictions are lines of the file.")
     wanted = [name, str(id_name)] if has_ids else [name]
+    words = frozenset(inputs.get("missing", MISSING))
     for _, cells, lines in iter_numbers(path, form, (), wanted, chunk_rows):
-        texts, *ids = [np.array(["" if cell is None else cell for cell in own], dtype=object) for own in cells]
+        texts, *ids = [np.array([cell or "" for cell in own], dtype=object) for own in cells]
+        texts[[text in words for text in texts]] = ""
         yield ids[0] if ids else lines.astype(str), texts
 
 

@@ -14,28 +14,12 @@ from typing import Any
 from sdl_cli.data.text_file import SAVE_AS_TEXT, open_bytes
 from sdl_cli.errors import DataError
 
-# After strip(). "None", "none" and "-" are no missing values: they are names of classes in real tables.
-MISSING = frozenset(
-    (
-        *("", "?", ".", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN", "NaT", "null", "NULL", "Null", "\\N"),
-        *("#N/A", "#NA", "#NULL!", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!", "#NAME?"),  # Excel
-        *("1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),  # Windows
-    )
-)
 MAX_LINE = 2**26  # characters of a line or cell: bounds the memory that a file without line ends can take
 _LINE_END = re.compile(r"\r\n|\r|\n")
 # A quoted cell, closed or not, so that it matches wherever a quote stands; possessive: no way back, linear in time and memory.
 _QUOTED = re.compile(r'("[^"]*+(?:""[^"]*+)*+("|\Z))[ \t]*+')
 _TOO_LONG = "field limit"  # in what the csv module says of a cell beyond MAX_LINE
 _DOUBLE_QUOTES = 'A cell that begins with a quote must end with one; inside it a quote is written twice: "say ""yes""".'
-_NUMBER = {
-    mark: re.compile(rf"[+-]?(?:[0-9]+(?:{re.escape(mark)}[0-9]*)?|{re.escape(mark)}[0-9]+)(?:[eE][+-]?[0-9]+)?") for mark in ".,"
-}
-
-
-def is_number(cell: str, decimal: str = ".") -> bool:
-    """Whether a stripped cell is a decimal number: digits, a sign, one decimal mark, an exponent; no inf, no thousands mark."""
-    return _NUMBER[decimal].fullmatch(cell) is not None
 
 
 class Lines:

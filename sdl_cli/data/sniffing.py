@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from sdl_cli.data.header import Rows, clean_names, find_header
-from sdl_cli.data.records import MISSING, Lines, is_number, records
+from sdl_cli.data.columns import Column
+from sdl_cli.data.delimiter import asked_delimiter, even_rows, find_delimiter, sample, shown_delimiter
+from sdl_cli.data.guess_marks import find_marks
+from sdl_cli.data.header import Rows, clean_names, find_header, joined_names, num_lines_of_names
+from sdl_cli.data.marks import THOUSANDS, Marks
 from sdl_cli.data.text_file import existing_file, find_encoding
 from sdl_cli.errors import ConfigError, DataError
-
-ONE_COLUMN = "\x1f"  # the delimiter of a file that has none: a character that no text holds
-_BLANKS = " "
-_CANDIDATES = ("\t", ";", "|", ",", _BLANKS)  # the earlier wins a tie
-_WORDS = {
-    "tab": "\t", "\\t": "\t", "space": _BLANKS, "blank": _BLANKS, "comma": ",", "semicolon": ";", "pipe": "|",
-}  # fmt: skip
-_SHOWN = {"\t": "tab", _BLANKS: "blanks", ONE_COLUMN: "none"}
-_SEP_LINE = re.compile(r'"?sep=([^\r\n"])"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
-_NO_TABLES = (  # how a file begins that is text but no delimited table, what it is, what to do
-    (re.compile(r"\s*@relation\s.*", re.IGNORECASE | re.DOTALL), "an ARFF file", "Save its data as CSV."),
-    (re.compile(r"\s*<(?:!doctype|html|\?xml).*", re.IGNORECASE | re.DOTALL), "a web page or XML", "Save the table as CSV."),
-    (re.compile(r"\s*(?:\{\s*|\[\s*[\[{]\s*)\".*", re.DOTALL), "JSON", "Save the table as CSV."),
-    (re.compile(r"\S+(?: +[0-9]+:[0-9.eE+-]+)+\s*"), "a LIBSVM file (index:value)", "Save it with a column for each index."),
-)
-_SAMPLE_LINES, _SAMPLE_CHARS, _SAMPLE_CELLS = 10_000, 2_000_000, 200_000
-_DELIMITER_RECORDS = 100
 
 
 @dataclass(frozen=True)
@@ -39,12 +27,41 @@ class Asked:
         header: whether the first record holds the names of the columns.
         encoding: the name of a text encoding.
         decimal: the decimal mark, "." or ",".
+        thousands: what divides thousands: ",", ".", apostrophe, space (any blank) or none.
+        header_lines: how many records at the top hold names of columns, or units.
+        columns: names of columns that must be there: a first record that holds one of them is a header.
+        texts: names of columns that hold no numbers, whatever they look like.
     """
 
     delimiter: str | None = None
     header: bool | None = None
     encoding: str | None = None
     decimal: str | None = None
+    thousands: str | None = None
+    header_lines: int | None = None
+    columns: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Known:
+    """How a file is written to which this one belongs: it decides where this one leaves a doubt.
+
+    Arguments:
+        marks: those of its numbers.
+        header_lines: its records of names.
+        numbers: names of its columns of numbers.
+    """
+
+    marks: Marks = Marks()
+    header_lines: int = 1
+    numbers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, source: Mapping[str, Any], columns: Sequence[Column] = ()) -> Known:
+        """What a run stored of its file, and the columns that it learned from."""
+        marks = Marks(source.get("decimal", "."), source.get("thousands", ""))
+        return cls(marks, source.get("header_lines", 1), tuple(c.name for c in columns if c.kind == "number"))
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,8 @@ class Format:
         names: the columns' names, from the header (stripped) or x0, x1, ...
         notes: what a user should know.
         trailing: every line ends with a delimiter, behind which nothing stands.
+        thousands: ",", ".", "'", " " or nothing.
+        header_lines: records of names at the top, where `header`.
     """
 
     encoding: str
@@ -68,36 +87,53 @@ class Format:
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     trailing: bool = False
+    thousands: str = ""
+    header_lines: int = 1
+
+    @property
+    def marks(self) -> Marks:
+        """Those of the numbers."""
+        return Marks(self.decimal, self.thousands)
 
 
-def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path") -> Format:
+def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: Known | None = None) -> Format:
     """Find out how a delimited text file is written.
 
     Arguments:
         path: a text file, plain or gzip.
         asked: what the user says; it is never overruled.
         key: the setting that names the file, for messages; the settings of `asked` are its siblings.
+        known: how the file is written that this one belongs to.
     Raises:
-        DataError: no such file, not text, empty, names that cannot be told apart, first lines that do not fit.
-        ConfigError: a delimiter, encoding or decimal mark that there is not.
+        DataError: no such file, not text, empty, names that cannot be told apart, first lines that do not fit, numbers or
+            lines that can be read in two ways.
+        ConfigError: a delimiter, encoding or mark that there is not.
     """
     group = key.rpartition(".")[0] or "dataset"
     file = existing_file(path, key)
-    delimiter = _asked_delimiter(asked.delimiter, f"{group}.delimiter")
-    if asked.decimal not in (None, ".", ","):
-        raise ConfigError(f'{group}.decimal must be "." or ",", not {asked.decimal[:40]!r}.')
+    delimiter = asked_delimiter(asked.delimiter, f"{group}.delimiter")
+    asked_marks = _asked_marks(asked, group)
     encoding, notes = find_encoding(file, asked.encoding, f"{group}.encoding")
-    delimiter = delimiter or _find_delimiter(file, encoding)
-    numbers, rows, error = _sample(file, encoding, delimiter)
+    delimiter = delimiter or find_delimiter(file, encoding)
+    numbers, rows, error = sample(file, encoding, delimiter)
     if error:
         raise error
     if not rows:
         raise DataError(f"{file}: the file holds blank lines only.", "Give a file with a header and rows.")
-    numbers, rows, trailing = _even_rows(file, delimiter, group, numbers, rows)
-    decimal, more = (asked.decimal, ()) if asked.decimal else _find_decimal(rows, delimiter, f"{group}.decimal")
-    notes += ("Each line ends with a delimiter: the empty last column was left out.",) * trailing + more
-    header, reason = (asked.header, "") if asked.header is not None else find_header(rows, decimal)
-    if header and not reason and asked.header is None and rows[0] in rows[1:]:
+    numbers, rows, trailing = even_rows(file, delimiter, group, numbers, rows)
+    notes += ("Each line ends with a delimiter: the empty last column was left out.",) * trailing
+    top = min(asked.header_lines or (known.header_lines if known else 1), len(rows))
+    names = tuple(joined_names(rows[:top]) if asked.header is not False else (f"x{i}" for i in range(len(rows[0]))))
+    prior, columns = (known.marks, known.numbers) if known else (None, ())
+    below = rows[top:] or rows
+    marks, more = find_marks(file, names, below, delimiter, asked_marks, group, prior, columns, asked.texts)
+    notes += more
+    header, reason = _believed_header(rows, marks, asked)
+    if header and asked.header_lines is None and not (known and _holds_names(rows[1:top], names, known, marks)):
+        top = num_lines_of_names(rows, marks)
+        if top > 1 and (known is None or known.header_lines != top):
+            raise _names_or_units(file, numbers, rows[:top], group)
+    if header and not reason and asked.header is None and rows[0] in rows[top:]:
         raise DataError(
             f"{file}: line {numbers[rows.index(rows[0], 1)]} repeats the header of line {numbers[0]}.",
             f"Remove it; if these lines are data, set {group}.header=false.",
@@ -108,130 +144,83 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path") -> Form
     if reason:
         notes += (f"{reason} (else set {group}.header=false).",)
     if header:
-        names, more = clean_names(file, numbers[0], rows[0], group)
+        names, more = clean_names(file, numbers[0], joined_names(rows[:top]), group)
+        more += _said_lines(numbers, rows[:top], names)
     else:
         names = tuple(f"x{i}" for i in range(width))
         more = (f"No header: columns are called x0 to x{width - 1}." if width > 1 else "No header: the column is called x0.",)
-    return Format(encoding, delimiter, header, decimal, names, notes + more, trailing)
+    return Format(
+        encoding, delimiter, header, marks.decimal, names, notes + more, trailing, marks.thousands, top if header else 1
+    )
 
 
-def shown_delimiter(delimiter: str) -> str:
-    """A delimiter as a message shows it."""
-    return _SHOWN.get(delimiter, repr(delimiter))
+def _holds_names(rows: Rows, names: Sequence[str], known: Known, marks: Marks) -> bool:
+    """Whether records below the first hold names or units as those of the known file do: no number where it has numbers."""
+    places = [place for place, name in enumerate(names) if name in known.numbers]
+    return bool(rows and places) and not any(marks.is_number(row[place]) for row in rows for place in places)
 
 
-def open_lines(path: Path, encoding: str, delimiter: str) -> Lines:
-    """The lines of a file, behind the line `sep=;` that Excel may write first."""
-    lines = Lines(path, encoding, blanks=delimiter == _BLANKS)
-    first = lines.peek(1, 1)
-    if first and _SEP_LINE.fullmatch(first[0]):
-        lines.skip(1)
-    return lines
+def _asked_marks(asked: Asked, group: str) -> tuple[str | None, str | None]:
+    if asked.decimal not in (None, ".", ","):
+        raise ConfigError(f'{group}.decimal must be "." or ",", not {asked.decimal[:40]!r}.')
+    if asked.thousands is not None and asked.thousands not in THOUSANDS:
+        raise ConfigError(f"{group}.thousands must be one of {' '.join(THOUSANDS)}, not {asked.thousands[:40]!r}.")
+    if asked.thousands is not None and asked.decimal == asked.thousands:
+        raise ConfigError(f"{group}.decimal and {group}.thousands are both {asked.decimal!r}.", "One mark cannot be both.")
+    if asked.header is False and asked.header_lines is not None:
+        raise ConfigError(f"{group}.header=false and {group}.header_lines={asked.header_lines} contradict each other.")
+    return asked.decimal, None if asked.thousands is None else THOUSANDS[asked.thousands]
 
 
-def _asked_delimiter(asked: str | None, key: str) -> str | None:
-    if asked is None:
-        return None
-    delimiter = _WORDS.get(asked.lower(), asked)
-    shown = delimiter in ("\t", ONE_COLUMN) or delimiter.isprintable()
-    if len(delimiter) != 1 or not shown or delimiter.isalnum() or delimiter in "\"'.+-_":
-        raise ConfigError(
-            f"{key}: {asked[:40]!r} cannot be a delimiter.",
-            'Give one character such as "," or ";", or a word: tab, space, comma.',
+def _believed_header(rows: Rows, marks: Marks, asked: Asked) -> tuple[bool, str]:
+    """Whether names stand at the top, and what to tell a user where it is a guess."""
+    if asked.header is not None or asked.header_lines is not None:
+        return asked.header is not False, ""
+    first = {cell.lower() for cell in rows[0]}
+    named = [name.strip().lower() for name in asked.columns if not re.fullmatch("-?[0-9]+", name.strip())]
+    if not first.isdisjoint(named):
+        return True, ""
+    header, reason = find_header(rows, marks)
+    return (True, "") if not header and num_lines_of_names(rows, marks) > 1 else (header, reason)
+
+
+def _shown_row(row: list[str]) -> str:
+    cells = ["".join(c if c.isprintable() else "?" for c in cell[:20]) for cell in row if cell]
+    return ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")
+
+
+def _names_or_units(path: Path, numbers: list[int], rows: Rows, group: str) -> DataError:
+    what = f"{path}: line {numbers[1]} ({_shown_row(rows[1])}) looks like units or a second line of names."
+    if len(rows) > 2:
+        what = (
+            f"{path}: lines {numbers[1]} to {numbers[len(rows) - 1]} ({_shown_row(rows[1])}; ...) look like more names or units."
         )
-    return delimiter
+    return DataError(what, f"To read it so: {group}.header_lines={len(rows)} - if it is a row of data: {group}.header_lines=1")
 
 
-def _sample(
-    path: Path, encoding: str, delimiter: str, max_records: int = _SAMPLE_LINES
-) -> tuple[list[int], Rows, DataError | None]:
-    """Line numbers and stripped cells of the first records, and the error that ended them."""
-    numbers: list[int] = []
-    rows: Rows = []
-    num_cells = num_chars = 0
-    try:
-        for number, row in records(open_lines(path, encoding, delimiter), delimiter):
-            numbers.append(number)
-            rows.append([cell.strip() for cell in row])
-            num_cells += len(row)
-            num_chars += sum(map(len, row))
-            if len(rows) >= max_records or (len(rows) > 2 and (num_cells > _SAMPLE_CELLS or num_chars > _SAMPLE_CHARS)):
-                break
-    except DataError as error:
-        return numbers, rows, error
-    return numbers, rows, None
-
-
-def _usual_width(rows: Rows) -> int:
-    """The most frequent number of fields; the first record's where several are."""
-    counts = Counter(map(len, rows))
-    most = max(counts.values())
-    return len(rows[0]) if counts[len(rows[0])] == most else next(width for width, n in counts.items() if n == most)
-
-
-def _even_rows(path: Path, delimiter: str, group: str, numbers: list[int], rows: Rows) -> tuple[list[int], Rows, bool]:
-    """The records of the usual width, which the first must have, and whether a delimiter behind the last column was taken off."""
-    width = _usual_width(rows)
-    trailing = width > 1 and len(rows) > 1 and all(not row[-1] for row in rows if len(row) == width)
-    if len(rows[0]) != width and not (trailing and len(rows[0]) == width - 1):
-        found = "1 field" if len(rows[0]) == 1 else f"{len(rows[0])} fields"
-        raise DataError(
-            f"{path}: line {numbers[0]} has {found}, but the lines below have {width}.",
-            f"Remove lines above the header, or set {group}.delimiter (read with: {shown_delimiter(delimiter)}).",
+def _said_lines(numbers: list[int], rows: Rows, names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(rows) < 2:
+        return ()
+    if names[0] == rows[0][0] and all(rows[0]):
+        return (
+            (f"Line {numbers[1]} ({_shown_row(rows[1])}) below the names was left out.",)
+            if len(rows) == 2
+            else (f"Lines {numbers[1]} to {numbers[len(rows) - 1]} below the names were left out.",)
         )
-    even = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) in (width, width - trailing)]
-    return [number for number, _ in even], [row[: width - trailing] for _, row in even], trailing
+    return (f"The names of lines {numbers[0]} to {numbers[len(rows) - 1]} were joined: {_shown_row(list(names))}.",)
 
 
-def _find_delimiter(path: Path, encoding: str) -> str:
-    first_line = "".join(Lines(path, encoding).peek(1, 1))
-    for pattern, what, hint in _NO_TABLES:
-        if pattern.fullmatch(first_line):
-            raise DataError(f"{path}: not a delimited table but {what}.", hint)
-    excel = _SEP_LINE.fullmatch(first_line)
-    if excel:
-        return excel[1]
-    best, found, failure = 0.0, ONE_COLUMN, None
-    for delimiter in _CANDIDATES:
-        _, rows, error = _sample(path, encoding, delimiter, _DELIMITER_RECORDS)
-        score = _score(rows, delimiter, num_broken=int(error is not None))
-        if score > best:
-            best, found = score, delimiter
-        if delimiter != _BLANKS and not rows:
-            failure = failure or error
-    if failure and not best:
-        raise failure
-    return found
+def sniff_like(path: Path, asked: Asked, key: str, known: Known, needed: Sequence[str]) -> Format:
+    """How a file is written that belongs to another one; what is asked was said of that one, and may not hold for this.
 
-
-def _score(rows: Rows, delimiter: str, num_broken: int) -> float:
-    """How well a delimiter explains the first records: how many agree in width, and how many of their cells are numbers."""
-    width = _usual_width(rows) if rows else 1
-    agreeing = [row for row in rows if len(row) == width]
-    share = len(agreeing) / max(1, len(rows) + num_broken)
-    if width < 2 or share < (0.9 if delimiter == _BLANKS else 0.5):
-        return 0
-    marks = "." if delimiter == "," else ".,"
-    columns = [
-        [any(is_number(cell, mark) for mark in marks) for cell in column if cell not in MISSING]
-        for column in zip(*agreeing[1:], strict=True)
-    ]
-    if delimiter == _BLANKS and not any(column and all(column) for column in columns):
-        return 0  # words of a sentence
-    return share * (1 + sum(map(sum, columns)) / max(1, sum(map(len, columns))))
-
-
-def _find_decimal(rows: Rows, delimiter: str, key: str) -> tuple[str, tuple[str, ...]]:
-    """A comma where some column holds numbers with it and no column holds numbers with a point."""
-    if delimiter == ",":
-        return ".", ()
-    found = set()
-    for column in zip(*rows[1:] or rows, strict=False):
-        cells = [cell for cell in column if cell not in MISSING]
-        for mark in ".,":
-            if any(mark in cell for cell in cells) and all(is_number(cell, mark) for cell in cells):
-                found.add(mark)
-    if found == {","}:
-        return ",", ("Decimal comma: 1,5 is read as one and a half.",)
-    mixed = f"Some columns hold numbers with a decimal comma, others with a point: read with a point (else set {key})."
-    return ".", (mixed,) if len(found) == 2 else ()
+    Arguments:
+        known: how the other one is written, which decides what this one leaves open.
+        needed: names of columns that must be in it.
+    Raises: as `sniff`.
+    """
+    asked = replace(asked, decimal=None, thousands=None, header_lines=None)
+    with suppress(DataError):
+        form = sniff(path, asked, key, known)
+        if set(needed) <= set(form.names):
+            return form
+    return sniff(path, replace(asked, delimiter=None, encoding=None), key, known)

@@ -8,37 +8,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from sdl_cli.data.cache import digest, fingerprint
+from sdl_cli.data.column_doubts import missing_notes, note_doubts, refuse_odd_target
 from sdl_cli.data.columns import (
     COUNTS_ROWS,
     Column,
     LeftOut,
-    are_amounts,
     feature_names,
     infer,
-    other_order,
-    shown_format,
-    to_numbers,
 )
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.delimited import Asked, read, sniff
+from sdl_cli.data.delimited import Known, read, sniff, sniff_like
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
-from sdl_cli.data.roles import (
-    Roles,
-    drop_missing_targets,
-    encode_target,
-    encode_target_like,
-    find_column,
-    large_classes,
-    listed,
-    short,
-    which_target,
-    without_doubt_of_header,
-)
+from sdl_cli.data.missing import missing_words
+from sdl_cli.data.roles import Roles, WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
 from sdl_cli.data.table_cells import (
     Cells,
     Unknown,
@@ -50,6 +37,8 @@ from sdl_cli.data.table_cells import (
     unknown_notes,
     with_missing,
 )
+from sdl_cli.data.target_cells import drop_missing_targets, encode_target, encode_target_like, large_classes
+from sdl_cli.data.two_files import join_files, names_of_numbers
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -64,34 +53,34 @@ class TableRoles(Roles):
         features: the columns to learn from; empty takes all that have no other role.
         drop: columns to leave out.
         categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
-        missing_values: words that mean a missing cell, beside the empty cell, NA, NaN, null and ?.
+        text: columns whose cells are names as they are written, the target among them: 01 is not 1, and NA is not missing.
     """
 
     features: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-    missing_values: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+
+    @classmethod
+    def from_older(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Stored settings as they are written now: an empty list of missing words once meant the usual ones."""
+        return values if "text" in values or values.get("missing_values") != [] else {**values, "missing_values": None}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(TableRoles):
+class Table(TableRoles, WrittenRoles):
     """A table in a file.
 
     Arguments:
         path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
         test_path: a second file of the same columns that is the test part; None draws test rows from `path`.
-        delimiter, header, encoding, decimal: how the text is written; None finds out.
 
-    The other arguments are those of `TableRoles`.
+    The other arguments are those of `TableRoles` and `WrittenRoles`.
     """
 
     name: str = "table"
     path: str
     test_path: str | None = None
-    delimiter: str | None = None
-    header: bool | None = None
-    encoding: str | None = None
-    decimal: Literal[".", ","] | None = None
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -102,33 +91,20 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
     Raises:
         DataError: files, columns or cells that cannot be used; the message names them.
     """
-    cells = _read_file(settings.path, settings, "dataset.path")
+    run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
+    cells = _read_file(settings.path, settings, "dataset.path", run)
     if settings.test_path is None:
         return _remember(assemble(cells, settings, Path(settings.path).stem, like=like), settings)
-    decimal: Any = cells.decimal
-    alike = dataclasses.replace(settings, header=cells.header, decimal=decimal)
-    test = _read_file(settings.test_path, alike, "dataset.test_path")
-    lacking = [name for name in cells.names if name not in test.names]
-    if lacking:
-        raise DataError(f"dataset.test_path: {test.source} lacks columns that {cells.source} has: {listed(lacking)}.")
-    order = [test.names.index(name) for name in cells.names]
-    both = Cells(
-        cells.source,
-        cells.names,
-        [np.concatenate([own, test.columns[i]]) for own, i in zip(cells.columns, order, strict=True)],
-        np.concatenate([cells.lines, test.lines]),
-        cells.decimal,
-        cells.notes,
-        cells.header,
-        cells.delimiter,
-    )
+    test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
+    written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
+    both = join_files(cells, test, missing_words(settings.missing_values), written)
     part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
     return _remember(assemble(both, settings, Path(settings.path).stem, part, like), settings)
 
 
 def _remember(dataset: Dataset, settings: Table) -> Dataset:
     """The data set with what the user said of the file's writing, which holds for new rows as well."""
-    asked = {key: getattr(settings, key) for key in ("delimiter", "encoding", "decimal")}
+    asked = {key: value for key, value in settings.written().items() if key not in ("header", "header_lines")}
     return dataclasses.replace(dataset, source={**dataset.source, "asked": asked})
 
 
@@ -145,26 +121,25 @@ def assemble(
     notes = without_doubt_of_header(cells.notes, cells.names, [roles.target])
     if roles.target is None:
         raise which_target(cells.source, cells.names)
-    cells = with_missing(cells, roles.missing_values)
-    places = _roles(cells, roles)
-    kept = drop_missing_targets(
-        cells.source, cells.names[places["target"]], cells.columns[places["target"]], cells.lines, roles.missing_target, notes
-    )
-    cells, part = take_rows(cells, kept), None if part is None else part[kept]
-    target = cells.names[places["target"]]
-    if roles.min_class_rows is not None:
-        kept = large_classes(target, cells.columns[places["target"]], roles.min_class_rows, notes)
-        cells, part = take_rows(cells, kept), None if part is None else part[kept]
+    places, words = _roles(cells, roles), missing_words(roles.missing_values)
+    texts = {find_column(cells.source, cells.names, asked, "dataset.text") for asked in roles.text}
+    written = cells
+    cells = with_missing(cells, words, [cells.names[i] for i in texts])
+    notes += missing_notes(written, cells, places.values())
+    kept = _rows_with_target(written, cells, roles, places["target"], notes)
+    written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
+    target, as_text = cells.names[places["target"]], places["target"] in texts
     target_cells = cells.columns[places["target"]]
     if like is None:
-        y, classes, task = encode_target(cells.source, target, target_cells, roles.task, cells.decimal, notes)
+        refuse_odd_target(cells, target, target_cells, as_text)
+        y, classes, task = encode_target(cells.source, target, target_cells, roles.task, cells.marks, notes, as_text)
         columns, counter = _infer_columns(cells, roles, places, notes)
         if counter is not None and "id" not in places:
             places["id"] = counter
     else:  # as in the run, whatever these rows suggest
         columns = [Column.from_plain(values) for values in like["columns"]]
         require_columns(cells.source, cells.names, [c.name for c in columns])
-        y, classes, task = encode_target_like(cells.source, target, target_cells, like["classes"], cells.decimal)
+        y, classes, task = encode_target_like(cells.source, target, target_cells, like["classes"], cells.marks, notes, as_text)
         if "id" not in places and (named := like.get("source", {}).get("id")) in cells.names:
             places["id"] = cells.names.index(named)
     unknown: Unknown = {}
@@ -174,7 +149,7 @@ def assemble(
     if "group" in places:
         groups = groups_from_cells(short(cells.names[places["group"]]), cells.columns[places["group"]], notes)
         notes += crossing_notes(groups, part)
-    ids = cells.columns[places["id"]] if "id" in places else cells.lines
+    ids = written.columns[places["id"]] if "id" in places else cells.lines
     if part is not None and (part == "test").any() and "id" not in places:
         ids = np.array([f"{p}/{line}" for p, line in zip(part, cells.lines, strict=True)])
     content = json.dumps([dataclasses.asdict(c) for c in columns])
@@ -194,27 +169,58 @@ def assemble(
         notes=tuple(dict.fromkeys(notes)),
         columns=tuple(columns),
         source={
-            "kind": "table",
-            "names": list(cells.names),
-            "header": cells.header,
-            "delimiter": cells.delimiter,
-            "decimal": cells.decimal,
+            **_written(cells),
             "target": target,
             "id": cells.names[places["id"]] if "id" in places else None,
-            "missing_values": list(roles.missing_values),
+            "missing": sorted(words),
+            "text": sorted(cells.names[i] for i in texts),
         },
     )
 
 
-def _read_file(path: str, settings: Table, key: str) -> Cells:
+def _rows_with_target(written: Cells, cells: Cells, roles: TableRoles, target: int, notes: list[str]) -> Array:
+    """Positions of the rows that have a target, and one of a class that is large enough; notes name the others."""
+    name = cells.names[target]
+    keep = f"dataset.text=[{short(name)}]"
+    own, lines = cells.columns[target], cells.lines
+    kept = drop_missing_targets(cells.source, name, own, lines, roles.missing_target, notes, written.columns[target], keep)
+    return kept[large_classes(name, own[kept], roles.min_class_rows, notes)]
+
+
+def _written(cells: Cells) -> dict[str, Any]:
+    """How the file is written, in JSON-ready values: new rows are read alike."""
+    return {
+        "kind": "table",
+        "names": list(cells.names),
+        "header": cells.header,
+        "delimiter": cells.delimiter,
+        "decimal": cells.marks.decimal,
+        "thousands": cells.marks.thousands,
+        "header_lines": cells.header_lines,
+    }
+
+
+def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
+    """The cells of a file.
+
+    Arguments:
+        run: how the file was written that a run learned from, which decides what this one leaves open.
+        first: of a second file the first, likewise; what is asked was said of the first.
+    """
     file = Path(path).expanduser()
     if file.is_file() and is_parquet(file):
         return next(iter_parquet(file, None))
-    form = sniff(file, Asked(settings.delimiter, settings.header, settings.encoding, settings.decimal), key)
+    asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
+    asked = dataclasses.replace(asked, texts=settings.text)
+    if first is None:
+        form = sniff(file, asked, key, run)
+    else:
+        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
+        form = sniff_like(file, dataclasses.replace(asked, header=first.header), key, known, first.names)
     columns, lines = read(file, form)
     if not len(lines):
         raise DataError(f"{file}: the table has no rows.")
-    return Cells(str(file), form.names, columns, lines, form.decimal, form.notes, form.header, form.delimiter)
+    return Cells(str(file), form.names, columns, lines, form.marks, form.notes, form.header, form.delimiter, form.header_lines)
 
 
 def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
@@ -239,7 +245,8 @@ def _infer_columns(
     def positions(key: str) -> list[int]:
         return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
 
-    chosen, dropped, categorical = list(dict.fromkeys(positions("features"))), positions("drop"), set(positions("categorical"))
+    chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
+    categorical = {*positions("categorical"), *positions("text")}
     if places["target"] in chosen:
         raise DataError(
             f"dataset.features: {short(cells.names[places['target']])} is the target.", "Leave it out of the features."
@@ -253,13 +260,13 @@ def _infer_columns(
     for i in chosen or range(len(cells.names)):
         if i in taken and not (chosen and i not in dropped):
             continue
-        found = infer(cells.names[i], cells.columns[i], cells.decimal, i in categorical, bool(chosen))
+        found = infer(cells.names[i], cells.columns[i], cells.marks, i in categorical, bool(chosen))
         if isinstance(found, LeftOut):
             left_out.append(found)
             counters += [i] if found.reason == COUNTS_ROWS else []
             continue
         columns.append(found)
-        _note_doubts(found, cells, i, notes, i in categorical)
+        note_doubts(found, cells, i, notes, i in categorical)
     notes += [f"Column {short(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
     if len(left_out) > _NAMED:
         notes.append(f"{len(left_out) - _NAMED} more columns were left out: {listed([c.name for c in left_out[_NAMED:]])}.")
@@ -272,31 +279,3 @@ def _infer_columns(
             else "Add columns that say something of each row.",
         )
     return columns, counters[0] if len(counters) == 1 else None
-
-
-def _note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
-    """A note where a column may be meant otherwise: numbers with a few words or a unit, dates of either order."""
-    own = cells.columns[i]
-    if column.kind == "date" and other_order(column, own):
-        first = short(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
-        notes.append(
-            f"Column {short(column.name)}: dates such as {first} were read as {shown_format(column.format)}, though day and "
-            "month could be the other way round (YYYY-MM-DD leaves no doubt)."
-        )
-    if column.kind != "category" or asked:
-        return
-    if are_amounts(own[own != None]):  # noqa: E711
-        first = short(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
-        notes.append(
-            f"Column {short(column.name)} was read as categories, since its numbers have a unit or thousands marks, such as "
-            f"{first!r}: write plain numbers to have them read as such."
-        )
-        return
-    odd = np.flatnonzero(np.isnan(to_numbers(own, cells.decimal)) & (own != None))  # noqa: E711
-    known = int((own != None).sum())  # noqa: E711
-    if 0 < len(odd) < 0.2 * known:
-        word = short(own[odd[0]], 30)
-        notes.append(
-            f"Column {short(column.name)} was read as categories, since {len(odd):,} of its cells are no numbers, "
-            f"such as {word!r} in line {cells.lines[odd[0]]} (if that means missing: dataset.missing_values=[{word}])."
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.columns import CellError, Column, encode
-from sdl_cli.data.delimited import MISSING
+from sdl_cli.data.guess_marks import evidence
+from sdl_cli.data.marks import PLAIN, Marks
+from sdl_cli.data.missing import without
 from sdl_cli.data.roles import listed, printable, short
 from sdl_cli.device import available_bytes
 from sdl_cli.errors import DataError
@@ -24,16 +26,30 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 @dataclass(frozen=True)
 class Cells:
-    """A file's cells: per column objects `(N,)` of str or None where missing; the line of the file that each row starts on."""
+    """A file's cells: per column objects `(N,)` of str, None where empty; the line of the file that each row starts on.
+
+    Arguments:
+        marks: those of the numbers.
+        header, header_lines, delimiter: how the file is written.
+        second: where rows come from two files, the second's name; of `is_second` bool `(N,)` its rows.
+    """
 
     source: str
     names: tuple[str, ...]
     columns: list[Array]
     lines: Array
-    decimal: str = "."
+    marks: Marks = PLAIN
     notes: tuple[str, ...] = ()
     header: bool = True
     delimiter: str = ","
+    header_lines: int = 1
+    second: str = ""
+    is_second: Array | None = None
+
+    def place(self, row: int) -> str:
+        """The file and the line of a row, for messages."""
+        source = self.second if self.is_second is not None and self.is_second[row] else self.source
+        return f"{source}, line {self.lines[row]}"
 
 
 Unknown = dict[str, list[Any]]  # per category the number of cells whose level is not known, and the first of them
@@ -51,11 +67,17 @@ def encode_columns(cells: Cells, columns: Sequence[Column], unknown: Unknown | N
 def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | None = None) -> Array:
     """One column's part of X, as `encode_columns`; `own` are its cells."""
     try:
-        X = encode(column, own, cells.decimal)
+        X = encode(column, own, cells.marks)
     except CellError as error:
-        where = f"{cells.source}, line {cells.lines[error.row]}"
-        message = f"{where}: column {short(column.name)} holds {short(own[error.row], 30)!r}, which is not {error.wanted}."
-        raise DataError(message, "Correct it, or leave the cell empty if the value is not known.") from error
+        message = (
+            f"{cells.place(error.row)}: column {short(column.name)} holds {short(own[error.row], 30)!r}, "
+            f"which is not {error.wanted}."
+        )
+        hint = "Correct it, or leave the cell empty if the value is not known."
+        if column.kind == "number" and evidence(own[error.row]) is not None:
+            mark = cells.marks.decimal
+            hint = f"The decimal mark of this file is {mark!r}: write it so everywhere, or set dataset.decimal."
+        raise DataError(message, hint) from error
     if unknown is not None and column.kind == "category":
         rows = np.flatnonzero(X[:, 0] == len(column.levels))
         if len(rows):
@@ -82,15 +104,16 @@ def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) ->
     raise DataError(f"{source}: {what}: {listed(lacking)}.", f"Columns are matched by name; the file has: {listed(names)}.")
 
 
-def with_missing(cells: Cells, words: Sequence[str]) -> Cells:
-    if not words:
-        return cells
-    columns = [_objects([None if cell in words else cell for cell in own]) for own in cells.columns]
+def with_missing(cells: Cells, words: Collection[str], as_written: Collection[str | None] = ()) -> Cells:
+    """The cells without these words, in all columns but those that are taken as they are written."""
+    columns = [own if name in as_written else without(own, words) for name, own in zip(cells.names, cells.columns, strict=True)]
     return dataclasses.replace(cells, columns=columns)
 
 
 def take_rows(cells: Cells, kept: Array) -> Cells:
-    return dataclasses.replace(cells, columns=[own[kept] for own in cells.columns], lines=cells.lines[kept])
+    second = None if cells.is_second is None else cells.is_second[kept]
+    columns = [own[kept] for own in cells.columns]
+    return dataclasses.replace(cells, columns=columns, lines=cells.lines[kept], is_second=second)
 
 
 def row_ids(cells: Cells, name: str | None) -> Array:
@@ -170,7 +193,7 @@ def _as_text(series: Any) -> Array:
         text = [str(int(v)) if v.is_integer() and abs(v) < 2**53 else repr(v) for v in map(float, series.fillna(0.0))]
     else:
         text = [str(v).strip() for v in series]
-    return _objects([None if lost or cell in MISSING else cell for lost, cell in zip(missing, text, strict=True)])
+    return _objects([None if lost or not cell else cell for lost, cell in zip(missing, text, strict=True)])
 
 
 def _objects(cells: Sequence[str | None]) -> Array:

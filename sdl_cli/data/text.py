@@ -14,22 +14,16 @@ import numpy as np
 from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.columns import to_numbers
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.delimited import Asked, Format, read, sniff
+from sdl_cli.data.delimited import Format, Known, read, sniff, sniff_like
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
+from sdl_cli.data.marks import PLAIN, Marks
+from sdl_cli.data.missing import missing_words, without
 from sdl_cli.data.new_texts import TEXT_NAMES, is_table, iter_texts
-from sdl_cli.data.roles import (
-    WrittenRoles,
-    drop_missing_targets,
-    encode_target,
-    find_column,
-    large_classes,
-    listed,
-    short,
-    which_target,
-    without_doubt_of_header,
-)
+from sdl_cli.data.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
+from sdl_cli.data.target_cells import drop_missing_targets, encode_target, large_classes
 from sdl_cli.data.text_file import existing_file, find_encoding
 from sdl_cli.data.text_lines import LabelledLines, cut_label, find_separator, read_labelled
+from sdl_cli.data.two_files import respelled
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -73,7 +67,7 @@ class _Rows:
     lines: Array
     ids: Array
     target_name: str
-    decimal: str
+    marks: Marks
     source: dict[str, Any]
     notes: tuple[str, ...]
 
@@ -108,7 +102,7 @@ def load(settings: Text) -> Dataset:
     groups = None if train.groups is None else np.concatenate([g for file in files if (g := file.groups) is not None])
 
     kept = _kept_classes(train.target_name, targets, part == "train", settings.min_class_rows, notes)
-    y, classes, task = encode_target(source, train.target_name, targets[kept], settings.task, train.decimal, notes)
+    y, classes, task = encode_target(source, train.target_name, targets[kept], settings.task, train.marks, notes)
     texts, names, part = texts[kept], names[kept], part[kept]
     empty = int((texts == "").sum())
     if empty:
@@ -143,7 +137,11 @@ def _with_targets(path: str, settings: Text, key: str, like: Mapping[str, Any] |
     """The rows of one file that have a target."""
     rows = _read(existing_file(path, key), settings, key, like)
     notes: list[str] = []
-    kept = drop_missing_targets(Path(path).name, rows.target_name, rows.targets, rows.lines, settings.missing_target, notes)
+    name, written = Path(path).name, rows.targets
+    words = missing_words(settings.missing_values if rows.source["layout"] == "table" else ())  # a label of a line is a word
+    groups = None if rows.groups is None else without(rows.groups, words)
+    rows = dataclasses.replace(rows, targets=without(written, words), groups=groups)
+    kept = drop_missing_targets(name, rows.target_name, rows.targets, rows.lines, settings.missing_target, notes, written)
     return rows.take(kept, notes)
 
 
@@ -195,12 +193,15 @@ def _labelled_rows(
     }
     texts, targets = np.array(found.texts, dtype=object), np.array(labels, dtype=object)
     lines = np.array(found.lines)
-    return _Rows(texts, targets, None, lines, lines.astype(str), "label", ".", source, (*notes, *more))
+    return _Rows(texts, targets, None, lines, lines.astype(str), "label", PLAIN, source, (*notes, *more))
 
 
 def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | None) -> _Rows:
-    asked = Asked(delimiter=settings.delimiter, header=settings.header, encoding=settings.encoding)
-    form = sniff(path, asked, key)
+    asked = settings.asked(settings.text, settings.target, settings.group, settings.id)
+    if like is None:
+        form = sniff(path, asked, key)
+    else:
+        form = sniff_like(path, asked, key, Known.of(like), [str(like["text"]), str(like["target"])])
     columns, lines = read(path, form)
     if not len(lines):
         raise DataError(f"{path}: there is a header and no row below it.", "Give a file with rows.")
@@ -219,18 +220,25 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
             f"{path}: one column has two roles.", "Give dataset.text, dataset.target and dataset.group columns of their own."
         )
     labels: Sequence[str | None] = columns[target].tolist()
+    if like is not None and form.marks != Known.of(like).marks:
+        labels = respelled(columns[target], form.marks, Known.of(like).marks).tolist()
     if settings.label_separator:
         separator = find_separator(path, labels, lines.tolist(), settings.label_separator)
         labels = [None if label is None else cut_label(label, separator) for label in labels]
+    words = missing_words(settings.missing_values)
     source = {
         "kind": "text",
         "layout": "table",
-        "asked": {"delimiter": settings.delimiter, "header": form.header, "encoding": settings.encoding},
+        "missing": sorted(words),
+        "asked": {**settings.written(), "header": form.header},
+        "decimal": form.decimal,
+        "thousands": form.thousands,
+        "header_lines": form.header_lines,
         "text": form.names[text],
         "target": form.names[target],
         "id": None if id_place is None else form.names[id_place],
     }
-    texts = np.array(["" if cell is None else cell for cell in columns[text]], dtype=object)
+    texts = np.array(["" if cell is None or cell in words else cell for cell in columns[text]], dtype=object)
     notes = without_doubt_of_header(form.notes, form.names, [settings.text, settings.target])
     if settings.text is None and like is None:
         notes.append(f"The texts are in the column {short(form.names[text])}, the target is {short(form.names[target])}.")
@@ -239,7 +247,7 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
     ids = lines.astype(str)
     if id_place is not None:
         ids = np.array(["" if cell is None else cell for cell in columns[id_place]], dtype=object)
-    return _Rows(texts, np.array(labels, dtype=object), groups, lines, ids, name, form.decimal, source, tuple(notes))
+    return _Rows(texts, np.array(labels, dtype=object), groups, lines, ids, name, form.marks, source, tuple(notes))
 
 
 def _text_column(path: Path, settings: Text, form: Format, columns: Sequence[Array], like: Mapping[str, Any] | None) -> int:
@@ -251,7 +259,7 @@ def _text_column(path: Path, settings: Text, form: Format, columns: Sequence[Arr
     lengths = {i: np.mean([len(cell) for cell in columns[i] if cell is not None] or [0]) for i in free}
     named = [i for word in TEXT_NAMES for i in free if form.names[i].lower() == word]
     best = named[0] if named else max(free, key=lambda i: lengths[i], default=-1)
-    if best < 0 or np.isfinite(to_numbers(columns[best], form.decimal)).mean() > 0.5:
+    if best < 0 or np.isfinite(to_numbers(columns[best], form.marks)).mean() > 0.5:
         raise DataError(
             f"dataset.text: which column of {path} holds the texts? There are: {listed(form.names)}.",
             "Add dataset.text=..., or dataset=table for columns of numbers and categories.",

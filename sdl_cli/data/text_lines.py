@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sdl_cli.data.delimited import is_number
+from sdl_cli.data.marks import is_number
 from sdl_cli.data.records import Lines
 from sdl_cli.data.roles import short
 from sdl_cli.data.text_file import check_memory

@@ -124,6 +124,12 @@ BAD: list[tuple[str, bytes | str, str, list[str]]] = [
     ("t.csv", "y,x\n" + "".join(f"n{i},1.{i}\n" for i in range(30)), "dataset.target=y", ["it seems to name the rows"]),
     ("t.csv", FEW.replace("a", "a" * 10_000), "dataset.target=y", ["class name of 10,000 characters"]),
     ("t.csv", FEW.replace("a", "inf").replace("b", "1.5"), "dataset.target=y", ["infinite numbers"]),
+    ("t.csv", FEW.replace("a", "NA"), "dataset.target=y", ["it holds 'NA' in 4 of them", "a value here: dataset.text=[y]"]),
+    ("t.csv", "x,y\n" + "".join(f"{i % 7},${i}\n" for i in range(20)) * 2, "dataset.target=y", ["a unit, such as $0", "dataset.text=[y]"]),
+    # marks and lines that can be read in two ways
+    ("t.csv", "x;y\n" + "1,234;a\n5,678;b\n" * 9, "dataset.target=y", ["is that 1234 or 1.234?", "dataset.thousands=none"]),
+    ("t.csv", FEW, "dataset.target=y dataset.decimal=, dataset.thousands=,", ["dataset.decimal and dataset.thousands are both"]),
+    ("t.csv", "x,y\nkPa,-\n" + "1,a\n2,b\n" * 9, "dataset.target=y", ["line 2 (kPa, -) looks like units", "header_lines=2"]),
     # features
     ("t.csv", "x,y\n" + COUNTED, "dataset.target=y", ["no column is left to learn from", "x counts the rows"]),
     ("t.csv", "y\na\nb\na\nb\n", "dataset.target=y", ["no column is left to learn from"]),
@@ -181,6 +187,14 @@ ODD: list[tuple[str, str, list[str]]] = [
     ("x,y\n" + "1,\x1b[31mred\n2,blue\n" * 10, "", []),
     ("x,y\n" + "1,a\n2,b\n" * 10 + "3,\n", "dataset.missing_target=drop", ["1 of 21 rows have no target"]),
     ("x,y\n" + "1,a\n2,b\n" * 10 + "3,c\n", "dataset.min_class_rows=2", ["c (1)"]),
+    ("x,y\n" + "1,01\n2,1\n3,2\n" * 10, "", ["classes of y of their own: 01 and 1"]),
+    ("x,y\n" + "1,NA\n2,EU\n" * 10, "dataset.missing_values=[]", []),
+    ("x,y\n" + "1,NA\n2,EU\n" * 10, "dataset.text=[y]", []),
+    ("x,y\n" + "1,a;b\n2,b;a\n" * 10, "", ["several labels in 20 of 20 cells"]),
+    ("x,y\n" + "1,0\n2,1\n3,yes\n4,no\n" * 5, "", ["0 (5), 1 (5), no (5), yes (5)"]),
+    ("x;y\n" + "1,234;a\n5,678;b\n" * 9, "dataset.thousands=,", []),
+    ("x;y\n" + "750;a\n1.150;b\n" * 9, "", ["1.150 is read as 1150 (if it is 1.15: dataset.thousands=none)"]),
+    ("x,y\nkPa,-\n" + "1,a\n2,b\n" * 9, "dataset.header_lines=2", ["Line 2 (kPa, -) below the names was left out"]),
     ("x,y\n" + "1,1\n2,2\n" * 10 + "3,x\n4,x\n", "", ["and numbers elsewhere: all are classes"]),
 ]
 
@@ -194,6 +208,59 @@ def test_an_odd_table_trains(sdl: Sdl, tmp_path: Path, content: str, settings: s
     whole = " ".join(found.err.split())
     for fragment in fragments:
         assert fragment in whole, found.err
+
+
+CASES: list[tuple[str, str, str]] = [
+    # file, target, the hint that its first reading gives
+    ("two", "site", ""),
+    ("eu_rent", "rent", ""),
+    ("german", "preis", ""),
+    ("target_repeated", "price", ""),
+    ("multi", "tags", ""),
+    ("units", "state", "dataset.header_lines=2"),
+    ("two_line_header", "label", "dataset.header_lines=2"),
+]
+
+
+@pytest.mark.parametrize(("name", "target", "hint"), CASES)
+def test_a_real_case_is_read_as_a_person_reads_it(
+    sdl: Sdl, tmp_path: Path, shared_data: Path, name: str, target: str, hint: str
+) -> None:
+    file = shared_data / "cases" / f"{name}.csv"
+    if hint:
+        refused(sdl(f"check dataset=table dataset.path={file} dataset.target={target}"), [hint])
+    found = sdl(
+        f"train dataset=table dataset.path={file} dataset.target={target} {hint} {QUICK} hydra.run.dir=run".replace(
+            "model.kind=logistic", "model.kind=" + ("ridge" if name in ("eu_rent", "german", "target_repeated") else "logistic")
+        )
+    )
+    assert found.code == 0, found.err
+    lines = file.read_text().splitlines()
+    (tmp_path / "few.csv").write_text("\n".join(lines[:5]) + "\n")
+    assert sdl("predict run few.csv -o few_out.csv").code == 0
+    assert sdl(f"predict run {file} -o all_out.csv").code == 0
+    few, whole = read(tmp_path / "few_out.csv"), read(tmp_path / "all_out.csv")
+    assert few == whole[: len(few)], "a few rows are read as they are among all"
+
+
+def test_a_test_file_with_other_marks_is_read_with_its_own(sdl: Sdl, tmp_path: Path) -> None:
+    rows = "".join(f"{i * i % 17}.5,{'ab'[i * i % 17 > 8]}\n" for i in range(40))
+    (tmp_path / "train.csv").write_text("x,y\n" + rows)
+    (tmp_path / "test.csv").write_text(("x,y\n" + rows).replace(",", ";").replace(".", ","))
+    found = sdl(
+        f"train dataset=table dataset.path=train.csv dataset.test_path=test.csv dataset.target=y {QUICK} hydra.run.dir=run"
+    )
+    assert found.code == 0 and "test.csv: Decimal comma" in found.err, found.err
+    for name in ("train", "test"):
+        assert sdl(f"predict run {name}.csv -o {name}_out.csv").code == 0
+    assert read(tmp_path / "train_out.csv") == read(tmp_path / "test_out.csv")
+    scores = [
+        json.loads(sdl(f"evaluate run dataset.path={n}.csv dataset.test_path=null --json").out)["metrics"]
+        for n in ("train", "test")
+    ]
+    assert scores[0] == scores[1]
+    (tmp_path / "test.csv").write_text("x;y\n1,5;a\noops;b\n2,5;a\n1,25;b\n3,75;a\n4,5;b\n")
+    refused(sdl("predict run test.csv -o out.csv"), ["test.csv: line 3, column 'x': 'oops'"])
 
 
 # predictions

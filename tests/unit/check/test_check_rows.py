@@ -32,7 +32,20 @@ def test_classes_that_are_small_or_not_tested():
     (small,), (untested,) = found(problems, "fewer than 5 rows"), found(problems, "no test row")
     assert small.severity == untested.severity == "warning"
     assert (small.what, small.where) == ("1 class has fewer than 5 rows: too few to learn and to be scored on.", "c (4)")
-    assert (untested.what[:28], untested.where) == ("2 classes have no test row: ", "b (46), c (4)")
+    assert untested.what == "2 classes have no test row: all 50 are of class a, and always answering a scores 100 %."
+    assert untested.where == "b (46), c (4)"
+
+
+def test_groups_so_few_that_the_score_rests_on_one_class():
+    dataset = make_dataset(noise(60), ["a"] * 40 + ["b"] * 20, groups=np.repeat(["p1", "p2", "p3"], 20))
+    (problem,) = found(inspect(dataset, Split(np.arange(20, 60), None, np.arange(20))), "no test row")
+    assert problem.severity == "warning"
+    assert problem.what == (
+        "1 class has no test row: all 20 are of class a, and always answering a scores 100 %. The test part is 1 group of 3."
+    )
+    assert "more groups are tested" in problem.advice
+    mixed = make_dataset(noise(60), ["a", "b"] * 30, groups=np.repeat(["p1", "p2", "p3"], 20))
+    assert not found(inspect(mixed, Split(np.arange(20, 60), None, np.arange(20))), "no test row")
 
 
 @pytest.mark.parametrize(

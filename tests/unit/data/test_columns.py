@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdl_cli.data.columns import CellError, Column, LeftOut, encode, feature_names, infer, level_counts, to_numbers
+from sdl_cli.data.marks import Marks
 from sdl_cli.models.encoding import TableEncoder
 
 Array = np.ndarray[Any, Any]
@@ -111,10 +112,14 @@ def test_numbers_are_read_exactly() -> None:
     np.testing.assert_array_equal(to_numbers(cells(*map(repr, numbers.tolist()))), numbers)
 
 
+def test_the_minus_sign_of_mathematics_is_a_minus() -> None:
+    np.testing.assert_array_equal(to_numbers(cells("\u22125", "5", None, "2e\u22123", "x")), [-5, 5, np.nan, 0.002, np.nan])
+
+
 def test_decimal_commas() -> None:
-    np.testing.assert_array_equal(to_numbers(cells("1,5", "-2", None, "3,25e1"), ","), [1.5, -2, np.nan, 32.5])
-    assert np.isnan(to_numbers(cells("1.5", "1,5,5", "1.000,5"), ",")).all(), "a point is no decimal mark there"
-    found = infer("a", cells("1,5", "2"), ",")
+    np.testing.assert_array_equal(to_numbers(cells("1,5", "-2", None, "3,25e1"), Marks(",")), [1.5, -2, np.nan, 32.5])
+    assert np.isnan(to_numbers(cells("1.5", "1,5,5", "1.000,5"), Marks(","))).all(), "a point is no decimal mark there"
+    found = infer("a", cells("1,5", "2"), Marks(","))
     assert isinstance(found, Column) and found.kind == "number"
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from sdl_cli.data import delimited, text_file
 from sdl_cli.data.delimited import MISSING, ONE_COLUMN, Asked, Format, iter_numbers, read, sniff
-from sdl_cli.data.records import is_number
+from sdl_cli.data.marks import is_number
 from sdl_cli.errors import ConfigError, DataError, SdlError
 
 
@@ -67,6 +67,9 @@ FORMATS = [  # content, delimiter, header, decimal, names
     ("sep=;\na;b\n1,5;2\n", ";", True, ",", "a b"),
     ("sep=,\r\na,b\r\n1,2\r\n", ",", True, ".", "a b"),
     ("x\n1\n2\n", ONE_COLUMN, True, ".", "x"),
+    ("x\n17.678,49\n7.395,89\n", ONE_COLUMN, True, ",", "x"),
+    ("a;b;c\n31.017,69;x;y\n14.610,35;z;y\n", ";", True, ",", "a b c"),
+    ("1,234\n2,345\n", ",", False, ".", "x0 x1"),
     ("1\n2\n3\n", ONE_COLUMN, False, ".", "x0"),
     ("text\nA day, and more\nNothing\nYes, yes, yes\nOn we go\n", ONE_COLUMN, True, ".", "text"),
     ("John Smith\nJane Doe\n", ONE_COLUMN, True, ".", "John Smith"),
@@ -124,9 +127,7 @@ def test_real_files(shared_data: Path) -> None:
         assert list(found.names) == (first if path in files else [f"x{i}" for i in range(len(first))])
         columns, lines = read(path, found)
         body = [line.split(",") for line in path.read_text().splitlines()[found.header :] if line]
-        assert [list(row) for row in zip(*columns, strict=True)] == [
-            [None if c.strip() in MISSING else c.strip() for c in row] for row in body
-        ], path
+        assert [list(row) for row in zip(*columns, strict=True)] == [[c.strip() or None for c in row] for row in body], path
         assert lines[0] == 1 + found.header
 
 
@@ -160,7 +161,7 @@ def test_cells_lines_and_blank_lines(tmp_path: Path) -> None:
     content = '\n a , b \r\n\r\n1, "x, ""y""\nz" \r\n   \n 2 ,NA\r3,"" ,\n'.replace(",\n", "\n")
     found, rows, lines = table(tmp_path, content)
     assert found.names == ("a", "b")
-    assert rows == [["1", 'x, "y"\nz'], ["2", None], ["3", None]]
+    assert rows == [["1", 'x, "y"\nz'], ["2", "NA"], ["3", None]]
     assert lines == [4, 7, 8]
     values, words, again = numbers(tmp_path, content, ["a"], ["b"])
     assert values.tolist() == [[1], [2], [3]]
@@ -457,7 +458,7 @@ def written(rows: list[list[Any]], delimiter: str, ending: str) -> str:
 
 def expected(cell: Any) -> str | None:
     text = "" if cell is None else str(cell).strip()
-    return None if text in MISSING else text
+    return text or None
 
 
 @FEW
@@ -530,7 +531,8 @@ def survive(content: bytes, asked: Asked) -> None:
             assert [cell for chunk in chunks for cell in chunk[1][j]] == column.tolist()
         for name, column in zip(found.names, columns, strict=True):
             wanted = [
-                None if c is None else float(c.replace(",", ".")) if is_number(c, found.decimal) else math.inf for c in column
+                None if c is None or c in MISSING else math.inf if (plain := found.marks.plain(c)) is None else float(plain)
+                for c in column
             ]
             try:
                 values = [v for chunk in iter_numbers(path, found, (name,), (), 2) for v in chunk[0][:, 0]]
@@ -555,6 +557,12 @@ PIECES = st.sampled_from(
         "1",
         "2.5",
         "3,5",
+        "1.234",
+        "1,234",
+        "1'234",
+        "1\u202f234",
+        "\u22125",
+        "kg",
         "a",
         "NA",
         "nan",
@@ -576,6 +584,8 @@ OPTIONS = st.builds(
     header=st.sampled_from([None, True, False]),
     encoding=st.sampled_from([None, None, "utf-8", "utf-16", "latin-1", "ascii", "shift_jis", "utf-7", "punycode", "idna"]),
     decimal=st.sampled_from([None, ".", ","]),
+    thousands=st.sampled_from([None, None, None, ",", ".", "space", "apostrophe", "none"]),
+    header_lines=st.sampled_from([None, None, None, 1, 2, 3]),
 )
 
 

@@ -56,6 +56,19 @@ def read(path: Path, **settings: Any) -> Any:
     return load(ImageTable(path=str(path), **({"size_px": 8, "header": True} | settings)))
 
 
+def test_a_class_called_like_a_missing_cell_is_named_and_kept(tmp_path: Path) -> None:
+    path = simple(tmp_path, ("NA", "EU") * 3)
+    with pytest.raises(DataError, match=r"it holds 'NA' in 3 of them\.\nIf 'NA' is a value here: dataset\.missing_values=\[\]"):
+        read(path)
+    assert read(path, missing_values=()).classes == ("EU", "NA")
+
+
+def test_numbers_beside_photos_have_the_marks_of_their_file(tmp_path: Path) -> None:
+    path = simple(tmp_path, ("1,234", "12,345", "750", "2,000", "900", "1,100"))
+    assert read(path).y.tolist() == [1234, 12345, 750, 2000, 900, 1100]
+    assert read(path, thousands="none", task="regression").y.tolist() == [1.234, 12.345, 750, 2, 900, 1.1]
+
+
 def test_two_columns_are_all_it_takes(tmp_path: Path) -> None:
     data = load(ImageTable(path=str(simple(tmp_path)), size_px=8))
     assert (data.name, data.task, data.modality) == ("photos", "classification", "image")

@@ -8,15 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.data.roles import (
-    drop_missing_targets,
-    encode_target,
-    find_column,
-    large_classes,
-    listed,
-    short,
-    which_target,
-)
+from sdl_cli.data.marks import PLAIN, Marks
+from sdl_cli.data.roles import find_column, listed, short, which_target
+from sdl_cli.data.target_cells import drop_missing_targets, encode_target, large_classes
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -118,7 +112,16 @@ TARGETS: dict[str, tuple[str, Sequence[object], str, tuple[str, ...] | None, str
     "-1 and 1": ("y", [1, -1, 1, -1], "classification", ("-1", "1"), "two different numbers"),
     "2 fractions": ("y", [0.5, 1.5, 0.5], "classification", ("0.5", "1.5"), "dataset.task=regression"),
     "2 fractions, written in two ways": ("y", ["0.5", "1.5", "0.50"], "classification", ("0.5", "1.5"), ""),
-    "whole numbers, written in two ways": ("y", ["1", "2.0", "01", "3", "2", "1.0"], "classification", ("1", "2", "3"), ""),
+    "whole numbers, written in two ways": ("y", ["1", "2.0", "3", "2", "1.0", "3"], "classification", ("1", "2", "3"),
+        "Spellings of one number are one class of y: 1 and 1.0; 2 and 2.0 (to keep them apart: dataset.text=[y])"),
+    "codes with leading zeros": ("y", ["01", "1", "2", "01", "2", "1"], "classification", ("01", "1", "2"),
+        "classes of y of their own: 01 and 1"),
+    "two spellings of one number": ("y", ["1E1", "10", "1E1", "10"], "classification", ("10", "1E1"), "of their own: 10 and 1E1"),
+    "many codes": ("y", [f"{i:03}" for i in range(40)] * 2, "classification", None, "written with leading zeros, such as 000"),
+    "more digits than a float holds": ("y", ["12345678901234567", "12345678901234568"] * 3, "classification",
+        ("12345678901234567", "12345678901234568"), ""),
+    "0 and 1 beside yes and no": ("y", ["0", "1", "Yes", "no", "0"], "classification", ("0", "1", "Yes", "no"),
+        "says the same in several ways: 0 (2), 1 (1), no (1), yes (1)"),
     "few whole numbers": ("y", [*range(10)] * 2, "classification", tuple(map(str, range(10))), "has 10 different whole numbers"),
     "few rows of whole numbers": ("y", [3, 1, 4, 1, 5], "regression", None, "4 different whole numbers"),
     "many whole numbers": ("y", RNG.permutation(50) * 3, "regression", None, "50 different whole numbers"),
@@ -135,7 +138,7 @@ TARGETS: dict[str, tuple[str, Sequence[object], str, tuple[str, ...] | None, str
 def test_the_task_is_what_the_cells_say(case: str) -> None:
     name, values, task, classes, fragment = TARGETS[case]
     notes: list[str] = []
-    y, found_classes, found_task = encode_target("f.csv", name, cells(list(values)), "auto", ".", notes)
+    y, found_classes, found_task = encode_target("f.csv", name, cells(list(values)), "auto", PLAIN, notes)
     assert found_task == task
     assert fragment in " ".join(notes) and bool(notes) == bool(fragment) or not fragment
     if task == "regression":
@@ -150,7 +153,7 @@ def test_the_task_is_what_the_cells_say(case: str) -> None:
 
 
 def test_whole_numbers_are_classes_in_their_own_order() -> None:
-    y, classes, _ = encode_target("f.csv", "y", cells([10, 9, 2, 10]), "classification", ".", [])
+    y, classes, _ = encode_target("f.csv", "y", cells([10, 9, 2, 10]), "classification", PLAIN, [])
     assert classes == ("2", "9", "10") and y.tolist() == [2, 1, 0, 2]
 
 
@@ -159,12 +162,12 @@ def test_whole_numbers_are_classes_in_their_own_order() -> None:
     [("regression", [0, 1, 1], [0, 1, 1]), ("classification", [3, 1, 4, 1, 5], [1, 0, 2, 0, 3])],
 )
 def test_the_task_can_be_set(asked: Any, values: list[int], expected: list[int]) -> None:
-    y, _, task = encode_target("f.csv", "y", cells(values), asked, ".", notes := [])
+    y, _, task = encode_target("f.csv", "y", cells(values), asked, PLAIN, notes := [])
     assert task == asked and y.tolist() == expected and notes == []
 
 
 def test_decimal_commas_in_a_target() -> None:
-    y, _, task = encode_target("f.csv", "y", cells(["1,5", "2,25", "3"]), "auto", ",", [])
+    y, _, task = encode_target("f.csv", "y", cells(["1,5", "2,25", "3"]), "auto", Marks(","), [])
     assert task == "regression" and y.tolist() == [1.5, 2.25, 3]
 
 
@@ -187,15 +190,15 @@ BAD_TARGETS: dict[str, tuple[list[object], Any, str]] = {
 def test_a_target_that_cannot_be_one_is_refused(case: str) -> None:
     values, asked, fragment = BAD_TARGETS[case]
     with pytest.raises(DataError) as error:
-        encode_target("f.csv", "y", cells(values), asked, ".", [])
+        encode_target("f.csv", "y", cells(values), asked, PLAIN, [])
     assert fragment in error.value.message and error.value.message.startswith("f.csv: ")
     assert len(error.value.message) < 250 and error.value.hint
 
 
 def test_what_names_rows_can_be_predicted_all_the_same() -> None:
     names = cells([f"case {i % 30}" for i in range(40)])
-    assert len(encode_target("f.csv", "y", names, "classification", ".", [])[1]) == 30
-    assert encode_target("f.csv", "y", cells(list(range(40))), "regression", ".", [])[2] == "regression"
+    assert len(encode_target("f.csv", "y", names, "classification", PLAIN, [])[1]) == 30
+    assert encode_target("f.csv", "y", cells(list(range(40))), "regression", PLAIN, [])[2] == "regression"
 
 
 # small classes

@@ -180,6 +180,21 @@ def test_empty_texts_stay_and_are_counted(tmp_path: Path) -> None:
     assert "2 of 4 texts are empty." in data.notes
 
 
+def test_a_class_called_like_a_missing_cell_is_named_and_kept(tmp_path: Path) -> None:
+    rows = "text,label\n" + "".join(f"words {i},{('NA', 'EU')[i % 2]}\n" for i in range(10))
+    with pytest.raises(DataError, match=r"it holds 'NA' in 5 of them\.\nIf 'NA' is a value here: dataset\.missing_values=\[\]"):
+        read(tmp_path, rows, "a.csv")
+    assert read(tmp_path, rows, "a.csv", missing_values=()).classes == ("EU", "NA")
+    assert read(tmp_path, "".join(f"{('NA', 'EU')[i % 2]} words {i}\n" for i in range(10)), "a.txt").classes == ("EU", "NA")
+
+
+def test_numbers_beside_texts_have_the_marks_of_their_file(tmp_path: Path) -> None:
+    rows = "text;score\n" + "".join(f"words {i};1.{100 + i},5\n" for i in range(10))
+    test = save(tmp_path, "text,score\nsome words,1.5\nmore words,2.25\n", "t.csv")
+    data = read(tmp_path, rows, "a.csv", test_path=str(test))
+    assert data.task == "regression" and data.y[[0, 9, 10, 11]].tolist() == [1100.5, 1109.5, 1.5, 2.25]
+
+
 LINES = "a x\nb y\na z\nb u\n"
 
 
