@@ -122,7 +122,6 @@ def _png_colours(image: Any) -> Pixels:
     tiff.require_readers()
     import imagecodecs
 
-    orientation = orientation_of(image)
     image.fp.seek(0)
     values = imagecodecs.png_decode(image.fp.read())
     if values.ndim != 3 or values.dtype != np.uint16:
@@ -130,4 +129,4 @@ def _png_colours(image: Any) -> Pixels:
     if values.shape[-1] in (2, 4):
         tiff.refuse_deep_alpha(values[..., -1], 65_535)
         values = values[..., :-1]
-    return Pixels(values.astype(np.float32), orientation)
+    return Pixels(values.astype(np.float32), orientation_of(image))
