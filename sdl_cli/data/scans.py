@@ -32,8 +32,11 @@ def deep_pixels(image: Any, remark: Remark) -> Pixels | None:
         raise ValueError("colours of more than 8 bits in a PPM file, of which only 8 would be read: save it as TIFF or PNG")
     if image.mode[0] not in "IF":
         return None
+    most = _maximum(image, 65_535) if image.format == "PPM" else 65_535
     image.load()
     values = np.asarray(image)
+    if most != 65_535:  # Pillow has stretched what the file holds from 0..most to 0..65535
+        values = np.rint(values * (most / 65_535))
     clear = image.info.get("transparency")
     if isinstance(clear, int) and (values == clear).any():
         raise ValueError(f"more than 8 bits and pixels of value {clear} declared as transparent: lay it on a background first")
@@ -103,10 +106,10 @@ def _raw_mode(image: Any) -> str:
     return str(args[0] if isinstance(args, tuple) and args else args)
 
 
-def _maximum(image: Any) -> int:
-    """The largest value that a PPM declares."""
+def _maximum(image: Any, otherwise: int = 255) -> int:
+    """The largest value that a PPM declares, where Pillow's decoder is told of it."""
     args = image.tile[0][3] if image.tile else ""
-    return max((v for v in args if isinstance(v, int)), default=255) if isinstance(args, tuple) else 255
+    return max((v for v in args if isinstance(v, int)), default=otherwise) if isinstance(args, tuple) else otherwise
 
 
 def _tga_alpha_bits(file: Any) -> int:

@@ -188,9 +188,9 @@ def test_pictures_of_another_depth_than_the_run_are_refused(tmp_path: Path) -> N
         as_in_run(load(settings_of(tmp_path / "deep")), None)
     with pytest.raises(DataError, match="have 8 bits, and the run learned from deeper images, of values from 1000 to 2000"):
         as_in_run(load(settings_of(tmp_path / "plain")), stored)
-    with pytest.raises(DataError, match=r"a/x.png \(more than 8 bits, and no scale"):
+    with pytest.raises(DataError, match=r"a/x.png \(more than 8 bits, and those learned from have 8"):
         read_images(tmp_path / "deep", 8)
-    with pytest.raises(DataError, match=r"a/x.png \(8 bits, and the run learned from deeper"):
+    with pytest.raises(DataError, match=r"a/x.png \(8 bits, and those learned from have more"):
         list(iter_images(tmp_path / "plain", 8, scale=stored_scale(stored)))
     scan(tmp_path / "plain" / "deep.png", 9)
     ids, images, notes = read_images(tmp_path / "plain", 8, "grey", on_error="skip")
@@ -234,7 +234,8 @@ def test_a_range_that_is_none_is_refused(bad: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "stored", [{}, {"low": 2, "high": 1, "with_plain": False}, {"low": "x", "high": 1, "with_plain": 0}, {"low": 0, "high": 1}, [1]]
+    "stored",
+    [{}, {"low": 2, "high": 1, "with_plain": False}, {"low": "x", "high": 1, "with_plain": 0}, {"low": 0, "high": 1}, [1]],
 )
 def test_a_damaged_stored_scale_is_refused(stored: Any) -> None:
     with pytest.raises(DataError, match="value_range is damaged"):

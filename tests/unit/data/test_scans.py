@@ -117,9 +117,12 @@ def test_png_of_16_bits(tmp_path: Path, content: bytes, right: np.ndarray[Any, A
     assert np.array_equal(read(path)[0], right.astype(np.float32))
 
 
-def test_pgm_of_16_bits_is_deep(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [4095, 3785, 10_000, 65_535])
+@pytest.mark.parametrize("kind", ["P2", "P5"])
+def test_pgm_of_16_bits_keeps_its_numbers(tmp_path: Path, most: int, kind: str) -> None:
     path = tmp_path / "a.pgm"
-    path.write_bytes(b"P5 8 8 65535\n" + GREY.astype(">u2").tobytes())
+    words = GREY.astype(">u2").tobytes() if kind == "P5" else " ".join(map(str, GREY.ravel())).encode()
+    path.write_bytes(f"{kind} 8 8 {most}\n".encode() + words)
     assert np.array_equal(read(path, "grey")[0][0], GREY.astype(np.float32))
 
 
@@ -158,9 +161,7 @@ REFUSED: list[tuple[str, Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("make", "words"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
-def test_what_would_be_read_wrong_is_refused_with_the_reason(
-    tmp_path: Path, make: Callable[[Path], object], words: str
-) -> None:
+def test_what_would_be_read_wrong_is_refused_with_the_reason(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
     path = tmp_path / "a.tif"
     make(path)
     (batch,) = decode_batches([path], lambda p: decode_file(p, 8, "rgb"), (3, 8, 8))
