@@ -192,7 +192,7 @@ def stored_scale(stored: Mapping[str, Any] | None) -> ValueRange | None:
 def unlike_run(is_deep: bool, scale: ValueRange | None) -> str:
     """Why an image of this depth cannot be given to a run with this scale, or nothing where it can."""
     if is_deep and scale is None:
-        return "more than 8 bits, and those learned from have 8"
+        return "more than 8 bits, and no scale for such is stored with the run"
     return "8 bits, and those learned from have more" if not is_deep and scale is not None and not scale.with_plain else ""
 
 

@@ -31,6 +31,10 @@ _SMALL_OR_MASK = 0b101  # kinds of sub-files that are no picture of their own: a
 _MOST_PAGES = 1000
 
 
+class RefusedError(ValueError):
+    """A TIFF that may well be whole, and would be read wrong."""
+
+
 class Pixels(NamedTuple):
     """Pixels as they stand in a file: `values (H, W, B)` and EXIF's orientation.
 
@@ -100,7 +104,7 @@ def refuse_pages(file: BinaryIO) -> None:
     """Raise a ValueError for a TIFF of several pages; smaller copies and masks of the first one do not count."""
     num = _num_pages(file)
     if num > 1:
-        raise ValueError(f"{num:,} pages, of which only one could be used: save the one that counts as a file of its own")
+        raise RefusedError(f"{num:,} pages, of which only one could be used: save the one that counts as a file of its own")
 
 
 def refuse_measured_alpha(alpha: Array, is_map: bool) -> None:
@@ -110,7 +114,7 @@ def refuse_measured_alpha(alpha: Array, is_map: bool) -> None:
     """
     between = float(((alpha > 0) & (alpha < 255)).mean())
     if between > (0.0 if is_map else 0.5):
-        raise ValueError(
+        raise RefusedError(
             f"its last band is declared as transparency, but {between:.0%} of it is neither clear nor opaque, as in a measured "
             "band such as near infrared: save the file without this band"
         )
@@ -124,7 +128,7 @@ def read(source: Source, remark: Remark) -> Pixels:
         remark: hears of bands that are left out.
     Returns: `uint8` values where the file has plain 8 bits, else `float32`.
     Raises:
-        DataError: tifffile or imagecodecs is not installed. ValueError: a kind of TIFF that is not read, with the reason.
+        DataError: tifffile or imagecodecs is not installed. ValueError: a kind of TIFF that is not read, or damage.
     """
     tifffile = require_readers()
     if not isinstance(source, Path):
@@ -133,7 +137,7 @@ def read(source: Source, remark: Remark) -> Pixels:
         with tifffile.TiffFile(source, is_ome=False) as file:
             refuse_pages(file.filehandle)
             return _page(file, file.pages[0], remark)
-    except (ValueError, DataError):
+    except (RefusedError, DataError):
         raise
     except Exception as error:  # a damaged file can make a reader raise anything
         raise _damaged(error) from error
@@ -150,18 +154,18 @@ def _page(file: Any, page: Any, remark: Remark) -> Pixels:
     nodata = page.tags.get(_NODATA)
     missing = None if nodata is None else float(str(nodata.value).strip("\0 "))
     if missing is not None and (values == missing).any():
-        raise ValueError(f"pixels of value {missing:g}, which the file declares as missing")
+        raise RefusedError(f"pixels of value {missing:g}, which the file declares as missing")
     photometric, bits = int(page.photometric), int(np.max(page.bitspersample))
     num = _COLOURS[photometric]
     alpha = values[..., num] if len(page.extrasamples) and int(page.extrasamples[0]) in (1, 2) else None
     if values.shape[-1] > num + (alpha is not None):
         if photometric != _RGB and values.shape[-1] > 2:
-            raise ValueError(f"{values.shape[-1]} bands, of which none is declared as red, green or blue: save it as RGB")
+            raise RefusedError(f"{values.shape[-1]} bands, of which none is declared as red, green or blue: save it as RGB")
         remark(EXTRA_BANDS)
     colours = values[..., :num]
     if photometric == _MIN_IS_WHITE:
         if values.dtype.kind != "u":
-            raise ValueError(f"white is 0, which has no meaning for values of type {values.dtype}")
+            raise RefusedError(f"white is 0, which has no meaning for values of type {values.dtype}")
         colours = (2**bits - 1) - colours
     if values.dtype == np.uint8 and bits == 8:
         if alpha is not None:
@@ -182,24 +186,24 @@ def _check(file: Any, page: Any) -> None:
     samples = int(page.imagewidth) * int(page.imagelength) * int(page.samplesperpixel)
     chunk = int(np.prod([int(side) for side in page.chunks], dtype=object)) if page.imagewidth and page.imagelength else 0
     if most is not None and max(samples, chunk) > most:
-        raise ValueError(f"more than {most:,} values, the limit against files that unpack to far more than they are")
+        raise RefusedError(f"more than {most:,} values, the limit against files that unpack to far more than they are")
     images = (file.imagej_metadata or {}).get("images", 1) if file.is_imagej else 1
     if isinstance(images, int) and images > 1:
-        raise ValueError(f"{images:,} pages, of which only one could be used: save the one that counts as a file of its own")
+        raise RefusedError(f"{images:,} pages, of which only one could be used: save the one that counts as a file of its own")
     if int(page.photometric) not in (_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB):
-        raise ValueError(
+        raise RefusedError(
             f"colours of kind {getattr(page.photometric, 'name', page.photometric)}, which are not read in this kind of TIFF"
         )
     if page.dtype is None or page.dtype.kind not in "uif" or (page.dtype == np.uint8 and np.max(page.bitspersample) != 8):
-        raise ValueError(f"values of {page.bitspersample} bits of kind {getattr(page.sampleformat, 'name', page.sampleformat)}")
+        raise RefusedError(f"values of {page.bitspersample} bits of kind {getattr(page.sampleformat, 'name', page.sampleformat)}")
     if page.axes not in ("YX", "YXS", "SYX"):
-        raise ValueError(f"axes {page.axes}, and only flat images are read")
+        raise RefusedError(f"axes {page.axes}, and only flat images are read")
 
 
 def refuse_deep_alpha(alpha: Array, full: float) -> None:
     """Raise a ValueError where deep pixels are transparent anywhere: what lies behind them has no value."""
     if not (alpha == full).all():
-        raise ValueError("more than 8 bits and a band declared as transparency that is not opaque everywhere: save it without")
+        raise RefusedError("more than 8 bits and a band declared as transparency that is not opaque everywhere: save it without")
 
 
 def _orientation(page: Any) -> int:
