@@ -89,6 +89,11 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
     if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
         from sdl_cli.data.npz import read_inputs
 
+        if inputs.get("value_range") is not None:
+            message = (
+                f"{source}: this run learned from image files deeper than 8 bits, and an npz file does not say how it is scaled."
+            )
+            raise DataError(message, "Give a folder of images, an image, or a table of their paths.")
         yield read_inputs(source)
     elif inputs["modality"] == "image":
         yield from _iter_images(source, inputs, notice, on_error)

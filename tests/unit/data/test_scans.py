@@ -142,6 +142,7 @@ REFUSED: list[tuple[str, Callable[[Path], object], str]] = [
     ),
     ("bands without colours", lambda p: write(p, rgba(NIR), planarconfig="contig"), "4 bands, of which none is declared as red"),
     ("deep and clear", lambda p: write(p, np.dstack([COLOURS, GREY]), photometric="rgb"), "not opaque everywhere"),
+    ("a sensor's raw mosaic", lambda p: write(p, GREY, photometric="cfa"), "colours of kind CFA"),
     ("complex", lambda p: write(p, GREY.astype(np.complex64)), "values of 64 bits"),
     ("NaN", lambda p: write(p, np.where(GREY < 9, np.nan, GREY).astype(np.float32)), "infinite or no numbers"),
     ("infinite", lambda p: write(p, np.where(GREY < 9, np.inf, GREY).astype(np.float32)), "infinite or no numbers"),
@@ -192,6 +193,18 @@ def test_bands_beyond_the_colours_are_left_out_with_a_word(tmp_path: Path, plana
     assert remarks == [tiff.EXTRA_BANDS]
     deep, remarks = read(write(tmp_path / "b.tif", np.dstack([COLOURS, GREY]), photometric="rgb", extrasamples=["unspecified"]))
     assert np.array_equal(deep, COLOURS.transpose(2, 0, 1).astype(np.float32))
+    assert remarks == [tiff.EXTRA_BANDS]
+
+
+def test_a_fourth_band_of_which_nothing_is_said_is_no_transparency(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", rgba(NIR), photometric="rgb", software="")
+    content = path.read_bytes()
+    place = content.index(struct.pack("<HHI", 338, 3, 1))  # the tag ExtraSamples becomes a private one
+    path.write_bytes(content[:place] + struct.pack("<H", 65_000) + content[place + 2 :])
+    with Image.open(path) as image:
+        assert image.mode == "RGBA"
+    found, remarks = read(path)
+    assert np.array_equal(found, rgba(NIR)[..., :3].transpose(2, 0, 1))
     assert remarks == [tiff.EXTRA_BANDS]
 
 
