@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.check.problem import Problem, counted, name_of, named, worst_first
-from sdl_cli.data.decode import header, num_cores, reason
+from sdl_cli.data.decode import num_cores, reason, size_and_mode
 from sdl_cli.data.image_folder import ImageFolder
 from sdl_cli.data.image_table import ImageTable, list_photos
 from sdl_cli.data.listing import existing_folder, list_folder, shown_name
@@ -70,7 +70,7 @@ def _header(file: Path) -> Header:
         num_bytes = file.stat().st_size
         if num_bytes == 0:
             return Header(0, failure="empty file, 0 bytes")
-        return Header(num_bytes, *header(file))
+        return Header(num_bytes, *size_and_mode(file))
     except Exception as error:  # decoders raise anything on bad bytes; each is a fact about one file
         return Header(num_bytes, failure=reason(error))
 

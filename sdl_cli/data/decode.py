@@ -110,7 +110,7 @@ def is_read_as_ever(source: Source) -> bool:
         return not tiff.is_tiff(source)
 
 
-def header(source: Source) -> tuple[int, int, str]:
+def size_and_mode(source: Source) -> tuple[int, int, str]:
     """Width and height in pixels and colour mode of an image file, by its start alone. Raises as `decode_file`."""
     from PIL import Image
 
@@ -120,7 +120,7 @@ def header(source: Source) -> tuple[int, int, str]:
     except Exception:
         if not tiff.is_tiff(source):
             raise
-        return tiff.header(source)
+        return tiff.size_and_mode(source)
 
 
 def _square(image: Image.Image, orientation: int, size_px: int, channels: Channels, interpolation: str) -> Array:

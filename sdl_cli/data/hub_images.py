@@ -12,7 +12,16 @@ import numpy as np
 
 from sdl_cli.data.cache import Cached, cache_key, load_or_build
 from sdl_cli.data.dataset import ValueRange
-from sdl_cli.data.decode import GREY_MODES, NUM_CHANNELS, Channels, decode_batches, decode_file, header, is_read_as_ever, reason
+from sdl_cli.data.decode import (
+    GREY_MODES,
+    NUM_CHANNELS,
+    Channels,
+    decode_batches,
+    decode_file,
+    is_read_as_ever,
+    reason,
+    size_and_mode,
+)
 from sdl_cli.data.depth import OneDepth, facts_today, scale_of
 from sdl_cli.data.roles import short
 from sdl_cli.errors import DataError
@@ -121,7 +130,7 @@ def _size_and_channels(
     sizes: set[tuple[int, int]] = set()
     for place in np.unique(np.linspace(0, len(kept) - 1, _NUM_PROBES).astype(int)):
         try:
-            width, height, mode = header(_source(data[int(kept[place])][column]))
+            width, height, mode = size_and_mode(_source(data[int(kept[place])][column]))
             modes.add(mode)
             sizes.add((width, height))
         except Exception as error:  # decoders raise anything on bad bytes

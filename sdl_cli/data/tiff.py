@@ -83,7 +83,7 @@ def is_deep(image: Any) -> bool:
     return max(bits) > 8 or any(kind not in (1, 4) for kind in formats)
 
 
-def header(source: Source) -> tuple[int, int, str]:
+def size_and_mode(source: Source) -> tuple[int, int, str]:
     """Width, height and type of values of a TIFF. Raises as `read`."""
     tifffile = require_readers()
     if not isinstance(source, Path):

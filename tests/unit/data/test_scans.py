@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sdl_cli.data import tiff
-from sdl_cli.data.decode import decode_batches, decode_file, header, is_read_as_ever, to_square
+from sdl_cli.data.decode import decode_batches, decode_file, is_read_as_ever, size_and_mode, to_square
 from sdl_cli.errors import DataError
 
 tifffile = pytest.importorskip("tifffile")
@@ -68,7 +68,7 @@ def test_deep_grey_keeps_the_numbers_of_the_file(
         assert all(np.array_equal(band, right.astype(np.float32)) for band in found)
         assert remarks == []
     assert np.array_equal(decode_file(io.BytesIO(path.read_bytes()), 8, "grey")[0], right.astype(np.float32))
-    assert header(path)[:2] == (8, 8)
+    assert size_and_mode(path)[:2] == (8, 8)
 
 
 @pytest.mark.parametrize("planar", [False, True])
