@@ -11,6 +11,7 @@ from sdl_cli import data, reference, results
 from sdl_cli.config import DataSettings, Experiment, parse_group
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import as_in_run
 from sdl_cli.data.split import split
 from sdl_cli.errors import DataError
 from sdl_cli.experiment import Observer, score
@@ -72,7 +73,8 @@ def evaluate(
 def _load(settings: DataSettings, inputs: dict[str, Any]) -> Dataset:
     """The data set, read as the run reads it."""
     size, how = inputs.get("size_px"), inputs.get("interpolation", "bilinear")
-    return data.load(settings, preferred_px=size, interpolation=how, like=inputs if inputs.get("columns") else None)
+    found = data.load(settings, preferred_px=size, interpolation=how, like=inputs if inputs.get("columns") else None)
+    return as_in_run(found, inputs.get("value_range"))
 
 
 def _matched(dataset: Dataset, values: dict[str, Any]) -> Dataset:

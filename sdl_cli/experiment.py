@@ -14,6 +14,7 @@ import numpy as np
 from sdl_cli import check, locks, metrics, reference, results
 from sdl_cli.config import Experiment, plain
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.decisions import decision_sentence, decision_weights
 from sdl_cli.device import Runtime
@@ -146,6 +147,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     with clock.phase("load"):
         dataset, experiment, preferred = load_dataset(experiment)
         parts = split(dataset, experiment.dataset, experiment.seed)
+        dataset = eight_bit(dataset, parts.labelled)
         for sentence in (*dataset.notes, *parts.notes):
             notice(sentence)
     with clock.phase("check"):
@@ -273,6 +275,7 @@ def measure(
         with clock.phase("load"):
             dataset, experiment, _ = load_dataset(experiment, dataset)
             parts = split(dataset, experiment.dataset, experiment.seed)
+            dataset = eight_bit(dataset, parts.labelled)
         experiment = resolve_settings(experiment, dataset, len(parts.labelled))
         decision = decide_by(experiment, dataset, parts, notes.append)
         results.write_config(folder, experiment.to_plain())
@@ -470,6 +473,8 @@ def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str]
             "channels": channels,
             "interpolation": preferred[1] if preferred else "bilinear",
         }
+    if dataset.value_range is not None:
+        found["value_range"] = asdict(dataset.value_range)
     return found
 
 

@@ -19,6 +19,7 @@ from sdl_cli.curve.settings import Curve, CurveExperiment
 from sdl_cli.curve.summary import Question
 from sdl_cli.data import DATASETS
 from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.decisions import check_threshold
 from sdl_cli.errors import ConfigError, DataError, RunError
@@ -312,6 +313,7 @@ def check(values: Values) -> tuple[Values, list[str]]:
     except DataError as error:  # training would be refused; what else there is to say is said all the same
         problems.append(checking.Problem("warning", f"Training will be refused. {error.message}", "", error.hint))
         parts = Split(np.arange(len(dataset)), None, np.array([], dtype=np.int64))
+    dataset = eight_bit(dataset, parts.labelled)
     problems = checking.worst_first([*problems, *checking.inspect(dataset, parts)])
     summary = checking.summary(dataset, parts)
     return {"problems": [p.to_json() for p in problems], "summary": summary}, report(problems, summary)

@@ -89,6 +89,11 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
     if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
         from sdl_cli.data.npz import read_inputs
 
+        if inputs.get("value_range") is not None:
+            message = (
+                f"{source}: this run learned from image files deeper than 8 bits, and an npz file does not say how it is scaled."
+            )
+            raise DataError(message, "Give a folder of images, an image, or a table of their paths.")
         yield read_inputs(source)
     elif inputs["modality"] == "image":
         yield from _iter_images(source, inputs, notice, on_error)
@@ -116,11 +121,14 @@ def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_err
     if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
         from sdl_cli.data.image_table import iter_image_table
 
-        yield from iter_image_table(source, {**inputs.get("source", {}), **how}, on_error=on_error, notes=notes)  # type: ignore[arg-type]
+        found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range")}
+        yield from iter_image_table(source, found, on_error=on_error, notes=notes)  # type: ignore[arg-type]
     else:
+        from sdl_cli.data.depth import stored_scale
         from sdl_cli.data.image_folder import iter_images
 
-        yield from iter_images(source, **how, on_error=on_error, notes=notes)  # type: ignore[arg-type]
+        scale = stored_scale(inputs.get("value_range"))
+        yield from iter_images(source, **how, on_error=on_error, notes=notes, scale=scale)  # type: ignore[arg-type]
     for sentence in notes:
         notice(sentence)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.check.problem import Problem, counted, name_of, named, worst_first
-from sdl_cli.data.decode import num_cores, reason
+from sdl_cli.data.decode import num_cores, reason, size_and_mode
 from sdl_cli.data.image_folder import ImageFolder
 from sdl_cli.data.image_table import ImageTable, list_photos
 from sdl_cli.data.listing import existing_folder, list_folder, shown_name
@@ -65,15 +65,12 @@ def inspect_images(files: Sequence[Path], names: Sequence[str], size_px: int | N
 
 
 def _header(file: Path) -> Header:
-    from PIL import Image
-
     num_bytes = 0
     try:
         num_bytes = file.stat().st_size
         if num_bytes == 0:
             return Header(0, failure="empty file, 0 bytes")
-        with Image.open(file) as image:
-            return Header(num_bytes, image.width, image.height, image.mode)
+        return Header(num_bytes, *size_and_mode(file))
     except Exception as error:  # decoders raise anything on bad bytes; each is a fact about one file
         return Header(num_bytes, failure=reason(error))
 

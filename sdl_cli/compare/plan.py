@@ -19,6 +19,7 @@ from sdl_cli.compare.trial import Trial
 from sdl_cli.config import Experiment
 from sdl_cli.curve.measure import brings_test_part
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.device import available_cores
 from sdl_cli.errors import ConfigError, SdlError
@@ -124,6 +125,7 @@ def make_plan(request: Comparison) -> Plan:
     dataset, filled, _ = preparation.load_dataset(first_experiment(arms))
     metric = _metric(shared.compare.metric, dataset)
     parts = split(dataset, filled.dataset, filled.seed)
+    dataset = eight_bit(dataset, parts.labelled)
     suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
     fixed = brings_test_part(dataset)
     if fixed and metric not in BY_ROW:

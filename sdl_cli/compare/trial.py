@@ -18,6 +18,7 @@ from sdl_cli.compare.judge import row_contributions
 from sdl_cli.compare.settings import Candidate
 from sdl_cli.config import Experiment
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import eight_bit, is_scaled
 from sdl_cli.data.split import Split, hold_out, split
 from sdl_cli.decisions import decide
 from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
@@ -73,6 +74,7 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
             first = trial.candidates[0].experiment
             dataset = load_here(first)
             parts = split(dataset, first.dataset, first.seed)
+            dataset = eight_bit(dataset, parts.labelled)
         with clock.phase("tune"):
             index, scores = tune(trial, dataset, parts, observer)
         chosen = trial.candidates[index].experiment
@@ -183,6 +185,7 @@ def validation_score(experiment: Experiment) -> float:
     """
     dataset = load_here(experiment)
     parts = split(dataset, experiment.dataset, experiment.seed)
+    dataset = eight_bit(dataset, parts.labelled)
     inner = validation_split(experiment, dataset, parts)
     resolved = resolve_settings(experiment, dataset, len(inner.labelled))
     found = score_of(resolved, dataset, inner, MAIN[dataset.task], Observer())
@@ -212,11 +215,12 @@ def quick(experiment: Experiment, fraction: float) -> Experiment:
 
 def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     """Frozen features of all rows where the model uses any; computed once for all processes, and read once in this one."""
-    if not features.are_used(experiment):
+    if not features.are_used(experiment) or not is_scaled(dataset):
         return None
     model = experiment.model
     settings = (experiment.device, experiment.precision, experiment.memory_format)
-    key = f"{dataset.fingerprint} {dataset.X.shape} {model.architecture} {model.weights} {model.image_size_px} {settings}"
+    data = f"{dataset.fingerprint} {dataset.value_range} {dataset.X.shape}"
+    key = f"{data} {model.architecture} {model.weights} {model.image_size_px} {settings}"
     found = _frozen.get(key)
     if found is None:
         found = features.frozen_features(experiment, dataset)

@@ -19,6 +19,7 @@ from sdl_cli.curve.estimate import CellSeconds
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.settings import CurveExperiment
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import eight_bit, is_scaled
 from sdl_cli.data.split import split
 from sdl_cli.device import Runtime, available_cores
 from sdl_cli.errors import ConfigError
@@ -111,7 +112,8 @@ def plan(request: CurveExperiment) -> Plan:
     if why:
         notes.append(why)
     first = dataclasses.replace(request.cell(2, 0).dataset, num_train=request.dataset.num_train)
-    notes += experiment.look(filled, dataset, split(dataset, first, request.seed))
+    parts = split(dataset, first, request.seed)
+    notes += experiment.look(filled, eight_bit(dataset, parts.labelled), parts)
     seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
     return Plan(request, dataset, chosen, len(test), _noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
 
@@ -145,7 +147,7 @@ def measure(
     curve, todo = the_plan.request.curve, the_plan.cells(folder)
     frozen = None
     left = {key for key, cell in todo.items() if results.read_state(cell.folder) != "done"}
-    if left and features.are_used(the_plan.request):
+    if left and is_scaled(the_plan.dataset) and features.are_used(the_plan.request):
         frozen = features.frozen_features(the_plan.request, the_plan.dataset)
     keys = {cell.folder: key for key, cell in todo.items()}
     found: dict[tuple[int, int], Outcome] = {}

@@ -7,6 +7,7 @@ into place, so a reader sees all of it or none, and of two processes that build 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import hashlib
 import json
@@ -23,7 +24,7 @@ import numpy as np
 
 from sdl_cli.data.decode import num_cores
 from sdl_cli.errors import DataError
-from sdl_cli.files import cache_folder
+from sdl_cli.files import cache_folder, write_atomic
 
 Array = np.ndarray[Any, Any]
 
@@ -34,7 +35,7 @@ _STALE_SECONDS = 86_400.0  # a build this old was killed
 
 @dataclass(frozen=True)
 class Cached:
-    """A cache entry: `images uint8 (N, C, S, S)` as a read-only memory map, their digest, and facts kept with them."""
+    """A cache entry: `images uint8 or float32 (N, C, S, S)` as a read-only memory map, their digest, and facts kept with them."""
 
     images: Array
     digest: str
@@ -86,15 +87,18 @@ def load_or_build(
     shape: tuple[int, int, int],
     batches: Callable[[], Iterable[Array]],
     facts: Callable[[], dict[str, Any]],
+    checked: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda facts: facts,
 ) -> Cached:
-    """Open the cache entry `key`, or build it; a damaged entry is built anew.
+    """Open the cache entry `key`, or build it; a damaged or outdated entry is built anew.
 
     Arguments:
         key: from `cache_key`.
         num_images: most images that can come (fewer do where some are skipped).
         shape: `(C, S, S)` of one image.
-        batches: starts the decoding and yields `uint8 (n, C, S, S)`, in order, at least one image in all.
+        batches: starts the decoding and yields `(n, C, S, S)`, all uint8 or all float32, in order, at least one image in all.
         facts: plain values to keep with the images; asked for after the last batch.
+        checked: takes the facts of the entry that is there and returns those to keep with it, or None where the images would be
+            decoded in another way today.
     Raises:
         DataError: the disk is full or the cache folder cannot be written to; and whatever `batches` raises.
     """
@@ -102,7 +106,10 @@ def load_or_build(
     final = root / key
     cached = _open(final, shape)
     if cached is not None:
-        return cached
+        found = checked(cached.facts)
+        if found is not None:
+            return _with_facts(final, cached, found)
+        shutil.rmtree(final, ignore_errors=True)
     with _temporary_folder(root, num_images * int(np.prod(shape))) as folder:
         _write(folder, num_images, shape, batches(), facts)
         _move_into_place(folder, final, shape)
@@ -112,12 +119,21 @@ def load_or_build(
     return cached
 
 
+def _with_facts(folder: Path, cached: Cached, facts: dict[str, Any]) -> Cached:
+    """The entry with these facts, kept for the next time where they are new."""
+    if facts != cached.facts:
+        meta = {"format": _FORMAT, "shape": list(cached.images.shape), "digest": cached.digest, "facts": facts}
+        with contextlib.suppress(DataError):  # they can be found again
+            write_atomic(folder / "meta.json", json.dumps(meta))
+    return dataclasses.replace(cached, facts=facts)
+
+
 def _open(folder: Path, shape: tuple[int, int, int]) -> Cached | None:
     """The entry in `folder`, or None where there is none or it is not whole."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        whole = images.dtype == np.uint8 and images.shape[1:] == shape and digest(images) == meta["digest"]
+        whole = images.dtype in (np.uint8, np.float32) and images.shape[1:] == shape and digest(images) == meta["digest"]
         return Cached(images, meta["digest"], dict(meta["facts"])) if whole else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
@@ -132,22 +148,26 @@ def _write(
 ) -> None:
     # Plain writes, not a map: writing to a map on a full disk kills the process with SIGBUS.
     with (folder / "images.npy").open("wb") as file:
-        _write_header(file, num_images, shape)
-        start, count = file.tell(), 0
+        start, count, dtype = 0, 0, np.dtype(np.uint8)
         for images in batches:
-            file.write(np.ascontiguousarray(images).data)
+            if not start:
+                dtype = images.dtype.newbyteorder("<")
+                _write_header(file, num_images, shape, dtype)
+                start = file.tell()
+            assert images.dtype == dtype, (images.dtype, dtype)
+            file.write(np.ascontiguousarray(images, dtype).data)
             count += len(images)
         assert 0 < count <= num_images, (count, num_images)
         file.seek(0)
-        _write_header(file, count, shape)
+        _write_header(file, count, shape, dtype)
         assert file.tell() == start, "numpy pads the header so that its length does not depend on the row count"
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     meta = {"format": _FORMAT, "shape": list(images.shape), "digest": digest(images), "facts": facts()}
     (folder / "meta.json").write_text(json.dumps(meta))
 
 
-def _write_header(file: Any, count: int, shape: tuple[int, int, int]) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+def _write_header(file: Any, count: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (count, *shape)}
     np.lib.format.write_array_header_1_0(file, header)
 
 

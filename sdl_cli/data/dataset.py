@@ -15,6 +15,20 @@ Modality = Literal["image", "table", "text"]
 
 
 @dataclass(frozen=True)
+class ValueRange:
+    """How images deeper than 8 bits become 8 bit.
+
+    Arguments:
+        low, high: the values that become 0 and 255.
+        with_plain: there are 8-bit images too, which stay as they are.
+    """
+
+    low: float
+    high: float
+    with_plain: bool = False
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Rows, their targets, and what is known about them.
 
@@ -22,7 +36,9 @@ class Dataset:
         name: how results call it.
         task: `classification` or `regression`.
         modality: `image`, `table` or `text`.
-        X: images `uint8 (N, C, H, W)` (an array or a memory map), a table `float64 (N, F)`, or texts `(N,)` of str (objects).
+        X: images `uint8 (N, C, H, W)` (an array or a memory map; `float32` where all are deeper than 8 bits, until
+            `depth.eight_bit` has learned their scale from the labelled rows), a table `float64 (N, F)`, or texts `(N,)` of str
+            (objects).
         y: class indices `int64 (N,)` into `classes`, or numbers `float64 (N,)`.
         classes: class names in index order; empty for regression.
         feature_names: column names of a table; empty for images.
@@ -33,6 +49,7 @@ class Dataset:
         notes: what a user should know about how this was read, one sentence each.
         columns: how the columns of a mixed table were read, from which X is made; empty for tables that come as plain
             numbers, for images and for texts.
+        value_range: how images deeper than 8 bits became uint8; None where all have 8 bits, or `X` is not yet scaled.
         source: JSON-ready values that reading new rows alike must know (names, delimiter, text column); stored with a run.
     """
 
@@ -49,6 +66,7 @@ class Dataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    value_range: ValueRange | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -1,4 +1,8 @@
-"""One image file to one square uint8 array, with exactly torchvision's Resize and CenterCrop of a PIL image."""
+"""One image file to one square array, with exactly torchvision's Resize and CenterCrop of a PIL image.
+
+Plain 8-bit images become uint8. Deeper ones stay the numbers of their file, float32: one scale for a whole data set brings them
+to 8 bit (see `depth`).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
+
+from sdl_cli.data import scans, tiff
+from sdl_cli.data.tiff import Pixels, Remark, Source
+from sdl_cli.errors import SdlError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Channels = Literal["rgb", "grey"]
 NUM_CHANNELS = {"rgb": 3, "grey": 1}
+GREY_MODES = frozenset({"L", "1", "I", "I;16", "I;16B", "F"})
 INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 # fmt: off
 SUFFIXES = frozenset({
@@ -25,50 +33,114 @@ SUFFIXES = frozenset({
 })
 # fmt: on
 
-_ORIENTATION = 0x0112  # the EXIF tag
 _Item = TypeVar("_Item")
 
 
 class Batch(NamedTuple):
-    """Some decoded items: `images (n, C, S, S)` of those at `rows`, and (row, reason) of those that failed."""
+    """Some decoded items: `images (n, C, S, S)` of those at `rows`, and (row, reason) of those that failed.
+
+    `deep (n,)` says which hold more than plain 8 bit; where any does, all `images` are float32.
+    """
 
     rows: list[int]
     images: Array
     failures: list[tuple[int, str]]
+    deep: Array
 
 
-def decode_file(path: Path, size_px: int, channels: Channels, interpolation: str = "bilinear") -> Array:
-    """Read an image file: `uint8 (C, size_px, size_px)`.
+def _no_remark(remark: str) -> None:
+    """What is left out of an image is of no interest here."""
+
+
+def decode_file(
+    source: Source, size_px: int, channels: Channels, interpolation: str = "bilinear", remark: Remark = _no_remark
+) -> Array:
+    """Read an image file, by its path or opened: `uint8 (C, size_px, size_px)`, or float32 where it holds more than 8 bits.
 
     Raises:
+        SdlError: a reader is not installed.
         Exception: any kind that a decoder raises on bad bytes; `reason` puts it in words.
     """
     from PIL import Image
 
-    with Image.open(path) as image:
-        return to_square(image, size_px, channels, interpolation)
+    try:
+        image = Image.open(source)
+    except Exception as error:
+        if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)) or not tiff.is_tiff(source):
+            raise
+        return _square_of(tiff.read(source, remark), size_px, channels, interpolation)  # of a kind that Pillow does not know
+    with image:
+        return to_square(image, size_px, channels, interpolation, remark)
 
 
-def to_square(image: Image.Image, size_px: int, channels: Channels, interpolation: str = "bilinear") -> Array:
-    """Bring a PIL image of any mode to `uint8 (C, size_px, size_px)`.
+def to_square(
+    image: Image.Image, size_px: int, channels: Channels, interpolation: str = "bilinear", remark: Remark = _no_remark
+) -> Array:
+    """Bring a PIL image of any mode to `(C, size_px, size_px)`: uint8, or float32 where it holds more than 8 bits.
 
-    EXIF orientation is applied, transparency is laid on white and deeper pixels are scaled to 8 bit; then the short
-    side is resized with antialiasing and the centre is cropped.
+    EXIF orientation is applied and transparency is laid on white; then the short side is resized with antialiasing and the
+    centre is cropped.
 
     Arguments:
         image: an opened image, loaded or not.
         size_px: side of the square, in pixels.
         channels: `rgb` (C = 3) or `grey` (C = 1).
         interpolation: one of INTERPOLATIONS.
+        remark: hears of what is left out of the image.
     Raises:
-        ValueError: too many pixels, or values that fit no 8-bit scale; a decoder's own errors pass through.
+        ValueError: too many pixels, or a kind that is not read right; a decoder's own errors pass through.
     """
     _refuse_too_large(image.size)
+    deep = scans.deep_pixels(image, remark)
+    if deep is not None:
+        return _square_of(deep, size_px, channels, interpolation)
+    image = scans.plain(image, remark)
     image.load()
-    orientation = _orientation(image)
+    return _square(image, scans.orientation_of(image), size_px, channels, interpolation)
+
+
+def is_read_as_ever(source: Source) -> bool:
+    """Whether versions that knew nothing of deep and unusual images read this one as today; also true of what is no image."""
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            return scans.is_ordinary(image)
+    except Exception:
+        return not tiff.is_tiff(source)
+
+
+def size_and_mode(source: Source) -> tuple[int, int, str]:
+    """Width and height in pixels and colour mode of an image file, by its start alone. Raises as `decode_file`."""
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            return image.width, image.height, scans.mode_of(image)
+    except Exception:
+        if not tiff.is_tiff(source):
+            raise
+        return tiff.size_and_mode(source)
+
+
+def _square(image: Image.Image, orientation: int, size_px: int, channels: Channels, interpolation: str) -> Array:
     flat = _turn(_eight_bit(image, channels), orientation)
     array = np.asarray(_crop(_resize(flat, size_px, interpolation), size_px))
     return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _square_of(pixels: Pixels, size_px: int, channels: Channels, interpolation: str) -> Array:
+    from PIL import Image
+
+    values = pixels.values
+    if values.dtype == np.uint8:
+        image = Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
+        return _square(image, pixels.orientation, size_px, channels, interpolation)
+    bands = []
+    for band in np.moveaxis(scans.in_channels(values, channels), -1, 0):
+        image = _turn(Image.fromarray(np.ascontiguousarray(band)), pixels.orientation)
+        bands.append(np.asarray(_crop(_resize(image, size_px, interpolation), size_px)))
+    return np.stack(bands if len(bands) == NUM_CHANNELS[channels] else bands * NUM_CHANNELS[channels])
 
 
 def decode_batches(
@@ -78,7 +150,7 @@ def decode_batches(
 
     Arguments:
         items: what `decode` takes.
-        decode: returns one `uint8` image of `shape`, or raises.
+        decode: returns one image of `shape`, uint8 or float32, or raises.
         shape: `(C, S, S)`.
         batch: items per batch.
     """
@@ -86,6 +158,8 @@ def decode_batches(
     def attempt(item: _Item) -> Array | str:
         try:
             return decode(item)
+        except SdlError:  # a reader is not installed: a fact about this machine
+            raise
         except Exception as error:  # decoders raise anything on bad bytes; each is a fact about one file
             return reason(error)
 
@@ -98,7 +172,7 @@ def decode_batches(
             bad = [(start + i, r) for i, r in enumerate(results) if isinstance(r, str)]
             images = np.stack([image for _, image in good]) if good else np.empty((0, *shape), np.uint8)
             assert images.shape[1:] == shape, (images.shape, shape)
-            yield Batch([row for row, _ in good], images, bad)
+            yield Batch([row for row, _ in good], images, bad, np.array([i.dtype != np.uint8 for _, i in good], bool))
 
 
 def num_cores() -> int:
@@ -140,13 +214,6 @@ def _too_large() -> str:
     return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels, Pillow's limit against decompression bombs"
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block says nothing about the picture itself
-        return 1
-
-
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
     from PIL.Image import Transpose
 
@@ -167,29 +234,13 @@ def _eight_bit(image: Image.Image, channels: Channels) -> Image.Image:
     from PIL import Image
 
     target = "RGB" if channels == "rgb" else "L"
-    if image.mode[0] in "IF":
-        image = Image.fromarray(_scale_deep(np.asarray(image), image.mode, image.format))
-    elif image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         white = Image.new("RGBA", image.size, "white")
         straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)
         image = Image.alpha_composite(white, image.convert(straight).convert("RGBA")).convert("RGB")
     elif image.mode not in ("RGB", "L", "1", "P"):
         image = image.convert("RGB")
     return image if image.mode == target else image.convert(target)
-
-
-def _scale_deep(pixels: Array, mode: str, kind: str | None) -> Array:
-    """Grey pixels deeper than 8 bit to uint8; the scale comes from the mode if it says so, else from the values."""
-    low, high = float(pixels.min()), float(pixels.max())
-    if mode.startswith("I;16") or (mode == "I" and kind == "PNG"):  # Pillow below 11 opens 16-bit PNG as I
-        full = 65535.0
-    elif mode == "F" and high <= 1:
-        full = 1.0
-    else:
-        full = 255.0 if high <= 255 else 65535.0
-    if not (low >= 0 and high <= full):  # also true of NaN
-        raise ValueError(f"grey values from {low:g} to {high:g}, which fit none of the scales 0..1, 0..255, 0..65535")
-    return np.rint(pixels.astype(np.float64) * (255.0 / full)).astype(np.uint8)
 
 
 def _resize(image: Image.Image, size_px: int, interpolation: str) -> Image.Image:

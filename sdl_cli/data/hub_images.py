@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.cache import Cached, cache_key, load_or_build
-from sdl_cli.data.decode import NUM_CHANNELS, Channels, decode_batches, reason, to_square
+from sdl_cli.data.dataset import ValueRange
+from sdl_cli.data.decode import (
+    GREY_MODES,
+    NUM_CHANNELS,
+    Channels,
+    decode_batches,
+    decode_file,
+    is_read_as_ever,
+    reason,
+    size_and_mode,
+)
+from sdl_cli.data.depth import OneDepth, facts_today, scale_of
 from sdl_cli.data.roles import short
 from sdl_cli.errors import DataError
 
@@ -20,7 +31,6 @@ Array = np.ndarray[Any, Any]
 _NATIVE_PX = 64  # square images up to this side are kept as they are where no size is asked for
 _NUM_PROBES = 64  # images that decide size and channels
 _CHUNK = 256
-_GREY = frozenset({"L", "1", "I", "I;16", "F"})
 
 
 def decode_column(
@@ -32,14 +42,17 @@ def decode_column(
     size: tuple[int | None, int | None],
     channels: Channels | None,
     interpolation: str,
-) -> Cached:
-    """Decode the images of some rows into the cache, or find them there.
+    value_range: tuple[float, ...] | None,
+    notes: list[str],
+) -> tuple[Cached, ValueRange | None]:
+    """Decode the images of some rows into the cache, or find them there; and how deep ones became 8 bit, where they did.
 
     Arguments:
         source: for messages. data: a `datasets.Dataset`.
         kept: rows `(M,)`, at least one. ids: `(M,)`, what messages call them.
         size: side of the square in pixels that is asked for, and the one that the model likes best; None where there is none.
         channels: None takes grey where all images looked at are.
+        value_range: the setting. notes: sentences on what was left out of images are added to them.
     Raises:
         DataError: no column of images, an image that cannot be read, or a full disk.
     """
@@ -54,20 +67,31 @@ def decode_column(
     chosen = channels or chosen
     shape = (NUM_CHANNELS[chosen], size_px, size_px)
 
-    def decode(item: Any) -> Array:
-        with _open(item) as image:
-            return to_square(image, size_px, chosen, interpolation)
+    depth = OneDepth([f"image {row}" for row in ids], scale_of(value_range))
+
+    def decode(numbered: tuple[int, Any]) -> Array:
+        row, item = numbered
+        return decode_file(_source(item), size_px, chosen, interpolation, lambda remark: depth.remarks.append((row, remark)))
 
     def batches() -> Iterator[Array]:
         for start, items in _raw(data, column, kept):
-            for batch in decode_batches(items, decode, shape):
-                if batch.failures:
-                    row, why = batch.failures[0]
+            for found in decode_batches(list(enumerate(items, start)), decode, shape):
+                if found.failures:
+                    row, why = found.failures[0]
                     raise _unreadable(source, ids[start + row], why)
-                yield batch.images
+                batch = found._replace(rows=[start + row for row in found.rows])
+                yield depth.images(batch)
 
-    decides = {"size_px": size_px, "channels": chosen, "interpolation": interpolation}
-    return load_or_build(cache_key(_content(data, column, kept), decides), len(kept), shape, batches, dict)
+    def checked(facts: dict[str, Any]) -> dict[str, Any] | None:
+        items = (item for _, some in _raw(data, column, kept) for item in some)
+        return facts_today(facts, lambda: all(is_read_as_ever(_source(item)) for item in items))
+
+    decides: dict[str, Any] = {"size_px": size_px, "channels": chosen, "interpolation": interpolation}
+    decides |= {} if value_range is None else {"value_range": value_range}
+    key = cache_key(_content(data, column, kept), decides)
+    cached = load_or_build(key, len(kept), shape, batches, depth.facts, checked)
+    notes += depth.notes(cached.facts)
+    return cached, depth.used(cached.facts, notes)
 
 
 def _unreadable(source: str, row: object, why: str) -> DataError:
@@ -80,12 +104,10 @@ def _raw(data: Any, column: str, kept: Array) -> Iterator[tuple[int, list[Any]]]
         yield start, data[kept[start : start + _CHUNK].tolist()][column]
 
 
-def _open(item: Any) -> Any:
-    from PIL import Image
-
+def _source(item: Any) -> Path | io.BytesIO:
     if item is None or (item["bytes"] is None and not item["path"]):
         raise ValueError("there is none")
-    return Image.open(Path(item["path"]) if item["bytes"] is None else io.BytesIO(item["bytes"]))
+    return Path(item["path"]) if item["bytes"] is None else io.BytesIO(item["bytes"])
 
 
 def _content(data: Any, column: str, kept: Array) -> str:
@@ -108,12 +130,12 @@ def _size_and_channels(
     sizes: set[tuple[int, int]] = set()
     for place in np.unique(np.linspace(0, len(kept) - 1, _NUM_PROBES).astype(int)):
         try:
-            with _open(data[int(kept[place])][column]) as image:
-                modes.add(image.mode)
-                sizes.add(image.size)
+            width, height, mode = size_and_mode(_source(data[int(kept[place])][column]))
+            modes.add(mode)
+            sizes.add((width, height))
         except Exception as error:  # decoders raise anything on bad bytes
             raise _unreadable(source, ids[place], reason(error)) from error
     width, height = next(iter(sizes))
     is_native = len(sizes) == 1 and width == height <= _NATIVE_PX
     asked_px, preferred_px = size
-    return asked_px or (width if is_native else preferred_px or _NATIVE_PX), "grey" if modes <= _GREY else "rgb"
+    return asked_px or (width if is_native else preferred_px or _NATIVE_PX), "grey" if modes <= GREY_MODES else "rgb"

@@ -13,6 +13,7 @@ from sdl_cli.config import Range, suggest
 from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.decode import Channels
+from sdl_cli.data.depth import check_value_range
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.hub import Opened, open_splits
 from sdl_cli.data.hub_images import decode_column
@@ -46,6 +47,7 @@ class HuggingFace(TableRoles):
         size_px: side of the square that every image is brought to, in pixels; None keeps square images of up to 64 px and
             brings others to the model's own size, else 64.
         channels: rgb or grey; None takes grey where all images looked at are.
+        value_range: as for `ImageFolder`.
 
     The other arguments are those of `TableRoles`; of them, images heed group, id, missing_target, min_class_rows and task.
     """
@@ -58,6 +60,10 @@ class HuggingFace(TableRoles):
     image: str | None = None
     size_px: Annotated[int, Range(4, 2048)] | None = None
     channels: Channels | None = None
+    value_range: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_value_range(self.value_range)
 
 
 @dataclass(frozen=True)
@@ -268,7 +274,8 @@ def _images(
     cells = {key: found.columns[found.names.index(column.strip())] for key, column in of.items()}
     kept, y, classes, task = _targets(settings, rows, target, cells["target"], notes)
     own_ids, size = rows.ids()[kept], (settings.size_px, preferred_px)
-    cached = decode_column(rows.source, rows.data, image, kept, own_ids, size, settings.channels, interpolation)
+    how = (size, settings.channels, interpolation, settings.value_range)
+    cached, scale = decode_column(rows.source, rows.data, image, kept, own_ids, *how, notes)
     part = None if rows.part is None else rows.part[kept]
     groups = (
         groups_from_cells(short(of["group"]), without(cells["group"][kept], missing_words(settings.missing_values)), notes)
@@ -289,6 +296,7 @@ def _images(
         ids=np.array(["" if cell is None else cell for cell in ids], dtype=object),
         fingerprint=fingerprint(cached.digest, y, classes, part),
         notes=tuple(dict.fromkeys([*notes, *crossing_notes(groups, part)])),
+        value_range=scale,
     )
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from sdl_cli.config import DataSettings, Range
 from sdl_cli.data.cache import fingerprint
-from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.decode import SUFFIXES, Channels
+from sdl_cli.data.depth import check_value_range
 from sdl_cli.data.groups import compile_pattern, crossing_notes, groups_from_names
 from sdl_cli.data.listing import existing_folder, list_folder, shown_name, walk
 from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
@@ -32,6 +33,8 @@ class ImageFolder(DataSettings):
         size_px: side of the square that every photo is brought to, in pixels; None takes the model's own size, else 64.
         channels: rgb or grey.
         on_error: what to do about a photo that cannot be read: fail, or skip and count it.
+        value_range: two values, of images deeper than 8 bits, that become black and white; None takes the lowest and the highest
+            of the labelled images.
     """
 
     name: str = "image_folder"
@@ -40,14 +43,16 @@ class ImageFolder(DataSettings):
     size_px: Annotated[int, Range(4, 2048)] | None = None
     channels: Channels = "rgb"
     on_error: OnError = "fail"
+    value_range: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        check_value_range(self.value_range)
         if self.group is not None:
             compile_pattern(self.group, "group")
 
 
 def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
-    """Read a folder of photos: `X uint8 (N, C, S, S)` is a read-only memory map of the decoded cache.
+    """Read a folder of photos: `X (N, C, S, S)` is a read-only memory map of the decoded cache, see `Photos`.
 
     Raises:
         DataError: no such folder, no photos or classes in it, names without a group, unreadable photos (unless skipped), or a
@@ -58,7 +63,7 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
     names = [shown_name(path, root) for path in listing.files]
     all_groups = None if settings.group is None else groups_from_names(names, settings.group)
     size_px = settings.size_px or preferred_px or DEFAULT_PX
-    how = Decoding(size_px, settings.channels, interpolation, settings.on_error)
+    how = Decoding(size_px, settings.channels, interpolation, settings.on_error, settings.value_range)
     photos = read_photos(listing.files, names, how, root)
     labels = [listing.labels[row] for row in photos.kept]
     part = None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept])
@@ -79,6 +84,7 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         ids=np.array([names[row] for row in photos.kept]),
         fingerprint=fingerprint(photos.digest, y, classes, part),
         notes=(*listing.notes, *photos.notes, *crossing_notes(groups, part)),
+        value_range=photos.value_range,
     )
 
 
@@ -90,6 +96,7 @@ def iter_images(
     on_error: OnError = "fail",
     batch: int = 256,
     notes: list[str] | None = None,
+    scale: ValueRange | None = None,
 ) -> Iterator[tuple[Array, Array]]:
     """Read the photos under `path` a batch at a time, for prediction: no cache, little memory.
 
@@ -98,7 +105,8 @@ def iter_images(
         size_px, channels, interpolation: as in training.
         on_error: `fail`, or `skip` the photos that cannot be read.
         batch: photos per batch.
-        notes: at the end, a sentence about skipped photos is added to this list.
+        notes: at the end, sentences about skipped photos and the like are added to this list.
+        scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
     Yields: ids `(n,)` (paths relative to the folder, sorted) and images `uint8 (n, C, S, S)`.
     Raises:
         DataError: nothing there, or unreadable photos, named.
@@ -113,7 +121,7 @@ def iter_images(
         raise DataError(f"{root}: no images in this folder.", f"Images end in one of: {' '.join(sorted(SUFFIXES))}")
     names = [shown_name(file, root) for file in files]
     how = Decoding(size_px, channels, interpolation, on_error)
-    for rows, images in iter_photos(files, names, how, batch, notes):
+    for rows, images in iter_photos(files, names, how, batch, notes, scale):
         yield np.array([names[row] for row in rows]), images
 
 

@@ -14,6 +14,7 @@ from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.data.decode import SUFFIXES, Channels
 from sdl_cli.data.delimited import Asked, Format, read, sniff
+from sdl_cli.data.depth import check_value_range, stored_scale
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.data.listing import existing_folder
 from sdl_cli.data.marks import Marks
@@ -44,6 +45,7 @@ class ImageTable(WrittenRoles):
         root: the folder that the paths start from; None takes the folder of the CSV file.
         size_px, channels: as for `ImageFolder`.
         on_error: what to do about a photo that is missing or cannot be read: fail, or skip and count it.
+        value_range: as for `ImageFolder`.
 
     The other arguments are those of `WrittenRoles`; without `id` the paths name the rows.
     """
@@ -56,6 +58,10 @@ class ImageTable(WrittenRoles):
     size_px: Annotated[int, Range(4, 2048)] | None = None
     channels: Channels = "rgb"
     on_error: OnError = "fail"
+    value_range: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_value_range(self.value_range)
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class _Rows:
 
 
 def load(settings: ImageTable, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
-    """Read a table of photos: `X uint8 (N, C, S, S)` is a read-only memory map of the decoded cache.
+    """Read a table of photos: `X (N, C, S, S)` is a read-only memory map of the decoded cache, see `Photos`.
 
     Raises:
         DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
@@ -99,7 +105,8 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     part = _part(path, rows, notes) if "part" in places else None
     groups = groups_from_cells(short(form.names[places["group"]]), rows.cells["group"], notes) if "group" in places else None
 
-    how = Decoding(settings.size_px or preferred_px or DEFAULT_PX, settings.channels, interpolation, settings.on_error)
+    size_px = settings.size_px or preferred_px or DEFAULT_PX
+    how = Decoding(size_px, settings.channels, interpolation, settings.on_error, settings.value_range)
     photos = read_photos(files, _shown(rows), how, path)
     kept = photos.kept
     rows, y = rows.take(kept), y[kept]
@@ -122,6 +129,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         fingerprint=fingerprint(photos.digest, y, classes, part),
         notes=tuple(dict.fromkeys([*notes, *photos.notes, *crossing_notes(groups, part)])),
         source=describe(settings, form, places, how),
+        value_range=photos.value_range,
     )
 
 
@@ -166,12 +174,12 @@ def iter_image_table(
 
     Arguments:
         path: the CSV file; it needs a column of paths only.
-        inputs: `size_px`, `channels` and `interpolation`, and where the run was trained on a table of photos, what `describe`
-            says of it.
+        inputs: `size_px`, `channels`, `interpolation` and where there is one `value_range`, and where the run was trained on a
+            table of photos, what `describe` says of it.
         chunk: photos per batch.
         root: the folder that the paths start from; None takes the folder of the CSV file.
         on_error: `fail`, or `skip` the photos that are missing or cannot be read.
-        notes: at the end, a sentence about skipped photos is added to this list.
+        notes: at the end, sentences about skipped photos and the like are added to this list.
     Yields: ids `(n,)` (the id column where the run has one and the file too, else paths as written) and images
         `uint8 (n, C, S, S)`, in the order of the file.
     Raises:
@@ -191,7 +199,8 @@ def iter_image_table(
     rows = rows.take(found)
     how = Decoding(int(inputs["size_px"]), inputs["channels"], str(inputs["interpolation"]), on_error)
     ids = rows.cells.get("id", rows.cells["image"])
-    for kept, images in iter_photos(files, _shown(rows), how, chunk, own_notes):
+    scale = stored_scale(inputs.get("value_range"))
+    for kept, images in iter_photos(files, _shown(rows), how, chunk, own_notes, scale):
         yield np.array(["" if ids[row] is None else ids[row] for row in kept], dtype=object), images
     if notes is not None:
         notes.extend(own_notes)

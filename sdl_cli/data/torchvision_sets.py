@@ -15,7 +15,8 @@ import numpy as np
 from sdl_cli.config import Count, DataSettings, Range, suggest
 from sdl_cli.data.cache import cache_key, digest, fingerprint, load_or_build
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.decode import NUM_CHANNELS, Channels, decode_batches, to_square
+from sdl_cli.data.decode import GREY_MODES, NUM_CHANNELS, Channels, decode_batches, to_square
+from sdl_cli.data.depth import OneDepth
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -113,13 +114,15 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
         labels[position] = int(label)
         return to_square(_pil(image), size_px, channels, interpolation)
 
+    depth = OneDepth([f"image {row}" for _, row in items], None)
+
     def batches() -> Iterator[Array]:
         for batch in decode_batches(range(len(items)), decode, shape):
             if batch.failures:
                 row, why = batch.failures[0]
                 message = f"{settings.dataset}: image {items[row][1]} cannot be read: {why}."
                 raise DataError(message, f"Remove its files under {settings.root} and download them again.")
-            yield batch.images
+            yield depth.images(batch)
 
     decides = {"dataset": settings.dataset, "size_px": size_px, "channels": channels, "interpolation": interpolation}
     key = cache_key(content, decides | {"limit": settings.limit, "torchvision": torchvision.__version__})
@@ -235,7 +238,7 @@ def _probe(parts: list[_Part], size_px: int | None, preferred_px: int | None) ->
             modes.add(image.mode)
             sizes.add(image.size)
             facts.append([part.name, len(part.source), int(row), int(label), digest(np.atleast_1d(np.asarray(image)))])
-    channels: Channels = "grey" if modes <= {"L", "1", "I", "I;16", "F"} else "rgb"
+    channels: Channels = "grey" if modes <= GREY_MODES else "rgb"
     if size_px is None:
         width, height = next(iter(sizes))
         native = len(sizes) == 1 and width == height <= _NATIVE_PX

@@ -14,6 +14,7 @@ from sdl_cli import data, results
 from sdl_cli.config import parse_group
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import as_in_run
 from sdl_cli.data.split import split
 from sdl_cli.errors import RunError, SdlError
 from sdl_cli.experiment import Observer
@@ -114,6 +115,7 @@ def _own_rows(stored: results.StoredRun, inputs: dict[str, Any]) -> tuple[Datase
         settings = parse_group("dataset", DATASETS, stored.config["dataset"])
         interpolation = inputs.get("interpolation", "bilinear")
         dataset = data.load(settings, preferred_px=inputs.get("size_px"), interpolation=interpolation)
+        dataset = as_in_run(dataset, inputs.get("value_range"))
     except SdlError:
         return None
     if dataset.fingerprint != stored.environment.get("data_fingerprint"):

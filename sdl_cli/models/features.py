@@ -45,6 +45,8 @@ def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
         device,
         [settings[k] for k in ("architecture", "image_size_px")],
     ]
+    if dataset.value_range is not None:
+        named.append(plain(dataset.value_range))
     key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
     with contextlib.suppress(SdlError, OSError, ValueError, EOFError):
         remembered: Array = np.load(cache_folder("features") / f"{key}.npy", allow_pickle=False)

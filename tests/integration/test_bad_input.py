@@ -259,7 +259,11 @@ def test_weights_that_are_not_here_and_cannot_be_fetched(sdl: Sdl, tmp_path: Pat
 
 
 def test_images_of_every_mode_are_read(sdl: Sdl, data: Path) -> None:
-    found = sdl(f"train dataset=image_folder dataset.path={data}/modes dataset.size_px=8 {BASELINE}")
+    deep_beside_plain = f"train dataset=image_folder dataset.path={data}/modes dataset.size_px=8 {BASELINE}"
+    found = sdl(deep_beside_plain)
+    assert found.code == 2
+    check_lines(found.err, ["ant/I16.png", "no common scale", "dataset.value_range=[0,65535]"])
+    found = sdl(f"{deep_beside_plain} dataset.value_range=[0,65535]")
     assert found.code == 0, found.err
 
 

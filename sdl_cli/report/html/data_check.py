@@ -12,6 +12,7 @@ from sdl_cli.check.problem import SEVERITIES, counted
 from sdl_cli.config import Experiment, Training, parse
 from sdl_cli.data import DATASETS
 from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import split
 from sdl_cli.errors import SdlError
 from sdl_cli.losses import LOSSES
@@ -51,6 +52,7 @@ def data_section(config: Values, fingerprint: str | None, notice: Callable[[str]
         if fingerprint is not None and dataset.fingerprint != fingerprint:
             return _without("The data was changed since this run, so that it is not looked at here.", notice)
         parts = split(dataset, experiment.dataset, experiment.seed)
+        dataset = eight_bit(dataset, parts.labelled)
         problems = check.worst_first([*check.inspect_files(experiment.dataset), *check.inspect(dataset, parts)])
         summary = check.summary(dataset, parts)
     except SdlError as error:

@@ -16,6 +16,7 @@ from sdl_cli import data, results
 from sdl_cli.config import parse_group
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import as_in_run
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.experiment import Observer
@@ -139,7 +140,7 @@ class OpenedRun:
         )
         if found.fingerprint != self.stored.environment.get("data_fingerprint"):
             raise DataError(f"The data set {found.name} was changed since this run.", "Restore it, or train again.")
-        return found
+        return as_in_run(found, inputs.get("value_range"))
 
     def _once(self, name: str, make: Callable[[], Any]) -> Any:
         if name not in self._made:

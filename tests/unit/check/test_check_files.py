@@ -77,3 +77,11 @@ def test_one_name_and_size_in_two_classes(photos):
     (photos / "bee" / "2.png").write_bytes(content + b"another size")
     (problem,) = look(photos)
     assert (problem.severity, problem.where) == ("warning", "ant/0.png = bee/0.png")
+
+
+def test_a_whole_tiff_that_pillow_does_not_know_is_not_called_damaged(photos):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(photos / "ant" / "heights.tif", np.full((30, 40), 0.5), photometric="minisblack")
+    tifffile.imwrite(photos / "ant" / "deep.tif", np.full((30, 40, 3), 900, np.uint16), photometric="rgb")
+    (problem,) = look(photos)
+    assert problem.what == "The files have these colour modes: RGB 10, RGB of more than 8 bits 1, F 1."

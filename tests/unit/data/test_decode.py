@@ -43,13 +43,6 @@ MODES = [
     ("CMYK", solid("CMYK", (0, 255, 255, 0)), RED),
     ("YCbCr", solid("RGB", (90, 90, 90)).convert("YCbCr"), (90, 90, 90)),
     ("HSV", solid("HSV", (0, 255, 255)), RED),
-    ("I;16 full", deep(65535), WHITE),
-    ("I;16 middle", deep(32896), (128, 128, 128)),
-    ("I;16 dark", deep(200), (1, 1, 1)),
-    ("I in 0..255", solid("I", 200), (200, 200, 200)),
-    ("I in 0..65535", solid("I", 65535), WHITE),
-    ("F in 0..1", solid("F", 0.5), (128, 128, 128)),
-    ("F in 0..255", solid("F", 64.0), (64, 64, 64)),
 ]
 
 
@@ -69,17 +62,29 @@ def test_every_mode_becomes_grey(image: Image.Image, expected: tuple[int, int, i
     assert np.abs(array.astype(int) - grey).max() <= 1  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("value", [np.nan, -3.0, 1e6])
-def test_values_that_fit_no_scale_are_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="fit none of the scales"):
+@pytest.mark.parametrize(
+    ("image", "value"),
+    [
+        (deep(65535), 65535),
+        (deep(200), 200),
+        (deep(32896, ">u2"), 32896),
+        (solid("I", -70_000), -70_000),
+        (solid("F", 0.5), 0.5),
+        (solid("F", 64.0), 64.0),
+    ],
+)
+def test_deeper_modes_keep_their_numbers(image: Image.Image, value: float) -> None:
+    for channels, num in (("grey", 1), ("rgb", 3)):
+        array = to_square(image, 4, channels)  # type: ignore[arg-type]
+        assert array.dtype == np.float32
+        assert array.shape == (num, 4, 4)
+        assert (array == value).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="infinite or no numbers"):
         to_square(solid("F", value), 4, "rgb")
-
-
-@pytest.mark.parametrize("suffix", ["png", "tiff"])
-def test_16_bit_files_keep_their_brightness(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"deep.{suffix}"
-    deep(32896).save(path)
-    assert decode_file(path, 8, "grey").max() == 128
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -146,6 +151,13 @@ def test_reasons_are_short_and_without_paths(tmp_path: Path) -> None:
     assert words[2] == "No such file or directory"
     assert str(tmp_path) not in " ".join(words.values())
     assert reason(KeyError("x")) == "KeyError: 'x'"
+
+
+def test_a_batch_says_which_images_are_deep() -> None:
+    items = [np.zeros((1, 2, 2), np.uint8), np.full((1, 2, 2), 3000, np.float32)]
+    (batch,) = decode_batches([0, 1], lambda i: items[i], (1, 2, 2))
+    assert batch.deep.tolist() == [False, True]
+    assert batch.images[1, 0, 0, 0] == 3000
 
 
 def test_batches_keep_the_order() -> None:

@@ -18,6 +18,7 @@ with warnings.catch_warnings():
 
 from sdl_cli.data import hub, hub_images, load  # noqa: E402
 from sdl_cli.data.decode import to_square  # noqa: E402
+from sdl_cli.data.depth import eight_bit  # noqa: E402
 from sdl_cli.data.huggingface import HuggingFace  # noqa: E402
 from sdl_cli.errors import DataError  # noqa: E402
 
@@ -413,3 +414,29 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError) as caught:
         read("someone/x")
     assert caught.value.hint == "pip install 'sdl-cli[huggingface]'"
+
+
+def deep_pictures(levels: list[int], mixed: bool = False) -> datasets.Dataset:
+    """16-bit PNGs of one value each, and perhaps an 8-bit one at the end."""
+    images = [Image.fromarray(np.full((8, 8), level, np.uint16)) for level in levels]
+    images += [Image.new("L", (8, 8), 77)] if mixed else []
+    content = []
+    for image in images:
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        content.append({"bytes": buffer.getvalue(), "path": None})
+    values = {"image": content, "label": [i % 2 for i in range(len(content))]}
+    features = Features({"image": datasets.Image(), "label": ClassLabel(names=["ant", "bee"])})
+    return datasets.Dataset.from_dict(values, features=features)
+
+
+def test_deep_images_have_one_scale(tmp_path: Path) -> None:
+    path = saved(tmp_path / "deep", train=deep_pictures([1000, 1100, 1200, 2000]), test=deep_pictures([0, 60_000]))
+    data = eight_bit(read(path), np.arange(4))
+    assert data.X.shape == (6, 1, 8, 8)
+    assert data.X[:, 0, 0, 0].tolist() == [0, 26, 51, 255, 0, 255]  # 25.5 to even
+    assert read(path, value_range=(0.0, 4000.0)).X[:, 0, 0, 0].tolist() == [64, 70, 76, 128, 0, 255]
+    mixed = saved(tmp_path / "mixed", only=deep_pictures([1000, 2000, 3000], mixed=True))
+    with pytest.raises(DataError, match=r"8 bits \(such as image 3\) and deeper ones \(such as image 0\)"):
+        read(mixed)
+    assert read(mixed, value_range=(0.0, 4000.0)).X[:, 0, 0, 0].tolist() == [64, 128, 191, 77]
