@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.report import layout
+from sdl_cli.report import layout, words
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.curve_words import duration
 
@@ -300,3 +300,12 @@ def test_times_as_people_say_them(seconds: float, text: str) -> None:
 def test_a_number_and_its_per_cent_sign_stay_on_one_line() -> None:
     lines = layout.wrap("expect accuracy 98.1 % with it", 20)
     assert lines == ["expect accuracy", "98.1 % with it"]
+
+
+@pytest.mark.parametrize(("name", "value", "text"), [
+    ("rmse", 1.1568e-9, "1.16e-09"), ("mae", 2.1e-10, "2.10e-10"), ("rmse", 0.0009, "0.000900"), ("rmse", 0.05, "0.0500"),
+    ("rmse", 0.0, "0"), ("rmse", 50.0, "50.000"), ("rmse", 1.2345e12, "1.23e+12"), ("r2", 0.0, "0.000"), ("r2", -1e-17, "-0.000"),
+    ("accuracy", 0.5, "50.0 %"),
+])  # fmt: skip
+def test_numbers_in_the_unit_of_the_target_keep_three_digits(name: str, value: float, text: str) -> None:
+    assert words.shown(name, value) == text
