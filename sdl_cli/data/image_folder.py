@@ -14,7 +14,7 @@ from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.decode import SUFFIXES, Channels
 from sdl_cli.data.groups import compile_pattern, crossing_notes, groups_from_names
-from sdl_cli.data.listing import existing_folder, list_folder, shown_name, walk
+from sdl_cli.data.listing import existing_folder, left_out, list_folder, shown_name, walk
 from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
 from sdl_cli.errors import DataError
 
@@ -98,19 +98,24 @@ def iter_images(
         size_px, channels, interpolation: as in training.
         on_error: `fail`, or `skip` the photos that cannot be read.
         batch: photos per batch.
-        notes: at the end, a sentence about skipped photos is added to this list.
+        notes: sentences about files of other kinds, and at the end about skipped photos, are added to this list.
     Yields: ids `(n,)` (paths relative to the folder, sorted) and images `uint8 (n, C, S, S)`.
     Raises:
         DataError: nothing there, or unreadable photos, named.
     """
     start = Path(path).expanduser()
     if start.is_file():
-        root, files = start.parent, [start]
+        root, files, others = start.parent, [start], []
     else:
         root = existing_folder(path, key="")
-        files, _ = walk(root)
+        files, others = walk(root)
     if not files:
-        raise DataError(f"{root}: no images in this folder.", f"Images end in one of: {' '.join(sorted(SUFFIXES))}")
+        raise DataError(
+            f"{root}: no images in this folder. {left_out(others)}".rstrip(),
+            f"Images end in one of: {' '.join(sorted(SUFFIXES))}",
+        )
+    if others and notes is not None:
+        notes.append(left_out(others))
     names = [shown_name(file, root) for file in files]
     how = Decoding(size_px, channels, interpolation, on_error)
     for rows, images in iter_photos(files, names, how, batch, notes):
