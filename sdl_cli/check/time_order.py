@@ -113,7 +113,7 @@ def _times(dataset: Dataset) -> Iterator[tuple[str, Array]]:
     place = 0
     for column in dataset.columns:
         width = len(column.parts) if column.kind == "date" else 1
-        if column.kind == "date":
+        if column.kind == "date" and "days" in column.parts:
             part = {name: dataset.X[:, place + i] for i, name in enumerate(column.parts)}
             yield column.name, 24 * part["days"] + part.get("hour", 0.0)
         place += width
