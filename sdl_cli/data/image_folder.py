@@ -104,8 +104,9 @@ def iter_images(
         DataError: nothing there, or unreadable photos, named.
     """
     start = Path(path).expanduser()
+    others: list[Path] = []
     if start.is_file():
-        root, files, others = start.parent, [start], []
+        root, files = start.parent, [start]
     else:
         root = existing_folder(path, key="")
         files, others = walk(root)
