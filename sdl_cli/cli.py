@@ -287,7 +287,7 @@ def export(
 def predict(
     run: Run,
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A table, texts, a folder of images, an image, or an npz.")],
-    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="The CSV to write.")] = "predictions.csv",
+    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="The CSV to write; - for stdout.")] = "predictions.csv",
     on_error: Annotated[
         str, typer.Option("--on-error", metavar="fail|skip", help="What to do with an image that cannot be read.")
     ] = "fail",

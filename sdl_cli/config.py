@@ -201,9 +201,10 @@ def plain(settings: Any) -> dict[str, Any]:
 
 
 def suggest(word: str, candidates: Iterable[str]) -> str:
-    """`Did you mean x?` for the candidate nearest to `word`, or an empty string."""
-    near = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]}?" if near else ""
+    """`Did you mean x?` for the candidate nearest to `word`, in whatever case, or an empty string."""
+    of = {candidate.lower(): candidate for candidate in reversed(list(candidates))}
+    near = difflib.get_close_matches(word.lower(), list(of), n=1, cutoff=0.6)
+    return f" Did you mean {of[near[0]]}?" if near else ""
 
 
 def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known: list[str], problems: list[str]) -> Any:

@@ -132,7 +132,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         observer: hears of notices, of the start and of every epoch.
         resume: `folder` holds this run, stopped earlier: go on from its checkpoints.
     Raises:
-        ConfigError, DataError: found before anything is written. RunError: training failed; `status.json` says why.
+        ConfigError, DataError: found before anything is written, so also where the data of a resumed run has changed.
+        RunError: training failed; `status.json` says why.
     """
     observer = observer or Observer()
     notes: list[str] = []
@@ -146,6 +147,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     clock = Clock()
     with clock.phase("load"):
         dataset, experiment, preferred = load_dataset(experiment)
+        if resume:
+            results.require_same_data(folder, dataset.fingerprint, "run", "train")
         parts = split(dataset, experiment.dataset, experiment.seed)
         dataset = eight_bit(dataset, parts.labelled)
         for sentence in (*dataset.notes, *parts.notes):

@@ -337,6 +337,10 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         results.write_status(folder, "running")
     singles = _singles(found)
     todo = [cells.Cell(single, folder / "repeats" / str(r)) for r, single in enumerate(singles)]
+    if resume and results.repeat_folders(folder):
+        now = preparation.load_dataset(found)[0].fingerprint
+        for repeat in results.repeat_folders(folder):
+            results.require_same_data(repeat, now, "run", "train")
     outcomes: list[cells.Outcome] = []
 
     def run_one(single: Experiment, where: Path, again: bool) -> Values:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sdl_cli import predictions, reference, results
+from sdl_cli.check.problem import MOST_NAMED, name_of, named
 from sdl_cli.errors import DataError
 from sdl_cli.experiment import Observer
 from sdl_cli.files import write_atomic
@@ -19,6 +24,12 @@ from sdl_cli.models.storage import load_model
 Array = np.ndarray[Any, Any]
 Chunks = Iterator[tuple[Array, Array]]
 Notice = Callable[[str], None]
+STDOUT = Path("-")
+_OTHER_FORMATS = frozenset((
+    ".arff", ".bz2", ".db", ".dta", ".feather", ".gz", ".h5", ".hdf5", ".html", ".json", ".jsonl", ".mat", ".npy",
+    ".npz", ".ods", ".parquet", ".pdf", ".pickle", ".pkl", ".rds", ".sav", ".sqlite", ".tab", ".tsv", ".xls", ".xlsb",
+    ".xlsm", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst",
+))  # fmt: skip
 
 
 def predict(
@@ -29,7 +40,7 @@ def predict(
     Arguments:
         stored: a finished run; of one with repeats the first is taken, and said so.
         source: a table or texts (CSV and the like), a folder of images, one image, a CSV of image paths, or an .npz file.
-        out: the CSV to write; all of it or, where anything is wrong, nothing.
+        out: the CSV to write, or `STDOUT`; all of it or, where anything is wrong, nothing.
         on_error: `fail`, or `skip` images that cannot be read.
     Returns:
         `{"rows", "out"}`.
@@ -41,6 +52,11 @@ def predict(
         first = stored.repeats[0]
         notice(f"This run has {len(stored.repeats)} repeats: predicting with the first, {first}.")
         stored = results.read_run(first)
+    if out.suffix.lower() in _OTHER_FORMATS:
+        raise DataError(
+            f"{out}: predictions are written as CSV, and a file that ends in {out.suffix} is something else.",
+            f"Write {results.quoted(out.with_suffix('.csv'))}, which spreadsheets open too.",
+        )
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
     if out.is_dir():
@@ -53,7 +69,7 @@ def predict(
     inputs = values["inputs"]
     classes = inputs["classes"]
     weights = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
-    count = 0
+    count, empty = 0, _Empty()
 
     def say(sentence: str) -> None:
         notice(_without_settings(sentence))
@@ -63,6 +79,7 @@ def predict(
             if list(X.shape[1:]) != inputs["shape"]:
                 message = f"{source}: its rows have shape {tuple(X.shape[1:])}, and this run takes {tuple(inputs['shape'])}."
                 raise DataError(message, "Give inputs like those it was trained on.")
+            empty.add(ids, X)
             yield ids, reference.model_outputs(model, X, len(classes))
 
     def write(file: Any) -> None:
@@ -72,10 +89,51 @@ def predict(
             raise DataError(f"{source}: the table has no rows.")
 
     try:
-        write_atomic(out, write)
+        if out == STDOUT:
+            _to_stdout(write)
+        else:
+            write_atomic(out, write)
     except DataError as error:
         raise type(error)(_without_settings(error.message), _without_settings(error.hint)) from error
+    if empty.count:
+        notice(empty.sentence())
     return {"rows": count, "out": str(out)}
+
+
+@dataclass
+class _Empty:
+    """Rows that say nothing: their number, and the ids of the first."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, ids: Array, X: Array) -> None:
+        """Count the rows of a table `(n, F)` whose numbers are all missing, or texts `(n,)` without a letter."""
+        if X.ndim == 2 and X.dtype.kind == "f":
+            found = np.flatnonzero(np.isnan(X).all(axis=1))
+        elif X.ndim == 1:
+            found = np.flatnonzero([not str(text).strip() for text in X])
+        else:
+            return
+        self.count += len(found)
+        self.first += [name_of(ids[i]) for i in found[: max(0, MOST_NAMED - len(self.first))]]
+
+    def sentence(self) -> str:
+        """What to say of them."""
+        listed = named(self.first, self.count)
+        are = "1 row is" if self.count == 1 else f"{self.count:,} rows are"
+        what = f"{are} empty in all that the run learned from (id{'' if self.count == 1 else 's'} {listed})"
+        return f"{what}: nothing was known to predict from."
+
+
+def _to_stdout(write: Callable[[Any], None]) -> None:
+    """All of it or, where anything is wrong, nothing, as in a file."""
+    with tempfile.SpooledTemporaryFile(max_size=2**26) as file:
+        write(file)
+        file.seek(0)
+        sys.stdout.flush()
+        shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.flush()
 
 
 def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str = "fail") -> Chunks:
@@ -146,7 +204,8 @@ def load_stored(stored: results.StoredRun, observer: Observer, trust: bool) -> t
 def _without_settings(text: str) -> str:
     """A message of the readers without the settings of data sets, which predicting does not take."""
     text = re.sub(r"\s*\([^()]*dataset\.[^()]*\)", "", text)
-    return " ".join(part for part in re.split(r"(?<=[.:;])\s+", text) if not re.search(r"dataset[.=]\w", part))
+    kept = " ".join(part for part in re.split(r"(?<=[.:;])\s+", text) if not re.search(r"dataset[.=]\w", part))
+    return re.sub(r"[:;]$", ".", kept)  # what came after it is gone
 
 
 def _takes(stored: results.StoredRun) -> str:

@@ -12,11 +12,12 @@ from sdl_cli import data
 from sdl_cli.config import Experiment, plain
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, hold_out
-from sdl_cli.errors import ConfigError
+from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.losses import resolve as resolve_loss
 from sdl_cli.models import NETWORKS, build, estimator_class
 
 Array = np.ndarray[Any, Any]
+_LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost
 PATHS = ("path", "test_path", "root")  # settings of data sets that are files or folders
 
 
@@ -77,6 +78,7 @@ def absolute(experiment: Experiment) -> Experiment:
 
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
+    _check_size_of_target(dataset)
     if experiment.model.name == "baseline":
         from sdl_cli.models.baseline import check_kind
 
@@ -101,6 +103,18 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     check_augment(experiment.augment, dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)
     return dataclasses.replace(experiment, loss=loss, training=training)
+
+
+def _check_size_of_target(dataset: Dataset) -> None:
+    """Raise DataError where squares of the numbers to predict leave the range of float64."""
+    if dataset.task != "regression" or not len(dataset):
+        return
+    largest = float(np.abs(dataset.y).max())
+    if largest and not _LEAST_TARGET < largest < 1 / _LEAST_TARGET:
+        raise DataError(
+            f"{dataset.name}: the largest target is {largest:.3g} in size, and its square is beyond what can be computed with.",
+            "Write the target in another unit.",
+        )
 
 
 def settings_without_effect(experiment: Experiment) -> list[str]:

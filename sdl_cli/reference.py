@@ -22,13 +22,16 @@ from sdl_cli.models import estimator_class, with_preparation
 from sdl_cli.models.settings import BaselineSettings
 
 Array = np.ndarray[Any, Any]
+FITS = 2  # raised where the same settings come to fit otherwise, so that nothing older is remembered
 
 
 def baseline_outputs(dataset: Dataset, labelled: Array, test: Array, seed: int) -> Array:
     """Outputs of the default baseline (a forest) on the test rows: probabilities `(T, K)`, or numbers `(T,)`."""
     settings = BaselineSettings()
     key = hashlib.sha256(
-        json.dumps([dataset.fingerprint, dataset.X.shape, asdict(settings), seed, metadata.version("scikit-learn")]).encode()
+        json.dumps(
+            [FITS, dataset.fingerprint, dataset.X.shape, asdict(settings), seed, metadata.version("scikit-learn")]
+        ).encode()
         + labelled.tobytes()
         + b"/"
         + test.tobytes()

@@ -142,6 +142,20 @@ def resumed(folder: Path) -> Iterator[None]:
         yield
 
 
+def require_same_data(folder: Path, fingerprint: str, what: str, verb: str) -> None:
+    """Raise DataError where what stands in `folder` was begun on data of another fingerprint.
+
+    Arguments:
+        what, verb: what it is, and the verb that begins a new one: `curve`, `curve`.
+    """
+    stored = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
+    if stored and stored.get("data_fingerprint") != fingerprint:
+        raise DataError(
+            f"{folder}: the data has changed since this {what} was begun.",
+            f"Begin a new one with the same settings: sdl {verb} ...",
+        )
+
+
 def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write `history.csv`, one row per epoch; columns are the union of the rows' keys."""
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -170,10 +170,15 @@ def export(folder: Path, out: Path, trust: bool, as_json: bool) -> Values:
 
 def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, as_json: bool) -> Values:
     """`sdl predict RUN INPUT -o FILE`."""
-    display = Display(as_json)
+    from sdl_cli.prediction import STDOUT
+
+    if as_json and out == STDOUT:
+        raise ConfigError("-o - and --json both write to stdout.", "Leave out one of them.")
+    display = Display(as_json or out == STDOUT)
     with stored.reading(folder):
         values = jobs.predict(stored.single_run(folder, display.notice), source, out, _observer(display), trust, on_error)
-    display.lines([f"{counted(values['rows'], 'prediction')} written to {values['out']}"])
+    where = "stdout" if out == STDOUT else values["out"]
+    display.lines([f"{counted(values['rows'], 'prediction')} written to {where}"])
     return values
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sdl_cli.check import columns, duplicates, giveaway, images, missing_codes, rows, unnamed_groups
+from sdl_cli.check import columns, duplicates, giveaway, images, missing_codes, rows, time_order, unnamed_groups
 from sdl_cli.check.files import inspect_files
 from sdl_cli.check.problem import Problem, worst_first
 from sdl_cli.check.summary import summary
@@ -23,6 +23,7 @@ _CHECKS: tuple[Callable[[Dataset, Split, bool], Iterator[Problem]], ...] = (
     images.near_duplicates,
     giveaway.find,
     unnamed_groups.find,
+    time_order.find,
     rows.classes,
     rows.targets,
     columns.find,

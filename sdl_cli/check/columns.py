@@ -19,6 +19,7 @@ _MOSTLY = 0.5  # share of missing cells from which little of a column is left
 _MIN_ROWS = 20  # fewer rows can all differ, or count up, by accident
 _MOSTLY_DIFFERENT = 0.9  # different values per filled row from which a column names the rows
 _SAMPLE_ROWS = 1000
+_FEW_CODES = (3, 10)  # values of a column that may be codes; two are the same either way
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]{0,40}", re.ASCII)  # a name that needs no quotes on a command line
 _IN_A_ROW, _RISES, _FALLS = "whole numbers in a row", "rises from row to row", "falls from row to row"
 _GRID = 9973.123  # not round, so that no value of a regular scale stands halfway between two whole numbers
@@ -37,6 +38,8 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     yield from _missing(names, missing)
     yield from _constant(names, constant, missing)
     yield from _copies(dataset, names, np.flatnonzero(~constant))
+    if not brief:
+        yield from _numbers_as_codes(dataset, names)
 
 
 def level_counts(dataset: Dataset) -> tuple[int, ...]:
@@ -146,6 +149,30 @@ def _constant(names: list[str], constant: Array, missing: Array) -> Iterator[Pro
         what = f"{counted(len(which), 'column')} of {len(names):,} with one value in every row, or with none."
         where = named([f"{names[j]}{' (all missing)' if empty[j] else ''}" for j in which])
         yield Problem("note", what, where, "Nothing can be learned from them, and they do no harm.")
+
+
+def _numbers_as_codes(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
+    """Columns of a few whole numbers in a row, such as 1, 2, 3, which may be codes of categories."""
+    which = []
+    for j, kind in enumerate(column_kinds(dataset) if dataset.columns else []):  # others have no setting for it
+        if kind != "number" or len(dataset) < _MIN_ROWS:
+            continue
+        values, counts = np.unique(dataset.X[~np.isnan(dataset.X[:, j]), j], return_counts=True)
+        if not _FEW_CODES[0] <= len(values) <= _FEW_CODES[1] or values[0] not in (0, 1) or counts.min() < 2:
+            continue
+        if (np.diff(values) == 1).all():
+            which.append((names[j], f"{values[0]:.0f} to {values[-1]:.0f}"))
+    if which:
+        what = f"{counted(len(which), 'column')} of a few whole numbers {'is' if len(which) == 1 else 'are'} taken as numbers,"
+        listed = [name for name, _ in which]
+        setting = f"'dataset.categorical=[{','.join(listed)}]'" if all(map(is_plain, listed)) else "dataset.categorical"
+        setting = setting if len(listed) <= MOST_NAMED else "dataset.categorical"
+        yield Problem(
+            "note",
+            f"{what} so that 3 is more than 2.",
+            named([f"{name} ({ends})" for name, ends in which]),
+            f"If they are codes without an order, make them categories: {setting}",
+        )
 
 
 def _copies(dataset: Dataset, names: list[str], varied: Array) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -86,15 +88,20 @@ def _unreadable(images: _Named) -> Iterator[Problem]:
 
 
 def _same_names(files: Sequence[Path], images: _Named) -> Iterator[Problem]:
-    """Files of one name and one size in different folders: often one photo that was given two classes or two parts."""
-    places: dict[tuple[str, int], list[str]] = defaultdict(list)
+    """Equal files of one name in different folders: one photo that was given two classes or two parts."""
+    places: dict[tuple[str, int], list[tuple[Path, str]]] = defaultdict(list)
     for file, (name, header) in zip(files, images, strict=True):
         if header.num_bytes:
-            places[file.name, header.num_bytes].append(name)
-    twice = [" = ".join(names[:2]) for names in places.values() if len(names) > 1]
+            places[file.name, header.num_bytes].append((file, name))
+    equal: dict[tuple[str, bytes], list[str]] = defaultdict(list)
+    for alike in places.values():  # pictures without compression are of one size whatever they show: their bytes decide
+        for file, name in alike if len(alike) > 1 else ():
+            with contextlib.suppress(OSError), file.open("rb") as opened:
+                equal[file.name, hashlib.file_digest(opened, "sha256").digest()].append(name)
+    twice = [" = ".join(names[:2]) for names in equal.values() if len(names) > 1]
     if twice:
-        what = f"{counted(len(twice), 'file name', 'stands/stand')} in several folders with the same number of bytes."
-        yield Problem("warning", what, named(twice), "They are probably the same photos: keep each once.")
+        what = f"{counted(len(twice), 'file name', 'stands/stand')} in several folders with the same content."
+        yield Problem("warning", what, named(twice), "They are the same photos: keep each once.")
 
 
 def _modes(images: _Named) -> Iterator[Problem]:

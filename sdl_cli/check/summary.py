@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.check.column_list import column_list
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 
@@ -16,7 +17,8 @@ def summary(dataset: Dataset, parts: Split) -> dict[str, Any]:
     Returns: JSON-ready values: `name`, `task`, `modality`, `rows`; `shape` of one row ([F], [C, H, W], or [] for a text);
         `classes` (name -> rows) or `target` (its smallest, largest, mean, standard deviation and distinct values); `missing`
         (cells, and columns that have them); `groups` (how many, or None); `parts` (rows labelled, of them validation rows
-        that the source itself set aside, test rows, and unused ones) and `notes` on how it was read and divided.
+        that the source itself set aside, test rows, and unused ones); `columns` of a table, see `column_list`; and `notes` on
+        how it was read and divided.
     """
     values: dict[str, Any] = {
         "name": dataset.name,
@@ -34,6 +36,7 @@ def summary(dataset: Dataset, parts: Split) -> dict[str, Any]:
             "test": len(parts.test),
             "unused": len(dataset) - len(parts.labelled) - len(parts.test),
         },
+        "columns": column_list(dataset),
         "notes": [*dataset.notes, *parts.notes],
     }
     if dataset.task == "classification":

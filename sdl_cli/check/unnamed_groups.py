@@ -7,6 +7,7 @@ and neighbouring values do not. Of a measurement that is a good feature, neighbo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,11 @@ from sdl_cli.data.split import Split
 
 Array = np.ndarray[Any, Any]
 
+_ID_NAME = re.compile(
+    r"(?:^|[_\W])(?i:id|ids|nr|no|patient|subject|person|participant|animal|plant|donor|household|customer|user|client)$"
+    r"|[a-z](?:ID|Id)$",
+)
+_LEAST_IDS, _LEAST_PER_ID = 5, 1.2
 _LEAST_VALUES = 20
 _LEAST_ROWS, _MOST_ROWS = 2.0, 50.0  # of a value, on average
 _REPEATED = 0.5  # least share of values that stand in two rows or more
@@ -42,7 +48,35 @@ class _Found:
 
 def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     """Columns whose values look like names of groups, where the data set has no groups."""
-    if dataset.modality != "table" or dataset.groups is not None or len(dataset) < _LEAST_VALUES * _LEAST_ROWS:
+    if dataset.modality != "table" or dataset.groups is not None:
+        return
+    sure = list(_by_agreement(dataset, parts, brief))
+    yield from sure
+    if not brief and not sure:
+        yield from _by_name(dataset)
+
+
+def _by_name(dataset: Dataset) -> Iterator[Problem]:
+    """Columns that are called an id, or that the user gave as the id, and whose values stand in several rows."""
+    repeated = {}
+    columns = {name: dataset.X[:, j] for j, name in enumerate(dataset.feature_names)}
+    kinds = dict(zip(dataset.feature_names, column_kinds(dataset), strict=True))
+    for name, x in columns.items():
+        filled = x[~np.isnan(x)]
+        if kinds[name] in ("number", "category") and _ID_NAME.search(name) and (filled == np.rint(filled)).all():
+            repeated[name] = (len(filled), len(np.unique(filled)))
+    if dataset.source.get("id"):
+        repeated[str(dataset.source["id"])] = (len(dataset), len(set(dataset.ids.tolist())))
+    for name, (num_rows, num_values) in repeated.items():
+        if num_values >= _LEAST_IDS and _LEAST_PER_ID * num_values <= num_rows <= _MOST_ROWS * num_values:
+            what = f"{name_of(name)} is called an id, and its {num_values:,} values stand in {num_rows:,} rows."
+            setting = f"'dataset.group={name}'" if dataset.columns and is_plain(name) else "make it the group of each row."
+            advice = "If new rows will be of other ones, keep the rows of each on one side of the split:"
+            yield Problem("note", what, "", f"{advice} {setting}")
+
+
+def _by_agreement(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
+    if len(dataset) < _LEAST_VALUES * _LEAST_ROWS:
         return
     candidates, side = _candidates(dataset), sides(dataset, parts)
     if brief:

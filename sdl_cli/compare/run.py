@@ -18,7 +18,7 @@ from sdl_cli.compare.settings import Comparison
 from sdl_cli.compare.summary import summarise
 from sdl_cli.compare.trial import frozen_here, run_trial_in_time, shortened
 from sdl_cli.config import Experiment
-from sdl_cli.errors import DataError, OutOfTimeError, RunError, SdlError, StorageError
+from sdl_cli.errors import OutOfTimeError, RunError, SdlError, StorageError
 from sdl_cli.models import NETWORKS, features
 from sdl_cli.preparation import load_here, resolve_settings
 
@@ -302,10 +302,7 @@ def _write(plan: Plan, folder: Path, values: Values, work: Work, seconds: float)
 def _as_begun(plan: Plan, folder: Path) -> Plan:
     """The plan with the arms that were left out when it was begun; a DataError where the data has changed since."""
     stored = results.read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
-    if stored and stored.get("data_fingerprint") != plan.dataset.fingerprint:
-        raise DataError(
-            f"{folder}: the data has changed since this comparison was begun.", "Begin a new one with the same settings."
-        )
+    results.require_same_data(folder, plan.dataset.fingerprint, "comparison", "compare")
     return dataclasses.replace(plan, left_out={**stored.get("left_out", {}), **plan.left_out})
 
 

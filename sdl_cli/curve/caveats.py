@@ -70,9 +70,14 @@ def falls(points: Points, values: Values) -> list[tuple[int, int, float, float]]
     found = []
     for earlier, later in itertools.combinations(points.sizes, 2):
         change, error, factor = _change(points, values, earlier, later)
-        if error is not None and sign * change < -max(factor * error, 1e-9):
+        if error is not None and sign * change < -max(factor * error, 1e-9 * _size(points.metric, points.means[-1])):
             found.append((sign * change + factor * error, (earlier, later, change, error)))
     return [pair for _, pair in sorted(found)]
+
+
+def _size(metric: str, score: float) -> float:
+    """What a score is large or small beside: 1 for shares, else its own size, which the unit of the target decides."""
+    return 1.0 if metric in PERCENT else abs(score)
 
 
 def asked_difference(values: Values) -> float | None:
@@ -111,7 +116,7 @@ def is_flat(values: Values) -> bool:
 def is_small(values: Values, better: float) -> bool:
     """Whether an improvement (positive is better) is next to nothing."""
     best = 1.0 if values["higher_is_better"] else 0.0
-    size = 1.0 if values["metric"] in PERCENT else max(abs(best - values["now"]), 1e-12)
+    size = 1.0 if values["metric"] in PERCENT else abs(best - values["now"]) or 1.0
     return better < FLAT * size
 
 

@@ -15,7 +15,7 @@ from sdl_cli.curve.measure import Plan, Progress, brings_test_part, cell_values,
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.settings import CurveExperiment
 from sdl_cli.curve.summary import Question, summarise
-from sdl_cli.errors import DataError, RunError, StorageError
+from sdl_cli.errors import RunError, StorageError
 from sdl_cli.experiment import VARIANTS, Observer
 from sdl_cli.files import write_atomic
 from sdl_cli.wording import counted
@@ -57,7 +57,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
     prepare_workers(request)
     the_plan = plan(request)
     if resume:
-        _check_same_data(the_plan, folder)
+        results.require_same_data(folder, the_plan.dataset.fingerprint, "curve", "curve")
     else:
         folder = results.claim(folder, "curve")
     try:
@@ -156,15 +156,6 @@ def _write(folder: Path, values: Values, points: Points) -> None:
     write_atomic(folder / "curve.csv", points.to_csv())
     write_atomic(folder / "curve.png", draw_curve(values))
     results.write_json(folder, "curve.json", values)
-
-
-def _check_same_data(the_plan: Plan, folder: Path) -> None:
-    """Cells measured on other data would be mixed with new ones."""
-    stored = results.read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
-    if stored and stored.get("data_fingerprint") != the_plan.dataset.fingerprint:
-        raise DataError(
-            f"{folder}: the data has changed since this curve was begun.", "Begin a new one with the same settings: sdl curve ..."
-        )
 
 
 def _nothing(failed: list[Outcome], folder: Path) -> Exception:

@@ -13,7 +13,7 @@ from sdl_cli.curve.forecast import HORIZON, forecast, labels_needed, usual_devia
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.verdict import verdict
 from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE
-from sdl_cli.report.words import PERCENT
+from sdl_cli.report.words import IN_UNIT_OF_TARGET, PERCENT
 
 Values = dict[str, Any]
 LINE_STEPS = 80
@@ -97,7 +97,8 @@ def next_target(metric: str, last: float) -> float | None:
         return next((target for target in ROUND_TARGETS if target > last + 0.002), None)
     best = 1.0 if HIGHER_IS_BETTER[metric] else 0.0
     error = abs(best - last)
-    return None if error < 1e-9 else best - math.copysign(1, best - last) * float(f"{0.9 * error:.2g}")
+    least = 0.0 if metric in IN_UNIT_OF_TARGET else 1e-9
+    return None if error <= least else best - math.copysign(1, best - last) * float(f"{0.9 * error:.2g}")
 
 
 def _given(points: Points, question: Question) -> Values:

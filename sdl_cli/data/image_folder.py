@@ -15,7 +15,7 @@ from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.decode import SUFFIXES, Channels
 from sdl_cli.data.depth import check_value_range
 from sdl_cli.data.groups import compile_pattern, crossing_notes, groups_from_names
-from sdl_cli.data.listing import existing_folder, list_folder, shown_name, walk
+from sdl_cli.data.listing import existing_folder, left_out, list_folder, shown_name, walk
 from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
 from sdl_cli.errors import DataError
 
@@ -105,20 +105,26 @@ def iter_images(
         size_px, channels, interpolation: as in training.
         on_error: `fail`, or `skip` the photos that cannot be read.
         batch: photos per batch.
-        notes: at the end, sentences about skipped photos and the like are added to this list.
+        notes: sentences about files of other kinds, and at the end about skipped photos and the like, are added to this list.
         scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
     Yields: ids `(n,)` (paths relative to the folder, sorted) and images `uint8 (n, C, S, S)`.
     Raises:
         DataError: nothing there, or unreadable photos, named.
     """
     start = Path(path).expanduser()
+    others: list[Path] = []
     if start.is_file():
         root, files = start.parent, [start]
     else:
         root = existing_folder(path, key="")
-        files, _ = walk(root)
+        files, others = walk(root)
     if not files:
-        raise DataError(f"{root}: no images in this folder.", f"Images end in one of: {' '.join(sorted(SUFFIXES))}")
+        raise DataError(
+            f"{root}: no images in this folder. {left_out(others)}".rstrip(),
+            f"Images end in one of: {' '.join(sorted(SUFFIXES))}",
+        )
+    if others and notes is not None:
+        notes.append(left_out(others))
     names = [shown_name(file, root) for file in files]
     how = Decoding(size_px, channels, interpolation, on_error)
     for rows, images in iter_photos(files, names, how, batch, notes, scale):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from sdl_cli.data.decode import SUFFIXES
 from sdl_cli.errors import DataError
 
 _PART_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
+_OTHER_PICTURES = frozenset((
+    ".ai", ".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dng", ".eps", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".nii",
+    ".orf", ".pdf", ".psd", ".raf", ".raw", ".rw2", ".svg", ".xcf",
+))  # fmt: skip
 _SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 
@@ -72,6 +77,18 @@ def walk(folder: Path, seen: frozenset[Path] = frozenset()) -> tuple[list[Path],
         else:
             (images if entry.suffix.lower() in SUFFIXES else others).append(entry)
     return images, others
+
+
+def left_out(others: Sequence[Path]) -> str:
+    """A sentence that says how many files of which kinds are no images that can be read; nothing where there are none."""
+    if not others:
+        return ""
+    counts = Counter(p.suffix.lower() or "no ending" for p in others)
+    kinds = ", ".join(f"{num:,} {kind}" for kind, num in sorted(counts.items()))
+    what = "1 file is no image that can be read" if len(others) == 1 else f"{len(others):,} files are no images that can be read"
+    pictures = sorted(kind for kind in counts if kind in _OTHER_PICTURES)
+    advice = f" Save {', '.join(pictures)} as JPEG or PNG to have them predicted." if pictures else ""
+    return f"{what} ({kinds}) and {'was' if len(others) == 1 else 'were'} left out.{advice}"
 
 
 def list_folder(root: Path) -> Listing:

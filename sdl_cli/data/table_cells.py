@@ -101,7 +101,11 @@ def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) ->
     what = (
         f"{len(lacking)} columns that the run needs are missing" if len(lacking) > 1 else "a column that the run needs is missing"
     )
-    raise DataError(f"{source}: {what}: {listed(lacking)}.", f"Columns are matched by name; the file has: {listed(names)}.")
+    asked = lacking[0].strip().lower()
+    near = next(
+        (f" Did you mean {short(name)}? Write it as {short(lacking[0])}." for name in names if name.strip().lower() == asked), ""
+    )
+    raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", f"Columns are matched by name; the file has: {listed(names)}.")
 
 
 def with_missing(cells: Cells, words: Collection[str], as_written: Collection[str | None] = ()) -> Cells:

@@ -59,7 +59,8 @@ class Predictor(nn.Module):
             x = x.float()
         outputs = torch.stack([member(x).float() for member in self.members])
         if not self.classify:
-            return outputs.double().mean(0)[:, 0] * self.target_scale + self.target_mean
+            # the mean in units of the scale: optimizers drop a constant near 0 that is added
+            return (outputs.double().mean(0)[:, 0] + self.target_mean / self.target_scale) * self.target_scale
         if self.combined:
             outputs = outputs[..., outputs.shape[-1] // 2 :]
         elif self.temperature is not None:

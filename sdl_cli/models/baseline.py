@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier, is_regressor
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sdl_cli.device import available_cores
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.models.target_scale import may_scale, scale_back, scale_of
 
 Array = np.ndarray[Any, Any]
 ALLOWED_ROOTS = ("sklearn", "sdl_cli")
@@ -33,12 +35,9 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
 
             check_classification_targets(y)
             self.classes_ = np.unique(y)
+        self.notes_: list[str] = []  # sentences for the user
         self.model_ = self._build(len(X), y)
-        weights = self._fit_parameters(y)
-        try:
-            self.model_.fit(X, y, **weights)
-        except InvalidParameterError as error:
-            raise ConfigError(f"model.params: {error}") from error
+        self._fit_model(X, y)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -67,6 +66,12 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
 
     def _build(self, num_rows: int, y: Array) -> Any:
         raise NotImplementedError
+
+    def _fit_model(self, X: Array, y: Array) -> None:
+        try:
+            self.model_.fit(X, y, **self._fit_parameters(y))
+        except InvalidParameterError as error:
+            raise ConfigError(f"model.params: {error}") from error
 
     def _fit_parameters(self, y: Array) -> dict[str, Any]:
         """What the model's own `fit` takes beside the rows."""
@@ -143,6 +148,14 @@ class _Baseline(_Flat):
         check_kind(self.kind, "classification" if classify else "regression")
         raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
 
+    def _fit_model(self, X: Array, y: Array) -> None:
+        grows_trees = self.kind in ("forest", "extra_trees", "gradient_boosting")
+        scale = scale_of(y) if grows_trees and not is_classifier(self) else None
+        super()._fit_model(X, y if scale is None else scale.into(y))
+        if scale is not None:
+            scale_back(self.model_, scale)
+            self.notes_.append(scale.sentence())
+
     def _fit_parameters(self, y: Array) -> dict[str, Any]:
         """Row weights for models that take class weights in no other way, or whose calibration would undo them."""
         calibrated = hasattr(self.model_, "steps") and self.model_.steps[-1][0] == "calibratedclassifiercv"
@@ -164,8 +177,6 @@ class _Baseline(_Flat):
         from sklearn.svm import SVC, SVR
 
         if not is_classifier(self):
-            from sklearn.compose import TransformedTargetRegressor
-
             return make_pipeline(*self._scaler(), TransformedTargetRegressor(SVR(C=self.c), transformer=StandardScaler()))
         smallest = int(np.unique(y, return_counts=True)[1].min())
         machine = make_pipeline(*self._scaler(), SVC(C=self.c, class_weight=self.class_weight))
@@ -238,6 +249,12 @@ class _SklearnModel(_Flat):
         wanted, fits = ("classes", is_classifier(model)) if is_classifier(self) else ("numbers", is_regressor(model))
         if not fits:
             raise ConfigError(f"model.estimator: {self.estimator} does not predict {wanted}, which this data set asks for.")
+        if not is_classifier(self) and may_scale(self.params or {}) and scale_of(y) is not None:
+            model = TransformedTargetRegressor(model, transformer=StandardScaler(), check_inverse=False)
+            self.notes_.append(
+                f"The target is of an unusual size, so {self.estimator} learns it centred and divided by its standard deviation; "
+                "predictions are in its own unit."
+            )
         return make_pipeline(StandardScaler(), model) if self.standardize else model
 
 

@@ -23,6 +23,7 @@ from sdl_cli.data.split import hold_out
 from sdl_cli.device import Runtime
 from sdl_cli.errors import ConfigError, DataError, DeviceError
 from sdl_cli.models.network import Array, Network, resident
+from sdl_cli.models.target_scale import mean_and_spread
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 _MOST_CHANNELS, _MOST_SIDE_PX, _MOST_COLUMNS = 64, 16_384, 10_000_000  # of a stored network's rows
@@ -347,8 +348,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if not is_classifier(self):
             values = np.asarray(y, dtype=np.float64)
             if fit:
-                self.target_mean_ = float(values.mean())
-                self.target_scale_ = float(values.std()) or 1.0
+                self.target_mean_, spread = mean_and_spread(values)
+                self.target_scale_ = spread or 1.0
             return torch.from_numpy((values - self.target_mean_) / self.target_scale_).float()[:, None]
         if fit:
             self.classes_ = np.unique(y)

@@ -64,6 +64,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
             self.model_.set_params(standardize=False)  # rare terms are small for a reason
         more = {} if X_val is None else {"X_val": self.encoder_.transform(X_val), "y_val": y_val}
         self.model_.fit(self.encoder_.transform(X), y, **more)
+        self.notes_ += getattr(self.model_, "notes_", [])
         return self
 
     def predict(self, X: Any) -> Array:

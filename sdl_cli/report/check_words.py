@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +15,11 @@ Values = dict[str, Any]
 _COLOURS = {"leak": "31", "warning": "33", "note": "1"}
 _MOST_LINES = 24
 _MOST_COLUMNS = 100
-_MOST_NOTES = 3
+_MOST_LISTED = 14  # columns
 
 
 def report(problems: Sequence[Problem], summary: Values) -> list[str]:
-    """Lines for one screen: what the data is, then what was found, the worst first.
+    """What the data is, its columns, and in the lines of one screen what was found, the worst first.
 
     Leaks are always shown; the rest as far as there is room, without its advice where that is scarce.
 
@@ -28,7 +29,8 @@ def report(problems: Sequence[Problem], summary: Values) -> list[str]:
     """
     columns = min(layout.width(), _MOST_COLUMNS)
     lines, verdict = summary_lines(summary, columns), verdict_lines(problems, columns)
-    room = _MOST_LINES - len(verdict) - len(_more_lines(len(problems), columns))
+    lines += (listed := column_lines(summary["columns"], columns))
+    room = _MOST_LINES + len(listed) - len(verdict) - len(_more_lines(len(problems), columns))
     for num_shown, problem in enumerate(problems):
         long, short = (problem_lines(problem, columns, with_advice) for with_advice in (True, False))
         block = long if len(lines) + len(long) <= room or problem.severity == "leak" else short
@@ -62,9 +64,36 @@ def summary_lines(summary: Values, columns: int) -> list[str]:
         target = summary["target"]
         text = f"a number from {target['low']:.6g} to {target['high']:.6g}, mean {target['mean']:.4g}, s.d. {target['sd']:.4g}"
         lines += layout.labelled("target", text, columns)
-    for sentence in summary["notes"][:_MOST_NOTES]:
+    for sentence in summary["notes"]:  # each may tell of something that was left out
         lines += layout.labelled("read", sentence, columns)
     return lines
+
+
+def column_lines(found: Sequence[Values], columns: int) -> list[str]:
+    """A line for each column of a table, or for the first where there are many, with how many more of which kind."""
+    if not found:
+        return []
+    shown = found if len(found) <= _MOST_LISTED else found[: _MOST_LISTED - 2]
+    rows = [["column", "kind", "missing", "examples"]]
+    for one in shown:
+        missing = "" if one["missing"] is None else f"{one['missing']:,}"
+        examples = ", ".join(_short(example, 20) for example in one["examples"])
+        rows.append([_short(one["name"], 28), one["kind"], missing, examples])
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = []
+    for name, kind, missing, examples in rows:
+        line = f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {missing:>{widths[2]}}  {examples}".rstrip()
+        lines.append(line if len(line) <= columns else f"{line[: columns - 3]}...")
+    more = Counter(one["kind"] for one in found[len(shown) :])
+    if more:
+        kinds = ", ".join(f"{num:,} {kind}" for kind, num in more.items())
+        lines += layout.labelled("", f"... and {more.total():,} more ({kinds}): sdl check with --json lists them all.", columns)
+    return ["", *lines, ""]
+
+
+def _short(text: str, most: int) -> str:
+    text = name_of(text)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def problem_lines(problem: Problem, columns: int, with_advice: bool = True) -> list[str]:

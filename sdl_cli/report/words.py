@@ -13,6 +13,7 @@ from sdl_cli.wording import counted
 Values = dict[str, Any]
 SEEDS = ("seed=", "dataset.seed=")  # overrides in which jobs may differ and be repeats of each other
 PERCENT = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "roc_auc"})
+IN_UNIT_OF_TARGET = frozenset({"rmse", "mae"})
 
 
 def score_lines(values: Values) -> list[str]:
@@ -169,6 +170,8 @@ def shown(name: str, value: float | None, unit: bool = True) -> str:
     if name in PERCENT:
         return f"{100 * value:.1f}" + (" %" if unit else "")
     size = abs(value)
+    if name in IN_UNIT_OF_TARGET and (size < 0.1 or size >= 1e9):  # three digits, whatever the unit
+        return f"{value:#.3g}" if value else "0"
     if size >= 1e9 or 1e-9 < size < 5e-4:
         return f"{value:.3g}"
     return f"{value:.3f}" if size < 100 else f"{value:,.1f}" if size < 10_000 else f"{value:,.0f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -133,3 +134,21 @@ def test_a_run_without_its_configuration_cannot_go_on(sdl: Sdl, tmp_path: Path) 
     (tmp_path / "run" / "config.yaml").write_text("seed: 3\nmodel: {name: nothing}\n")
     found = sdl("train --resume run")
     assert found.code == 2 and "model.name: no model is called 'nothing'" in found.err
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_a_run_on_data_that_changed_does_not_go_on(sdl: Sdl, tmp_path: Path, repeats: int) -> None:
+    rows = [f"{n},{n % 7},{'ab'[n % 2]}" for n in range(60)]
+    (tmp_path / "x.csv").write_text("\n".join(["u,v,y", *rows]) + "\n")
+    settings = f"dataset=table dataset.path=x.csv dataset.target=y {BASELINE} num_repeats={repeats} hydra.run.dir=r"
+    assert sdl(f"train {settings}").code == 0
+    run = tmp_path / "r"
+    if repeats > 1:  # one is done, and the other was not begun
+        shutil.rmtree(run / "repeats" / "1")
+    results.write_status(run, "failed", "stopped")
+    before = (run / "metrics.json").read_bytes()
+    (tmp_path / "x.csv").write_text("\n".join(["u,v,y", *rows[:-1], "59,3,a"]) + "\n")
+    found = sdl("train --resume r")
+    assert found.code == 2 and "the data has changed since this run was begun." in found.err
+    assert "Begin a new one with the same settings: sdl train ..." in found.err
+    assert (run / "metrics.json").read_bytes() == before and results.read_state(run) == "failed"

@@ -177,3 +177,11 @@ def test_training_is_filled_from_defaults_and_keeps_what_was_given() -> None:
 
 def test_plain_is_made_of_what_yaml_and_json_know() -> None:
     assert plain(Small(widths=(1, 2))) == {**dataclasses.asdict(Small()), "widths": [1, 2]}
+
+
+def test_a_name_in_another_case_is_suggested() -> None:
+    from sdl_cli.config import suggest
+
+    assert suggest("OUTCOME", ["age", "Outcome"]) == " Did you mean Outcome?"
+    assert suggest("outcme", ["AGE", "OUTCOME"]) == " Did you mean OUTCOME?"
+    assert suggest("zzz", ["Outcome"]) == ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.report import layout
+from sdl_cli.report import layout, words
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.curve_words import duration
 
@@ -362,3 +362,12 @@ def test_control_characters_never_reach_the_terminal(text: str, expected: str) -
 
 def test_on_a_terminal_only_our_own_styles_are_kept() -> None:
     assert layout.shown("\x1b[31merror\x1b[0m \x1b[2J\x1b[5m", on_terminal=True) == "\x1b[31merror\x1b[0m ?[2J?[5m"
+
+
+@pytest.mark.parametrize(("name", "value", "text"), [
+    ("rmse", 1.1568e-9, "1.16e-09"), ("mae", 2.1e-10, "2.10e-10"), ("rmse", 0.0009, "0.000900"), ("rmse", 0.05, "0.0500"),
+    ("rmse", 0.0, "0"), ("rmse", 50.0, "50.000"), ("rmse", 1.2345e12, "1.23e+12"), ("r2", 0.0, "0.000"), ("r2", -1e-17, "-0.000"),
+    ("accuracy", 0.5, "50.0 %"),
+])  # fmt: skip
+def test_numbers_in_the_unit_of_the_target_keep_three_digits(name: str, value: float, text: str) -> None:
+    assert words.shown(name, value) == text

@@ -43,6 +43,7 @@ _rng = np.random.default_rng(0)
 _bright = np.arange(24) % 3
 IMAGES = ((_rng.integers(0, 90, (24, 3, 20, 20)) + 60 * _bright[:, None, None, None]).astype(np.uint8), _bright)
 GREY = (IMAGES[0][:, :1], IMAGES[0].mean((1, 2, 3)) * 1000 + 1e6)  # a target whose mean hides its spread in float32
+SMALL, HUGE = (DIABETES[0], DIABETES[1] * 1e-11), (DIABETES[0], DIABETES[1] * 1e10)
 FAR_VALUES = (DIABETES[0], DIABETES[1] + 1e7)
 FAR = (WINE[0] + 1e6, WINE[1])  # columns whose mean does
 
@@ -92,6 +93,7 @@ NETWORKS: list[tuple[str, str, Any, tuple[Any, Any]]] = [
     (".onnx", "deep_net", DeepNet(depth=2, width=8, loss=Cosine(), training=QUICK), FAR),
     (".onnx", "deep_net", DeepNet(depth=2, width=8, loss=Cosine(xent_weight=0.1), training=QUICK), WINE),
     (".onnx", "deep_net", DeepNetRegressor(depth=2, width=8, num_members=2, training=QUICK), FAR_VALUES),
+    (".onnx", "deep_net", DeepNetRegressor(depth=2, width=8, num_members=2, training=QUICK), SMALL),
     (".pt2", "deep_net", DeepNetRegressor(depth=2, width=8, num_members=2, training=QUICK), FAR_VALUES),
     (".onnx", "deep_net", DeepNet(width=4, **FAST), IMAGES),
     (".pt2", "deep_net", DeepNetRegressor(architecture="plain", depth=2, width=4, **FAST), GREY),
@@ -135,6 +137,9 @@ SCIKIT: list[tuple[str, Any, tuple[Any, Any]]] = [
     ("baseline", BaselineRegressor(kind="gradient_boosting"), DIABETES),
     ("baseline", BaselineRegressor(kind="ridge"), DIABETES),
     ("baseline", BaselineRegressor(kind="svm"), DIABETES),
+    ("baseline", BaselineRegressor(num_trees=10), SMALL),
+    ("baseline", BaselineRegressor(kind="gradient_boosting"), HUGE),
+    ("sklearn", SklearnModelRegressor(estimator="sklearn.tree.DecisionTreeRegressor"), SMALL),
     ("sklearn", SklearnModel(), WINE),
     ("sklearn", SklearnModel(estimator="sklearn.linear_model.RidgeClassifier"), WINE),
     ("sklearn", SklearnModelRegressor(estimator="sklearn.linear_model.Lasso", standardize=False), DIABETES),

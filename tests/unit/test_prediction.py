@@ -120,6 +120,8 @@ def test_plain_tables_take_npz_files_and_mixed_ones_do_not(tmp_path: Path, new: 
 
 REFUSED: dict[str, tuple[str, str, str]] = {
     "no input": ("nothing.csv", "p.csv", "nothing.csv: there is nothing here"),
+    "a format that is not written": ("new.csv", "p.xlsx", "p.xlsx: predictions are written as CSV"),
+    "a name of another case": ("upper.csv", "p.csv", r"is missing: b. Did you mean B\? Write it as b"),
     "a folder to write": ("new.csv", ".", "this is a folder"),
     "no folder to write in": ("new.csv", "no/p.csv", "there is no folder"),
     "the input itself": ("new.csv", "new.csv", "this is the input itself"),
@@ -132,6 +134,7 @@ REFUSED: dict[str, tuple[str, str, str]] = {
 def test_what_is_refused_leaves_everything_as_it_was(tmp_path: Path, new: Path, case: str) -> None:
     stored = store(tmp_path / "run")
     (tmp_path / "empty.csv").write_text("a,b\n")
+    (tmp_path / "upper.csv").write_text("a,B\n1,u\n")
     (tmp_path / "narrow.csv").write_text("a,c\n1,2\n")
     source, out, message = REFUSED[case]
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
@@ -151,3 +154,48 @@ def test_a_run_whose_preparation_is_damaged_is_refused(tmp_path: Path, new: Path
     (tmp_path / "run/model.json").write_text(json.dumps(values))
     with pytest.raises(DataError, match="the stored model cannot be read"):
         prediction.predict(stored, new, tmp_path / "p.csv", Observer())
+
+
+def test_rows_without_anything_in_them_are_named(tmp_path: Path, new: Path) -> None:
+    new.write_text("b,a\nu,1\n,\nv,\n,\n")
+    said: list[str] = []
+    assert prediction.predict(store(tmp_path / "run"), new, tmp_path / "p.csv", Observer(on_notice=said.append))["rows"] == 4
+    assert len(said) == 1 and said[0].startswith("2 rows are empty in all that the run learned from (ids 3, 5)")
+
+
+def test_a_minus_is_stdout_and_what_fails_writes_nothing_there(
+    tmp_path: Path, new: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stored = store(tmp_path / "run")
+    assert prediction.predict(stored, new, Path("-"), Observer()) == {"rows": 3, "out": "-"}
+    prediction.predict(stored, new, tmp_path / "p.csv", Observer())
+    assert capfd.readouterr().out == (tmp_path / "p.csv").read_text() and not Path("-").exists()
+    new.write_text("b,a\n" + "u,1\n" * 9 + "u,x\n")
+    with pytest.raises(DataError):
+        prediction.predict(stored, new, Path("-"), Observer())
+    assert capfd.readouterr().out == ""
+
+
+def test_a_hint_without_its_settings_ends_as_a_sentence(tmp_path: Path, new: Path) -> None:
+    new.write_text("b,a,a\nu,1,1\n")
+    with pytest.raises(DataError, match="are all called 'a'") as error:
+        prediction.predict(store(tmp_path / "run"), new, tmp_path / "p.csv", Observer())
+    assert error.value.hint.endswith(".") and "dataset" not in error.value.hint
+
+
+def test_pictures_of_other_kinds_in_a_folder_are_counted_and_named(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from sdl_cli.data.image_folder import iter_images
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    for name in ("b.HEIC", "c.heic", "d.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    notes: list[str] = []
+    assert [ids.tolist() for ids, _ in iter_images(tmp_path, 8, notes=notes)] == [["a.png"]]
+    text = "3 files are no images that can be read (2 .heic, 1 .txt) and were left out. Save .heic as JPEG or PNG"
+    assert notes[0].startswith(text)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(DataError, match=r"no images in this folder. 3 files are no images .*2 .heic"):
+        next(iter_images(tmp_path, 8))

@@ -10,7 +10,7 @@ from unit.check.conftest import last_fifth, make_dataset
 
 from sdl_cli.check import Problem, summary, worst_first
 from sdl_cli.data.split import Split
-from sdl_cli.report.check_words import report
+from sdl_cli.report.check_words import column_lines, report
 
 NOTE = Problem("note", "A column is constant in all of the rows that there are.", "f1, f2, f3", "Leave it out.")
 LEAK = Problem("leak", "5 test rows have an equal row among the labelled rows.", "rows 1, 2", "Remove them.")
@@ -42,6 +42,10 @@ def test_the_screen(values):
         "data    planted: 20 rows of 3 features (16 labelled, 4 test)",
         "classes a 10, b 10",
         "read    Read as Latin-1.",
+        "",
+        "column  kind    missing  examples",
+        *[f"f{j}      number        0  0" for j in range(3)],
+        "",
         "leak    5 test rows have an equal row among the labelled rows. (rows 1, 2)",
         "        Remove them.",
         "warning 1 class has fewer than 5 rows.",
@@ -78,7 +82,7 @@ def test_nothing_found(values):
 def test_many_problems_fit_one_screen(values, columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
     lines = report([LEAK, WARNING, *[NOTE] * 30], values)
-    assert len(lines) <= 24
+    assert len(lines) <= 24 + len(column_lines(values["columns"], 100))
     assert max(map(len, lines)) <= min(int(columns), 100)
     assert any("more: sdl check" in line for line in lines)
     assert any(line.startswith("check   1 leak, 1 warning, 30") for line in lines)
@@ -104,3 +108,22 @@ def test_summaries_of_all_kinds_have_words_and_are_json():
         "20 texts (16 labelled, 4 test)",
         "20 images of 1 x 8 x 8 (16 labelled, 4 test)",
     ]
+
+
+def test_every_note_on_how_the_data_was_read_is_shown():
+    dataset = make_dataset(np.zeros((20, 3)), ["a", "b"] * 10, notes=tuple(f"Column c{j} was left out." for j in range(6)))
+    lines = report([], summary(dataset, last_fifth(dataset)))
+    assert [line for line in lines if line.startswith("read")] == [f"read    Column c{j} was left out." for j in range(6)]
+
+
+def test_a_wide_table_lists_its_first_columns_and_counts_the_others():
+    dataset = make_dataset(np.random.default_rng(0).normal(size=(20, 200)), ["a", "b"] * 10)
+    lines = column_lines(summary(dataset, last_fifth(dataset))["columns"], 100)
+    assert len(lines) == 16 and "... and 188 more (188 number)" in lines[-2]
+
+
+def test_column_names_and_values_are_cut_and_cleaned():
+    (_, _, line, _) = column_lines(
+        [{"name": "a\x1b" + "n" * 80, "kind": "number", "missing": None, "examples": ["x" * 99] * 3}], 60
+    )
+    assert len(line) <= 60 and line.startswith("a?nn") and line.isprintable()

@@ -1,0 +1,67 @@
+"""What each column of a table was taken for: its kind, how often it is missing, and examples of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.columns import Column
+from sdl_cli.data.dataset import Dataset
+
+Array = np.ndarray[Any, Any]
+_EXAMPLES = 3
+NOT_LEARNED = "not learned from"
+
+
+def column_list(dataset: Dataset) -> list[dict[str, Any]]:
+    """The columns of a table in the order of the file.
+
+    Returns: for each its `name`; `kind` (number, category, boolean, date; target, id, or not learned from); `missing` cells,
+        `distinct` values, and up to three `examples` as text. Of columns that no model sees, missing and distinct are None.
+    """
+    if dataset.modality != "table":
+        return []
+    columns = dataset.columns or tuple(Column(name, "number") for name in dataset.feature_names)
+    found, place = {}, 0
+    for column in columns:
+        width = len(column.parts) if column.kind == "date" else 1
+        found[column.name] = _described(column, dataset.X[:, place : place + width])
+        place += width
+    source = dataset.source
+    names = [str(name) for name in source.get("names", [])]
+    if not set(found) <= set(names):  # no file that lists them
+        return list(found.values())
+    return [found[name] if name in found else _aside(name, dataset) for name in names]
+
+
+def _described(column: Column, X: Array) -> dict[str, Any]:
+    values, first, counts = np.unique(X[~np.isnan(X[:, 0]), 0], return_index=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable") if column.levels else np.argsort(first, kind="stable")
+    return {
+        "name": column.name,
+        "kind": column.kind,
+        "missing": int(np.isnan(X[:, 0]).sum()),
+        "distinct": len(values),
+        "examples": [_text(column, float(values[i])) for i in order[:_EXAMPLES]],
+    }
+
+
+def _text(column: Column, value: float) -> str:
+    if column.levels:
+        return column.levels[int(value)] if value < len(column.levels) else "?"
+    if column.kind == "date":
+        return str(np.datetime64(int(value), "D"))
+    return f"{value:.6g}"
+
+
+def _aside(name: str, dataset: Dataset) -> dict[str, Any]:
+    values: dict[str, Any] = {"name": name, "kind": NOT_LEARNED, "missing": None, "distinct": None, "examples": []}
+    if name == dataset.source.get("target"):
+        distinct = len(np.unique(dataset.y))
+        examples = list(dataset.classes[:_EXAMPLES]) or [f"{value:.6g}" for value in dataset.y[:_EXAMPLES]]
+        return values | {"kind": "target", "missing": 0, "distinct": distinct, "examples": examples}
+    if name == dataset.source.get("id"):
+        ids = [str(i) for i in dataset.ids]
+        return values | {"kind": "id", "missing": ids.count(""), "distinct": len(set(ids)), "examples": ids[:_EXAMPLES]}
+    return values
