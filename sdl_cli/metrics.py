@@ -259,7 +259,8 @@ def paired_lift(
         value, low, high = statistics.bootstrap({"d": lambda w: ours(w) - theirs(w)}, len(targets), seed=seed)["d"]
         if value and high - low < 1e-12:  # a class is all right or all wrong in either: each one's own bounds
             (low, high), (least, most) = (
-                _recall_bounds(np.asarray(targets), decide(np.asarray(p), weights) == targets) for p in (outputs, baseline_outputs)
+                _recall_bounds(np.asarray(targets), decide(np.asarray(p), weights) == targets)
+                for p in (outputs, baseline_outputs)
             )
             low, high = low - most, high - least
         return _lift("balanced_accuracy", value, low, high)
@@ -323,7 +324,7 @@ def _bootstrapped(metrics: Mapping[str, Metric], n: int, seed: int, num_resample
 
 
 def _estimable(value: float, low: float, high: float) -> tuple[float, float]:
-    """A bootstrap's interval; nan where no resample differed from the value (every row right, say): that says nothing of chance."""
+    """A bootstrap's interval; nan where no resample differed from the value (every row right, say), which says nothing."""
     return (math.nan, math.nan) if high - low <= 1e-12 * abs(value) else (low, high)
 
 

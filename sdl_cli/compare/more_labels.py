@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -148,7 +147,7 @@ def _points(
         for size in chosen[:-1]:  # smaller ones: the largest is the comparison itself
             candidate = plan.candidates(arm, repeat, size)[metrics["chosen"]["index"]]
             where = folder / "curve" / folder_name(name) / f"size-{size}_repeat-{repeat}"
-            trial = dataclasses.replace(plan.trial((candidate,), budget.deadline), keep_rows=False)
+            trial = plan.trial((candidate,), budget.deadline, keep=False)
             todo[where] = Cell(trial, where), size, repeat
 
     def on_done(outcome: Outcome) -> None:

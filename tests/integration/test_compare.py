@@ -20,8 +20,8 @@ from sdl_cli.compare import trial as trials
 from sdl_cli.errors import OutOfTimeError, RunError
 
 QUICK = "parallel.backend=threading parallel.num_jobs=2 compare.num_repeats=3"
-TWO = "dataset=wine 'compare.arms=[majority,\"baseline model.num_trees=5\"]' compare.baseline=null " + QUICK
-THREE = "dataset=wine 'compare.arms=[majority,logistic,\"baseline model.num_trees=5\"]' compare.baseline=null " + QUICK
+TWO = "dataset=wine 'compare.arms=[majority,\"forest model.num_trees=5\"]' compare.baseline=null " + QUICK
+THREE = "dataset=wine 'compare.arms=[majority,logistic,\"forest model.num_trees=5\"]' compare.baseline=null " + QUICK
 ARM_KEYS = {
     "name",
     "summary",
@@ -43,7 +43,7 @@ def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path
     assert found.code == 0, found.err
     lines = found.out.splitlines()
     assert all(len(line) <= 100 or line.startswith(("run ", "model ")) for line in lines)
-    assert "arms    majority, logistic, baseline model.num_trees=5" in lines
+    assert "arms    majority, logistic, forest model.num_trees=5" in lines
     head = next(i for i, line in enumerate(lines) if line.startswith("arm "))
     assert "accuracy (95 % interval)" in lines[head] and "to the best (points)" in lines[head]
     assert sum(line.startswith("> ") for line in lines[head : head + 4]) == 1
@@ -97,7 +97,7 @@ def _folder(name: str) -> str:
 
 def test_the_baseline_is_added_where_it_was_not_named(sdl: Sdl) -> None:
     found = sdl(f"compare dataset=wine compare.arms=[majority] compare.num_candidates=1 compare.curve=false {QUICK} --json").json
-    assert [arm["name"] for arm in found["arms"]] == ["baseline", "majority"] and found["baseline"] == "baseline"
+    assert [arm["name"] for arm in found["arms"]] == ["forest", "majority"] and found["baseline"] == "forest"
     assert found["arms"][1]["to_baseline"]["measurable"] and found["curve"] is None
 
 
@@ -142,7 +142,7 @@ def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, mo
     assert len(done) == 8
     again = sdl(f"compare --resume {folder} --json")
     assert again.code == 0, again.err
-    assert {arm["name"] for arm in again.json["arms"]} == {"majority", "logistic", "baseline model.num_trees=5"}
+    assert {arm["name"] for arm in again.json["arms"]} == {"majority", "logistic", "forest model.num_trees=5"}
     assert all(p.stat().st_mtime_ns == written for p, written in done.items()), "what was done is not run again"
     kept = yaml.safe_load((folder / "recommended" / "config.yaml").read_text())["model"]["kind"]
     assert again.json["recommended"] == "logistic" == kept == again.json["curve"]["name"], "nothing is left of another arm"
@@ -155,14 +155,14 @@ def test_arms_are_given_up_when_the_time_is_over(sdl: Sdl, tmp_path: Path, monke
     real = trials.run_trial
 
     def slow(trial: Any, folder: Path, resume: bool) -> Any:
-        if folder.parent.name == "baseline_model.num_trees=5":
+        if folder.parent.name == "forest_model.num_trees=5":
             raise OutOfTimeError("the time limit was reached")
         return real(trial, folder, resume)
 
     monkeypatch.setattr(trials, "run_trial", slow)
     found = sdl(f"compare {THREE} --json").json
     assert [arm["name"] for arm in found["arms"]] == ["logistic", "majority"]
-    assert found["given_up"][0]["name"] == "baseline model.num_trees=5" and "Given up for lack of time" in found["verdict"]
+    assert found["given_up"][0]["name"] == "forest model.num_trees=5" and "Given up for lack of time" in found["verdict"]
     assert results.read_state(Path(found["folder"])) == "done"
 
 
@@ -175,7 +175,7 @@ def test_a_limit_that_leaves_nothing_says_so(sdl: Sdl, tmp_path: Path) -> None:
 def test_a_killed_comparison_goes_on_where_it_was(
     sdl_process: Callable[..., subprocess.Popen[str]], sdl: Sdl, tmp_path: Path
 ) -> None:
-    command = "compare dataset=wine 'compare.arms=[majority,\"baseline model.num_trees=300\"]' compare.baseline=null compare.num_repeats=4 compare.curve=false hydra.run.dir=c parallel.backend=threading"
+    command = "compare dataset=wine 'compare.arms=[majority,\"forest model.num_trees=300\"]' compare.baseline=null compare.num_repeats=4 compare.curve=false hydra.run.dir=c parallel.backend=threading"
     process = sdl_process(command)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("c/arms/*/*/metrics.json"))) < 4 and time.monotonic() < deadline:
@@ -233,7 +233,7 @@ BAD = [
     ("compare dataset=wine compare.arms=deep_net", ["compare.arms", "is not a list", "compare.arms=[deep_net]"]),
     ("compare dataset=wine compare.arms=[deep_nut]", ["no arm called deep_nut", "Did you mean deep_net?"]),
     ("compare dataset=wine compare.arms=[deep_net,deep_net]", ["named twice"]),
-    ("compare dataset=wine compare.baseline=forest", ["no arm called forest", "baseline"]),
+    ("compare dataset=wine compare.baseline=forrest", ["no arm called forrest", "Did you mean forest?"]),
     ("compare dataset=wine compare.repeats=5", ["compare.repeats", "no such setting", "num_repeats"]),
     ("compare dataset=wine compare.num_repeats=0", ["compare.num_repeats", "at least 1"]),
     ("compare dataset=wine compare.num_candidates=7", ["compare.num_candidates", "from 1 to 6"]),

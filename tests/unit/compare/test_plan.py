@@ -21,19 +21,19 @@ def plan(*overrides: str) -> Any:
 
 def test_the_ladder_of_a_table_of_classes() -> None:
     found = plan("dataset=wine")
-    assert [arm.name for arm in found.arms] == ["logistic", "baseline", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+    assert [arm.name for arm in found.arms] == ["logistic", "forest", "deep_net", "augmented", "cosine_loss", "autoencoder"]
     assert not found.left_out and found.metric == "accuracy" and not found.fixed_test and found.test_rows == 36
 
 
 def test_the_ladder_of_a_table_of_numbers() -> None:
     found = plan("dataset=diabetes")
-    assert [arm.name for arm in found.arms] == ["ridge", "baseline", "deep_net", "augmented", "autoencoder"]
+    assert [arm.name for arm in found.arms] == ["ridge", "forest", "deep_net", "augmented", "autoencoder"]
     assert found.metric == "rmse"
 
 
 def test_the_ladder_of_small_images() -> None:
     found = plan("dataset=digits")
-    assert [arm.name for arm in found.arms] == ["logistic", "baseline", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+    assert [arm.name for arm in found.arms] == ["logistic", "forest", "deep_net", "augmented", "cosine_loss", "autoencoder"]
     assert set(found.left_out) == {"probe", "finetune"} and "8 px" in found.left_out["probe"]
 
 
@@ -76,7 +76,7 @@ def test_a_test_part_of_the_source_is_said(tmp_path: Path) -> None:
     [
         (["dataset=wine", "compare.arms=[ridge,baseline]"], ["ridge", "predicts numbers"]),
         (["dataset=wine", "compare.arms=[probe,baseline]"], ["probe", "image", "a table"]),
-        (["dataset=wine", "compare.arms=[baseline]"], ["at least two arms", "baseline"]),
+        (["dataset=wine", "compare.arms=[baseline]"], ["at least two arms", "forest"]),
         (["dataset=wine", "compare.arms=[baseline]", "compare.baseline=null"], ["at least two arms"]),
         (["dataset=wine", "compare.metric=rmse"], ["compare.metric", "accuracy"]),
         (["dataset=diabetes", "compare.metric=accuracy"], ["compare.metric", "rmse"]),
