@@ -15,11 +15,11 @@ Values = Sequence[float] | Array
 _CHUNK_CELLS = 500_000  # weights held at once: small enough to stay in cache, large enough to amortise a numpy call
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Score interval of a proportion (Wilson 1927; method 3 of Newcombe 1998, Statistics in Medicine 17:857).
 
     Arguments:
-        successes: number of successes, in 0..n.
+        successes: number of successes, in 0..n; a fraction where trials count for less than one each.
         n: number of trials; with none the interval is all of [0, 1].
         level: coverage, in (0, 1).
     Returns:

@@ -22,7 +22,7 @@ RECOMMENDED, BEST = "recommended", "best"  # folders
 
 
 def keep_models(plan: Plan, folder: Path, values: Values, outcomes: Mapping[Key, Outcome], notice: Callable[[str], None]) -> None:
-    """Train the recommended arm and, where it is another, the best one on the first split once more: to predict with and look into."""
+    """Train the recommended arm on the first split once more, to predict with and look into, and the best where it is another."""
     _keep(plan, folder / RECOMMENDED, values["recommended"], outcomes, notice)
     if values["best"] != values["recommended"]:
         _keep(plan, folder / BEST, values["best"], outcomes, notice)

@@ -235,8 +235,9 @@ class Display:
             self._field("labels", values["more_labels"]["sentence"])
         self._field("time", f"{values['seconds']['total']:.1f} seconds")
         self._path("run", values["folder"])
-        if (Path(values["folder"]) / "recommended" / "metrics.json").is_file():
-            self._path("model", str(Path(values["folder"]) / "recommended"))
+        for key in ("recommended", "best"):
+            if (Path(values["folder"]) / key / "metrics.json").is_file():
+                self._path("model" if key == "recommended" else "best", str(Path(values["folder"]) / key))
 
     def _cells(self, done: int, total: int, text: str) -> None:
         if self._progress is None:

@@ -35,6 +35,7 @@ ARM_KEYS = {
     "p",
     "measurable",
 }
+ARM_KEYS |= {"plain_low", "plain_high", "behind", "to_majority"}
 ARM_KEYS |= {"to_baseline", "scores", "metrics", "chosen", "seconds", "best", "baseline", "recommended"}
 
 
@@ -62,6 +63,8 @@ def test_the_json_keeps_its_promises(sdl: Sdl, tmp_path: Path) -> None:
         "folder",
         "arms",
         "recommended",
+        "best",
+        "margin",
         "verdict",
         "metric",
         "repeats",
