@@ -65,7 +65,7 @@ def _why(values: Values, arms: dict[str, Values]) -> list[str]:
         sentences.append(_simpler(values, chosen, leader))
     elif leader is best:
         sentences += _best_of(values, arms)
-    if chosen is leader:
+    if chosen is leader and values["majority"]["beaten"] is not False:
         sentences += _not_simpler(values)
     return sentences
 
