@@ -288,6 +288,8 @@ def over_repeats(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, Measure
     for key in repeats[0]:
         values = [repeat[key].value for repeat in repeats if math.isfinite(repeat[key].value)]
         mean, low, high = statistics.t_interval(values) if values else (math.nan, math.nan, math.nan)
+        if len(values) > 1 and low == high:  # no two repeats differ, which says nothing of chance
+            low = high = math.nan
         least, most = RANGE[key]
         result[key] = Measured(mean, max(low, least), min(high, most), n=len(values))
     return result

@@ -17,6 +17,7 @@ from sdl_cli.compare.trial import read_rows
 from sdl_cli.compare.verdict import verdict
 from sdl_cli.errors import RunError
 from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE
+from sdl_cli.report.words import unequal_rows
 from sdl_cli.results import quoted
 from sdl_cli.statistics import corrected_t_interval
 
@@ -54,6 +55,8 @@ def summarise(
     reference = baseline or sorted(complete, key=lambda name: -means[name] if higher else means[name])[0]
     margin, share = margin_of(plan.metric, compare.margin, means[reference])
     judged = judge(paired, higher, complete, baseline, Rule(compare.recommend, margin))
+    said = [note for key in metrics for note in metrics[key]["notes"] if key[1] == 0]
+    rows_words = unequal_rows([(name, metrics[name, 0]["rows"]) for name in complete])
     values: Values = {
         "folder": str(folder),
         "dataset": plan.dataset.name,
@@ -84,7 +87,7 @@ def summarise(
         "baseline": baseline,
         "curve": None,
         "more_labels": None,
-        "notes": list(dict.fromkeys([*plan.notes, *(note for key in metrics for note in metrics[key]["notes"] if key[1] == 0)])),
+        "notes": list(dict.fromkeys(filter(None, [*plan.notes, *said, rows_words]))),
     }
     values["verdict"] = verdict(values)
     return values

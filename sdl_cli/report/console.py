@@ -156,6 +156,9 @@ class Display:
         print(file=self.out)
         for line in words.sweep_lines(values["jobs"]):
             print(line, file=self.out)
+        done = [(number, job) for number, job in enumerate(values["jobs"], 1) if job["metrics"] and job.get("rows")]
+        if said := words.unequal_rows([(f"job {number}", job["rows"]) for number, job in done]):
+            self._field("note", said, "33")
         if best := words.best_of_search(values["jobs"]):
             self._field("best", best)
         self._failed_jobs(values["jobs"])

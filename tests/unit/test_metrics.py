@@ -293,3 +293,8 @@ def test_a_lift_without_spread_is_judged_by_each_ones_bounds():
     assert lift.value == 0.5 and lift.low == pytest.approx(own - other) and lift.measurable
     same = metrics.paired_lift("classification", labels, right, right, balanced=True)
     assert same.value == 0 and not same.measurable
+
+
+def test_repeats_that_do_not_differ_say_nothing_of_chance():
+    found = metrics.over_repeats([{"accuracy": Measured(1.0, 0.9, 1.0, 30)}] * 3)["accuracy"]
+    assert found.to_json() == {"value": 1.0, "low": None, "high": None, "n": 3}

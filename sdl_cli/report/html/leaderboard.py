@@ -132,7 +132,9 @@ def sweep_section(sweep: Sweep) -> Section:
     if sweep.failed:
         rows = [[job.label, job.state, job.reason] for job in sweep.failed]
         body += f"<h3>Not finished</h3>{table(['job', 'state', 'reason'], rows)}"
-    return Section("leaderboard", "Leaderboard", body, "Jobs that differ only in their seed are taken together.")
+    named = [(f"job {job.label}", job.values["rows"]) for job in sweep.done if job.values and "rows" in job.values]
+    lead = f"Jobs that differ only in their seed are taken together. {words.unequal_rows(named)}"
+    return Section("leaderboard", "Leaderboard", body, lead.strip())
 
 
 def _group_row(group: Group, metric: str | None) -> list[str]:
