@@ -52,7 +52,7 @@ class Judged:
 
     Arguments:
         to_best, to_baseline: to the best arm and to the baseline; None to itself.
-        to_floor: to ignoring the inputs; None where that was not scored.
+        to_floor: to ignoring the inputs; None for an arm that does just that, and where that was not scored.
     """
 
     name: str
@@ -169,7 +169,9 @@ def judge(
     best = leads(ladder)
     to_best = _family(paired, sign, ladder, best)
     to_baseline = _family(paired, sign, ladder, baseline) if baseline in ladder else {}
-    to_floor = _family(paired, sign, ladder, FLOOR) if FLOOR in paired.scores else {}
+    scored = FLOOR in paired.scores
+    learning = [name for name in ladder if scored and not np.array_equal(paired.scores[name], paired.scores[FLOOR])]
+    to_floor = _family(paired, sign, learning, FLOOR)
     ranked = sorted(ladder, key=lambda name: (name != best, -sign * means[name][0], ladder.index(name)))
     arms = tuple(Judged(name, *means[name], to_best.get(name), to_baseline.get(name), to_floor.get(name)) for name in ranked)
     better = [name for name in ladder if name in to_floor and to_floor[name].is_lead]
@@ -178,7 +180,7 @@ def judge(
     simpler = allowed[: allowed.index(leader)]
     behind = _family(paired, sign, [*simpler, leader], leader) if leader != best else {name: to_best[name] for name in simpler}
     taken = (name for name in simpler if _is_taken(behind[name], rule))
-    return Judgement(arms, best, leader, next(taken, leader), behind, bool(better) if to_floor else None)
+    return Judgement(arms, best, leader, next(taken, leader), behind, bool(better) if scored else None)
 
 
 def _is_taken(behind: Difference, rule: Rule) -> bool:

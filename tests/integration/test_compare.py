@@ -194,7 +194,7 @@ def test_the_best_arm_is_kept_where_a_simpler_one_is_recommended(sdl: Sdl, tmp_p
     assert same["recommended"] == same["best"] and same["margin"] == 0 and not (tmp_path / "same" / "best").exists()
     found = sdl(f"{command}other compare.margin=100 compare.recommend=best --json").json
     ladder = ["majority", "logistic", "forest model.num_trees=5"]
-    beat = [arm["name"] for arm in found["arms"] if arm["to_majority"]["measurable"]]
+    beat = [arm["name"] for arm in found["arms"] if arm["to_majority"] and arm["to_majority"]["measurable"]]
     assert found["margin"] == 1 and found["recommended"] == min(beat, key=ladder.index) != "majority"
     assert found["majority"]["beaten"] and len(found["majority"]["scores"]) == 3
     if found["best"] != found["recommended"]:

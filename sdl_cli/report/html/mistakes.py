@@ -55,7 +55,10 @@ def worst_mistakes(predicted: Predicted) -> Array:
         wrong = np.flatnonzero(predicted.prediction != predicted.truth)
         order = wrong[np.argsort(predicted.outputs[wrong, predicted.truth[wrong]], kind="stable")]
     if predicted.distinct < 1:
-        order = np.array(list({predicted.ids[row]: row for row in order[::-1]}.values())[::-1], dtype=np.int64)
+        worst: dict[str, int] = {}
+        for row in order:
+            worst.setdefault(predicted.ids[row], int(row))
+        order = np.array(list(worst.values()), dtype=np.int64)
     return order[:_MOST_SHOWN]
 
 
