@@ -24,7 +24,7 @@ from sdl_cli.preparation import load_here
 
 Values = dict[str, Any]
 FILES = ("config.yaml", "environment.json", "comparison.json")
-HOPELESS = 2.0  # times the time that is left: an arm that was to take longer is not gone on with
+HOPELESS = 2.0  # times the time that is left: an arm that seems to take longer is not gone on with, once two are complete
 
 
 @dataclass(frozen=True)
@@ -180,14 +180,14 @@ def _go_on_with(name: str, plan: Plan, folder: Path, budget: Budget, observer: C
     """Use the time that is left for an arm that was given up: each split tells better what it takes, and the first loads most."""
     costs: dict[str, float] = {}
     open_splits = [repeat for repeat in range(plan.num_repeats) if not _is_done(work, (name, repeat))]
-    tried = False
+    is_needed = sum(_is_complete(plan, work, arm.name) for arm in plan.arms) < 2
     while open_splits:
         done = [_seconds(work.outcomes[name, r]) for r in range(plan.num_repeats) if _is_done(work, (name, r))]
         costs[name] = (done[-1] if done else 0.0) * len(open_splits) / plan.num_jobs
-        if costs[name] > budget.left() * (1 if tried else HOPELESS):
+        if not is_needed and costs[name] > HOPELESS * budget.left():
             work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
             return
-        now, open_splits, tried = open_splits[: plan.num_jobs], open_splits[plan.num_jobs :], True
+        now, open_splits = open_splits[: plan.num_jobs], open_splits[plan.num_jobs :]
         keys = [(name, repeat) for repeat in now]
         for key in keys:
             work.outcomes.pop(key, None)
@@ -253,6 +253,10 @@ def _missing(keys: Sequence[Key], work: Work) -> int:
 
 def _is_done(work: Work, key: Key) -> bool:
     return key in work.outcomes and work.outcomes[key].metrics is not None
+
+
+def _is_complete(plan: Plan, work: Work, name: str) -> bool:
+    return all(_is_done(work, (name, repeat)) for repeat in range(plan.num_repeats))
 
 
 def _is_open(work: Work, name: str) -> bool:

@@ -241,6 +241,8 @@ class Display:
         for key in ("recommended", "best"):
             if (Path(values["folder"]) / key / "metrics.json").is_file():
                 self._path("model" if key == "recommended" else "best", str(Path(values["folder"]) / key))
+        if values["recommended"] == values["best"]:
+            self._field("", "It has the best mean too, so that no second model is kept in best/.")
 
     def _cells(self, done: int, total: int, text: str) -> None:
         if self._progress is None:

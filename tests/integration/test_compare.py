@@ -49,7 +49,7 @@ def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path
     head = next(i for i, line in enumerate(lines) if line.startswith("arm "))
     assert "accuracy (95 % interval)" in lines[head] and "to the best (points)" in lines[head]
     assert sum(line.startswith("> ") for line in lines[head : head + 4]) == 1
-    assert any(line.startswith("verdict Use ") for line in lines) and any(line.startswith("labels  Twice") for line in lines)
+    assert any(line.startswith("verdict Use ") for line in lines) and any(line.startswith("labels  With twice") for line in lines)
     [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
     names = {"config.yaml", "comparison.json", "environment.json", "status.json", "arms", "curve", "recommended"}
     assert names <= {p.name for p in folder.iterdir()}
