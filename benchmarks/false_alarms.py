@@ -18,7 +18,7 @@ from sdl_cli import comparisons
 from sdl_cli.compare import run as comparing
 
 DATASETS = ("iris", "wine", "breast_cancer", "digits dataset.as_table=true dataset.num_train=200")
-FOREST = "baseline model.num_trees=20"
+FOREST = "forest model.num_trees=20"
 QUICK = (
     "compare.num_candidates=1",
     "compare.curve=false",

@@ -9,7 +9,7 @@ from typing import Any
 
 from sdl_cli import bridge, cells, jobs, results, stored, sweeps
 from sdl_cli.compare import run as comparing
-from sdl_cli.compare.arms import compose_arms, shared_overrides
+from sdl_cli.compare.arms import compose_arms, shared_overrides, with_current_names
 from sdl_cli.compare.plan import first_experiment
 from sdl_cli.compare.run import CompareObserver
 from sdl_cli.compare.settings import Comparison
@@ -74,6 +74,7 @@ def compose(overrides: Sequence[str], config_dir: str | None) -> Comparison:
     common = shared_overrides(overrides)
     values = bridge.compose_checked("compare", overrides, jobs.parse_shared, config_dir)
     shared = jobs.parse_shared(values)
+    shared = dataclasses.replace(shared, compare=with_current_names(shared.compare, config_dir))
 
     def compose_one(arm: Sequence[str]) -> Values:
         return bridge.compose_checked("train", arm, jobs.parse_experiment, config_dir)

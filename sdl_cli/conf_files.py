@@ -9,6 +9,7 @@ from sdl_cli.errors import ConfigError
 
 GROUPS = ("dataset", "model", "loss", "augment", "training", "arm", "experiment")
 USER_FOLDER = "sdl_conf"
+RENAMED = {("arm", "baseline"): "forest"}  # what was called otherwise once
 
 
 def conf_dir() -> Path:
@@ -47,10 +48,17 @@ def summary(file: Path) -> str:
     return ""
 
 
+def current(group: str, name: str, config_dir: str | None = None) -> str:
+    """The name by which a choice is known today; the old one where the user has a file of that name."""
+    new = RENAMED.get((group, name))
+    return name if new is None or name in options(group, config_dir) else new
+
+
 def find(group: str, name: str, config_dir: str | None = None) -> Path:
     """The file of one choice; a ConfigError names the nearest where there is none."""
     check_group(group)
     found = options(group, config_dir)
+    name = current(group, name, config_dir)
     if name not in found:
         near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
         guess = f" Did you mean {near[0]}?" if near else ""

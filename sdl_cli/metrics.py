@@ -82,7 +82,8 @@ def classification(
         accuracy (Wilson interval); balanced_accuracy (mean recall of the classes present); log_loss (nats; see
         `log_loss`); macro_f1; roc_auc (one class against the rest, averaged over the classes present; of class 1 when
         there are two; nan where undefined); calibration_error (15 bins, Guo et al. 2017). All but accuracy carry a
-        percentile bootstrap interval over rows (see `statistics.bootstrap`).
+        percentile bootstrap interval over rows (see `statistics.bootstrap`), nan where that is not estimable; balanced
+        accuracy has a bound per class where every class is all right or all wrong.
     Raises:
         ValueError: shapes or labels that do not go together.
         RunError: probabilities that are not finite numbers.
@@ -98,7 +99,22 @@ def classification(
     functions = (balanced_accuracy, log_loss, macro_f1, roc_auc, calibration_error)
     decided = probs if weights is None else probs * weights
     metrics = {f.__name__: f(labels, decided if f in (balanced_accuracy, macro_f1) else probs) for f in functions}
-    return {"accuracy": accuracy, **_bootstrapped(metrics, len(labels), seed, num_resamples)}
+    found = _bootstrapped(metrics, len(labels), seed, num_resamples)
+    own = found["balanced_accuracy"]
+    low, high = _recall_bounds(labels, decided.argmax(axis=1) == labels)
+    if num_resamples and math.isfinite(low):
+        found["balanced_accuracy"] = Measured(own.value, low, high, own.n)
+    return {"accuracy": accuracy, **found}
+
+
+def _recall_bounds(labels: Array, correct: Array) -> tuple[float, float]:
+    """Interval of balanced accuracy where every class present is all right or all wrong; else nan."""
+    rows = np.bincount(labels)
+    hits = np.bincount(labels, weights=correct, minlength=len(rows))
+    right, wrong = rows[(rows > 0) & (hits == rows)], rows[(rows > 0) & (hits == 0)]
+    if len(right) + len(wrong) < np.count_nonzero(rows):
+        return math.nan, math.nan
+    return statistics.all_or_nothing_recalls(right.tolist(), wrong.tolist())
 
 
 def regression(targets: Array, predictions: Array, seed: int = 0, num_resamples: int = 1000) -> dict[str, Measured]:
@@ -240,8 +256,14 @@ def paired_lift(
             balanced_accuracy(np.asarray(targets), np.asarray(p) if weights is None else np.asarray(p) * weights)
             for p in (outputs, baseline_outputs)
         )
-        found = statistics.bootstrap({"difference": lambda w: ours(w) - theirs(w)}, len(targets), seed=seed)
-        return _lift("balanced_accuracy", *found["difference"])
+        value, low, high = statistics.bootstrap({"d": lambda w: ours(w) - theirs(w)}, len(targets), seed=seed)["d"]
+        if value and high - low < 1e-12:  # a class is all right or all wrong in either: each one's own bounds
+            (low, high), (least, most) = (
+                _recall_bounds(np.asarray(targets), decide(np.asarray(p), weights) == targets)
+                for p in (outputs, baseline_outputs)
+            )
+            low, high = low - most, high - least
+        return _lift("balanced_accuracy", value, low, high)
     if task == "classification":
         right = [decide(np.asarray(probs), weights) == np.asarray(targets) for probs in (outputs, baseline_outputs)]
         return _lift(MAIN[task], *statistics.newcombe_paired(right[0], right[1]))
@@ -266,6 +288,8 @@ def over_repeats(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, Measure
     for key in repeats[0]:
         values = [repeat[key].value for repeat in repeats if math.isfinite(repeat[key].value)]
         mean, low, high = statistics.t_interval(values) if values else (math.nan, math.nan, math.nan)
+        if len(values) > 1 and low == high:  # no two repeats differ, which says nothing of chance
+            low = high = math.nan
         least, most = RANGE[key]
         result[key] = Measured(mean, max(low, least), min(high, most), n=len(values))
     return result
@@ -298,7 +322,12 @@ def _bootstrapped(metrics: Mapping[str, Metric], n: int, seed: int, num_resample
         ones = np.ones((1, n))
         return {name: Measured(float(metric(ones)[0]), math.nan, math.nan, n) for name, metric in metrics.items()}
     intervals = statistics.bootstrap(metrics, n, num_resamples, seed)
-    return {name: Measured(value, low, high, n) for name, (value, low, high) in intervals.items()}
+    return {name: Measured(value, *_estimable(value, low, high), n) for name, (value, low, high) in intervals.items()}
+
+
+def _estimable(value: float, low: float, high: float) -> tuple[float, float]:
+    """A bootstrap's interval; nan where no resample differed from the value (every row right, say), which says nothing."""
+    return (math.nan, math.nan) if high - low <= 1e-12 * abs(value) else (low, high)
 
 
 def _lift(metric: str, value: float, low: float, high: float) -> Lift:

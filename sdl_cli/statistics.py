@@ -15,11 +15,11 @@ Values = Sequence[float] | Array
 _CHUNK_CELLS = 500_000  # weights held at once: small enough to stay in cache, large enough to amortise a numpy call
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Score interval of a proportion (Wilson 1927; method 3 of Newcombe 1998, Statistics in Medicine 17:857).
 
     Arguments:
-        successes: number of successes, in 0..n.
+        successes: number of successes, in 0..n; a fraction where trials count for less than one each.
         n: number of trials; with none the interval is all of [0, 1].
         level: coverage, in (0, 1).
     Returns:
@@ -101,6 +101,35 @@ def bootstrap(
     return result
 
 
+def all_or_nothing_recalls(right: Sequence[int], wrong: Sequence[int], level: float = 0.95) -> tuple[float, float]:
+    """Interval of a mean of recalls where each class has all its rows right or all wrong, so that a bootstrap gives none.
+
+    The lower end is the smallest mean recall with which rows all right are still as likely as the tail: the sum of n_k log p_k is
+    at least log((1 - level) / 2), and its minimum has p_k in proportion to n_k, up to 1. With equal classes that is Clopper and
+    Pearson's bound (1934) of all rows together. The upper end is the same of the classes all wrong.
+
+    Arguments:
+        right, wrong: rows, at least 1, of each class that is all right, and all wrong; one class or more in all.
+        level: coverage, in (0, 1).
+    Returns:
+        low, high in [0, 1].
+    """
+    num = len(right) + len(wrong)
+    tail = (1 - level) / 2
+    return _least_sum(right, tail) / num, 1 - _least_sum(wrong, tail) / num
+
+
+def _least_sum(rows: Sequence[int], tail: float) -> float:
+    """Smallest sum of p_k with which n_k of n_k in every class have the probability `tail`."""
+    n = np.sort(np.asarray(rows, dtype=float))
+    for active in range(len(n), 0, -1):  # the largest classes may be right for certain; the others share the tail
+        own = n[:active]
+        scale = math.exp((math.log(tail) - float((own * np.log(own)).sum())) / float(own.sum()))
+        if scale * own[-1] <= 1:
+            return float(scale * own.sum()) + len(n) - active
+    return 0.0
+
+
 def t_interval(values: Values, level: float = 0.95) -> tuple[float, float, float]:
     """Student's interval of the mean of independent repeats.
 
@@ -168,6 +197,29 @@ def holm(p_values: Values) -> list[float]:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return [float(value) for value in adjusted]
+
+
+def holm_levels(p_values: Values, alpha: float = 0.05) -> list[float]:
+    """Levels of intervals that go with Holm's test: each is that at which its own difference was tested.
+
+    The i-th smallest p value is compared with alpha / (M - i); from the first that exceeds it on, all are held to that one's.
+
+    Arguments:
+        p_values: `(M,)`, each in [0, 1], not adjusted.
+        alpha: family-wise error rate, in (0, 1).
+    Returns:
+        M levels in (0, 1), in the order given: an interval of that level from the same test excludes 0 exactly where the
+        adjusted p value (`holm`) is at most alpha.
+    """
+    p = np.asarray(p_values, dtype=float)
+    levels = np.empty_like(p)
+    divisor, rejecting = len(p), True
+    for i, place in enumerate(np.argsort(p, kind="stable")):
+        if rejecting:
+            divisor = len(p) - i
+            rejecting = bool(p[place] * divisor <= alpha)
+        levels[place] = 1 - alpha / divisor
+    return [float(level) for level in levels]
 
 
 def newcombe_paired(a_correct: Values, b_correct: Values, level: float = 0.95) -> tuple[float, float, float]:

@@ -191,7 +191,7 @@ def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values
 def clear(folder: Path) -> None:
     """Take back what a job left in its folder."""
     results.discard(folder)
-    for name in ("repeats", "cells", "arms", "curve", "recommended"):
+    for name in ("repeats", "cells", "arms", "curve", "recommended", "best"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

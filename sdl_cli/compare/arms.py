@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import difflib
 import hashlib
 import shlex
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from sdl_cli.compare.settings import MODALITIES, MOST_CANDIDATES, Arm, Candidate, Compare
-from sdl_cli.conf_files import GROUPS, find, options, summary
+from sdl_cli.conf_files import GROUPS, current, find, options, summary
 from sdl_cli.config import NonNegative, parse_group
 from sdl_cli.errors import ConfigError
 
@@ -92,6 +93,18 @@ def shared_overrides(overrides: Iterable[str]) -> list[str]:
     return shared
 
 
+def with_current_names(compare: Compare, config_dir: str | None = None) -> Compare:
+    """The settings with each arm called as it is today: `baseline` is the forest's old name."""
+
+    def renamed(name: str) -> str:
+        first, *own = str(name).split() or [""]
+        return " ".join([current("arm", first, config_dir), *own])
+
+    arms = None if compare.arms is None else tuple(map(renamed, compare.arms))
+    baseline = None if compare.baseline is None else renamed(compare.baseline)
+    return dataclasses.replace(compare, arms=arms, baseline=baseline)
+
+
 def compose_arms(
     compare: Compare,
     shared: Sequence[str],
@@ -103,6 +116,7 @@ def compose_arms(
     """All arms of a comparison with every candidate as a complete experiment, in the ladder's order.
 
     Arguments:
+        compare: with the arms' current names.
         shared: settings that go into every arm, as typed.
         compose: overrides of `sdl train` -> composed plain values.
         assign: `key=value` overrides -> key and plain value.
@@ -110,7 +124,7 @@ def compose_arms(
     Raises:
         ConfigError: an arm that does not exist, one named twice, or settings that are wrong.
     """
-    asked = [" ".join(str(text).split()) for text in compare.arms or (LADDER,)]
+    asked = list(compare.arms or (LADDER,))
     climbed = ladder(config_dir) if LADDER in asked else []
     names = [name for text in asked for name in (climbed if text == LADDER else [text])]
     if compare.baseline is not None and compare.baseline not in names:
@@ -223,4 +237,4 @@ def _key(override: str) -> str:
     return override.lstrip("+~").partition("=")[0]
 
 
-__all__ = ["LADDER", "Method", "compose_arms", "folder_name", "ladder", "read_method", "shared_overrides"]
+__all__ = ["LADDER", "Method", "compose_arms", "folder_name", "ladder", "read_method", "shared_overrides", "with_current_names"]

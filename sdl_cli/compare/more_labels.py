@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from sdl_cli.compare.plan import Budget, Key, Plan
 from sdl_cli.compare.trial import run_trial_in_time
 from sdl_cli.compare.verdict import points
 from sdl_cli.curve import sizes
+from sdl_cli.curve.measure import noise_rows
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.summary import Question, summarise
 from sdl_cli.errors import DataError
 from sdl_cli.metrics import HIGHER_IS_BETTER
-from sdl_cli.report.words import label, shown
 
 Values = dict[str, Any]
 MOST_SIZES = 4  # all labelled rows, half, a quarter, an eighth
@@ -57,14 +56,15 @@ def measure_curve(
     repeats = min(MOST_REPEATS, plan.num_repeats)
     name = _affordable(plan, values, outcomes, len(chosen) - 1, repeats, budget)
     if name is None:
-        notice("No learning curve: the time limit leaves none for it. Measure one with sdl curve.")
+        notice("No learning curve: it would take too long beside the comparison itself. Measure one with sdl curve.")
         return None, None
     measured = _points(plan, folder, name, chosen, repeats, outcomes, budget)
     if measured is None:
         notice("No learning curve: it could not be measured.")
         return None, None
+    rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
     curve = {"name": name, "dataset": plan.dataset.name} | results.finite(
-        summarise(measured, Question(None, None, 0.9, plan.test_rows, None, plan.fixed_test))
+        summarise(measured, Question(None, None, 0.9, plan.test_rows, rows, plan.fixed_test))
     )
     curve["labels_needed"] = None  # nobody asked for a target here
     curve["warnings"] = [sentence for sentence in curve["warnings"] if "target" not in sentence]
@@ -77,37 +77,25 @@ def beside_methods(values: Values, curve: Values) -> Values | None:
     Returns:
         `{"size", "mean", "low", "high", "gain", "method_gain", "more_than_methods", "sentence"}`, or None without a forecast.
     """
-    twice, now, metric = curve["twice"], curve["now"], values["metric"]
-    if twice is None or now is None:
+    twice, metric = curve["twice"], values["metric"]
+    if twice is None or curve["now"] is None:
         return None
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
-    gain = sign * (twice["mean"] - now)
-    sure = sign * (twice["low"] - now) > 0 and sign * (twice["high"] - now) > 0
     arms = {arm["name"]: arm for arm in values["arms"]}
     own, best = arms[curve["name"]], arms[values["best"]]
     # another method brings something only where it is measurably better
     method_gain = sign * (best["mean"] - own["mean"]) if own["measurable"] else 0.0
-    more = sure and gain > method_gain
-    low, high = (shown(metric, twice[end], unit=False) for end in ("low", "high"))
-    forecast = (
-        f"Twice the labels ({twice['size']:,}) would bring {curve['name']} to about {label(metric)} "
-        f"{shown(metric, twice['mean'])} (90 % interval {low} to {high}), {points(metric, gain)} over the fitted "
-        f"{shown(metric, now)} of now"
-    )
-    few = len(curve["points"][-1]["scores"])
+    more = bool(twice["sure"] and twice["gain"] > method_gain)
+    rest = f"Measured with {curve['name']} on {len(curve['points'][-1]['scores'])} of the {values['repeats']} splits."
     if method_gain > 0:
-        than = "more" if more else "less"
-        rest = f": {than} than another method brings ({best['name']}: {points(metric, method_gain)})."
-    elif more:
-        rest = ": more than any other method tried, none of which is measurably better."
-    else:
-        rest = f": no gain that can be told from chance (measured on {few} of the {values['repeats']} splits)."
+        than = "less" if more else "more"
+        rest += f" {best['name']} brings {than} without any new label ({points(metric, method_gain)})."
     return {
         **{key: twice[key] for key in ("size", "mean", "low", "high")},
-        "gain": gain,
+        "gain": twice["gain"],
         "method_gain": method_gain,
         "more_than_methods": more,
-        "sentence": forecast + rest,
+        "sentence": f"{twice['sentence']} {rest}",
     }
 
 
@@ -148,7 +136,7 @@ def _points(
         for size in chosen[:-1]:  # smaller ones: the largest is the comparison itself
             candidate = plan.candidates(arm, repeat, size)[metrics["chosen"]["index"]]
             where = folder / "curve" / folder_name(name) / f"size-{size}_repeat-{repeat}"
-            trial = dataclasses.replace(plan.trial((candidate,), budget.deadline), keep_rows=False)
+            trial = plan.trial((candidate,), budget.deadline, keep=False)
             todo[where] = Cell(trial, where), size, repeat
 
     def on_done(outcome: Outcome) -> None:

@@ -30,6 +30,7 @@ from sdl_cli.models import NETWORKS
 Array = np.ndarray[Any, Any]
 Key = tuple[str, int]  # arm, repeat
 BY_ROW = ("accuracy", "balanced_accuracy", "log_loss", "mae", "rmse")  # metrics that `judge.row_contributions` knows
+MOST_OF_ONE_CLASS = 0.7  # share of the labelled rows, over which accuracy says little
 FIRST_SHARE = 0.3  # of the time limit, for the first split of every arm
 FINISH_SHARE = 0.1  # of it, kept for the curve and the recommended run
 
@@ -79,14 +80,16 @@ class Plan:
         found = arm.candidates[self.dataset.modality][: self.request.shared.compare.num_candidates]
         return tuple(dataclasses.replace(c, experiment=shifted(c.experiment, repeat, num_train)) for c in found)
 
-    def trial(self, candidates: tuple[Candidate, ...], deadline: float | None, keep_rows: bool = True) -> Trial:
+    def trial(self, candidates: tuple[Candidate, ...], deadline: float | None, keep: bool = True) -> Trial:
+        """One arm on one split; with `keep` what differences and the report need of its test rows stays in its folder."""
         shared = self.request.shared
         return Trial(
             candidates,
             self.metric,
             shared.compare.tuning_fraction,
             shared.compare.image_epochs_fraction,
-            keep_rows and self.fixed_test,
+            keep and self.fixed_test,
+            keep,
             deadline,
         )
 
@@ -123,8 +126,8 @@ def make_plan(request: Comparison) -> Plan:
     shared = request.shared
     arms = [seeded(arm, shared.seed) for arm in request.arms]
     dataset, filled, _ = preparation.load_dataset(first_experiment(arms))
-    metric = _metric(shared.compare.metric, dataset)
     parts = split(dataset, filled.dataset, filled.seed)
+    metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
     dataset = eight_bit(dataset, parts.labelled)
     suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
     fixed = brings_test_part(dataset)
@@ -133,7 +136,7 @@ def make_plan(request: Comparison) -> Plan:
             f"compare.metric: {metric} cannot be compared on a test part that is the same in every repeat.",
             f"Choose one of {', '.join(m for m in BY_ROW if _is_of(m, dataset))}.",
         )
-    notes = [*dataset.notes, *parts.notes, *look(filled, dataset, parts)]
+    notes = [*dataset.notes, *parts.notes, *look(filled, dataset, parts), *unequal]
     if shared.compare.num_repeats == 1 and not fixed:
         notes.append("One split: nothing can be told from chance (compare.num_repeats=10 is usual).")
     if fixed:
@@ -171,14 +174,27 @@ def _is_of(metric: str, dataset: Dataset) -> bool:
     return (metric in ("rmse", "mae", "r2")) == (dataset.task == "regression")
 
 
-def _metric(asked: str | None, dataset: Dataset) -> str:
+def _metric(asked: str | None, dataset: Dataset, labels: Array) -> tuple[str, list[str]]:
+    """What is compared, and what to know of it: where one class holds most rows, accuracy says little."""
     metric = asked or MAIN[dataset.task]
     if not _is_of(metric, dataset):
         names = ", ".join(m for m in HIGHER_IS_BETTER if _is_of(m, dataset))
         raise ConfigError(
             f"compare.metric: {metric} is not a metric of {dataset.name}, a {dataset.task} data set.", f"Choose one of {names}."
         )
-    return metric
+    if dataset.task != "classification":
+        return metric, []
+    counts = np.bincount(labels, minlength=len(dataset.classes))
+    share, largest = float(counts.max() / len(labels)), dataset.classes[int(counts.argmax())]
+    if share <= MOST_OF_ONE_CLASS or asked not in (None, "accuracy"):
+        return metric, []
+    holds = f"{100 * share:.0f} % of the labelled rows are {largest}"
+    if asked == "accuracy":
+        return metric, [f"{holds}: whoever always says so is right that often. compare.metric=balanced_accuracy says more."]
+    return "balanced_accuracy", [
+        f"{holds}, so that balanced accuracy is compared, in which all classes weigh alike. For the share of rows that is right: "
+        "compare.metric=accuracy; for decisions that weigh classes alike: threshold=balanced"
+    ]
 
 
 def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str | None) -> tuple[list[Arm], dict[str, str]]:

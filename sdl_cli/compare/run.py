@@ -10,20 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import cells, experiment, results
+from sdl_cli import cells, results
 from sdl_cli.cells import Cell, Outcome
+from sdl_cli.compare.kept import keep_models
 from sdl_cli.compare.more_labels import measure_curve
 from sdl_cli.compare.plan import Budget, Key, Plan, arm_folder, make_plan
 from sdl_cli.compare.settings import Comparison
 from sdl_cli.compare.summary import summarise
-from sdl_cli.compare.trial import frozen_here, run_trial_in_time, shortened
-from sdl_cli.config import Experiment
+from sdl_cli.compare.trial import frozen_here, run_trial_in_time
 from sdl_cli.errors import OutOfTimeError, RunError, SdlError, StorageError
-from sdl_cli.models import NETWORKS, features
-from sdl_cli.preparation import load_here, resolve_settings
+from sdl_cli.models import features
+from sdl_cli.preparation import load_here
 
 Values = dict[str, Any]
 FILES = ("config.yaml", "environment.json", "comparison.json")
+HOPELESS = 2.0  # times the time that is left: an arm that seems to take longer is not gone on with, once two are complete
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
         work = _run_arms(plan, folder, budget, observer)
         values = summarise(plan, folder, work.outcomes, work.given_up, work.failed)
         values["curve"], values["more_labels"] = measure_curve(plan, folder, values, work.outcomes, budget, notice)
-        _keep_recommended(plan, folder, values, work.outcomes, notice)
+        keep_models(plan, folder, values, work.outcomes, notice)
         values["notes"] = list(dict.fromkeys([*values["notes"], *said]))
         _write(plan, folder, values, work, time.time() - budget.started)
     except StorageError as error:
@@ -168,8 +169,32 @@ def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserve
             work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
     keys = [(name, repeat) for name in fitting for repeat in range(1, plan.num_repeats)]
     _run_cells(plan, folder, keys, budget.deadline, observer, work, each)
+    for name in names:
+        if name in work.given_up and budget.left() > 0:
+            _go_on_with(name, plan, folder, budget, observer, work)
     work.given_up = {name: work.given_up[name] for name in names if name in work.given_up}
     return work
+
+
+def _go_on_with(name: str, plan: Plan, folder: Path, budget: Budget, observer: CompareObserver, work: Work) -> None:
+    """Use the time that is left for an arm that was given up: each split tells better what it takes, and the first loads most."""
+    costs: dict[str, float] = {}
+    open_splits = [repeat for repeat in range(plan.num_repeats) if not _is_done(work, (name, repeat))]
+    is_needed = sum(_is_complete(plan, work, arm.name) for arm in plan.arms) < 2
+    while open_splits:
+        done = [_seconds(work.outcomes[name, r]) for r in range(plan.num_repeats) if _is_done(work, (name, r))]
+        costs[name] = (done[-1] if done else 0.0) * len(open_splits) / plan.num_jobs
+        if not is_needed and costs[name] > HOPELESS * budget.left():
+            work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
+            return
+        now, open_splits = open_splits[: plan.num_jobs], open_splits[plan.num_jobs :]
+        keys = [(name, repeat) for repeat in now]
+        for key in keys:
+            work.outcomes.pop(key, None)
+        work.given_up.pop(name, None)
+        _run_cells(plan, folder, keys, budget.deadline, observer, work, costs)
+        if not _is_open(work, name):
+            return
 
 
 def _run_cells(
@@ -226,6 +251,14 @@ def _missing(keys: Sequence[Key], work: Work) -> int:
     return sum(key not in work.outcomes for key in keys)
 
 
+def _is_done(work: Work, key: Key) -> bool:
+    return key in work.outcomes and work.outcomes[key].metrics is not None
+
+
+def _is_complete(plan: Plan, work: Work, name: str) -> bool:
+    return all(_is_done(work, (name, repeat)) for repeat in range(plan.num_repeats))
+
+
 def _is_open(work: Work, name: str) -> bool:
     return name not in work.given_up and name not in work.failed
 
@@ -245,45 +278,6 @@ def _prepare_features(plan: Plan) -> None:
         for candidate in plan.candidates(arm, 0):
             if features.are_used(candidate.experiment):
                 frozen_here(candidate.experiment, load_here(candidate.experiment))
-
-
-def _keep_recommended(
-    plan: Plan, folder: Path, values: Values, outcomes: dict[Key, Outcome], notice: Callable[[str], None]
-) -> None:
-    """Train the recommended arm on the first split once more, as a whole run with its model: to predict with and look into."""
-    name = values["recommended"]
-    arm = next(arm for arm in plan.arms if arm.name == name)
-    chosen = outcomes[name, 0].metrics
-    assert chosen is not None
-    where = folder / "recommended"
-    single = plan.candidates(arm, 0)[chosen["chosen"]["index"]].experiment
-    trial = plan.trial((), None)
-    resolved = resolve_settings(single, load_here(single), len(plan.split.labelled))
-    single = shortened(resolved, load_here(single), trial.image_fraction, single)
-    if single.model.name in NETWORKS and chosen["runtime"] is not None:
-        on = chosen["runtime"]
-        single = dataclasses.replace(single, precision=on["precision"], memory_format=on["memory_format"])
-    if results.read_state(where) != "missing" and not _holds(where, single):
-        shutil.rmtree(where, ignore_errors=True)  # of another arm, before a resume
-    state = results.read_state(where)
-    if state == "done":
-        return
-    try:
-        experiment.run(single, where, experiment.Observer(), resume=state != "missing")
-    except StorageError:
-        raise
-    except SdlError as error:
-        notice(f"The recommended method could not be kept as a run of its own: {error.message}")
-
-
-def _holds(folder: Path, single: Experiment) -> bool:
-    """Whether a folder holds the run of this experiment, finished or not."""
-    try:
-        stored = results.read_run(folder, finished=False).config
-    except SdlError:
-        return False
-    own = single.to_plain()
-    return all(stored.get(key) == own[key] for key in ("model", "loss", "training", "augment", "seed"))
 
 
 def _write(plan: Plan, folder: Path, values: Values, work: Work, seconds: float) -> None:

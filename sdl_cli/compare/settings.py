@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from sdl_cli.cells import Parallel
-from sdl_cli.config import Count, Experiment, Positive, Range, Training, plain
+from sdl_cli.config import Count, Experiment, NonNegative, Positive, Range, Training, plain
 from sdl_cli.curve.settings import Metric
 
 Share = Annotated[float, Range(0, 1, open_low=True)]
@@ -28,18 +28,25 @@ class Compare:
         num_candidates: settings that each arm may try on validation rows; 1 takes every method as it is.
         tuning_fraction: part of its epochs, or of a forest's trees, with which a method tries a candidate.
         image_epochs_fraction: part of a training's usual epochs for networks trained on images from scratch.
-        metric: what is compared; None is accuracy for classes, RMSE for numbers.
+        metric: what is compared; None is RMSE for numbers and accuracy for classes, or balanced accuracy where one class holds
+            over 70 % of the labelled rows.
+        recommend: "best": the best mean, or a simpler arm within the margin of it; "simplest": the simplest arm that is not
+            measurably worse than the best mean.
+        margin: how much worse a simpler arm may be, in points of a per-cent metric and in per cent of the baseline's error for
+            others; None is 1 point, and 2 per cent.
         minutes: time limit of the whole, in minutes; None sets none.
         curve: measure a short learning curve of the recommended arm.
     """
 
     arms: tuple[str, ...] | None = None
-    baseline: str | None = "baseline"
+    baseline: str | None = "forest"
     num_repeats: Count = 10
     num_candidates: Annotated[int, Range(1, MOST_CANDIDATES)] = 3
     tuning_fraction: Share = 0.25
     image_epochs_fraction: Share = 0.5
     metric: Metric | None = None
+    recommend: Literal["best", "simplest"] = "best"
+    margin: NonNegative | None = None
     minutes: Positive | None = 30.0
     curve: bool = True
 
@@ -81,7 +88,7 @@ class Arm:
     Arguments:
         name: as the user wrote it.
         summary: one sentence.
-        rung: place in the ladder; of methods alike the lower one is recommended.
+        rung: place in the ladder, the simplest at 0.
         asked: named by the user, not taken from the ladder.
         candidates: by kind of data (table, image, text), the method as it is first.
         tasks, modalities: what it can predict, and learn from.

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.cells import Outcome
-from sdl_cli.compare.judge import Difference, Judged, Paired, judge
+from sdl_cli.compare.floor import floor_rows
+from sdl_cli.compare.judge import FLOOR, Difference, Judged, Judgement, Paired, Rule, judge
+from sdl_cli.compare.margin import margin_of
 from sdl_cli.compare.plan import Key, Plan, arm_folder
 from sdl_cli.compare.trial import read_rows
 from sdl_cli.compare.verdict import verdict
 from sdl_cli.errors import RunError
 from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE
+from sdl_cli.report.words import unequal_rows
 from sdl_cli.results import quoted
 from sdl_cli.statistics import corrected_t_interval
 
@@ -44,12 +47,16 @@ def summarise(
     for r in repeats:
         assert len({metrics[name, r]["split"] for name in complete}) == 1, "arms were scored on different splits"
     rows = metrics[complete[0], 0]["rows"]
-    scores = {name: np.array([metrics[name, r]["test"][plan.metric] for r in repeats], float) for name in complete}
-    by_row = _by_row(plan, folder, complete)
-    paired = Paired(scores, rows["test"] / rows["labelled"], by_row)
-    baseline = plan.request.shared.compare.baseline
-    judged = judge(paired, HIGHER_IS_BETTER[plan.metric], complete, baseline if baseline in complete else None)
-    low, high = RANGE[plan.metric]
+    compare = plan.request.shared.compare
+    baseline = compare.baseline if compare.baseline in complete else None
+    paired = _paired(plan, folder, complete, metrics, rows["test"] / rows["labelled"])
+    higher = HIGHER_IS_BETTER[plan.metric]
+    means = {name: float(np.mean(paired.scores[name])) for name in complete}
+    reference = baseline or sorted(complete, key=lambda name: -means[name] if higher else means[name])[0]
+    margin, share = margin_of(plan.metric, compare.margin, means[reference])
+    judged = judge(paired, higher, complete, baseline, Rule(compare.recommend, margin))
+    said = [note for key in metrics for note in metrics[key]["notes"] if key[1] == 0]
+    rows_words = unequal_rows([(name, metrics[name, 0]["rows"]) for name in complete])
     values: Values = {
         "folder": str(folder),
         "dataset": plan.dataset.name,
@@ -61,8 +68,9 @@ def summarise(
         "repeats": plan.num_repeats,
         "fixed_test": plan.fixed_test,
         "num_candidates": plan.request.shared.compare.num_candidates,
-        "arms": [_arm(plan, one, judged.best, judged.recommended, baseline, metrics, paired, (low, high)) for one in judged.arms],
-        "majority": {"mean": float(np.mean([metrics[complete[0], r]["majority"][plan.metric] for r in repeats]))},
+        "arms": [_arm(plan, one, judged, baseline, metrics, paired) for one in judged.arms],
+        "majority": _majority(plan, [metrics[complete[0], r]["majority"] for r in repeats], paired)
+        | {"beaten": judged.beats_floor},
         "left_out": [{"name": name, "reason": reason} for name, reason in plan.left_out.items()],
         "given_up": [{"name": name, "reason": reason} for name, reason in given_up.items() if name not in failed],
         "failed": [
@@ -72,40 +80,53 @@ def summarise(
         + [{"name": n, "folder": str(arm_folder(folder, n)), "reason": f"{plan.metric} is undefined"} for n in undefined],
         "recommended": judged.recommended,
         "best": judged.best,
-        "baseline": baseline if baseline in complete else None,
+        "leader": judged.leader,
+        "rule": compare.recommend,
+        "margin": margin,
+        "margin_share": None if share is None else {"per_cent": share, "of": reference},
+        "baseline": baseline,
         "curve": None,
         "more_labels": None,
-        "notes": list(dict.fromkeys([*plan.notes, *(note for key in metrics for note in metrics[key]["notes"] if key[1] == 0)])),
+        "notes": list(dict.fromkeys(filter(None, [*plan.notes, *said, rows_words]))),
     }
     values["verdict"] = verdict(values)
     return values
 
 
-def _by_row(plan: Plan, folder: Path, names: list[str]) -> dict[str, Array] | None:
+def _paired(plan: Plan, folder: Path, names: list[str], metrics: Mapping[Key, Values], ratio: float) -> Paired:
+    """Scores of these arms and of ignoring the inputs, by split, and by row where all repeats have the same test rows."""
+    repeats = range(plan.num_repeats)
+    scores = {name: np.array([metrics[name, r]["test"][plan.metric] for r in repeats], float) for name in names}
+    floor = [metrics[names[0], r]["majority"][plan.metric] for r in repeats]
+    if None not in floor:
+        scores[FLOOR] = np.array(floor, float)
     if not plan.fixed_test:
-        return None
-    found = {name: read_rows([arm_folder(folder, name) / str(r) for r in range(plan.num_repeats)]) for name in names}
+        return Paired(scores, ratio)
+    found = {name: read_rows([arm_folder(folder, name) / str(r) for r in repeats]) for name in names}
     rows = {name: each for name, each in found.items() if each is not None}
     assert len(rows) == len(names), "what each test row adds is kept where all repeats have the same ones"
-    return rows
+    return Paired(scores, ratio, rows | {FLOOR: floor_rows(plan)})
+
+
+def _majority(plan: Plan, cells: list[Values], paired: Paired) -> Values:
+    """What ignoring the inputs gives on the same splits: its mean, and all metrics."""
+    ratio = None if plan.fixed_test else paired.ratio
+    scores = [cell[plan.metric] for cell in cells]
+    found = {name: _over_repeats([{"test": cell} for cell in cells], name, ratio) for name in cells[0]}
+    mean = None if None in scores else float(np.mean(scores))
+    return {"mean": mean, "scores": scores, "metrics": found}
 
 
 def _arm(
-    plan: Plan,
-    judged: Judged,
-    best: str,
-    recommended: str,
-    baseline: str | None,
-    metrics: Mapping[Key, Values],
-    paired: Paired,
-    bounds: tuple[float, float],
+    plan: Plan, judged: Judged, found: Judgement, baseline: str | None, metrics: Mapping[Key, Values], paired: Paired
 ) -> Values:
     arm = next(arm for arm in plan.arms if arm.name == judged.name)
     cells = [metrics[arm.name, r] for r in range(plan.num_repeats)]
     ratio = None if plan.fixed_test else paired.ratio
-    low, high = max(judged.low, bounds[0]), min(judged.high, bounds[1])
+    bounds = RANGE[plan.metric]
+    low, high = (float(np.clip(end, *bounds)) for end in (judged.low, judged.high))  # nan stays: not estimable
     main = {"value": judged.mean, "low": low, "high": high, "n": plan.num_repeats}
-    to_best = judged.to_best
+    to_best, behind = judged.to_best, found.behind.get(arm.name)
     return {
         "name": arm.name,
         "summary": arm.summary,
@@ -118,14 +139,18 @@ def _arm(
         "difference_high": None if to_best is None else to_best.high,
         "p": 1.0 if to_best is None else to_best.p,
         "measurable": False if to_best is None else to_best.measurable,
+        "plain_low": None if to_best is None else to_best.plain_low,
+        "plain_high": None if to_best is None else to_best.plain_high,
+        "behind": None if behind is None else _difference(behind),
         "to_baseline": None if judged.to_baseline is None else _difference(judged.to_baseline),
+        "to_majority": None if judged.to_floor is None else _difference(judged.to_floor),
         "scores": paired.scores[arm.name].tolist(),
         "metrics": {name: _over_repeats(cells, name, ratio) for name in cells[0]["test"]} | {plan.metric: main},
         "chosen": [cell["chosen"]["label"] for cell in cells],
         "seconds": round(sum(cell["seconds"]["total"] for cell in cells), 3),
-        "best": arm.name == best,
+        "best": arm.name == found.best,
         "baseline": arm.name == baseline,
-        "recommended": arm.name == recommended,
+        "recommended": arm.name == found.recommended,
     }
 
 
@@ -136,6 +161,8 @@ def _difference(found: Difference) -> Values:
         "high": found.high,
         "p": found.p,
         "measurable": found.measurable,
+        "plain_low": found.plain_low,
+        "plain_high": found.plain_high,
     }
 
 
@@ -147,6 +174,8 @@ def _over_repeats(cells: list[Values], name: str, ratio: float | None) -> Values
     if ratio is None:
         return {"value": float(np.mean(values)), "low": None, "high": None, "n": len(values)}
     mean, low, high = corrected_t_interval(values, ratio)
+    if len(values) > 1 and len(set(values)) == 1:  # no two splits differ, which says nothing of chance
+        return {"value": mean, "low": None, "high": None, "n": len(values)}
     least, most = RANGE[name]
     return {"value": mean, "low": max(low, least), "high": min(high, most), "n": len(values)}
 

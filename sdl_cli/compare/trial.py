@@ -32,6 +32,7 @@ Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
 FROM_SCRATCH = ("deep_net", "autoencoder")
 ROWS_FILE = "rows.npy"
+PREDICTIONS_FILE = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Trial:
         tuning_fraction: part of its epochs, or of a forest's trees, with which a method tries a candidate.
         image_fraction: part of the usual epochs for networks trained on images from scratch.
         keep_rows: keep what each test row adds to the score.
+        keep_predictions: keep what is predicted for each test row, for the report.
         deadline: `time.time()` at which training gives up, or None.
     """
 
@@ -52,6 +54,7 @@ class Trial:
     tuning_fraction: float = 1.0
     image_fraction: float = 1.0
     keep_rows: bool = False
+    keep_predictions: bool = False
     deadline: float | None = None
 
 
@@ -102,6 +105,9 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
             rows = row_contributions(trial.metric, truth, outputs, predicted)
             if rows is not None:
                 write_atomic(folder / ROWS_FILE, _npy(rows))
+        if trial.keep_predictions:
+            ids, truth = dataset.ids[parts.test], dataset.y[parts.test]
+            results.write_predictions(folder / PREDICTIONS_FILE, ids, truth, learned.outputs, dataset.classes, decision)
         results.write_config(folder, experiment.to_plain())
         results.write_json(folder, "metrics.json", values)
         results.write_status(folder, "done")

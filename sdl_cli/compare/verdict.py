@@ -11,49 +11,16 @@ FEW_REPEATS = 6
 
 
 def verdict(values: Values) -> str:
-    """Which arm is best, which to use and why, and what the baseline has to say to that."""
+    """Which arm to use and why, beside ignoring the inputs, the best mean and the baseline, and what else to bear in mind."""
     arms = {arm["name"]: arm for arm in values["arms"]}
-    best, chosen = arms[values["best"]], arms[values["recommended"]]
-    metric = values["metric"]
-    name = label(metric)
-    sentences = [f"Use {chosen['name']}: {name} {shown(metric, chosen['mean'])}{_interval(metric, chosen)}."]
-    alike = [arm["name"] for arm in values["arms"] if not arm["measurable"]]
-    if chosen is not best:
-        gap = points(metric, chosen["difference"])
-        if chosen["difference"] == 0:
-            sentences.append(f"It is as good as {best['name']}, and simpler.")
-        else:
-            sentences.append(
-                f"{best['name']} has the best mean ({shown(metric, best['mean'])}), but the difference ({gap}, adjusted "
-                f"{p_value(chosen['p'])}) can be chance, and {chosen['name']} is simpler."
-            )
-    elif len(alike) > 1:
-        others = [other for other in alike if other != best["name"]]
-        sentences.append(f"It has the best mean; {listed(others)} {_are(others)} not measurably worse.")
-    elif len(arms) > 1:
-        which = "every other method that was complete" if values["given_up"] or values["failed"] else "every other method tried"
-        sentences.append(f"It is measurably better than {which}.")
-    base = values["baseline"]
-    if base is not None and chosen["to_baseline"] is not None:
-        found = chosen["to_baseline"]
-        told = (
-            f"measurably {'better' if found['difference'] > 0 else 'worse'} than"
-            if found["measurable"]
-            else "not measurably different from"
-        )
-        ends = _ends(metric, found["low"], found["high"])
-        sentences.append(
-            f"It is {told} {_called(base)} ({points(metric, found['difference'])}{ends}, adjusted {p_value(found['p'])})."
-        )
-    elif (
-        chosen["name"] == base
-        and len(alike) > 1
-        and not any(arm["to_baseline"] and _is_lead(arm["to_baseline"]) for arm in values["arms"])
-    ):
-        sentences.append("No method is measurably better than this quick baseline.")
-    floor = values["majority"]["mean"]
-    if chosen["low"] is not None and chosen["high"] is not None and chosen["low"] <= floor <= chosen["high"]:
-        sentences.append(f"That is no better than ignoring the inputs ({shown(metric, floor)}) as far as can be told.")
+    chosen = arms[values["recommended"]]
+    sentences = [
+        *_first(values, chosen),
+        *_why(values, arms),
+        *_beside_baseline(values, chosen),
+        *_beside_guessing(values, chosen),
+        *_probabilities(values),
+    ]
     if (
         values["repeats"] < FEW_REPEATS
         and not values["fixed_test"]
@@ -67,6 +34,133 @@ def verdict(values: Values) -> str:
     if values["failed"]:
         sentences.append(f"Failed, and so not compared: {listed([arm['name'] for arm in values['failed']])}.")
     return " ".join(sentences)
+
+
+def _first(values: Values, chosen: Values) -> list[str]:
+    metric = values["metric"]
+    score = f"{label(metric)} {shown(metric, chosen['mean'])}{_interval(metric, chosen)}"
+    if values["majority"]["beaten"] is not False:
+        return [f"Use {chosen['name']}: {score}."]
+    guess = f"ignoring the inputs ({label(metric)} {shown(metric, values['majority']['mean'])})"
+    one_split = values["repeats"] == 1 and not values["fixed_test"]
+    told = (
+        f"One split cannot tell whether any method is better than {guess}."
+        if one_split
+        else f"No method is measurably better than {guess}."
+    )
+    return [told, f"If you use one all the same: {chosen['name']}, {score}."]
+
+
+def _why(values: Values, arms: dict[str, Values]) -> list[str]:
+    """How the recommended arm stands to the best mean, and what the margin had to do with it."""
+    metric = values["metric"]
+    chosen, best, leader = (arms[values[key]] for key in ("recommended", "best", "leader"))
+    sentences = []
+    if leader is not best:
+        sentences.append(
+            f"{best['name']} has the best mean ({shown(metric, best['mean'])}), but unlike {leader['name']} it is not measurably "
+            "better than ignoring the inputs."
+        )
+    if chosen is not leader:
+        sentences.append(_simpler(values, chosen, leader))
+    elif leader is best:
+        sentences += _best_of(values, arms)
+    if chosen is leader and values["majority"]["beaten"] is not False:
+        sentences += _not_simpler(values)
+    return sentences
+
+
+def _simpler(values: Values, chosen: Values, leader: Values) -> str:
+    metric, behind = values["metric"], chosen["behind"]
+    opening = f"{leader['name']} has {'the best' if leader['best'] else 'a better'} mean ({shown(metric, leader['mean'])}), but"
+    if values["rule"] == "simplest":
+        gap = points(metric, behind["difference"])
+        return (
+            f"{opening} the difference ({gap}, adjusted {p_value(behind['p'])}) can be chance, and {chosen['name']} is simpler "
+            "(compare.recommend=simplest)."
+        )
+    worst = size(metric, -behind["plain_low"])
+    return (
+        f"{opening} {chosen['name']} is simpler and at most {worst} worse (the end of the plain paired 95 % interval), which is "
+        f"within the margin of {margin_words(values)}."
+    )
+
+
+def _best_of(values: Values, arms: dict[str, Values]) -> list[str]:
+    others = [arm["name"] for arm in values["arms"] if not arm["measurable"] and not arm["best"]]
+    if others:
+        return [f"It has the best mean; {listed(others)} {_are(others)} not measurably worse."]
+    if len(arms) > 1:
+        which = "every other method that was complete" if values["given_up"] or values["failed"] else "every other method tried"
+        return [f"It is measurably better than {which}."]
+    return []
+
+
+def _not_simpler(values: Values) -> list[str]:
+    """Of the simpler arms that are not measurably worse, the nearest, and by how much it misses the margin."""
+    near = [arm for arm in values["arms"] if arm["behind"] is not None and not arm["behind"]["measurable"]]
+    if not near or values["repeats"] == 1 and not values["fixed_test"]:
+        return []
+    arm = max(near, key=lambda one: one["behind"]["plain_low"])
+    worst = size(values["metric"], -arm["behind"]["plain_low"])
+    return [
+        f"{arm['name']} is simpler, but may be {worst} worse (the end of the plain paired 95 % interval), over the margin of "
+        f"{margin_words(values)}."
+    ]
+
+
+def _beside_baseline(values: Values, chosen: Values) -> list[str]:
+    base, metric, found = values["baseline"], values["metric"], chosen["to_baseline"]
+    if base is not None and found is not None:
+        told = "not measurably different from"
+        if found["measurable"]:
+            told = f"measurably {'better' if found['difference'] > 0 else 'worse'} than"
+        ends = _ends(metric, found["low"], found["high"])
+        gap = points(metric, found["difference"])
+        return [f"It is {told} {_called(base)} ({gap}{ends}, adjusted {p_value(found['p'])})."]
+    leads = [arm for arm in values["arms"] if arm["to_baseline"] and _is_lead(arm["to_baseline"])]
+    if chosen["name"] == base and not leads and any(not arm["measurable"] and not arm["best"] for arm in values["arms"]):
+        return ["No method is measurably better than this quick baseline."]
+    return []
+
+
+def _beside_guessing(values: Values, chosen: Values) -> list[str]:
+    found = chosen["to_majority"]
+    if found is None or not values["majority"]["beaten"] or not _is_lead(found):
+        return []
+    guess = shown(values["metric"], values["majority"]["mean"])
+    return [f"It is measurably better than ignoring the inputs ({guess}; adjusted {p_value(found['p'])})."]
+
+
+def _probabilities(values: Values) -> list[str]:
+    """Which arms' probabilities are worse than the shares of the classes."""
+    guess = (values["majority"]["metrics"].get("log_loss") or {}).get("value")
+    if guess is None:
+        return []
+    losses = {arm["name"]: arm["metrics"]["log_loss"]["value"] for arm in values["arms"]}
+    worse = [f"{name} ({shown('log_loss', loss)})" for name, loss in losses.items() if loss is not None and loss > guess + 1e-9]
+    if not worse:
+        return []
+    shares = shown("log_loss", guess)
+    return [f"The probabilities of {listed(worse)} are worse than guessing by log loss (the shares of the classes: {shares})."]
+
+
+def margin_words(values: Values) -> str:
+    """The margin in the metric's own unit, what it is a part of, and its setting."""
+    metric, share = values["metric"], values["margin_share"]
+    text = size(metric, values["margin"])
+    if share is not None:
+        of = f"what {share['of']} lacks to an R2 of 1" if metric == "r2" else f"the {label(metric)} of {share['of']}"
+        return f"{text} (compare.margin, {share['per_cent']:g} % of {of})"
+    return f"{text} (compare.margin)"
+
+
+def size(metric: str, difference: float) -> str:
+    """The size of a difference, without a sign: `1.7 points`, or in the metric's own unit."""
+    if metric in PERCENT:
+        text = f"{100 * difference:.1f}"
+        return f"{text} point{'' if text == '1.0' else 's'}"
+    return f"{difference:.3g}"
 
 
 def points(metric: str, difference: float) -> str:
@@ -88,7 +182,7 @@ def listed(names: list[str]) -> str:
 
 
 def _called(baseline: str) -> str:
-    return "the quick baseline, a random forest" if baseline == "baseline" else f"the baseline {baseline}"
+    return "the quick baseline, a random forest" if baseline in ("forest", "baseline") else f"the baseline {baseline}"
 
 
 def _are(names: list[str]) -> str:

@@ -113,6 +113,12 @@ def is_flat(values: Values) -> bool:
     return is_small(values, gain(values))
 
 
+def is_sure(values: Values) -> bool:
+    """Whether the whole interval of the forecast at twice the labels is better than the fitted score of now."""
+    sign = 1.0 if values["higher_is_better"] else -1.0
+    return all(sign * (values["twice"][end] - values["now"]) > 0 for end in ("low", "high"))
+
+
 def is_small(values: Values, better: float) -> bool:
     """Whether an improvement (positive is better) is next to nothing."""
     best = 1.0 if values["higher_is_better"] else 0.0

@@ -115,7 +115,7 @@ def plan(request: CurveExperiment) -> Plan:
     parts = split(dataset, first, request.seed)
     notes += experiment.look(filled, eight_bit(dataset, parts.labelled), parts)
     seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
-    return Plan(request, dataset, chosen, len(test), _noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
+    return Plan(request, dataset, chosen, len(test), noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
 
 
 def prepare_workers(request: CurveExperiment) -> None:
@@ -255,7 +255,8 @@ def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
     return min(len(part.labelled) for part in parts), min((part.test for part in parts), key=len)
 
 
-def _noise_rows(dataset: Dataset, test: Array, metric: str) -> float:
+def noise_rows(dataset: Dataset, test: Array, metric: str) -> float:
+    """Of the test rows, as many as count for the noise of the metric (see `caveats.noise_floor`)."""
     if metric != "balanced_accuracy":
         return float(len(test))
     counts = np.bincount(dataset.y[test])

@@ -11,7 +11,7 @@ import numpy as np
 from sdl_cli.curve.caveats import falls, noise_floor, warnings
 from sdl_cli.curve.forecast import HORIZON, forecast, labels_needed, usual_deviation
 from sdl_cli.curve.points import Points
-from sdl_cli.curve.verdict import verdict
+from sdl_cli.curve.verdict import of_twice, verdict
 from sdl_cli.metrics import HIGHER_IS_BETTER, RANGE
 from sdl_cli.report.words import IN_UNIT_OF_TARGET, PERCENT
 
@@ -86,6 +86,8 @@ def summarise(points: Points, question: Question) -> Values:
     values["falls"] = next((earlier for earlier, later, *_ in falls(points, values) if later == points.sizes[-1]), None)
     values["warnings"] = warnings(points, values)
     values["verdict"] = verdict(values)
+    if values["twice"] is not None:
+        values["twice"] |= of_twice(values)
     for key in ("falls", "noise_rows", "at_given"):
         del values[key]
     return values

@@ -10,6 +10,7 @@ from sdl_cli.curve.forecast import HORIZON
 from sdl_cli.report.words import PERCENT, label, shown
 
 Values = dict[str, Any]
+OTHER = "another model (sdl curve -m model=...), better inputs or cleaner labels"
 
 
 def verdict(values: Values) -> str:
@@ -98,20 +99,41 @@ def _was_measured(values: Values) -> bool:
 def _advice(values: Values) -> str:
     """One thing to do."""
     found, largest = values["labels_needed"], values["points"][-1]["size"]
-    other = "another model (sdl curve -m model=...), better inputs or cleaner labels"
     if found is not None and found["given"] and caveats.cannot_be_told(values):
         return ""
     if found is not None and found["given"]:
         if found["reachable"] == "no":
-            return f"Try {other}."
+            return f"Try {OTHER}."
         if found["reachable"] == "beyond":
             first = "" if caveats.is_flat(values) else f"Label {largest:,} more and measure again, or t"
-            return f"{first or 'T'}ry {other}."
+            return f"{first or 'T'}ry {OTHER}."
         if found["mid"] <= largest or _was_measured(values):
             return "For this target there is no need to label more."
         return f"Label about {rounded(min(found['mid'] - largest, largest))} more, then measure again."
+    return _worth(values)
+
+
+def of_twice(values: Values) -> Values:
+    """What twice the labels would bring, the same for a curve and for the curve of a comparison.
+
+    Returns:
+        `{"gain", "sure", "sentence"}`: over the fitted score of now, positive is better; whether it is more than next to nothing
+        and the whole interval of the forecast is better than now; and both in words, with what to do.
+    """
+    sure = values["falls"] is None and not caveats.is_flat(values) and caveats.is_sure(values)
+    if values["falls"] is not None:
+        sentence = verdict(values)
+    else:
+        sentence = f"{_expected({**values, 'at_given': False})[0]} {_worth(values)}"
+    return {"gain": caveats.gain(values), "sure": sure, "sentence": sentence}
+
+
+def _worth(values: Values) -> str:
+    """Whether to label more, where no target was asked for."""
     if caveats.is_at_ceiling(values):
         return "Before labelling more, enlarge the test part: this one cannot show that it helps."
     if caveats.is_flat(values):
-        return f"Labelling more of the same will hardly help: try {other}."
-    return f"If that gain is worth it, label the next {largest:,}, then measure again."
+        return f"Labelling more of the same will hardly help: try {OTHER}."
+    if not caveats.is_sure(values):
+        return "That gain can be chance: more repeats would tell, before anything is labelled."
+    return f"If that gain is worth it, label the next {values['points'][-1]['size']:,}, then measure again."

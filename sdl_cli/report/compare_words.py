@@ -10,6 +10,7 @@ from sdl_cli.report import layout
 from sdl_cli.report.words import PERCENT, label, shown
 
 Values = dict[str, Any]
+BESIDE = ("accuracy", "balanced_accuracy", "roc_auc", "log_loss", "rmse", "mae", "r2")  # metrics that are shown of every arm
 UNITS = {"image": "images", "table": "rows", "text": "texts"}
 
 
@@ -65,24 +66,45 @@ def table_lines(values: Values) -> list[str]:
         rows.append([*row, f"{arm['seconds']:.0f}"])
     wide = max(len(row[-1]) for row in rows)
     lines = layout.table([[*row[:-1], row[-1].rjust(wide)] for row in rows], columns=10_000)
-    return [*lines, *_legend(values)]
+    return [*lines, *_legend(values), *_metrics_lines(values)]
 
 
 def _legend(values: Values) -> list[str]:
-    metric = values["metric"]
-    floor = f"Ignoring the inputs gives {shown(metric, values['majority']['mean'])}."
-    how = (
-        "~ no measurable difference: p, of the corrected t test over splits and adjusted for the number of arms, is over 0.05."
-        if not values["fixed_test"]
-        else "~ no measurable difference: p, of a t test over test rows and adjusted for the number of arms, is over 0.05."
-    )
-    return [line for text in (how, floor) for line in layout.wrap(text, min(layout.width(), 100))]
+    over = "a t test over test rows" if values["fixed_test"] else "the corrected t test over splits"
+    text = f"~ no measurable difference: p, of {over} and adjusted for the number of arms, is over 0.05."
+    return layout.wrap(text, min(layout.width(), 100))
+
+
+def metrics_rows(values: Values) -> list[list[str]]:
+    """The means of all metrics that are shown, the header first and ignoring the inputs last; empty for an old comparison."""
+    guess = values["majority"].get("metrics")
+    if not guess:
+        return []
+    names = [name for name in BESIDE if name in guess]
+    rows = [["arm", *map(label, names)]]
+    for arm in values["arms"]:
+        rows.append([arm["name"], *(shown(name, (arm["metrics"].get(name) or {}).get("value")) for name in names)])
+    return [*rows, ["ignoring the inputs", *(shown(name, guess[name]["value"]) for name in names)]]
+
+
+def _metrics_lines(values: Values) -> list[str]:
+    rows = metrics_rows(values)
+    if not rows:
+        return [f"Ignoring the inputs gives {shown(values['metric'], values['majority']['mean'])}."]
+    marked = [
+        rows[0],
+        *(
+            [("> " if arm["recommended"] else "  ") + row[0], *row[1:]]
+            for arm, row in zip(values["arms"], rows[1:], strict=False)
+        ),
+    ]
+    return ["", *layout.table([*marked, ["  " + rows[-1][0], *rows[-1][1:]]], columns=10_000)]
 
 
 def _mean(metric: str, arm: Values) -> str:
     text = shown(metric, arm["mean"])
     if arm["low"] is None or arm["high"] is None:
-        return text
+        return f"{text} (not estimable)" if metric in PERCENT else text
     return f"{text} ({shown(metric, arm['low'], unit=False)} to {shown(metric, arm['high'], unit=False)})"
 
 

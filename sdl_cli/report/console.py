@@ -157,6 +157,9 @@ class Display:
         self.stop()
         layout.say(stream=self.out)
         self.lines([*words.sweep_lines(values["jobs"]), *words.seed_lines(values["jobs"])])
+        done = [(number, job) for number, job in enumerate(values["jobs"], 1) if job["metrics"] and job.get("rows")]
+        if said := words.unequal_rows([(f"job {number}", job["rows"]) for number, job in done]):
+            self._field("note", said, "33")
         if best := words.best_of_search(values["jobs"]):
             self._field("best", best)
         self._failed_jobs(values["jobs"])
@@ -236,8 +239,11 @@ class Display:
             self._field("labels", values["more_labels"]["sentence"])
         self._field("time", f"{values['seconds']['total']:.1f} seconds")
         self._path("run", values["folder"])
-        if (Path(values["folder"]) / "recommended" / "metrics.json").is_file():
-            self._path("model", str(Path(values["folder"]) / "recommended"))
+        for key in ("recommended", "best"):
+            if (Path(values["folder"]) / key / "metrics.json").is_file():
+                self._path("model" if key == "recommended" else "best", str(Path(values["folder"]) / key))
+        if values["recommended"] == values["best"]:
+            self._field("", "It has the best mean too, so that no second model is kept in best/.")
 
     def _cells(self, done: int, total: int, text: str) -> None:
         if self._progress is None:

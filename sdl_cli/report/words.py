@@ -82,6 +82,23 @@ def seed_lines(jobs: Sequence[Values]) -> list[str]:
     return ["", *layout.table([header, *rows])] if rows else []
 
 
+def unequal_rows(named: Sequence[tuple[str, Values]]) -> str:
+    """Who set labelled rows aside for validation where others learned from all of them; empty where all did alike.
+
+    Arguments:
+        named: of each method or job its name and its `rows`, as in `metrics.json`.
+    """
+    aside: dict[str, Values] = {name: rows for name, rows in named if rows.get("validation")}
+    if not aside or len(aside) == len(named):
+        return ""
+    first = next(iter(aside.values()))
+    names = ", ".join(list(aside)[:3]) + (f" and {len(aside) - 3} more" if len(aside) > 3 else "")
+    return (
+        f"Not all learned from the same rows: {names} set {first['validation']:,} of {first['labelled']:,} labelled rows aside "
+        "for validation, the others none. For the same rows in all networks: training.select=best"
+    )
+
+
 def best_of_search(jobs: Sequence[Values]) -> str:
     """Which job of a search scored best on validation rows; empty where nothing was searched for."""
     scored = [(number, job) for number, job in enumerate(jobs, 1) if job.get("objective") is not None]
@@ -159,7 +176,7 @@ def measured(name: str, value: Values) -> str:
         return "undefined"
     text = shown(name, value["value"])
     if value["low"] is None or value["high"] is None:
-        return text
+        return f"{text} (interval not estimable)" if name in PERCENT and value["value"] in (0.0, 1.0) else text
     return f"{text} ({shown(name, value['low'], unit=False)} to {shown(name, value['high'], unit=False)})"
 
 

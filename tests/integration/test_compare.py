@@ -18,10 +18,11 @@ from integration.conftest import Sdl, tree
 from sdl_cli import results
 from sdl_cli.compare import trial as trials
 from sdl_cli.errors import OutOfTimeError, RunError
+from sdl_cli.report.html.pooled import PooledRun
 
 QUICK = "parallel.backend=threading parallel.num_jobs=2 compare.num_repeats=3"
-TWO = "dataset=wine 'compare.arms=[majority,\"baseline model.num_trees=5\"]' compare.baseline=null " + QUICK
-THREE = "dataset=wine 'compare.arms=[majority,logistic,\"baseline model.num_trees=5\"]' compare.baseline=null " + QUICK
+TWO = "dataset=wine 'compare.arms=[majority,\"forest model.num_trees=5\"]' compare.baseline=null " + QUICK
+THREE = "dataset=wine 'compare.arms=[majority,logistic,\"forest model.num_trees=5\"]' compare.baseline=null " + QUICK
 ARM_KEYS = {
     "name",
     "summary",
@@ -35,6 +36,7 @@ ARM_KEYS = {
     "p",
     "measurable",
 }
+ARM_KEYS |= {"plain_low", "plain_high", "behind", "to_majority"}
 ARM_KEYS |= {"to_baseline", "scores", "metrics", "chosen", "seconds", "best", "baseline", "recommended"}
 
 
@@ -43,11 +45,11 @@ def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path
     assert found.code == 0, found.err
     lines = found.out.splitlines()
     assert all(len(line) <= 100 or line.startswith(("run ", "model ")) for line in lines)
-    assert "arms    majority, logistic, baseline model.num_trees=5" in lines
+    assert "arms    majority, logistic, forest model.num_trees=5" in lines
     head = next(i for i, line in enumerate(lines) if line.startswith("arm "))
     assert "accuracy (95 % interval)" in lines[head] and "to the best (points)" in lines[head]
     assert sum(line.startswith("> ") for line in lines[head : head + 4]) == 1
-    assert any(line.startswith("verdict Use ") for line in lines) and any(line.startswith("labels  Twice") for line in lines)
+    assert any(line.startswith("verdict Use ") for line in lines) and any(line.startswith("labels  With twice") for line in lines)
     [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
     names = {"config.yaml", "comparison.json", "environment.json", "status.json", "arms", "curve", "recommended"}
     assert names <= {p.name for p in folder.iterdir()}
@@ -62,6 +64,8 @@ def test_the_json_keeps_its_promises(sdl: Sdl, tmp_path: Path) -> None:
         "folder",
         "arms",
         "recommended",
+        "best",
+        "margin",
         "verdict",
         "metric",
         "repeats",
@@ -97,7 +101,7 @@ def _folder(name: str) -> str:
 
 def test_the_baseline_is_added_where_it_was_not_named(sdl: Sdl) -> None:
     found = sdl(f"compare dataset=wine compare.arms=[majority] compare.num_candidates=1 compare.curve=false {QUICK} --json").json
-    assert [arm["name"] for arm in found["arms"]] == ["baseline", "majority"] and found["baseline"] == "baseline"
+    assert [arm["name"] for arm in found["arms"]] == ["forest", "majority"] and found["baseline"] == "forest"
     assert found["arms"][1]["to_baseline"]["measurable"] and found["curve"] is None
 
 
@@ -142,7 +146,7 @@ def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, mo
     assert len(done) == 8
     again = sdl(f"compare --resume {folder} --json")
     assert again.code == 0, again.err
-    assert {arm["name"] for arm in again.json["arms"]} == {"majority", "logistic", "baseline model.num_trees=5"}
+    assert {arm["name"] for arm in again.json["arms"]} == {"majority", "logistic", "forest model.num_trees=5"}
     assert all(p.stat().st_mtime_ns == written for p, written in done.items()), "what was done is not run again"
     kept = yaml.safe_load((folder / "recommended" / "config.yaml").read_text())["model"]["kind"]
     assert again.json["recommended"] == "logistic" == kept == again.json["curve"]["name"], "nothing is left of another arm"
@@ -155,15 +159,78 @@ def test_arms_are_given_up_when_the_time_is_over(sdl: Sdl, tmp_path: Path, monke
     real = trials.run_trial
 
     def slow(trial: Any, folder: Path, resume: bool) -> Any:
-        if folder.parent.name == "baseline_model.num_trees=5":
+        if folder.parent.name == "forest_model.num_trees=5":
             raise OutOfTimeError("the time limit was reached")
         return real(trial, folder, resume)
 
     monkeypatch.setattr(trials, "run_trial", slow)
     found = sdl(f"compare {THREE} --json").json
     assert [arm["name"] for arm in found["arms"]] == ["logistic", "majority"]
-    assert found["given_up"][0]["name"] == "baseline model.num_trees=5" and "Given up for lack of time" in found["verdict"]
+    assert found["given_up"][0]["name"] == "forest model.num_trees=5" and "Given up for lack of time" in found["verdict"]
     assert results.read_state(Path(found["folder"])) == "done"
+
+
+def test_an_arm_that_was_too_slow_at_first_is_gone_on_with_while_time_is_left(
+    sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, begun = trials.run_trial, []
+
+    def slow_at_first(trial: Any, folder: Path, resume: bool) -> Any:
+        if folder.parent.name == "forest_model.num_trees=5":
+            begun.append(folder.name)
+            if len(begun) == 1:
+                raise OutOfTimeError("the time limit was reached")
+        return real(trial, folder, resume)
+
+    monkeypatch.setattr(trials, "run_trial", slow_at_first)
+    found = sdl(f"compare {THREE} compare.curve=false --json").json
+    assert len(found["arms"]) == 3 and not found["given_up"] and "Given up" not in found["verdict"]
+    assert sorted(begun) == ["0", "0", "1", "2"]
+
+
+def test_the_best_arm_is_kept_where_a_simpler_one_is_recommended(sdl: Sdl, tmp_path: Path) -> None:
+    command = f"compare {THREE} compare.curve=false compare.num_candidates=1 hydra.run.dir="
+    same = sdl(f"{command}same compare.margin=0 --json").json
+    assert same["recommended"] == same["best"] and same["margin"] == 0 and not (tmp_path / "same" / "best").exists()
+    found = sdl(f"{command}other compare.margin=100 compare.recommend=best --json").json
+    ladder = ["majority", "logistic", "forest model.num_trees=5"]
+    beat = [arm["name"] for arm in found["arms"] if arm["to_majority"] and arm["to_majority"]["measurable"]]
+    assert found["margin"] == 1 and found["recommended"] == min(beat, key=ladder.index) != "majority"
+    assert found["majority"]["beaten"] and len(found["majority"]["scores"]) == 3
+    if found["best"] != found["recommended"]:
+        kept = yaml.safe_load((tmp_path / "other" / "best" / "config.yaml").read_text())["model"]
+        assert kept["kind"] == ("forest" if found["best"].startswith("forest") else "logistic")
+
+
+def test_the_report_pools_the_predictions_of_all_splits(sdl: Sdl, tmp_path: Path) -> None:
+    found = sdl(f"compare {THREE} compare.curve=false compare.num_candidates=1 hydra.run.dir=c --json").json
+    arm = next(arm for arm in found["arms"] if arm["recommended"])
+    opened = PooledRun(tmp_path / "c", found, tmp_path / "c" / "recommended")
+    right = opened.predicted.prediction == opened.predicted.truth
+    assert len(right) == 3 * 36 and right.mean() == pytest.approx(arm["mean"]), "the matrix agrees with the ranking"
+    assert 0 < opened.predicted.distinct < 1 and len(opened.test_rows) == 108
+    text = (tmp_path / "c.html").read_text() if sdl("report c -o c.html").code == 0 else ""
+    assert "Of the recommended method over all 3 splits" in text and "ignoring the inputs" in text
+    for file in tmp_path.glob("c/arms/*/*/predictions.csv"):
+        file.unlink()
+    text = (tmp_path / "c.html").read_text() if sdl("report c -o c.html").code == 0 else ""
+    assert "Of the recommended method on the first split" in text, "comparisons of older versions are reported as they were"
+
+
+def test_a_stored_comparison_of_the_old_names_goes_on(sdl: Sdl, tmp_path: Path) -> None:
+    sdl(f"compare {TWO} compare.curve=false hydra.run.dir=c")
+    (tmp_path / "c" / "arms" / "forest_model.num_trees=5").rename(tmp_path / "c" / "arms" / "baseline")
+    config = yaml.safe_load((tmp_path / "c" / "config.yaml").read_text())
+    config["compare"] = {k: v for k, v in config["compare"].items() if k not in ("recommend", "margin")} | {
+        "baseline": "baseline"
+    }
+    for arm in config["arms"]:
+        arm["name"] = arm["name"].replace("forest model.num_trees=5", "baseline")
+    (tmp_path / "c" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    (tmp_path / "c" / "status.json").write_text('{"state": "running", "kind": "compare"}')
+    again = sdl("compare --resume c --json")
+    assert again.code == 0, again.err
+    assert {arm["name"] for arm in again.json["arms"]} == {"majority", "baseline"} and again.json["baseline"] == "baseline"
 
 
 def test_a_limit_that_leaves_nothing_says_so(sdl: Sdl, tmp_path: Path) -> None:
@@ -175,7 +242,7 @@ def test_a_limit_that_leaves_nothing_says_so(sdl: Sdl, tmp_path: Path) -> None:
 def test_a_killed_comparison_goes_on_where_it_was(
     sdl_process: Callable[..., subprocess.Popen[str]], sdl: Sdl, tmp_path: Path
 ) -> None:
-    command = "compare dataset=wine 'compare.arms=[majority,\"baseline model.num_trees=300\"]' compare.baseline=null compare.num_repeats=4 compare.curve=false hydra.run.dir=c parallel.backend=threading"
+    command = "compare dataset=wine 'compare.arms=[majority,\"forest model.num_trees=300\"]' compare.baseline=null compare.num_repeats=4 compare.curve=false hydra.run.dir=c parallel.backend=threading"
     process = sdl_process(command)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("c/arms/*/*/metrics.json"))) < 4 and time.monotonic() < deadline:
@@ -233,10 +300,12 @@ BAD = [
     ("compare dataset=wine compare.arms=deep_net", ["compare.arms", "is not a list", "compare.arms=[deep_net]"]),
     ("compare dataset=wine compare.arms=[deep_nut]", ["no arm called deep_nut", "Did you mean deep_net?"]),
     ("compare dataset=wine compare.arms=[deep_net,deep_net]", ["named twice"]),
-    ("compare dataset=wine compare.baseline=forest", ["no arm called forest", "baseline"]),
+    ("compare dataset=wine compare.baseline=forrest", ["no arm called forrest", "Did you mean forest?"]),
     ("compare dataset=wine compare.repeats=5", ["compare.repeats", "no such setting", "num_repeats"]),
     ("compare dataset=wine compare.num_repeats=0", ["compare.num_repeats", "at least 1"]),
     ("compare dataset=wine compare.num_candidates=7", ["compare.num_candidates", "from 1 to 6"]),
+    ("compare dataset=wine compare.recommend=cheapest", ["compare.recommend", "best", "simplest"]),
+    ("compare dataset=wine compare.margin=-1", ["compare.margin", "at least 0"]),
     ("compare dataset=wine compare.minutes=0", ["compare.minutes", "more than 0"]),
     ("compare dataset=wine compare.metric=rmse compare.arms=[majority,logistic]", ["compare.metric", "accuracy"]),
     ("compare dataset=wine compare.arms=[ridge,logistic]", ["ridge", "predicts numbers"]),

@@ -11,6 +11,8 @@ import pytest
 from sdl_cli.report import layout, words
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.curve_words import duration
+from sdl_cli.report.words import measured as words_measured
+from sdl_cli.report.words import unequal_rows
 
 
 def measured(value: float | None, half: float = 0.05, n: int = 360) -> dict[str, Any]:
@@ -371,3 +373,21 @@ def test_on_a_terminal_only_our_own_styles_are_kept() -> None:
 ])  # fmt: skip
 def test_numbers_in_the_unit_of_the_target_keep_three_digits(name: str, value: float, text: str) -> None:
     assert words.shown(name, value) == text
+
+
+def test_jobs_that_learned_from_other_rows_are_named() -> None:
+    def rows(validation: int) -> dict[str, int]:
+        return {"labelled": 142, "validation": validation, "test": 36}
+
+    assert unequal_rows([("job 1", rows(0)), ("job 2", rows(28)), ("job 3", rows(0))]) == (
+        "Not all learned from the same rows: job 2 set 28 of 142 labelled rows aside for validation, the others none. "
+        "For the same rows in all networks: training.select=best"
+    )
+    many = unequal_rows([*((f"job {n}", rows(28)) for n in range(1, 6)), ("job 6", rows(0))])
+    assert "job 1, job 2, job 3 and 2 more set 28" in many
+    assert unequal_rows([("a", rows(28)), ("b", rows(28))]) == unequal_rows([("a", rows(0))]) == unequal_rows([]) == ""
+
+
+def test_what_cannot_be_estimated_is_called_so() -> None:
+    assert words_measured("roc_auc", {"value": 1.0, "low": None, "high": None}) == "100.0 % (interval not estimable)"
+    assert words_measured("roc_auc", {"value": 0.9, "low": None, "high": None}) == "90.0 %"

@@ -167,7 +167,8 @@ def test_one_row_and_perfect_rows_give_finite_numbers():
         result = metrics.classification(labels, probs)
         assert result["accuracy"].value == 1.0
         assert all(math.isfinite(m.value) for name, m in result.items() if name != "roc_auc")
-    assert metrics.regression(np.array([2.0]), np.array([1.5]))["rmse"] == Measured(0.5, 0.5, 0.5, 1)
+    one = metrics.regression(np.array([2.0]), np.array([1.5]))["rmse"]
+    assert one.to_json() == {"value": 0.5, "low": None, "high": None, "n": 1}, "one row says nothing of chance"
 
 
 def test_bad_input_is_refused():
@@ -265,3 +266,35 @@ def test_no_warning_for_a_class_missing_from_a_resample():
         warnings.simplefilter("error")
         result = metrics.classification(labels, probs)
     assert math.isfinite(result["roc_auc"].low)
+
+
+def test_all_rows_right_have_bounds_or_none():
+    labels = np.repeat([0, 1, 2], 7)
+    found = metrics.classification(labels, 0.1 * np.ones((21, 3)) + 0.7 * np.eye(3)[labels])
+    assert found["accuracy"].low == pytest.approx(21 / (21 + 1.959964**2))
+    balanced = found["balanced_accuracy"].to_json()
+    assert balanced == {"value": 1.0, "low": pytest.approx(0.025 ** (1 / 21)), "high": 1.0, "n": 21}
+    for name in ("macro_f1", "roc_auc", "log_loss"):
+        assert found[name].to_json()["low"] is None and found[name].to_json()["high"] is None
+
+
+def test_always_the_same_class_has_a_bound_in_balanced_accuracy():
+    labels = np.array([0] * 6 + [1] * 2)
+    found = metrics.classification(labels, np.tile([0.75, 0.25], (8, 1)))["balanced_accuracy"]
+    assert found.value == 0.5
+    assert (found.low, found.high) == pytest.approx((0.025 ** (1 / 6) / 2, 1 - 0.025 ** (1 / 2) / 2))
+
+
+def test_a_lift_without_spread_is_judged_by_each_ones_bounds():
+    labels = np.repeat([0, 1], 20)
+    right, guess = np.eye(2)[labels] * 0.8 + 0.1, np.tile([0.6, 0.4], (40, 1))
+    lift = metrics.paired_lift("classification", labels, right, guess, balanced=True)
+    own, other = 0.025 ** (1 / 40), 1 - 0.025 ** (1 / 20) / 2
+    assert lift.value == 0.5 and lift.low == pytest.approx(own - other) and lift.measurable
+    same = metrics.paired_lift("classification", labels, right, right, balanced=True)
+    assert same.value == 0 and not same.measurable
+
+
+def test_repeats_that_do_not_differ_say_nothing_of_chance():
+    found = metrics.over_repeats([{"accuracy": Measured(1.0, 0.9, 1.0, 30)}] * 3)["accuracy"]
+    assert found.to_json() == {"value": 1.0, "low": None, "high": None, "n": 3}

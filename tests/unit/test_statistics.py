@@ -116,6 +116,52 @@ def test_p_and_interval_agree():
         assert (statistics.corrected_t_test(differences, 0.25) < 0.05) == (low > 0 or high < 0)
 
 
+def test_holm_levels_go_with_the_adjusted_p():
+    # 0.01 is tested at 0.05 / 3 and rejected, 0.03 at 0.05 / 2 and not; from there on all are held to that level
+    assert statistics.holm_levels([0.03, 0.01, 0.04]) == pytest.approx([1 - 0.05 / 2, 1 - 0.05 / 3, 1 - 0.05 / 2])
+    assert statistics.holm_levels([0.001, 0.002]) == pytest.approx([1 - 0.05 / 2, 0.95])
+    assert statistics.holm_levels([0.5, 0.9]) == pytest.approx([0.975, 0.975]) and statistics.holm_levels([]) == []
+
+
+def test_an_interval_of_its_level_excludes_zero_exactly_where_the_adjusted_p_says_so():
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(300):
+        arms = rng.normal(rng.uniform(0, 1.5, size=(4, 1)), 1, size=(4, 8))
+        raw = [statistics.corrected_t_test(arm, 0.25) for arm in arms]
+        for arm, level, p in zip(arms, statistics.holm_levels(raw), statistics.holm(raw), strict=True):
+            _, low, high = statistics.corrected_t_interval(arm, 0.25, level)
+            assert (low > 0 or high < 0) == (p <= 0.05)
+            seen.add(p <= 0.05)
+    assert seen == {True, False}
+
+
+def test_recalls_all_right_have_clopper_and_pearsons_bound_where_classes_are_equal():
+    from scipy.stats import binomtest
+
+    low, high = statistics.all_or_nothing_recalls([7, 7, 7], [])
+    assert (low, high) == (pytest.approx(binomtest(21, 21).proportion_ci(0.95, "exact").low), 1.0)
+    assert statistics.all_or_nothing_recalls([], [7, 7, 7]) == pytest.approx((0.0, 1 - low))
+
+
+@pytest.mark.parametrize("rows", [(3, 20), (1, 100), (5, 6, 30), (2, 2, 50)])
+def test_the_bound_is_the_least_mean_recall_that_the_tail_allows(rows):
+    from scipy.optimize import minimize
+
+    def spare(p):
+        return sum(n * math.log(max(q, 1e-12)) for n, q in zip(rows, p, strict=True)) - math.log(0.025)
+
+    starts = [[0.5] * len(rows), [0.9] * len(rows), [0.2, *[0.95] * (len(rows) - 1)]]
+    asked = {"bounds": [(1e-6, 1)] * len(rows), "constraints": {"type": "ineq", "fun": spare}}
+    least = min(found.fun for start in starts if (found := minimize(np.mean, start, **asked)).success)
+    assert statistics.all_or_nothing_recalls(rows, [])[0] == pytest.approx(least, abs=1e-4)
+
+
+def test_a_class_all_right_beside_one_all_wrong():
+    low, high = statistics.all_or_nothing_recalls([10], [5])
+    assert low == pytest.approx(0.025 ** (1 / 10) / 2) and high == pytest.approx(1 - 0.025 ** (1 / 5) / 2)
+
+
 def test_holm_by_hand():
     # Sorted: 0.01 * 4, 0.02 * 3 = 0.06, 0.03 * 2 = 0.06, 0.04 * 1 raised to 0.06.
     assert statistics.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])

@@ -25,9 +25,10 @@ def build(run: OpenedRun) -> Section | None:
     predicted = run.predicted
     counts = count_confusions(predicted.truth, predicted.prediction, len(predicted.classes))
     if len(predicted.classes) <= _MOST_CLASSES:
-        body = _matrix(counts, predicted.classes) + _class_table(counts, predicted.classes, np.arange(len(counts)))
+        which = np.arange(len(counts))
+        body = _matrix(counts, predicted.classes) + _class_table(counts, predicted.classes, which, predicted.distinct)
     else:
-        body = _largest(counts, predicted.classes)
+        body = _largest(counts, predicted.classes, predicted.distinct)
     return Section("confusion", "Which classes are confused", body, _lead(counts, predicted.classes))
 
 
@@ -87,23 +88,23 @@ def _matrix(counts: Array, classes: tuple[str, ...]) -> str:
     return figure(svg(picture, f"Confusion matrix of {num} classes"), caption)
 
 
-def _class_table(counts: Array, classes: tuple[str, ...], which: Array) -> str:
+def _class_table(counts: Array, classes: tuple[str, ...], which: Array, distinct: float) -> str:
     rows = []
     for k in which:
         right, true, called = int(counts[k, k]), int(counts[k].sum()), int(counts[:, k].sum())
-        recall = _proportion(right, true) if true else "no test rows"
-        precision = _proportion(right, called) if called else "never predicted"
+        recall = _proportion(right, true, distinct) if true else "no test rows"
+        precision = _proportion(right, called, distinct) if called else "never predicted"
         rows.append([shortened(plain(classes[k]), 60), f"{true:,}", recall, f"{called:,}", precision])
     header = ["class", "test rows", "found (recall, 95 % interval)", "predicted", "of these right (precision, 95 % interval)"]
     return table(header, rows, numeric=(1, 2, 3, 4))
 
 
-def _proportion(successes: int, total: int) -> str:
-    low, high = wilson(successes, total)
+def _proportion(successes: int, total: int, distinct: float) -> str:
+    low, high = wilson(distinct * successes, distinct * total)  # a row that several splits tested counts once for chance
     return measured("accuracy", {"value": successes / total, "low": low, "high": high})
 
 
-def _largest(counts: Array, classes: tuple[str, ...]) -> str:
+def _largest(counts: Array, classes: tuple[str, ...], distinct: float) -> str:
     """The most frequent confusions, and the classes that are found least."""
     wrong = _mistakes(counts)
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_ROWS]
@@ -119,6 +120,5 @@ def _largest(counts: Array, classes: tuple[str, ...]) -> str:
     worst = worst[recall[worst] < 1]
     if not rows:
         return ""
-    return (
-        f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes that are found least</h3>{_class_table(counts, classes, worst)}"
-    )
+    found_least = _class_table(counts, classes, worst, distinct)
+    return f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes that are found least</h3>{found_least}"

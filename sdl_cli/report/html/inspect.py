@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sdl_cli.errors import SdlError
@@ -22,7 +22,17 @@ BUILDERS: dict[str, Callable[[OpenedRun], Section | None]] = {
 }
 
 
-def sections(folder: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None) -> list[Section]:
+# those that look at predictions alone, which a comparison has of all its splits
+OF_PREDICTIONS = ("confusion matrix", "reliability diagram", "residuals", "worst mistakes")
+
+
+def sections(
+    folder: Path,
+    trust: bool = False,
+    on_notice: Callable[[str], None] | None = None,
+    whole: OpenedRun | None = None,
+    told: Sequence[str] = ("", ""),
+) -> list[Section]:
     """What a report shows of the model of one finished run.
 
     A section that does not suit the run is left out in silence; one that cannot be made, because the data was changed since, say,
@@ -32,6 +42,8 @@ def sections(folder: Path, trust: bool = False, on_notice: Callable[[str], None]
         folder: of a single run, one split.
         trust: import estimators outside scikit-learn, as for `sdl evaluate`.
         on_notice: hears of what is left out, a sentence for each reason.
+        whole: the same method over all splits of a comparison, for the sections that look at predictions alone.
+        told: what is said first in the sections of `folder`, and in those of `whole`.
     """
     notice = on_notice or (lambda sentence: None)
     try:
@@ -43,14 +55,17 @@ def sections(folder: Path, trust: bool = False, on_notice: Callable[[str], None]
     left_out: dict[str, list[str]] = {}
     for name, build in BUILDERS.items():
         try:
-            section = build(run)
+            pooled = whole is not None and name in OF_PREDICTIONS
+            section = build(whole if pooled and whole is not None else run)
         except SdlError as error:
             left_out.setdefault(" ".join(filter(None, (error.message, error.hint))), []).append(name)
         except Exception as error:  # a picture less is no reason to have no report
             reason = f"{type(error).__name__}: {str(error)[:200]}".partition("\n")[0]
             left_out.setdefault(reason, []).append(name)
         else:
-            found += [section] if section is not None else []
+            if section is not None:
+                lead = f"{told[pooled]} {section.lead}".strip()
+                found.append(Section(section.id, section.title, section.body, lead))
     for reason, names in left_out.items():
         notice(f"Left out of the report: {', '.join(names)}. {reason}")
     return found

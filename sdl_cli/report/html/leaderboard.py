@@ -7,6 +7,7 @@ from typing import Any
 
 from sdl_cli.metrics import HIGHER_IS_BETTER
 from sdl_cli.report import words
+from sdl_cli.report.compare_words import metrics_rows
 from sdl_cli.report.html.scores import Bar, interval_chart
 from sdl_cli.report.html.section import Section, escape, figure, table
 from sdl_cli.report.html.sweep import Group, Sweep
@@ -24,7 +25,8 @@ def comparison_section(values: Values) -> Section:
     body = (
         _chart(values)
         + _ranking(metric, arms)
-        + _differences(metric, arms, bool(values.get("fixed_test")))
+        + _metrics(values)
+        + _differences(metric, arms, bool(values.get("fixed_test")), values.get("margin") is not None)
         + _about(arms)
         + _missing(values)
     )
@@ -51,22 +53,41 @@ def _chart(values: Values) -> str:
 
 
 def _ranking(metric: str, arms: Sequence[Values]) -> str:
-    header = ["method", f"{words.label(metric)} (95 % interval)", "against the best", "against the quick baseline", "seconds"]
+    score, guessed = f"{words.label(metric)} (95 % interval)", any("to_majority" in arm for arm in arms)
+    more = ["against ignoring the inputs"] if guessed else []  # comparisons of older versions did not test that
+    header = ["method", score, "against the best", "against the quick baseline", *more, "seconds"]
     rows = [
         [
             _arm_name(arm),
             words.measured(metric, {"value": arm["mean"], "low": arm["low"], "high": arm["high"]}),
             "" if arm["best"] else _judged(arm),
             _judged(arm["to_baseline"]) if arm["to_baseline"] else "",
+            *([_judged(arm["to_majority"]) if arm.get("to_majority") else ""] if guessed else []),
             f"{arm['seconds']:,.1f}",
         ]
         for arm in arms
     ]
-    return table(header, rows, numeric=(4,))
+    return table(header, rows, numeric=(len(header) - 1,))
 
 
-def _differences(metric: str, arms: Sequence[Values], fixed_test: bool) -> str:
-    rows = [[str(arm["name"]), *_to_best(metric, arm), *_to_baseline(metric, arm)] for arm in arms]
+def _metrics(values: Values) -> str:
+    rows = metrics_rows(values)
+    if not rows:
+        return ""
+    header, *body = rows
+    note = "Means over splits, on the same test rows for all. Log loss is of the probabilities, and lower is better."
+    if values["task"] == "regression":
+        note = "Means over splits, on the same test rows for all. Of RMSE and MAE less is better."
+    return f"<h3>All metrics</h3>{figure(table(['method', *header[1:]], body, tuple(range(1, len(header)))), note)}"
+
+
+def _differences(metric: str, arms: Sequence[Values], fixed_test: bool, simultaneous: bool) -> str:
+    guessed = simultaneous and any(arm.get("to_majority") for arm in arms)
+    rows = [
+        [str(arm["name"]), *_to_best(metric, arm), *_to(metric, arm["to_baseline"])]
+        + (_to(metric, arm["to_majority"]) if guessed else [])
+        for arm in arms
+    ]
     test = (
         "a paired t test over the test rows, which are the same in every repeat"
         if fixed_test
@@ -76,7 +97,14 @@ def _differences(metric: str, arms: Sequence[Values], fixed_test: bool) -> str:
         f"Positive is better. Intervals and p values are those of {test}, p adjusted for the number of methods (Holm 1979). A "
         "difference is measurable where the adjusted p is 0.05 or less."
     )
-    content = table(["method", "to the best", "p", "to the quick baseline", "p"], rows, numeric=(2, 4))
+    if simultaneous:
+        note += (
+            " The intervals are simultaneous: each is of the level at which its difference was tested, and excludes 0 where that "
+            "is measurable. The margin of the recommendation (compare.margin) is judged by the plain 95 % interval instead, "
+            "which is narrower."
+        )
+    header = ["method", "to the best", "p", "to the quick baseline", "p", *(["to ignoring the inputs", "p"] if guessed else [])]
+    content = table(header, rows, numeric=tuple(range(2, len(header), 2)))
     return f"<h3>Differences</h3>{figure(content, note)}"
 
 
@@ -104,7 +132,9 @@ def sweep_section(sweep: Sweep) -> Section:
     if sweep.failed:
         rows = [[job.label, job.state, job.reason] for job in sweep.failed]
         body += f"<h3>Not finished</h3>{table(['job', 'state', 'reason'], rows)}"
-    return Section("leaderboard", "Leaderboard", body, "Jobs that differ only in their seed are taken together.")
+    named = [(f"job {job.label}", job.values["rows"]) for job in sweep.done if job.values and "rows" in job.values]
+    lead = f"Jobs that differ only in their seed are taken together. {words.unequal_rows(named)}"
+    return Section("leaderboard", "Leaderboard", body, lead.strip())
 
 
 def _group_row(group: Group, metric: str | None) -> list[str]:
@@ -140,11 +170,10 @@ def _to_best(metric: str, arm: Values) -> tuple[str, str]:
     return difference_words(metric, arm["difference"], arm["difference_low"], arm["difference_high"]), p_words(arm["p"])
 
 
-def _to_baseline(metric: str, arm: Values) -> tuple[str, str]:
-    other = arm["to_baseline"]
+def _to(metric: str, other: Values | None) -> list[str]:
     if other is None:
-        return "", ""
-    return difference_words(metric, other["difference"], other["low"], other["high"]), p_words(other["p"])
+        return ["", ""]
+    return [difference_words(metric, other["difference"], other["low"], other["high"]), p_words(other["p"])]
 
 
 def _judged(difference: Values) -> str:

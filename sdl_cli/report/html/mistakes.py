@@ -44,12 +44,22 @@ def build(run: OpenedRun) -> Section:
 
 
 def worst_mistakes(predicted: Predicted) -> Array:
-    """At most 12 rows `(M,)`, worst first: wrong decisions by the lowest probability of the truth, or the largest errors."""
+    """At most 12 rows `(M,)`, worst first: wrong decisions by the lowest probability of the truth, or the largest errors.
+
+    A row that several splits tested is named once, where it went worst.
+    """
     if not predicted.classes:
         errors = np.abs(predicted.prediction - predicted.truth)
-        return np.argsort(-errors, kind="stable")[: min(_MOST_SHOWN, int((errors > 0).sum()))]
-    wrong = np.flatnonzero(predicted.prediction != predicted.truth)
-    return wrong[np.argsort(predicted.outputs[wrong, predicted.truth[wrong]], kind="stable")[:_MOST_SHOWN]]
+        order = np.argsort(-errors, kind="stable")[: int((errors > 0).sum())]
+    else:
+        wrong = np.flatnonzero(predicted.prediction != predicted.truth)
+        order = wrong[np.argsort(predicted.outputs[wrong, predicted.truth[wrong]], kind="stable")]
+    if predicted.distinct < 1:
+        worst: dict[str, int] = {}
+        for row in order:
+            worst.setdefault(predicted.ids[row], int(row))
+        order = np.array(list(worst.values()), dtype=np.int64)
+    return order[:_MOST_SHOWN]
 
 
 def row_name(predicted: Predicted, row: int) -> str:
@@ -68,7 +78,13 @@ def _lead(predicted: Predicted, worst: Array) -> str:
     look = "Look at each: a row whose label is wrong looks exactly like this."
     if not predicted.classes:
         return f"The {len(worst)} test rows that are predicted worst. {look}"
-    num = int((predicted.prediction != predicted.truth).sum())
+    wrong = predicted.prediction != predicted.truth
+    num = int(wrong.sum())
+    if predicted.distinct < 1:
+        rows = len({name for name, one in zip(predicted.ids, wrong, strict=True) if one})
+        which = f"All {rows}" if rows == len(worst) else f"The {len(worst)} worst of {rows:,}"
+        told = "rows that were mistaken in any split, each where it went worst, lowest probability of the true class first."
+        return f"{which} {told} {look}"
     if num == 1:
         return f"The one mistake in {len(predicted):,} test rows. {look}"
     which = f"All {num} mistakes" if num == len(worst) else f"The {len(worst)} worst of {num:,} mistakes"

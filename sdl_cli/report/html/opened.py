@@ -38,6 +38,7 @@ class Predicted:
         ids: `(N,)` of str. classes: K names; empty for numbers.
         truth, prediction: `(N,)` class indices, or numbers. The prediction is the stored decision.
         outputs: probabilities `(N, K)`, or the predicted numbers `(N,)`.
+        distinct: share of them that are of a row of their own: under 1 where several splits tested the same row.
     """
 
     ids: list[str]
@@ -45,6 +46,7 @@ class Predicted:
     truth: Array
     prediction: Array
     outputs: Array
+    distinct: float = 1.0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,6 +78,8 @@ class OpenedRun:
         folder: its folder, whose files are checked here. trust: as for `sdl evaluate`.
         on_notice: hears of a model that runs on another device than its own.
     """
+
+    repeats = 1  # splits whose test parts its predictions are of
 
     def __init__(self, folder: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None) -> None:
         self.stored = results.read_run(folder)

@@ -36,14 +36,18 @@ def build(run: OpenedRun) -> Section | None:
         caption += " The threshold of this run, which moves decisions and not probabilities, plays no part here."
     error = run.metrics["metrics"]["test"]["calibration_error"]
     told = measured("calibration_error", error)
-    lead = f"{verdict(confidence, correct)} Expected calibration error (15 bins): {told}, n = {error['n']:,} test rows."
-    drawn = figure(svg(_diagram(confidence, correct), "Reliability diagram: confidence against accuracy"), caption)
+    of = "test rows" if run.repeats == 1 else "splits (mean over them)"
+    claim = verdict(confidence, correct, predicted.distinct)
+    lead = f"{claim} Expected calibration error (15 bins): {told}, n = {error['n']:,} {of}."
+    drawn = figure(
+        svg(_diagram(confidence, correct, predicted.distinct), "Reliability diagram: confidence against accuracy"), caption
+    )
     return Section("reliability", "Whether its probabilities can be trusted", drawn, lead)
 
 
-def verdict(confidence: Array, correct: Array) -> str:
-    """Whether the mean confidence lies outside the 95 % interval of the accuracy, as a sentence."""
-    low, high = wilson(int(correct.sum()), len(correct))
+def verdict(confidence: Array, correct: Array, distinct: float = 1.0) -> str:
+    """Whether the mean confidence lies outside the 95 % interval of the accuracy, as a sentence; `distinct` as of `Predicted`."""
+    low, high = wilson(distinct * int(correct.sum()), distinct * len(correct))
     mean, share = float(confidence.mean()), float(correct.mean())
     claim = (
         f"it claims {100 * mean:.1f} % on average and is right in {100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f}) of "
@@ -71,15 +75,16 @@ def equal_count_bins(confidence: Array) -> list[Array]:
     return np.split(order, edges[1:])
 
 
-def _diagram(confidence: Array, correct: Array) -> Any:
+def _diagram(confidence: Array, correct: Array, distinct: float) -> Any:
     picture = new_figure(4.6, 4.6)
     upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     bins = [(float(confidence[rows].mean()), int(correct[rows].sum()), len(rows)) for rows in equal_count_bins(confidence)]
-    first, least = (max(0.0, np.floor(10 * low) / 10) for low in (confidence.min(), min(wilson(*b[1:])[0] for b in bins)))
+    ends = [wilson(distinct * right, distinct * num) for _, right, num in bins]
+    first, least = (max(0.0, np.floor(10 * low) / 10) for low in (confidence.min(), min(end[0] for end in ends)))
     with report_style():
         upper.plot([first, 1], [first, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
-        for mean, right, num in bins:
-            upper.plot([mean, mean], wilson(right, num), color=SERIES[0], linewidth=1.6, alpha=0.6)
+        for (mean, right, num), end in zip(bins, ends, strict=True):
+            upper.plot([mean, mean], end, color=SERIES[0], linewidth=1.6, alpha=0.6)
             upper.plot([mean], [right / num], "o", color=SERIES[0], markersize=6)
         lower.hist(confidence, bins=np.linspace(first, 1, 21), color=SERIES[0], alpha=0.6)
         for axes in (upper, lower):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ class _Report:
     Arguments:
         config, environment: of the run whose data and settings are described.
         inside: a finished single run to look into, or None.
+        comparison: of which it is the recommended run, so that predictions are taken from all splits; else None.
     """
 
     head: Head
@@ -44,6 +46,7 @@ class _Report:
     notes: list[str]
     inside: Path | None = None
     inside_is: str = ""
+    comparison: Values | None = None
 
 
 def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice: Notice | None = None) -> Values:
@@ -67,7 +70,7 @@ def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice:
     found = _READERS[kind](folder)
     sections = list(found.sections)
     if found.inside is not None:
-        sections += _inside(found, trust, notice)
+        sections += _inside(found, folder, trust, notice)
     sections.append(data_section(found.config, found.environment.get("data_fingerprint"), notice))
     sections += [
         setup.configuration_section(found.config, found.environment.get("command_line") or []),
@@ -254,7 +257,7 @@ def _comparison(folder: Path) -> _Report:
     )
     environment = {**stored.environment, **whole.environment, "data_fingerprint": stored.environment.get("data_fingerprint")}
     seen = "the recommended method on the first split"
-    return _Report(head, sections, config, environment, values["seconds"], values.get("notes", []), inside, seen)
+    return _Report(head, sections, config, environment, values["seconds"], values.get("notes", []), inside, seen, values)
 
 
 _READERS: dict[str, Callable[[Path], _Report]] = {
@@ -266,18 +269,23 @@ _READERS: dict[str, Callable[[Path], _Report]] = {
 }
 
 
-def _inside(found: _Report, trust: bool, notice: Notice) -> list[Section]:
+def _inside(found: _Report, folder: Path, trust: bool, notice: Notice) -> list[Section]:
     """The sections that look into one run; their leads say which, where there are several."""
     assert found.inside is not None
     try:
         from sdl_cli.report.html import inspect
     except ImportError:
         return []
-    sections: list[Section] = inspect.sections(found.inside, trust, notice)
-    if not found.inside_is:
-        return sections
-    told = f"Of {found.inside_is}."
-    return [Section(s.id, s.title, s.body, f"{told} {s.lead}".rstrip()) for s in sections]
+    whole, told = None, ""
+    if found.comparison is not None:
+        with contextlib.suppress(DataError):  # an older comparison keeps no predictions: its first split has to do
+            from sdl_cli.report.html.pooled import PooledRun
+
+            whole = PooledRun(folder, found.comparison, found.inside, trust, notice)
+            splits = f"all {whole.repeats} splits" if whole.repeats > 1 else "the split"
+            told = f"Of the recommended method over {splits}: each row counts once for every split that tested it."
+    one = f"Of {found.inside_is}." if found.inside_is else ""
+    return inspect.sections(found.inside, trust, notice, whole, (one, told))
 
 
 def _facts(values: Values) -> list[tuple[str, str]]:

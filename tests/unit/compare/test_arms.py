@@ -16,7 +16,7 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.models.settings import MODELS
 
 NAMES = sorted(options("arm"))
-ON_THE_LADDER = ["logistic", "ridge", "baseline", "probe", "finetune", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+ON_THE_LADDER = ["logistic", "ridge", "forest", "probe", "finetune", "deep_net", "augmented", "cosine_loss", "autoencoder"]
 
 
 def composed(names: list[str], *shared: str, **changes: Any) -> tuple[Arm, ...]:
@@ -58,7 +58,7 @@ def test_an_arm_survives_being_written_down() -> None:
 
 def test_arms_come_in_the_ladders_order_whatever_the_user_wrote() -> None:
     found = composed(["autoencoder", "logistic", "deep_net model.depth=3", "deep_net"], "dataset=wine")
-    assert [arm.name for arm in found] == ["logistic", "baseline", "deep_net", "deep_net model.depth=3", "autoencoder"]
+    assert [arm.name for arm in found] == ["logistic", "forest", "deep_net", "deep_net model.depth=3", "autoencoder"]
     assert found[3].asked and "model.depth=3" in found[3].summary
 
 
@@ -71,7 +71,7 @@ def test_what_the_user_sets_goes_before_what_an_arm_tries() -> None:
 
 
 def test_another_seed_is_another_arm_on_the_same_splits() -> None:
-    one, other = composed(["baseline", "baseline seed=1000"], "dataset=wine")
+    one, other = composed(["forest", "forest seed=1000"], "dataset=wine")
     assert one.candidates["table"][0].experiment.seed == 0 and other.candidates["table"][0].experiment.seed == 1000
 
 
@@ -81,8 +81,8 @@ def test_an_arm_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     own.mkdir(parents=True)
     text = (conf_dir() / "arm" / "svm.yaml").read_text().replace("ladder: false", "ladder: true ").replace("rung: 3", "rung: 2.5")
     (own / "mine.yaml").write_text(text)
-    assert arms.ladder().index("mine") == ON_THE_LADDER.index("baseline") + 1
-    assert [arm.name for arm in composed(["mine"], "dataset=wine")] == ["baseline", "mine"]
+    assert arms.ladder().index("mine") == ON_THE_LADDER.index("forest") + 1
+    assert [arm.name for arm in composed(["mine"], "dataset=wine")] == ["forest", "mine"]
     (own / "mine.yaml").write_text("rung: high\n")
     with pytest.raises(ConfigError, match="this arm cannot be read"):
         arms.read_method("mine")

@@ -21,19 +21,19 @@ def plan(*overrides: str) -> Any:
 
 def test_the_ladder_of_a_table_of_classes() -> None:
     found = plan("dataset=wine")
-    assert [arm.name for arm in found.arms] == ["logistic", "baseline", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+    assert [arm.name for arm in found.arms] == ["logistic", "forest", "deep_net", "augmented", "cosine_loss", "autoencoder"]
     assert not found.left_out and found.metric == "accuracy" and not found.fixed_test and found.test_rows == 36
 
 
 def test_the_ladder_of_a_table_of_numbers() -> None:
     found = plan("dataset=diabetes")
-    assert [arm.name for arm in found.arms] == ["ridge", "baseline", "deep_net", "augmented", "autoencoder"]
+    assert [arm.name for arm in found.arms] == ["ridge", "forest", "deep_net", "augmented", "autoencoder"]
     assert found.metric == "rmse"
 
 
 def test_the_ladder_of_small_images() -> None:
     found = plan("dataset=digits")
-    assert [arm.name for arm in found.arms] == ["logistic", "baseline", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+    assert [arm.name for arm in found.arms] == ["logistic", "forest", "deep_net", "augmented", "cosine_loss", "autoencoder"]
     assert set(found.left_out) == {"probe", "finetune"} and "8 px" in found.left_out["probe"]
 
 
@@ -76,7 +76,7 @@ def test_a_test_part_of_the_source_is_said(tmp_path: Path) -> None:
     [
         (["dataset=wine", "compare.arms=[ridge,baseline]"], ["ridge", "predicts numbers"]),
         (["dataset=wine", "compare.arms=[probe,baseline]"], ["probe", "image", "a table"]),
-        (["dataset=wine", "compare.arms=[baseline]"], ["at least two arms", "baseline"]),
+        (["dataset=wine", "compare.arms=[baseline]"], ["at least two arms", "forest"]),
         (["dataset=wine", "compare.arms=[baseline]", "compare.baseline=null"], ["at least two arms"]),
         (["dataset=wine", "compare.metric=rmse"], ["compare.metric", "accuracy"]),
         (["dataset=diabetes", "compare.metric=accuracy"], ["compare.metric", "rmse"]),
@@ -103,3 +103,34 @@ def test_arms_are_given_up_from_the_end_of_the_ladder() -> None:
         and free.first_deadline is None
         and free.fitting(dict.fromkeys("abc", 1e9), list("abc")) == list("abc")
     )
+
+
+def table_of(tmp_path: Path, rare: int, rows: int = 100) -> list[str]:
+    rng = np.random.default_rng(0)
+    lines = [f"{value:.3f},{'ill' if row < rare else 'well'}" for row, value in enumerate(rng.normal(size=rows))]
+    (tmp_path / "t.csv").write_text("\n".join(["x,state", *lines]))
+    arms = "compare.arms=[logistic,forest]"
+    return ["dataset=table", f"dataset.path={tmp_path / 't.csv'}", "dataset.target=state", arms]
+
+
+def test_balanced_accuracy_is_compared_where_one_class_holds_most_rows(tmp_path: Path) -> None:
+    found = plan(*table_of(tmp_path, 20))
+    assert found.metric == "balanced_accuracy"
+    [note] = [note for note in found.notes if "balanced accuracy is compared" in note]
+    assert note.startswith("80 % of the labelled rows are well") and "compare.metric=accuracy" in note
+    assert plan(*table_of(tmp_path, 30)).metric == "accuracy", "70 per cent are not over 70"
+
+
+def test_accuracy_that_was_asked_for_is_kept_and_commented(tmp_path: Path) -> None:
+    found = plan(*table_of(tmp_path, 20), "compare.metric=accuracy")
+    assert found.metric == "accuracy" and any("whoever always says so is right that often" in note for note in found.notes)
+    asked = plan(*table_of(tmp_path, 20), "compare.metric=log_loss")
+    assert asked.metric == "log_loss" and not any("labelled rows are well" in note for note in asked.notes)
+
+
+def test_the_old_name_of_the_forest_is_still_read() -> None:
+    found = plan("dataset=wine", "compare.arms=[baseline,'baseline model.num_trees=5']", "compare.baseline=baseline")
+    assert [arm.name for arm in found.arms] == ["forest", "forest model.num_trees=5"]
+    assert found.request.shared.compare.baseline == "forest"
+    with pytest.raises(ConfigError, match="forest is named twice"):
+        plan("dataset=wine", "compare.arms=[baseline,forest]")

@@ -9,7 +9,7 @@ import pytest
 
 from sdl_cli.curve.points import Points
 from sdl_cli.curve.summary import Question, summarise
-from sdl_cli.curve.verdict import rounded, verdict
+from sdl_cli.curve.verdict import of_twice, rounded, verdict
 
 SIZES = (16, 32, 64, 128, 256)
 OTHER = "another model (sdl curve -m model=...), better inputs or cleaner labels."
@@ -35,7 +35,7 @@ def row(size: int, mean: float, low: float, high: float) -> dict[str, float]:
 
 def values(**changes: Any) -> dict[str, Any]:
     """Of a curve at 90.5 % with 100 labels, where the fitted curve is at 90 % and at 92.5 % with 200."""
-    twice = row(200, 0.925, 0.9, 0.95)
+    twice = row(200, 0.925, 0.9001, 0.95)  # all of it over the score of now
     return {
         "metric": "accuracy",
         "higher_is_better": True,
@@ -341,3 +341,22 @@ def test_of_other_metrics() -> None:
         assert found["verdict"].startswith(f"With twice the labels (512) expect {name} ")
         assert f"lower than the fitted {found['now']:.3f} of now. For example, {name} {target:g} needs about" in found["verdict"]
         assert "%" not in found["verdict"].replace("90 % interval", "") and "points" not in found["verdict"]
+
+
+def test_a_gain_whose_interval_holds_the_score_of_now_is_not_sold() -> None:
+    unsure = values(twice=row(200, 0.925, 0.895, 0.95))
+    assert str(verdict(unsure)).endswith("That gain can be chance: more repeats would tell, before anything is labelled.")
+    assert of_twice(unsure) == {"gain": pytest.approx(0.025), "sure": False, "sentence": verdict(unsure)}
+    sure = of_twice(values())
+    assert sure["sure"] and sure["sentence"] == verdict(values())
+    flat = of_twice(values(twice=row(200, 0.901, 0.9005, 0.902)))
+    assert not flat["sure"] and "will hardly help" in flat["sentence"]
+
+
+def test_twice_the_labels_is_one_opinion_whatever_else_was_asked() -> None:
+    asked = values(forecast=[row(50, 0.8, 0.7, 0.9)], at_given=True, **needed())
+    assert of_twice(asked)["sentence"] == of_twice(values())["sentence"]
+    worse = of_twice(
+        values(falls=50, points=[{"size": 50, "mean": 0.92, "repeats": 3}, {"size": 100, "mean": 0.905, "repeats": 3}])
+    )
+    assert not worse["sure"] and "is worse than with 50" in worse["sentence"]

@@ -509,3 +509,19 @@ def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     assert sections(tmp_path, on_notice=told.append) == []
     assert len(told) == 1 and "this is not a run folder" in told[0]
+
+
+def test_of_several_splits_a_row_is_named_once_where_it_went_worst() -> None:
+    truth, outputs = np.zeros(5, np.int64), np.array([[0.4, 0.6], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.9, 0.1]])
+    predicted = Predicted(["a", "b", "a", "c", "b"], ("no", "yes"), truth, outputs.argmax(1), outputs, 3 / 5)
+    assert mistakes.worst_mistakes(predicted).tolist() == [1, 2, 3]
+    numbers = Predicted(["a", "b", "a"], (), np.zeros(3), np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]), 2 / 3)
+    assert mistakes.worst_mistakes(numbers).tolist() == [2, 1]
+
+
+def test_a_row_that_several_splits_tested_counts_once_for_chance() -> None:
+    confidence, correct = np.full(40, 0.72), np.arange(40) % 4 > 0
+    low, high = wilson(30, 40)
+    assert f"({100 * low:.1f} to {100 * high:.1f})" in reliability.verdict(confidence, correct)
+    low, high = wilson(7.5, 10)
+    assert f"({100 * low:.1f} to {100 * high:.1f})" in reliability.verdict(confidence, correct, 0.25)

@@ -1,0 +1,70 @@
+"""One arm of a comparison, opened for the report: what it predicted on the test rows of all splits, taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli import results
+from sdl_cli.compare.arms import folder_name
+from sdl_cli.compare.trial import PREDICTIONS_FILE
+from sdl_cli.config import parse_group
+from sdl_cli.data import DATASETS
+from sdl_cli.data.split import split
+from sdl_cli.errors import DataError
+from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
+
+Array = np.ndarray[Any, Any]
+Values = dict[str, Any]
+
+
+class PooledRun(OpenedRun):
+    """The recommended arm over all splits. Its data is that of the run that was kept; its predictions are those of each split.
+
+    Arguments:
+        folder: of the comparison.
+        values: as `comparison.json` holds them.
+        inside: the run that was kept of the recommended arm.
+        trust, on_notice: as for `OpenedRun`.
+    Raises:
+        DataError: predictions that are missing (comparisons of older versions keep none) or damaged.
+    """
+
+    def __init__(
+        self, folder: Path, values: Values, inside: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None
+    ) -> None:
+        super().__init__(inside, trust, on_notice)
+        arm = next(arm for arm in values["arms"] if arm["recommended"])
+        self._splits = [folder / "arms" / folder_name(arm["name"]) / str(repeat) for repeat in range(values["repeats"])]
+        each = [read_predictions(place / PREDICTIONS_FILE) for place in self._splits]
+        if len({one.classes for one in each}) != 1:
+            raise DataError(f"{folder}: the predictions of its splits are of different classes.", "Compare again.")
+        self.predicted = pooled(each)
+        self.metrics = {**self.metrics, "metrics": {"test": arm["metrics"]}}
+        self.repeats = len(each)
+
+    @cached_property
+    def test_rows(self) -> Array:  # type: ignore[override]
+        """Row of the data set for each prediction, of one split after another."""
+        found = []
+        for place in self._splits:
+            config = results.read_run(place, finished=False).config
+            settings = parse_group("dataset", DATASETS, config["dataset"])
+            found.append(split(self.dataset, settings, int(config["seed"])).test)
+        rows = np.concatenate(found)
+        if len(rows) != len(self.predicted) or not np.array_equal(self.dataset.y[rows], self.predicted.truth):
+            raise DataError("The stored predictions are not those of the test parts of this comparison.", "Compare again.")
+        return rows
+
+
+def pooled(each: list[Predicted]) -> Predicted:
+    """Predictions of several splits, one after another; a row stands in it once for each split that tested it."""
+    ids = [name for one in each for name in one.ids]
+    truth, prediction, outputs = (
+        np.concatenate([getattr(one, key) for one in each]) for key in ("truth", "prediction", "outputs")
+    )
+    return Predicted(ids, each[0].classes, truth, prediction, outputs, len(set(ids)) / len(ids))
