@@ -40,7 +40,8 @@ def with_bare_path(overrides: Sequence[str]) -> tuple[list[str], str]:
             f"{bare[0]} and {bare[1]}: one file or folder can be the data.", "Rows for testing alone: dataset.test_path=FILE"
         )
     others = [o for o in overrides if o != bare[0]]
-    keys = {o.lstrip("+").partition("=")[0] for o in others}
+    named = [o.lstrip("+").partition("=") for o in others]
+    keys = {key for key, _, value in named if not value.startswith("[")}  # text=[zip] names columns of a table
     asked = next((o.partition("=")[2] for o in others if o.startswith("dataset=")), None)
     kind = asked or _kind(typed_path(bare[0]), keys)
     fields = {field.name for field in dataclasses.fields(DATASETS[kind])} if kind in DATASETS else set()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sdl_cli import bridge, jobs
+from sdl_cli.bridge.bare_paths import with_bare_path
 from sdl_cli.conf_files import GROUPS, options
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +38,14 @@ def test_there_are_commands() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_exists_and_its_settings_compose(command: str) -> None:
+def test_every_command_exists_and_its_settings_compose(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "patients.csv").write_text("age,outcome\n50,yes\n")
+    (tmp_path / "photos" / "cat").mkdir(parents=True)
     _, verb, *rest = shlex.split(command)
     assert verb in VERBS
+    if verb in ("train", "compare", "curve", "check") and not rest[:1] == ["--resume"]:
+        rest = with_bare_path([word for word in rest if not word.startswith("-")])[0] + [w for w in rest if w.startswith("-")]
     overrides = [word for word in rest if "=" in word and not word.startswith("-")]
     if verb == "show" and rest[0] not in ("train", "curve", "compare"):
         group, _, name = rest[0].partition("=")

@@ -69,6 +69,8 @@ def test_a_comparison_predicts_with_its_recommended_run_and_says_so(sdl: Sdl, pa
     [
         (["a.npz"], ["dataset=npz", "dataset.path=a.npz"]),
         (["t.csv", "target=y", "seed=1"], ["dataset=table", "dataset.target=y", "seed=1", "dataset.path=t.csv"]),
+        (["t.csv", "text=[a]"], ["dataset=table", "dataset.text=[a]", "dataset.path=t.csv"]),
+        (["t.csv", "text=a"], ["dataset=text", "dataset.text=a", "dataset.path=t.csv"]),
         (["t.csv", "image=file"], ["dataset=image_table", "dataset.image=file", "dataset.path=t.csv"]),
         (["dataset=text", "t.csv", "target=y"], ["dataset=text", "dataset.target=y", "dataset.path=t.csv"]),
         (["n.csv", "target=label"], ["dataset=text", "dataset.target=label", "dataset.path=n.csv"]),
