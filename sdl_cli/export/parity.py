@@ -99,7 +99,8 @@ def largest_difference(graph: Graph, rows: Rows) -> float:
     """The largest difference of the graph's outputs from the expected ones, one row alone and the others in batches."""
     with np.errstate(over="ignore"):  # a number too large for float32 shows in the comparison
         inputs = np.ascontiguousarray(rows.inputs, dtype=graph.input.dtype)
-    parts = np.split(inputs, range(1, len(inputs), BATCH))
+    nets = getattr(rows.inner, "networks_", [])
+    parts = np.split(inputs, range(1, len(inputs), min([BATCH, *(net.most_rows for net in nets)])))
     outputs = np.concatenate([graph.run(part) for part in parts if len(part)])
     assert outputs.shape == rows.expected.shape, (outputs.shape, rows.expected.shape)
     return float(np.abs(outputs - rows.expected).max()) / rows.scale

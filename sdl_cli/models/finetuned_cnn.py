@@ -22,6 +22,8 @@ from sdl_cli.models.estimator import NetworkEstimator
 from sdl_cli.models.network import Array, Network
 from sdl_cli.models.probe import fit_probe
 
+_MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
+
 
 class _FinetunedCNN(NetworkEstimator):
     modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("image",)
@@ -106,7 +108,10 @@ class _FinetunedCNN(NetworkEstimator):
 
     def restore_fitted(self, fitted: dict[str, Any]) -> None:
         # the stored preprocessing, not that of weights that may since have moved
-        self._stored_preprocessing = pretrained.Preprocessing.from_plain(fitted["preprocessing"])
+        found = pretrained.Preprocessing.from_plain(fitted["preprocessing"])
+        if found.crop_px != (self.image_size_px or min(found.crop_px, _MOST_OWN_PX)):
+            raise DataError(f"The stored network sees {found.crop_px} px, which its settings do not bear out.")
+        self._stored_preprocessing = found
         if self.strategy == "probe":  # its head is logistic or ridge, whatever the loss says
             self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
 

@@ -54,16 +54,19 @@ def class_maps(estimator: NetworkEstimator, images: Array, classes: Array) -> Cl
         the maps, or None where no layer has such a map: vision transformers, and images of a few pixels.
     """
     net, runtime = estimator.networks_[0].eval(), estimator.runtime_
-    x = prepare(torch.from_numpy(np.array(images)).to(runtime.device), runtime)
+    whole = torch.from_numpy(np.array(images))
+    maps = []
     with threads(runtime):
-        layer = find_layer(net, x[:1])
+        layer = find_layer(net, prepare(whole[:1].to(runtime.device), runtime))
         if layer is None:
             return None
-        features, outputs = _from_layer(net, layer, x)
-        scores = class_scores(estimator, outputs)[torch.arange(len(x)), torch.as_tensor(classes)]
-        (gradients,) = torch.autograd.grad(scores.sum(), features)
-        maps = weighted_map(features.detach(), gradients)
-    return ClassMaps(maps.float().cpu().numpy(), layer, *_seen(net, *images.shape[2:]))
+        most = min(64, net.most_rows)
+        for part, labels in zip(torch.split(whole, most), torch.split(torch.as_tensor(classes), most), strict=True):
+            features, outputs = _from_layer(net, layer, prepare(part.to(runtime.device), runtime))
+            scores = class_scores(estimator, outputs)[torch.arange(len(part)), labels]
+            (gradients,) = torch.autograd.grad(scores.sum(), features)
+            maps.append(weighted_map(features.detach(), gradients).float().cpu())
+    return ClassMaps(torch.cat(maps).numpy(), layer, *_seen(net, *images.shape[2:]))
 
 
 def weighted_map(features: Tensor, gradients: Tensor) -> Tensor:
