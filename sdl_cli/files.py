@@ -7,6 +7,7 @@ import errno
 import fnmatch
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Sequence
@@ -109,7 +110,9 @@ def plain_yaml(content: bytes) -> Any:
 
     # each level takes a bracket, or a column more than the one around it
     deepest = content.count(b"[") + content.count(b"{") + max(map(len, content.splitlines()), default=0)
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if deepest <= _SAFE_YAML_DEPTH else yaml.SafeLoader
+    # and it knows no half of a pair, which stands for a byte of a file name that is no text
+    quick = deepest <= _SAFE_YAML_DEPTH and re.search(rb"\\u[dD][89a-fA-F]", content) is None
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if quick else yaml.SafeLoader
 
     class Loader(base):  # type: ignore[misc, valid-type]
         def flatten_mapping(self, node: Any) -> None:  # merges of merges grow without end

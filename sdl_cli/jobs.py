@@ -333,14 +333,14 @@ def export(folder: Path, out: Path, observer: Observer, trust: bool = False) -> 
 def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
     if not resume:
         folder = results.claim(folder, "repeats")
-    else:
-        results.write_status(folder, "running")
     singles = _singles(found)
     todo = [cells.Cell(single, folder / "repeats" / str(r)) for r, single in enumerate(singles)]
     if resume and results.repeat_folders(folder):
         now = preparation.load_dataset(found)[0].fingerprint
         for repeat in results.repeat_folders(folder):
             results.require_same_data(repeat, now, "run", "train")
+    if resume:
+        results.write_status(folder, "running")
     outcomes: list[cells.Outcome] = []
 
     def run_one(single: Experiment, where: Path, again: bool) -> Values:

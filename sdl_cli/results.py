@@ -37,7 +37,7 @@ from sdl_cli.files import (
     write_atomic,
     write_new,
 )
-from sdl_cli.run_files import ENVIRONMENT, METRICS, STATUS, checked, loose
+from sdl_cli.run_files import ENVIRONMENT, STATUS, checked, state_of
 
 Array = np.ndarray[Any, Any]
 OWN_FILES = (
@@ -198,24 +198,12 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     Raises:
         DataError: no run folder, an unfinished or failed run, or files that were changed or lost since.
     """
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder}: there is no such run folder.",
-            "Give a folder that sdl train, curve or compare printed, for example one under runs/.",
-        )
-    if was_not_begun(folder):
+    if folder.is_dir() and was_not_begun(folder) and (not finished or (folder / "status.json").exists()):
         raise DataError(
             f"{folder}: nothing was begun here: it was stopped before its settings were written.",
             "Start it anew with the command that made it.",
         )
-    if not (folder / "status.json").is_file():
-        inside = sorted(p.parent for p in folder.glob("*/status.json"))
-        hint = (
-            f"It holds runs: give one of them, for example {quoted(inside[0])}."
-            if inside
-            else "Give a folder that sdl train printed; this one has no status.json."
-        )
-        raise DataError(f"{folder}: this is not a run folder.", hint)
+    require_run_folder(folder)
     kind = kind_of(folder)
     if finished and kind == "curve":
         hint = "Its models, if curve.keep_models kept them, are the runs in its folder cells."
@@ -241,7 +229,7 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
             if _sha256(folder / name) != expected:
                 raise DataError(f"{folder / name}: this file was changed after the run ended.", "Restore it, or train again.")
     config = read_config(folder)
-    metrics = checked(read_json(folder / "metrics.json"), loose(METRICS), folder / "metrics.json") if finished else {}
+    metrics = read_json(folder / "metrics.json") if finished else {}
     path = folder / "environment.json"
     found = checked(read_json(path), ENVIRONMENT, path) if path.exists() else {}
     return StoredRun(folder, config, metrics, found, state)
@@ -259,6 +247,23 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DataError(f"{path}: holds no configuration.", "Train again.")
     return config
+
+
+def require_run_folder(folder: Path) -> None:
+    """Raise DataError unless `folder` is that of a run, a curve or a comparison; where it holds such, one is named."""
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: there is no such run folder.",
+            "Give a folder that sdl train, curve or compare printed, for example one under runs/.",
+        )
+    if not (folder / "status.json").is_file():
+        inside = sorted(p.parent for p in folder.glob("*/status.json"))
+        hint = (
+            f"It holds runs: give one of them, for example {quoted(inside[0])}."
+            if inside
+            else "Give a folder that sdl train printed; this one has no status.json."
+        )
+        raise DataError(f"{folder}: this is not a run folder.", hint)
 
 
 def _leaves(folder: Path, name: str) -> bool:
@@ -295,12 +300,6 @@ def read_state(folder: Path) -> str:
         return state_of(plain_json(read_guarded(folder / "status.json", MOST_JSON_BYTES)))
     except (OSError, SdlError, ValueError, KeyError, TypeError, AttributeError):
         return "missing"
-
-
-def state_of(status: dict[str, Any]) -> str:
-    """The state in a `status.json`; before there was `interrupted`, such a run was called failed."""
-    state = str(status["state"])
-    return "interrupted" if state == "failed" and status.get("reason") == "interrupted" else state
 
 
 def was_not_begun(folder: Path) -> bool:

@@ -96,9 +96,10 @@ def checked(values: dict[str, Any], spec: Spec, file: Path) -> dict[str, Any]:
     return values
 
 
-def loose(spec: dict[str, Spec]) -> dict[str, Spec]:
-    """The same with every key one that may be absent, as in the file of a curve's cell, which keeps less."""
-    return {f"{key.removesuffix('?')}?": inner for key, inner in spec.items()}
+def state_of(status: dict[str, Any]) -> str:
+    """The state in a `status.json`; before there was `interrupted`, such a run was called failed."""
+    state = str(status["state"])
+    return "interrupted" if state == "failed" and status.get("reason") == "interrupted" else state
 
 
 def _first_wrong(value: Any, spec: Spec, where: str) -> str | None:

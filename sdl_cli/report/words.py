@@ -176,7 +176,7 @@ def measured(name: str, value: Values) -> str:
         return "undefined"
     text = shown(name, value["value"])
     if value["low"] is None or value["high"] is None:
-        return f"{text} (interval not estimable)" if name in PERCENT and value["value"] in (0.0, 1.0) else text
+        return f"{text} (not estimable)" if name in PERCENT and value["value"] in (0.0, 1.0) else text
     return f"{text} ({shown(name, value['low'], unit=False)} to {shown(name, value['high'], unit=False)})"
 
 

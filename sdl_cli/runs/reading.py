@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from sdl_cli.metrics import MAIN
-from sdl_cli.results import state_of
+from sdl_cli.run_files import state_of
 from sdl_cli.runs.untrusted import Values, flat, number, read_json, read_yaml, short_text
 
 STATES = ("running", "done", "failed", "interrupted")

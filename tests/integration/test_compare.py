@@ -262,13 +262,14 @@ def test_a_killed_comparison_goes_on_where_it_was(
 def test_other_verbs_know_what_it_is(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"compare {TWO} compare.curve=false hydra.run.dir=c")
     for command, words in (
-        ("evaluate c", ["this is a comparison", "c/recommended"]),
-        ("predict c x.csv", ["this is a comparison"]),
+        ("predict c x.csv", ["its recommended run is taken, c/recommended", "x.csv: there is nothing here"]),
         ("train --resume c", ["but a comparison", "sdl compare --resume"]),
         ("curve --resume c", ["but a comparison", "sdl compare --resume"]),
     ):
         found = sdl(command)
-        assert found.code == 2 and all(word in found.err for word in words), (command, found.err)
+        assert found.code == 2 and all(word in " ".join(found.err.split()) for word in words), (command, found.err)
+    found = sdl("evaluate c")
+    assert found.code == 0 and "c/recommended" in found.err
     (tmp_path / "c" / "status.json").write_text('{"state": "running"}')
     config = yaml.safe_load((tmp_path / "c" / "config.yaml").read_text())
     (tmp_path / "c" / "config.yaml").write_text(yaml.safe_dump({**config, "arms": [{"name": "x"}]}, sort_keys=False))

@@ -377,7 +377,7 @@ def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, tmp_path: Path) -
 
 def test_a_curve_of_which_nothing_can_be_measured_is_an_error(sdl: Sdl, tmp_path: Path) -> None:
     found = sdl(f"curve {KNN} {HERE} curve.sizes=[5,10,20] curve.num_repeats=1 hydra.run.dir=c")
-    assert found.code == 1 and "None of the 3 cells could be measured" in found.err
+    assert found.code == 1 and "None of 3 cells could be measured" in found.err
     assert "Try again: sdl curve --resume" in found.err
     wrong = sdl(f"curve {KNN} model.params.neighbours=3 {HERE} curve.num_repeats=1 hydra.run.dir=d")
     assert wrong.code == 2 and "model.params.neighbours" in wrong.err and "Traceback" not in wrong.err

@@ -61,7 +61,7 @@ def test_what_cannot_be_meant_is_exit_2(sdl: Sdl, runs: Path) -> None:
         found = sdl(f"runs {runs} {command}")
         assert found.code == 2 and words in found.err and len(found.err.splitlines()) <= 3, command
     assert json.loads(sdl(f"runs {runs} --json --sort acuracy").out)["error"]["kind"] == "config"
-    assert "None of the 6 runs" in sdl(f"runs {runs} --where dataset=nothing").out
+    assert "None of 6 runs" in sdl(f"runs {runs} --where dataset=nothing").out
 
 
 def test_a_name_that_means_harm_never_reaches_the_terminal(sdl: Sdl, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_an_interrupted_sweep_goes_on(sdl: Sdl, sdl_process: Start, tmp_path: Pa
     assert process.returncode == 130, err
     assert f"Interrupted. Resume with: sdl train --resume {sweep}" in err and "Traceback" not in err
     assert [results.read_state(sweep / str(n)) for n in range(3)] == ["done", "interrupted", "missing"]
-    assert results.read_reason(sweep / "1") == "interrupted"
+    assert results.read_reason(sweep / "1") == "by Ctrl-C"
     found = sdl("train --resume s --json")
     assert found.code == 0, found.err
     assert [job["status"] for job in found.json["jobs"]] == ["done"] * 3

@@ -389,5 +389,5 @@ def test_jobs_that_learned_from_other_rows_are_named() -> None:
 
 
 def test_what_cannot_be_estimated_is_called_so() -> None:
-    assert words_measured("roc_auc", {"value": 1.0, "low": None, "high": None}) == "100.0 % (interval not estimable)"
+    assert words_measured("roc_auc", {"value": 1.0, "low": None, "high": None}) == "100.0 % (not estimable)"
     assert words_measured("roc_auc", {"value": 0.9, "low": None, "high": None}) == "90.0 %"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sdl_cli.errors import DataError
-from sdl_cli.run_files import INPUTS, METRICS, Between, Each, Maybe, Number, Plain, checked, loose
+from sdl_cli.run_files import INPUTS, METRICS, Between, Each, Maybe, Number, Plain, checked, state_of
 
 SPEC = {"a": Number, "b?": [str], "c?": Maybe({"d": Between(0, 3)}), "e?": Each(bool), "f?": {"x", "y"}, "g?": Plain}
 DEEP: Any = 1
@@ -54,10 +54,11 @@ def test_what_is_no_object_at_all_is_named_too() -> None:
         checked([1], METRICS, Path("f.json"))  # type: ignore[arg-type]
 
 
-def test_a_cell_keeps_less_than_a_run() -> None:
-    cell = {"test": {"accuracy": 0.5}, "seconds": {"total": 0.1}}
-    assert checked(cell, loose(METRICS), Path("f.json")) is cell
-    with pytest.raises(DataError, match="seconds"):
-        checked(cell | {"seconds": 3}, loose(METRICS), Path("f.json"))
+def test_what_a_model_takes_is_said_whole() -> None:
     with pytest.raises(DataError, match="shape"):
         checked({"modality": "table"}, INPUTS, Path("f.json"))
+
+
+def test_a_run_that_was_interrupted_was_once_called_failed() -> None:
+    assert state_of({"state": "failed", "reason": "interrupted"}) == "interrupted"
+    assert state_of({"state": "failed", "reason": "the disk is full"}) == "failed"

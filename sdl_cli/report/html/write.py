@@ -93,7 +93,8 @@ def kind_of(folder: Path) -> str:
         return "curve"
     if (folder / "comparison.json").is_file():
         return "comparison"
-    stored = results.read_run(folder, finished=False)  # says what is wrong with a folder that is nothing of ours
+    results.require_run_folder(folder)
+    stored = results.read_run(folder, finished=False)
     if stored.state == "done" and "metrics" not in results.read_json(folder / "metrics.json"):
         whole = next((p for p in folder.absolute().parents if results.kind_of(p) in ("curve", "compare")), folder.parent)
         hint = f"Report the whole: sdl report {results.quoted(whole)}"

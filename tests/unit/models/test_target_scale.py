@@ -60,7 +60,7 @@ def test_an_opened_estimator_learns_small_targets_unless_its_settings_are_in_the
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stored_model_predicts_in_the_unit_of_the_target(kind: str, tmp_path: Path) -> None:
     model = BaselineRegressor(kind=kind, num_trees=20).fit(X, Y * 1e-9)
-    save_model(model, "baseline", "regression", tmp_path, {})
+    save_model(model, "baseline", "regression", tmp_path, {"modality": "table", "shape": [4], "classes": []})
     again = load_model(tmp_path)[0].predict(X)
     assert np.array_equal(again, model.predict(X)) or np.allclose(again, model.predict(X), rtol=1e-12)
     assert r2_score(Y, again * 1e9) > 0.5
