@@ -170,7 +170,9 @@ def _parts(opened: Opened, split: str | None, notes: list[str]) -> dict[str, Any
         raise DataError(message, f"Name the one to use: dataset.split={next(iter(splits))}")
     others = [name for name in splits if name not in own.values()]
     if others:
-        notes.append(f"Splits that are no part of training or testing were left out: {listed(others)} (else dataset.split=...).")
+        notes.append(
+            f"Splits that are no part of training or testing were left out: {listed(others)} (otherwise: dataset.split=...)."
+        )
     return {part: splits[own[part]] for part in ("train", "validation", "test") if part in own}
 
 

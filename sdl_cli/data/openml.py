@@ -145,7 +145,7 @@ def _check_identity(settings: OpenML, name: str, version: int) -> None:
     if settings.version not in (None, version):
         raise DataError(
             f"dataset.version={settings.version}: {short(name)} of this number is version {version}.",
-            "Leave it away, or set dataset.data_id=null",
+            "Leave it out, or set dataset.data_id=null",
         )
 
 

@@ -142,7 +142,7 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
     if width == 1:
         notes += (f"One column only (delimiter: {shown_delimiter(delimiter)}; else set {group}.delimiter).",)
     if reason:
-        notes += (f"{reason} (else set {group}.header=false).",)
+        notes += (f"{reason} (otherwise: {group}.header=false).",)
     if header:
         names, more = clean_names(file, numbers[0], joined_names(rows[:top]), group)
         more += _said_lines(numbers, rows[:top], names)

@@ -127,7 +127,7 @@ def encode_target(
         other = "regression" if task == "classification" else "classification"
         notes.append(
             f"The target {shown} {why}: read as {'classes' if task == 'classification' else 'numbers'} "
-            f"(else dataset.task={other})."
+            f"(otherwise: dataset.task={other})."
         )
     if task == "regression":
         return numbers, (), "regression"

@@ -41,7 +41,9 @@ def encode_targets(
         raise DataError(message, "Set dataset.task=regression or dataset.task=classification.")
     if y.dtype.kind == "f":
         if asked == "auto":
-            notes.append(f"y holds {num_distinct} distinct whole numbers and was read as classes (else dataset.task=regression).")
+            notes.append(
+                f"y holds {num_distinct} distinct whole numbers and was read as classes (otherwise: dataset.task=regression)."
+            )
         y = y.astype(np.int64)
     return *_classes(source, y, names, notes), "classification"
 

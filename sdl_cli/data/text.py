@@ -179,7 +179,7 @@ def _labelled_rows(
         example = short(min(whole), 30)
         more.append(
             f"Labels such as {example} were cut at the colon: {len(classes)} classes instead of {len(whole)} "
-            "(else dataset.label_separator='')."
+            "(otherwise: dataset.label_separator='')."
         )
     source = {
         "kind": "text",

@@ -179,7 +179,7 @@ ODD: list[tuple[str, str, list[str]]] = [
     ("d,y\n" + "".join(f"2020-01-{i + 1:02d},{'ab'[i % 2]}\n" for i in range(28)), "", []),
     ("c,y\n" + "u,a\nv,b\n" * 10, "", []),
     ("x,y\n" + "5,a\n5,b\n" * 10, "", []),
-    ("x,y\n" + "1,0\n2,1\n" * 10, "", ["has two different numbers: read as classes (else dataset.task=regression)"]),
+    ("x,y\n" + "1,0\n2,1\n" * 10, "", ["has two different numbers: read as classes (otherwise: dataset.task=regression)"]),
     ("x,y\n" + "1,0.5\n2,1.5\n" * 10, "", ["has two different numbers"]),
     ("\ufeffx,y\n" + "1,a\n2,b\n" * 10, "", []),
     ("x,y\n" + '1,"a\nb"\n2,"c"\n' * 10, "", []),

@@ -135,7 +135,7 @@ NOTES = [
     ("a,b\n1,2\n", []),
     ("1,2\n3,4\n", ["No header: columns are called x0 to x1."]),
     ("a;b\n1,5;2\n", ["Decimal comma"]),
-    ("a;b\n1,5;2.5\n", ["others with a point: read with a point (else set dataset.decimal)"]),
+    ("a;b\n1,5;2.5\n", ["others with a point: read with a point (otherwise: dataset.decimal)"]),
     (
         "a,b\nx,y\nz,y\n",
         ["The first line was read as names of columns, as none of its cells recurs below (else set dataset.header"],
