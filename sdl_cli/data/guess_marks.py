@@ -181,7 +181,7 @@ def _decide(
         decimals = {_open(source, names, columns, either, delimiter, group, notes)}
     if len(decimals) == 2:
         notes.append(
-            f"Some columns hold numbers with a decimal comma, others with a point: read with a point (otherwise: {group}.decimal)."
+            f"Some columns hold numbers with a decimal comma, others with a point: read with points (otherwise: {group}.decimal)."
         )
         return ".", {}, notes
     found = next(iter(decimals), ".")

@@ -135,10 +135,10 @@ NOTES = [
     ("a,b\n1,2\n", []),
     ("1,2\n3,4\n", ["No header: columns are called x0 to x1."]),
     ("a;b\n1,5;2\n", ["Decimal comma"]),
-    ("a;b\n1,5;2.5\n", ["others with a point: read with a point (otherwise: dataset.decimal)"]),
+    ("a;b\n1,5;2.5\n", ["others with a point: read with points (otherwise: dataset.decimal)"]),
     (
         "a,b\nx,y\nz,y\n",
-        ["The first line was read as names of columns, as none of its cells recurs below (else set dataset.header"],
+        ["The first line was read as names of columns, as none of its cells recurs below (otherwise: dataset.header"],
     ),
     ("0,1,2\n.5,.1,.3\n.5,.5,.1\n.1,.2,.3\n", ["The whole numbers in the first line were read as names of columns"]),
     (",b\n0,1\n", ["Columns without a name are called x0."]),
