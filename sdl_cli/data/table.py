@@ -164,7 +164,9 @@ def assemble(
         feature_names=feature_names(columns),
         groups=groups,
         part=part,
-        ids=np.array([str(i) if i is not None else "" for i in ids], dtype=object),
+        ids=np.array(
+            [str(i) if i is not None else f"line {line}" for i, line in zip(ids, cells.lines, strict=True)], dtype=object
+        ),
         fingerprint=fingerprint(x_digest, y, classes, part),
         notes=tuple(dict.fromkeys(notes)),
         columns=tuple(columns),

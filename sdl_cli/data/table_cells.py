@@ -121,8 +121,9 @@ def take_rows(cells: Cells, kept: Array) -> Cells:
 
 
 def row_ids(cells: Cells, name: str | None) -> Array:
+    """The id of each row as text: its cell of the column, or `line 7` where that is missing; without a column, the line."""
     ids = cells.columns[cells.names.index(name)] if name in cells.names else cells.lines
-    return np.array(["" if i is None else str(i) for i in ids], dtype=object)
+    return np.array([f"line {line}" if i is None else str(i) for i, line in zip(ids, cells.lines, strict=True)], dtype=object)
 
 
 def is_parquet(path: Path) -> bool:

@@ -21,7 +21,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.new_rows import iter_rows
 from sdl_cli.data.split import hold_out, split
 from sdl_cli.data.table import Table, load
-from sdl_cli.data.table_cells import from_frame
+from sdl_cli.data.table_cells import Cells, from_frame, row_ids
 from sdl_cli.errors import DataError
 from sdl_cli.models.encoding import TableEncoder
 
@@ -387,7 +387,7 @@ def test_an_id_that_is_learned_from_is_both(write: Write) -> None:
     path = write("n,x,y\n3,1,p\n,2,q\n7,1,p\n8,2,q\n")
     dataset = load(Table(path=path, target="y", id="n", features=("n", "x")))
     ids, X = rows_of(path, dataset)
-    assert ids == dataset.ids.tolist() == ["3", "", "7", "8"]
+    assert ids == dataset.ids.tolist() == ["3", "line 3", "7", "8"]
     np.testing.assert_array_equal(X, dataset.X)
 
 
@@ -552,3 +552,10 @@ def test_classes_that_are_numbers_keep_their_order_for_new_rows(tmp_path: Path) 
     few.write_text("a,y\n1,10\n2,2\n3,11\n4,2\n")
     other = load(Table(path=str(few), target="y"), like=inputs(dataset))
     assert other.classes == ("2", "10", "11") and other.y.tolist() == [1, 0, 2, 0]
+
+
+def test_a_row_without_an_id_is_called_by_its_line() -> None:
+    column = np.array(["p1", None, "p3"], dtype=object)
+    cells = Cells("t.csv", ("patient",), [column], np.array([2, 3, 4]))
+    assert row_ids(cells, "patient").tolist() == ["p1", "line 3", "p3"]
+    assert row_ids(cells, None).tolist() == ["2", "3", "4"]
