@@ -164,6 +164,11 @@ def corrected_t_interval(differences: Values, test_fraction_ratio: float, level:
     return mean, mean - half, mean + half
 
 
+def sign_test(num_values: int) -> float:
+    """Two-sided p value that `num_values` differences of one sign are chance: each sign is as likely as the other (exact)."""
+    return min(1.0, 2 * 0.5**num_values)
+
+
 def corrected_t_test(differences: Values, test_fraction_ratio: float) -> float:
     """Two-sided p value that the mean difference over overlapping splits is 0 (Nadeau and Bengio 2003).
 
@@ -272,7 +277,7 @@ def _mean_and_error(values: Values, ratio: float) -> tuple[float, float, int]:
         raise ValueError("at least one value is needed")
     if len(v) == 1:
         return float(v[0]), math.nan, 1
-    if np.all(v == v[0]):  # the mean of equal numbers, without its rounding error
+    if np.ptp(v) <= 1e-12 * np.abs(v).max():  # equal but for rounding, which is no spread
         return float(v[0]), 0.0, len(v)
     return float(v.mean()), math.sqrt(float(v.var(ddof=1)) * (1 / len(v) + ratio)), len(v)
 

@@ -15,6 +15,7 @@ from sdl_cli.curve.run import CurveObserver
 from sdl_cli.curve.summary import Question
 from sdl_cli.errors import ConfigError
 from sdl_cli.experiment import Observer
+from sdl_cli.files import is_there
 from sdl_cli.preparation import load_dataset
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import curve_columns, run_columns
@@ -133,6 +134,8 @@ def evaluate(folder: Path, overrides: Sequence[str], config_dir: str | None, tru
     """`sdl evaluate RUN`: a whole other data set is composed by hydra, single keys change the stored settings."""
     display = Display(as_json)
     dataset = None
+    # a path by itself is other data of the same kind
+    overrides = [f"dataset.path={o}" if "=" not in o and is_there(o) else o for o in overrides]
     kept = list(overrides)
     if any(o.startswith("dataset=") for o in overrides):
         chosen = [o for o in overrides if o.partition("=")[0].startswith("dataset")]

@@ -65,20 +65,26 @@ def _kind(path: Path, keys: set[str]) -> str:
         return "image_table"
     if path.suffix.lower() in (".npz", ".npy"):
         return "npz"
-    return "text" if path.suffix.lower() in (".txt", ".text") or _holds_texts(path) else "table"
+    rows = _first_rows(path)
+    if path.suffix.lower() in (".txt", ".text"):  # texts with a label each, unless it is cut into columns like a table
+        width = len(rows[0]) if rows else 0
+        return "table" if width > 2 and all(len(row) == width for row in rows) else "text"
+    return "text" if path.suffix.lower() in (".csv", ".tsv") and _holds_sentences(rows) else "table"
 
 
-def _holds_texts(path: Path) -> bool:
-    """Whether a delimited file has two columns of which one holds sentences."""
-    if path.suffix.lower() not in (".csv", ".tsv"):
-        return False
+def _first_rows(path: Path) -> list[list[str]]:
+    """The first records of a delimited file below its first line; none where it cannot be read so."""
     try:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             lines = file.read(_LETTERS).splitlines()[:200]
         delimiter = max(",;\t|", key=lines[0].count) if lines else ","
-        rows = [row for row in csv.reader(lines[1:-1] if len(lines) > 2 else lines[1:], delimiter=delimiter) if row]
+        return [row for row in csv.reader(lines[1:-1] if len(lines) > 2 else lines[1:], delimiter=delimiter) if row]
     except (OSError, csv.Error):
-        return False
+        return []
+
+
+def _holds_sentences(rows: list[list[str]]) -> bool:
+    """Whether records have two cells of which one holds sentences."""
     if len(rows) < 5 or any(len(row) != 2 for row in rows):
         return False
     return any(sum(len(row[column].split()) for row in rows) >= _WORDS * len(rows) for column in (0, 1))

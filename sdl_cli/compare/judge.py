@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sdl_cli.statistics import corrected_t_interval, corrected_t_test, holm, holm_levels
+from sdl_cli.statistics import corrected_t_interval, corrected_t_test, holm, holm_levels, sign_test
 
 Array = np.ndarray[Any, Any]
 ALPHA = 0.05
@@ -126,14 +126,24 @@ class Paired:
         return mean, mean + (low - centre), mean + (high - centre)
 
     def difference(self, name: str, other: str, level: float = 0.95) -> tuple[float, float, float]:
-        """Mean difference `name` minus `other`, and its interval."""
+        """Mean difference `name` minus `other`, and its interval; (-inf, inf) where too few splits differ by the same amount."""
         mean = float(np.mean(self.scores[name] - self.scores[other]))
+        by_sign = self._by_sign(name, other)
+        if by_sign is not None and by_sign > 1 - level:
+            return mean, -math.inf, math.inf
         centre, low, high = corrected_t_interval(self._pairs(name, other), self._ratio, level)
         return mean, mean + (low - centre), mean + (high - centre)
 
     def p(self, name: str, other: str) -> float:
         """The p value of that difference, not adjusted."""
-        return corrected_t_test(self._pairs(name, other), self._ratio)
+        by_sign = self._by_sign(name, other)
+        return by_sign if by_sign is not None else corrected_t_test(self._pairs(name, other), self._ratio)
+
+    def _by_sign(self, name: str, other: str) -> float | None:
+        """The p value of the sign test where no two differences differ: without a spread their size says nothing of chance."""
+        pairs = self._pairs(name, other)
+        constant = len(pairs) > 1 and pairs[0] != 0 and np.ptp(pairs) <= 1e-12 * np.abs(pairs).max()
+        return sign_test(len(pairs)) if constant else None
 
     @property
     def _ratio(self) -> float:

@@ -99,6 +99,7 @@ def _best_of(values: Values, arms: dict[str, Values]) -> list[str]:
 def _not_simpler(values: Values) -> list[str]:
     """Of the simpler arms that are not measurably worse, the nearest, and by how much it misses the margin."""
     near = [arm for arm in values["arms"] if arm["behind"] is not None and not arm["behind"]["measurable"]]
+    near = [arm for arm in near if abs(arm["behind"]["plain_low"] or 0) < 1e300]  # what too few splits say has no end
     if not near or values["repeats"] == 1 and not values["fixed_test"]:
         return []
     arm = max(near, key=lambda one: one["behind"]["plain_low"])

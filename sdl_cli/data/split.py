@@ -205,11 +205,13 @@ def _by_group(dataset: Dataset, test_fraction: float, seed: int) -> Split:
         message = f"{dataset.name}: {num_groups} groups cannot be divided so that every class keeps labelled rows."
         raise DataError(message, "Each class needs rows in several groups; choose another test_fraction or leave groups out.")
     num_test = len(np.unique(groups[mask]))
-    tested = f"{num_test:,} group{'s' if num_test > 1 else ''} of {len(np.unique(groups)):,}"
-    notes = [
-        f"The test rows are of {tested}, on which the score rests; intervals count each row as if it stood alone, and so are too "
-        "narrow."
-    ]
+    notes = []
+    if num_test < mask.sum():
+        tested = f"{num_test:,} group{'s' if num_test > 1 else ''}"
+        notes.append(
+            f"The {mask.sum():,} test rows are of {tested} (there are {len(np.unique(groups)):,} in all), on which the score "
+            "rests; intervals count each row as if it stood alone, and so are too narrow."
+        )
     if abs(mask.mean() - test_fraction) > 0.02:
         notes.append(f"Whole groups stay together: the test part is {mask.mean():.0%} of the rows, not {test_fraction:.0%}.")
     if dataset.task == "classification":

@@ -75,6 +75,7 @@ def test_a_comparison_predicts_with_its_recommended_run_and_says_so(sdl: Sdl, pa
         (["dataset=text", "t.csv", "target=y"], ["dataset=text", "dataset.target=y", "dataset.path=t.csv"]),
         (["n.csv", "target=label"], ["dataset=text", "dataset.target=label", "dataset.path=n.csv"]),
         (["words.txt"], ["dataset=text", "dataset.path=words.txt"]),
+        (["columns.txt", "target=c"], ["dataset=table", "dataset.target=c", "dataset.path=columns.txt"]),
         (["a=b.csv"], ["dataset=table", "dataset.path=a=b.csv"]),
         (["folder"], ["dataset=image_folder", "dataset.path=folder"]),
         (["dataset=wine", "target=y"], ["dataset=wine", "target=y"]),
@@ -85,7 +86,8 @@ def test_the_kind_of_data_is_seen_from_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], expected: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("a.npz", "t.csv", "a=b.csv", "words.txt"):
+    (tmp_path / "words.txt").write_text("HUM who wrote it, and when, and for whom\nLOC where is it\n" * 9)
+    for name in ("a.npz", "t.csv", "a=b.csv", "columns.txt"):
         (tmp_path / name).write_text("a,b,c\n" + "1,2,3\n" * 9)
     (tmp_path / "n.csv").write_text("text,label\n" + "it hurts since this morning,1\nno complaint of any kind,0\n" * 9)
     (tmp_path / "folder").mkdir()
