@@ -229,7 +229,7 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
     arguments = {}
     for key, item in value.items():
         if key not in hints:
-            problems.append(_unknown(f"{group}.{key}", known))
+            problems.append(_of_another(group, key, table, value) or _unknown(f"{group}.{key}", known))
         else:
             arguments[key] = _convert(f"{group}.{key}", hints[key], item, problems)
     for item in dataclasses.fields(kind):
@@ -321,6 +321,16 @@ def _full_keys(tables: Tables, values: Mapping[str, Any], into: type) -> list[st
         if kind is not None:
             keys += [f"{item.name}.{f.name}" for f in dataclasses.fields(kind)]
     return keys
+
+
+def _of_another(group: str, key: Any, table: Mapping[str, type] | type, value: Mapping[str, Any]) -> str:
+    """That another choice of the group has the setting, where one has; else empty."""
+    choices = table if isinstance(table, Mapping) else {}
+    others = [name for name, kind in choices.items() if key in {field.name for field in dataclasses.fields(kind)}]
+    if not others:
+        return ""
+    have = f"{others[0]} has" if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]} have"
+    return f"{group}.{key}: {value.get('name')} has no such setting; {have}: {group}={others[0]}"
 
 
 def _unknown(key: str, known: list[str]) -> str:

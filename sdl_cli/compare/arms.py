@@ -17,6 +17,7 @@ from sdl_cli.compare.settings import MODALITIES, MOST_CANDIDATES, Arm, Candidate
 from sdl_cli.conf_files import GROUPS, current, find, options, summary
 from sdl_cli.config import NonNegative, parse_group
 from sdl_cli.errors import ConfigError
+from sdl_cli.models.settings import MODELS
 
 Values = dict[str, Any]
 Compose = Callable[[Sequence[str]], Values]
@@ -69,6 +70,13 @@ def ladder(config_dir: str | None = None) -> list[str]:
     return [name for method, name in sorted(found, key=lambda pair: (pair[0].rung, pair[1])) if method.ladder]
 
 
+def _arm_with(key: str) -> str:
+    """An arm that has a setting, to stand in a hint."""
+    last = key.removeprefix("model.")
+    models = [name for name, kind in MODELS.items() if key != last and last in {field.name for field in dataclasses.fields(kind)}]
+    return "forest" if models[:1] == ["baseline"] else "finetune" if models == ["finetuned_cnn"] else (models or ["deep_net"])[0]
+
+
 def shared_overrides(overrides: Iterable[str]) -> list[str]:
     """Of the settings on a command line, those that go into every arm.
 
@@ -81,7 +89,7 @@ def shared_overrides(overrides: Iterable[str]) -> list[str]:
         group = key.partition(".")[0]
         if group in ARM_KEYS or key == "loss":
             example = override if "=" in override else f"{override}=..."
-            hint = f"Set it for one arm: 'compare.arms=[ladder,\"deep_net {example}\"]'" if group != "num_repeats" else ""
+            hint = f"Set it for one arm: 'compare.arms=[ladder,\"{_arm_with(key)} {example}\"]'" if group != "num_repeats" else ""
             raise ConfigError(
                 f"{override}: what is compared are whole methods, and each arm decides this itself."
                 if group != "num_repeats"

@@ -32,7 +32,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train ++model.typo=1", ["model.typo:", "no such setting", "depth"]),
     ("train +model=baseline", ["+model=baseline", "Write model=baseline"]),
     ("train +foo.bar=1", ["foo:", "no such setting"]),
-    ("train model=baseline model.depth=3", ["model.depth:", "no such setting", "num_trees"]),
+    ("train model=baseline model.depth=3", ["model.depth:", "no such setting", "model=deep_net"]),
     ("train hydra.run.dri=x", ["hydra.run.dri:", "--cfg all"]),
     ("train hydra/launcher=nothing", ["hydra/launcher=nothing", "basic"]),
     ("train precision=float8", ["precision:", "'float8'", "Did you mean float32?"]),
