@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.columns import Column, are_amounts, other_order, shown_format, to_numbers
+from sdl_cli.data.columns import FEW_ODD, Column, are_amounts, other_order, shown_format, to_numbers
 from sdl_cli.data.doubts import leading_zeros, mixed_words
 from sdl_cli.data.guess_marks import evidence
 from sdl_cli.data.roles import listed, short
@@ -16,8 +16,6 @@ from sdl_cli.data.table_cells import Cells
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
-
-_FEW_ODD = 0.2  # share of cells that are no numbers, below which they are more likely mistakes than categories
 
 
 def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
@@ -39,22 +37,23 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
             f"Column {short(column.name)} says the same in several ways: {words}. Each is a category; write alike what is one."
         )
         return
-    if are_amounts(own[own != None]):  # noqa: E711
-        first = short(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
+    odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711
+    if are_amounts(own[odd]):
+        first = short(own[odd[0]], 30)
         notes.append(
             f"Column {short(column.name)} was read as categories, since its numbers have a unit or thousands marks, such as "
             f"{first!r}: write plain numbers to have them read as such."
         )
         return
-    odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711
     if not len(odd):
         return
     word, where = short(own[odd[0]], 30), cells.place(int(odd[0])).removeprefix(f"{cells.source}, ")
-    what = f"Column {short(column.name)} was read as categories, since {len(odd):,} of its cells are no numbers, such as {word!r}"
+    are = "is no number" if len(odd) == 1 else "are no numbers"
+    what = f"Column {short(column.name)} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
     if all(evidence(cell) is not None for cell in dict.fromkeys(known)):
         notes.append(f"{what} in {where}: write all its numbers with the same marks.")
-    elif len(odd) < _FEW_ODD * len(known):
-        notes.append(f"{what} in {where} (if that means missing: dataset.missing_values=[{word}]).")
+    elif len(odd) < FEW_ODD * len(known):
+        notes.append(f"{what} in {where} (if that means missing: 'dataset.missing_values=[{word}]').")
 
 
 def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[str]:
@@ -72,7 +71,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
         if not lost or i in roles:
             continue
         known = own[own != None]  # noqa: E711
-        if len(known) and np.isnan(to_numbers(known, cells.marks)).mean() > 1 - _FEW_ODD:
+        if len(known) and np.isnan(to_numbers(known, cells.marks)).mean() > 1 - FEW_ODD:
             words += lost
             names.append(name)
     if not names:

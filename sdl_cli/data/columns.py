@@ -35,6 +35,7 @@ _DAY_PARTS = ("days", "year", "month", "day", "weekday")
 COUNTS_ROWS = "counts the rows"
 _DATE_WORDS = {"%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%b": "Mon", "%B": "Month", "%H": "hh", "%M": "mm", "%S": "ss"}
 _AMOUNT = re.compile(r"[^\w\s.,+-]{0,3}\s?[-+]?\d[\d.,'\s]*(?:[A-Za-z%‰°µ/€$£²³]{1,8})?$")
+FEW_ODD = 0.2  # share of cells that are no numbers, below which they are more likely mistakes than categories
 _FEW_AMOUNTS = 12  # levels such as "3 rooms" are categories
 _UNIQUE_FRACTION = 0.9  # a text column with more distinct values than this share of its cells names rows
 _FREE_TEXT_CHARACTERS = 40  # ... and this long on average it is free text
@@ -131,8 +132,13 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
     if not chosen and len(known) >= 20 and len(levels) > _UNIQUE_FRACTION * len(known):
         if all(evidence(cell) is not None for cell in levels):
             return LeftOut(name, f"holds numbers whose marks are not those of the file, such as {known[0]!r} (write them alike)")
-        if are_amounts(known):
+        odd = known[np.isnan(numbers)]
+        if are_amounts(odd):
             return LeftOut(name, f"holds numbers with a unit or thousands marks, such as {known[0]!r} (write plain numbers)")
+        if len(odd) < FEW_ODD * len(known):
+            few = "1 cell that is no number" if len(odd) == 1 else f"{len(odd):,} cells that are no numbers"
+            missing = f"where that means missing: 'dataset.missing_values=[{odd[0]}]'"
+            return LeftOut(name, f"holds {few} among numbers, such as {odd[0]!r} ({missing})")
         length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
         if length > _FREE_TEXT_CHARACTERS:
             return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
@@ -203,10 +209,10 @@ def _levels(known: Array) -> tuple[str, ...]:
     return tuple(sorted(set(known.tolist())))
 
 
-def are_amounts(known: Array) -> bool:
-    """Whether nearly all cells `(N,)` of str are numbers with a unit, a currency, a per cent sign or thousands marks."""
-    num = sum(_AMOUNT.match(cell) is not None for cell in known[:1000])
-    return num >= 0.95 * len(known[:1000]) and len(set(known[:1000].tolist())) > _FEW_AMOUNTS
+def are_amounts(odd: Array) -> bool:
+    """Whether nearly all of these cells `(N,)` of str, no plain numbers, have a unit, a currency or thousands marks."""
+    num = sum(_AMOUNT.match(cell) is not None for cell in odd[:1000])
+    return num >= 0.95 * len(odd[:1000]) and len(set(odd[:1000].tolist())) > _FEW_AMOUNTS
 
 
 def other_order(column: Column, cells: Array) -> bool:

@@ -169,3 +169,19 @@ def test_a_file_alone_is_told_how_to_be_named(sdl: Sdl, tmp_path: Path) -> None:
     assert "dataset.target: which column of" in flat(found.err)
     found = sdl("train dataset=table dataset.path=p.csv dataset.target=outcome dataset.drop=[outcome]")
     assert found.code == 2 and "dataset.drop: outcome is the target" in flat(found.err)
+
+
+def test_a_few_cells_that_are_no_numbers_are_named_with_the_setting_that_reads_them(sdl: Sdl, tmp_path: Path) -> None:
+    """Not `numbers with a unit`: the column is numbers but for a word."""
+    lines = ["age,cost,outcome"]
+    lines += [
+        f"{20 + k % 30 if k != 17 else 'n/k'},{1000 + 7 * k if k != 30 else 'unknown'},{'yn'[k * 7 % 3 // 2]}" for k in range(120)
+    ]
+    (tmp_path / "odd.csv").write_text("\n".join(lines) + "\n")
+    said = flat(sdl("check odd.csv target=outcome").out)
+    assert "Column age was read as categories, since 1 of its cells is no number, such as 'n/k' in line 19" in said
+    assert "'dataset.missing_values=[n/k]'" in said
+    assert "Column cost holds 1 cell that is no number among numbers, such as 'unknown'" in said
+    assert "where that means missing: 'dataset.missing_values=[unknown]'" in said and "unit or thousands" not in said
+    said = flat(sdl("check odd.csv target=outcome", "dataset.missing_values=[n/k,unknown]").out)
+    assert "120 rows of 2 features" in said and "was read as categories" not in said and "left out" not in said

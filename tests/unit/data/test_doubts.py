@@ -373,7 +373,7 @@ def test_the_file_with_the_odd_cell_is_named(write: Write) -> None:
         load(Table(path=train, target="z", test_path=test))
     assert error.value.message == f"{test}, line 40: the target z holds 'oops', and numbers in {train}."
     notes = " ".join(read(train, test_path=test).notes)
-    assert f"1 of its cells are no numbers, such as 'oops' in {test}, line 40" in notes
+    assert f"1 of its cells is no number, such as 'oops' in {test}, line 40" in notes
 
 
 def test_more_thousands_in_a_second_file(write: Write) -> None:
