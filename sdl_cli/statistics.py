@@ -164,11 +164,6 @@ def corrected_t_interval(differences: Values, test_fraction_ratio: float, level:
     return mean, mean - half, mean + half
 
 
-def sign_test(num_values: int) -> float:
-    """Two-sided p value that `num_values` differences of one sign are chance: each sign is as likely as the other (exact)."""
-    return min(1.0, 2 * 0.5**num_values)
-
-
 def corrected_t_test(differences: Values, test_fraction_ratio: float) -> float:
     """Two-sided p value that the mean difference over overlapping splits is 0 (Nadeau and Bengio 2003).
 

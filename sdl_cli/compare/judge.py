@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
-from sdl_cli.statistics import corrected_t_interval, corrected_t_test, holm, holm_levels, sign_test
+from sdl_cli.statistics import corrected_t_interval, corrected_t_test, holm, holm_levels
 
 Array = np.ndarray[Any, Any]
 ALPHA = 0.05
@@ -110,11 +111,13 @@ class Paired:
         ratio: test rows over labelled rows of a split; it corrects the variance for rows that splits share.
         by_row: where every repeat is scored on the same test rows, arm -> `(T,)` contribution of each test row to the score
             (mean over repeats), whose mean is the score or its linearisation; else None.
+        num_test: test rows of a split, where the score is a share of them; else None.
     """
 
     scores: Mapping[str, Array]
     ratio: float
     by_row: Mapping[str, Array] | None = None
+    num_test: int | None = None
 
     def mean(self, name: str) -> tuple[float, float, float]:
         """Mean score of an arm and its 95 % interval, nan where its scores do not differ at all, which says nothing of chance."""
@@ -126,24 +129,36 @@ class Paired:
         return mean, mean + (low - centre), mean + (high - centre)
 
     def difference(self, name: str, other: str, level: float = 0.95) -> tuple[float, float, float]:
-        """Mean difference `name` minus `other`, and its interval; (-inf, inf) where too few splits differ by the same amount."""
+        """Mean difference `name` minus `other`, and its interval."""
         mean = float(np.mean(self.scores[name] - self.scores[other]))
-        by_sign = self._by_sign(name, other)
-        if by_sign is not None and by_sign > 1 - level:
-            return mean, -math.inf, math.inf
+        error = self._error_of_equal(name, other)
+        if error is not None:
+            half = float(stdtrit(len(self.scores[name]) - 1, (1 + level) / 2)) * error
+            return mean, mean - half, mean + half
         centre, low, high = corrected_t_interval(self._pairs(name, other), self._ratio, level)
         return mean, mean + (low - centre), mean + (high - centre)
 
     def p(self, name: str, other: str) -> float:
         """The p value of that difference, not adjusted."""
-        by_sign = self._by_sign(name, other)
-        return by_sign if by_sign is not None else corrected_t_test(self._pairs(name, other), self._ratio)
+        error = self._error_of_equal(name, other)
+        if error is not None:
+            pairs = self._pairs(name, other)
+            return 2 * float(stdtr(len(pairs) - 1, -abs(float(pairs[0])) / error))
+        return corrected_t_test(self._pairs(name, other), self._ratio)
 
-    def _by_sign(self, name: str, other: str) -> float | None:
-        """The p value of the sign test where no two differences differ: without a spread their size says nothing of chance."""
+    def _error_of_equal(self, name: str, other: str) -> float | None:
+        """Standard error where the same share of test rows tells two arms apart in every split; else None.
+
+        A few splits of a few rows often agree by chance. What no spread shows is taken from the rows: a share d of T test rows
+        varies by d (1 - d) / T, and by 1 / T^2 at least.
+        """
         pairs = self._pairs(name, other)
-        constant = len(pairs) > 1 and pairs[0] != 0 and np.ptp(pairs) <= 1e-12 * np.abs(pairs).max()
-        return sign_test(len(pairs)) if constant else None
+        equal = len(pairs) > 1 and 0 < abs(pairs[0]) <= 1 and np.ptp(pairs) <= 1e-12
+        if not equal or self.num_test is None or self.by_row is not None:
+            return None
+        share = min(abs(float(pairs[0])), 1.0)
+        variance = max(share * (1 - share), 1 / self.num_test) / self.num_test
+        return math.sqrt(variance * (1 / len(pairs) + self.ratio))
 
     @property
     def _ratio(self) -> float:

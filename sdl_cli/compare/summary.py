@@ -49,7 +49,7 @@ def summarise(
     rows = metrics[complete[0], 0]["rows"]
     compare = plan.request.shared.compare
     baseline = compare.baseline if compare.baseline in complete else None
-    paired = _paired(plan, folder, complete, metrics, rows["test"] / rows["labelled"])
+    paired = _paired(plan, folder, complete, metrics, rows)
     higher = HIGHER_IS_BETTER[plan.metric]
     means = {name: float(np.mean(paired.scores[name])) for name in complete}
     reference = baseline or sorted(complete, key=lambda name: -means[name] if higher else means[name])[0]
@@ -93,15 +93,15 @@ def summarise(
     return values
 
 
-def _paired(plan: Plan, folder: Path, names: list[str], metrics: Mapping[Key, Values], ratio: float) -> Paired:
+def _paired(plan: Plan, folder: Path, names: list[str], metrics: Mapping[Key, Values], of: Mapping[str, int]) -> Paired:
     """Scores of these arms and of ignoring the inputs, by split, and by row where all repeats have the same test rows."""
-    repeats = range(plan.num_repeats)
+    repeats, ratio = range(plan.num_repeats), of["test"] / of["labelled"]
     scores = {name: np.array([metrics[name, r]["test"][plan.metric] for r in repeats], float) for name in names}
     floor = [metrics[names[0], r]["majority"][plan.metric] for r in repeats]
     if None not in floor:
         scores[FLOOR] = np.array(floor, float)
     if not plan.fixed_test:
-        return Paired(scores, ratio)
+        return Paired(scores, ratio, num_test=of["test"] if plan.metric in ("accuracy", "balanced_accuracy") else None)
     found = {name: read_rows([arm_folder(folder, name) / str(r) for r in repeats]) for name in names}
     rows = {name: each for name, each in found.items() if each is not None}
     assert len(rows) == len(names), "what each test row adds is kept where all repeats have the same ones"

@@ -310,7 +310,7 @@ def test_unseen_categories_and_missing_cells_are_predicted(sdl: Sdl, tables: Pat
     Path("new.csv").write_text("case,age,kind,smoker,visit,clinic\na,,,,,\nb,40,never seen,NA,2031-01-01,c999\n,51,u,yes,,c1\n")
     assert sdl(f"predict {tables}/run new.csv -o p.csv").code == 0
     rows = read("p.csv")
-    assert [row["id"] for row in rows] == ["a", "b", ""]
+    assert [row["id"] for row in rows] == ["a", "b", "line 4"]
     np.testing.assert_allclose(probabilities(rows).sum(axis=1), 1)
 
 

@@ -148,19 +148,24 @@ def test_of_equal_arms_the_simplest_is_best_and_nothing_is_measurable() -> None:
     assert all(d.p == 1 and d.value == 0 for arm in found.arms for d in (arm.to_best, arm.to_baseline) if d is not None)
 
 
-@pytest.mark.parametrize(("splits", "p"), [(3, 0.25), (5, 0.0625), (6, 0.03125), (10, 2 / 1024)])
-def test_a_difference_that_is_the_same_in_every_split_is_judged_by_its_sign(splits: int, p: float) -> None:
-    """Without a spread a t test would be certain after two splits; the sign test gives 2 / 2^splits."""
-    scores = paired(simple=[0.5, 0.625] * splits, deep=[0.75, 0.875] * splits)
-    scores = Paired({name: own[:splits] for name, own in scores.scores.items()}, scores.ratio)
-    found = judge(scores, True, ["simple", "deep"], "simple")
+def test_a_constant_difference_that_is_not_zero_is_measurable() -> None:
+    found = judge(paired(simple=[0.5, 0.5, 0.5], deep=[0.75, 0.75, 0.75]), True, ["simple", "deep"], "simple")
+    assert found.recommended == "deep" and found.arms[1].to_best is not None and found.arms[1].to_best.measurable
+
+
+@pytest.mark.parametrize(("gain", "measurable"), [(5, False), (22, True), (24, True)])
+def test_a_gain_that_is_the_same_in_three_splits_of_24_rows_varies_as_its_rows_do(gain: int, measurable: bool) -> None:
+    """5 of 24 rows: s.e. sqrt(5/24 * 19/24 / 24 * (1/3 + 1/4)) = 0.0633, t = 3.29 with 2 degrees of freedom, p = 0.081."""
+    base = {"simple": np.array([0.0, 1 / 24, 0.0]), "deep": np.array([0.0, 1 / 24, 0.0]) + gain / 24}
+    found = judge(Paired(base, 0.25, num_test=24), True, ["simple", "deep"], "simple")
     other = found.arms[1].to_best
-    assert found.recommended == "deep" and other is not None and other.p == pytest.approx(p)
-    assert other.measurable == (p <= 0.05)
-    if other.measurable:
-        assert (other.low, other.high) == pytest.approx((-0.25, -0.25))
-    else:
-        assert (other.low, other.high, other.plain_low) == (-math.inf, math.inf, -math.inf)
+    share = gain / 24
+    error = np.sqrt(max(share * (1 - share), 1 / 24) / 24 * (1 / 3 + 0.25))
+    assert other is not None and other.p == pytest.approx(2 * stats.t.sf(share / error, 2))
+    assert other.measurable is measurable and (other.high < 0) is measurable
+    assert other.plain_low == pytest.approx(-share - stats.t.ppf(0.975, 2) * error)
+    if gain == 5:
+        assert other.p == pytest.approx(0.0812, abs=2e-4)
 
 
 def test_an_error_is_better_when_it_is_smaller() -> None:
