@@ -37,6 +37,8 @@ def ended(pids: list[int]) -> bool:
     """Whether none of the processes lives any more, ten seconds from now at the latest."""
 
     def lives(pid: int) -> bool:
+        with contextlib.suppress(ChildProcessError):  # one of ours is over when all of its threads are: then it can be waited for
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
