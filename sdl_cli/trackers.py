@@ -14,8 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from sdl_cli import results
 from sdl_cli.config import Experiment
 from sdl_cli.errors import ConfigError, SdlError
@@ -242,8 +240,7 @@ class MLflow:
         tags |= {"mlflow.parentRunId": self._parent} if self._parent else {}
         self.run_id = self._client.create_run(_experiment_id(self._client, self._uri), tags=tags).info.run_id
         results.write_json(folder, RUN_FILE, {"run_id": self.run_id})
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8", errors="surrogateescape"))
-        self._log_settings(config)
+        self._log_settings(results.read_config(folder))
 
     def _log_settings(self, config: Values) -> None:
         from mlflow.entities import Param
