@@ -1,4 +1,4 @@
-"""Make the constants of `sdl_cli/curve/calibration.py` from LCDB 1.1.
+"""Make the constants of `sdl_cli/study/curve/calibration.py` from LCDB 1.1.
 
     python benchmarks/calibrate_forecast.py error_rate.npz [--write]
 
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from lcdb import LEARNERS, SPLITS, Lcdb
 
-from sdl_cli.curve import calibration
-from sdl_cli.curve.fit import fit
-from sdl_cli.curve.forecast import as_curves, scale
+from sdl_cli.study.curve import calibration
+from sdl_cli.study.curve.fit import fit
+from sdl_cli.study.curve.forecast import as_curves, scale
 
 Array = np.ndarray[Any, Any]
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)

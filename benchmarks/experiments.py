@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sdl_cli import statistics
+from sdl_cli.measure import statistics
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "experiment"
 NEEDS = {"hymenoptera": "hymenoptera_256", "cifar10": "cifar10_subset/cifar10_500_200.npz"}

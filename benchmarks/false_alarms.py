@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from sdl_cli import comparisons
-from sdl_cli.compare import run as comparing
+from sdl_cli.cli import comparisons
+from sdl_cli.study.compare import run as comparing
 
 DATASETS = ("iris", "wine", "breast_cancer", "digits dataset.as_table=true dataset.num_train=200")
 FOREST = "forest model.num_trees=20"

@@ -17,7 +17,7 @@ import numpy as np
 from calibrate_forecast import quantiles, scaled_errors
 from lcdb import SPLITS, Lcdb, Measured
 
-from sdl_cli.curve import calibration, forecast, labels_needed
+from sdl_cli.study.curve import calibration, forecast, labels_needed
 
 Array = np.ndarray[Any, Any]
 Settings = list[tuple[Array, Array]]

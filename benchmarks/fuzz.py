@@ -224,7 +224,7 @@ def _over(*_: object) -> None:
 
 def _in_here(command: list[str]) -> tuple[Any, str]:
     """Exit code, `hang` or `raised`, and what was printed, of a command in this process."""
-    from sdl_cli import cli
+    from sdl_cli.cli import main as cli
 
     sys.argv = ["sdl", *command]
     caught = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace", write_through=True)

@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import comparisons
-from sdl_cli.compare import run as comparing
-from sdl_cli.compare.judge import FLOOR, Paired, Rule, judge
-from sdl_cli.compare.margin import margin_of
-from sdl_cli.compare.plan import MOST_OF_ONE_CLASS, make_plan
+from sdl_cli.cli import comparisons
 from sdl_cli.data.split import Split, hold_out
-from sdl_cli.experiment import Observer, learn, values_of
-from sdl_cli.metrics import HIGHER_IS_BETTER
-from sdl_cli.preparation import load_here, resolve_settings
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.run.prepare import load_here, resolve_settings
+from sdl_cli.run.train import Observer, learn, values_of
+from sdl_cli.study.compare import run as comparing
+from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge
+from sdl_cli.study.compare.margin import margin_of
+from sdl_cli.study.compare.plan import MOST_OF_ONE_CLASS, make_plan
 
 ARMS = ("majority", "logistic", "forest model.num_trees=100", "gradient_boosting", "deep_net")  # the simplest first
 SHORT = ("training.epochs=30", "num_threads=1", "device=cpu", "parallel.num_jobs=1")

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from sdl_cli.runs.index import INDEX
+from sdl_cli.many.listing.index import INDEX
 
 NUM_CHANGED = 20
 

@@ -18,9 +18,10 @@ from typing import Any
 import joblib
 import numpy as np
 
-from sdl_cli import experiment, jobs
-from sdl_cli.bridge import compose_checked
+from sdl_cli.cli import jobs
+from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import SdlError
+from sdl_cli.run import train
 
 
 def score(file: Path, target: str, model: str, seed: int) -> float | str:
@@ -30,7 +31,7 @@ def score(file: Path, target: str, model: str, seed: int) -> float | str:
         found = jobs.parse_experiment(compose_checked("train", settings, jobs.parse_experiment))
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values: dict[str, Any] = experiment.measure(found, Path(folder) / "cell")
+            values: dict[str, Any] = train.measure(found, Path(folder) / "cell")
     except SdlError as error:
         return error.message
     return float(values["test"]["accuracy" if "accuracy" in values["test"] else "r2"])

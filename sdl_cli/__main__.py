@@ -1,6 +1,6 @@
 """`python -m sdl_cli` is the same as `sdl`."""
 
-from sdl_cli.cli import main
+from sdl_cli.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from sdl_cli.config import Fraction, NonNegative, Positive, Range
 from sdl_cli.data import mixing, trivial
 from sdl_cli.errors import ConfigError
+from sdl_cli.settings.parse import Fraction, NonNegative, Positive, Range
 
 if TYPE_CHECKING:
     import torch

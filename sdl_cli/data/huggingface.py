@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from sdl_cli.config import Range, suggest
 from sdl_cli.data.cache import fingerprint
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.decode import Channels
@@ -24,6 +23,7 @@ from sdl_cli.data.table import TableRoles, assemble
 from sdl_cli.data.table_cells import Cells, from_frame
 from sdl_cli.data.target_cells import drop_missing_targets, encode_target, large_classes
 from sdl_cli.errors import DataError
+from sdl_cli.settings.parse import Range, suggest
 
 Array = np.ndarray[Any, Any]
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdl_cli.config import suggest
 from sdl_cli.data.decode import SUFFIXES
 from sdl_cli.errors import DataError
+from sdl_cli.settings.parse import suggest
 
 _PART_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 _OTHER_PICTURES = frozenset((

@@ -13,13 +13,13 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.lib import format as npy
 
-from sdl_cli.config import DataSettings, suggest
 from sdl_cli.data.cache import digest, fingerprint
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.groups import crossing_notes
 from sdl_cli.data.targets import FILL_HINT, encode_targets
-from sdl_cli.device import available_bytes
 from sdl_cli.errors import DataError
+from sdl_cli.learning.device import available_bytes
+from sdl_cli.settings.parse import DataSettings, suggest
 
 Array = np.ndarray[Any, Any]
 

@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from sdl_cli.config import Count
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.roles import find_column, short, which_target
 from sdl_cli.data.table import TableRoles, assemble
 from sdl_cli.data.table_cells import from_frame
 from sdl_cli.errors import DataError
+from sdl_cli.settings.parse import Count
 
 _TIMEOUT_SECONDS = 30.0  # of silence; scikit-learn itself waits for ever
 _MAX_DENSE_CELLS = 5_000_000  # of a table that OpenML stores sparsely; each cell takes some 60 bytes while it is read

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from sdl_cli.config import DataSettings, Range, suggest
 from sdl_cli.data.sniffing import Asked
 from sdl_cli.errors import DataError
+from sdl_cli.settings.parse import DataSettings, Range, suggest
 
 CLASS_WORDS = frozenset({"class", "label", "category", "species", "diagnosis", "classes", "labels"})
 _TARGET_WORDS = (*sorted(CLASS_WORDS), "target", "outcome", "y")

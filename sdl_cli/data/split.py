@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.config import DataSettings
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.errors import DataError
+from sdl_cli.settings.parse import DataSettings
 
 Array = np.ndarray[Any, Any]
 

@@ -12,10 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from sdl_cli.config import suggest
-from sdl_cli.device import available_bytes
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import typed_path
+from sdl_cli.learning.device import available_bytes
+from sdl_cli.settings.parse import suggest
 
 _MEMORY_RATIO = 8  # of the cells of a table in memory to the same as text
 _MAX_UNPACKED_BYTES = 2**29  # below this a gzip file may be packed as tightly as it likes

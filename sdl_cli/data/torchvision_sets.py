@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from sdl_cli.config import Count, DataSettings, Range, suggest
 from sdl_cli.data.cache import cache_key, digest, fingerprint, load_or_build
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.decode import GREY_MODES, NUM_CHANNELS, Channels, decode_batches, to_square
 from sdl_cli.data.depth import OneDepth
 from sdl_cli.errors import DataError
+from sdl_cli.settings.parse import Count, DataSettings, Range, suggest
 
 Array = np.ndarray[Any, Any]
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sdl_cli.check import Problem
-from sdl_cli.check.problem import SEVERITIES, counted, name_of
 from sdl_cli.report import layout
 from sdl_cli.report.words import class_counts
+from sdl_cli.run.check import Problem
+from sdl_cli.run.check.problem import SEVERITIES, counted, name_of
 
 Values = dict[str, Any]
 _COLOURS = {"leak": "31", "warning": "33", "note": "1"}

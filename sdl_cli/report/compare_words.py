@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sdl_cli.compare.verdict import listed, p_value, points
 from sdl_cli.report import layout
 from sdl_cli.report.words import PERCENT, label, shown
+from sdl_cli.study.compare.verdict import listed, p_value, points
 
 Values = dict[str, Any]
 BESIDE = ("accuracy", "balanced_accuracy", "roc_auc", "log_loss", "rmse", "mae", "r2")  # metrics that are shown of every arm

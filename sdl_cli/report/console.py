@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from sdl_cli.errors import OutOfTimeError, StorageError
 from sdl_cli.report import compare_words, curve_words, layout, words
-from sdl_cli.results import quoted, resume_verb
+from sdl_cli.run.run_folder import quoted, resume_verb
 from sdl_cli.wording import counted
 
 Values = dict[str, Any]

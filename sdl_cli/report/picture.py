@@ -21,9 +21,9 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from sdl_cli.curve.verdict import rounded
 from sdl_cli.report import words
 from sdl_cli.report.chart import extent, fraction, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.study.curve.verdict import rounded
 
 Values = dict[str, Any]
 SIZE_INCHES, DPI = (9.0, 5.6), 200  # sharp when shown at 900 x 560 px

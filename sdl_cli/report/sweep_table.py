@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.metrics import MAIN
+from sdl_cli.measure.metrics import MAIN
 
 Values = dict[str, Any]
 TIMES = ("seconds_total", "seconds_fit")

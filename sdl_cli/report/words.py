@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from sdl_cli.metrics import HIGHER_IS_BETTER, MAIN, Measured, over_repeats
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN, Measured, over_repeats
 from sdl_cli.report import layout
 from sdl_cli.wording import counted
 
@@ -202,7 +202,7 @@ def label(name: str) -> str:
 
 def class_counts(counts: dict[str, int], most: int = 10) -> str:
     """Rows per class in few words."""
-    from sdl_cli.check.problem import name_of  # it brings all of the data sets along
+    from sdl_cli.run.check.problem import name_of  # it brings all of the data sets along
 
     low, high = min(counts.values()), max(counts.values())
     if low == high and len(counts) > 2:

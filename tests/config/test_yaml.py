@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from sdl_cli import bridge, jobs
-from sdl_cli.cells import Parallel
-from sdl_cli.compare.settings import Compare, Shared
-from sdl_cli.conf_files import conf_dir, summary
-from sdl_cli.config import Experiment, Training, parse
-from sdl_cli.curve.settings import Curve, CurveExperiment
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli import jobs
 from sdl_cli.errors import ConfigError
+from sdl_cli.many.cells import Parallel
+from sdl_cli.settings.parse import Experiment, Training, parse
+from sdl_cli.settings.yaml_files import conf_dir, summary
+from sdl_cli.study.compare.settings import Compare, Shared
+from sdl_cli.study.curve.settings import Curve, CurveExperiment
 
 CONF = conf_dir()
 GROUPS = ("dataset", "model", "loss", "augment", "training")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sdl_cli import bridge, jobs
-from sdl_cli.bridge.bare_paths import with_bare_path
-from sdl_cli.conf_files import GROUPS, options
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli import jobs
+from sdl_cli.cli.hydra.bare_paths import with_bare_path
+from sdl_cli.settings.yaml_files import GROUPS, options
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -9,11 +9,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from sdl_cli import loop
-from sdl_cli.config import Training
-from sdl_cli.device import resolve
-from sdl_cli.models.deep_net import DeepNet
-from sdl_cli.models.finetuned_cnn import FinetunedCNN
+from sdl_cli.learning import loop
+from sdl_cli.learning.device import resolve
+from sdl_cli.learning.models.deep_net import DeepNet
+from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
+from sdl_cli.settings.parse import Training
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")]
 

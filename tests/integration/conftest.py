@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli import cli
+from sdl_cli.cli import main
 
 BASELINE = "model=baseline model.num_trees=5"
 NET = "dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=2"
@@ -48,7 +48,7 @@ def sdl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["sdl", *shlex.split(command), *more])
         with pytest.raises(SystemExit) as stop:
-            cli.main()
+            main.main()
         found = capsys.readouterr()
         return Outcome(int(stop.value.code or 0), found.out, found.err)
 
@@ -81,7 +81,7 @@ def run_here(command: str) -> None:
     """Run a command that must succeed, in this process, for a fixture of more than one test."""
     before, sys.argv = sys.argv, ["sdl", *shlex.split(command)]
     try:
-        cli.main()
+        main.main()
     except SystemExit as stop:
         assert not stop.code, command
     finally:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from integration.conftest import BASELINE, NET, Sdl, tree
 
-from sdl_cli import results
 from sdl_cli.errors import DataError
+from sdl_cli.run import run_folder
 
 # command -> fragments that its message must have; {data} and {runs} are the folders of good and bad examples
 MISTAKES: list[tuple[str, list[str]]] = [
@@ -299,8 +299,8 @@ CHANGES: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     "predictions edited": (lambda run: (run / "predictions.csv").write_text("id\n"), ["predictions.csv", "changed after"]),
     "config edited": (lambda run: (run / "config.yaml").write_text("seed: 3\n"), ["config.yaml", "changed after"]),
     "status damaged": (lambda run: (run / "status.json").write_text("{"), ["status.json", "JSON"]),
-    "stopped": (lambda run: results.write_status(run, "running"), ["not finished", "sdl train --resume"]),
-    "failed": (lambda run: results.write_status(run, "failed", "nan"), ["not finished", "failed: nan"]),
+    "stopped": (lambda run: run_folder.write_status(run, "running"), ["not finished", "sdl train --resume"]),
+    "failed": (lambda run: run_folder.write_status(run, "failed", "nan"), ["not finished", "failed: nan"]),
 }
 
 
@@ -334,7 +334,7 @@ def test_a_strangers_run_imports_nothing_that_is_not_allowed(sdl: Sdl, tmp_path:
     for file in ("model.json", "config.yaml"):
         (run / file).write_text((run / file).read_text().replace("sklearn.neighbors.KNeighborsClassifier", "evil.Thing"))
     status = json.loads((run / "status.json").read_text())
-    results.write_status(run, "done", files=list(status["files"]))
+    run_folder.write_status(run, "done", files=list(status["files"]))
     found = sdl("evaluate run")
     assert found.code == 2 and not (tmp_path / "it ran").exists()
     check_lines(found.err, [])
@@ -360,7 +360,7 @@ def test_values_of_another_kind_are_a_damaged_folder(sdl: Sdl, tmp_path: Path, r
     alter(values)
     (tmp_path / "run" / file).write_text(json.dumps(values))
     status = json.loads((tmp_path / "run" / "status.json").read_text())
-    results.write_status(tmp_path / "run", "done", files=list(status["files"]))
+    run_folder.write_status(tmp_path / "run", "done", files=list(status["files"]))
     found = sdl(command)
     assert "should not happen" not in found.err
     if found.code:
@@ -448,7 +448,7 @@ def test_a_disk_that_fills_up_during_a_run_leaves_nothing(
 def test_a_disk_with_no_room_for_the_result_is_said_before_training(
     sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 1000))  # type: ignore[attr-defined]
+    monkeypatch.setattr(run_folder.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 1000))  # type: ignore[attr-defined]
     found = sdl(f"train dataset=wine {BASELINE}")
     assert found.code == 2
     check_lines(found.err, ["the disk is full"])
@@ -505,13 +505,13 @@ def test_a_cache_that_cannot_be_written_stops_nothing_that_can_do_without(
 
 
 def test_a_fault_of_ours_is_said_to_be_one(sdl: Sdl, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdl_cli import reference
+    from sdl_cli.measure import baseline
 
     def broken(*_: Any) -> None:
         raise KeyError("oops")
 
-    monkeypatch.setattr(reference, "majority_outputs", broken)
+    monkeypatch.setattr(baseline, "majority_outputs", broken)
     found = sdl(f"train dataset=wine {BASELINE} hydra.run.dir=run --json")
     assert found.code == 1 and found.json["error"]["kind"] == "run"
     assert "KeyError" in found.err and "run.log" in found.err
-    assert "oops" in Path("run/run.log").read_text() and results.read_state(Path("run")) == "failed"
+    assert "oops" in Path("run/run.log").read_text() and run_folder.read_state(Path("run")) == "failed"

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from integration.conftest import Sdl, tree
 
-from sdl_cli import results
-from sdl_cli.compare import trial as trials
 from sdl_cli.errors import OutOfTimeError, RunError
 from sdl_cli.report.html.pooled import PooledRun
+from sdl_cli.run import run_folder
+from sdl_cli.study.compare import trial as trials
 
 QUICK = "parallel.backend=threading parallel.num_jobs=2 compare.num_repeats=3"
 TWO = "dataset=wine 'compare.arms=[majority,\"forest model.num_trees=5\"]' compare.baseline=null " + QUICK
@@ -53,7 +53,7 @@ def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path
     [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
     names = {"config.yaml", "comparison.json", "environment.json", "status.json", "arms", "curve", "recommended"}
     assert names <= {p.name for p in folder.iterdir()}
-    assert results.read_state(folder) == "done"
+    assert run_folder.read_state(folder) == "done"
     assert sdl(f"evaluate {folder}/recommended --json").json["reproduced"] is True
 
 
@@ -139,7 +139,7 @@ def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, mo
     assert "failed  logistic: no luck" in found.out and "Failed, and so not compared: logistic." in " ".join(found.out.split())
     assert "Traceback" not in found.err and "sdl compare --resume" in found.out
     [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
-    assert results.read_state(folder) == "failed"
+    assert run_folder.read_state(folder) == "failed"
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     done = {p: p.stat().st_mtime_ns for p in folder.glob("arms/*/*/metrics.json")}
@@ -167,7 +167,7 @@ def test_arms_are_given_up_when_the_time_is_over(sdl: Sdl, tmp_path: Path, monke
     found = sdl(f"compare {THREE} --json").json
     assert [arm["name"] for arm in found["arms"]] == ["logistic", "majority"]
     assert found["given_up"][0]["name"] == "forest model.num_trees=5" and "Given up for lack of time" in found["verdict"]
-    assert results.read_state(Path(found["folder"])) == "done"
+    assert run_folder.read_state(Path(found["folder"])) == "done"
 
 
 def test_an_arm_that_was_too_slow_at_first_is_gone_on_with_while_time_is_left(

@@ -19,9 +19,11 @@ import pytest
 from integration.conftest import Sdl, tree
 from PIL import Image
 
-from sdl_cli import bridge, jobs, results
-from sdl_cli.curve import measure
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli import jobs
 from sdl_cli.data.split import split
+from sdl_cli.run import run_folder
+from sdl_cli.study.curve import measure
 
 Start = Callable[..., subprocess.Popen[str]]
 WINE = "dataset=wine model.num_trees=5"
@@ -45,7 +47,7 @@ def numbers(folder: Path) -> dict[str, Any]:
 def done(folder: Path) -> dict[str, int]:
     """Cell -> when its numbers were written, of those that are done."""
     cells = (folder / "cells").glob("*/metrics.json")
-    return {c.parent.name: c.stat().st_mtime_ns for c in cells if results.read_state(c.parent) == "done"}
+    return {c.parent.name: c.stat().st_mtime_ns for c in cells if run_folder.read_state(c.parent) == "done"}
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
@@ -58,7 +60,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
                 command = (entry / "cmdline").read_text()
             except OSError:
                 continue
-            if int(words[1]) == process.pid and "sdl_cli.workers" in command:
+            if int(words[1]) == process.pid and "sdl_cli.many.processes" in command:
                 found.append(int(entry.name))
     return found
 
@@ -253,7 +255,7 @@ def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, t
 
 
 def test_a_sweep_of_curves_goes_on_with_what_failed(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdl_cli.curve import run
+    from sdl_cli.study.curve import run
 
     real = run.run
 
@@ -308,7 +310,7 @@ def test_a_killed_curve_goes_on_to_the_same_numbers(
     assert found.code == 0, found.err
     assert before.items() <= done(folder).items(), "what was done is not done again"
     assert numbers(folder) == numbers(whole)
-    assert results.read_state(folder) == "done"
+    assert run_folder.read_state(folder) == "done"
     again = sdl("curve --resume c --json")
     assert again.code == 0 and again.json == found.json and "nothing to resume" in " ".join(again.err.split())
 
@@ -349,7 +351,7 @@ def test_workers_that_are_killed_again_fail_their_cells_alone(sdl: Sdl, sdl_proc
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
     assert f"Try the failed cells again: sdl curve --resume {folder}" in out
-    assert "worker process was killed" in results.read_reason(folder)
+    assert "worker process was killed" in run_folder.read_reason(folder)
     kept = done(folder)
     assert len(kept) >= 2
     assert sdl("curve --resume c").code == 0
@@ -369,7 +371,7 @@ def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, tmp_path: Path) -
     assert all("n_neighbors" in cell["reason"] for cell in values["failed"])
     assert "20 labels, repeat 1 failed: " in " ".join(found.err.split())
     assert f"Try the failed cells again: sdl curve --resume {tmp_path}/c" in found.err
-    assert results.read_state(tmp_path / "c") == "failed" and "2 of 8 cells failed" in results.read_reason(tmp_path / "c")
+    assert run_folder.read_state(tmp_path / "c") == "failed" and "2 of 8 cells failed" in run_folder.read_reason(tmp_path / "c")
     kept = done(tmp_path / "c")
     again = sdl("curve --resume c --json")
     assert again.code == 1 and kept == done(tmp_path / "c")
@@ -414,7 +416,7 @@ def test_a_curve_on_data_that_changed_is_not_mixed(sdl: Sdl, tmp_path: Path) -> 
     folder = sdl(
         f"curve dataset=npz dataset.path=x.npz model.num_trees=5 {HERE} curve.num_repeats=1 hydra.run.dir=c --json"
     ).json["folder"]
-    results.write_status(Path(folder), "failed", "stopped")
+    run_folder.write_status(Path(folder), "failed", "stopped")
     np.savez(tmp_path / "x.npz", X=rng.normal(size=(100, 3)) + y[:, None], y=y)
     found = sdl("curve --resume c")
     assert found.code == 2 and "the data has changed" in found.err
@@ -482,7 +484,7 @@ def test_settings_that_cannot_be_are_refused(sdl: Sdl, tmp_path: Path, settings:
 
 
 def test_a_backend_that_is_not_installed_is_named(sdl: Sdl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdl_cli.cells.find_spec", lambda name: None)
+    monkeypatch.setattr("sdl_cli.many.cells.find_spec", lambda name: None)
     for backend in ("dask", "ray"):
         found = sdl(f"curve dataset=wine parallel.backend={backend}")
         assert found.code == 2 and f'pip install "sdl-cli[{backend}]"' in found.err

@@ -86,7 +86,7 @@ def test_it_imports_nothing_heavy_and_writes_an_index(tmp_path: Path) -> None:
         (folder / "metrics.json").write_text('{"metrics": {"test": {"accuracy": {"value": 0.5, "n": 10}}}}')
     program = (
         "import sys\n"
-        "from sdl_cli.cli import app\n"
+        "from sdl_cli.cli.main import app\n"
         "app(['runs'], standalone_mode=False)\n"
         "print(sorted({'torch', 'sklearn', 'hydra', 'omegaconf', 'pandas', 'scipy', 'rich', 'matplotlib', 'yaml'} & set(sys.modules)))\n"
     )

@@ -12,8 +12,8 @@ import pytest
 from integration.conftest import BASELINE, Sdl
 from PIL import Image
 
-from sdl_cli import metrics, reference
-from sdl_cli.models.settings import BaselineSettings
+from sdl_cli.learning.models.settings import BaselineSettings
+from sdl_cli.measure import baseline, metrics
 
 QUICK = f"{BASELINE} model.kind=logistic"
 
@@ -21,7 +21,7 @@ QUICK = f"{BASELINE} model.kind=logistic"
 @pytest.fixture(autouse=True, scope="module")
 def small_forests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reference, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
+        patch.setattr(baseline, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
         yield
 
 

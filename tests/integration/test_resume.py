@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from integration.conftest import BASELINE, Sdl, run_here
 
-from sdl_cli import results
+from sdl_cli.run import run_folder
 
 Start = Callable[..., subprocess.Popen[str]]
 # long enough to be stopped in the middle, and a checkpoint after every epoch
@@ -71,9 +71,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
             "error": {"kind": "interrupted", "message": "Interrupted.", "hint": f"Resume with: {command}"},
             "exit_code": 130,
         }
-        assert (results.read_state(run), results.read_reason(run)) == ("interrupted", "by Ctrl-C")
+        assert (run_folder.read_state(run), run_folder.read_reason(run)) == ("interrupted", "by Ctrl-C")
     else:
-        assert results.read_state(run) == "running"
+        assert run_folder.read_state(run) == "running"
     config = (run / "config.yaml").read_bytes()
     found = sdl("train --json --resume", "my run")
     assert found.code == 0, found.err
@@ -109,8 +109,8 @@ def test_an_interrupted_sweep_goes_on(sdl: Sdl, sdl_process: Start, tmp_path: Pa
     out, err = stop(process, signal.SIGINT)
     assert process.returncode == 130, err
     assert f"Interrupted. Resume with: sdl train --resume {sweep}" in err and "Traceback" not in err
-    assert [results.read_state(sweep / str(n)) for n in range(3)] == ["done", "interrupted", "missing"]
-    assert results.read_reason(sweep / "1") == "by Ctrl-C"
+    assert [run_folder.read_state(sweep / str(n)) for n in range(3)] == ["done", "interrupted", "missing"]
+    assert run_folder.read_reason(sweep / "1") == "by Ctrl-C"
     found = sdl("train --resume s --json")
     assert found.code == 0, found.err
     assert [job["status"] for job in found.json["jobs"]] == ["done"] * 3
@@ -123,12 +123,12 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(sdl: Sdl, tmp_pat
     stored = json.loads((run / "metrics.json").read_text())["metrics"]
     for name in ("metrics.json", "model.json", "predictions.csv"):
         (run / name).unlink()
-    results.write_status(run, "running")
+    run_folder.write_status(run, "running")
     assert sdl("train --resume run --json").json["metrics"] == stored
 
 
 def test_a_run_without_its_configuration_cannot_go_on(sdl: Sdl, tmp_path: Path) -> None:
-    results.claim(tmp_path / "run")
+    run_folder.claim(tmp_path / "run")
     found = sdl("train --resume run")
     assert found.code == 2 and "nothing was begun here" in found.err
     (tmp_path / "run" / "config.yaml").write_text("seed: 3\nmodel: {name: nothing}\n")
@@ -145,10 +145,10 @@ def test_a_run_on_data_that_changed_does_not_go_on(sdl: Sdl, tmp_path: Path, rep
     run = tmp_path / "r"
     if repeats > 1:  # one is done, and the other was not begun
         shutil.rmtree(run / "repeats" / "1")
-    results.write_status(run, "failed", "stopped")
+    run_folder.write_status(run, "failed", "stopped")
     before = (run / "metrics.json").read_bytes()
     (tmp_path / "x.csv").write_text("\n".join(["u,v,y", *rows[:-1], "59,3,a"]) + "\n")
     found = sdl("train --resume r")
     assert found.code == 2 and "the data has changed since this run was begun." in found.err
     assert "Begin a new one with the same settings: sdl train ..." in found.err
-    assert (run / "metrics.json").read_bytes() == before and results.read_state(run) == "failed"
+    assert (run / "metrics.json").read_bytes() == before and run_folder.read_state(run) == "failed"

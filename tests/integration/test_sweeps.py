@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from integration.conftest import BASELINE, NET, Sdl, tree
 
-from sdl_cli import experiment, results
+from sdl_cli.run import run_folder, train
 
 
 def test_a_sweep_runs_every_combination_and_ends_in_a_table(sdl: Sdl, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(
     long = "dataset=wine model=sklearn model.estimator=unruly.Unruly model.params.number=0,3 hydra.sweep.dir=s"
     process = sdl_process(f"train -m {long} {how}", PYTHONPATH=str(tmp_path))
     deadline = time.monotonic() + 60
-    while (results.read_state(tmp_path / "s" / "0"), results.read_state(tmp_path / "s" / "1")) != ("done", "running"):
+    while (run_folder.read_state(tmp_path / "s" / "0"), run_folder.read_state(tmp_path / "s" / "1")) != ("done", "running"):
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -257,20 +257,20 @@ def test_both_kinds_of_model_in_one_sweep(sdl: Sdl) -> None:
 
 
 def test_a_job_that_fails_is_named_and_its_siblings_finish(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = experiment.run
+    real = train.run
 
     def fail_on_one(found: Any, *rest: Any) -> Any:
         if found.seed == 1:
             raise ZeroDivisionError("no luck")
         return real(found, *rest)
 
-    monkeypatch.setattr(experiment, "run", fail_on_one)
+    monkeypatch.setattr(train, "run", fail_on_one)
     found = sdl(f"train -m dataset=wine {BASELINE} seed=0,1,2")
     assert found.code == 1
     assert "error   job 2: no luck" in found.err and "Traceback" not in found.err
     assert "failed  job 2: no luck" in found.out and "sdl train --resume" in found.out
     [sweep] = (tmp_path / "runs").glob("*/*_sweep")
-    assert [results.read_state(sweep / str(n)) for n in range(3)] == ["done", "failed", "done"]
+    assert [run_folder.read_state(sweep / str(n)) for n in range(3)] == ["done", "failed", "done"]
     assert "ZeroDivisionError" in (sweep / "1" / "run.log").read_text()
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
@@ -320,7 +320,7 @@ def test_runs_of_the_same_second_do_not_collide(sdl_process: Callable[..., subpr
     found = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], found
     assert {json.loads(out)["folder"] for out, _ in found} == {str(tmp_path / "r"), str(tmp_path / "r-2")}
-    assert {results.read_state(tmp_path / name) for name in ("r", "r-2")} == {"done"}
+    assert {run_folder.read_state(tmp_path / name) for name in ("r", "r-2")} == {"done"}
 
 
 def test_with_inspection_a_sweep_makes_no_sense(sdl: Sdl, tmp_path: Path) -> None:

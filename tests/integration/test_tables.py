@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from integration.conftest import BASELINE, Outcome, Sdl, run_here, tree
 
-from sdl_cli import reference
 from sdl_cli.data import new_rows
-from sdl_cli.models.settings import BaselineSettings
+from sdl_cli.learning.models.settings import BaselineSettings
+from sdl_cli.measure import baseline
 
 QUICK = f"{BASELINE} model.kind=logistic"
 NET = "model=deep_net model.depth=1 model.width=8 training.epochs=2"
@@ -26,7 +26,7 @@ NET = "model=deep_net model.depth=1 model.width=8 training.epochs=2"
 def small_forests() -> Iterator[None]:
     """The forest beside every result has few trees here, for it takes most of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reference, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
+        patch.setattr(baseline, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
         yield
 
 

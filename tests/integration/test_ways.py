@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from integration.conftest import BASELINE, Sdl
 
-from sdl_cli import locks, results
-from sdl_cli.bridge.bare_paths import with_bare_path
+from sdl_cli.cli.hydra.bare_paths import with_bare_path
 from sdl_cli.errors import ConfigError
+from sdl_cli.run import locks, run_folder
 
 Start = Callable[..., subprocess.Popen[str]]
 LONG = "dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=100000 training.checkpoint_seconds=0"
@@ -131,13 +131,13 @@ def test_a_signal_of_a_scheduler_interrupts_as_ctrl_c_does(
 
 def test_the_workers_of_a_sweep_end_with_sigterm(sdl_process: Start, tmp_path: Path) -> None:
     process = begun(sdl_process, tmp_path / "s", f"train -m {LONG} seed=0,1,2 parallel.num_jobs=2 hydra.sweep.dir=s")
-    status = next(file for file in (tmp_path / "s").glob("*/status.json") if results.read_state(file.parent) == "running")
+    status = next(file for file in (tmp_path / "s").glob("*/status.json") if run_folder.read_state(file.parent) == "running")
     worker = json.loads(status.read_text())["process"]["pid"]
     assert worker != process.pid
     process.terminate()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143 and f"Resume with: sdl train --resume {tmp_path / 's'}" in err
-    assert results.read_state(status.parent) == "interrupted" and results.read_reason(status.parent) == "by SIGTERM"
+    assert run_folder.read_state(status.parent) == "interrupted" and run_folder.read_reason(status.parent) == "by SIGTERM"
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
 
@@ -161,7 +161,7 @@ def test_a_second_resume_of_a_folder_is_refused(
     assert sdl(f"{small} {more[kind]} hydra.run.dir=x").code == 0
     if kind != "sweep":
         assert json.loads((tmp_path / "x" / "status.json").read_text())["kind"] == kind
-        results.write_status(tmp_path / "x", "interrupted", "by Ctrl-C")
+        run_folder.write_status(tmp_path / "x", "interrupted", "by Ctrl-C")
     locks.hold(tmp_path / "x")
     monkeypatch.setattr(locks, "_held", {})  # as another process would see it
     found = sdl(f"{command} --resume x")
@@ -170,26 +170,26 @@ def test_a_second_resume_of_a_folder_is_refused(
 
 
 def test_a_resumed_run_is_running_while_it_runs(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdl_cli import reference
+    from sdl_cli.measure import baseline
 
     assert sdl(f"train dataset=wine {BASELINE} hydra.run.dir=x").code == 0
-    results.write_status(tmp_path / "x", "interrupted", "by SIGTERM")
+    run_folder.write_status(tmp_path / "x", "interrupted", "by SIGTERM")
     seen: list[str] = []
-    real = reference.majority_outputs
+    real = baseline.majority_outputs
 
     def watched(*arguments: object) -> object:
-        seen.append(results.read_state(tmp_path / "x"))
+        seen.append(run_folder.read_state(tmp_path / "x"))
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reference, "majority_outputs", watched)
+    monkeypatch.setattr(baseline, "majority_outputs", watched)
     assert sdl("train --resume x").code == 0
-    assert seen == ["running"] and results.read_state(tmp_path / "x") == "done"
+    assert seen == ["running"] and run_folder.read_state(tmp_path / "x") == "done"
 
 
 def test_runs_calls_an_interrupted_run_so_old_ones_too(sdl: Sdl, tmp_path: Path) -> None:
     for name in ("new", "old"):
         assert sdl(f"train dataset=wine {BASELINE} hydra.run.dir=runs/{name}").code == 0
-    results.write_status(tmp_path / "runs" / "new", "interrupted", "by SIGTERM")
+    run_folder.write_status(tmp_path / "runs" / "new", "interrupted", "by SIGTERM")
     (tmp_path / "runs" / "old" / "status.json").write_text('{"state": "failed", "reason": "interrupted", "files": {}}')
     assert [item["status"] for item in sdl("runs --json").json["items"]] == ["interrupted", "interrupted"]
     assert len(sdl("runs --where status=interrupted --json").json["items"]) == 2

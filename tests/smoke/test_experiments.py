@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdl_cli import bridge, experiment, jobs
-from sdl_cli.conf_files import conf_dir
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli import jobs
+from sdl_cli.run import train
+from sdl_cli.settings.yaml_files import conf_dir
 
 FILES = sorted((conf_dir() / "experiment").glob("*.yaml"))
 HEADER = {
@@ -63,7 +65,7 @@ def test_a_short_version_runs(
         short = dataclasses.replace(short, model=dataclasses.replace(found.model, num_trees=20), training=found.training)
     if found.model.name == "autoencoder":
         short = dataclasses.replace(short, model=dataclasses.replace(found.model, pretrain_epochs=1))
-    result = experiment.run(short, tmp_path / "run")
+    result = train.run(short, tmp_path / "run")
     main = result.test["accuracy" if "accuracy" in result.test else "rmse"]
     assert main.low <= main.value <= main.high
     assert (result.folder / "metrics.json").is_file()

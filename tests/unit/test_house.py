@@ -112,9 +112,9 @@ def test_imports_point_down_only(name: str) -> None:
 def test_an_upward_import_would_be_found() -> None:
     for text in (
         "from sdl_cli import cells",
-        "from sdl_cli.cells import Cell",
-        "import sdl_cli.cells",
-        "def f():\n  import sdl_cli.jobs",
+        "from sdl_cli.many.cells import Cell",
+        "import sdl_cli.many.cells",
+        "def f():\n  import sdl_cli.cli.jobs",
     ):
         assert upward("models.baseline", ast.parse(text)), text
 
@@ -154,14 +154,14 @@ def test_the_command_line_imports_little_at_the_top() -> None:
 def test_what_a_command_leaves_unimported(arguments: list[str], absent: str, tmp_path: Path) -> None:
     program = (
         "import atexit, json, sys\n"
-        "from sdl_cli.cli import main\n"
+        "from sdl_cli.cli.main import main\n"
         "atexit.register(lambda: open('modules.json', 'w').write(json.dumps(sorted(sys.modules))) and None)\n"
         f"sys.argv = ['sdl', *{arguments!r}]\n"
         "main()\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, timeout=60, check=False)
     loaded = set(json.loads((tmp_path / "modules.json").read_text()))
-    assert "sdl_cli.cli" in loaded
+    assert "sdl_cli.cli.main" in loaded
     assert not loaded & set(absent.split())
 
 

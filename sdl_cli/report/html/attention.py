@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.models import NETWORKS
+from sdl_cli.learning.models import NETWORKS
 from sdl_cli.report.html.mistakes import gallery, row_name, worst_mistakes
 from sdl_cli.report.html.opened import OpenedRun, Predicted, shortened
 from sdl_cli.report.html.section import Section, escape, figure, picture, plain
@@ -28,7 +28,7 @@ def build(run: OpenedRun) -> Section | None:
     right, wrong = chosen_rows(run.predicted)
     rows = np.concatenate([right, wrong])
     model, images = run.model, np.asarray(run.dataset.X[run.test_rows[rows]])
-    from sdl_cli.models.gradcam import LEAST_CELLS, class_maps
+    from sdl_cli.learning.models.gradcam import LEAST_CELLS, class_maps
 
     found = class_maps(model, images, np.searchsorted(model.classes_, run.predicted.prediction[rows]))
     title = "Where the network looked"

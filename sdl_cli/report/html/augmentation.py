@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.config import parse_group
 from sdl_cli.data.augment import AUGMENTS, MODALITY, TextAugment
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.models import NETWORKS
+from sdl_cli.learning.models import NETWORKS
 from sdl_cli.report.html.mistakes import gallery
 from sdl_cli.report.html.opened import OpenedRun, shortened
 from sdl_cli.report.html.residuals import number
 from sdl_cli.report.html.section import Section, figure, picture, plain, table
+from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
 _NUM_ROWS, _NUM_VERSIONS = 4, 5
@@ -66,7 +66,7 @@ def _images(settings: Any, model: dict[str, Any], dataset: Dataset, rows: Array)
     import torch
 
     from sdl_cli.data import augment
-    from sdl_cli.losses import one_hot
+    from sdl_cli.learning.losses import one_hot
 
     if model.get("strategy") == "probe" and hasattr(settings, "mix_probability"):
         settings = dataclasses.replace(settings, mix_probability=0.0)  # as the probe does

@@ -6,19 +6,19 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sdl_cli import check, preparation
-from sdl_cli.check import Problem
-from sdl_cli.check.problem import SEVERITIES, counted
-from sdl_cli.config import Experiment, Training, parse
 from sdl_cli.data import DATASETS
 from sdl_cli.data.augment import AUGMENTS
 from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import split
 from sdl_cli.errors import SdlError
-from sdl_cli.losses import LOSSES
-from sdl_cli.models import MODELS
+from sdl_cli.learning.losses import LOSSES
+from sdl_cli.learning.models import MODELS
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.words import class_counts
+from sdl_cli.run import check, prepare
+from sdl_cli.run.check import Problem
+from sdl_cli.run.check.problem import SEVERITIES, counted
+from sdl_cli.settings.parse import Experiment, Training, parse
 
 Values = dict[str, Any]
 TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
@@ -48,7 +48,7 @@ def data_section(config: Values, fingerprint: str | None, notice: Callable[[str]
     """
     try:
         experiment = experiment_of(config)
-        dataset, experiment, _ = preparation.load_dataset(experiment)
+        dataset, experiment, _ = prepare.load_dataset(experiment)
         if fingerprint is not None and dataset.fingerprint != fingerprint:
             return _without("The data was changed since this run, so that it is not looked at here.", notice)
         parts = split(dataset, experiment.dataset, experiment.seed)

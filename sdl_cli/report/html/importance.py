@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import metrics, reference
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.decisions import decide
+from sdl_cli.measure import baseline, metrics
+from sdl_cli.measure.decisions import decide
+from sdl_cli.measure.statistics import bootstrap
 from sdl_cli.report.html.opened import OpenedRun, shortened
 from sdl_cli.report.html.section import GRID, MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
 from sdl_cli.report.words import PERCENT, label
-from sdl_cli.statistics import bootstrap
 
 Array = np.ndarray[Any, Any]
 Predict = Callable[[Array], Array]
@@ -63,7 +63,7 @@ def build(run: OpenedRun) -> Section | None:
     metric, score = main_score(run, dataset.y[rows])
     num_classes = len(dataset.classes)
     found = permutation_importance(
-        lambda X: reference.model_outputs(model, X, num_classes), score, dataset.X[rows], [place for _, place in columns],
+        lambda X: baseline.model_outputs(model, X, num_classes), score, dataset.X[rows], [place for _, place in columns],
         higher_is_better=metrics.HIGHER_IS_BETTER[metric],
     )  # fmt: skip
     title = "Which columns the model uses"

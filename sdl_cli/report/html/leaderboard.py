@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sdl_cli.metrics import HIGHER_IS_BETTER
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.report import words
 from sdl_cli.report.compare_words import metrics_rows
 from sdl_cli.report.html.scores import Bar, interval_chart

@@ -8,7 +8,6 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
-from sdl_cli.curve.verdict import rounded
 from sdl_cli.report import words
 from sdl_cli.report.chart import extent, line_at, size_ticks, tick_texts, value_ticks, view
 from sdl_cli.report.html.section import (
@@ -24,6 +23,7 @@ from sdl_cli.report.html.section import (
     svg,
     table,
 )
+from sdl_cli.study.curve.verdict import rounded
 
 Values = dict[str, Any]
 _MARKERS = "osD^vP"

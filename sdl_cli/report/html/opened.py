@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import data, results
-from sdl_cli.config import parse_group
+from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import as_in_run
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import DataError, SdlError
-from sdl_cli.experiment import Observer
 from sdl_cli.files import read_guarded
-from sdl_cli.prediction import load_stored
-from sdl_cli.predictions import safe_cell
-from sdl_cli.run_files import INPUTS, METRICS, checked
+from sdl_cli.measure.predictions import safe_cell
+from sdl_cli.run import run_folder
+from sdl_cli.run.contents import INPUTS, METRICS, checked
+from sdl_cli.run.predict import load_stored
+from sdl_cli.run.train import Observer
+from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
 _PREFIX = "probability_"
@@ -82,7 +83,7 @@ class OpenedRun:
     repeats = 1  # splits whose test parts its predictions are of
 
     def __init__(self, folder: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None) -> None:
-        self.stored = results.read_run(folder)
+        self.stored = run_folder.read_run(folder)
         self.config = self.stored.config
         self.metrics = checked(self.stored.metrics, METRICS, folder / "metrics.json")
         self.predicted = read_predictions(folder / "predictions.csv")
@@ -133,7 +134,7 @@ class OpenedRun:
     @cached_property
     def _described(self) -> dict[str, Any]:
         path = self.stored.folder / "model.json"
-        return checked(results.read_json(path), {"inputs": INPUTS}, path)
+        return checked(run_folder.read_json(path), {"inputs": INPUTS}, path)
 
     def _load(self) -> Dataset:
         inputs = self.inputs

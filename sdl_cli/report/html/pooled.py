@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli import results
-from sdl_cli.compare.arms import folder_name
-from sdl_cli.compare.trial import PREDICTIONS_FILE
-from sdl_cli.config import parse_group
 from sdl_cli.data import DATASETS
 from sdl_cli.data.split import split
 from sdl_cli.errors import DataError
 from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
+from sdl_cli.run import run_folder
+from sdl_cli.settings.parse import parse_group
+from sdl_cli.study.compare.arms import folder_name
+from sdl_cli.study.compare.trial import PREDICTIONS_FILE
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
@@ -52,7 +52,7 @@ class PooledRun(OpenedRun):
         """Row of the data set for each prediction, of one split after another."""
         found = []
         for place in self._splits:
-            config = results.read_run(place, finished=False).config
+            config = run_folder.read_run(place, finished=False).config
             settings = parse_group("dataset", DATASETS, config["dataset"])
             found.append(split(self.dataset, settings, int(config["seed"])).test)
         rows = np.concatenate(found)

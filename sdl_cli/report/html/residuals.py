@@ -48,7 +48,7 @@ def thinned(errors: Array) -> Array:
 
 
 def _bias(truth: Array, prediction: Array) -> str:
-    from sdl_cli.statistics import t_interval
+    from sdl_cli.measure.statistics import t_interval
 
     if len(truth) < 2:
         return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from sdl_cli.metrics import MAIN
+from sdl_cli.measure.metrics import MAIN
 from sdl_cli.report import words
 from sdl_cli.report.chart import tick_texts, value_ticks
 from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import results
 from sdl_cli.errors import DataError, SdlError
-from sdl_cli.metrics import HIGHER_IS_BETTER, Measured, over_repeats
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, Measured, over_repeats
 from sdl_cli.report.html.scores import main_metric
+from sdl_cli.run import run_folder
 
 Values = dict[str, Any]
 _SEEDS = ("seed=", "dataset.seed=")
@@ -74,7 +74,7 @@ def read_sweep(folder: Path) -> Sweep:
     Raises:
         DataError: no job is done.
     """
-    stored = results.read_json(folder / "sweep.json")
+    stored = run_folder.read_json(folder / "sweep.json")
     verb = str(stored.get("verb", "train"))
     planned = stored.get("jobs")
     names = {str(n) for n in range(len(planned))} if isinstance(planned, list) else set()
@@ -82,24 +82,24 @@ def read_sweep(folder: Path) -> Sweep:
     jobs = [_read_job(folder / name, verb) for name in sorted(names, key=lambda name: (len(name), name))]
     done, failed = [job for job in jobs if job.values], [job for job in jobs if not job.values]
     if not done:
-        raise DataError(f"{folder}: no job of this sweep is done.", f"Resume it: sdl {verb} --resume {results.quoted(folder)}")
+        raise DataError(f"{folder}: no job of this sweep is done.", f"Resume it: sdl {verb} --resume {run_folder.quoted(folder)}")
     shared = [o for o in jobs[0].overrides if all(o in job.overrides for job in jobs)] if len(jobs) > 1 else []
     groups, metric = _groups(done, shared) if verb == "train" else ((), None)
     return Sweep(folder, verb, tuple(done), tuple(failed), groups, metric, _best(groups, metric), tuple(shared))
 
 
 def _read_job(folder: Path, verb: str) -> Job:
-    state, reason, values = results.read_state(folder), "", None
+    state, reason, values = run_folder.read_state(folder), "", None
     try:
         if state == "done":
             file = {"curve": "curve.json", "compare": "comparison.json"}.get(verb)
-            values = results.read_json(folder / file) if file else results.read_run(folder).metrics
+            values = run_folder.read_json(folder / file) if file else run_folder.read_run(folder).metrics
         elif state != "missing":
-            reason = results.read_reason(folder)
+            reason = run_folder.read_reason(folder)
     except SdlError as error:
         state, reason, values = "unreadable", error.message, None
     try:
-        overrides = tuple(str(o) for o in results.read_json(folder / "job.json")["overrides"])
+        overrides = tuple(str(o) for o in run_folder.read_json(folder / "job.json")["overrides"])
     except (SdlError, KeyError, TypeError):
         overrides = ()
     label = f"{int(folder.name) + 1}" if folder.name.isdecimal() else folder.name

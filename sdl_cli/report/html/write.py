@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli import results
-from sdl_cli.curve import overlay
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
 from sdl_cli.report.curve_words import duration
@@ -22,6 +20,8 @@ from sdl_cli.report.html.page import Head, page
 from sdl_cli.report.html.scores import model_name, scores_section
 from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.html.sweep import Sweep, read_sweep
+from sdl_cli.run import run_folder
+from sdl_cli.study.curve import overlay
 from sdl_cli.wording import counted
 
 Values = dict[str, Any]
@@ -66,7 +66,7 @@ def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice:
     kind = kind_of(folder)
     out = out or folder / "report.html"
     if out.is_dir():
-        raise DataError(f"{out}: this is a folder.", f"Name a file: -o {results.quoted(out / 'report.html')}")
+        raise DataError(f"{out}: this is a folder.", f"Name a file: -o {run_folder.quoted(out / 'report.html')}")
     found = _READERS[kind](folder)
     sections = list(found.sections)
     if found.inside is not None:
@@ -89,15 +89,15 @@ def kind_of(folder: Path) -> str:
     """run, repeats, sweep, curve or comparison; a DataError where it is none of them."""
     if (folder / "sweep.json").is_file():
         return "sweep"
-    if results.is_curve(folder):
+    if run_folder.is_curve(folder):
         return "curve"
     if (folder / "comparison.json").is_file():
         return "comparison"
-    results.require_run_folder(folder)
-    stored = results.read_run(folder, finished=False)
-    if stored.state == "done" and "metrics" not in results.read_json(folder / "metrics.json"):
-        whole = next((p for p in folder.absolute().parents if results.kind_of(p) in ("curve", "compare")), folder.parent)
-        hint = f"Report the whole: sdl report {results.quoted(whole)}"
+    run_folder.require_run_folder(folder)
+    stored = run_folder.read_run(folder, finished=False)
+    if stored.state == "done" and "metrics" not in run_folder.read_json(folder / "metrics.json"):
+        whole = next((p for p in folder.absolute().parents if run_folder.kind_of(p) in ("curve", "compare")), folder.parent)
+        hint = f"Report the whole: sdl report {run_folder.quoted(whole)}"
         raise DataError(f"{folder}: this is a part of a curve or a comparison, which keeps numbers alone.", hint)
     if "compare" in stored.config:
         raise _unfinished(folder, "comparison", "compare")
@@ -105,13 +105,13 @@ def kind_of(folder: Path) -> str:
 
 
 def _unfinished(folder: Path, what: str, verb: str) -> DataError:
-    state = results.read_state(folder)
-    hint = f"Resume it: sdl {verb} --resume {results.quoted(folder)}"
+    state = run_folder.read_state(folder)
+    hint = f"Resume it: sdl {verb} --resume {run_folder.quoted(folder)}"
     return DataError(f"{folder}: this {what} is not finished (it is {state}).", hint)
 
 
 def _run(folder: Path) -> _Report:
-    stored = results.read_run(folder)
+    stored = run_folder.read_run(folder)
     values = stored.metrics
     head = Head(
         f"{_name(values)}: {plain(model_name(values), 60)}", "Report of a run", verdict.run_verdict(values), _facts(values)
@@ -123,8 +123,8 @@ def _run(folder: Path) -> _Report:
 
 
 def _repeats(folder: Path) -> _Report:
-    stored = results.read_run(folder)
-    singles = [results.read_run(path) for path in stored.repeats]
+    stored = run_folder.read_run(folder)
+    singles = [run_folder.read_run(path) for path in stored.repeats]
     values = stored.metrics
     title = f"{_name(values)}: {plain(model_name(values), 60)}"
     facts = [*_facts(values), (f"{len(singles)}", "splits")]
@@ -145,7 +145,7 @@ def _sweep(folder: Path) -> _Report:
     names = list(dict.fromkeys(_name(job.values) for job in sweep.done if job.values))
     title = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}: {counted(len(sweep.done), 'job')}"
     chosen = sweep.best.jobs[0] if sweep.best else None
-    described = results.read_run((chosen or sweep.done[0]).folder)
+    described = run_folder.read_run((chosen or sweep.done[0]).folder)
     sections = [sweep_section(sweep)]
     label = f"job {chosen.label}" if chosen else ""
     if chosen:
@@ -189,7 +189,7 @@ def _sweep_of_curves(sweep: Sweep) -> _Report:
             f"{len(sweep.failed)} of {len(sweep.failed) + len(sweep.done)} curves did not finish; they are named below.",
         ]
     names = ", ".join(dict.fromkeys(plain(job["curve"]["dataset"], 60) for job in jobs))
-    first = results.read_run(sweep.done[0].folder, finished=False)
+    first = run_folder.read_run(sweep.done[0].folder, finished=False)
     head = Head(f"{names}: {len(jobs)} learning curves", "Report of a sweep", said, [(str(len(jobs)), "curves")])
     return _Report(head, sections, first.config, first.environment, None, [])
 
@@ -207,7 +207,7 @@ def _sweep_of_comparisons(sweep: Sweep) -> _Report:
         body = table(["job", "state", "reason"], [[job.label, job.state, job.reason] for job in sweep.failed])
         sections.append(Section("failed", "Not finished", body))
         said.append(f"{len(sweep.failed)} of {len(sweep.failed) + len(sweep.done)} did not finish; they are named below.")
-    first = results.read_run(sweep.done[0].folder, finished=False)
+    first = run_folder.read_run(sweep.done[0].folder, finished=False)
     names = ", ".join(dict.fromkeys(plain(job.values["dataset"], 60) for job in sweep.done if job.values))
     head = Head(f"{names}: {len(sweep.done)} comparisons", "Report of a sweep", said, [(str(len(sweep.done)), "comparisons")])
     return _Report(head, sections, first.config, first.environment, None, [])
@@ -216,7 +216,7 @@ def _sweep_of_comparisons(sweep: Sweep) -> _Report:
 def _curve(folder: Path) -> _Report:
     if not (folder / "curve.json").is_file():
         raise _unfinished(folder, "learning curve", "curve")
-    stored, values = results.read_run(folder, finished=False), results.read_json(folder / "curve.json")
+    stored, values = run_folder.read_run(folder, finished=False), run_folder.read_json(folder / "curve.json")
     title = f"{plain(values['dataset'], 60)}: would more labels help?"
     facts = [(f"{len(values['points'])}", "sizes"), (f"{max(p['repeats'] for p in values['points'])}", "repeats of each")]
     facts += [(f"{values['test_rows']:,}", "test rows")] if values["test_rows"] else []
@@ -231,13 +231,13 @@ def _curve(folder: Path) -> _Report:
 
 
 def _comparison(folder: Path) -> _Report:
-    values = results.read_json(folder / "comparison.json")
+    values = run_folder.read_json(folder / "comparison.json")
     if not values["arms"]:
         raise DataError(f"{folder}: no method of this comparison could be scored.", "Its failures are named in comparison.json.")
     own = folder / "recommended"
-    inside = own if results.read_state(own) == "done" else None
-    whole = results.read_run(folder, finished=False)
-    stored = results.read_run(inside) if inside else whole
+    inside = own if run_folder.read_state(own) == "done" else None
+    whole = run_folder.read_run(folder, finished=False)
+    stored = run_folder.read_run(inside) if inside else whole
     config = stored.config | {key: whole.config[key] for key in ("compare", "parallel") if key in whole.config}
     sections = [comparison_section(values)]
     if values.get("curve"):

@@ -13,10 +13,10 @@ import torch
 import yaml
 from scipy import stats
 
-from sdl_cli import config
 from sdl_cli.data import augment, mixing
 from sdl_cli.data.augment import AUGMENTS, MODALITY, FlipCrop, NoAugment, Noise, Shift, Strong, Trivial, build
 from sdl_cli.errors import ConfigError
+from sdl_cli.settings import parse as config
 
 CONF = Path(__file__).parents[3] / "conf" / "augment"
 IMAGE_POLICIES = [FlipCrop(), Shift(), Trivial(), Strong()]

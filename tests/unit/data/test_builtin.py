@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import yaml
 
-from sdl_cli.config import ConfigError, DataSettings, parse
 from sdl_cli.data import DATASETS, load
 from sdl_cli.data.builtin import Digits
+from sdl_cli.settings.parse import ConfigError, DataSettings, parse
 
 CONF = Path(__file__).parents[3] / "conf" / "dataset"
 

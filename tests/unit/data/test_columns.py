@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sdl_cli.data.columns import CellError, Column, LeftOut, encode, feature_names, infer, level_counts, to_numbers
 from sdl_cli.data.marks import Marks
-from sdl_cli.models.encoding import TableEncoder
+from sdl_cli.learning.models.encoding import TableEncoder
 
 Array = np.ndarray[Any, Any]
 DAY_PARTS = ("days", "year", "month", "day", "weekday")

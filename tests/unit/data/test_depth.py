@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdl_cli.config import parse_group
 from sdl_cli.data import DATASETS, cache, load
 from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.depth import as_in_run, eight_bit, stored_scale, to_eight_bit
@@ -19,6 +18,7 @@ from sdl_cli.data.image_folder import ImageFolder, iter_images, read_images
 from sdl_cli.data.image_table import ImageTable, iter_image_table
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.settings.parse import parse_group
 
 
 @pytest.fixture(autouse=True)

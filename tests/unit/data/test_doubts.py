@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.config import parse_group
 from sdl_cli.data import DATASETS
 from sdl_cli.data.class_names import known_name
 from sdl_cli.data.dataset import Dataset
@@ -23,6 +22,7 @@ from sdl_cli.data.sniffing import Asked
 from sdl_cli.data.table import Table, load
 from sdl_cli.data.target_cells import encode_target_like, large_classes
 from sdl_cli.errors import DataError
+from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
 Write = Callable[..., str]

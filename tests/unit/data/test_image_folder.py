@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdl_cli.config import parse_group
 from sdl_cli.data import DATASETS, load
 from sdl_cli.data.image_folder import ImageFolder, iter_images, read_images
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.settings.parse import parse_group
 
 
 @pytest.fixture(autouse=True)

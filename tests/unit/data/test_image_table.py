@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdl_cli.config import Training, parse_group
 from sdl_cli.data import DATASETS, load
 from sdl_cli.data.augment import FlipCrop, Strong
 from sdl_cli.data.image_folder import ImageFolder
@@ -21,10 +20,11 @@ from sdl_cli.data.image_table import ImageTable, iter_image_table
 from sdl_cli.data.photo_paths import contradictions
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.models.autoencoder import AutoencoderNetRegressor
-from sdl_cli.models.baseline import BaselineRegressor
-from sdl_cli.models.deep_net import DeepNetRegressor
-from sdl_cli.models.finetuned_cnn import FinetunedCNNRegressor
+from sdl_cli.learning.models.autoencoder import AutoencoderNetRegressor
+from sdl_cli.learning.models.baseline import BaselineRegressor
+from sdl_cli.learning.models.deep_net import DeepNetRegressor
+from sdl_cli.learning.models.finetuned_cnn import FinetunedCNNRegressor
+from sdl_cli.settings.parse import Training, parse_group
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from sdl_cli.data.split import hold_out, split
 from sdl_cli.data.table import Table, load
 from sdl_cli.data.table_cells import Cells, from_frame, row_ids
 from sdl_cli.errors import DataError
-from sdl_cli.models.encoding import TableEncoder
+from sdl_cli.learning.models.encoding import TableEncoder
 
 Array = np.ndarray[Any, Any]
 Write = Callable[..., str]

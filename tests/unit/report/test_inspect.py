@@ -18,21 +18,21 @@ from sklearn.inspection import permutation_importance as reference_importance
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from sdl_cli import metrics, reference
-from sdl_cli.config import Experiment, Training
 from sdl_cli.data.augment import NoAugment, Noise, Shift, Strong, TextAugment
 from sdl_cli.data.builtin import Diabetes, Digits, Wine
 from sdl_cli.data.table import Table
 from sdl_cli.data.text import Text
 from sdl_cli.errors import DataError
-from sdl_cli.experiment import run
-from sdl_cli.losses import Auto
-from sdl_cli.models.settings import BaselineSettings, DeepNetSettings
+from sdl_cli.learning.losses import Auto
+from sdl_cli.learning.models.settings import BaselineSettings, DeepNetSettings
+from sdl_cli.measure import baseline, metrics
+from sdl_cli.measure.statistics import wilson
 from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
 from sdl_cli.report.html.inspect import BUILDERS, sections
 from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions, shortened
 from sdl_cli.report.html.section import Section
-from sdl_cli.statistics import wilson
+from sdl_cli.run.train import run
+from sdl_cli.settings.parse import Experiment, Training
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -42,7 +42,7 @@ def _no_forest_beside() -> Iterator[None]:
     """The quick baseline that stands beside each run plays no part here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            reference, "baseline_outputs", lambda data, labelled, test, seed: reference.majority_outputs(data, labelled, test)
+            baseline, "baseline_outputs", lambda data, labelled, test, seed: baseline.majority_outputs(data, labelled, test)
         )
         yield
 
@@ -404,7 +404,7 @@ def test_right_and_wrong_images_are_chosen() -> None:
 
 
 def test_networks_without_a_map_say_so(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdl_cli.models import gradcam
+    from sdl_cli.learning.models import gradcam
 
     monkeypatch.setattr(gradcam, "class_maps", lambda *_: None)
     found = attention.build(OpenedRun(digits))

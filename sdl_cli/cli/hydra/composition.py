@@ -1,0 +1,166 @@
+"""Composing a configuration, and what hydra says is wrong with it in our own words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sdl_cli.cli.hydra import folder_names
+from sdl_cli.cli.hydra.overrides import first_choice, forced, name_the_set, parse, quote_override, unreadable
+from sdl_cli.cli.hydra.quoting import quote
+from sdl_cli.errors import ConfigError, SdlError
+from sdl_cli.files import unwritable
+from sdl_cli.settings.parse import suggest
+from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, user_dirs
+
+folder_names.register()
+
+Values = dict[str, Any]
+Check = Callable[[Values], Any]
+
+VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # later ones warn of it
+BASELINES = ("forest", "extra_trees", "logistic", "svm", "gradient_boosting", "ridge")  # kinds that may be taken for models
+# hydra's own launchers and sweepers that are installed apart
+PLUGINS = {
+    ("hydra/launcher", "submitit_local"): 'pip install "sdl-cli[slurm]"',
+    ("hydra/launcher", "submitit_slurm"): 'pip install "sdl-cli[slurm]"',
+    ("hydra/launcher", "joblib"): "pip install hydra-joblib-launcher",
+    ("hydra/launcher", "ray"): "pip install hydra-ray-launcher",
+    ("hydra/sweeper", "optuna"): 'pip install "sdl-cli[optuna]"',
+}
+
+
+def compose(verb: str, overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
+    """The composed configuration under overrides that hydra can read; with `with_hydra`, hydra's own part too."""
+    with _initialized():
+        return hydra.compose(verb, overrides=list(overrides), return_hydra_config=with_hydra)
+
+
+def compose_checked(verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None) -> Values:
+    """The composed plain values of `verb` under overrides as typed, once `check` has parsed them."""
+    quoted = [quote_override(o) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
+    return compose_one(verb, quoted, check)
+
+
+def compose_one(verb: str, overrides: Sequence[str], check: Check) -> Values:
+    """The composed plain values of `verb` under overrides that hydra can read, once `check` has parsed them."""
+    with reworded(verb, overrides, check):
+        values = plain_values(compose(verb, overrides))
+    check(values)
+    return values
+
+
+def plain_values(cfg: DictConfig) -> Values:
+    """Nested dictionaries of plain values, interpolations resolved; hydra's own part and the empty experiment are left out."""
+    try:
+        values = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
+    assert isinstance(values, dict)
+    return {str(k): v for k, v in values.items() if k not in ("hydra", "experiment")}
+
+
+def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
+    """`a.b=value` overrides as full key -> plain value, for verbs that change a stored configuration without composing it."""
+    found = {}
+    for text in overrides:
+        [override] = parse([quote_override(text)])
+        if override.is_sweep_override() or override.is_delete():
+            raise ConfigError(f"{text}: here only key=value can be used.")
+        found[str(override.key_or_group)] = plain_values(OmegaConf.create({"v": override.value()}))["v"]
+    return found
+
+
+def search_path(config_dir: str | None, overrides: Sequence[str]) -> list[str]:
+    """The override that lets hydra find the user's own YAML, where there is some; `hydra.searchpath` as typed goes before it."""
+    folders = user_dirs(config_dir)
+    if not folders or any(o.startswith("hydra.searchpath") for o in overrides):
+        return []
+    return ["hydra.searchpath=[" + ",".join(quote(f"file://{folder}") for folder in folders) + "]"]
+
+
+@contextlib.contextmanager
+def _initialized() -> Iterator[None]:
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(config_dir=str(conf_dir()), **VERSION_BASE):
+        yield
+
+
+@contextlib.contextmanager
+def reworded(verb: str, overrides: Sequence[str], check: Check, is_composing: bool = True) -> Iterator[None]:
+    """Turn what hydra raises into a ConfigError that names the setting and its neighbours.
+
+    Arguments:
+        is_composing: hydra alone is at work, and no job: its plain errors (a ValueError, say) are of the settings too.
+    """
+    try:
+        yield
+    except MissingConfigException as error:
+        raise _missing_option(error, overrides) from error
+    except OverrideParseException as error:
+        raise unreadable(error) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        _name_unknown_keys(verb, overrides, check)
+        found = re.match(r"Could not override '([^']+)'", str(error))
+        if found:
+            raise ConfigError(f"{found[1]}: no such setting.", f"See all settings with: sdl {verb} --cfg all") from error
+        raise ConfigError(_first_line(error), "See the settings with: sdl list, and sdl show GROUP=NAME") from error
+    except OSError as error:
+        raise unwritable(Path(str(error.filename or "runs")), error) from error
+    except (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError, ArithmeticError) as error:
+        if isinstance(error, SdlError) or not is_composing:
+            raise
+        _name_unknown_keys(verb, overrides, check)
+        raise ConfigError(
+            f"These settings do not go together: {_first_line(error)[:300]}", "See them with: sdl list, and sdl show GROUP=NAME"
+        ) from error
+
+
+def _name_unknown_keys(verb: str, overrides: Sequence[str], check: Check) -> None:
+    """Compose again with every key added by force, so that our own parser names the unknown ones with their neighbours."""
+    all_forced = [forced(o) for o in overrides]
+    if all_forced == list(overrides):
+        return
+    try:
+        values = plain_values(compose(verb, [first_choice(o) for o in all_forced]))
+    except (HydraException, OmegaConfBaseException, ConfigError, ValueError, TypeError, AttributeError, LookupError):
+        return
+    check(values)
+    added = next((o for o in overrides if o.startswith("+")), None)
+    if added is not None:
+        raise ConfigError(f"{added}: + adds what is not there yet, and this is.", f"Write {added.lstrip('+')}")
+
+
+def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> ConfigError:
+    missing = str(error.missing_cfg_file or "")
+    group, _, name = missing.rpartition("/")
+    if not group or group.startswith("hydra"):
+        wrong = next((o for o in overrides if o.lstrip("+").partition("=")[0] == (group or missing)), missing)
+        names = ", ".join(error.options or ())
+        guess = suggest(name, error.options or GROUPS)
+        if (group, name) in PLUGINS:
+            return ConfigError(f"{wrong}: this is not installed.", f"Install it: {PLUGINS[group, name]}")
+        return ConfigError(f"{wrong}: there is no such choice.{guess}", f"There are: {names}." if names else "See: sdl list")
+    if group == "model" and name in BASELINES:
+        return ConfigError(
+            f"model={name}: there is no such model.", f"It is a kind of baseline: model=baseline model.kind={name}"
+        )
+    try:
+        find(group, name)
+    except ConfigError as found:
+        return found
+    return ConfigError(f"{group}={name}: there is no such choice.", "See: sdl list")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,115 @@
+"""Our launcher: composes each job of a sweep, and hands them all to the function that runs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus, env_override, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from sdl_cli.cli.hydra.composition import Values, plain_values
+
+TARGET = "hydra_plugins.sdl.SdlLauncher"  # hydra takes plugins from this name space only, which editable installs do not fill
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One job of a sweep as it was composed.
+
+    Arguments:
+        number: 0, 1, ... in the order of the sweep.
+        folder: absolute; not made yet.
+        overrides: what makes it this job.
+    """
+
+    number: int
+    values: Values
+    folder: Path
+    overrides: list[str]
+
+
+Job = Callable[[Values, Path, list[str]], float | None]
+Launch = Callable[[list[Composed]], list[float | None]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What hydra runs: one job at a time, or through our launcher all of them.
+
+    Arguments:
+        job: `(values, folder, overrides) -> objective`, run by hydra's own launchers, that may send it to other processes and
+            machines: then it must be picklable, and never raise.
+        launch: the jobs of our launcher to their objectives; None where another launcher was chosen.
+        known: `{"overrides", "config"}` of jobs 0, 1, ... that were composed before; None where they are not known.
+    """
+
+    job: Job
+    launch: Launch | None = None
+    known: Sequence[Values] | None = None
+
+    def __call__(self, cfg: DictConfig) -> float | None:
+        found = HydraConfig.get()
+        return self.job(plain_values(cfg), Path(found.runtime.output_dir), list(found.overrides.task))
+
+
+class SdlLauncher(Launcher):
+    """Hydra's launcher `sdl`: its jobs run where `parallel` says, see `sdl_cli.many.sweep`."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        setup_globals()
+        assert isinstance(self.task_function, Task) and self.task_function.launch is not None
+        before = HydraConfig.instance().cfg
+        try:
+            composed = [self._compose(number, chosen) for number, chosen in enumerate(job_overrides, initial_job_idx)]
+        finally:
+            HydraConfig.instance().cfg = before
+        with env_override(dict(self.config.hydra.job.env_set)):  # before worker processes start
+            return [_returned(value) for value in self.task_function.launch(composed)]
+
+    def _compose(self, number: int, overrides: Sequence[str]) -> Composed:
+        assert isinstance(self.task_function, Task)
+        if self.task_function.known is not None:
+            known = self.task_function.known[number]
+            folder = Path(str(self.config.hydra.sweep.dir), str(number)).absolute()
+            return Composed(number, known["config"], folder, known["overrides"])
+        cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(cfg):
+            cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+        HydraConfig.instance().set_config(cfg)  # what ${hydra:...} of the settings looks at
+        folder = Path(str(cfg.hydra.sweep.dir), str(cfg.hydra.sweep.subdir)).absolute()
+        chosen = [str(o) for o in cfg.hydra.overrides.task]
+        with open_dict(cfg):
+            del cfg["hydra"]
+        return Composed(number, plain_values(cfg), folder, chosen)
+
+
+def register() -> None:
+    """Make our launcher known to hydra, as a plugin from a module that is made here."""
+    name = TARGET.rpartition(".")[0]
+    if name in sys.modules:
+        return
+    if find_spec("hydra_plugins") is None:  # no plugin is installed
+        sys.modules["hydra_plugins"] = module_from_spec(ModuleSpec("hydra_plugins", None, is_package=True))
+    module = module_from_spec(ModuleSpec(name, None))
+    module.SdlLauncher = SdlLauncher  # type: ignore[attr-defined]
+    SdlLauncher.__module__, sys.modules[name] = name, module
+    Plugins.instance().register(SdlLauncher)
+
+
+def _returned(objective: Any) -> JobReturn:
+    done = JobReturn(status=JobStatus.COMPLETED)
+    done.return_value = objective
+    return done

@@ -1,0 +1,368 @@
+"""The one training loop: steps, validation, checkpoint, resume, stop on NaN. Read it top to bottom.
+
+What a fit needs and is no hyperparameter (the run's folder, the progress display, the runtime settled before) reaches it
+through `context`; without one, a fit simply trains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import io
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sdl_cli.errors import DataError, DeviceError, RunError
+from sdl_cli.files import write_atomic
+from sdl_cli.learning.device import Runtime, autocast, place, threads
+from sdl_cli.learning.optimization import build_optimizer, schedule_factor
+from sdl_cli.settings.parse import Training
+
+Row = dict[str, Any]
+Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
+
+
+@dataclass
+class Context:
+    """What surrounds a fit.
+
+    Arguments:
+        folder: where checkpoints are kept, or None to keep none.
+        on_epoch: called with each history row (`phase`, `epoch`, `epochs`, `train_loss`, ...) as it is made.
+        on_notice: called with a sentence for the user.
+        on_runtime: called with the runtime once it is settled.
+        runtime: the runtime to use as it is (a resumed or loaded run), or None.
+        features: frozen features `(N, D)` of the rows handed to fit, where they were computed before, or None.
+        history: every row of every phase, in order.
+    """
+
+    folder: Path | None = None
+    on_epoch: Callable[[Row], None] | None = None
+    on_notice: Callable[[str], None] | None = None
+    on_runtime: Callable[[Runtime], None] | None = None
+    runtime: Runtime | None = None
+    features: Any = None
+    history: list[Row] = field(default_factory=list)
+
+    def notice(self, sentence: str) -> None:
+        if self.on_notice is not None:
+            self.on_notice(sentence)
+
+
+_current: ContextVar[Context | None] = ContextVar("sdl_context", default=None)
+
+
+@contextlib.contextmanager
+def context(surroundings: Context) -> Iterator[Context]:
+    """Make `surroundings` the context of every fit in the body."""
+    token = _current.set(surroundings)
+    try:
+        yield surroundings
+    finally:
+        _current.reset(token)
+
+
+def current_context() -> Context:
+    """The context in force, or an empty one."""
+    return _current.get() or Context()
+
+
+def phase_seed(seed: int, phase: str) -> int:
+    """A seed for one phase of a fit, so that a phase is the same whether or not the ones before it ran in this process."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{phase}".encode()).digest()[:4], "little") & 0x7FFFFFFF
+
+
+def train(
+    net: nn.Module,
+    objective: Objective,
+    inputs: Tensor,
+    targets: Tensor,
+    training: Training,
+    runtime: Runtime,
+    *,
+    seed: int,
+    phase: str = "fit",
+    augment: Augment | None = None,
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None = None,
+) -> list[Row]:
+    """Train `net` in place on the rows given, and return its history.
+
+    Arguments:
+        net: maps prepared inputs to outputs; already on the runtime's device.
+        objective: `(net, inputs, targets) -> losses (N,)`, one per row.
+        inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, on the device where they fit.
+        targets: `(N, K)` soft labels or `(N, 1)` numbers, likewise.
+        training: every field filled.
+        seed: of batch order, augmentation and dropout in this phase.
+        phase: names the checkpoint and the history rows.
+        validate: called after each epoch with the weights that would be used for prediction; returns at least `loss`.
+        parameters: `(factor of the learning rate, parameters)` groups; None trains all of `net` at factor 1.
+    Raises:
+        RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
+    """
+    surroundings = current_context()
+    with threads(runtime), torch.random.fork_rng(devices=_cuda_devices(runtime)):
+        run = _Run(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
+        file = surroundings.folder / f"checkpoint-{phase}.pt" if surroundings.folder else None
+        if file is not None and file.exists():
+            run.restore(file)
+            surroundings.history.extend(run.history)
+            if run.finished:
+                return run.history
+        saved_at = time.monotonic()
+        while not run.finished:
+            start = time.monotonic()
+            loss = _train_epoch(run, objective, inputs, targets, augment, surroundings)
+            row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
+            row |= {"learning_rate": run.rate_at(run.step - 1), "train_loss": loss}
+            if validate is not None:
+                with run.averaged_weights(), torch.no_grad():
+                    net.eval()
+                    scores = validate(net)
+                row |= {f"validation_{name}": value for name, value in scores.items()}
+                run.compare(scores["loss"])
+            row["seconds"] = round(time.monotonic() - start, 3)
+            run.history.append(row)
+            surroundings.history.append(row)
+            if surroundings.on_epoch is not None:
+                surroundings.on_epoch(row)
+            if run.finished:
+                run.settle_weights()
+            if file is not None and (run.finished or time.monotonic() - saved_at >= training.checkpoint_seconds):
+                run.save(file)
+                saved_at = time.monotonic()
+    net.eval()
+    return run.history
+
+
+def _train_epoch(
+    run: _Run, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, surroundings: Context
+) -> float:
+    run.net.train()
+    device = torch.device(run.runtime.device)
+    order = torch.randperm(len(inputs), generator=run.order).to(inputs.device)
+    total = torch.zeros((), device=device, dtype=torch.float64)
+    first_bad = torch.full((), -1, device=device)
+    num_rows = 0
+    for rows in order.tensor_split(run.steps_per_epoch):  # near-equal batches: BatchNorm never meets a last batch of one
+        x = prepare(inputs[rows].to(device, non_blocking=True), run.runtime)
+        t = targets[rows.to(targets.device)].to(device, non_blocking=True)
+        if augment is not None:
+            x, t = augment(x, t, run.augmentation)
+        loss = _step(run, objective, x, t, surroundings)
+        total += loss.double() * len(rows)
+        first_bad = torch.where((first_bad < 0) & ~torch.isfinite(loss), run.step, first_bad)
+        num_rows += len(rows)
+        run.step += 1
+        if run.step >= run.num_steps:
+            break
+    run.epoch += 1
+    if int(first_bad) >= 0:
+        raise RunError(
+            f"The training loss stopped being a number at step {int(first_bad)} (epoch {run.epoch}, {run.history_name}).",
+            "Lower training.learning_rate, or set training.clip_norm=1 or precision=float32.",
+        )
+    return float(total) / num_rows
+
+
+def _step(run: _Run, objective: Objective, x: Tensor, t: Tensor, surroundings: Context) -> Tensor:
+    """One optimiser step; where a GPU's memory is too small the batch goes through in halves and gradients add up."""
+    for group, factor in zip(run.optimizer.param_groups, run.rate_factors, strict=True):
+        group["lr"] = run.rate_at(run.step) * factor
+    while True:
+        try:
+            run.optimizer.zero_grad(set_to_none=True)
+            loss = torch.zeros((), device=x.device)
+            for part_x, part_t in zip(x.tensor_split(run.num_parts), t.tensor_split(run.num_parts), strict=True):
+                with autocast(run.runtime):
+                    losses = objective(run.net, part_x, part_t)
+                part = losses.float().sum() / len(x)
+                run.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+                loss += part.detach()
+            break
+        except torch.OutOfMemoryError as error:
+            run.optimizer.zero_grad(set_to_none=True)
+            if run.num_parts >= len(x):
+                raise DeviceError(
+                    "The GPU's memory is too small for even one row of this network.",
+                    "Use a smaller network or image size, or device=cpu.",
+                ) from error
+            run.num_parts = min(2 * run.num_parts, len(x))
+            if x.is_cuda:
+                torch.cuda.empty_cache()
+            surroundings.notice(
+                f"The GPU's memory is too small for a batch of {len(x)}: it goes through in {run.num_parts} parts whose "
+                "gradients add up (BatchNorm sees the parts). training.batch_size sets the batch."
+            )
+    run.scaler.unscale_(run.optimizer)
+    if run.training.clip_norm:
+        torch.nn.utils.clip_grad_norm_(run.trained, run.training.clip_norm)
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    run.update_average()
+    return loss
+
+
+class _Run:
+    """The state of one phase: all that must be saved for a stopped training to go on bit for bit."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        training: Training,
+        runtime: Runtime,
+        num_rows: int,
+        seed: int,
+        parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None,
+    ) -> None:
+        assert training.batch_size and training.epochs and training.learning_rate, "training must be filled before the loop"
+        self.net, self.training, self.runtime = net, training, runtime
+        self.steps_per_epoch = max(1, math.ceil(num_rows / training.batch_size))
+        self.num_steps = training.steps or training.epochs * self.steps_per_epoch
+        self.num_epochs = math.ceil(self.num_steps / self.steps_per_epoch)
+        self.epoch = self.step = self.epochs_without_better = 0
+        self.num_parts = 1
+        self.best_loss = math.inf
+        self.best: dict[str, Tensor] | None = None
+        self.history: list[Row] = []
+        self.history_name = f"{training.optimizer}, learning rate {training.learning_rate:g}"
+        self.optimizer, self.rate_factors = build_optimizer(training, parameters or [(1.0, list(net.parameters()))])
+        self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.average = [p.detach().clone() for p in self.trained] if training.ema_decay else []
+        self.scaler = torch.amp.GradScaler(runtime.device.partition(":")[0], enabled=runtime.precision == "float16")
+        torch.manual_seed(seed)
+        self.order = torch.Generator().manual_seed(seed)
+        self.augmentation = torch.Generator(runtime.device).manual_seed(seed + 1)
+
+    @property
+    def finished(self) -> bool:
+        stopped = self.training.patience > 0 and self.epochs_without_better >= self.training.patience
+        return self.step >= self.num_steps or stopped
+
+    def rate_at(self, step: int) -> float:
+        return float(self.training.learning_rate or 0.0) * schedule_factor(step, self.num_steps, self.training)
+
+    def update_average(self) -> None:
+        if self.average:
+            # the usual correction for a short history: early on, the average follows the weights closely
+            decay = min(float(self.training.ema_decay or 0), (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.trained], 1 - decay)
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Swap the averaged weights in for the body."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        with torch.no_grad():
+            for weight, average in zip(self.trained, self.average, strict=False):
+                kept = weight.detach().clone()
+                weight.copy_(average)
+                average.copy_(kept)
+
+    def compare(self, loss: float) -> None:
+        """Remember the weights of the best epoch on validation."""
+        if loss < self.best_loss:
+            self.best_loss, self.epochs_without_better = loss, 0
+            if self.training.select == "best":
+                with self.averaged_weights():
+                    self.best = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        else:
+            self.epochs_without_better += 1
+
+    def settle_weights(self) -> None:
+        """At the end: the averaged weights, or those of the best epoch, become the net's own."""
+        if self.average:
+            self._swap()
+        if self.best is not None:
+            self.net.load_state_dict(self.best)
+
+    def save(self, file: Path) -> None:
+        state = {
+            "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
+            "average": self.average, "best": self.best, "best_loss": self.best_loss, "history": self.history,
+            "counts": [self.epoch, self.step, self.epochs_without_better, self.num_parts],
+            "order": self.order.get_state(), "augmentation": self.augmentation.get_state(), "cpu": torch.get_rng_state(),
+            "device": [torch.cuda.get_rng_state(d) for d in _cuda_devices(self.runtime)],
+        }  # fmt: skip
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomic(file, buffer.getvalue())
+
+    def restore(self, file: Path) -> None:
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+            self.net.load_state_dict(state["net"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:  # a damaged file can raise nearly anything
+            raise DataError(
+                f"{file}: this checkpoint cannot be read ({type(error).__name__}).",
+                "Delete it to start this part again.",
+            ) from error
+        self.scaler.load_state_dict(state["scaler"]) if self.scaler.is_enabled() else None
+        self.epoch, self.step, self.epochs_without_better, self.num_parts = state["counts"]
+        self.best, self.best_loss, self.history = state["best"], state["best_loss"], state["history"]
+        for average, saved in zip(self.average, state["average"], strict=True):
+            average.copy_(saved)
+        self.order.set_state(state["order"])
+        self.augmentation.set_state(state["augmentation"])
+        torch.set_rng_state(state["cpu"])
+        for device, saved in zip(_cuda_devices(self.runtime), state["device"], strict=True):
+            torch.cuda.set_rng_state(saved, device)
+
+
+def prepare(batch: Tensor, runtime: Runtime) -> Tensor:
+    """A batch as a network takes it: images as float32 in [0, 1] in the runtime's memory format, tables as they are."""
+    if batch.dtype == torch.uint8:
+        batch = batch.float().div_(255)
+    if batch.ndim == 4 and runtime.memory_format == "channels_last":
+        batch = batch.contiguous(memory_format=torch.channels_last)
+    return batch
+
+
+def apply(net: nn.Module, inputs: Tensor, runtime: Runtime, batch_size: int = 256) -> Tensor:
+    """Outputs `float32 (N, ...)` of `net` in eval mode, on the CPU, in batches of at most `batch_size` and of `net.most_rows`."""
+    net.eval()
+    parts = []
+    with threads(runtime), torch.inference_mode():
+        for batch in torch.split(inputs, min(batch_size, getattr(net, "most_rows", batch_size))):
+            with autocast(runtime):
+                outputs = net(prepare(batch.to(runtime.device), runtime))
+            parts.append(outputs.float().cpu())
+    return torch.cat(parts)
+
+
+def seconds_per_step(net: nn.Module, objective: Objective, inputs: Tensor, targets: Tensor, runtime: Runtime) -> float:
+    """Seconds of one forward and backward pass over a small batch on a copy of `net`, for `device.settle`."""
+    from sdl_cli.learning.device import time_steps
+
+    trial = place(copy.deepcopy(net), runtime).train()
+    x, t = prepare(inputs.to(runtime.device), runtime), targets.to(runtime.device)
+
+    def step() -> None:
+        trial.zero_grad(set_to_none=True)
+        with autocast(runtime):
+            losses = objective(trial, x, t)
+        losses.float().mean().backward()  # type: ignore[no-untyped-call]
+
+    with threads(runtime), torch.random.fork_rng(devices=_cuda_devices(runtime)):
+        return time_steps(step, runtime)
+
+
+def _cuda_devices(runtime: Runtime) -> list[int]:
+    return [torch.device(runtime.device).index or 0] if runtime.device.startswith("cuda") else []

@@ -1,0 +1,246 @@
+"""What a network is trained to make small: settings, and pure functions that give one loss per sample.
+
+Targets are soft, `(N, K)` with rows that sum to 1, so that mixed labels (MixUp, CutMix) need no case of their own.
+Everything is computed in float32, whatever precision the network's forward pass has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from sdl_cli.errors import ConfigError
+from sdl_cli.settings.parse import NonNegative, Positive, Range
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    Array = np.ndarray[Any, Any]
+
+ClassWeight = Literal["none", "balanced"]
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Cross-entropy for classes, mean squared error for numbers.
+
+    Arguments:
+        class_weight: `balanced` gives every class the same total weight, `none` every row; classes only.
+    """
+
+    name: str = "auto"
+    class_weight: ClassWeight = "none"
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Softmax cross-entropy.
+
+    Arguments:
+        label_smoothing: share of the target spread evenly over all classes (Szegedy et al. 2016).
+        class_weight: `balanced` gives every class the same total weight, `none` every row.
+    """
+
+    name: str = "cross_entropy"
+    label_smoothing: Annotated[float, Range(0, 1, open_high=True)] = 0.0
+    class_weight: ClassWeight = "none"
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """One minus the cosine similarity of the output and the one-hot class (Barz and Denzler, WACV 2020).
+
+    Arguments:
+        xent_weight: weight of the cross-entropy of an own head on the embedding, added to it; 0 leaves it out.
+        class_weight: `balanced` gives every class the same total weight, `none` every row.
+    """
+
+    name: str = "cosine"
+    xent_weight: NonNegative = 0.0
+    class_weight: ClassWeight = "none"
+
+
+@dataclass(frozen=True)
+class MSE:
+    """Mean squared error."""
+
+    name: str = "mse"
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Squared error for small residuals, absolute error for large ones (Huber 1964).
+
+    Arguments:
+        delta: residual at which one becomes the other, in units of the standardised target.
+    """
+
+    name: str = "huber"
+    delta: Positive = 1.0
+
+
+LOSSES: dict[str, type] = {"auto": Auto, "cross_entropy": CrossEntropy, "cosine": Cosine, "mse": MSE, "huber": Huber}
+FITTING: dict[str, tuple[str, ...]] = {"classification": ("cross_entropy", "cosine"), "regression": ("mse", "huber")}
+
+
+def resolve(loss: Any, task: str) -> Any:
+    """The loss itself, or the one that `auto` stands for.
+
+    Arguments:
+        loss: one of the dataclasses in `LOSSES`.
+        task: `classification` or `regression`.
+    Raises:
+        ConfigError: the loss does not fit the task.
+    """
+    fitting = FITTING[task]
+    if loss.name == "auto":
+        if task == "regression" and loss.class_weight != "none":
+            raise ConfigError("loss.class_weight: there are no classes to weigh, this is regression.", "Leave it at none.")
+        return CrossEntropy(class_weight=loss.class_weight) if task == "classification" else MSE()
+    if loss.name not in fitting:
+        needs = "classes" if task == "regression" else "numbers"
+        raise ConfigError(
+            f"loss: {loss.name} needs {needs} to predict, and this is {task}.",
+            f"Losses that fit {task}: auto, {', '.join(fitting)}.",
+        )
+    return loss
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy between soft targets and the softmax of the logits, in nats.
+
+    Arguments:
+        logits: `(N, K)`.
+        targets: `(N, K)`, rows sum to 1.
+        label_smoothing: in [0, 1): targets become (1 - s) t + s / K (Szegedy et al. 2016).
+    Returns:
+        `(N,)` float32.
+    """
+    _same_shape(logits, targets)
+    targets = targets.float()
+    if label_smoothing:
+        targets = (1 - label_smoothing) * targets + label_smoothing / targets.shape[1]
+    return -(targets * logits.float().log_softmax(dim=1)).sum(dim=1)
+
+
+def cosine(outputs: Tensor, targets: Tensor) -> Tensor:
+    """One minus the cosine similarity of output and target (Barz and Denzler, WACV 2020).
+
+    Arguments:
+        outputs: `(N, K)`, of any length: the length is divided out here.
+        targets: `(N, K)`, rows sum to 1; a mixed row gives the mixture of its classes' losses.
+    Returns:
+        `(N,)` float32, in [0, 2].
+    """
+    _same_shape(outputs, targets)
+    return 1 - (normalised(outputs) * targets.float()).sum(dim=1)
+
+
+def normalised(outputs: Tensor) -> Tensor:
+    """Rows `(N, K)` scaled to length 1, in float32; a row of zeros stays zero."""
+    from torch.nn.functional import normalize
+
+    # The gradient at length 0 is 1 / eps: the usual 1e-12 would throw the weights out of reach in one step.
+    return normalize(outputs.float(), dim=1, eps=1e-6)
+
+
+def combined(outputs: Tensor, head_logits: Tensor, targets: Tensor, xent_weight: float) -> Tensor:
+    """Cosine loss of the embedding plus the weighted cross-entropy of a head on it (Barz and Denzler, WACV 2020).
+
+    Arguments:
+        outputs: `(N, K)` embedding in class space.
+        head_logits: `(N, K)` of the head.
+        targets: `(N, K)`, rows sum to 1.
+        xent_weight: weight of the cross-entropy, at least 0; the paper uses 0.1.
+    Returns:
+        `(N,)` float32.
+    """
+    return cosine(outputs, targets) + xent_weight * cross_entropy(head_logits, targets)
+
+
+def mse(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Squared error, averaged over the numbers of each row: `(N, D)`, `(N, D)` -> `(N,)` float32."""
+    _same_shape(outputs, targets)
+    return (outputs.float() - targets.float()).square().flatten(1).mean(dim=1)
+
+
+def huber(outputs: Tensor, targets: Tensor, delta: float = 1.0) -> Tensor:
+    """Huber's loss (1964): r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), averaged over each row.
+
+    Arguments:
+        outputs, targets: `(N, D)`.
+        delta: more than 0, in the target's unit.
+    Returns:
+        `(N,)` float32.
+    """
+    from torch.nn.functional import huber_loss
+
+    _same_shape(outputs, targets)
+    return huber_loss(outputs.float(), targets.float(), reduction="none", delta=delta).flatten(1).mean(dim=1)
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """Class indices `(N,)` as targets `(N, K)` float32."""
+    from torch.nn import functional
+
+    return functional.one_hot(labels.long(), num_classes).float()
+
+
+def balanced_class_weights(labels: Tensor, num_classes: int) -> Tensor:
+    """Weight N / (K count) of each class, so that all weigh the same in all (King and Zeng 2001); absent classes get 0.
+
+    Arguments:
+        labels: `(N,)` class indices in 0..K-1.
+        num_classes: K.
+    Returns:
+        `(K,)` float32; over the rows of `labels` the weights average 1 when every class is present.
+    """
+    counts = one_hot(labels, num_classes).sum(dim=0)
+    return (len(labels) / (num_classes * counts)).where(counts > 0, 0.0)
+
+
+def sample_weights(targets: Tensor, class_weights: Tensor) -> Tensor:
+    """Weight of each row, the sum over k of t_k w_k: `(N, K)`, `(K,)` -> `(N,)` float32."""
+    return targets.float() @ class_weights.float()
+
+
+def fit_temperature(outputs: Tensor | Array, labels: Tensor | Array) -> float:
+    """The scale s for which softmax(s f) has the least log loss (temperature scaling, Guo et al. 2017; s = 1 / T).
+
+    The log loss is convex in s, so halving the interval on its slope finds the minimum. Cosines lie in [-1, 1]: at
+    s = 1 no class can get a high probability, and at s = 100 a difference of 0.05 in cosine is odds of 150. The bounds
+    keep a few or perfectly separated rows, whose minimum is at infinity, from asking for certainty.
+
+    Arguments:
+        outputs: `(N, K)`, rows of length 1, a tensor or an array.
+        labels: `(N,)` class indices of validation rows, likewise.
+    Returns:
+        s in [1, 100]; 10, their geometric middle, without rows.
+    """
+    low, high = 1.0, 100.0
+    if len(labels) == 0:
+        return 10.0
+    import torch
+
+    # On the CPU in float64: it is a handful of rows, and not every device has float64.
+    f = torch.as_tensor(outputs).detach().cpu().double()
+    true = f.gather(1, torch.as_tensor(labels).detach().cpu().long()[:, None])[:, 0]
+
+    def slope(s: float) -> float:
+        return float((((s * f).softmax(dim=1) * f).sum(dim=1) - true).mean())
+
+    if slope(low) >= 0:
+        return low
+    if slope(high) <= 0:
+        return high
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
+    return (low + high) / 2
+
+
+def _same_shape(outputs: Tensor, targets: Tensor) -> None:
+    # (N,) beside (N, 1) would broadcast to (N, N) without a word.
+    assert outputs.shape == targets.shape, f"{tuple(outputs.shape)} outputs for {tuple(targets.shape)} targets"
+    assert outputs.ndim > 1, "one row per sample is needed"

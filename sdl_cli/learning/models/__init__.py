@@ -1,0 +1,89 @@
+"""The kinds of model: their settings in `MODELS`, and `build`, which makes the estimator that takes them.
+
+Importing this package imports neither torch nor scikit-learn; `build` imports what the one model needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any
+
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.learning.models.settings import MODELS
+from sdl_cli.settings.parse import Experiment
+
+# name in the configuration -> module, classifier, regressor
+ESTIMATORS: dict[str, tuple[str, str, str]] = {
+    "baseline": ("sdl_cli.learning.models.baseline", "Baseline", "BaselineRegressor"),
+    "finetuned_cnn": ("sdl_cli.learning.models.finetuned_cnn", "FinetunedCNN", "FinetunedCNNRegressor"),
+    "deep_net": ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor"),
+    "autoencoder": ("sdl_cli.learning.models.autoencoder", "AutoencoderNet", "AutoencoderNetRegressor"),
+    "sklearn": ("sdl_cli.learning.models.baseline", "SklearnModel", "SklearnModelRegressor"),
+}
+NETWORKS = frozenset({"finetuned_cnn", "deep_net", "autoencoder"})
+
+
+def estimator_class(name: str, task: str) -> Any:
+    """The estimator class of model `name` for `classification` or `regression`."""
+    module, classifier, regressor = ESTIMATORS[name]
+    return getattr(importlib.import_module(module), classifier if task == "classification" else regressor)
+
+
+def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> Any:
+    """The unfitted estimator of an experiment, with all of its settings.
+
+    Arguments:
+        dataset: its data set, where the inputs of this one need a preparation (mixed tables, texts) that goes before the model.
+    """
+    settings = experiment.model
+    arguments = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings) if f.name != "name"}
+    arguments["random_state"] = experiment.seed
+    on_texts = dataset is not None and dataset.modality == "text"
+    if settings.name == "baseline" and task == "classification":
+        arguments["class_weight"] = "balanced" if getattr(experiment.loss, "class_weight", "none") == "balanced" else None
+    if settings.name in NETWORKS:
+        arguments |= {
+            "loss": experiment.loss,
+            "augment": None if on_texts else experiment.augment,
+            "training": experiment.training,
+            "validation_fraction": experiment.dataset.validation_fraction,
+            "device": experiment.device,
+            "precision": experiment.precision,
+            "memory_format": experiment.memory_format,
+            "num_threads": experiment.num_threads,
+        }
+    model = estimator_class(settings.name, task)(**arguments)
+    if dataset is None:
+        return model
+    augment = experiment.augment if on_texts and experiment.augment.name != "none" else None
+    return with_preparation(model, dataset, augment, experiment.dataset.validation_fraction, experiment.seed)
+
+
+def with_preparation(model: Any, dataset: Dataset, augment: Any = None, validation_fraction: float = 0.2, seed: int = 0) -> Any:
+    """The model behind the preparation that this data set's inputs need, or the model itself where they need none.
+
+    Arguments:
+        augment: settings of a policy that works on what goes into the preparation (texts), or None.
+        validation_fraction, seed: as for `Prepared`.
+    """
+    if not needs_preparation(dataset):
+        return model
+    from sdl_cli.learning.models.prepared import Prepared
+
+    if dataset.modality == "text":
+        from sdl_cli.learning.models.text_features import TextEncoder
+
+        return Prepared(TextEncoder(random_state=seed), model, augment, validation_fraction, seed)
+    from sdl_cli.data.columns import level_counts
+    from sdl_cli.learning.models.encoding import TableEncoder
+
+    return Prepared(TableEncoder(level_counts(dataset.columns)), model, None, validation_fraction, seed)
+
+
+def needs_preparation(dataset: Dataset) -> bool:
+    """Whether the rows of a data set are no plain numbers yet."""
+    return bool(dataset.columns) or dataset.modality == "text"
+
+
+__all__ = ["ESTIMATORS", "MODELS", "NETWORKS", "build", "estimator_class", "needs_preparation", "with_preparation"]

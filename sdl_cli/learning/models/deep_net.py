@@ -1,0 +1,225 @@
+"""A deep network from scratch: an MLP for tables, a residual or a small plain convolutional network for images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from sklearn.base import ClassifierMixin, RegressorMixin
+from torch import Tensor, nn
+
+from sdl_cli.errors import ConfigError
+from sdl_cli.learning.loop import phase_seed
+from sdl_cli.learning.models.estimator import NetworkEstimator
+from sdl_cli.learning.models.network import Array, Network
+from sdl_cli.settings.parse import Training
+
+
+class _DeepNet(NetworkEstimator):
+    default_training: ClassVar[dict[str, Training]] = {
+        "table": Training(
+            epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
+            weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
+        ),
+        "image": Training(
+            optimizer="adamw", learning_rate=0.005, schedule="one_cycle", warmup_fraction=0.0,
+            weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
+        ),
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        architecture: str = "auto",
+        depth: int | None = None,
+        width: int | None = None,
+        dropout: float | None = None,
+        num_members: int = 1,
+        loss: Any = None,
+        augment: Any = None,
+        training: Training | None = None,
+        validation_fraction: float = 0.2,
+        standardize: bool = True,
+        device: str = "auto",
+        precision: str = "auto",
+        memory_format: str = "auto",
+        num_threads: int | None = None,
+        random_state: int | None = 0,
+    ) -> None:
+        self.architecture = architecture
+        self.depth = depth
+        self.width = width
+        self.dropout = dropout
+        self.num_members = num_members
+        self.loss = loss
+        self.augment = augment
+        self.training = training
+        self.validation_fraction = validation_fraction
+        self.standardize = standardize
+        self.device = device
+        self.precision = precision
+        self.memory_format = memory_format
+        self.num_threads = num_threads
+        self.random_state = random_state
+
+    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
+        is_image = len(input_shape) == 3
+        architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image else "mlp")
+        if is_image and architecture == "mlp":
+            raise ConfigError(
+                "model.architecture: mlp is for tables.",
+                "Use resnet or plain for images, or dataset.as_table=true where there is one.",
+            )
+        if not is_image and architecture != "mlp":
+            raise ConfigError(f"model.architecture: {architecture} is for images.", "Use mlp (or auto) for a table.")
+        combined = bool(getattr(self.loss, "xent_weight", 0))
+        if architecture == "mlp":
+            width = self.width or 100
+            body: nn.Module = MLP(input_shape[0], self.depth or 10, width, 0.15 if self.dropout is None else self.dropout)
+            return Network(body, width, num_outputs, combined=combined)
+        if architecture == "resnet":
+            body = ResNet(input_shape[0], input_shape[1:], self.depth or 9, self.width or 24, self.dropout or 0.0)
+        else:
+            body = PlainNet(input_shape[0], input_shape[1:], self.depth or 4, self.width or 32, self.dropout or 0.0)
+        channels = input_shape[0]
+        return Network(body, body.embedding_size, num_outputs, [0.5] * channels, [0.25] * channels, combined)
+
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
+        self.networks_ = []
+        for member in range(self.num_members):
+            phase = f"member{member}" if self.num_members > 1 else "fit"
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(phase_seed(self.seed_, f"weights {phase}"))
+                net = self.build_network(self.input_shape_, targets.shape[1])
+            if inputs.ndim == 4:
+                net.standardise_with(X)
+            if member == 0:
+                self.settle_runtime(net, inputs, targets)
+            self.train_network(net, inputs, targets, validation, phase)
+            self.networks_.append(copy.deepcopy(net).eval())
+
+
+class DeepNet(ClassifierMixin, _DeepNet):  # type: ignore[misc]
+    """A deep network trained from scratch, as a scikit-learn classifier.
+
+    Arguments:
+        architecture: `auto` (mlp for tables, resnet for images), `mlp`, `resnet` or `plain`.
+        depth: hidden layers of an mlp (None: 10), weighted layers of a resnet (9) or convolutions of plain (4).
+        width: units per hidden layer (100), channels of a resnet's stem (24) or plain's first convolutions (32).
+        dropout: probability in [0, 1) of dropping a hidden unit; None: 0.15 for an mlp, 0 for images.
+        num_members: networks whose probabilities are averaged.
+
+    The other arguments are those of every network here, see `NetworkEstimator`. The table default is the network of Olson,
+    Wyner and Berk, "Modern neural networks generalize on small data sets" (NeurIPS 2018): 10 hidden layers of 100 ELU units, He
+    initialisation, Adam, dropout 0.15. The image default is a residual network (He et al. 2016).
+    """
+
+
+class DeepNetRegressor(RegressorMixin, _DeepNet):  # type: ignore[misc]
+    """The same network for numbers; targets are standardised inside. Arguments as for `DeepNet`."""
+
+
+class MLP(nn.Module):
+    """`depth` hidden layers of `width` ELU units with dropout after each; `(N, F)` to `(N, width)`; He initialisation."""
+
+    def __init__(self, num_features: int, depth: int, width: int, dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for i in range(depth):
+            linear = nn.Linear(num_features if i == 0 else width, width)
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+            nn.init.zeros_(linear.bias)
+            layers += [linear, nn.ELU()] + ([nn.Dropout(dropout)] if dropout else [])
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layers(x)
+        return out
+
+
+class ResNet(nn.Module):
+    """A residual network of three stages for small images; `(N, C, H, W)` to `(N, 8 width)`.
+
+    A stem convolution of `width` channels; then three times a 3x3 convolution that doubles the channels, a 2x2 max pool and
+    residual blocks (He et al. 2016) of two convolutions. It is the shape of Page's ResNet-9 for fast training (How to train your
+    ResNet, 2018): pooling early is what makes it quick on a CPU.
+
+    Arguments:
+        depth: weighted layers, the linear head among them: 5 and two for each residual block, so 9 has two blocks. Blocks are
+            dealt to the first, the third and the second stage in turn.
+        width: channels of the stem.
+    An image side over 64 pixels is first halved until it is at most 64, by strided convolutions.
+    """
+
+    def __init__(self, in_channels: int, size: Sequence[int], depth: int, width: int, dropout: float) -> None:
+        super().__init__()
+        side, channels = min(size), width
+        layers: list[nn.Module] = convolution(in_channels, width)
+        while side > 64:
+            layers += convolution(width, width, stride=2)
+            side = (side + 1) // 2
+        num_blocks = max(0, (depth - 5) // 2)
+        for stage in range(3):
+            layers += convolution(channels, 2 * channels)
+            channels *= 2
+            if side >= 4:
+                layers.append(nn.MaxPool2d(2))
+                side //= 2
+            order = (0, 2, 1)[stage]
+            layers += [ResidualBlock(channels) for _ in range((num_blocks + 2 - order) // 3)]
+        self.layers, self.dropout = nn.Sequential(*layers), nn.Dropout(dropout)
+        self.embedding_size = channels
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.dropout(self.layers(x).amax((2, 3)))
+        return out
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with BatchNorm and ReLU, added to the input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*convolution(channels, channels), *convolution(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.layers(x)
+        return out
+
+
+def convolution(in_channels: int, out_channels: int, stride: int = 1) -> list[nn.Module]:
+    """A 3x3 convolution, BatchNorm and ReLU."""
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+    return [conv, nn.BatchNorm2d(out_channels), nn.ReLU()]
+
+
+class PlainNet(nn.Module):
+    """`depth` 3x3 convolutions with BatchNorm and ReLU, a max pool after every second one; `(N, C, H, W)` to `(N, D)`."""
+
+    def __init__(self, in_channels: int, size: Sequence[int], depth: int, width: int, dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        side, channels = min(size), in_channels
+        for i in range(depth):
+            out = min(width * 2 ** (i // 2), 8 * width)
+            layers += convolution(channels, out)
+            if i % 2 and side >= 4:
+                layers.append(nn.MaxPool2d(2))
+                side //= 2
+            channels = out
+        self.layers, self.dropout = nn.Sequential(*layers), nn.Dropout(dropout)
+        self.embedding_size = channels
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.dropout(self.layers(x).mean((2, 3)))
+        return out
+
+
+def initialise(module: nn.Module) -> None:
+    """He initialisation of every convolution (He et al. 2015)."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")

@@ -1,0 +1,279 @@
+"""A pretrained torchvision network, probed or fine-tuned on a few images."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sdl_cli.data import augment as augmentation
+from sdl_cli.errors import DataError
+from sdl_cli.learning import loop, losses
+from sdl_cli.learning.device import place
+from sdl_cli.learning.models import pretrained
+from sdl_cli.learning.models.estimator import NetworkEstimator
+from sdl_cli.learning.models.network import Array, Network
+from sdl_cli.learning.models.probe import fit_probe
+from sdl_cli.settings.parse import Training
+
+_MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
+
+
+class _FinetunedCNN(NetworkEstimator):
+    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("image",)
+    default_training: ClassVar[dict[str, Training]] = {
+        "image": Training(
+            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0001, schedule="cosine", warmup_fraction=0.1,
+            weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last",
+        ),
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        architecture: str = "squeezenet1_1",
+        weights: str = "default",
+        strategy: str = "probe_then_finetune",
+        backbone_rate_factor: float = 0.1,
+        start_fraction: float = 0.5,
+        freeze_batchnorm: bool = True,
+        num_views: int | None = None,
+        image_size_px: int | None = None,
+        loss: Any = None,
+        augment: Any = None,
+        training: Training | None = None,
+        validation_fraction: float = 0.2,
+        device: str = "auto",
+        precision: str = "auto",
+        memory_format: str = "auto",
+        num_threads: int | None = None,
+        random_state: int | None = 0,
+    ) -> None:
+        self.architecture = architecture
+        self.weights = weights
+        self.strategy = strategy
+        self.backbone_rate_factor = backbone_rate_factor
+        self.start_fraction = start_fraction
+        self.freeze_batchnorm = freeze_batchnorm
+        self.num_views = num_views
+        self.image_size_px = image_size_px
+        self.loss = loss
+        self.augment = augment
+        self.training = training
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.precision = precision
+        self.memory_format = memory_format
+        self.num_threads = num_threads
+        self.random_state = random_state
+
+    def image_size(self) -> tuple[int, str]:
+        found = self._preprocessing()
+        return found.resize_px, found.interpolation
+
+    @property
+    def needs_validation(self) -> bool:
+        # a probe chooses its C by cross-validation and is refitted on all rows; its probabilities are calibrated by log loss
+        return False if self.strategy == "probe" else super().needs_validation
+
+    @property
+    def _scales_outputs(self) -> bool:
+        return False if self.strategy == "probe" else super()._scales_outputs
+
+    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
+        backbone, size = pretrained.build_backbone(self.architecture, self._preprocessing().crop_px)
+        combined = bool(getattr(self.loss, "xent_weight", 0)) and self.strategy != "probe"
+        body = Backbone(backbone, self._preprocessing(), freeze_batchnorm=self.freeze_batchnorm)
+        return Network(body, size, num_outputs, combined=combined)
+
+    def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
+        try:
+            super().check_tensors(tensors, num_outputs)
+        except NotImplementedError:  # a few builders of torchvision compute with their weights
+            size = sum(tensor.numel() for tensor in tensors.values())
+            if size < pretrained.num_parameters(self.architecture) // 2:
+                raise DataError(
+                    f"The weights do not fit the network they are stored with: {self.architecture} has more."
+                ) from None
+
+    def get_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors, values = super().get_state()
+        values["fitted"]["preprocessing"] = dataclasses.asdict(self._preprocessing())
+        return tensors, values
+
+    def restore_fitted(self, fitted: dict[str, Any]) -> None:
+        # the stored preprocessing, not that of weights that may since have moved
+        found = pretrained.Preprocessing.from_plain(fitted["preprocessing"])
+        if found.crop_px != (self.image_size_px or min(found.crop_px, _MOST_OWN_PX)):
+            raise DataError(f"The stored network sees {found.crop_px} px, which its settings do not bear out.")
+        self._stored_preprocessing = found
+        if self.strategy == "probe":  # its head is logistic or ridge, whatever the loss says
+            self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
+
+    def _preprocessing(self) -> pretrained.Preprocessing:
+        stored: pretrained.Preprocessing | None = getattr(self, "_stored_preprocessing", None)
+        return stored or pretrained.preprocessing(self.architecture, self.weights, self.image_size_px)
+
+    def frozen_features(self, X: Array, num_outputs: int) -> Array:
+        """Embeddings `float64 (N, D)` of images `uint8 (N, C, H, W)` by the pretrained weights, as the probe would learn from."""
+        inputs = self._as_inputs(X)
+        net = self.build_network(list(X.shape[1:]), num_outputs)
+        assert isinstance(net.body, Backbone)
+        pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
+        self.loss_ = self.loss if self.loss is not None and self.loss.name != "auto" else losses.MSE()
+        self._class_weights = torch.ones(num_outputs)
+        self.settle_runtime(net, inputs, torch.zeros(len(inputs), num_outputs), self.strategy)
+        place(net, self.runtime_)
+        return self._features(net, inputs)
+
+    def outputs_of_features(self, features: Array) -> Array:
+        """Class probabilities `(N, K)` or numbers `(N,)` of a fitted probe for frozen features `(N, D)`."""
+        [net] = self.networks_
+        with torch.no_grad():
+            outputs = net.head.float().cpu()(torch.from_numpy(features).float())
+        if is_classifier(self):
+            return np.asarray(self._probabilities(outputs))
+        return np.asarray(outputs.double()[:, 0]) * self.target_scale_ + self.target_mean_
+
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(loop.phase_seed(self.seed_, "weights fit"))
+            net = self.build_network(self.input_shape_, targets.shape[1])
+        assert isinstance(net.body, Backbone)
+        pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
+        self.networks_ = [net]
+        runtime = self.settle_runtime(net, inputs, targets, self.strategy)
+        place(net, runtime)
+        if self.strategy != "finetune":
+            self._fit_probe(net, inputs, targets)
+        if self.strategy == "probe":
+            self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
+            return
+        if self.strategy == "probe_then_finetune" and isinstance(self.loss_, losses.Cosine):
+            loop.current_context().notice("The cosine loss starts from the probe's logistic head, whose scale it ignores.")
+        head = [p for name, p in net.named_parameters() if not name.startswith("body.")]
+        backbone = [p for p in net.body.parameters() if p.requires_grad]
+        start = [p.detach().clone() for p in (*backbone, *head)]
+        self.train_network(net, inputs, targets, validation, "fit", [(self.backbone_rate_factor, backbone), (1.0, head)])
+        if self.strategy == "probe_then_finetune" and self.start_fraction:
+            with torch.no_grad():
+                for weight, begun in zip((*backbone, *head), start, strict=True):
+                    weight.lerp_(begun, self.start_fraction)
+
+    def _fit_probe(self, net: Network, inputs: Tensor, targets: Tensor) -> None:
+        """Fit the head on frozen features, computed once per image and view."""
+        policy = self.augment or augmentation.NoAugment()
+        if isinstance(policy, augmentation.Strong):  # a frozen feature of two mixed images has no one label
+            policy = dataclasses.replace(policy, mix_probability=0.0)
+        zero = None if is_classifier(self) else -self.target_mean_ / self.target_scale_
+        # with its zero at 0, the policy turns a 1 into -1 where it mirrors an image and negates its number
+        augment = augmentation.build(policy, None if zero is None else 0.0) if policy.name != "none" else None
+        num_views = self.num_views or (4 if augment is not None else 1)
+        known = loop.current_context().features
+        views = [known if known is not None and len(known) == len(inputs) else self._features(net, inputs)]
+        y = targets.argmax(1).numpy() if zero is None else targets[:, 0].double().numpy()
+        ys = [y]
+        generator = torch.Generator(self.runtime_.device).manual_seed(loop.phase_seed(self.seed_, "views"))
+        for _ in range(num_views - 1 if augment is not None else 0):
+            found = self._features(net, inputs, augment, generator)
+            views.append(found[:, :-1])
+            ys.append(y if zero is None else np.where(found[:, -1] < 0, 2 * zero - y, y))
+        weight, bias, chosen = fit_probe(np.concatenate(views), np.concatenate(ys), len(views), zero is None, self.seed_)
+        self.probe_c_ = chosen
+        with torch.no_grad():
+            net.head.weight.copy_(torch.from_numpy(weight))
+            net.head.bias.copy_(torch.from_numpy(bias))
+
+    def _features(
+        self,
+        net: Network,
+        inputs: Tensor,
+        augment: loop.Augment | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Array:
+        """Embeddings `float64 (N, D)` of the images, or of an augmented view, `(N, D + 1)`: last what a target of 1 became."""
+
+        class Embed(nn.Module):
+            most_rows = net.most_rows
+
+            def forward(self, x: Tensor) -> Tensor:
+                if augment is None or generator is None:
+                    return net.embed(x)
+                x, ones = augment(x, x.new_ones(len(x), 1), generator)
+                return torch.cat([net.embed(x), ones], dim=1)
+
+        net.eval()
+        return np.asarray(loop.apply(Embed(), inputs, self.runtime_, batch_size=64).double())
+
+
+class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
+    """A torchvision network pretrained elsewhere, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
+
+    Arguments:
+        architecture: a classification builder of torchvision, by name.
+        weights: `default`, a path to a state dict, the folder of an earlier run, or `none`.
+        strategy: `probe` (a logistic head on frozen features, C by 5-fold log loss, refitted on all rows), `finetune` (all
+            layers, the backbone at `backbone_rate_factor` of the head's learning rate) or `probe_then_finetune` (finetune from
+            the probe; Kumar et al., ICLR 2022, find that a random head distorts pretrained features).
+        start_fraction: of probe_then_finetune: share of the probe's weights in the final ones, in [0, 1); the rest is of the
+            fine-tuned ones (Wortsman et al., CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).
+        freeze_batchnorm: BatchNorm stays in eval mode and keeps its statistics.
+        num_views: augmented views per image for the probe, the image itself included; None: 1, or 4 with augmentation.
+        image_size_px: side of the square the network sees; None: what the weights were trained with.
+
+    The other arguments are those of every network here, see `NetworkEstimator`.
+    """
+
+
+class FinetunedCNNRegressor(RegressorMixin, _FinetunedCNN):  # type: ignore[misc]
+    """The same for numbers: the probe is a ridge whose penalty is chosen by cross-validation. Arguments as for `FinetunedCNN`."""
+
+
+class Backbone(nn.Module):
+    """Preprocess images in [0, 1] exactly as the weights expect, then embed them: `(N, C, H, W)` to `(N, D)`."""
+
+    def __init__(self, backbone: nn.Module, how: pretrained.Preprocessing, freeze_batchnorm: bool) -> None:
+        super().__init__()
+        self.backbone, self.how, self.freeze_batchnorm = backbone, how, freeze_batchnorm
+        self.most_rows = 256 if how.crop_px <= 256 else max(1, 32 * 256**2 // how.crop_px**2)
+        self.register_buffer("mean", torch.tensor(how.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(how.std).view(1, 3, 1, 1), persistent=False)
+
+    def train(self, mode: bool = True) -> Backbone:
+        super().train(mode)
+        if self.freeze_batchnorm:
+            for part in self.modules():
+                if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                    part.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] == 1:
+            x = x.expand(-1, 3, -1, -1)
+        x = self._crop(self._resize(x))
+        assert isinstance(self.mean, Tensor) and isinstance(self.std, Tensor)
+        out: Tensor = self.backbone((x - self.mean) / self.std)
+        return out.flatten(1)
+
+    def _resize(self, x: Tensor) -> Tensor:
+        """Short side to `resize_px`, as torchvision's Resize does on tensors; nothing where the cache has brought it there."""
+        height, width = x.shape[-2:]
+        if min(height, width) == self.how.resize_px:
+            return x
+        scale = self.how.resize_px / min(height, width)
+        size = (self.how.resize_px, int(width * scale)) if height <= width else (int(height * scale), self.how.resize_px)
+        mode = self.how.interpolation if self.how.interpolation != "nearest" else "nearest-exact"
+        if mode == "nearest-exact":
+            return F.interpolate(x.float(), size, mode=mode)
+        return F.interpolate(x.float(), size, mode=mode, antialias=True, align_corners=False).clamp(0, 1)
+
+    def _crop(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        side = self.how.crop_px
+        top, left = round((height - side) / 2), round((width - side) / 2)
+        return x[..., top : top + side, left : left + side]

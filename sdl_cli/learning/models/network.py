@@ -1,0 +1,86 @@
+"""The shape that every network here has: standardise, embed, map to outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sdl_cli.learning.device import Runtime
+
+Array = np.ndarray[Any, Any]
+
+
+class Network(nn.Module):
+    """Standardise the input, embed it, and map the embedding to outputs.
+
+    Arguments:
+        body: `(N, C, H, W)` or `(N, F)` to embeddings `(N, D)`.
+        embedding_size: D.
+        num_outputs: K.
+        mean, std: per channel, of images in [0, 1]; None where the input is standardised already (tables).
+        combined: add the head of Barz and Denzler's combined loss (ReLU, BatchNorm, linear) on the outputs; `forward` then
+            returns `(N, 2 K)`: the cosine outputs and that head's logits.
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        embedding_size: int,
+        num_outputs: int,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        combined: bool = False,
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.most_rows: int = getattr(body, "most_rows", 256)  # of a batch that is only looked at
+        self.head = nn.Linear(embedding_size, num_outputs)
+        nn.init.zeros_(self.head.bias)
+        self.combined_head = (
+            nn.Sequential(nn.ReLU(), nn.BatchNorm1d(num_outputs), nn.Linear(num_outputs, num_outputs)) if combined else None
+        )
+        self.mean: Tensor | None
+        self.std: Tensor | None
+        self.register_buffer("mean", None if mean is None else torch.tensor(mean).float().view(1, -1, 1, 1))
+        self.register_buffer("std", None if std is None else torch.tensor(std).float().view(1, -1, 1, 1))
+
+    def standardise_with(self, X: Array) -> None:
+        """Take mean and standard deviation of each channel from these images `uint8 (N, C, H, W)`."""
+        mean, std = channel_statistics(X)
+        self.mean = torch.tensor(mean).float().view(1, -1, 1, 1)
+        self.std = torch.tensor(std).float().view(1, -1, 1, 1)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Embeddings `(N, D)` of prepared inputs."""
+        if self.mean is not None and self.std is not None:
+            x = (x - self.mean) / self.std
+        embeddings: Tensor = self.body(x)
+        return embeddings
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.head(self.embed(x))
+        if self.combined_head is None:
+            return outputs
+        return torch.cat([outputs, self.combined_head(outputs.float())], dim=1)
+
+
+def resident(tensor: Tensor, runtime: Runtime) -> Tensor:
+    """`tensor` on the device once and for all where it takes less than a third of the free memory, else pinned on the host."""
+    if not runtime.device.startswith("cuda"):
+        return tensor.to(runtime.device)
+    free, _ = torch.cuda.mem_get_info(runtime.device)
+    size = tensor.numel() * tensor.element_size()
+    return tensor.to(runtime.device) if size < free / 3 else tensor.pin_memory()
+
+
+def channel_statistics(X: Array) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel of images `uint8 (N, C, H, W)` in [0, 1]; a constant channel's is 1."""
+    count = X.size / X.shape[1]
+    mean = X.sum(axis=(0, 2, 3), dtype=np.float64) / count / 255
+    squares = np.stack([np.square(X[:, c], dtype=np.float32).sum(dtype=np.float64) for c in range(X.shape[1])]) / count / 255**2
+    std = np.sqrt(np.maximum(squares - mean**2, 0))
+    return mean.tolist(), np.where(std > 1e-6, std, 1.0).tolist()

@@ -1,0 +1,193 @@
+"""A fitted model as files that run no code when they are read: JSON, safetensors, and skops for the rest of scikit-learn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
+from sdl_cli.learning.device import available_bytes
+from sdl_cli.learning.models import ESTIMATORS, NETWORKS, estimator_class
+from sdl_cli.learning.models.settings import MODELS
+from sdl_cli.run.contents import INPUTS, checked
+from sdl_cli.settings.parse import parse_group, plain
+
+FORMAT = 1
+PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it stands in model.json
+
+
+def save_model(
+    model: Any, name: str, task: str, folder: Path, inputs: dict[str, Any], notice: Callable[[str], None] | None = None
+) -> list[str]:
+    """Write a fitted model into `folder` and return the names of its files.
+
+    Arguments:
+        model: the fitted estimator.
+        name: its name in MODELS. task: classification or regression.
+        inputs: what prediction must know of the data (classes, columns, image size), JSON-ready.
+        notice: hears of a model that can be loaded with --trust alone.
+    """
+    values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
+    files = []
+    if hasattr(model, "encoder_"):
+        arrays, values["preparation"] = model.encoder_.get_state()
+        if arrays:
+            from safetensors.numpy import save as save_preparation
+
+            write_atomic(folder / PREPARATION, save_preparation(arrays))
+            files.append(PREPARATION)
+        model = model.model_
+    if name in NETWORKS:
+        from safetensors.torch import save
+
+        tensors, more = model.get_state()
+        write_atomic(folder / "model.safetensors", save(tensors))
+        file = "model.safetensors"
+    elif name == "baseline" and model.kind in ("forest", "extra_trees"):
+        from safetensors.numpy import save as save_arrays
+
+        from sdl_cli.learning.models.trees import forest_to_arrays
+
+        write_atomic(folder / "model.safetensors", save_arrays(forest_to_arrays(model.model_)))
+        more, file = _flat_values(model), "model.safetensors"
+    else:
+        import skops.io
+
+        content = skops.io.dumps(model.model_)
+        write_atomic(folder / "model.skops", content)
+        more, file = _flat_values(model), "model.skops"
+        _say_whether_it_needs_trust(content, notice or (lambda sentence: None))
+    write_atomic(folder / "model.json", json.dumps(values | more, indent=1, allow_nan=False) + "\n")
+    return ["model.json", file, *files]
+
+
+def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
+    """The fitted model in a run folder and the values stored beside it.
+
+    Arguments:
+        trust: allow estimators outside scikit-learn to be imported.
+    Raises:
+        DataError: files that are missing, damaged, do not belong together, or would import code that is not trusted.
+    """
+    try:
+        values: dict[str, Any] = plain_json(read_guarded(folder / "model.json", MOST_JSON_BYTES, within=folder))
+        name, task, inputs = values["model"], values["task"], values["inputs"]
+        if (
+            values["format"] != FORMAT
+            or name not in MODELS
+            or name not in ESTIMATORS
+            or task not in ("classification", "regression")
+        ):
+            raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
+        checked(inputs, INPUTS, folder / "model.json")
+        check_settings(name, values["params"])
+        model = _load(folder, values, trust)
+        return (_behind_preparation(model, folder, values["preparation"]) if "preparation" in values else model), values
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        missing = next((n for n in ("model.json", "model.safetensors") if not (folder / n).is_file()), "model.skops")
+        raise DataError(f"{folder}: no model is stored here ({missing} is missing).") from error
+    except Exception as error:  # whatever a damaged or crafted file makes of the readers
+        raise DataError(f"{folder}: the stored model cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
+
+
+def check_settings(name: str, params: Any) -> None:
+    """Raise DataError for stored settings of a model that its YAML would not be let have, before anything is built by them."""
+    defaults = plain(MODELS[name]())
+    if not isinstance(params, dict):
+        raise DataError("The stored model has no settings.")
+    given = {key: value for key, value in params.items() if key in defaults and value is not None}
+    try:
+        parse_group("model", MODELS, {**defaults, **given, "name": name})
+    except ConfigError as error:
+        raise DataError(f"The stored model has settings that no model here has: {error.message}") from error
+
+
+def _say_whether_it_needs_trust(content: bytes, notice: Callable[[str], None]) -> None:
+    from sdl_cli.learning.models.stored_types import check_file
+
+    try:
+        check_file(content)
+    except DataError as error:
+        notice(f"Whoever uses this run must add --trust. {error.message}")
+
+
+def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:
+    """The model behind its stored preparation."""
+    from sdl_cli.learning.models.prepared import Prepared
+
+    arrays = {}
+    if (folder / PREPARATION).exists():
+        from safetensors.numpy import load as load_arrays
+
+        arrays = load_arrays(_read_arrays(folder / PREPARATION))
+    whole = Prepared(None, model)
+    whole.model_ = model
+    if values["kind"] == "text":
+        from sdl_cli.learning.models.text_features import TextEncoder
+
+        whole.encoder_ = TextEncoder.from_state(arrays, values)
+    else:
+        from sdl_cli.learning.models.encoding import TableEncoder
+
+        whole.encoder_ = TableEncoder.from_state(arrays, values)
+    return whole
+
+
+def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
+    kind = estimator_class(values["model"], values["task"])
+    if values["model"] in NETWORKS:
+        from safetensors.torch import load
+
+        return kind.from_state(load(_read_arrays(folder / "model.safetensors")), values)
+    params, fitted = values["params"], values["fitted"]
+    model = kind(**params)
+    model.n_features_in_ = int(fitted["num_features"])
+    classes = np.asarray(fitted["classes"]) if values["task"] == "classification" else None
+    if classes is not None:
+        model.classes_ = classes
+    if values["model"] == "baseline" and model.kind in ("forest", "extra_trees"):
+        from safetensors.numpy import load as load_arrays
+
+        from sdl_cli.learning.models.trees import forest_from_arrays
+
+        arrays = load_arrays(_read_arrays(folder / "model.safetensors"))
+        model.model_ = forest_from_arrays(arrays, model.kind, classes, model.n_features_in_)
+        return model
+    model.model_ = _load_skops(folder / "model.skops", values, model.n_features_in_, trust)
+    return model
+
+
+def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bool) -> Any:
+    import skops.io
+
+    from sdl_cli.learning.models.baseline import check_trusted
+    from sdl_cli.learning.models.stored_arrays import check_model
+    from sdl_cli.learning.models.stored_types import check_file
+
+    content = _read_arrays(file)
+    if trust:
+        return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+    if values["model"] == "sklearn":
+        check_trusted(str(values["params"]["estimator"]), trust)
+    model = skops.io.loads(content, trusted=check_file(content))
+    check_model(model, num_features)
+    return model
+
+
+def _read_arrays(file: Path) -> bytes:
+    """A file of arrays that fits into the memory there is."""
+    return read_guarded(file, available_bytes() // 4, within=file.parent)
+
+
+def _flat_values(model: Any) -> dict[str, Any]:
+    fitted: dict[str, Any] = {"num_features": int(model.n_features_in_)}
+    if hasattr(model, "classes_"):
+        fitted["classes"] = model.classes_.tolist()
+    return {"params": model.get_params(deep=False), "fitted": fitted}

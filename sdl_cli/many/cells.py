@@ -1,0 +1,298 @@
+"""Many experiments, each in a folder of its own: run what is missing, keep what is done, keep failures apart.
+
+The one executor under repeats, sweeps, curves and comparisons. A cell that is done is read, not run again; so resuming is running
+the same list once more. Cells run in this process, in worker processes of our own, or on a cluster. Wherever they run, a process
+that dies costs the cell it was at and no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import re
+import subprocess
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+from sdl_cli.many import processes
+from sdl_cli.many.processes import Slot, Task, WorkerLostError, as_run_error
+from sdl_cli.many.processes import end_workers as end_workers
+from sdl_cli.run import run_folder
+from sdl_cli.settings.parse import Count
+
+RunOne = Callable[[Any, Path, bool], dict[str, Any]]
+Ended = Generator[tuple[int, Any, BaseException | None], None, None]  # number of a task, and what it returned or how it failed
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """How many cells run at once, and where.
+
+    Arguments:
+        num_jobs: cells at once; None is one per core, or one per GPU. A model that uses all cores, or a GPU, runs alone whatever
+            this says. One job runs in this process.
+        backend: processes (of our own; stored settings may call them loky), threading, or dask or ray: the cluster that this
+            process is a client of, that $RAY_ADDRESS names, or else one on this machine. Both place cells and GPUs themselves.
+            A cell whose process dies costs no other there either: ray leaves it to us to try it again, and dask tries it three
+            times more on other workers (its `allowed-failures`) before it gives it up.
+    """
+
+    num_jobs: Count | None = None
+    backend: Literal["processes", "threading", "dask", "ray", "loky"] = "processes"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One experiment and its run folder; an experiment is whatever `run_one` takes."""
+
+    experiment: Any
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell: its metrics (as in `metrics.json`), or the error that ended it."""
+
+    cell: Cell
+    metrics: dict[str, Any] | None
+    error: Exception | None
+    was_done: bool = False
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    run_one: RunOne,
+    on_done: Callable[[Outcome], None] | None = None,
+    parallel: Parallel | None = None,
+    raised: tuple[type[Exception], ...] = (ConfigError, DataError),
+    on_notice: Callable[[str], None] | None = None,
+    tries: int = 2,
+    cores_per_job: int = 1,
+    gpus: Sequence[str] = (),
+) -> list[Outcome]:
+    """Run every cell that is not done yet, one after another, or several at once.
+
+    Arguments:
+        cells: with folders of their own.
+        run_one: `(experiment, folder, resume) -> metrics`; picklable where cells run in other processes.
+        on_done: called in this thread with each outcome as it comes, those that were done before first.
+        parallel: None runs them in this process, in order, on all its cores.
+        raised: errors that every later cell would meet too, and that end the whole; a full disk always does.
+        on_notice: called with a sentence when the first worker process died, where its cell is tried again.
+        tries: how often a cell may be begun whose process dies, at least 1; again means at the end, and alone.
+        cores_per_job: cores of a cell that runs beside others, at least 1.
+        gpus: ids as of `visible_gpus`; each worker process sees one of them, and more processes than GPUs share them in turn.
+    Returns:
+        The outcomes in the order of `cells`. Any other error ends its own cell alone, `sys.exit` too.
+    """
+    assert tries >= 1 and cores_per_job >= 1
+    outcomes: dict[int, Outcome] = {}
+
+    def add(number: int, outcome: Outcome) -> None:
+        outcomes[number] = outcome
+        if on_done is not None:
+            on_done(outcome)
+        if outcome.error is not None and isinstance(outcome.error, (StorageError, *raised)):
+            raise outcome.error
+
+    left = []
+    for number, cell in enumerate(cells):
+        if run_folder.read_state(cell.folder) == "done":
+            add(number, _stored(cell))
+        elif parallel is None:
+            add(number, _run(cell, run_one))
+        else:
+            left.append(number)
+    for attempt in range(1, tries + 1):
+        if parallel is None or not left:
+            break
+        again: list[int] = []
+        tasks = [functools.partial(_in_worker, cells[number], run_one, cores_per_job) for number in left]
+        with contextlib.closing(_ended(tasks, parallel, cores_per_job, gpus, alone=attempt > 1)) as ended:
+            for index, value, error in ended:
+                number = left[index]
+                if (
+                    isinstance(error, WorkerLostError)
+                    and attempt < tries
+                    and run_folder.read_state(cells[number].folder) != "done"
+                ):
+                    if on_notice is not None and attempt == 1 and not again:
+                        on_notice(f"A worker process {error}. What it was at is tried once more at the end, alone.")
+                    again.append(number)
+                else:
+                    add(number, Outcome(cells[number], *value) if error is None else _lost(cells[number], error, attempt))
+        left = again
+    return [outcomes[number] for number in range(len(cells))]
+
+
+def _stored(cell: Cell) -> Outcome:
+    return Outcome(cell, run_folder.read_run(cell.folder).metrics, None, was_done=True)
+
+
+def _run(cell: Cell, run_one: RunOne) -> Outcome:
+    resume = run_folder.read_state(cell.folder) != "missing"
+    try:
+        return Outcome(cell, run_one(cell.experiment, cell.folder, resume), None)
+    except SystemExit as stop:
+        return _lost(cell, stop)
+    except Exception as error:
+        return Outcome(cell, None, error)
+
+
+def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:
+    """The outcome of a cell that could not say itself what became of it."""
+    if run_folder.read_state(cell.folder) == "done":
+        return _stored(cell)
+    if isinstance(error, WorkerLostError):
+        again = ", and again when it was tried once more, alone" if attempt > 1 else ""
+        lost: SdlError = RunError(f"its worker process {error}{again}.")
+    else:
+        lost = error if isinstance(error, SdlError) else as_run_error(error)
+    if lost is not error:
+        lost.__cause__ = error
+    run_folder.record_failure(cell.folder, lost)
+    return Outcome(cell, None, lost)
+
+
+def _in_worker(cell: Cell, run_one: RunOne, num_cores: int) -> tuple[dict[str, Any] | None, Exception | None]:
+    from sdl_cli.learning.device import limited_cores
+
+    with limited_cores(num_cores):
+        outcome = _run(cell, run_one)
+    error = outcome.error
+    return outcome.metrics, as_run_error(error) if error is not None and not isinstance(error, SdlError) else error
+
+
+# where cells run
+
+
+def check_backend(backend: str) -> None:
+    """Raise ConfigError where a backend of `Parallel` is not installed."""
+    if backend in ("dask", "ray") and find_spec("distributed" if backend == "dask" else backend) is None:
+        raise ConfigError(
+            f"parallel.backend={backend}: {backend} is not installed.", f'Install it: pip install "sdl-cli[{backend}]"'
+        )
+
+
+def visible_gpus() -> list[str]:
+    """Ids of the NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` takes them; nothing is initialised for it."""
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is not None:
+        found = []
+        for gpu in map(str.strip, listed.split(",")):
+            if not re.fullmatch(r"\d+|(GPU|MIG)-.+", gpu):
+                break  # as CUDA reads it: none from the first that is no id on
+            found.append(gpu)
+        return found
+    try:
+        asked = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [str(number) for number in range(len(re.findall(r"^GPU \d+:", asked.stdout, re.MULTILINE)))]
+
+
+def start_workers(parallel: Parallel, prepare: Task, cores_per_job: int = 1, gpus: Sequence[str] = ()) -> None:
+    """Start worker processes in the background, and let each import what it will need, while this one loads the data.
+
+    Arguments:
+        prepare: imports it; picklable.
+    """
+    num_jobs = _num_jobs(parallel, cores_per_job, gpus)
+    if parallel.backend in ("processes", "loky") and num_jobs > 1:
+        with contextlib.suppress(RunError):  # what goes wrong comes again, where it is heard
+            processes.start_workers(_slots(num_jobs, cores_per_job, gpus), prepare)
+
+
+def _num_jobs(parallel: Parallel, cores_per_job: int, gpus: Sequence[str]) -> int:
+    from sdl_cli.learning.device import available_cores
+
+    return parallel.num_jobs or len(gpus) or max(1, available_cores() // cores_per_job)
+
+
+def _slots(num: int, cores_per_job: int, gpus: Sequence[str]) -> list[Slot]:
+    return [Slot(cores_per_job, gpus[number % len(gpus)] if gpus else "") for number in range(num)]
+
+
+def _ended(tasks: Sequence[Task], parallel: Parallel, cores_per_job: int, gpus: Sequence[str], alone: bool) -> Ended:
+    """Run tasks where `parallel` says, one at a time with `alone`, and yield each as it ends."""
+    num_jobs = _num_jobs(parallel, cores_per_job, gpus)
+    num_slots = 1 if alone else min(num_jobs, len(tasks))
+    if parallel.backend == "dask":
+        return _on_dask(tasks, num_slots)
+    if parallel.backend == "ray":
+        return _on_ray(tasks, num_slots, cores_per_job, bool(gpus))
+    if num_jobs == 1:
+        return ((number, task(), None) for number, task in enumerate(tasks))
+    if parallel.backend == "threading":
+        return _in_threads(tasks, num_slots, cores_per_job)
+    return processes.run_tasks(tasks, _slots(num_slots, cores_per_job, gpus))
+
+
+def _in_threads(tasks: Sequence[Task], num_jobs: int, cores_per_job: int) -> Ended:
+    from multiprocessing.pool import ThreadPool
+
+    from threadpoolctl import threadpool_limits
+
+    def run(number: int) -> tuple[int, Any, BaseException | None]:
+        try:
+            return number, tasks[number](), None
+        except BaseException as error:  # a thread that ends is waited for without end
+            return number, None, error
+
+    with threadpool_limits(cores_per_job), ThreadPool(num_jobs) as pool:
+        yield from pool.imap_unordered(run, range(len(tasks)))
+
+
+def _on_dask(tasks: Sequence[Task], num_jobs: int) -> Ended:
+    from distributed import Client, as_completed, get_client
+
+    with contextlib.ExitStack() as stack:
+        try:
+            client = get_client()
+        except ValueError:
+            client = stack.enter_context(Client(n_workers=num_jobs, threads_per_worker=1, dashboard_address=None))
+        # no more at a time than there are threads: a task that waits at a worker that dies again and again is given up with it
+        width = sum(client.nthreads().values()) or num_jobs
+        waiting = iter(enumerate(tasks))
+        numbers = {client.submit(task, pure=False): number for number, task in itertools.islice(waiting, width)}
+        ended = as_completed(list(numbers))
+        for future in ended:
+            for number, task in itertools.islice(waiting, 1):
+                following = client.submit(task, pure=False)
+                numbers[following] = number
+                ended.add(following)
+            error = future.exception()
+            yield numbers.pop(future), future.result() if error is None else None, error
+
+
+def _on_ray(tasks: Sequence[Task], num_jobs: int, cores_per_job: int, on_gpu: bool) -> Ended:
+    import ray
+
+    with contextlib.ExitStack() as stack:
+        if not ray.is_initialized():
+            num_cpus = None if "RAY_ADDRESS" in os.environ else num_jobs * cores_per_job
+            ray.init(num_cpus=num_cpus, log_to_driver=False, logging_level="ERROR")
+            stack.callback(ray.shutdown)
+        num_gpus = 1 if on_gpu and ray.cluster_resources().get("GPU") else 0
+        remote = ray.remote(num_cpus=cores_per_job, num_gpus=num_gpus, max_retries=0)(_call)
+        waiting = {remote.remote(task): number for number, task in enumerate(tasks)}
+        while waiting:
+            [future], _ = ray.wait(list(waiting))
+            number, value, error = waiting.pop(future), None, None
+            try:
+                value = ray.get(future)
+            except ray.exceptions.RayTaskError as failure:
+                error = failure
+            except ray.exceptions.RayError as death:
+                error = WorkerLostError(f"died ({as_run_error(death).message.rstrip('.')})")
+            yield number, value, error
+
+
+def _call(task: Task) -> Any:
+    return task()

@@ -1,0 +1,266 @@
+"""One run folder as one record. Whatever is in it, huge, binary or hostile, the worst is a record that says `unreadable`."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Any
+
+from sdl_cli.many.listing.untrusted import Values, flat, number, read_json, read_yaml, short_text
+from sdl_cli.measure.metrics import MAIN
+from sdl_cli.run.contents import state_of
+
+STATES = ("running", "done", "failed", "interrupted")
+VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
+FILES_OF_DATA = ("path", "root")
+MOST_METRICS = 40
+_MEASURED = ("value", "low", "high", "n")
+_MOST_SWEEP_BYTES = 64 << 20  # the settings of every job are in it
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one line of `sdl runs` says.
+
+    Arguments:
+        folder: relative to the folder that was listed, with `/`; `.` is that folder itself.
+        kind: run, repeats, job, sweep, curve or comparison; of what these are made of: repeat, cell, arm, recommended.
+        status: running, done, failed, interrupted or unreadable, as its folder says; `find_runs` adds stopped.
+        reason: why it failed, its first line.
+        begun: when it began, seconds since 1970.
+        config: full key -> plain value; lists hold plain values.
+        metric: its main metric, or empty.
+        metrics: of the test rows, name -> `{"value", "low", "high", "n"}`.
+        verdict: better, worse, no difference, baseline; of a curve or comparison its sentence.
+        seconds: it took.
+        details: what only some kinds have, as `checked_details` leaves it.
+        sweep: folder of the sweep it is a job of, or empty.
+    """
+
+    folder: str
+    kind: str = "run"
+    status: str = "unreadable"
+    reason: str = ""
+    begun: float = 0.0
+    config: Values = field(default_factory=dict)
+    metric: str = ""
+    metrics: dict[str, Values] = field(default_factory=dict)
+    verdict: str = ""
+    seconds: float | None = None
+    details: Values = field(default_factory=dict)
+    sweep: str = ""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of its data: that of the file first, where there is one, then that of the kind of source."""
+        if "datasets" in self.details:
+            return tuple(self.details["datasets"])
+        files = (self.config.get(f"dataset.{key}") for key in FILES_OF_DATA)
+        stems = [PurePath(file).stem for file in files if isinstance(file, str) and PurePath(file).stem]
+        own = [self.config.get(f"dataset.{key}") for key in ("dataset", "name")]
+        return tuple(dict.fromkeys([*stems, *(str(name) for name in own if name is not None)]))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of its model, the one to show first: `baseline (forest)`, `baseline`, `forest`."""
+        if "models" in self.details:
+            return tuple(self.details["models"])
+        if self.kind == "comparison":
+            return tuple(filter(None, [self.details.get("recommended", "")]))
+        name = self.config.get("model.name")
+        if name is None:
+            return ()
+        variant = next((self.config[f"model.{key}"] for key in VARIANTS if f"model.{key}" in self.config), None)
+        if variant in (None, "", "auto"):
+            return (str(name),)
+        return (f"{name} ({variant})", str(name), str(variant))
+
+    def to_json(self, root: Path) -> Values:
+        """The object that stands in `items` of `sdl runs --json`; `root` is the folder that was listed."""
+        return {
+            "folder": str(root / self.folder),
+            "when": datetime.fromtimestamp(self.begun).isoformat(timespec="seconds"),
+            "kind": self.kind,
+            "status": self.status,
+            "reason": self.reason,
+            "dataset": next(iter(self.datasets), None),
+            "model": next(iter(self.models), None),
+            "metric": self.metric or None,
+            "metrics": self.metrics,
+            "lift": self.details.get("lift"),
+            "verdict": self.verdict,
+            "seconds": self.seconds,
+            "jobs": self.details.get("jobs"),
+            "sweep": str(root / self.sweep) if self.sweep else None,
+            "config": self.config,
+        }
+
+
+def read(path: str, folder: str, role: str = "") -> Run:
+    """Read one run folder.
+
+    Arguments:
+        path: where it is.
+        folder: its name in the record.
+        role: repeat, cell, arm or recommended where it is a part of another run; its kind is found out else.
+    """
+    begun = _begun(path)
+    status, config = read_json(f"{path}/status.json"), None
+    if status is None or status.get("state") not in STATES:
+        return Run(folder, role or "run", begun=begun)
+    found: Values = {"status": state_of(status), "reason": short_text(status.get("reason")).partition("\n")[0]}
+    done = found["status"] == "done"
+    metrics = read_json(f"{path}/metrics.json")
+    curve = read_json(f"{path}/curve.json") if metrics is None else None
+    comparison = read_json(f"{path}/comparison.json") if metrics is None and curve is None else None
+    if metrics is not None:
+        found |= _of_run(metrics)
+        config = metrics.get("config")
+    elif curve is not None:
+        found |= _of_curve(curve)
+    elif comparison is not None:
+        found |= _of_comparison(comparison)
+    elif done:
+        found["status"] = "unreadable"
+    job = read_json(f"{path}/job.json")
+    settings = flat(config if isinstance(config, dict) else read_yaml(f"{path}/config.yaml"))
+    found["config"] = settings or flat(_of_overrides(job))
+    keys = {key.partition(".")[0] for key in settings}
+    if comparison is not None or "compare" in keys:
+        kind = "comparison"
+    elif curve is not None or "curve" in keys:
+        kind = "curve"
+    else:
+        repeats = settings.get("num_repeats", 1)
+        kind = "job" if job is not None else "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
+    if found["status"] == "running":
+        found["details"] = checked_details({"process": status.get("process")})
+    return Run(folder, role or kind, begun=begun, **found)
+
+
+def read_sweep(path: str, folder: str) -> Run:
+    """Read the folder of a sweep, for itself: its verb and its number of jobs, or null for a search."""
+    stored = read_json(f"{path}/sweep.json", _MOST_SWEEP_BYTES)
+    jobs = None if stored is None else stored.get("jobs")
+    details = {"jobs": len(jobs)} if isinstance(jobs, list) else {}
+    return Run(folder, "sweep", "unreadable" if stored is None else "done", begun=_begun(path), details=details)
+
+
+def _of_run(metrics: Values) -> Values:
+    """From a run's `metrics.json`, or that of a cell, which has values without intervals."""
+    whole = metrics.get("metrics")
+    test = measured(whole.get("test") if isinstance(whole, dict) else metrics.get("test"))
+    details, verdict = checked_details({"lift": metrics.get("lift")}), ""
+    if "lift" in details:
+        lift = details["lift"]
+        verdict = "no difference" if not lift["measurable"] else "better" if lift["value"] > 0 else "worse"
+    elif "lift" in metrics and metrics.get("baseline") is None:
+        verdict = "baseline"
+    metric = MAIN["classification" if "accuracy" in test else "regression"] if test else ""
+    return {"metric": metric, "metrics": test, "details": details, "verdict": verdict, "seconds": _seconds(metrics)}
+
+
+def _of_curve(curve: Values) -> Values:
+    last, ahead = next(reversed(_objects(curve, "points")), {}), next(iter(_objects(curve, "forecast")), {})
+    metric = short_text(curve.get("metric"), 40)
+    score = {"value": last.get("mean"), "low": None, "high": None, "n": last.get("repeats")}
+    return {
+        "metric": metric,
+        "metrics": measured({metric: score}) if last else {},
+        "details": checked_details({"forecast": [ahead.get("size"), ahead.get("mean")]}),
+        "verdict": short_text(curve.get("verdict")),
+        "seconds": _seconds(curve),
+    }
+
+
+def _of_comparison(values: Values) -> Values:
+    chosen = next((arm for arm in _objects(values, "arms") if arm.get("recommended") is True), {})
+    return {
+        "metric": short_text(values.get("metric"), 40),
+        "metrics": measured(chosen.get("metrics")),
+        "details": checked_details({"recommended": values.get("recommended")}),
+        "verdict": short_text(values.get("verdict")),
+        "seconds": _seconds(values),
+    }
+
+
+def _of_overrides(job: Values | None) -> Values:
+    """The settings of a job that failed before it wrote them, as far as its overrides tell."""
+    overrides = job.get("overrides") if job else None
+    pairs = [o.partition("=") for o in overrides if isinstance(o, str)] if isinstance(overrides, list) else []
+    return {(f"{key}.name" if key in ("dataset", "model", "loss", "augment") else key.lstrip("+")): v for key, _, v in pairs}
+
+
+def measured(scores: Any) -> dict[str, Values]:
+    """Measured numbers `{"value", "low", "high", "n"}` by name, from such, from lists of the four, or from values alone."""
+    found: dict[str, Values] = {}
+    for name, value in scores.items() if isinstance(scores, dict) else ():
+        if isinstance(name, str) and len(name) <= 40 and len(found) < MOST_METRICS:
+            parts = [value.get(key) for key in _MEASURED] if isinstance(value, dict) else value
+            four = parts if isinstance(parts, list) and len(parts) == 4 else [parts, None, None, None]
+            value, low, high, n = four
+            found[name] = {"value": number(value), "low": number(low), "high": number(high), "n": number(n)}
+    return found
+
+
+def checked_details(values: Any) -> Values:
+    """Of the details of a run those that are what they should be.
+
+    `lift` (as in `metrics.json`), `forecast` [size, mean] with twice the labels, `recommended` arm, `jobs` planned in a sweep,
+    `process` that is running it: `{"host", "pid"}`.
+    """
+    found: Values = {}
+    for key, value in values.items():
+        if key == "lift" and isinstance(value, dict) and number(value.get("value")) is not None:
+            ends = {end: number(value.get(end)) for end in ("value", "low", "high")}
+            found[key] = {"metric": short_text(value.get("metric"), 40), **ends, "measurable": value.get("measurable") is True}
+        elif key == "forecast" and isinstance(value, list) and len(value) == 2 and None not in map(number, value):
+            found[key] = value
+        elif key == "recommended" and isinstance(value, str):
+            found[key] = short_text(value, 80)
+        elif key == "jobs" and type(value) is int and 0 <= value < 10**9:
+            found[key] = value
+        elif key == "process" and isinstance(value, dict) and type(value.get("pid")) is int and 0 < value["pid"] < 2**31:
+            found[key] = {"host": short_text(value.get("host")), "pid": value["pid"]}
+    return found
+
+
+def _objects(values: Values, key: str) -> list[Values]:
+    listed = values.get(key)
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _seconds(values: Values) -> float | None:
+    taken = values.get("seconds")
+    total: float | None = number(taken.get("total") if isinstance(taken, dict) else taken)
+    return total
+
+
+def _begun(path: str) -> float:
+    """When a run began: as the folder's name says, else when its settings were written.
+
+    The name knows whole seconds; of runs that began in one second, the one whose settings were written first comes first.
+    """
+    written = 0.0
+    for name in ("config.yaml", "job.json", "status.json", "sweep.json", ""):
+        try:
+            written = os.stat(f"{path}/{name}").st_mtime  # noqa: PTH116
+            break
+        except (OSError, ValueError):
+            continue
+    match = re.search(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)[^/]*$", path)
+    if match:
+        try:
+            named = datetime.strptime(f"{match[1]} {match[2]}", "%Y-%m-%d %H-%M-%S").timestamp()
+            return _sane(named + min(max(written - named, 0.0), 0.999))
+        except (ValueError, OverflowError, OSError):
+            pass  # looks like a date and is none
+    return _sane(written)
+
+
+def _sane(seconds: float) -> float:
+    """Seconds since 1970 that every calendar can show."""
+    return min(max(seconds, 0.0), 32e9)

@@ -1,0 +1,215 @@
+"""One job of a sweep, in whatever process it runs: begun or gone on with in its folder, its failure kept there, and read back."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import math
+import shutil
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sdl_cli.cli import jobs
+from sdl_cli.errors import SdlError
+from sdl_cli.files import make_folder
+from sdl_cli.many.processes import as_run_error
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.run import run_folder
+
+Values = dict[str, Any]
+Verb = Literal["train", "curve", "compare"]
+FILE = "job.json"
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One job, as plain data that any process can be handed.
+
+    Arguments:
+        config: composed values, without `parallel` where that is the sweep's.
+        overrides: what makes it this job.
+        is_search: its objective is asked for.
+    """
+
+    verb: Verb
+    config: Values
+    overrides: list[str]
+    is_search: bool = False
+
+
+def own_folder(folder: Path, job: SweepJob, taken: Collection[Path] = ()) -> Path:
+    """The folder, or where another job lies there (`hydra.sweep.subdir` need not tell jobs apart) `folder-2`, `folder-3`, ..."""
+    for suffix in itertools.count(1):
+        candidate = folder if suffix == 1 else folder.with_name(f"{folder.name}-{suffix}")
+        if candidate not in taken and not has_other_config(candidate, job):
+            return candidate
+    raise AssertionError("there is always a next name")
+
+
+def config_sha256(config: Values) -> str:
+    """The sha256 of composed values, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None) -> Values:
+    """Begin the job in its folder, or go on with what is there, and leave the reason there if it fails.
+
+    Arguments:
+        resume: not looked at; what the folder holds decides.
+        observer: of the verb, or None in a process without a display.
+    Returns:
+        The object of the verb's `--json`; of a search with its `objective`.
+    Raises:
+        Whatever the job raised; a call of sys.exit as RunError.
+    """
+    stored: Values = {"overrides": job.overrides, "config_sha256": config_sha256(job.config)}
+    make_folder(folder)
+    run_folder.write_json(folder, FILE, stored)
+    begin: Callable[..., Values]
+    go_on: Callable[..., Values]
+    begin, go_on = (jobs.train, jobs.resume)
+    if job.verb == "curve":
+        begin, go_on = (jobs.curve, jobs.resume_curve)
+    elif job.verb == "compare":
+        begin, go_on = (jobs.compare, jobs.resume_compare)
+    try:
+        if (folder / "config.yaml").is_file():
+            values = go_on(folder, observer)
+        else:
+            (folder / "status.json").unlink(missing_ok=True)  # it failed before it began
+            values = begin(job.config, folder, observer)
+    except (Exception, SystemExit) as error:
+        raised = as_run_error(error) if isinstance(error, SystemExit) else error
+        if raised is not error:
+            raised.__cause__ = error
+        if run_folder.read_state(folder) in ("missing", "running") or raised is not error:
+            run_folder.record_failure(folder, raised)
+        with contextlib.suppress(SdlError):
+            run_folder.write_json(folder, FILE, stored)  # a run that had not got anywhere takes all its files away
+        raise raised  # noqa: B904
+    if not job.is_search:
+        return values
+    stored["objective"] = _objective(job.config, values)
+    run_folder.write_json(folder, FILE, stored)
+    return {**values, "objective": stored["objective"]}
+
+
+def run_alone(
+    values: Values, folder: Path, overrides: list[str], verb: Verb, direction: str | None, is_search: bool
+) -> float | None:
+    """One job under a launcher of hydra's own, perhaps in another process or on another machine: it never raises.
+
+    Arguments:
+        direction: of a search, or None.
+    Returns:
+        The objective of a search, see `objective_or_worst`.
+    """
+    job = job_of(verb, values, overrides, is_search)
+    try:
+        found = run(job, own_folder(folder, job))
+    except Exception:  # it is in the job's folder
+        return worst(direction) if is_search else None
+    return objective_or_worst(found, direction) if is_search else None
+
+
+def job_of(verb: Verb, values: Values, overrides: Sequence[str], is_search: bool = False) -> SweepJob:
+    """A job without `parallel`, which of trainings is the sweep's and decides no result; curves and comparisons have it."""
+    if verb != "train":
+        return SweepJob(verb, values, list(overrides), is_search)
+    config = {key: value for key, value in values.items() if key != "parallel"}
+    return SweepJob(verb, config, [o for o in overrides if not o.lstrip("+").startswith("parallel")], is_search)
+
+
+def objective_or_worst(values: Values | None, direction: str | None) -> float:
+    """What a search is told of a job: its main metric on validation rows, or the worst there is where it has none."""
+    found = None if values is None else values.get("objective")
+    return worst(direction) if found is None else float(found)
+
+
+def worst(direction: str | None) -> float:
+    """Of a search in this direction; nan where it is not known."""
+    return {"maximize": -math.inf, "minimize": math.inf}.get(str(direction), math.nan)
+
+
+def main_metric(values: Values) -> str:
+    """The main metric of what `sdl train` found."""
+    return MAIN["classification" if "accuracy" in values["metrics"]["test"] else "regression"]
+
+
+def right_direction(task: str) -> str:
+    """`maximize` or `minimize`: what a search of the task's main metric must do."""
+    return "maximize" if HIGHER_IS_BETTER[MAIN[task]] else "minimize"
+
+
+def _objective(config: Values, values: Values) -> float | None:
+    """The main metric on validation rows; None where there is none, or where it is undefined."""
+    if "metrics" not in values:
+        return None
+    name = main_metric(values)
+    held = values["metrics"]["validation"].get(name)
+    if held is not None:
+        return None if held["value"] is None else float(held["value"])
+    from sdl_cli.study.compare.trial import validation_score
+
+    try:
+        found = validation_score(jobs.parse_experiment(config))
+    except SdlError:  # too few rows to hold any out, say
+        return None
+    return found if math.isfinite(found) else None
+
+
+def is_done(folder: Path, job: SweepJob) -> bool:
+    """Whether the folder holds the finished run of this very configuration."""
+    return run_folder.read_state(folder) == "done" and not has_other_config(folder, job)
+
+
+def has_other_config(folder: Path, job: SweepJob) -> bool:
+    """Whether the folder holds something of another configuration, with which the job cannot go on."""
+    own = config_sha256(job.config)
+    return str(_stored(folder).get("config_sha256", own)) != own
+
+
+def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values], str | None]) -> bool:
+    """Whether the folder holds a run, or a part of one, on data that has changed since.
+
+    Arguments:
+        fingerprint_of: composed values -> the fingerprint of their data now, or None where it cannot be read.
+    """
+    places = [folder, *run_folder.repeat_folders(folder)]
+    known = [place for place in places if (place / "environment.json").is_file()]
+    if not known:
+        return False
+    now = fingerprint_of(job.config)
+    return now is not None and any(
+        run_folder.read_json(place / "environment.json").get("data_fingerprint") != now for place in known
+    )
+
+
+def clear(folder: Path) -> None:
+    """Take back what a job left in its folder."""
+    run_folder.discard(folder)
+    for name in ("repeats", "cells", "arms", "curve", "recommended", "best"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def overrides_of(folder: Path) -> list[str]:
+    """The overrides that made the job in this folder."""
+    found = _stored(folder).get("overrides")
+    return [str(o) for o in found] if isinstance(found, list) else []
+
+
+def objective_of(folder: Path) -> float | None:
+    """What a search was told of the job in this folder."""
+    found = _stored(folder).get("objective")
+    return float(found) if isinstance(found, (int, float)) else None
+
+
+def _stored(folder: Path) -> Values:
+    try:
+        return run_folder.read_json(folder / FILE)
+    except SdlError:
+        return {}

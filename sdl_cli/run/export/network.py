@@ -1,0 +1,144 @@
+"""A fitted network, with its members and all that stands around them, as one graph."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sdl_cli.errors import ConfigError, RunError
+from sdl_cli.learning import losses
+from sdl_cli.learning.models.estimator import NetworkEstimator
+from sdl_cli.run import run_folder
+from sdl_cli.run.export.graph import OPSET, Array, Graph, Port, finish_onnx, output_port
+
+LARGEST_BYTES = 2**31 - 2**20  # protobuf, and so an ONNX file, ends at 2 GB
+
+
+class Predictor(nn.Module):
+    """All of `predict_proba` or `predict` of a fitted estimator as one module, in float32.
+
+    It maps images `uint8 (N, C, H, W)` or a table `float64 (N, F)` to class probabilities `float32 (N, K)`, or to numbers
+    `float64 (N,)`. A table is standardised in float64, as the estimator does, and so is a number brought back to its unit:
+    float32 would lose the digits of a small spread around a large mean.
+
+    Arguments:
+        estimator: fitted; its networks are shared, not copied.
+    """
+
+    def __init__(self, estimator: NetworkEstimator) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(estimator.networks_)
+        self.classify = bool(is_classifier(estimator))
+        cosine = isinstance(estimator.loss_, losses.Cosine)
+        self.combined = cosine and estimator.loss_.xent_weight > 0
+        self.temperature = estimator.temperature_ if cosine and not self.combined else None
+        self.mean: Tensor | None
+        self.scale: Tensor | None
+        self.register_buffer("mean", torch.from_numpy(estimator.mean_) if hasattr(estimator, "mean_") else None)
+        self.register_buffer("scale", torch.from_numpy(estimator.scale_) if hasattr(estimator, "scale_") else None)
+        if not self.classify:  # as tensors: the exporter writes a plain number as float32
+            self.target_mean: Tensor
+            self.target_scale: Tensor
+            self.register_buffer("target_mean", torch.tensor(estimator.target_mean_, dtype=torch.float64))
+            self.register_buffer("target_scale", torch.tensor(estimator.target_scale_, dtype=torch.float64))
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 4:
+            x = x.float() / 255
+        elif self.mean is not None and self.scale is not None:
+            x = ((x - self.mean) / self.scale).float()
+        else:
+            x = x.float()
+        outputs = torch.stack([member(x).float() for member in self.members])
+        if not self.classify:
+            # the mean in units of the scale: optimizers drop a constant near 0 that is added
+            return (outputs.double().mean(0)[:, 0] + self.target_mean / self.target_scale) * self.target_scale
+        if self.combined:
+            outputs = outputs[..., outputs.shape[-1] // 2 :]
+        elif self.temperature is not None:
+            outputs = self.temperature * F.normalize(outputs, dim=-1)
+        return outputs.softmax(-1).mean(0)
+
+
+def to_onnx(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
+    """The estimator as an ONNX graph. Raises ConfigError where it is over 2 GB, RunError where torch cannot write it."""
+    predictor, source, inside = _prepare(estimator)
+    num_bytes = sum(t.numel() * t.element_size() for t in predictor.state_dict().values())
+    if num_bytes > LARGEST_BYTES:
+        raise ConfigError(f"This network has {num_bytes / 1e9:.1f} GB, and an ONNX file holds 2 GB.", "End the file in .pt2.")
+    target = output_port(described["classes"])
+    try:
+        # torch's exporter warns of its own insides, which no reader can act on; what it writes is compared afterwards
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                predictor, (_example(source),), dynamo=True, input_names=[source.name], output_names=[target.name],
+                dynamic_shapes=({0: torch.export.Dim("batch")},), opset_version=OPSET, external_data=False, verbose=False,
+            )  # fmt: skip
+        assert program is not None
+        return finish_onnx(program.model_proto, described, source, target, inside)
+    except Exception as error:  # an exporter raises nearly anything
+        raise RunError(
+            f"This network cannot be written as ONNX: {_first_line(error)}", "End the file in .pt2 instead."
+        ) from error
+
+
+def to_program(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
+    """The estimator as a program of torch.export; the description is inside it too. Raises RunError where torch cannot."""
+    predictor, source, inside = _prepare(estimator)
+    target = output_port(described["classes"])
+    ports = {"input": source.to_plain(), "output": target.to_plain()}
+    buffer = io.BytesIO()
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.export.export(predictor, (_example(source),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+            torch.export.save(program, buffer, extra_files={"sdl.json": json.dumps(run_folder.finite(described | ports))})
+            again = torch.export.load(io.BytesIO(buffer.getvalue())).module()
+    except Exception as error:
+        raise RunError(
+            f"torch.export cannot take this network: {_first_line(error)}", "End the file in .onnx instead."
+        ) from error
+
+    def run(inputs: Array) -> Array:
+        with torch.no_grad():
+            return np.asarray(again(torch.from_numpy(inputs)))
+
+    return Graph(buffer.getvalue(), None, run, source, target, inside)
+
+
+def _prepare(estimator: NetworkEstimator) -> tuple[Predictor, Port, list[str]]:
+    shape = tuple(estimator.input_shape_)
+    if len(shape) == 3:
+        source = Port("images", shape, "uint8", "Images (channel, row, column), pixel values 0 to 255.")
+        inside = ["Pixels are divided by 255 and standardised per channel."]
+        how = getattr(estimator.networks_[0].body, "how", None)
+        if how is not None:
+            inside.insert(
+                0,
+                f"Images whose shorter side is not {how.resize_px} pixels are resized to it, and the centre square of "
+                f"{how.crop_px} pixels is cropped.",
+            )
+    else:
+        source = Port("features", shape, "float64", "One row of features, in the order that `preprocessing` gives.")
+        inside = ["Features are standardised with the mean and standard deviation of the training rows."]
+    if len(estimator.networks_) > 1:
+        inside.append(f"The outputs of {len(estimator.networks_)} networks are averaged.")
+    return Predictor(estimator), source, inside
+
+
+def _example(source: Port) -> Tensor:
+    return torch.zeros((2, *source.shape), dtype=getattr(torch, source.dtype))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

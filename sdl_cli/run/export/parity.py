@@ -1,0 +1,148 @@
+"""Whether a graph predicts what the run does: the rows on which the two are compared, and the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from sdl_cli import data
+from sdl_cli.data import DATASETS
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import as_in_run
+from sdl_cli.data.split import split
+from sdl_cli.errors import RunError, SdlError
+from sdl_cli.learning.models import NETWORKS
+from sdl_cli.run import run_folder
+from sdl_cli.run.export.graph import Array, Graph
+from sdl_cli.run.train import Observer
+from sdl_cli.settings.parse import parse_group
+
+TOLERANCE = 1e-4
+NUM_ROWS = 256
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the graph is given and what it should answer.
+
+    Arguments:
+        inner: the estimator that the graph stands for: the run's model without the encoder before it.
+        inputs: `(N, ...)`, as `inner` takes them; for scikit-learn, images are reduced and flattened already.
+        expected: the run's own outputs: probabilities `(N, K)`, or numbers `(N,)`.
+        scale: what differences are divided by: 1 for probabilities, the target's standard deviation for numbers.
+        source: where the rows come from, in words.
+    """
+
+    inner: Any
+    inputs: Array
+    expected: Array
+    scale: float
+    source: str
+
+
+def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], observer: Observer) -> Rows:
+    """Up to 256 test rows of the run's own data, or as many generated ones where that data is not there any more.
+
+    Arguments:
+        model, values: as `load_model` gives them.
+    """
+    encoder = getattr(model, "encoder_", None)
+    inner = model if encoder is None else model.model_
+    is_network = values["model"] in NETWORKS
+    found = _own_rows(stored, values["inputs"])
+    if found is None:
+        if observer.on_notice is not None:
+            observer.on_notice(
+                "The run's data is not here any more, or was changed: the exported graph is compared with the run's model on "
+                f"{NUM_ROWS} generated rows."
+            )
+        X, targets, source = _generated(inner, values["inputs"], is_network), None, "generated rows"
+        expected = _outputs(inner, X)
+    else:
+        dataset, rows = found
+        X, targets, source = dataset.X[rows], dataset.y, f"test rows of {dataset.name}"
+        expected = _outputs(model, X)
+        if encoder is not None:
+            X = encoder.transform(X)
+    if not is_network and X.ndim == 4:
+        from sdl_cli.learning.models.baseline import reduce_images
+
+        X = reduce_images(X, inner.max_px).reshape(len(X), -1)
+    scale = 1.0
+    if not is_classifier(inner):
+        scale = float(np.std(expected if targets is None else targets)) or 1.0
+    return Rows(inner, X, expected, scale, source)
+
+
+def first_equal(graphs: Iterable[Graph], rows: Rows, out: Path) -> tuple[Graph, float]:
+    """The first of these graphs that agrees with the run to 1e-4, and its largest difference. Raises RunError for none."""
+    tried = []
+    for graph in graphs:
+        difference = largest_difference(graph, rows)
+        if difference <= TOLERANCE:  # never true of NaN
+            return graph, difference
+        tried.append(difference)
+    kind = "probabilities" if is_classifier(rows.inner) else "numbers, in standard deviations of the target,"
+    raise RunError(
+        f"{out}: not written, since the exported graph does not predict what the run does: on {len(rows.expected)} "
+        f"{rows.source} their {kind} differ by up to {min(tried):.2g}, more than {TOLERANCE:g}.",
+        "Use sdl predict with the run itself; please report this, it should not happen.",
+    )
+
+
+def largest_difference(graph: Graph, rows: Rows) -> float:
+    """The largest difference of the graph's outputs from the expected ones, one row alone and the others in batches."""
+    with np.errstate(over="ignore"):  # a number too large for float32 shows in the comparison
+        inputs = np.ascontiguousarray(rows.inputs, dtype=graph.input.dtype)
+    nets = getattr(rows.inner, "networks_", [])
+    parts = np.split(inputs, range(1, len(inputs), min([BATCH, *(net.most_rows for net in nets)])))
+    outputs = np.concatenate([graph.run(part) for part in parts if len(part)])
+    assert outputs.shape == rows.expected.shape, (outputs.shape, rows.expected.shape)
+    return float(np.abs(outputs - rows.expected).max()) / rows.scale
+
+
+def _outputs(model: Any, X: Array) -> Array:
+    return np.asarray(model.predict_proba(X) if is_classifier(model) else model.predict(X), dtype=np.float64)
+
+
+def _own_rows(stored: run_folder.StoredRun, inputs: dict[str, Any]) -> tuple[Dataset, Array] | None:
+    """The run's data set and up to 256 rows of its test part, evenly from all of it; None where it is gone or not the same."""
+    try:
+        settings = parse_group("dataset", DATASETS, stored.config["dataset"])
+        interpolation = inputs.get("interpolation", "bilinear")
+        dataset = data.load(settings, preferred_px=inputs.get("size_px"), interpolation=interpolation)
+        dataset = as_in_run(dataset, inputs.get("value_range"))
+    except SdlError:
+        return None
+    if dataset.fingerprint != stored.environment.get("data_fingerprint"):
+        return None
+    test = split(dataset, settings, int(stored.config["seed"])).test
+    return dataset, test[np.linspace(0, len(test) - 1, min(len(test), NUM_ROWS)).round().astype(np.int64)]
+
+
+def _generated(inner: Any, inputs: dict[str, Any], is_network: bool) -> Array:
+    """Rows of the right shape and kind that reach all parts of the model: bright, dark and noisy images, numbers like its own."""
+    rng = np.random.default_rng(0)
+    if inputs["modality"] == "image":
+        shape = (NUM_ROWS, *inputs["shape"])
+        level = rng.uniform(0, 255, (NUM_ROWS, shape[1], 1, 1))
+        return np.clip(level + rng.normal(0, 50, shape), 0, 255).astype(np.uint8)
+    if is_network:
+        noise = rng.normal(size=(NUM_ROWS, *inner.input_shape_))
+        return noise * getattr(inner, "scale_", 1.0) + getattr(inner, "mean_", 0.0)
+    noise = rng.normal(size=(NUM_ROWS, inner.n_features_in_))
+    scaler = getattr(inner.model_, "steps", [("", None)])[0][1]
+    if hasattr(scaler, "mean_"):
+        return np.asarray(noise * (scaler.scale_ if scaler.scale_ is not None else 1.0) + scaler.mean_)
+    trees = [tree.tree_ for tree in np.ravel(getattr(inner.model_, "estimators_", [])) if hasattr(tree, "tree_")]
+    for j in range(noise.shape[1]):
+        thresholds = np.concatenate([np.zeros(0), *(tree.threshold[tree.feature == j] for tree in trees)])
+        if len(thresholds):  # at the thresholds of the trees themselves, and around them
+            noise[:, j] = rng.choice(thresholds, NUM_ROWS) + noise[:, j] * thresholds.std() * rng.integers(0, 2, NUM_ROWS)
+    return noise

@@ -1,0 +1,216 @@
+"""Predicting new inputs with a stored run, a chunk at a time: memory does not grow with the input."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.errors import DataError
+from sdl_cli.files import write_atomic
+from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models.storage import load_model
+from sdl_cli.measure import baseline, predictions
+from sdl_cli.run import run_folder
+from sdl_cli.run.check.problem import MOST_NAMED, name_of, named
+from sdl_cli.run.train import Observer
+
+Array = np.ndarray[Any, Any]
+Chunks = Iterator[tuple[Array, Array]]
+Notice = Callable[[str], None]
+STDOUT = Path("-")
+_OTHER_FORMATS = frozenset((
+    ".arff", ".bz2", ".db", ".dta", ".feather", ".gz", ".h5", ".hdf5", ".html", ".json", ".jsonl", ".mat", ".npy",
+    ".npz", ".ods", ".parquet", ".pdf", ".pickle", ".pkl", ".rds", ".sav", ".sqlite", ".tab", ".tsv", ".xls", ".xlsb",
+    ".xlsm", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst",
+))  # fmt: skip
+
+
+def predict(
+    stored: run_folder.StoredRun, source: Path, out: Path, observer: Observer, trust: bool = False, on_error: str = "fail"
+) -> dict[str, Any]:
+    """Predict the rows, texts or images of `source` and write id, prediction and probabilities in its order.
+
+    Arguments:
+        stored: a finished run; of one with repeats the first is taken, and said so.
+        source: a table or texts (CSV and the like), a folder of images, one image, a CSV of image paths, or an .npz file.
+        out: the CSV to write, or `STDOUT`; all of it or, where anything is wrong, nothing.
+        on_error: `fail`, or `skip` images that cannot be read.
+    Returns:
+        `{"rows", "out"}`.
+    Raises:
+        DataError: inputs that the run cannot take; the message names the file and what is missing.
+    """
+    notice = observer.on_notice or (lambda sentence: None)
+    if stored.repeats:
+        first = stored.repeats[0]
+        notice(f"This run has {len(stored.repeats)} repeats: predicting with the first, {first}.")
+        stored = run_folder.read_run(first)
+    if out.suffix.lower() in _OTHER_FORMATS:
+        raise DataError(
+            f"{out}: predictions are written as CSV, and a file that ends in {out.suffix} is something else.",
+            f"Write {run_folder.quoted(out.with_suffix('.csv'))}, which spreadsheets open too.",
+        )
+    if not out.absolute().parent.is_dir():
+        raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
+    if out.is_dir():
+        raise DataError(f"{out}: this is a folder.", "Name a file with -o, for example -o predictions.csv")
+    if not source.exists():
+        raise DataError(f"{source}: there is nothing here.", f"Give {_takes(stored)}.")
+    if out.exists() and source.samefile(out):
+        raise DataError(f"{out}: this is the input itself.", "Choose another file with -o.")
+    model, values = load_stored(stored, observer, trust)
+    inputs = values["inputs"]
+    classes = inputs["classes"]
+    weights = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
+    count, empty = 0, _Empty()
+
+    def say(sentence: str) -> None:
+        notice(_without_settings(sentence))
+
+    def outputs() -> Chunks:
+        for ids, X in iter_inputs(source, inputs, say, on_error):
+            if list(X.shape[1:]) != inputs["shape"]:
+                message = f"{source}: its rows have shape {tuple(X.shape[1:])}, and this run takes {tuple(inputs['shape'])}."
+                raise DataError(message, "Give inputs like those it was trained on.")
+            empty.add(ids, X)
+            yield ids, baseline.model_outputs(model, X, len(classes))
+
+    def write(file: Any) -> None:
+        nonlocal count
+        count = predictions.write(file, outputs(), classes, decision=weights)
+        if not count:
+            raise DataError(f"{source}: the table has no rows.")
+
+    try:
+        if out == STDOUT:
+            _to_stdout(write)
+        else:
+            write_atomic(out, write)
+    except DataError as error:
+        raise type(error)(_without_settings(error.message), _without_settings(error.hint)) from error
+    if empty.count:
+        notice(empty.sentence())
+    return {"rows": count, "out": str(out)}
+
+
+@dataclass
+class _Empty:
+    """Rows that say nothing: their number, and the ids of the first."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, ids: Array, X: Array) -> None:
+        """Count the rows of a table `(n, F)` whose numbers are all missing, or texts `(n,)` without a letter."""
+        if X.ndim == 2 and X.dtype.kind == "f":
+            found = np.flatnonzero(np.isnan(X).all(axis=1))
+        elif X.ndim == 1:
+            found = np.flatnonzero([not str(text).strip() for text in X])
+        else:
+            return
+        self.count += len(found)
+        self.first += [name_of(ids[i]) for i in found[: max(0, MOST_NAMED - len(self.first))]]
+
+    def sentence(self) -> str:
+        """What to say of them."""
+        listed = named(self.first, self.count)
+        are = "1 row is" if self.count == 1 else f"{self.count:,} rows are"
+        what = f"{are} empty in all that the run learned from (id{'' if self.count == 1 else 's'} {listed})"
+        return f"{what}: nothing was known to predict from."
+
+
+def _to_stdout(write: Callable[[Any], None]) -> None:
+    """All of it or, where anything is wrong, nothing, as in a file."""
+    with tempfile.SpooledTemporaryFile(max_size=2**26) as file:
+        write(file)
+        file.seek(0)
+        sys.stdout.flush()
+        shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.flush()
+
+
+def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str = "fail") -> Chunks:
+    """New inputs as a run takes them, a chunk at a time.
+
+    Arguments:
+        inputs: what the run stored of its data, see `models/storage.py`.
+    Yields: ids `(n,)` and X `(n, ...)`.
+    """
+    notes: list[str]
+    if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
+        from sdl_cli.data.npz import read_inputs
+
+        if inputs.get("value_range") is not None:
+            message = (
+                f"{source}: this run learned from image files deeper than 8 bits, and an npz file does not say how it is scaled."
+            )
+            raise DataError(message, "Give a folder of images, an image, or a table of their paths.")
+        yield read_inputs(source)
+    elif inputs["modality"] == "image":
+        yield from _iter_images(source, inputs, notice, on_error)
+    elif inputs["modality"] == "text":
+        from sdl_cli.data.text import iter_texts
+
+        notes = []
+        yield from iter_texts(source, inputs["source"], notes=notes)
+        for sentence in notes:
+            notice(sentence)
+    elif inputs.get("columns"):
+        from sdl_cli.data.new_rows import iter_rows
+
+        notes = []
+        yield from iter_rows(source, inputs, notes=notes)
+        for sentence in notes:
+            notice(sentence)
+    else:
+        raise DataError(f"{source}: this run is for tables, and predicts an npz file with X (rows, {inputs['shape'][0]}).")
+
+
+def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str) -> Chunks:
+    notes: list[str] = []
+    how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
+    if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
+        from sdl_cli.data.image_table import iter_image_table
+
+        found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range")}
+        yield from iter_image_table(source, found, on_error=on_error, notes=notes)  # type: ignore[arg-type]
+    else:
+        from sdl_cli.data.depth import stored_scale
+        from sdl_cli.data.image_folder import iter_images
+
+        scale = stored_scale(inputs.get("value_range"))
+        yield from iter_images(source, **how, on_error=on_error, notes=notes, scale=scale)  # type: ignore[arg-type]
+    for sentence in notes:
+        notice(sentence)
+
+
+def load_stored(stored: run_folder.StoredRun, observer: Observer, trust: bool) -> tuple[Any, dict[str, Any]]:
+    """The stored model and the values beside it; a network that cannot run on the device it was trained on says so."""
+    if stored.config.get("model", {}).get("name") not in NETWORKS:
+        return load_model(stored.folder, trust)
+    from sdl_cli.learning import loop
+
+    with loop.context(loop.Context(on_notice=observer.on_notice)):
+        return load_model(stored.folder, trust)
+
+
+def _without_settings(text: str) -> str:
+    """A message of the readers without the settings of data sets, which predicting does not take."""
+    text = re.sub(r"\s*\([^()]*dataset\.[^()]*\)", "", text)
+    kept = " ".join(part for part in re.split(r"(?<=[.:;])\s+", text) if not re.search(r"dataset[.=]\w", part))
+    return re.sub(r"[:;]$", ".", kept)  # what came after it is gone
+
+
+def _takes(stored: run_folder.StoredRun) -> str:
+    name = stored.config.get("dataset", {}).get("name")
+    if name in ("table", "text", "openml"):
+        return "a table with the columns of the run"
+    return "a table with the columns of the run, or for images a folder, an image, a table of their paths, or an npz file"

@@ -1,0 +1,151 @@
+"""Before a run: the data loaded, every setting that depends on it filled in or refused, and the labelled rows divided."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli import data
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.split import Split, hold_out
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning.losses import resolve as resolve_loss
+from sdl_cli.learning.models import NETWORKS, build, estimator_class
+from sdl_cli.settings.parse import Experiment, plain
+
+Array = np.ndarray[Any, Any]
+_LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost
+PATHS = ("path", "test_path", "root")  # settings of data sets that are files or folders
+
+
+def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
+    """The data set; the experiment with its paths absolute and image size filled in; and the size the model asked for.
+
+    Arguments:
+        dataset: where it was loaded before, for this model.
+    """
+    experiment = absolute(experiment)
+    preferred = None
+    if experiment.model.name == "finetuned_cnn" and hasattr(experiment.dataset, "size_px"):
+        preferred = build(experiment, "classification").image_size()
+    size, interpolation = preferred or (None, "bilinear")
+    if dataset is None:
+        dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
+    if "settings" in dataset.source:  # what names this very data set, such as the version that was found
+        found = dataclasses.replace(experiment.dataset, **dataset.source["settings"])
+        experiment = dataclasses.replace(experiment, dataset=found)
+    if dataset.modality == "image" and getattr(experiment.dataset, "size_px", 0) is None:
+        experiment = dataclasses.replace(
+            experiment, dataset=dataclasses.replace(experiment.dataset, size_px=int(dataset.X.shape[2]))
+        )
+    return dataset, experiment, preferred
+
+
+def load_here(experiment: Experiment) -> Dataset:
+    """The experiment's data set, loaded once in this process for all fits that come to it; the last two are remembered."""
+    key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None)} {experiment.model}"
+    found = _loaded.get(key)
+    if found is None:
+        found = load_dataset(experiment)[0]
+        while len(_loaded) > 1:  # as it is, and as a pretrained network wants it
+            _loaded.pop(next(iter(_loaded)), None)
+        _loaded[key] = found
+    return found
+
+
+_loaded: dict[str, Dataset] = {}
+
+
+def absolute(experiment: Experiment) -> Experiment:
+    """The experiment with `~` expanded and every path absolute, so that the run can be evaluated from anywhere."""
+
+    def whole(value: str | None) -> str | None:
+        return None if value is None else str(Path(value).expanduser().absolute())
+
+    changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
+    experiment = dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed))
+    model = experiment.model
+    if getattr(model, "unlabeled", None):
+        experiment = dataclasses.replace(experiment, model=dataclasses.replace(model, unlabeled=whole(model.unlabeled)))
+    weights = getattr(model, "weights", None)
+    if weights not in (None, "default", "none"):
+        experiment = dataclasses.replace(experiment, model=dataclasses.replace(model, weights=whole(weights)))
+    return experiment
+
+
+def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
+    """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
+    _check_size_of_target(dataset)
+    if experiment.model.name == "baseline":
+        from sdl_cli.learning.models.baseline import check_kind
+
+        check_kind(experiment.model.kind, dataset.task)
+    if experiment.model.name not in NETWORKS:
+        if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
+            from sdl_cli.data.augment import check as check_policy
+
+            check_policy(experiment.augment, dataset.modality, dataset.task)
+        return experiment
+    loss = resolve_loss(experiment.loss, dataset.task)
+    seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
+    kind = estimator_class(experiment.model.name, dataset.task)
+    if seen not in kind.modalities:
+        what = "a table" if dataset.modality == "table" else "made of texts"
+        raise ConfigError(
+            f"model: {experiment.model.name} takes images, and the data set {dataset.name} is {what}.",
+            "Choose another model: baseline, deep_net, autoencoder or sklearn.",
+        )
+    from sdl_cli.data.augment import check as check_augment
+
+    check_augment(experiment.augment, dataset.modality, dataset.task)
+    training = build(experiment, dataset.task).filled_training(seen, num_rows)
+    return dataclasses.replace(experiment, loss=loss, training=training)
+
+
+def _check_size_of_target(dataset: Dataset) -> None:
+    """Raise DataError where squares of the numbers to predict leave the range of float64."""
+    if dataset.task != "regression" or not len(dataset):
+        return
+    largest = float(np.abs(dataset.y).max())
+    if largest and not _LEAST_TARGET < largest < 1 / _LEAST_TARGET:
+        raise DataError(
+            f"{dataset.name}: the largest target is {largest:.3g} in size, and its square is beyond what can be computed with.",
+            "Write the target in another unit.",
+        )
+
+
+def settings_without_effect(experiment: Experiment) -> list[str]:
+    """Sentences on settings that were changed and that the chosen model does not look at."""
+    name, found = experiment.model.name, []
+    if name not in NETWORKS:
+        if experiment.loss.name != "auto" and not (
+            name == "baseline" and getattr(experiment.loss, "class_weight", "") == "balanced"
+        ):
+            found.append(f"loss={experiment.loss.name} has no effect: model={name} trains with a loss of its own.")
+        if experiment.augment.name not in ("none", "text"):
+            found.append(f"augment={experiment.augment.name} has no effect: model={name} does not train on batches.")
+        changed = [k for k, v in plain(experiment.training).items() if v != getattr(type(experiment.training)(), k)]
+        if changed:
+            found.append(f"training.{changed[0]} has no effect: model={name} is not trained in epochs.")
+        if experiment.device != "auto" or experiment.precision != "auto":
+            found.append(f"device and precision have no effect: model={name} runs on the CPU.")
+    elif (
+        name == "finetuned_cnn" and experiment.model.strategy == "probe" and experiment.loss.name not in ("cross_entropy", "mse")
+    ):
+        found.append(f"loss={experiment.loss.name} has no effect: strategy=probe fits a logistic head.")
+    return found
+
+
+def divide(parts: Split, dataset: Dataset, model: Any, experiment: Experiment) -> tuple[Array, Array]:
+    """Rows to fit on and rows to choose on: none of the latter, and all labelled rows to fit on, where the method needs none."""
+    if not model.needs_validation:
+        return parts.labelled, np.array([], dtype=np.int64)
+    if parts.validation is not None and len(parts.validation):
+        return np.setdiff1d(parts.labelled, parts.validation), parts.validation
+    y = dataset.y[parts.labelled]
+    groups = None if dataset.groups is None else dataset.groups[parts.labelled]
+    kept, held = hold_out(y, experiment.dataset.validation_fraction, experiment.seed, dataset.task, groups)
+    return parts.labelled[kept], parts.labelled[held]

@@ -1,7 +1,0 @@
-"""Every run below a folder, one record each, quickly: what `sdl runs` lists. Nothing in a run folder is trusted or executed."""
-
-from sdl_cli.runs.index import find_runs
-from sdl_cli.runs.query import select
-from sdl_cli.runs.reading import Run
-
-__all__ = ["Run", "find_runs", "select"]

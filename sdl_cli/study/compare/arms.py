@@ -1,0 +1,248 @@
+"""Arms: what stands in `conf/arm/`, what a user names, and the complete experiments that they come to."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import difflib
+import hashlib
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import yaml
+
+from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models.settings import MODELS
+from sdl_cli.settings.parse import NonNegative, parse_group
+from sdl_cli.settings.yaml_files import GROUPS, current, find, options, summary
+from sdl_cli.study.compare.settings import MODALITIES, MOST_CANDIDATES, Arm, Candidate, Compare
+
+Values = dict[str, Any]
+Compose = Callable[[Sequence[str]], Values]
+Assign = Callable[[Sequence[str]], Mapping[str, Any]]
+LADDER = "ladder"  # stands for all arms of the ladder in `compare.arms`
+OWN_KEYS = ("compare", "parallel", "hydra")
+FREE_KEYS = ("dataset.size_px", "dataset.validation_fraction")  # of the data set, what an arm may decide all the same
+ARM_KEYS = ("model", "augment", "num_repeats")  # what an arm decides, and no arm shares
+
+
+@dataclass(frozen=True)
+class Method:
+    """An arm as it stands in its YAML file; see the comments there."""
+
+    rung: NonNegative
+    ladder: bool
+    tasks: tuple[Literal["classification", "regression"], ...]
+    modalities: tuple[Literal["table", "image", "text"], ...]
+    min_px: int | None
+    overrides: tuple[str, ...]
+
+
+def read_method(name: str, config_dir: str | None = None) -> tuple[Method, dict[str, list[list[str]]], str]:
+    """An arm's file: its settings, its candidates by kind of data, and its summary.
+
+    Raises:
+        ConfigError: no such arm, or a file of the user's own that cannot be understood.
+    """
+    file = find("arm", name, config_dir)
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        candidates = values.pop("candidates")
+        by_kind = candidates if isinstance(candidates, dict) else dict.fromkeys(MODALITIES, candidates)
+        if not all(isinstance(one, list) for found in by_kind.values() for one in found):
+            raise TypeError("a candidate is a list of settings")
+        checked = {str(kind): [[str(override) for override in one] for one in found] for kind, found in by_kind.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        hint = "Compare it with one that works: sdl show arm=deep_net"
+        raise ConfigError(f"{file}: this arm cannot be read ({type(error).__name__}).", hint) from error
+    unknown = set(checked) - set(MODALITIES)
+    if unknown or not checked or not all(checked.values()):
+        raise ConfigError(f"{file}: candidates must be a list, or one list for each of {', '.join(MODALITIES)}.")
+    method: Method = parse_group("arm", Method, values)
+    return method, checked, summary(file)
+
+
+def ladder(config_dir: str | None = None) -> list[str]:
+    """Names of the arms that are climbed when none are named, the simplest first."""
+    found = [(read_method(name, config_dir)[0], name) for name in options("arm", config_dir)]
+    return [name for method, name in sorted(found, key=lambda pair: (pair[0].rung, pair[1])) if method.ladder]
+
+
+def _arm_with(key: str) -> str:
+    """An arm that has a setting, to stand in a hint."""
+    last = key.removeprefix("model.")
+    models = [name for name, kind in MODELS.items() if key != last and last in {field.name for field in dataclasses.fields(kind)}]
+    return "forest" if models[:1] == ["baseline"] else "finetune" if models == ["finetuned_cnn"] else (models or ["deep_net"])[0]
+
+
+def shared_overrides(overrides: Iterable[str]) -> list[str]:
+    """Of the settings on a command line, those that go into every arm.
+
+    Raises:
+        ConfigError: a setting that an arm decides.
+    """
+    shared = []
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        group = key.partition(".")[0]
+        if group in ARM_KEYS or key == "loss":
+            example = override if "=" in override else f"{override}=..."
+            hint = f"Set it for one arm: 'compare.arms=[ladder,\"{_arm_with(key)} {example}\"]'" if group != "num_repeats" else ""
+            raise ConfigError(
+                f"{override}: what is compared are whole methods, and each arm decides this itself."
+                if group != "num_repeats"
+                else f"{override}: a comparison repeats every arm itself.",
+                hint or f"Write compare.num_repeats={override.partition('=')[2]}",
+            )
+        if group not in OWN_KEYS:
+            shared.append(override)
+    return shared
+
+
+def with_current_names(compare: Compare, config_dir: str | None = None) -> Compare:
+    """The settings with each arm called as it is today: `baseline` is the forest's old name."""
+
+    def renamed(name: str) -> str:
+        first, *own = str(name).split() or [""]
+        return " ".join([current("arm", first, config_dir), *own])
+
+    arms = None if compare.arms is None else tuple(map(renamed, compare.arms))
+    baseline = None if compare.baseline is None else renamed(compare.baseline)
+    return dataclasses.replace(compare, arms=arms, baseline=baseline)
+
+
+def compose_arms(
+    compare: Compare,
+    shared: Sequence[str],
+    compose: Compose,
+    assign: Assign,
+    parse: Callable[[Values], Any],
+    config_dir: str | None = None,
+) -> tuple[Arm, ...]:
+    """All arms of a comparison with every candidate as a complete experiment, in the ladder's order.
+
+    Arguments:
+        compare: with the arms' current names.
+        shared: settings that go into every arm, as typed.
+        compose: overrides of `sdl train` -> composed plain values.
+        assign: `key=value` overrides -> key and plain value.
+        parse: plain values -> Experiment.
+    Raises:
+        ConfigError: an arm that does not exist, one named twice, or settings that are wrong.
+    """
+    asked = list(compare.arms or (LADDER,))
+    climbed = ladder(config_dir) if LADDER in asked else []
+    names = [name for text in asked for name in (climbed if text == LADDER else [text])]
+    if compare.baseline is not None and compare.baseline not in names:
+        names.append(compare.baseline)
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise ConfigError(
+            f"compare.arms: {twice} is named twice.",
+            f"To see what another seed does: 'compare.arms=[{twice},\"{twice} seed=1000\"]'",
+        )
+    composed: dict[tuple[str, ...], Values] = {}
+
+    def compose_once(overrides: Sequence[str]) -> Values:
+        if tuple(overrides) not in composed:
+            composed[tuple(overrides)] = compose(overrides)
+        return copy.deepcopy(composed[tuple(overrides)])
+
+    arms = []
+    for name in names:
+        base, *own = _words(name)
+        method, by_kind, sentence = _method(base, config_dir)
+        _check_own(name, [*method.overrides, *own])
+        candidates: dict[str, tuple[Candidate, ...]] = {
+            kind: _unique(
+                Candidate(" ".join(one), parse(_values(method.overrides, one, [*shared, *own], compose_once, assign)))
+                for one in found[:MOST_CANDIDATES]
+            )
+            for kind, found in by_kind.items()
+            if kind in method.modalities
+        }
+        summed = sentence + (f" (here with {' '.join(own)})" if own else "")
+        rung = method.rung + (0.5 if own else 0.0)
+        limits = (method.tasks, method.modalities, method.min_px)
+        arms.append(Arm(name, summed, rung, name not in climbed, candidates, *limits))
+    return tuple(sorted(arms, key=lambda arm: arm.rung))
+
+
+def folder_name(name: str) -> str:
+    """An arm's name as the name of a folder: ASCII letters, digits and `_.=-` stay, and two names never give the same."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "_.=-") else "_" for c in name).strip(".")
+    if safe == name.replace(" ", "_") and 0 < len(safe) <= 80:
+        return safe
+    return f"{safe[:60]}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+
+
+def _check_own(name: str, overrides: Iterable[str]) -> None:
+    """Raise for what an arm may not set: all of them see the same rows."""
+    for override in overrides:
+        key = _key(override)
+        if key.partition(".")[0] in ("dataset", "num_repeats", *OWN_KEYS) and key not in FREE_KEYS:
+            raise ConfigError(f"compare.arms: {name}: {override} must be the same for every arm.", "Set it for all of them.")
+
+
+def _words(name: str) -> list[str]:
+    try:
+        words = shlex.split(name)
+    except ValueError:
+        words = name.split()
+    if not words or "=" in words[0]:
+        known = ", ".join(options("arm"))
+        raise ConfigError(
+            f"compare.arms: {name or 'an empty text'} does not begin with the name of an arm.",
+            f'Begin with one ({known}), for example "deep_net {name}".',
+        )
+    return words
+
+
+def _method(name: str, config_dir: str | None) -> tuple[Method, dict[str, list[list[str]]], str]:
+    found = options("arm", config_dir)
+    if name not in found:
+        near = difflib.get_close_matches(name, [*found, LADDER], n=1, cutoff=0.5)
+        guess = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(
+            f"compare.arms: there is no arm called {name}.{guess}", f"There are: {LADDER} (the usual ones), {', '.join(found)}."
+        )
+    return read_method(name, config_dir)
+
+
+def _values(method: Sequence[str], candidate: Sequence[str], given: Sequence[str], compose: Compose, assign: Assign) -> Values:
+    """Composed values of a candidate: the arm's settings, the candidate's over them, and what the user gave over both."""
+    taken = {_key(override) for override in given}
+    free = [o for o in candidate if not taken & {_key(o), _key(o).partition(".")[0]}]  # a group that was chosen is whole
+    choices = [override for override in free if _key(override) in GROUPS]
+    values = compose(_last_of_each([*method, *choices, *given]))
+    for key, value in assign([o for o in free if o not in choices]).items():
+        *path, last = key.split(".")
+        at: Any = values
+        for part in path:
+            at = at.get(part) if isinstance(at, dict) else None
+        if not isinstance(at, dict):
+            raise ConfigError(f"candidates: {key}: no such setting.", "See the settings of a model: sdl show model")
+        at[last] = value
+    return values
+
+
+def _unique(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Those that differ: what the user set may have made some of them alike."""
+    found: list[Candidate] = []
+    for candidate in candidates:
+        if all(candidate.experiment != other.experiment for other in found):
+            found.append(candidate)
+    return tuple(found)
+
+
+def _last_of_each(overrides: Sequence[str]) -> list[str]:
+    return list({_key(override): override for override in overrides}.values())
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+__all__ = ["LADDER", "Method", "compose_arms", "folder_name", "ladder", "read_method", "shared_overrides", "with_current_names"]

@@ -1,0 +1,28 @@
+"""Ignoring the inputs, on the test rows that all repeats of a comparison share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.split import split
+from sdl_cli.measure import baseline
+from sdl_cli.study.compare.judge import row_contributions
+from sdl_cli.study.compare.plan import Plan, first_experiment, shifted
+
+Array = np.ndarray[Any, Any]
+
+
+def floor_rows(plan: Plan) -> Array:
+    """What each test row adds to the score of the class shares (the mean) of the labelled rows: `(T,)`, mean over repeats."""
+    found, dataset = [], plan.dataset
+    for repeat in range(plan.num_repeats):
+        experiment = shifted(first_experiment(plan.arms), repeat)
+        parts = split(dataset, experiment.dataset, experiment.seed)
+        outputs = baseline.majority_outputs(dataset, parts.labelled, parts.test)
+        predicted = outputs if dataset.task == "regression" else outputs.argmax(axis=1)
+        rows = row_contributions(plan.metric, dataset.y[parts.test], outputs, predicted)
+        assert rows is not None, "the plan refuses other metrics on a test part of the source"
+        found.append(rows)
+    return np.asarray(np.mean(found, axis=0))

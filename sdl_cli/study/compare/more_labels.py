@@ -1,0 +1,153 @@
+"""Would labelling more do more than any other method? A short learning curve of the recommended arm, and what it says to that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.errors import DataError
+from sdl_cli.many import cells
+from sdl_cli.many.cells import Cell, Outcome
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.run import run_folder
+from sdl_cli.study.compare.arms import folder_name
+from sdl_cli.study.compare.plan import Budget, Key, Plan
+from sdl_cli.study.compare.trial import run_trial_in_time
+from sdl_cli.study.compare.verdict import points
+from sdl_cli.study.curve import sizes
+from sdl_cli.study.curve.measure import noise_rows
+from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.summary import Question, summarise
+
+Values = dict[str, Any]
+MOST_SIZES = 4  # all labelled rows, half, a quarter, an eighth
+MOST_REPEATS = 5
+LEAST_SECONDS = 30.0  # a curve that is quicker than this is always measured
+LARGEST_SHARE = 0.5  # else it may take this part of what the comparison itself took
+
+
+def measure_curve(
+    plan: Plan,
+    folder: Path,
+    values: Values,
+    outcomes: Mapping[Key, Outcome],
+    budget: Budget,
+    notice: Callable[[str], None],
+) -> tuple[Values | None, Values | None]:
+    """Measure the curve of the recommended arm, or of the quick baseline where that one is too slow, on the same splits.
+
+    Each split keeps the candidate that was chosen on it; its largest size is the comparison itself.
+
+    Returns:
+        the curve as of `sdl forecast --json` with the arm's `name`, and what it says beside the other methods; both None where
+        no curve was asked for, or none fits the time or the number of rows.
+    """
+    shared = plan.request.shared
+    if not shared.compare.curve:
+        return None, None
+    if plan.num_repeats < 2:
+        notice("No learning curve: it needs two splits or more.")
+        return None, None
+    try:
+        chosen = sizes.choose(values["labelled_rows"], len(plan.dataset.classes))[-MOST_SIZES:]
+    except DataError as error:
+        notice(f"No learning curve: {error.message}")
+        return None, None
+    repeats = min(MOST_REPEATS, plan.num_repeats)
+    name = _affordable(plan, values, outcomes, len(chosen) - 1, repeats, budget)
+    if name is None:
+        notice("No learning curve: it would take too long beside the comparison itself. Measure one with sdl curve.")
+        return None, None
+    measured = _points(plan, folder, name, chosen, repeats, outcomes, budget)
+    if measured is None:
+        notice("No learning curve: it could not be measured.")
+        return None, None
+    rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
+    curve = {"name": name, "dataset": plan.dataset.name} | run_folder.finite(
+        summarise(measured, Question(None, None, 0.9, plan.test_rows, rows, plan.fixed_test))
+    )
+    curve["labels_needed"] = None  # nobody asked for a target here
+    curve["warnings"] = [sentence for sentence in curve["warnings"] if "target" not in sentence]
+    return curve, beside_methods(values, curve)
+
+
+def beside_methods(values: Values, curve: Values) -> Values | None:
+    """What twice the labels would bring to the arm that was measured, beside what any other method brings to it.
+
+    Returns:
+        `{"size", "mean", "low", "high", "gain", "method_gain", "more_than_methods", "sentence"}`, or None without a forecast.
+    """
+    twice, metric = curve["twice"], values["metric"]
+    if twice is None or curve["now"] is None:
+        return None
+    sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
+    arms = {arm["name"]: arm for arm in values["arms"]}
+    own, best = arms[curve["name"]], arms[values["best"]]
+    # another method brings something only where it is measurably better
+    method_gain = sign * (best["mean"] - own["mean"]) if own["measurable"] else 0.0
+    more = bool(twice["sure"] and twice["gain"] > method_gain)
+    rest = f"Measured with {curve['name']} on {len(curve['points'][-1]['scores'])} of the {values['repeats']} splits."
+    if method_gain > 0:
+        than = "less" if more else "more"
+        rest += f" {best['name']} brings {than} without any new label ({points(metric, method_gain)})."
+    return {
+        **{key: twice[key] for key in ("size", "mean", "low", "high")},
+        "gain": twice["gain"],
+        "method_gain": method_gain,
+        "more_than_methods": more,
+        "sentence": f"{twice['sentence']} {rest}",
+    }
+
+
+def _affordable(
+    plan: Plan, values: Values, outcomes: Mapping[Key, Outcome], num_sizes: int, repeats: int, budget: Budget
+) -> str | None:
+    """The recommended arm, else the baseline, whichever comes first that fits the time; a fit takes no longer on fewer rows."""
+    spent = sum(arm["seconds"] for arm in values["arms"]) / plan.num_jobs
+    for name in dict.fromkeys([values["recommended"], values["baseline"]]):
+        if name is None:
+            continue
+        own = [outcomes[name, r].metrics for r in range(plan.num_repeats)]
+        fits = [m["seconds"]["fit"] + m["seconds"]["predict"] for m in own if m is not None]
+        cost = num_sizes * repeats * sum(fits) / len(fits) / plan.num_jobs
+        if cost < budget.left() and cost <= max(LEAST_SECONDS, LARGEST_SHARE * spent):
+            return str(name)
+    return None
+
+
+def _points(
+    plan: Plan,
+    folder: Path,
+    name: str,
+    chosen: tuple[int, ...],
+    repeats: int,
+    outcomes: Mapping[Key, Outcome],
+    budget: Budget,
+) -> Points | None:
+    arm = next(arm for arm in plan.arms if arm.name == name)
+    scores: dict[int, dict[str, float]] = {size: {} for size in chosen}
+    seconds = dict.fromkeys(chosen, 0.0)
+    todo: dict[Path, tuple[Cell, int, int]] = {}
+    for repeat in range(repeats):
+        metrics = outcomes[name, repeat].metrics
+        assert metrics is not None
+        scores[chosen[-1]][str(repeat)] = metrics["test"][plan.metric]
+        seconds[chosen[-1]] += metrics["seconds"]["total"]
+        for size in chosen[:-1]:  # smaller ones: the largest is the comparison itself
+            candidate = plan.candidates(arm, repeat, size)[metrics["chosen"]["index"]]
+            where = folder / "curve" / folder_name(name) / f"size-{size}_repeat-{repeat}"
+            trial = plan.trial((candidate,), budget.deadline, keep=False)
+            todo[where] = Cell(trial, where), size, repeat
+
+    def on_done(outcome: Outcome) -> None:
+        _, size, repeat = todo[outcome.cell.folder]
+        if outcome.metrics is not None and outcome.metrics["test"][plan.metric] is not None:
+            scores[size][str(repeat)] = outcome.metrics["test"][plan.metric]
+            seconds[size] += outcome.metrics["seconds"]["total"]
+
+    cores = plan.request.shared.num_threads or 1
+    in_order = sorted((cell for cell, *_ in todo.values()), key=lambda cell: -todo[cell.folder][1])
+    cells.run_cells(in_order, run_trial_in_time, on_done, plan.parallel, raised=(), gpus=plan.gpus, cores_per_job=cores)
+    known = {size: found for size, found in scores.items() if found}
+    return Points(plan.metric, known, {size: seconds[size] for size in known}) if len(known) >= 3 else None

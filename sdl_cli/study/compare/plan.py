@@ -1,0 +1,331 @@
+"""What a comparison will do: which arms suit the data, the cells of each, how many run at once, and what fits the time."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import eight_bit
+from sdl_cli.data.split import Split, split
+from sdl_cli.errors import ConfigError, SdlError
+from sdl_cli.learning.device import available_cores
+from sdl_cli.learning.models import NETWORKS
+from sdl_cli.many import cells
+from sdl_cli.many.cells import Cell, Parallel
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.run import prepare
+from sdl_cli.run.train import look
+from sdl_cli.settings.parse import Experiment
+from sdl_cli.study.compare.arms import folder_name
+from sdl_cli.study.compare.settings import Arm, Candidate, Comparison
+from sdl_cli.study.compare.trial import Trial
+from sdl_cli.study.curve.measure import brings_test_part
+
+Array = np.ndarray[Any, Any]
+Key = tuple[str, int]  # arm, repeat
+BY_ROW = ("accuracy", "balanced_accuracy", "log_loss", "mae", "rmse")  # metrics that `judge.row_contributions` knows
+MOST_OF_ONE_CLASS = 0.7  # share of the labelled rows, over which accuracy says little
+FIRST_SHARE = 0.3  # of the time limit, for the first split of every arm
+FINISH_SHARE = 0.1  # of it, kept for the curve and the recommended run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A comparison that is ready to run.
+
+    Arguments:
+        request: as asked for, with absolute paths; its arms are those that suit the data.
+        dataset: loaded as the first arm takes it.
+        split: the first split.
+        metric: its key.
+        fixed_test: the source brings the test part, so that every repeat has the same test rows.
+        test_rows: rows of one (the smallest) test part.
+        left_out: arms of the ladder that do not suit the data: name -> why.
+        parallel: how many cells run at once; None where one takes the whole machine.
+        gpus: ids of GPUs for worker processes.
+        notes: what a user should know before it starts, one sentence each.
+    """
+
+    request: Comparison
+    dataset: Dataset
+    split: Split
+    metric: str
+    fixed_test: bool
+    test_rows: int
+    left_out: Mapping[str, str]
+    parallel: Parallel | None
+    gpus: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return self.request.arms
+
+    @property
+    def num_repeats(self) -> int:
+        return self.request.shared.compare.num_repeats
+
+    @property
+    def num_jobs(self) -> int:
+        return 1 if self.parallel is None else self.parallel.num_jobs or available_cores()
+
+    def candidates(self, arm: Arm, repeat: int, num_train: int | None = None) -> tuple[Candidate, ...]:
+        """The settings that an arm may try on one split."""
+        found = arm.candidates[self.dataset.modality][: self.request.shared.compare.num_candidates]
+        return tuple(dataclasses.replace(c, experiment=shifted(c.experiment, repeat, num_train)) for c in found)
+
+    def trial(self, candidates: tuple[Candidate, ...], deadline: float | None, keep: bool = True) -> Trial:
+        """One arm on one split; with `keep` what differences and the report need of its test rows stays in its folder."""
+        shared = self.request.shared
+        return Trial(
+            candidates,
+            self.metric,
+            shared.compare.tuning_fraction,
+            shared.compare.image_epochs_fraction,
+            keep and self.fixed_test,
+            keep,
+            deadline,
+        )
+
+    def cell(self, folder: Path, arm: Arm, repeat: int, deadline: float | None) -> Cell:
+        return Cell(self.trial(self.candidates(arm, repeat), deadline), arm_folder(folder, arm.name) / str(repeat))
+
+
+def arm_folder(folder: Path, name: str) -> Path:
+    return folder / "arms" / folder_name(name)
+
+
+def shifted(experiment: Experiment, repeat: int, num_train: int | None = None) -> Experiment:
+    """The experiment on split number `repeat`: the split's seed is the data set's, the same for every arm."""
+    seed = experiment.dataset.seed
+    dataset = dataclasses.replace(experiment.dataset, seed=seed + repeat)
+    if num_train is not None:
+        dataset = dataclasses.replace(dataset, num_train=num_train, num_per_class=None)
+    return dataclasses.replace(experiment, dataset=dataset, seed=experiment.seed + repeat)
+
+
+def seeded(arm: Arm, seed: int) -> Arm:
+    """The arm with the comparison's seed for its splits, whatever seed it has for its own weights."""
+
+    def with_seed(candidate: Candidate) -> Candidate:
+        dataset = candidate.experiment.dataset
+        dataset = dataclasses.replace(dataset, seed=seed if dataset.seed is None else dataset.seed)
+        return dataclasses.replace(candidate, experiment=dataclasses.replace(candidate.experiment, dataset=dataset))
+
+    return dataclasses.replace(arm, candidates={kind: tuple(map(with_seed, found)) for kind, found in arm.candidates.items()})
+
+
+def make_plan(request: Comparison) -> Plan:
+    """Load the data and settle which arms run, on what, and how. Raises ConfigError and DataError for what cannot be."""
+    shared = request.shared
+    arms = [seeded(arm, shared.seed) for arm in request.arms]
+    dataset, filled, _ = prepare.load_dataset(first_experiment(arms))
+    parts = split(dataset, filled.dataset, filled.seed)
+    metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
+    dataset = eight_bit(dataset, parts.labelled)
+    suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
+    fixed = brings_test_part(dataset)
+    if fixed and metric not in BY_ROW:
+        raise ConfigError(
+            f"compare.metric: {metric} cannot be compared on a test part that is the same in every repeat.",
+            f"Choose one of {', '.join(m for m in BY_ROW if _is_of(m, dataset))}.",
+        )
+    notes = [*dataset.notes, *parts.notes, *look(filled, dataset, parts), *unequal]
+    if shared.compare.num_repeats == 1 and not fixed:
+        notes.append("One split: nothing can be told from chance (compare.num_repeats=10 is usual).")
+    if fixed:
+        notes.append(
+            f"The source brings its own {len(parts.test):,} test rows: every repeat is scored on them, and differences are "
+            "tested over these rows."
+        )
+    parallel, gpus, why = _how_parallel(request, suited, dataset)
+    notes += [why] if why else []
+    absolute = [
+        dataclasses.replace(
+            arm,
+            candidates={
+                kind: tuple(dataclasses.replace(c, experiment=prepare.absolute(c.experiment)) for c in found)
+                for kind, found in arm.candidates.items()
+            },
+        )
+        for arm in suited
+    ]
+    request = Comparison(dataclasses.replace(shared, dataset=filled.dataset), tuple(absolute))
+    test_rows = len(parts.test)
+    return Plan(request, dataset, parts, metric, fixed, test_rows, left_out, parallel, gpus, tuple(dict.fromkeys(notes)))
+
+
+def first_experiment(arms: Iterable[Arm]) -> Experiment:
+    """The experiment whose data set stands for all: one that takes images as they are, where there is one."""
+    return next(c.experiment for arm in sorted(arms, key=_is_pretrained) for found in arm.candidates.values() for c in found)
+
+
+def _is_pretrained(arm: Arm) -> bool:
+    return any(c.experiment.model.name == "finetuned_cnn" for found in arm.candidates.values() for c in found)
+
+
+def _is_of(metric: str, dataset: Dataset) -> bool:
+    return (metric in ("rmse", "mae", "r2")) == (dataset.task == "regression")
+
+
+def _metric(asked: str | None, dataset: Dataset, labels: Array) -> tuple[str, list[str]]:
+    """What is compared, and what to know of it: where one class holds most rows, accuracy says little."""
+    metric = asked or MAIN[dataset.task]
+    if not _is_of(metric, dataset):
+        names = ", ".join(m for m in HIGHER_IS_BETTER if _is_of(m, dataset))
+        raise ConfigError(
+            f"compare.metric: {metric} is not a metric of {dataset.name}, a {dataset.task} data set.", f"Choose one of {names}."
+        )
+    if dataset.task != "classification":
+        return metric, []
+    counts = np.bincount(labels, minlength=len(dataset.classes))
+    share, largest = float(counts.max() / len(labels)), dataset.classes[int(counts.argmax())]
+    if share <= MOST_OF_ONE_CLASS or asked not in (None, "accuracy"):
+        return metric, []
+    holds = f"{100 * share:.0f} % of the labelled rows are {largest}"
+    if asked == "accuracy":
+        return metric, [f"{holds}: whoever always says so is right that often. compare.metric=balanced_accuracy says more."]
+    return "balanced_accuracy", [
+        f"{holds}, so that balanced accuracy is compared, in which all classes weigh alike. For the share of rows that is right: "
+        "compare.metric=accuracy; for decisions that weigh classes alike: threshold=balanced"
+    ]
+
+
+def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str | None) -> tuple[list[Arm], dict[str, str]]:
+    """The arms that suit the data, with the candidates that do; those of the ladder that do not, and why."""
+    suited: list[Arm] = []
+    left_out: dict[str, str] = {}
+    weights: dict[tuple[str, str], SdlError | None] = {}
+    for arm in arms:
+        reason = _unsuited(arm, dataset)
+        if reason is None:
+            found, first_error = [], None
+            for candidate in arm.candidates[dataset.modality]:
+                try:
+                    prepare.resolve_settings(candidate.experiment, dataset, num_rows)
+                    found.append(candidate)
+                except SdlError as error:  # mirrored images with a number to predict, say: the others remain
+                    first_error = first_error or error
+            try:
+                _check_weights([candidate.experiment for candidate in found], weights)
+            except SdlError as error:
+                found, first_error = [], error
+            if found:
+                suited.append(dataclasses.replace(arm, candidates={dataset.modality: tuple(found)}))
+                continue
+            assert first_error is not None
+            if arm.asked:
+                raise first_error
+            left_out[arm.name] = " ".join(f"{first_error.message} {first_error.hint}".split())
+        elif arm.asked and arm.name != baseline:
+            raise ConfigError(f"compare.arms: {arm.name}: {reason}.", "See what each arm is for with: sdl list arm")
+        elif arm.name == baseline or (dataset.task in arm.tasks and dataset.modality in arm.modalities):
+            left_out[arm.name] = reason
+    if len(suited) < 2:
+        names = ", ".join(arm.name for arm in suited) or "none"
+        raise ConfigError(
+            f"compare.arms: at least two arms are needed, and here there is {names}.",
+            "For example 'compare.arms=[logistic,deep_net]'",
+        )
+    return suited, left_out
+
+
+def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
+    """Why an arm cannot be used on this data, or should not be; to be read after its name."""
+    if dataset.task not in arm.tasks:
+        own, other = ("numbers", "classes") if dataset.task == "regression" else ("classes", "numbers")
+        return f"it predicts {other}, and these are {own}"
+    if dataset.modality not in arm.modalities or dataset.modality not in arm.candidates:
+        kind = {"table": "a table", "image": "made of images", "text": "made of texts"}[dataset.modality]
+        return f"it takes {' or '.join(arm.modalities)} data, and this is {kind}"
+    if arm.min_px is not None and not arm.asked and min(dataset.X.shape[-2:]) < arm.min_px:
+        side = min(dataset.X.shape[-2:])
+        return f"made for photographs, and these images have {side} px a side (name it in compare.arms to have it all the same)"
+    return None
+
+
+def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str], SdlError | None]) -> None:
+    """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
+    wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.name == "finetuned_cnn"}
+    for key in sorted(wanted - set(known)):
+        from sdl_cli.learning.models import pretrained
+
+        try:
+            pretrained.weights_key(*key)
+            known[key] = None
+        except SdlError as error:
+            known[key] = error
+    for key in sorted(wanted):
+        refusal = known[key]
+        if refusal is not None:
+            raise refusal
+
+
+def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
+    """How many cells run at once, on which GPUs, and a sentence where that is not what was asked for."""
+    shared, wanted, why = request.shared, request.shared.parallel, ""
+    networks = any(c.experiment.model.name in NETWORKS for arm in arms for c in arm.candidates[dataset.modality])
+    if networks:
+        from sdl_cli.learning.device import resolve
+
+        on = resolve(shared.device, shared.precision, shared.memory_format, shared.num_threads).device
+        if on != "cpu":
+            gpus = tuple(cells.visible_gpus()) if on.startswith("cuda") and shared.device in ("auto", "cuda") else ()
+            if len(gpus) > 1 and wanted.backend == "processes":
+                return dataclasses.replace(wanted, num_jobs=wanted.num_jobs or len(gpus)), gpus, ""
+            asked = wanted.num_jobs is not None and wanted.num_jobs > 1
+            return None, (), f"parallel.num_jobs={wanted.num_jobs} has no effect: the networks share {on}." if asked else ""
+        if wanted.backend == "threading":
+            wanted = dataclasses.replace(wanted, backend="processes")
+            why = "parallel.backend=threading has no effect: networks run in processes, since threads share one random generator."
+    jobs = wanted.num_jobs or max(1, available_cores() // (shared.num_threads or 1))
+    if jobs == 1 and wanted.backend not in ("dask", "ray"):
+        return None, (), why
+    return dataclasses.replace(wanted, num_jobs=jobs), (), why
+
+
+@dataclass
+class Budget:
+    """The time limit: what it leaves, and which arms fit into it."""
+
+    seconds: float | None
+    started: float = dataclasses.field(default_factory=time.time)
+
+    @property
+    def deadline(self) -> float | None:
+        """When training gives up, as `time.time()`; a part of the limit is kept for what comes after."""
+        return None if self.seconds is None else self.started + self.seconds * (1 - FINISH_SHARE)
+
+    @property
+    def first_deadline(self) -> float | None:
+        """When the first split of every arm must be done, as `time.time()`, so that the lower arms get their time."""
+        return None if self.seconds is None else self.started + self.seconds * FIRST_SHARE
+
+    def left(self) -> float:
+        """Seconds until the deadline; infinite without a limit."""
+        return float("inf") if self.deadline is None else self.deadline - time.time()
+
+    def fitting(self, costs: Mapping[str, float], ladder: Sequence[str]) -> list[str]:
+        """The arms that fit into what is left: given up from the end of the ladder, then taken back where they still fit.
+
+        Two arms are kept whatever they cost, and those that cost nothing any more.
+        """
+        left, kept = self.left(), list(ladder)
+        while len(kept) > 2 and sum(costs[name] for name in kept) > left:
+            last = next((name for name in reversed(kept) if costs[name] > 0), None)
+            if last is None:
+                break
+            kept.remove(last)
+        spare = left - sum(costs[name] for name in kept)
+        for name in ladder:
+            if name not in kept and costs[name] <= spare:
+                kept.append(name)
+                spare -= costs[name]
+        return [name for name in ladder if name in kept]

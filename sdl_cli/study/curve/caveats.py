@@ -1,0 +1,237 @@
+"""What to bear in mind when reading a curve: falls, few sizes, few test rows, flat curves, scores no better than guessing."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.measure.metrics import RANGE
+from sdl_cli.report.words import PERCENT, label, shown
+from sdl_cli.study.curve.forecast import HORIZON, usual_deviation
+from sdl_cli.study.curve.points import Points
+
+Values = dict[str, Any]
+FEW_SIZES = 4
+FLAT = 0.002  # a forecast gain below this is none, in units of an error rate (or as a fraction of another error)
+
+
+def warnings(points: Points, values: Values) -> list[str]:
+    """One sentence for each thing to bear in mind.
+
+    Arguments:
+        values: as `summary.summarise` fills them; without a forecast where there are fewer than 3 sizes.
+    """
+    found = [
+        _not_monotone(points, values),
+        _no_better_than_guessing(points, values),
+        _few(points, values),
+        _one_repeat(points, values),
+        _small_test(points, values),
+        _ceiling(values) or _flat(values),
+        _far(values),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def difference(metric: str, value: float) -> str:
+    """A difference of two scores: `+0.9 points`, or in the metric's own unit."""
+    if metric in PERCENT:
+        return f"{100 * value:+.1f} points"
+    return f"{value:+.3g}"
+
+
+def noise_floor(metric: str, score: float, noise_rows: float | None) -> float | None:
+    """Standard error sqrt(p (1 - p) / n) of an accuracy on n test rows, which one split cannot see below; None for other metrics.
+
+    Where all rows are right (or wrong), p is taken to be (n + 1) / (n + 2), Laplace's rule of succession, and not 1.
+
+    Arguments:
+        noise_rows: n; for balanced accuracy K^2 / sum of 1 / n_k over the K classes, since it is the mean of K recalls.
+    """
+    if noise_rows is None or metric not in ("accuracy", "balanced_accuracy"):
+        return None
+    p = min(max(score, 1 / (noise_rows + 2)), (noise_rows + 1) / (noise_rows + 2))
+    return math.sqrt(p * (1 - p) / noise_rows)
+
+
+def falls(points: Points, values: Values) -> list[tuple[int, int, float, float]]:
+    """Pairs of sizes where more labels gave a score worse beyond noise, the clearest first.
+
+    The noise is the standard error of the paired difference, by Student's t (two standard errors, and more for few repeats),
+    and at least that of so many test rows; with one repeat it is what is usual.
+
+    Returns:
+        of each: the smaller size, the larger one, the difference, and its standard error.
+    """
+    sign = 1 if values["higher_is_better"] else -1
+    found = []
+    for earlier, later in itertools.combinations(points.sizes, 2):
+        change, error, factor = _change(points, values, earlier, later)
+        if error is not None and sign * change < -max(factor * error, 1e-9 * _size(points.metric, points.means[-1])):
+            found.append((sign * change + factor * error, (earlier, later, change, error)))
+    return [pair for _, pair in sorted(found)]
+
+
+def _size(metric: str, score: float) -> float:
+    """What a score is large or small beside: 1 for shares, else its own size, which the unit of the target decides."""
+    return 1.0 if metric in PERCENT else abs(score)
+
+
+def asked_difference(values: Values) -> float | None:
+    """How far the target is from the last score, where the test part can be too small to see that; else None."""
+    found = values["labels_needed"]
+    if values["noise_floor"] is None or found is None:
+        return None
+    if found["mid"] is not None and found["mid"] <= values["points"][-1]["size"]:
+        return None
+    return abs(float(found["target"]) - float(values["points"][-1]["mean"]))
+
+
+def cannot_be_told(values: Values) -> bool:
+    """Whether the target is nearer to the last score than the noise of its test rows."""
+    asked = asked_difference(values)
+    return asked is not None and asked < mean_noise(values)
+
+
+def mean_noise(values: Values) -> float:
+    """The noise floor of the mean over repeats: repeats on the same test rows do not lower it."""
+    repeats = 1 if values["same_test_rows"] else values["points"][-1]["repeats"]
+    return float(values["noise_floor"]) / math.sqrt(repeats)
+
+
+def gain(values: Values) -> float:
+    """What the fitted curve gains from now to twice the labels, positive is better."""
+    sign = 1.0 if values["higher_is_better"] else -1.0
+    return sign * float(values["twice"]["mean"] - values["now"])
+
+
+def is_flat(values: Values) -> bool:
+    """Whether twice the labels are expected to bring next to nothing."""
+    return is_small(values, gain(values))
+
+
+def is_sure(values: Values) -> bool:
+    """Whether the whole interval of the forecast at twice the labels is better than the fitted score of now."""
+    sign = 1.0 if values["higher_is_better"] else -1.0
+    return all(sign * (values["twice"][end] - values["now"]) > 0 for end in ("low", "high"))
+
+
+def is_small(values: Values, better: float) -> bool:
+    """Whether an improvement (positive is better) is next to nothing."""
+    best = 1.0 if values["higher_is_better"] else 0.0
+    size = 1.0 if values["metric"] in PERCENT else abs(best - values["now"]) or 1.0
+    return better < FLAT * size
+
+
+def _change(points: Points, values: Values, earlier: int, later: int) -> tuple[float, float | None, float]:
+    """Difference of the scores at two sizes, its standard error, and how many of them count as noise."""
+    change, error = points.difference(earlier, later)
+    means = [float(np.mean(list(points.scores[size].values()))) for size in (earlier, later)]
+    repeats = len(points.pairs(earlier, later))
+    if repeats < 2:  # not paired: each mean has its own
+        repeats = min(len(points.scores[earlier]), len(points.scores[later]))
+    floors = [noise_floor(points.metric, p, values["noise_rows"]) or 0.0 for p in means]
+    floor = math.hypot(*floors) / math.sqrt(1 if values["same_test_rows"] else repeats)
+    if error is None:
+        if RANGE[points.metric] != (0.0, 1.0):
+            return change, None, 2.0
+        sizes = np.array([earlier, later], float)
+        usual = usual_deviation(sizes, np.array([means]))[0]
+        return change, max(math.hypot(*usual), floor), 2.0
+    from scipy.special import stdtrit
+
+    factor = float(stdtrit(repeats - 1, 0.97725)) if error > 0 else 2.0
+    return (change, error, factor) if factor * error >= 2 * floor else (change, floor, 2.0)
+
+
+def _not_monotone(points: Points, values: Values) -> str:
+    found = falls(points, values)
+    if not found:
+        return ""
+    earlier, later, change, error = found[0]
+    noise = f"{100 * error:.1f}" if points.metric in PERCENT else f"{error:.3g}"
+    return (
+        f"The curve is not monotone: with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} "
+        f"({difference(points.metric, change)}, standard error {noise}). The forecast assumes that more labels do not harm."
+    )
+
+
+def _no_better_than_guessing(points: Points, values: Values) -> str:
+    last = values["points"][-1]
+    guess = last.get("majority")
+    if guess is None:
+        return ""
+    sign = 1 if values["higher_is_better"] else -1
+    noise = max(2 * (last["se"] or 0.0), 2 * mean_noise(values) if values["noise_floor"] is not None else 0.0)
+    if sign * (last["mean"] - guess) > noise:
+        return ""
+    text = (
+        f"With all {last['size']:,} labels the {label(points.metric)} ({shown(points.metric, last['mean'])}) is within noise of "
+        f"what ignoring the inputs gives ({shown(points.metric, guess)})."
+    )
+    if points.metric == "accuracy" and guess > 0.6:
+        text += " One class makes up most rows: curve.metric=balanced_accuracy says more."
+    return text
+
+
+def _few(points: Points, values: Values) -> str:
+    num = len(points.sizes)
+    if num >= FEW_SIZES:
+        return ""
+    if not values["forecast"]:
+        return f"Only {num} size{'s' if num != 1 else ''} could be measured, and a forecast needs 3."
+    return f"Only {num} sizes were measured: a forecast from so few is rough, and its interval allows for that."
+
+
+def _one_repeat(points: Points, values: Values) -> str:
+    if min(points.repeats) > 1 or not values["forecast"]:
+        return ""
+    many = "One repeat" if max(points.repeats) == 1 else "A single repeat at some sizes"
+    return f"{many}: the spread between splits was not measured, and the interval takes what is usual instead."
+
+
+def _small_test(points: Points, values: Values) -> str:
+    """A test part on which the asked difference drowns in the noise of its few rows."""
+    asked = asked_difference(values)
+    if asked is None or values["test_rows"] is None or asked >= 2 * values["noise_floor"]:
+        return ""
+    formula = "sqrt(p(1-p)/n)" if points.metric == "accuracy" else "from the recalls of its classes"
+    help_ = "a larger dataset.test_fraction" if not values["same_test_rows"] else "more test rows"
+    steady = ""
+    if not values["same_test_rows"] and max(points.repeats) > 1:
+        off = f"{100 * mean_noise(values):.1f}"
+        steady = f" The mean over {max(points.repeats)} repeats can be off by {off}; more repeats help too."
+    return (
+        f"The test part of {values['test_rows']:,} rows is small for this question: its score can be off by "
+        f"{100 * values['noise_floor']:.1f} points by chance ({formula}), and the target is {100 * asked:.1f} points away. "
+        f"What helps is {help_}.{steady}"
+    )
+
+
+def is_at_ceiling(values: Values) -> bool:
+    """Whether nothing was wrong at the largest size, so that this test part can show no gain."""
+    return values["metric"] in PERCENT and bool(values["points"][-1]["mean"] >= 1)
+
+
+def _ceiling(values: Values) -> str:
+    if not is_at_ceiling(values):
+        return ""
+    rows = f" of {values['test_rows']:,} rows" if values["test_rows"] else ""
+    return f"Already 100 %: the test part{rows} cannot show a further gain. More test rows would, or curve.metric=log_loss."
+
+
+def _flat(values: Values) -> str:
+    if not values["forecast"] or values["falls"] is not None or not is_flat(values):
+        return ""
+    return "The curve is flat: twice the labels are expected to bring next to nothing."
+
+
+def _far(values: Values) -> str:
+    horizon = HORIZON * values["points"][-1]["size"]
+    far = [row["size"] for row in values["forecast"] if row["size"] > horizon]
+    if not far:
+        return ""
+    return f"{min(far):,} labels are more than {HORIZON:g} times what was measured: forecasts so far ahead were never checked."

@@ -1,0 +1,107 @@
+"""How long the cells of a curve will take: from earlier curves on this machine, or else a rough guess from the kind of model."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.errors import SdlError
+from sdl_cli.files import cache_folder, write_atomic
+from sdl_cli.run.prepare import resolve_settings
+from sdl_cli.settings.parse import Experiment, plain
+
+# Seconds on one core of a 2026 server, for the first guess: fixed, and for every labelled row and feature (or pixel) seen.
+FOREST = (0.45, 7e-6)
+OTHER = (0.05, 2e-6)
+TABLE_NETWORK = (0.3, 3e-6)
+IMAGE_NETWORK = (0.5, 5e-7)
+FINETUNING = (2.5, 6e-8)
+ROW = 4e-4  # of a network, for every row seen, however small
+
+
+class CellSeconds:
+    """Seconds that a cell takes at a size; better known with every cell that is done.
+
+    Arguments:
+        single: the experiment of a cell.
+        dataset: its data.
+        sizes: of the curve.
+    """
+
+    def __init__(self, single: Experiment, dataset: Dataset, sizes: Sequence[int]) -> None:
+        self.measured: dict[int, list[float]] = {}
+        self._guess = {size: _guess(single, dataset, size) for size in sizes}
+        named: list[Any] = [
+            plain(single.model),
+            plain(single.loss),
+            plain(single.augment),
+            plain(single.training),
+            dataset.name,
+            list(dataset.X.shape),
+        ]
+        named.append([single.device, single.num_threads])
+        self._key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
+        self._remembered = self._recall()
+
+    @property
+    def is_guess(self) -> bool:
+        """Nothing of the kind was ever measured on this machine."""
+        return not self.measured and not self._remembered
+
+    def of(self, size: int) -> float:
+        """Seconds of a cell: as measured at this size; or as the guess says, scaled to what was measured at the nearest one."""
+        known = {**self._remembered, **{n: median(each) for n, each in self.measured.items()}}
+        if not known:
+            return self._guess[size]
+        nearest = min(known, key=lambda n: (abs(math.log(n / size)), n))
+        return known[nearest] * self._guess[size] / self._guess.get(nearest, self._guess[size])
+
+    def add(self, size: int, seconds: float) -> None:
+        self.measured.setdefault(size, []).append(seconds)
+
+    def remember(self) -> None:
+        """Keep what was measured for the next curve of the kind."""
+        if not self.measured:
+            return
+        found = {str(n): round(median(each), 3) for n, each in self.measured.items()}
+        known = self._stored() | found
+        with contextlib.suppress(SdlError):  # a cache that cannot be written costs a better estimate, nothing else
+            write_atomic(cache_folder("curve_seconds") / f"{self._key}.json", json.dumps(known))
+
+    def _recall(self) -> dict[int, float]:
+        return {int(n): seconds for n, seconds in self._stored().items() if int(n) in self._guess}
+
+    def _stored(self) -> dict[str, float]:
+        """Size -> seconds of all curves of the kind, whatever their sizes."""
+        try:
+            stored = json.loads((cache_folder("curve_seconds") / f"{self._key}.json").read_text(encoding="utf-8"))
+            return {str(int(n)): float(seconds) for n, seconds in stored.items() if 0 < float(seconds) < math.inf}
+        except (SdlError, OSError, ValueError, AttributeError, TypeError):
+            return {}
+
+
+def _guess(single: Experiment, dataset: Dataset, size: int) -> float:
+    model = single.model
+    num_features = int(np.prod(dataset.X.shape[1:]))
+    if model.name in ("baseline", "sklearn"):
+        forest = getattr(model, "kind", "") in ("forest", "extra_trees")
+        fixed, rate = FOREST if forest else OTHER
+        share = model.num_trees / 500 if forest else 1.0
+        return share * (fixed + rate * size * min(num_features, 3 * getattr(model, "max_px", 32) ** 2))
+    training = resolve_settings(single, dataset, size).training
+    epochs = training.epochs or 20
+    if model.name == "finetuned_cnn":
+        rows = size * epochs if model.strategy != "probe" else 0
+        fixed, rate = FINETUNING
+    else:
+        rows = size * epochs * getattr(model, "num_members", 1)
+        fixed, rate = IMAGE_NETWORK if dataset.modality == "image" else TABLE_NETWORK
+    return fixed + rows * (ROW + rate * num_features)

@@ -1,0 +1,321 @@
+"""Measure a learning curve: one cell for every size and repeat, run where it is missing, read where it is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.depth import eight_bit, is_scaled
+from sdl_cli.data.split import split
+from sdl_cli.errors import ConfigError
+from sdl_cli.learning.device import Runtime, available_cores
+from sdl_cli.learning.models import NETWORKS, features
+from sdl_cli.many import cells
+from sdl_cli.many.cells import Cell, Outcome, Parallel
+from sdl_cli.measure.metrics import MAIN, check_target
+from sdl_cli.run import prepare, run_folder, train
+from sdl_cli.run.train import Observer
+from sdl_cli.settings.parse import Experiment
+from sdl_cli.study.curve import sizes
+from sdl_cli.study.curve.estimate import CellSeconds
+from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.settings import CurveExperiment
+
+Array = np.ndarray[Any, Any]
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a curve will measure.
+
+    Arguments:
+        request: as asked for, with absolute paths.
+        dataset: loaded.
+        sizes: labelled rows, increasing.
+        test_rows: rows of the (smallest) test part.
+        noise_rows: of them, as many as count for the noise of the metric (see `caveats.noise_floor`).
+        metric: its key.
+        parallel: how many cells run at once; None for a model that takes the whole machine, whose cells run one by one.
+        seconds: how long a cell takes, as far as is known.
+        notes: what a user should know before it starts, one sentence each.
+    """
+
+    request: CurveExperiment
+    dataset: Dataset
+    sizes: tuple[int, ...]
+    test_rows: int
+    noise_rows: float
+    metric: str
+    parallel: Parallel | None
+    seconds: CellSeconds
+    notes: tuple[str, ...]
+
+    @property
+    def num_cells(self) -> int:
+        return len(self.sizes) * self.request.curve.num_repeats
+
+    def cells(self, folder: Path) -> dict[tuple[int, int], Cell]:
+        """(size, repeat) -> cell, in the order they are best run.
+
+        In parallel the longest come first, so that no core waits for the last one; one by one, each repeat climbs the sizes.
+        """
+        repeats = range(self.request.curve.num_repeats)
+        keys = [(size, repeat) for repeat in repeats for size in self.sizes]
+        if self.parallel is not None:
+            keys.sort(key=lambda key: (-key[0], key[1]))
+        width = len(str(self.sizes[-1]))
+        return {
+            (size, repeat): Cell(self.request.cell(size, repeat), folder / "cells" / f"size-{size:0{width}}_repeat-{repeat}")
+            for size, repeat in keys
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a curve is: cells done of all, and seconds of work left of all (as estimated, over all jobs)."""
+
+    outcome: Outcome
+    size: int
+    repeat: int
+    done: int
+    total: int
+    seconds_left: float
+
+
+def plan(request: CurveExperiment) -> Plan:
+    """Load the data and settle what is measured. Raises ConfigError and DataError for what cannot be."""
+    curve = request.curve
+    whole = dataclasses.replace(request.cell(2, 0), dataset=request.dataset)
+    dataset, filled, _ = prepare.load_dataset(whole)
+    request = dataclasses.replace(request, dataset=filled.dataset, model=filled.model)
+    metric = curve.metric or MAIN[dataset.task]
+    _check_metric(metric, curve.target, dataset)
+    labelled, test = _rows(request, dataset)
+    chosen = sizes.choose(labelled, len(dataset.classes), curve.sizes, curve.num_sizes)
+    prepare.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
+    parallel, why = _how_parallel(request, dataset)
+    notes = [*dataset.notes, *prepare.settings_without_effect(request.cell(chosen[-1], 0))]
+    if curve.num_repeats == 1:
+        notes.append("One repeat per size: the spread between splits is not measured (curve.num_repeats=5 is usual).")
+    elif brings_test_part(dataset):
+        notes.append(
+            f"Every repeat is scored on the same {len(test):,} test rows: the standard errors show what the choice of labelled "
+            "rows and the seed do, and not the chance in the test rows."
+        )
+    if why:
+        notes.append(why)
+    first = dataclasses.replace(request.cell(2, 0).dataset, num_train=request.dataset.num_train)
+    parts = split(dataset, first, request.seed)
+    notes += train.look(filled, eight_bit(dataset, parts.labelled), parts)
+    seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
+    return Plan(request, dataset, chosen, len(test), noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
+
+
+def prepare_workers(request: CurveExperiment) -> None:
+    """Start worker processes for a model that runs in them."""
+    if request.model.name not in NETWORKS:
+        cells.start_workers(request.parallel, _import_baseline)
+
+
+def _import_baseline() -> None:
+    import sklearn.ensemble  # noqa: F401
+
+    import sdl_cli.learning.models.baseline  # noqa: F401
+
+
+def measure(
+    the_plan: Plan,
+    folder: Path,
+    observer: Observer,
+    on_progress: Callable[[Progress], None],
+    on_notice: Callable[[str], None] | None = None,
+) -> tuple[Points, list[Outcome]]:
+    """Run the cells that are not done, and gather the scores of all.
+
+    Returns:
+        the points of the cells that are done, and the outcomes of those that failed.
+    Raises:
+        StorageError: the disk is full.
+    """
+    curve, todo = the_plan.request.curve, the_plan.cells(folder)
+    frozen = None
+    left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
+    if left and is_scaled(the_plan.dataset) and features.are_used(the_plan.request):
+        frozen = features.frozen_features(the_plan.request, the_plan.dataset)
+    keys = {cell.folder: key for key, cell in todo.items()}
+    found: dict[tuple[int, int], Outcome] = {}
+
+    def on_done(outcome: Outcome) -> None:
+        key = keys[outcome.cell.folder]
+        found[key] = outcome
+        if outcome.metrics is not None and not outcome.was_done:
+            the_plan.seconds.add(key[0], outcome.metrics["seconds"]["total"])
+        left_seconds = sum(the_plan.seconds.of(size) for size, repeat in todo if (size, repeat) not in found)
+        on_progress(Progress(outcome, *key, len(found), len(todo), left_seconds / num_jobs(the_plan.parallel)))
+
+    run_one: cells.RunOne
+    if the_plan.parallel is None:
+        run_one = _in_this_process(the_plan, observer, frozen, list(todo.values()))
+    else:
+        run_one = functools.partial(run_cell, keep_models=curve.keep_models)
+    cells.run_cells(list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=on_notice)
+    failed = [outcome for outcome in found.values() if outcome.error is not None]
+    the_plan.seconds.remember()
+    return _points(the_plan, found), failed
+
+
+def run_cell(
+    single: Experiment,
+    folder: Path,
+    resume: bool,
+    keep_models: bool,
+    observer: Observer | None = None,
+    dataset: Dataset | None = None,
+    frozen: Array | None = None,
+    runtime: Runtime | None = None,
+) -> Values:
+    """One cell, in whatever process: its numbers, or with `keep_models` a whole run folder and the same numbers of it."""
+    dataset = dataset or _dataset_here(dataclasses.replace(single, dataset=dataclasses.replace(single.dataset, num_train=None)))
+    if not keep_models:
+        return train.measure(single, folder, observer, resume, dataset, frozen, runtime)
+    return cell_values(train.run(single, folder, observer, resume).to_json())
+
+
+def cell_values(metrics: Values) -> Values:
+    """The numbers of a cell, from its own `metrics.json` or from a whole run's."""
+    if "metrics" not in metrics:
+        return metrics
+
+    def values(found: Values | None) -> Values | None:
+        return {name: measured["value"] for name, measured in found["test"].items()} if found else None
+
+    return {
+        "test": values(metrics["metrics"]),
+        "baseline": values(metrics["baseline"]),
+        "majority": values(metrics["majority"]),
+        **{key: metrics[key] for key in ("rows", "seconds", "runtime", "notes")},
+    }
+
+
+def num_jobs(parallel: Parallel | None) -> int:
+    return 1 if parallel is None else parallel.num_jobs or available_cores()
+
+
+_loaded: dict[str, Dataset] = {}
+
+
+def _dataset_here(whole: Experiment) -> Dataset:
+    """The data set of an experiment, loaded once in this process for all cells that come to it."""
+    key = f"{whole.dataset} {whole.model}"
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = prepare.load_dataset(whole)[0]
+    return _loaded[key]
+
+
+def _in_this_process(the_plan: Plan, observer: Observer, frozen: Array | None, todo: Sequence[Cell]) -> cells.RunOne:
+    """Run cells one by one on the data loaded already, all of them on what the first one settled to run on."""
+    runtimes = [
+        r
+        for cell in todo
+        if run_folder.read_state(cell.folder) == "done"
+        for r in [run_folder.read_run(cell.folder).metrics.get("runtime")]
+        if r
+    ]
+
+    def run_one(single: Experiment, folder: Path, resume: bool) -> Values:
+        runtime = Runtime.from_plain(runtimes[0]) if runtimes else None
+        keep = the_plan.request.curve.keep_models
+        found = run_cell(single, folder, resume, keep, observer, the_plan.dataset, frozen, runtime)
+        if found["runtime"] and not runtimes:
+            runtimes.append(found["runtime"])
+        return found
+
+    return run_one
+
+
+def brings_test_part(dataset: Dataset) -> bool:
+    """Whether the source sets the test part, so that it is the same in every repeat."""
+    return dataset.part is not None and bool((dataset.part == "test").any())
+
+
+def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
+    """Labelled rows that every repeat has, and the smallest test part: whole groups may make them differ."""
+    parts = []
+    for repeat in range(request.curve.num_repeats):
+        single = request.cell(2, repeat)
+        parts.append(split(dataset, dataclasses.replace(single.dataset, num_train=request.dataset.num_train), single.seed))
+    return min(len(part.labelled) for part in parts), min((part.test for part in parts), key=len)
+
+
+def noise_rows(dataset: Dataset, test: Array, metric: str) -> float:
+    """Of the test rows, as many as count for the noise of the metric (see `caveats.noise_floor`)."""
+    if metric != "balanced_accuracy":
+        return float(len(test))
+    counts = np.bincount(dataset.y[test])
+    counts = counts[counts > 0]
+    return float(len(counts) ** 2 / (1 / counts).sum())
+
+
+def _check_metric(metric: str, target: float | None, dataset: Dataset) -> None:
+    numbers = metric in ("rmse", "mae", "r2")
+    if numbers != (dataset.task == "regression"):
+        names = (
+            "rmse, mae or r2"
+            if dataset.task == "regression"
+            else "accuracy, balanced_accuracy, macro_f1, roc_auc, log_loss or calibration_error"
+        )
+        raise ConfigError(
+            f"curve.metric: {metric} is not a metric of {dataset.name}, a {dataset.task} data set.", f"Choose {names}."
+        )
+    check_target("curve.target", metric, target)
+
+
+def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:
+    """How many cells run at once, and a sentence where that is not what was asked for."""
+    wanted = request.parallel
+    if request.model.name in NETWORKS:
+        from sdl_cli.learning.device import resolve
+
+        on = resolve(request.device, request.precision, request.memory_format, request.num_threads).device
+        uses = on if on != "cpu" else "all cores" if dataset.modality == "image" and request.num_threads != 1 else ""
+        if uses:
+            asked = wanted.num_jobs is not None and wanted.num_jobs > 1
+            return (
+                None,
+                f"parallel.num_jobs={wanted.num_jobs} has no effect: {request.model.name} uses {uses} by itself."
+                if asked
+                else "",
+            )
+        if wanted.backend == "threading":
+            return None, "parallel.backend=threading has no effect: networks of one process share its random numbers."
+    return dataclasses.replace(wanted, num_jobs=num_jobs(wanted)), ""
+
+
+def _points(the_plan: Plan, found: dict[tuple[int, int], Outcome]) -> Points:
+    scores: dict[int, dict[str, float]] = {}
+    seconds: dict[int, float] = {}
+    baselines: dict[int, list[float]] = {}
+    majorities: dict[int, list[float]] = {}
+    for size in the_plan.sizes:
+        for repeat in range(the_plan.request.curve.num_repeats):
+            outcome = found.get((size, repeat))
+            values = cell_values(outcome.metrics) if outcome and outcome.metrics else None
+            score = values["test"].get(the_plan.metric) if values else None
+            if values is None or score is None:
+                continue
+            scores.setdefault(size, {})[str(repeat)] = score
+            seconds[size] = seconds.get(size, 0.0) + values["seconds"]["total"]
+            for name, each in (("baseline", baselines), ("majority", majorities)):
+                if values[name] and values[name][the_plan.metric] is not None:
+                    each.setdefault(size, []).append(values[name][the_plan.metric])
+    baseline, majority = ({size: float(np.mean(each)) for size, each in found.items()} for found in (baselines, majorities))
+    return Points(the_plan.metric, scores, seconds, baseline, majority)

@@ -1,0 +1,129 @@
+"""Several curves on the same data: where one overtakes another, and which is ahead."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.measure.statistics import corrected_t_interval
+from sdl_cli.report.words import label, shown
+from sdl_cli.study.curve.verdict import rounded
+
+Values = dict[str, Any]
+
+
+def named(jobs: Sequence[Values]) -> list[Values]:
+    """The curves of a sweep's jobs, each with a name of its own: its model where that tells them apart, else its overrides."""
+    curves = [job["curve"] for job in jobs]
+    if len({curve["name"] for curve in curves}) == len(curves):
+        return curves
+    shared = set.intersection(*(set(job["overrides"]) for job in jobs))
+    return [
+        {**curve, "name": " ".join(o for o in job["overrides"] if o not in shared) or curve["name"]}
+        for job, curve in zip(jobs, curves, strict=True)
+    ]
+
+
+def crossings(curves: Sequence[Values]) -> list[Values]:
+    """Where fitted curves on the same data cross, as far as what was measured bears it out.
+
+    A crossing counts where one curve is measurably ahead at a size before it (see `lead`), and the other at a size after it, or
+    where it lies beyond all sizes that both were measured at, as a forecast.
+
+    Arguments:
+        curves: as `summary.summarise` gives them, each with a `name` and a `dataset`.
+    Returns:
+        `{"first", "second", "size", "value", "forecast"}` by size: from that size on `second` is the better.
+    """
+    found = []
+    for one, other in itertools.combinations(curves, 2):
+        if not comparable([one, other]) or not one["line"] or not other["line"]:
+            continue
+        leads = {size: lead(one, other, size) for size in _common_sizes(one, other)}
+        for size, first_is_one in _meetings(one, other):
+            sign = 1 if first_is_one else -1
+            before = any(measurable and sign * mean > 0 for n, (mean, *_, measurable) in leads.items() if n < size)
+            after = any(measurable and sign * mean < 0 for n, (mean, *_, measurable) in leads.items() if n >= size)
+            ahead_of_all = size > max(leads, default=0)
+            if not before or not (after or ahead_of_all):
+                continue
+            first, second = (one, other) if first_is_one else (other, one)
+            value = float(_at(one, np.array([size]))[0])
+            names = {"first": first["name"], "second": second["name"]}
+            found.append({**names, "size": size, "value": value, "forecast": ahead_of_all})
+    return sorted(found, key=lambda crossing: float(crossing["size"]))
+
+
+def lead(one: Values, other: Values, size: int) -> tuple[float, float, float, bool]:
+    """By how much one curve is better than another at a measured size, paired over the repeats that both have.
+
+    Returns:
+        mean (positive: `one` is better), low and high of its 95 % interval, corrected for overlapping splits (Nadeau and Bengio
+        2003), and whether the interval excludes 0.
+    """
+    scores = [next(point["scores"] for point in curve["points"] if point["size"] == size) for curve in (one, other)]
+    sign = 1.0 if one["higher_is_better"] else -1.0
+    differences = [sign * (scores[0][repeat] - scores[1][repeat]) for repeat in scores[0] if repeat in scores[1]]
+    if not differences:
+        return math.nan, -math.inf, math.inf, False
+    # splits overlap as much at every size: by their test rows, and what is left of them at the largest
+    ratio = (one["test_rows"] or 0) / max(curve["points"][-1]["size"] for curve in (one, other))
+    mean, low, high = corrected_t_interval(differences, ratio)
+    return mean, low, high, mean != 0 and (low > 0 or high < 0)
+
+
+def sentences(curves: Sequence[Values], found: Sequence[Values]) -> list[str]:
+    """The crossings in words, and which curves are ahead at the largest size that all have, as far as can be told."""
+    said = [
+        f"{c['second']} overtakes {c['first']} at about {rounded(c['size'])} labels"
+        + (" (a forecast)." if c["forecast"] else ".")
+        for c in found
+    ]
+    common = set.intersection(*({point["size"] for point in curve["points"]} for curve in curves))
+    if not common:
+        return said
+    size, metric = max(common), curves[0]["metric"]
+    means = {curve["name"]: next(p["mean"] for p in curve["points"] if p["size"] == size) for curve in curves}
+    sign = 1 if curves[0]["higher_is_better"] else -1
+    best = max(curves, key=lambda curve: sign * means[curve["name"]])
+    others = [curve for curve in curves if curve is not best]
+    behind = [curve["name"] for curve in others if lead(best, curve, size)[3]]
+    level = [curve["name"] for curve in others if curve["name"] not in behind]
+    text = f"With {size:,} labels {best['name']} has the best {label(metric)}, {shown(metric, means[best['name']])}"
+    text += f"; measurably ahead of {', '.join(behind)}" if behind else ""
+    text += f"; no measurable difference to {', '.join(level)}" if level else ""
+    return [*said, text + "."]
+
+
+def comparable(curves: Sequence[Values]) -> bool:
+    """Whether curves show the same metric of the same data."""
+    return len({(curve["metric"], curve.get("dataset")) for curve in curves}) == 1
+
+
+def _meetings(one: Values, other: Values) -> list[tuple[float, bool]]:
+    """Sizes at which the fitted curves meet, each with whether `one` is ahead before it."""
+    low = max(one["line"][0]["size"], other["line"][0]["size"])
+    high = min(one["line"][-1]["size"], other["line"][-1]["size"])
+    if low >= high:
+        return []
+    grid = np.geomspace(low, high, 400)
+    ahead = (_at(one, grid) - _at(other, grid)) * (1 if one["higher_is_better"] else -1)
+    ahead = np.where(ahead == 0, 1e-300, ahead)  # a crossing right at a point of the grid is one too
+    found = []
+    for k in np.flatnonzero(np.sign(ahead[:-1]) * np.sign(ahead[1:]) < 0):
+        share = ahead[k] / (ahead[k] - ahead[k + 1])
+        found.append((float(np.exp(np.log(grid[k]) + share * np.log(grid[k + 1] / grid[k]))), bool(ahead[k] > 0)))
+    return found
+
+
+def _common_sizes(one: Values, other: Values) -> list[int]:
+    return sorted({point["size"] for point in one["points"]} & {point["size"] for point in other["points"]})
+
+
+def _at(curve: Values, sizes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    line = curve["line"]
+    return np.asarray(np.interp(np.log(sizes), np.log([row["size"] for row in line]), [row["mean"] for row in line]))

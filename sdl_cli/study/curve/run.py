@@ -1,0 +1,169 @@
+"""A learning curve from its settings to its folder: measure, forecast, and write the table, the numbers and the picture."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.errors import RunError, StorageError
+from sdl_cli.files import write_atomic
+from sdl_cli.many.cells import Outcome
+from sdl_cli.run import prepare, run_folder
+from sdl_cli.run.train import VARIANTS, Observer
+from sdl_cli.study.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
+from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.settings import CurveExperiment
+from sdl_cli.study.curve.summary import Question, summarise
+from sdl_cli.wording import counted
+
+Values = dict[str, Any]
+START_SECONDS = 3.0  # until the first cell begins, and for the picture at the end
+FILES = ("config.yaml", "environment.json", "curve.json", "curve.csv", "curve.png")
+
+
+@dataclass(frozen=True)
+class CurveObserver:
+    """Who wants to hear of a curve as it goes; every part is optional.
+
+    Arguments:
+        on_plan: called once with what is about to be measured (see `overview`).
+        on_progress: called with every cell that is done, or was.
+        on_notice: called with a sentence for the user.
+    """
+
+    on_plan: Callable[[Values], None] | None = None
+    on_progress: Callable[[Progress], None] | None = None
+    on_notice: Callable[[str], None] | None = None
+
+
+def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None = None, resume: bool = False) -> Values:
+    """Measure a curve, forecast it and write its folder.
+
+    Arguments:
+        request: complete.
+        folder: where it is written; a new name is taken where another run has it.
+        resume: `folder` holds this curve, stopped earlier: go on with the cells that are missing or failed.
+    Returns:
+        The object of `sdl curve --json`, with `failed` naming the cells that could not be measured.
+    Raises:
+        ConfigError, DataError: found before anything is written. RunError: no cell could be measured, or the disk is full.
+    """
+    observer = observer or CurveObserver()
+    started = time.perf_counter()
+    prepare_workers(request)
+    the_plan = plan(request)
+    if resume:
+        run_folder.require_same_data(folder, the_plan.dataset.fingerprint, "curve", "curve")
+    else:
+        folder = run_folder.claim(folder, "curve")
+    try:
+        run_folder.write_status(folder, "running")
+        run_folder.write_config(folder, prepare.absolute(the_plan.request).to_plain())
+        run_folder.write_json(folder, "environment.json", run_folder.environment(the_plan.dataset.fingerprint))
+        if observer.on_plan is not None:
+            observer.on_plan(overview(the_plan, folder))
+        threading.Thread(target=_import_picture, daemon=True).start()  # while the cells are waited for
+        points, failed = measure(
+            the_plan, folder, Observer(), observer.on_progress or (lambda progress: None), observer.on_notice
+        )
+        if not points.scores:
+            raise _nothing(failed, folder)
+        values = _values(the_plan, folder, points, failed, time.perf_counter() - started)
+        _write(folder, values, points)
+        if failed:
+            run_folder.write_status(
+                folder, "failed", f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}"
+            )
+        else:
+            run_folder.write_status(folder, "done", files=FILES)
+    except StorageError as error:
+        stopped = RunError(
+            error.message, f"What is done stays. Free some space, then: sdl curve --resume {run_folder.quoted(folder)}"
+        )
+        run_folder.end_badly(folder, stopped, resumed=True)
+        raise stopped from error
+    except BaseException as error:
+        run_folder.end_badly(folder, error, resume or any((folder / "cells").glob("*/metrics.json")))
+        raise
+    return values
+
+
+def _import_picture() -> None:
+    import sdl_cli.report.picture  # noqa: F401
+
+
+def overview(the_plan: Plan, folder: Path) -> Values:
+    """What is about to be measured, for display; `done` cells are there already."""
+    request, todo = the_plan.request, the_plan.cells(folder)
+    left = [size for (size, _), cell in todo.items() if run_folder.read_state(cell.folder) != "done"]
+    return {
+        "dataset": the_plan.dataset.name,
+        "shape": list(the_plan.dataset.X.shape[1:]),
+        "modality": the_plan.dataset.modality,
+        "name": name_of(request),
+        "sizes": list(the_plan.sizes),
+        "repeats": request.curve.num_repeats,
+        "test_rows": the_plan.test_rows,
+        "cells": the_plan.num_cells,
+        "done": the_plan.num_cells - len(left),
+        "jobs": num_jobs(the_plan.parallel),
+        "seconds": START_SECONDS + sum(map(the_plan.seconds.of, left)) / num_jobs(the_plan.parallel),
+        "is_guess": the_plan.seconds.is_guess,
+        "notes": list(the_plan.notes),
+    }
+
+
+def name_of(request: Any) -> str:
+    """The model and what tells it from others of its kind: `baseline (forest)`."""
+    variant = next((getattr(request.model, key) for key in VARIANTS if hasattr(request.model, key)), "")
+    return f"{request.model.name} ({variant})" if variant not in ("", "auto") else str(request.model.name)
+
+
+def _values(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> Values:
+    curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
+    question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
+    found = summarise(points, question)
+    notes = [*the_plan.notes, *_cell_notes(the_plan, folder)]
+    cleaned: Values = run_folder.finite(
+        {
+            "folder": str(folder),
+            "name": name_of(the_plan.request),
+            "dataset": the_plan.dataset.name,
+            **found,
+            "failed": [{"folder": str(o.cell.folder), "reason": str(o.error).partition("\n")[0]} for o in failed],
+            "notes": list(dict.fromkeys(notes)),
+            "seconds": round(seconds, 3),
+        }
+    )
+    return cleaned
+
+
+def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
+    """What was said of the cells at the largest size; of smaller ones much the same would be."""
+    todo = the_plan.cells(folder)
+    largest = [cell for (size, _), cell in todo.items() if size == the_plan.sizes[-1]]
+    done = [cell for cell in largest if run_folder.read_state(cell.folder) == "done"]
+    return [note for cell in done[:1] for note in cell_values(run_folder.read_run(cell.folder).metrics)["notes"]]
+
+
+def _write(folder: Path, values: Values, points: Points) -> None:
+    from sdl_cli.report.picture import draw_curve
+
+    write_atomic(folder / "curve.csv", points.to_csv())
+    write_atomic(folder / "curve.png", draw_curve(values))
+    run_folder.write_json(folder, "curve.json", values)
+
+
+def _nothing(failed: list[Outcome], folder: Path) -> Exception:
+    """What to say where every cell failed: a mistake in settings or data as itself, anything else as the run's failure."""
+    first = failed[0].error if failed else None
+    if first is not None and getattr(first, "exit_code", 1) == 2:
+        return first
+    return RunError(
+        f"None of {counted(len(failed), 'cell')} could be measured: {str(first).splitlines()[0] if first else 'no score'}",
+        f"Try again: sdl curve --resume {run_folder.quoted(folder)}",
+    )

@@ -1,0 +1,309 @@
+"""Many experiments: what is done is read, what is missing is run, and a failure stays alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdl_cli.errors import ConfigError, DataError, RunError, StorageError
+from sdl_cli.learning.device import available_cores
+from sdl_cli.many.cells import Cell, Outcome, Parallel, check_backend, end_workers, run_cells, visible_gpus
+from sdl_cli.run import run_folder
+from sdl_cli.settings.parse import Experiment, Training
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left() -> Iterator[None]:
+    yield
+    end_workers()
+
+
+def cells(root: Path, num: int) -> list[Cell]:
+    return [Cell(Experiment(None, None, None, None, Training(), seed=n), root / str(n)) for n in range(num)]
+
+
+def finish(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    """A run that does nothing but leave a run folder."""
+    folder = folder if resume else run_folder.claim(folder)
+    run_folder.write_config(folder, {"seed": experiment.seed})
+    run_folder.write_json(folder, "metrics.json", {"seed": experiment.seed, "resumed": resume})
+    run_folder.write_status(folder, "done", files=["config.yaml", "metrics.json"])
+    return {"seed": experiment.seed, "resumed": resume}
+
+
+def test_every_cell_is_run_once_in_order_and_read_the_next_time(tmp_path: Path) -> None:
+    seen: list[Outcome] = []
+    first = run_cells(cells(tmp_path, 3), finish, seen.append)
+    assert [o.metrics and o.metrics["seed"] for o in first] == [0, 1, 2] and seen == first
+    assert not any(o.was_done for o in first)
+
+    def never(*_: object) -> dict[str, Any]:
+        raise AssertionError("a finished cell was run again")
+
+    again = run_cells(cells(tmp_path, 3), never)
+    assert all(o.was_done for o in again) and [o.metrics for o in again] == [o.metrics for o in first]
+
+
+def test_a_failure_keeps_to_its_own_cell(tmp_path: Path) -> None:
+    def fail_on_one(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+        if experiment.seed == 1:
+            raise RunError("the loss is not a number")
+        return finish(experiment, folder, resume)
+
+    outcomes = run_cells(cells(tmp_path, 3), fail_on_one)
+    assert [o.error is None for o in outcomes] == [True, False, True]
+    assert outcomes[1].metrics is None and "not a number" in str(outcomes[1].error)
+
+
+@pytest.mark.parametrize("error", [ConfigError("no"), DataError("no"), KeyboardInterrupt()])
+def test_what_every_later_cell_would_meet_too_is_raised(tmp_path: Path, error: BaseException) -> None:
+    num_calls = []
+
+    def fail(*_: object) -> dict[str, Any]:
+        num_calls.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        run_cells(cells(tmp_path, 3), fail)
+    assert len(num_calls) == 1
+
+
+def test_a_cell_that_was_stopped_is_resumed(tmp_path: Path) -> None:
+    run_folder.claim(tmp_path / "0")
+    outcomes = run_cells(cells(tmp_path, 2), finish)
+    assert [o.metrics and o.metrics["resumed"] for o in outcomes] == [True, False]
+
+
+# several at once
+
+
+def finish_or_fail(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    """Fails for seed 1, with an error that does not survive the way between processes."""
+    if experiment.seed == 1:
+        error = ZeroDivisionError("no luck")
+        error.lock = threading.Lock()  # type: ignore[attr-defined]  # cannot be pickled
+        raise error
+    return {**finish(experiment, folder, resume), "process": os.getpid(), "cores": available_cores()}
+
+
+@pytest.mark.parametrize("backend", ["processes", "loky", "threading"])
+def test_cells_run_at_once_one_core_each_and_a_failure_stays_alone(tmp_path: Path, backend: Any) -> None:
+    seen: list[Outcome] = []
+    outcomes = run_cells(cells(tmp_path, 4), finish_or_fail, seen.append, Parallel(2, backend))
+    assert [o.metrics and o.metrics["seed"] for o in outcomes] == [0, None, 2, 3], "in the order of the cells"
+    assert isinstance(outcomes[1].error, RunError) and "ZeroDivisionError: no luck" in str(outcomes[1].error)
+    assert sorted(o.cell.folder.name for o in seen) == ["0", "1", "2", "3"]
+    for outcome in (outcomes[0], outcomes[2], outcomes[3]):
+        assert outcome.metrics is not None and outcome.metrics["cores"] == 1
+        assert (outcome.metrics["process"] == os.getpid()) == (backend == "threading")
+    again = run_cells(cells(tmp_path, 4), finish, None, Parallel(2, backend))
+    assert [o.was_done for o in again] == [True, False, True, True]
+
+
+def disk_full(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    if experiment.seed == 1:
+        raise StorageError(f"{folder}: the disk is full.")
+    return finish(experiment, folder, resume)
+
+
+@pytest.mark.parametrize("parallel", [None, Parallel(2), Parallel(1)])
+def test_a_full_disk_ends_the_whole(tmp_path: Path, parallel: Parallel | None) -> None:
+    with pytest.raises(StorageError, match="the disk is full"):
+        run_cells(cells(tmp_path, 3), disk_full, None, parallel, raised=())
+
+
+def refused(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    raise ConfigError("model.kind: no.")
+
+
+def test_what_ends_the_whole_is_the_callers_choice(tmp_path: Path) -> None:
+    for parallel in (None, Parallel(1)):
+        with pytest.raises(ConfigError):
+            run_cells(cells(tmp_path / "raised", 2), refused, None, parallel)
+        outcomes = run_cells(cells(tmp_path / "kept", 2), refused, None, parallel, raised=())
+        assert [type(o.error) for o in outcomes] == [ConfigError, ConfigError]
+
+
+def test_one_job_runs_in_this_process(tmp_path: Path) -> None:
+    [outcome] = run_cells(cells(tmp_path, 1), finish_or_fail, None, Parallel(1))
+    assert outcome.metrics is not None and outcome.metrics["process"] == os.getpid()
+    [outcome] = run_cells(cells(tmp_path / "two", 1), finish_or_fail, None, Parallel(2))
+    assert outcome.metrics is not None and outcome.metrics["process"] != os.getpid(), "a cell that is killed takes no other along"
+
+
+def go_wrong(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    """Kills its process for seeds 1 and 6, for 1 the first time only; exits for 2, 3 and 5, for 5 once it is done; raises for 4."""
+    marker = folder.parent / f"died-{experiment.seed}"
+    if not resume:
+        run_folder.claim(folder)
+    if experiment.seed == 6 or (experiment.seed == 1 and not marker.exists()):
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if experiment.seed == 2:
+        sys.exit(3)
+    if experiment.seed == 3:
+        os._exit(3)
+    if experiment.seed == 4:
+        raise RunError("the loss is not a number.")
+    found = finish(experiment, folder, True)
+    if experiment.seed == 5:
+        os._exit(0)
+    return found
+
+
+def test_forty_cells_lose_only_those_that_die(tmp_path: Path) -> None:
+    notices: list[str] = []
+    seen: list[str] = []
+    main_thread = threading.current_thread()
+
+    def on_done(outcome: Outcome) -> None:
+        assert threading.current_thread() is main_thread
+        seen.append(outcome.cell.folder.name)
+
+    outcomes = run_cells(cells(tmp_path, 40), go_wrong, on_done, Parallel(2), on_notice=notices.append)
+    failed = {int(o.cell.folder.name): str(o.error) for o in outcomes if o.error is not None}
+    assert failed == {
+        2: "it called sys.exit(3).",
+        3: "its worker process ended with exit code 3, and again when it was tried once more, alone.",
+        4: "the loss is not a number.",
+        6: "its worker process was killed by signal 9 (out of memory?), and again when it was tried once more, alone.",
+    }
+    assert all(isinstance(o.error, (RunError, type(None))) for o in outcomes)
+    assert [o.metrics["seed"] for o in outcomes if o.metrics is not None] == [n for n in range(40) if n not in failed]
+    assert sorted(map(int, seen)) == list(range(40)) and set(seen[-3:]) == {"1", "3", "6"}, "what died is tried again at the end"
+    assert notices == [
+        "A worker process was killed by signal 9 (out of memory?). What it was at is tried once more at the end, alone."
+    ] or notices == ["A worker process ended with exit code 3. What it was at is tried once more at the end, alone."]
+    for number in (2, 3, 6):
+        assert run_folder.read_state(tmp_path / str(number)) == "failed"
+        assert run_folder.read_reason(tmp_path / str(number)) == failed[number]
+    assert outcomes[5].was_done, "its process died when all was written"
+
+
+def test_a_cell_may_be_tried_only_once(tmp_path: Path) -> None:
+    notices: list[str] = []
+    chosen = [cells(tmp_path, 7)[n] for n in (0, 1, 6)]
+    outcomes = run_cells(chosen, go_wrong, None, Parallel(2), on_notice=notices.append, tries=1)
+    assert [str(o.error) for o in outcomes] == ["None"] + 2 * ["its worker process was killed by signal 9 (out of memory?)."]
+    assert not notices
+    again = run_cells(chosen, go_wrong, None, Parallel(2), tries=1)
+    assert [o.error is None for o in again] == [True, True, False] and again[0].was_done
+
+
+@pytest.mark.parametrize("parallel", [None, Parallel(1), Parallel(2, "threading")])
+def test_a_cell_that_exits_fails_alone_in_this_process_too(tmp_path: Path, parallel: Parallel | None) -> None:
+    outcomes = run_cells(cells(tmp_path, 3), go_wrong_by_exit, None, parallel)
+    assert [str(o.error) for o in outcomes] == ["None", "it called sys.exit(3).", "None"]
+    assert run_folder.read_state(tmp_path / "1") == "failed"
+
+
+def go_wrong_by_exit(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    if experiment.seed == 1:
+        sys.exit(3)
+    return finish(experiment, folder, resume)
+
+
+def unpicklable(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    if experiment.seed == 1:
+        finish(experiment, folder, resume)
+    return {"seed": experiment.seed, "lock": threading.Lock()}
+
+
+def test_a_result_that_cannot_be_sent_is_read_from_its_folder_or_failed(tmp_path: Path) -> None:
+    failed, done = run_cells(cells(tmp_path, 2), unpicklable, None, Parallel(2))
+    assert str(failed.error).startswith("what it returned cannot be sent between processes: TypeError: cannot pickle")
+    assert done.error is None and done.metrics == {"seed": 1, "resumed": False}
+
+
+def surroundings(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+    return {"cores": available_cores(), "process": os.getpid(), **{name: os.environ.get(name) for name in names}}
+
+
+def test_processes_share_the_gpus_in_turn(tmp_path: Path) -> None:
+    def found(*arguments: Any, **more: Any) -> list[dict[str, Any]]:
+        return [o.metrics or {} for o in run_cells(cells(tmp_path, 6), surroundings, None, *arguments, **more)]
+
+    several = found(Parallel(3), cores_per_job=2, gpus=["0", "GPU-1"])
+    assert {each["cores"] for each in several} == {2} and {each["OMP_NUM_THREADS"] for each in several} == {"2"}
+    gpu_of = {each["process"]: each["CUDA_VISIBLE_DEVICES"] for each in several}
+    assert set(gpu_of.values()) <= {"0", "GPU-1"} and len(gpu_of) <= 3
+    one_each = found(Parallel(), gpus=["0", "GPU-1"])
+    assert len({each["process"] for each in one_each}) <= 2 and os.getpid() not in {each["process"] for each in one_each}
+    assert {each["process"] for each in found(Parallel(), gpus=["0"])} == {os.getpid()}
+
+
+@pytest.mark.parametrize(
+    ("visible", "listed", "gpus"),
+    [
+        ("0, 2", None, ["0", "2"]),
+        ("GPU-8932f937,MIG-4c1", None, ["GPU-8932f937", "MIG-4c1"]),
+        ("1,-1,0", None, ["1"]),
+        ("", None, []),
+        ("NoDevFiles", None, []),
+        (
+            None,
+            "GPU 0: NVIDIA H100 (UUID: GPU-1)\n  MIG 1g Device 0: (UUID: MIG-1)\nGPU 1: NVIDIA H100 (UUID: GPU-2)",
+            ["0", "1"],
+        ),
+        (None, "No devices found.", []),
+        (None, None, []),
+    ],
+)
+def test_the_gpus_that_may_be_used(
+    visible: str | None, listed: str | None, gpus: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if listed is not None:
+        (tmp_path / "nvidia-smi").write_text(f"#!{sys.executable} -S\nprint({listed!r})\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert visible_gpus() == gpus
+
+
+def test_a_backend_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdl_cli.many.cells.find_spec", lambda name: None)
+    for name in ("processes", "loky", "threading"):
+        check_backend(name)
+    for name in ("dask", "ray"):
+        with pytest.raises(ConfigError, match=f"parallel.backend={name}: {name} is not installed"):
+            check_backend(name)
+
+
+def kill_once(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
+    """Kills its process for seed 1."""
+    if experiment.seed == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return finish(experiment, folder, resume)
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_cluster_on_this_machine_does_the_same(tmp_path: Path, backend: Any) -> None:
+    pytest.importorskip("distributed" if backend == "dask" else backend)
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); import unit.many.test_cells as t\n"
+        "from sdl_cli.many.cells import Parallel, run_cells\n"
+        "if __name__ == '__main__':\n"
+        "    found = run_cells(t.cells(Path(sys.argv[1]), 4), t.kill_once, None, Parallel(2, sys.argv[3]))\n"
+        "    assert [o.metrics and o.metrics['seed'] for o in found] == [0, None, 2, 3], found\n"
+        "    print(found[1].error)\n"
+    )
+    script = tmp_path / "cluster.py"
+    script.write_text(code)
+    tests = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *filter(None, sys.path)])}
+    command = [sys.executable, str(script), str(tmp_path / "c"), str(tests), backend]
+    found = subprocess.run(command, check=True, env=environment, timeout=120, stdout=subprocess.PIPE, text=True)
+    assert {"dask": "KilledWorker", "ray": "its worker process died"}[backend] in found.stdout
+    assert run_folder.read_state(tmp_path / "c" / "1") == "failed"

@@ -1,0 +1,143 @@
+"""One arm on one split: chosen on validation rows alone, scored once, and the numbers are those of a plain training."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli import jobs
+from sdl_cli.data.split import hold_out, split
+from sdl_cli.errors import OutOfTimeError, RunError
+from sdl_cli.run import prepare, run_folder, train
+from sdl_cli.run.train import Observer
+from sdl_cli.settings.parse import Experiment
+from sdl_cli.study.compare import trial as trials
+from sdl_cli.study.compare.settings import Candidate
+from sdl_cli.study.compare.trial import Trial, quick, read_rows, run_trial, shortened, tune, validation_score, validation_split
+
+
+def make(*overrides: str) -> Experiment:
+    return jobs.parse_experiment(bridge.compose_checked("train", overrides, jobs.parse_experiment))
+
+
+def candidates(*settings: list[str]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(" ".join(one), make(*one)) for one in settings)
+
+
+LOGISTIC = ["dataset=breast_cancer", "model=baseline", "model.kind=logistic"]
+CS = (1.0, 0.001, 100.0)
+
+
+def test_the_candidate_that_is_best_on_validation_rows_is_chosen() -> None:
+    found = candidates(*([*LOGISTIC, f"model.c={c}", "seed=3"] for c in CS))
+    dataset = prepare.load_here(found[0].experiment)
+    parts = split(dataset, found[0].experiment.dataset, 3)
+    index, scores = tune(Trial(found, "log_loss"), dataset, parts, Observer())
+    X, y = load_breast_cancer(return_X_y=True)
+    kept, held = hold_out(dataset.y[parts.labelled], 0.2, 3, "classification")
+    kept, held = parts.labelled[kept], parts.labelled[held]
+    assert not set(held) & set(parts.test) and not set(held) & set(kept)
+    losses = []
+    for c in CS:
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000)).fit(X[kept], y[kept])
+        probs = model.predict_proba(X[held])
+        losses.append(-np.log(probs[np.arange(len(held)), y[held]]).mean())
+    assert scores == pytest.approx(losses) and index == int(np.argmin(losses))
+
+
+def test_the_choice_does_not_know_the_test_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = candidates(*([*LOGISTIC, f"model.c={c}"] for c in CS))
+    honest = run_trial(Trial(found, "accuracy"), tmp_path / "honest")
+    dataset = prepare.load_here(found[0].experiment)
+    parts = split(dataset, found[0].experiment.dataset, 0)
+    y = dataset.y.copy()
+    y[parts.test] = 1 - y[parts.test]
+    monkeypatch.setattr(trials, "load_here", lambda experiment: dataclasses.replace(dataset, y=y))
+    monkeypatch.setattr(trials, "split", lambda *arguments: parts)
+    turned = run_trial(Trial(found, "accuracy"), tmp_path / "turned")
+    assert turned["chosen"] == honest["chosen"]
+    assert turned["test"]["accuracy"] == pytest.approx(1 - honest["test"]["accuracy"])
+
+
+def test_of_equal_candidates_the_first_is_kept_and_one_that_fails_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = candidates(*([*LOGISTIC, f"model.c={c}"] for c in CS))
+    dataset = prepare.load_here(found[0].experiment)
+    parts = split(dataset, found[0].experiment.dataset, 0)
+    answers: list[float | None | Exception] = [0.5, 0.5, 0.4]
+    monkeypatch.setattr(trials, "score_of", lambda *arguments: _answer(answers.pop(0)))
+    assert tune(Trial(found, "accuracy"), dataset, parts, Observer())[0] == 0
+    answers[:] = [RunError("diverged"), 0.2, 0.3]
+    assert tune(Trial(found, "accuracy"), dataset, parts, Observer()) == (2, [None, 0.2, 0.3])
+    answers[:] = [RunError("diverged"), RunError("too"), RunError("and this")]
+    with pytest.raises(RunError, match="diverged"):
+        tune(Trial(found, "accuracy"), dataset, parts, Observer())
+
+
+def _answer(value: float | None | Exception) -> float | None:
+    if isinstance(value, Exception):
+        raise value
+    return value
+
+
+def test_a_trial_with_one_candidate_is_a_plain_training(tmp_path: Path) -> None:
+    one = ["dataset=wine", "model=deep_net", "model.depth=2", "model.width=8", "training.epochs=3", "num_threads=1", "seed=5"]
+    found = run_trial(Trial(candidates(one), "accuracy"), tmp_path / "trial")
+    plain = train.measure(make(*one), tmp_path / "plain")
+    assert {k: found[k] for k in ("test", "majority", "rows")} == {k: plain[k] for k in ("test", "majority", "rows")}
+    assert found["chosen"] == {"index": 0, "label": " ".join(one), "scores": []}
+    assert run_folder.read_state(tmp_path / "trial") == "done"
+
+
+def test_networks_try_candidates_for_a_part_of_their_epochs() -> None:
+    asked = make("dataset=digits", "model=autoencoder")
+    dataset = prepare.load_here(asked)
+    net = dataclasses.replace(asked, training=dataclasses.replace(asked.training, epochs=20))
+    half = shortened(net, dataset, 0.5, asked)
+    assert (half.training.epochs, half.model.pretrain_epochs) == (10, 15)
+    assert quick(half, 0.25).training.epochs == 2
+    assert shortened(net, dataset, 0.5, net) == net, "epochs that were asked for stay"
+    table = make("dataset=wine", "model=deep_net", "training.epochs=20")
+    assert shortened(table, prepare.load_here(table), 0.5, table) == table
+    assert quick(table, 0.01).training.epochs == 1
+
+
+def test_forests_try_candidates_with_a_part_of_their_trees() -> None:
+    forest = make("dataset=wine", "model=baseline")
+    assert quick(forest, 0.25).model.num_trees == 125 and quick(forest, 0.0001).model.num_trees == 1
+    assert shortened(forest, prepare.load_here(forest), 0.5, forest) == forest
+
+
+def test_what_each_test_row_adds_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
+    found = run_trial(Trial(candidates(LOGISTIC), "accuracy", keep_rows=True), tmp_path / "0")
+    rows = read_rows([tmp_path / "0"])
+    assert rows is not None and len(rows) == 114 and rows.mean() == pytest.approx(found["test"]["accuracy"])
+    assert read_rows([tmp_path / "0", tmp_path / "none"]) is None
+    (tmp_path / "0" / "rows.npy").write_bytes(b"no array")
+    assert read_rows([tmp_path / "0"]) is None
+
+
+def test_training_gives_up_when_the_time_is_over(tmp_path: Path) -> None:
+    net = candidates(["dataset=wine", "model=deep_net", "model.depth=1", "model.width=4", "training.epochs=50"])
+    with pytest.raises(OutOfTimeError):
+        run_trial(Trial(net, "accuracy", deadline=time.time() - 1), tmp_path / "0")
+    assert run_folder.read_state(tmp_path / "0") == "failed"
+
+
+def test_the_score_a_search_may_look_at_is_of_held_out_labelled_rows() -> None:
+    one = make(*LOGISTIC)
+    dataset = prepare.load_here(one)
+    parts = split(dataset, one.dataset, 0)
+    inner = validation_split(one, dataset, parts)
+    assert set(inner.test) < set(parts.labelled) and not set(inner.labelled) & set(inner.test)
+    X, y = load_breast_cancer(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=2000)).fit(X[inner.labelled], y[inner.labelled])
+    assert validation_score(one) == pytest.approx(model.score(X[inner.test], y[inner.test]))
