@@ -176,7 +176,8 @@ def evaluate(
     if found.model.name not in NETWORKS:
         return evaluation.evaluate(stored, found, same_data, observer, trust)
     from sdl_cli.learning import loop
-    from sdl_cli.learning.device import Runtime, available_cores, resolve
+    from sdl_cli.learning.device import Runtime, resolve
+    from sdl_cli.machine import available_cores
 
     runtime = None
     if device is not None:
@@ -245,7 +246,7 @@ def overlay(folder: Path, items: list[Values]) -> Values:
     Returns:
         `{"picture", "pictures", "crossings", "sentences"}`; picture is the first of pictures, or None where no two go together.
     """
-    from sdl_cli.report.picture import draw_overlay
+    from sdl_cli.measure.figure import draw_overlay
     from sdl_cli.study.curve.overlay import crossings, named, sentences
 
     groups: dict[tuple[str, str], list[Values]] = {}

@@ -412,8 +412,8 @@ def runs(
         from pathlib import Path
 
         from sdl_cli.many.listing import find_runs, select
+        from sdl_cli.phrases import counted
         from sdl_cli.report.run_words import pasted, run_lines, shown_root
-        from sdl_cli.wording import counted
 
         root = typed_path(folder) if folder is not None else Path("runs")
         found = find_runs(root, parts) if folder is not None or root.exists() else []

@@ -16,6 +16,7 @@ from sdl_cli.many import cells, sweep_job
 from sdl_cli.many import sweep as sweeps
 from sdl_cli.many.cells import Parallel
 from sdl_cli.many.sweep_summary import Kind
+from sdl_cli.phrases import counted
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import curve_columns, run_columns
 from sdl_cli.run import run_folder, stored
@@ -24,7 +25,6 @@ from sdl_cli.run.train import Observer
 from sdl_cli.settings.parse import parse_group
 from sdl_cli.study.curve.run import CurveObserver
 from sdl_cli.study.curve.summary import Question
-from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 

@@ -18,7 +18,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.groups import crossing_notes
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
-from sdl_cli.learning.device import available_bytes
+from sdl_cli.machine import available_bytes
 from sdl_cli.settings.parse import DataSettings, suggest
 
 Array = np.ndarray[Any, Any]

@@ -17,7 +17,7 @@ from sdl_cli.data.marks import PLAIN, Marks
 from sdl_cli.data.missing import without
 from sdl_cli.data.roles import listed, printable, short
 from sdl_cli.errors import DataError
-from sdl_cli.learning.device import available_bytes
+from sdl_cli.machine import available_bytes
 
 Array = np.ndarray[Any, Any]
 _CELL_BYTES, _PART_ROWS = 64, 8192  # of a cell as Python's text; rows of a Parquet file that are unpacked at once

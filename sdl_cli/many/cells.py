@@ -161,7 +161,7 @@ def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:
 
 
 def _in_worker(cell: Cell, run_one: RunOne, num_cores: int) -> tuple[dict[str, Any] | None, Exception | None]:
-    from sdl_cli.learning.device import limited_cores
+    from sdl_cli.machine import limited_cores
 
     with limited_cores(num_cores):
         outcome = _run(cell, run_one)
@@ -210,7 +210,7 @@ def start_workers(parallel: Parallel, prepare: Task, cores_per_job: int = 1, gpu
 
 
 def _num_jobs(parallel: Parallel, cores_per_job: int, gpus: Sequence[str]) -> int:
-    from sdl_cli.learning.device import available_cores
+    from sdl_cli.machine import available_cores
 
     return parallel.num_jobs or len(gpus) or max(1, available_cores() // cores_per_job)
 

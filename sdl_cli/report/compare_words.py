@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sdl_cli.measure.wording import PERCENT, label, shown
 from sdl_cli.report import layout
-from sdl_cli.report.words import PERCENT, label, shown
 from sdl_cli.study.compare.verdict import listed, p_value, points
 
 Values = dict[str, Any]

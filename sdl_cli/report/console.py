@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sdl_cli.errors import OutOfTimeError, StorageError
+from sdl_cli.measure import wording
+from sdl_cli.phrases import counted
 from sdl_cli.report import compare_words, curve_words, layout, words
 from sdl_cli.run.run_folder import quoted, resume_verb
-from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 PLAIN_SECONDS = 10.0  # least time between two lines of progress where there is no terminal
@@ -145,7 +146,7 @@ class Display:
         of_rows = n == values["data"]["rows"]
         what = "95 % interval" if of_rows else "95 % t interval of their mean (not of the rows)"
         layout.say(f"\nn = {counted(n, 'row' if of_rows else 'repeat')}, {what}", self.out)
-        for line in layout.table([(words.label(name), words.measured(name, value)) for name, value in test.items()]):
+        for line in layout.table([(wording.label(name), wording.measured(name, value)) for name, value in test.items()]):
             layout.say(line, self.out)
         if values["reproduced"] is not None:
             same = values["reproduced"]
@@ -158,7 +159,7 @@ class Display:
         layout.say(stream=self.out)
         self.lines([*words.sweep_lines(values["jobs"]), *words.seed_lines(values["jobs"])])
         done = [(number, job) for number, job in enumerate(values["jobs"], 1) if job["metrics"] and job.get("rows")]
-        if said := words.unequal_rows([(f"job {number}", job["rows"]) for number, job in done]):
+        if said := wording.unequal_rows([(f"job {number}", job["rows"]) for number, job in done]):
             self._field("note", said, "33")
         if best := words.best_of_search(values["jobs"]):
             self._field("best", best)

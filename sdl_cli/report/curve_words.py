@@ -6,10 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from sdl_cli.measure.wording import label, rounded, shown
 from sdl_cli.report import layout
 from sdl_cli.report.chart import chart
-from sdl_cli.report.words import label, shown
-from sdl_cli.study.curve.verdict import rounded
 
 Values = dict[str, Any]
 

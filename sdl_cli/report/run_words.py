@@ -13,8 +13,8 @@ from typing import Any
 from sdl_cli.many.listing.query import values_of
 from sdl_cli.many.listing.reading import Run
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.measure.wording import label, measured, shown
 from sdl_cli.report import layout
-from sdl_cli.report.words import label, measured, shown
 
 COLOURS = {"failed": "31", "unreadable": "31", "stopped": "33", "interrupted": "33", "running": "32"}
 _SHOWN_ANYWAY = ("date", "dataset", "model", "kind", "status", "verdict", "folder", "sweep", "reason")

@@ -16,9 +16,9 @@ from sdl_cli.errors import DataError
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline
 from sdl_cli.run import run_folder
-from sdl_cli.run.contents import METRICS, checked
 from sdl_cli.run.prepare import PATHS
 from sdl_cli.run.train import Observer, score
+from sdl_cli.settings.contents import METRICS, checked
 from sdl_cli.settings.parse import DataSettings, Experiment, parse_group
 
 

@@ -39,7 +39,7 @@ from sdl_cli.files import (
 )
 from sdl_cli.measure import predictions
 from sdl_cli.run import locks
-from sdl_cli.run.contents import ENVIRONMENT, STATUS, checked, state_of
+from sdl_cli.settings.contents import ENVIRONMENT, STATUS, checked, state_of
 
 Array = np.ndarray[Any, Any]
 OWN_FILES = (

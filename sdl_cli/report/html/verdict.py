@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sdl_cli.measure import wording
+from sdl_cli.phrases import counted
 from sdl_cli.report import words
 from sdl_cli.report.html.scores import main_metric, model_name
 from sdl_cli.report.html.sweep import Sweep
-from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 _CALIBRATED = 0.05  # calibration error up to which probabilities are near enough to what happens
@@ -22,7 +23,7 @@ def run_verdict(values: Values) -> list[str]:
     test, repeats = values["metrics"]["test"], values.get("repeats", 1)
     metric = main_metric(test)
     over = f"over {repeats:,} splits" if repeats > 1 else f"on {test[metric]['n']:,} test rows"
-    first = f"{_capital(words.label(metric))} {_score(metric, test[metric])} {over}."
+    first = f"{_capital(wording.label(metric))} {_score(metric, test[metric])} {over}."
     return [
         first,
         _against_baseline(values, metric),
@@ -36,12 +37,12 @@ def sweep_verdict(sweep: Sweep) -> list[str]:
     said = []
     if sweep.best is not None and sweep.metric is not None:
         best, metric = sweep.best, sweep.metric
-        said.append(f"Best by validation score: {best.name}, with test {words.label(metric)} {_score(metric, best.test)}.")
+        said.append(f"Best by validation score: {best.name}, with test {wording.label(metric)} {_score(metric, best.test)}.")
         said.append("It was chosen on validation rows; its test score was not looked at for the choice.")
     elif len(sweep.groups) == 1 and sweep.metric is not None:
         group = sweep.groups[0]
         said.append(
-            f"Test {words.label(sweep.metric)} {_score(sweep.metric, group.test)} over {counted(len(group.jobs), 'job')}."
+            f"Test {wording.label(sweep.metric)} {_score(sweep.metric, group.test)} over {counted(len(group.jobs), 'job')}."
         )
     elif sweep.metric is None:
         said.append(f"{done} jobs of different data or tasks: their scores cannot be ranked.")
@@ -81,21 +82,21 @@ def _sentences(text: str) -> list[str]:
 
 
 def _score(metric: str, value: Values) -> str:
-    text = words.shown(metric, value["value"])
+    text = wording.shown(metric, value["value"])
     if value["value"] is None or value["low"] is None or value["high"] is None:
         return text
-    low, high = (words.shown(metric, value[end], unit=False) for end in ("low", "high"))
+    low, high = (wording.shown(metric, value[end], unit=False) for end in ("low", "high"))
     return f"{text} (95 % interval {low} to {high})"
 
 
 def _against_baseline(values: Values, metric: str) -> str:
-    guess = f"ignoring the inputs gives {words.shown(metric, values['majority']['test'][metric]['value'])}"
+    guess = f"ignoring the inputs gives {wording.shown(metric, values['majority']['test'][metric]['value'])}"
     sentence, judged, _ = words.lift_words(values)
     if values["lift"] is None:
         ending = f", and {judged}" if judged else ""
         return f"{_capital(model_name(values))} is itself the quick baseline{ending}; {guess}."
     other = values["baseline"]
-    named = f"the quick baseline ({other['name']}, {words.shown(metric, other['test'][metric]['value'])})"
+    named = f"the quick baseline ({other['name']}, {wording.shown(metric, other['test'][metric]['value'])})"
     if not judged:
         return f"How it stands to {named} is undefined; {guess}."
     start = {"measurably better": "It is measurably better than", "measurably worse": "It is measurably worse than"}

@@ -10,6 +10,7 @@ from typing import Any
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
+from sdl_cli.phrases import counted
 from sdl_cli.report.curve_words import duration
 from sdl_cli.report.html import setup, verdict
 from sdl_cli.report.html.data_check import data_section
@@ -22,7 +23,6 @@ from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.html.sweep import Sweep, read_sweep
 from sdl_cli.run import run_folder
 from sdl_cli.study.curve import overlay
-from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 Notice = Callable[[str], None]

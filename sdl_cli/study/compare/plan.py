@@ -15,8 +15,8 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import ConfigError, SdlError
-from sdl_cli.learning.device import available_cores
 from sdl_cli.learning.models import NETWORKS
+from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Parallel
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN

@@ -12,7 +12,7 @@ from sdl_cli.errors import RunError
 from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, RANGE
 from sdl_cli.measure.statistics import corrected_t_interval
-from sdl_cli.report.words import unequal_rows
+from sdl_cli.measure.wording import unequal_rows
 from sdl_cli.run.run_folder import quoted
 from sdl_cli.study.compare.floor import floor_rows
 from sdl_cli.study.compare.judge import FLOOR, Difference, Judged, Judgement, Paired, Rule, judge

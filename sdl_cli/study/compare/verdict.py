@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sdl_cli.report.words import PERCENT, label, shown
+from sdl_cli.measure.wording import PERCENT, label, shown
 
 Values = dict[str, Any]
 FEW_REPEATS = 6

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.metrics import RANGE
-from sdl_cli.report.words import PERCENT, label, shown
+from sdl_cli.measure.wording import PERCENT, label, shown
 from sdl_cli.study.curve.forecast import HORIZON, usual_deviation
 from sdl_cli.study.curve.points import Points
 

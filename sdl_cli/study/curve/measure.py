@@ -15,8 +15,9 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import eight_bit, is_scaled
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning.device import Runtime, available_cores
+from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import NETWORKS, features
+from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome, Parallel
 from sdl_cli.measure.metrics import MAIN, check_target

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.statistics import corrected_t_interval
-from sdl_cli.report.words import label, shown
-from sdl_cli.study.curve.verdict import rounded
+from sdl_cli.measure.wording import label, rounded, shown
 
 Values = dict[str, Any]
 

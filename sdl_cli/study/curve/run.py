@@ -12,13 +12,13 @@ from typing import Any
 from sdl_cli.errors import RunError, StorageError
 from sdl_cli.files import write_atomic
 from sdl_cli.many.cells import Outcome
+from sdl_cli.phrases import counted
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.train import VARIANTS, Observer
 from sdl_cli.study.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.settings import CurveExperiment
 from sdl_cli.study.curve.summary import Question, summarise
-from sdl_cli.wording import counted
 
 Values = dict[str, Any]
 START_SECONDS = 3.0  # until the first cell begins, and for the picture at the end
@@ -93,7 +93,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
 
 
 def _import_picture() -> None:
-    import sdl_cli.report.picture  # noqa: F401
+    import sdl_cli.measure.figure  # noqa: F401
 
 
 def overview(the_plan: Plan, folder: Path) -> Values:
@@ -151,7 +151,7 @@ def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
 
 
 def _write(folder: Path, values: Values, points: Points) -> None:
-    from sdl_cli.report.picture import draw_curve
+    from sdl_cli.measure.figure import draw_curve
 
     write_atomic(folder / "curve.csv", points.to_csv())
     write_atomic(folder / "curve.png", draw_curve(values))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, RANGE
-from sdl_cli.report.words import IN_UNIT_OF_TARGET, PERCENT
+from sdl_cli.measure.wording import IN_UNIT_OF_TARGET, PERCENT
 from sdl_cli.study.curve.caveats import falls, noise_floor, warnings
 from sdl_cli.study.curve.forecast import HORIZON, forecast, labels_needed, usual_deviation
 from sdl_cli.study.curve.points import Points

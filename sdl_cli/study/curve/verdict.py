@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from sdl_cli.report.words import PERCENT, label, shown
+from sdl_cli.measure.wording import PERCENT, label, rounded, shown
 from sdl_cli.study.curve import caveats
 from sdl_cli.study.curve.forecast import HORIZON
 
@@ -28,13 +27,6 @@ def verdict(values: Values) -> str:
             "more. The forecast, which assumes that labels do not harm, says nothing here."
         )
     return " ".join(filter(None, [*_expected(values), _needed(values), _advice(values)]))
-
-
-def rounded(size: float, least: int = 0) -> str:
-    """A number of labels to two figures, since no forecast knows more: 6,100; exact where that would be below `least`."""
-    digits = max(0, math.floor(math.log10(size)) - 1)
-    short = int(round(size, -digits))
-    return f"{short if short >= least else math.ceil(size):,}"
 
 
 def _expected(values: Values) -> list[str]:

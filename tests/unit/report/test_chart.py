@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from sdl_cli.report.chart import ASCII, UNICODE, chart, extent, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.measure.axes import extent, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.report.chart import ASCII, UNICODE, chart
 
 SIZES = (22, 44, 89, 179, 359, 718, 1437)
 

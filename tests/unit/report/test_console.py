@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.report import layout, words
+from sdl_cli.measure import wording
+from sdl_cli.measure.wording import measured as words_measured
+from sdl_cli.measure.wording import unequal_rows
+from sdl_cli.report import layout
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.curve_words import duration
-from sdl_cli.report.words import measured as words_measured
-from sdl_cli.report.words import unequal_rows
 
 
 def measured(value: float | None, half: float = 0.05, n: int = 360) -> dict[str, Any]:
@@ -372,7 +373,7 @@ def test_on_a_terminal_only_our_own_styles_are_kept() -> None:
     ("accuracy", 0.5, "50.0 %"),
 ])  # fmt: skip
 def test_numbers_in_the_unit_of_the_target_keep_three_digits(name: str, value: float, text: str) -> None:
-    assert words.shown(name, value) == text
+    assert wording.shown(name, value) == text
 
 
 def test_jobs_that_learned_from_other_rows_are_named() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from sdl_cli.measure.wording import rounded
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.summary import Question, summarise
-from sdl_cli.study.curve.verdict import of_twice, rounded, verdict
+from sdl_cli.study.curve.verdict import of_twice, verdict
 
 SIZES = (16, 32, 64, 128, 256)
 OTHER = "another model (sdl curve -m model=...), better inputs or cleaner labels."

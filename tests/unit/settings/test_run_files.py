@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sdl_cli.errors import DataError
-from sdl_cli.run.contents import INPUTS, METRICS, Between, Each, Maybe, Number, Plain, checked, state_of
+from sdl_cli.settings.contents import INPUTS, METRICS, Between, Each, Maybe, Number, Plain, checked, state_of
 
 SPEC = {"a": Number, "b?": [str], "c?": Maybe({"d": Between(0, 3)}), "e?": Each(bool), "f?": {"x", "y"}, "g?": Plain}
 DEEP: Any = 1

@@ -21,9 +21,9 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from sdl_cli.report import words
-from sdl_cli.report.chart import extent, fraction, line_at, size_ticks, tick_texts, value_ticks, view
-from sdl_cli.study.curve.verdict import rounded
+from sdl_cli.measure import wording
+from sdl_cli.measure.axes import extent, fraction, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.measure.wording import rounded
 
 Values = dict[str, Any]
 SIZE_INCHES, DPI = (9.0, 5.6), 200  # sharp when shown at 900 x 560 px
@@ -153,7 +153,7 @@ def _axes(curves: Sequence[Values], title: str) -> tuple[Figure, Axes]:
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_xlabel("number of labelled rows")
-    axes.set_ylabel(f"{words.label(metric)} (%)" if metric in words.PERCENT else words.label(metric))
+    axes.set_ylabel(f"{wording.label(metric)} (%)" if metric in wording.PERCENT else wording.label(metric))
     _fit(axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=10), 560)
     return figure, axes
 
@@ -240,7 +240,7 @@ def _target(axes: Axes, curve: Values) -> None:
     note = {"beyond": ", beyond this forecast", "no": ", not reached by this curve"}.get(need["reachable"], "")
     end, ha = (1, "right") if early else (0, "left")
     place: Values = {"xycoords": axes.get_yaxis_transform(), "xytext": (-6 if early else 6, away), "ha": ha}
-    axes.annotate(f"target {words.shown(metric, target)}{note}", (end, target), **place, **style)
+    axes.annotate(f"target {wording.shown(metric, target)}{note}", (end, target), **place, **style)
     if not shown:
         return
     bar: Values = {"linewidth": 5, "alpha": 0.35, "solid_capstyle": "butt", "zorder": 2.6}
