@@ -16,7 +16,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
-from sdl_cli.machine import available_cores
 from sdl_cli.data import augment as augmentation
 from sdl_cli.data.split import hold_out
 from sdl_cli.errors import ConfigError, DataError, DeviceError
@@ -24,6 +23,7 @@ from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.network import Array, Network, resident
 from sdl_cli.learning.models.target_scale import mean_and_spread
+from sdl_cli.machine import available_cores
 from sdl_cli.settings.parse import Training, parse_group, plain
 
 State = tuple[dict[str, Tensor], dict[str, Any]]

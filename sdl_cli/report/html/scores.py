@@ -8,9 +8,9 @@ from typing import Any
 
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
-from sdl_cli.measure.wording import label, measured, shown
 from sdl_cli.measure.axes import tick_texts, value_ticks
 from sdl_cli.measure.metrics import MAIN
+from sdl_cli.measure.wording import PERCENT, label, measured, shown
 from sdl_cli.phrases import counted
 from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table
 
@@ -46,19 +46,19 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         title: what the chart shows, for who cannot see it.
         line: name and score of what all are compared with, drawn as a dashed line.
     """
-    shown = bars[:_MOST_BARS]
-    ends = [value for bar in shown for value in (bar.mean, bar.low, bar.high, *bar.scores) if value is not None]
+    drawn = bars[:_MOST_BARS]
+    ends = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores) if value is not None]
     ends += [line[1]] if line else []
     room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
     low, high = min(ends) - room, max(ends) + room
-    made = new_figure(_WIDTH_IN, 0.36 * len(shown) + 0.75)
+    made = new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75)
     with report_style():
         axes = made.subplots()
         axes.set_xlim(low, high)
-        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_ylim(len(drawn) - 0.4, -0.6)
         if line:
             axes.axvline(line[1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
-        for row, bar in enumerate(shown):
+        for row, bar in enumerate(drawn):
             colour = SERIES[0] if bar.strong else MUTED
             if bar.low is not None and bar.high is not None:
                 axes.barh(row, bar.high - bar.low, left=bar.low, height=0.5, color=colour, alpha=0.3, linewidth=0, zorder=2)
@@ -68,7 +68,7 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
             text = shown(metric, bar.mean)
             place = axes.get_yaxis_transform()
             axes.text(1.02, row, text, transform=place, va="center_baseline", fontsize=10, fontweight="bold", color=INK)
-        axes.set_yticks(range(len(shown)), [plain(bar.name, 24) for bar in shown])
+        axes.set_yticks(range(len(drawn)), [plain(bar.name, 24) for bar in drawn])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         ticks = value_ticks(low, high, 6)
