@@ -18,17 +18,17 @@ from typing import Any
 import joblib
 import numpy as np
 
-from sdl_cli.cli import jobs
 from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import SdlError
 from sdl_cli.run import train
+from sdl_cli.run.request import parse_experiment
 
 
 def score(file: Path, target: str, model: str, seed: int) -> float | str:
     """Test accuracy (R2 for numbers) of one run, or why it was refused."""
     settings = ["dataset=table", f"dataset.path={file}", f"dataset.target={target}", f"model={model}", f"seed={seed}"]
     try:
-        found = jobs.parse_experiment(compose_checked("train", settings, jobs.parse_experiment))
+        found = parse_experiment(compose_checked("train", settings, parse_experiment))
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             values: dict[str, Any] = train.measure(found, Path(folder) / "cell")

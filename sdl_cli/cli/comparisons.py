@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.many import cells
 from sdl_cli.many import sweep as sweeps
 from sdl_cli.many.sweep_summary import Kind
@@ -16,11 +15,12 @@ from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import comparison_columns
 from sdl_cli.run import run_folder, stored
 from sdl_cli.run.prepare import load_dataset
+from sdl_cli.run.request import parse_experiment
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
 from sdl_cli.study.compare.plan import first_experiment
 from sdl_cli.study.compare.run import CompareObserver
-from sdl_cli.study.compare.settings import Comparison
+from sdl_cli.study.compare.settings import Comparison, parse_comparison, parse_shared
 
 Values = dict[str, Any]
 
@@ -36,7 +36,7 @@ def compare(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> 
 
     comparing.prepare_workers(request)
     try:
-        bridge.run("compare", overrides, job, jobs.parse_shared, config_dir=config_dir)
+        bridge.run("compare", overrides, job, parse_shared, config_dir=config_dir)
     finally:
         display.stop()
         cells.end_workers()
@@ -63,7 +63,7 @@ def resume(folder: Path, as_json: bool) -> Values:
         with stored.reading(folder):
             if (folder / "sweep.json").is_file():
                 return sweeps.resume(_COMPARE, folder.absolute(), display)
-            return finish(jobs.resume_compare(folder.absolute(), observer(display)), display)
+            return finish(comparing.resume(folder.absolute(), observer(display)), display)
     finally:
         display.stop()
         cells.end_workers()
@@ -76,14 +76,14 @@ def compose(overrides: Sequence[str], config_dir: str | None) -> Comparison:
         ConfigError: settings or arms that are wrong.
     """
     common = shared_overrides(overrides)
-    values = bridge.compose_checked("compare", overrides, jobs.parse_shared, config_dir)
-    shared = jobs.parse_shared(values)
+    values = bridge.compose_checked("compare", overrides, parse_shared, config_dir)
+    shared = parse_shared(values)
     shared = dataclasses.replace(shared, compare=with_current_names(shared.compare, config_dir))
 
     def compose_one(arm: Sequence[str]) -> Values:
-        return bridge.compose_checked("train", arm, jobs.parse_experiment, config_dir)
+        return bridge.compose_checked("train", arm, parse_experiment, config_dir)
 
-    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, jobs.parse_experiment, config_dir)
+    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, parse_experiment, config_dir)
     return Comparison(shared, arms)
 
 
@@ -104,9 +104,9 @@ def finish(values: Values, display: Display) -> Values:
 def _check(values: Values) -> None:
     """Parse a job of a sweep, with its arms where it has them already."""
     if "arms" in values:
-        jobs.parse_comparison(values, Path("sweep.json"))
+        parse_comparison(values, Path("sweep.json"))
     else:
-        jobs.parse_shared(values)
+        parse_shared(values)
 
 
 def _in_this_process(values: Values) -> None:
@@ -114,7 +114,7 @@ def _in_this_process(values: Values) -> None:
 
 
 def _load(values: Values) -> Any:
-    request = jobs.parse_comparison(values, Path("sweep.json"))
+    request = parse_comparison(values, Path("sweep.json"))
     return load_dataset(first_experiment(request.arms))[0]
 
 

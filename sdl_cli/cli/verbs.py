@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there
-from sdl_cli.many import cells, sweep_job
+from sdl_cli.many import cells, repeats, sweep_job
 from sdl_cli.many import sweep as sweeps
-from sdl_cli.many.cells import Parallel
 from sdl_cli.many.sweep_summary import Kind
 from sdl_cli.phrases import counted
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import curve_columns, run_columns
+from sdl_cli.run import evaluate as evaluation
 from sdl_cli.run import run_folder, stored
 from sdl_cli.run.prepare import load_dataset
+from sdl_cli.run.request import TABLES, parse_experiment, parse_parallel
 from sdl_cli.run.train import Observer
+from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import parse_group
+from sdl_cli.study.compare.settings import parse_shared
+from sdl_cli.study.curve import run as curving
+from sdl_cli.study.curve.overlay import overlay
 from sdl_cli.study.curve.run import CurveObserver
+from sdl_cli.study.curve.settings import parse_curve
 from sdl_cli.study.curve.summary import Question
 
 Values = dict[str, Any]
@@ -35,12 +40,12 @@ def train(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Va
     done: list[Values] = []
 
     def job(values: Values, folder: Path, chosen: list[str]) -> None:
-        if jobs.parse_parallel(values) != Parallel(num_jobs=1):
+        if parse_parallel(values) != Parallel(num_jobs=1):
             display.notice("parallel has no effect: it says how many jobs of a sweep run at once, and without -m there is one.")
-        done.append(jobs.train(values, folder, _observer(display)))
+        done.append(repeats.train(values, folder, _observer(display)))
 
     try:
-        bridge.run("train", overrides, job, jobs.parse_experiment, config_dir=config_dir)
+        bridge.run("train", overrides, job, parse_experiment, config_dir=config_dir)
     finally:
         display.stop()
     display.result(done[0])
@@ -57,7 +62,7 @@ def inspect(
     def no_job(values: Values, folder: Path, chosen: list[str]) -> None:
         raise AssertionError("hydra runs nothing when it is asked for information")
 
-    caught, checks = io.StringIO(), {"curve": jobs.parse_curve, "compare": jobs.parse_shared, "train": jobs.parse_experiment}
+    caught, checks = io.StringIO(), {"curve": parse_curve, "compare": parse_shared, "train": parse_experiment}
     with contextlib.redirect_stdout(caught) if as_json else contextlib.nullcontext():
         bridge.run(verb, overrides, no_job, checks[verb], config_dir=config_dir, flags=flags)
     return {"text": caught.getvalue()}
@@ -78,7 +83,7 @@ def resume(folder: Path, as_json: bool) -> Values:
         with stored.reading(folder):
             if (folder / "sweep.json").is_file():
                 return sweeps.resume(_TRAIN, folder.absolute(), display)
-            values = jobs.resume(folder.absolute(), _observer(display))
+            values = repeats.resume(folder.absolute(), _observer(display))
             display.result(values)
     finally:
         display.stop()
@@ -92,10 +97,10 @@ def curve(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Va
     done: list[Values] = []
 
     def job(values: Values, folder: Path, chosen: list[str]) -> None:
-        done.append(jobs.curve(values, folder, _curve_observer(display)))
+        done.append(curving.begin(values, folder, _curve_observer(display)))
 
     try:
-        bridge.run("curve", overrides, job, jobs.parse_curve, config_dir=config_dir)
+        bridge.run("curve", overrides, job, parse_curve, config_dir=config_dir)
     finally:
         display.stop()
         cells.end_workers()
@@ -117,7 +122,7 @@ def resume_curve(folder: Path, as_json: bool) -> Values:
         with stored.reading(folder):
             if (folder / "sweep.json").is_file():
                 return sweeps.resume(_CURVE, folder.absolute(), display)
-            values = jobs.resume_curve(folder.absolute(), _curve_observer(display))
+            values = curving.resume(folder.absolute(), _curve_observer(display))
             return _curve_result(values, display)
     finally:
         display.stop()
@@ -129,7 +134,9 @@ def forecast(
 ) -> Values:
     """`sdl forecast POINTS.csv`."""
     display = Display(as_json)
-    values = jobs.forecast(source, metric, Question(target, tuple(at) or None, level, test_rows))
+    from sdl_cli.study.curve.elsewhere import forecast as forecast_points
+
+    values = forecast_points(source, metric, Question(target, tuple(at) or None, level, test_rows))
     display.forecast(values)
     return values
 
@@ -146,11 +153,11 @@ def evaluate(folder: Path, overrides: Sequence[str], config_dir: str | None, tru
         kept = [o for o in overrides if o not in chosen]
 
         def check(values: Values) -> None:
-            parse_group("dataset", jobs.TABLES["dataset"], values["dataset"])
+            parse_group("dataset", TABLES["dataset"], values["dataset"])
 
         dataset = bridge.compose_checked("evaluate", chosen, check, config_dir)["dataset"]
     with stored.reading(folder):
-        values = jobs.evaluate(
+        values = evaluation.evaluate(
             stored.single_run(folder, display.notice), bridge.parse_assignments(kept), dataset, _observer(display), trust
         )
         display.evaluation(values)
@@ -159,18 +166,25 @@ def evaluate(folder: Path, overrides: Sequence[str], config_dir: str | None, tru
 
 def check(overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """`sdl check`: what is wrong with a data set, worst first; exit code 1 where a result could not be trusted."""
+    from sdl_cli.report import check_words
+    from sdl_cli.run.check import data as checking
+
     display = Display(as_json)
-    composed = bridge.compose_checked("train", overrides, jobs.parse_experiment, config_dir)
-    values, lines = jobs.check(composed)
-    display.lines(lines)
-    return {**values, "exit_code": 1} if any(p["severity"] == "leak" for p in values["problems"]) else values
+    composed = bridge.compose_checked("train", overrides, parse_experiment, config_dir)
+    problems, summary = checking.check(composed)
+    display.lines(check_words.report(problems, summary))
+    values: Values = {"problems": [p.to_json() for p in problems], "summary": summary}
+    return {**values, "exit_code": 1} if any(p.severity == "leak" for p in problems) else values
 
 
 def export(folder: Path, out: Path, trust: bool, as_json: bool) -> Values:
     """`sdl export RUN FILE`."""
+    from sdl_cli.run.export import export as export_model
+
     display = Display(as_json)
     with stored.reading(folder):
-        values = jobs.export(stored.single_run(folder, display.notice), out, _observer(display), trust)
+        run = run_folder.read_run(stored.single_run(folder, display.notice))
+        values = export_model(run, out, _observer(display), trust)
     display.exported(values)
     return values
 
@@ -178,12 +192,14 @@ def export(folder: Path, out: Path, trust: bool, as_json: bool) -> Values:
 def predict(folder: Path, source: Path, out: Path, trust: bool, on_error: str, as_json: bool) -> Values:
     """`sdl predict RUN INPUT -o FILE`."""
     from sdl_cli.run.predict import STDOUT
+    from sdl_cli.run.predict import predict as predict_rows
 
     if as_json and out == STDOUT:
         raise ConfigError("-o - and --json both write to stdout.", "Leave out one of them.")
     display = Display(as_json or out == STDOUT)
     with stored.reading(folder):
-        values = jobs.predict(stored.single_run(folder, display.notice), source, out, _observer(display), trust, on_error)
+        run = run_folder.read_run(stored.single_run(folder, display.notice))
+        values = predict_rows(run, source, out, _observer(display), trust, on_error)
     where = "stdout" if out == STDOUT else values["out"]
     display.lines([f"{counted(values['rows'], 'prediction')} written to {where}"])
     return values
@@ -232,7 +248,7 @@ def _curve_result(values: Values, display: Display) -> Values:
 
 
 def _load(values: Values) -> Any:
-    return load_dataset(jobs.parse_experiment(values))[0]
+    return load_dataset(parse_experiment(values))[0]
 
 
 def _item(folder: Path) -> Values:
@@ -247,7 +263,7 @@ def _show_runs(summary: Values, display: Display) -> None:
 
 
 def _load_for_curve(values: Values) -> Any:
-    return load_dataset(jobs.parse_curve(values))[0]
+    return load_dataset(parse_curve(values))[0]
 
 
 def _in_this_process(values: Values) -> None:
@@ -259,14 +275,14 @@ def _curve_item(folder: Path) -> Values:
 
 
 def _show_curves(summary: Values, display: Display) -> None:
-    summary |= jobs.overlay(Path(summary["folder"]), summary["jobs"])
+    summary |= overlay(Path(summary["folder"]), summary["jobs"])
     display.curves(summary)
 
 
 _TRAIN = Kind(
     verb="train",
-    check=jobs.parse_experiment,
-    parallel=jobs.parse_parallel,
+    check=parse_experiment,
+    parallel=parse_parallel,
     load=_load,
     observer=_observer,
     item=_item,
@@ -275,7 +291,7 @@ _TRAIN = Kind(
 )
 _CURVE = Kind(
     verb="curve",
-    check=jobs.parse_curve,
+    check=parse_curve,
     parallel=_in_this_process,
     load=_load_for_curve,
     observer=_curve_observer,

@@ -15,36 +15,18 @@ import re
 import subprocess
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
 from sdl_cli.many import processes
 from sdl_cli.many.processes import Slot, Task, WorkerLostError, as_run_error
 from sdl_cli.many.processes import end_workers as end_workers
 from sdl_cli.run import run_folder
-from sdl_cli.settings.parse import Count
+from sdl_cli.settings.parallel import Parallel
 
 RunOne = Callable[[Any, Path, bool], dict[str, Any]]
 Ended = Generator[tuple[int, Any, BaseException | None], None, None]  # number of a task, and what it returned or how it failed
-
-
-@dataclass(frozen=True)
-class Parallel:
-    """How many cells run at once, and where.
-
-    Arguments:
-        num_jobs: cells at once; None is one per core, or one per GPU. A model that uses all cores, or a GPU, runs alone whatever
-            this says. One job runs in this process.
-        backend: processes (of our own; stored settings may call them loky), threading, or dask or ray: the cluster that this
-            process is a client of, that $RAY_ADDRESS names, or else one on this machine. Both place cells and GPUs themselves.
-            A cell whose process dies costs no other there either: ray leaves it to us to try it again, and dask tries it three
-            times more on other workers (its `allowed-failures`) before it gives it up.
-    """
-
-    num_jobs: Count | None = None
-    backend: Literal["processes", "threading", "dask", "ray", "loky"] = "processes"
 
 
 @dataclass(frozen=True)
@@ -170,14 +152,6 @@ def _in_worker(cell: Cell, run_one: RunOne, num_cores: int) -> tuple[dict[str, A
 
 
 # where cells run
-
-
-def check_backend(backend: str) -> None:
-    """Raise ConfigError where a backend of `Parallel` is not installed."""
-    if backend in ("dask", "ray") and find_spec("distributed" if backend == "dask" else backend) is None:
-        raise ConfigError(
-            f"parallel.backend={backend}: {backend} is not installed.", f'Install it: pip install "sdl-cli[{backend}]"'
-        )
 
 
 def visible_gpus() -> list[str]:

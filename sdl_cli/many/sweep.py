@@ -12,11 +12,12 @@ from typing import Any
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
 from sdl_cli.many import cells, sweep_job
-from sdl_cli.many.cells import Cell, Outcome, Parallel
+from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.many.sweep_summary import Kind, Sweep, item_of, summarise, watched
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.run import locks, run_folder
+from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import plain
 
 Values = dict[str, Any]

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sdl_cli.cli import jobs
 from sdl_cli.errors import SdlError
 from sdl_cli.files import make_folder
+from sdl_cli.many import repeats
 from sdl_cli.many.processes import as_run_error
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
+from sdl_cli.run.request import parse_experiment
+from sdl_cli.study.compare import run as comparing
+from sdl_cli.study.curve import run as curving
 
 Values = dict[str, Any]
 Verb = Literal["train", "curve", "compare"]
@@ -71,11 +74,11 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
     run_folder.write_json(folder, FILE, stored)
     begin: Callable[..., Values]
     go_on: Callable[..., Values]
-    begin, go_on = (jobs.train, jobs.resume)
+    begin, go_on = (repeats.train, repeats.resume)
     if job.verb == "curve":
-        begin, go_on = (jobs.curve, jobs.resume_curve)
+        begin, go_on = (curving.begin, curving.resume)
     elif job.verb == "compare":
-        begin, go_on = (jobs.compare, jobs.resume_compare)
+        begin, go_on = (comparing.begin, comparing.resume)
     try:
         if (folder / "config.yaml").is_file():
             values = go_on(folder, observer)
@@ -156,7 +159,7 @@ def _objective(config: Values, values: Values) -> float | None:
     from sdl_cli.study.compare.trial import validation_score
 
     try:
-        found = validation_score(jobs.parse_experiment(config))
+        found = validation_score(parse_experiment(config))
     except SdlError:  # too few rows to hold any out, say
         return None
     return found if math.isfinite(found) else None

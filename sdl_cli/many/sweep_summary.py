@@ -13,10 +13,10 @@ from sdl_cli.cli import hydra as bridge
 from sdl_cli.errors import SdlError
 from sdl_cli.files import write_atomic
 from sdl_cli.many import sweep_job
-from sdl_cli.many.cells import Parallel
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import results_csv
 from sdl_cli.run import run_folder
+from sdl_cli.settings.parallel import Parallel
 
 Values = dict[str, Any]
 POLL_SECONDS = 1.0  # between two looks at the folders of jobs that another launcher runs

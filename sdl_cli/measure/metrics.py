@@ -47,6 +47,11 @@ class Measured:
         """`{"value", "low", "high", "n"}`; JSON knows no nan and no inf, so what is undefined is None."""
         return {"value": _finite(self.value), "low": _finite(self.low), "high": _finite(self.high), "n": self.n}
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Measured:
+        """What `to_json` gave, with nan for None."""
+        return cls(_number(values["value"]), _number(values["low"]), _number(values["high"]), values["n"])
+
 
 @dataclass(frozen=True)
 class Lift:
@@ -65,6 +70,12 @@ class Lift:
         """`{"metric", "value", "low", "high", "measurable"}`, None where not finite."""
         value, low, high = map(_finite, (self.value, self.low, self.high))
         return {"metric": self.metric, "value": value, "low": low, "high": high, "measurable": self.measurable}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Lift:
+        """What `to_json` gave, with nan for None."""
+        value, low, high = (_number(values[key]) for key in ("value", "low", "high"))
+        return cls(values["metric"], value, low, high, values["measurable"])
 
 
 def classification(
@@ -367,3 +378,7 @@ def _check_finite(outputs: Array, what: str) -> None:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)

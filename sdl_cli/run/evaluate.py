@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,60 @@ from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import as_in_run
 from sdl_cli.data.split import split
-from sdl_cli.errors import DataError
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning.models import NETWORKS
 from sdl_cli.learning.models.storage import load_model
-from sdl_cli.measure import baseline
-from sdl_cli.run import run_folder
+from sdl_cli.measure import baseline, metrics
+from sdl_cli.measure.metrics import Measured
+from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.prepare import PATHS
+from sdl_cli.run.request import TABLES
 from sdl_cli.run.train import Observer, score
 from sdl_cli.settings.contents import METRICS, checked
-from sdl_cli.settings.parse import DataSettings, Experiment, parse_group
+from sdl_cli.settings.parse import DataSettings, Experiment, parse, parse_group
+
+Values = dict[str, Any]
 
 
 def evaluate(
+    folder: Path, overrides: dict[str, Any] | None, dataset: Values | None, observer: Observer, trust: bool = False
+) -> Values:
+    """Score a finished run again, on its own test part or on other data.
+
+    Arguments:
+        overrides: full key -> value, of `dataset.*` and `device`; None or empty for the run as it is.
+        dataset: a whole other data set's settings (composed), or None.
+    """
+    stored = run_folder.read_run(folder)
+    if stored.repeats:
+        return _evaluate_repeats(stored, overrides, dataset, observer, trust)
+    config = {**stored.config, "dataset": dict(dataset or stored.config["dataset"])}
+    device = None
+    for key, value in (overrides or {}).items():
+        if key.startswith("dataset."):
+            config["dataset"][key.removeprefix("dataset.")] = value
+        elif key in ("device", "precision"):
+            device = {**(device or {}), key: value}
+        else:
+            raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "The rest is as it was trained.")
+    found = prepare.absolute(parse(TABLES, config))
+    same_data = config["dataset"] == stored.config["dataset"]
+    if found.model.name not in NETWORKS:
+        return _evaluate(stored, found, same_data, observer, trust)
+    from sdl_cli.learning import loop
+    from sdl_cli.learning.device import Runtime, resolve
+    from sdl_cli.machine import available_cores
+
+    runtime = None
+    if device is not None:
+        resolved = resolve(device.get("device", "auto"), device.get("precision", "auto"))
+        precision = "float32" if resolved.precision == "auto" else resolved.precision
+        runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads or available_cores(), "as asked")
+    with loop.context(loop.Context(on_notice=observer.on_notice, runtime=runtime)):
+        return _evaluate(stored, found, same_data, observer, trust)
+
+
+def _evaluate(
     stored: run_folder.StoredRun, experiment: Experiment, same_data: bool, observer: Observer, trust: bool = False
 ) -> dict[str, Any]:
     """Score a stored run on its own test part, or on all of another data set (its test part where it brings one).
@@ -111,3 +155,15 @@ def _matched(dataset: Dataset, values: dict[str, Any]) -> Dataset:
         place = np.array([classes.index(name) for name in dataset.classes])
         dataset = dataclasses.replace(dataset, y=place[dataset.y], classes=tuple(classes))
     return dataset
+
+
+def _evaluate_repeats(stored: run_folder.StoredRun, overrides: Any, dataset: Any, observer: Observer, trust: bool) -> Values:
+    each = [evaluate(folder, overrides, dataset, observer, trust) for folder in stored.repeats]
+    test = metrics.over_repeats([{k: Measured.from_json(v) for k, v in one["metrics"]["test"].items()} for one in each])
+    verdicts = {one["reproduced"] for one in each}
+    return {
+        "folder": str(stored.folder.absolute()),
+        "data": each[0]["data"],
+        "metrics": {"test": {k: v.to_json() for k, v in test.items()}},
+        "reproduced": None if verdicts == {None} else verdicts == {True},
+    }

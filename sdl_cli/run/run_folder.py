@@ -433,3 +433,11 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() if found.returncode == 0 else None
+
+
+def require_kind(folder: Path, verb: str) -> None:
+    """Raise for a folder that another verb made."""
+    kind, names = kind_of(folder), {"train": "training run", "curve": "learning curve", "compare": "comparison"}
+    if kind != verb:
+        hint = f"Resume it: sdl {kind} --resume {quoted(folder)}"
+        raise DataError(f"{folder}: this is no {names[verb]} but a {names[kind]}.", hint)

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.errors import ConfigError
-from sdl_cli.many.cells import Parallel
+from sdl_cli.run.request import TABLES, parse_experiment
+from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import Experiment, Training, parse
 from sdl_cli.settings.yaml_files import conf_dir, summary
-from sdl_cli.study.compare.settings import Compare, Shared
-from sdl_cli.study.curve.settings import Curve, CurveExperiment
+from sdl_cli.study.compare.settings import Compare, Shared, parse_shared
+from sdl_cli.study.curve.settings import Curve, CurveExperiment, parse_curve
 
 CONF = conf_dir()
 GROUPS = ("dataset", "model", "loss", "augment", "training")
@@ -29,7 +29,7 @@ OPTION = re.compile(r"^\s*(?P<key>\w+):(?P<value>\s.*)?$")
 
 def kind_of(file: Path) -> type:
     """The dataclass that belongs to a YAML file."""
-    table = jobs.TABLES[file.parent.name]
+    table = TABLES[file.parent.name]
     return table if isinstance(table, type) else table[file.stem]
 
 
@@ -43,12 +43,12 @@ def values_of(file: Path) -> dict[str, Any]:
 def composed(file: Path) -> dict[str, Any]:
     group, name = file.parent.name, file.stem
     given = [f"{group}.{key}={REQUIRED[key]}" for key, value in values_of(file).items() if value == "???"]
-    return bridge.compose_checked("train", [f"{group}={name}", *given], jobs.parse_experiment)
+    return bridge.compose_checked("train", [f"{group}={name}", *given], parse_experiment)
 
 
 def test_every_choice_has_its_file_and_its_dataclass() -> None:
     assert len(FILES) >= 25
-    for group, table in jobs.TABLES.items():
+    for group, table in TABLES.items():
         names = {file.stem for file in FILES if file.parent.name == group}
         if not isinstance(table, type):
             assert names == set(table), group
@@ -56,8 +56,8 @@ def test_every_choice_has_its_file_and_its_dataclass() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}={file.stem}")
 def test_a_choice_composes_parses_and_survives_being_written_down(file: Path) -> None:
-    found = jobs.parse_experiment(composed(file))
-    again = parse(jobs.TABLES, yaml.safe_load(yaml.safe_dump(found.to_plain())))
+    found = parse_experiment(composed(file))
+    again = parse(TABLES, yaml.safe_load(yaml.safe_dump(found.to_plain())))
     assert again == found
 
 
@@ -80,18 +80,18 @@ def test_keys_and_values_are_those_of_the_dataclass(file: Path) -> None:
 
 
 def test_the_primary_config_has_the_fields_of_an_experiment() -> None:
-    composed = bridge.compose_checked("train", [], jobs.parse_experiment)
+    composed = bridge.compose_checked("train", [], parse_experiment)
     assert composed.pop("parallel") == {**{f.name: f.default for f in dataclasses.fields(Parallel)}, "num_jobs": 1}
     assert set(composed) == {f.name for f in dataclasses.fields(Experiment)}
     for field in dataclasses.fields(Experiment):
         if field.default is not dataclasses.MISSING:
             assert composed[field.name] == field.default, field.name
-    assert jobs.parse_experiment(composed).training == Training()
+    assert parse_experiment(composed).training == Training()
 
 
 def test_the_primary_config_of_curves_has_its_own_fields_too() -> None:
-    composed = bridge.compose_checked("curve", [], jobs.parse_curve)
-    found = jobs.parse_curve(composed)
+    composed = bridge.compose_checked("curve", [], parse_curve)
+    found = parse_curve(composed)
     own = {f.name for f in dataclasses.fields(CurveExperiment)} - set(CurveExperiment.HIDDEN)
     assert set(composed) == own
     for group, kind in (("curve", Curve), ("parallel", Parallel)):
@@ -101,17 +101,17 @@ def test_the_primary_config_of_curves_has_its_own_fields_too() -> None:
     for field in dataclasses.fields(Experiment):
         if field.default is not dataclasses.MISSING and field.name in composed:
             assert composed[field.name] == field.default, field.name
-    tables = {**jobs.TABLES, "curve": Curve, "parallel": Parallel}
+    tables = {**TABLES, "curve": Curve, "parallel": Parallel}
     assert parse(tables, yaml.safe_load(yaml.safe_dump(found.to_plain())), into=CurveExperiment) == found
 
 
 def test_the_primary_config_of_comparisons_is_what_arms_share() -> None:
-    composed = bridge.compose_checked("compare", [], jobs.parse_shared)
-    found = jobs.parse_shared(composed)
+    composed = bridge.compose_checked("compare", [], parse_shared)
+    found = parse_shared(composed)
     assert set(composed) == {f.name for f in dataclasses.fields(Shared)}
     for group, kind in (("compare", Compare), ("parallel", Parallel)):
         assert composed[group] == {f.name: f.default for f in dataclasses.fields(kind)}, group
-    train = bridge.compose_checked("train", [], jobs.parse_experiment)
+    train = bridge.compose_checked("train", [], parse_experiment)
     for key in set(composed) & {f.name for f in dataclasses.fields(Experiment)}:
         assert composed[key] == train[key], key
     assert found.compare == Compare() and found.training == Training()
@@ -155,12 +155,12 @@ def test_an_augmentation_says_what_it_assumes_about_the_label(file: Path) -> Non
 def test_an_experiment_composes_and_says_how_it_is_run(file: Path) -> None:
     values = bridge.compose_checked("train", [f"experiment={file.stem}"], lambda values: None)
     values["dataset"] |= {key: REQUIRED[key] for key, value in values["dataset"].items() if value == "???"}
-    jobs.parse_experiment(values)
+    parse_experiment(values)
     assert "sdl train" in file.read_text(encoding="utf-8")
 
 
 def test_a_file_that_is_not_like_its_dataclass_is_refused() -> None:
-    values = bridge.compose_checked("train", [], jobs.parse_experiment)
+    values = bridge.compose_checked("train", [], parse_experiment)
     values["model"]["depths"] = 3
     with pytest.raises(ConfigError, match=r"model.depths: no such setting. Did you mean model.depth\?"):
-        jobs.parse_experiment(values)
+        parse_experiment(values)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.cli.hydra.bare_paths import with_bare_path
+from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import GROUPS, options
+from sdl_cli.study.compare.settings import parse_shared
+from sdl_cli.study.curve.settings import parse_curve
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,7 +54,7 @@ def test_every_command_exists_and_its_settings_compose(command: str, tmp_path: P
         group, _, name = rest[0].partition("=")
         assert name in options(group)
     elif verb in ("train", "curve", "check", "compare"):
-        check = {"curve": jobs.parse_curve, "compare": jobs.parse_shared}.get(verb, jobs.parse_experiment)
+        check = {"curve": parse_curve, "compare": parse_shared}.get(verb, parse_experiment)
         first = [re.sub(r",.*", "", o) for o in overrides] if "-m" in rest else overrides
         assert check(bridge.compose_checked("train" if verb == "check" else verb, first, check))
     elif verb == "list" and rest:

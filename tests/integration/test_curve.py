@@ -20,10 +20,10 @@ from integration.conftest import Sdl, tree
 from PIL import Image
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.data.split import split
 from sdl_cli.run import run_folder
 from sdl_cli.study.curve import measure
+from sdl_cli.study.curve.settings import parse_curve
 
 Start = Callable[..., subprocess.Popen[str]]
 WINE = "dataset=wine model.num_trees=5"
@@ -203,7 +203,7 @@ def test_whole_groups_stay_on_one_side_and_subsets_are_nested(sdl: Sdl, tmp_path
     y = groups % 2
     np.savez(tmp_path / "g.npz", X=rng.normal(size=(200, 3)) + y[:, None], y=y, groups=groups)
     settings = ["dataset=npz", "dataset.path=g.npz", "model.num_trees=5", "curve.num_repeats=3"]
-    the_plan = measure.plan(jobs.parse_curve(bridge.compose_checked("curve", settings, jobs.parse_curve)))
+    the_plan = measure.plan(parse_curve(bridge.compose_checked("curve", settings, parse_curve)))
     assert the_plan.sizes[-1] >= 150 and len(the_plan.sizes) >= 3
     tests: list[set[int]] = []
     for repeat in range(3):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.run import train
+from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import conf_dir
 
 FILES = sorted((conf_dir() / "experiment").glob("*.yaml"))
@@ -57,7 +57,7 @@ def test_a_short_version_runs(
         overrides += [f"dataset.path={tmp_path / 'small.npz'}", "dataset.num_per_class=8", "model.width=4"]
     else:
         overrides.append("dataset.num_train=60")
-    found = jobs.parse_experiment(bridge.compose_checked("train", overrides, jobs.parse_experiment))
+    found = parse_experiment(bridge.compose_checked("train", overrides, parse_experiment))
     assert found.num_repeats >= 5
     training = dataclasses.replace(found.training, epochs=2)
     short = dataclasses.replace(found, num_repeats=1, training=training, precision="float32", num_threads=2)

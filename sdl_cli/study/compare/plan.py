@@ -18,10 +18,11 @@ from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.learning.models import NETWORKS
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
-from sdl_cli.many.cells import Cell, Parallel
+from sdl_cli.many.cells import Cell
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
+from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.settings import Arm, Candidate, Comparison

@@ -19,7 +19,7 @@ from sdl_cli.run.prepare import load_here
 from sdl_cli.study.compare.kept import keep_models
 from sdl_cli.study.compare.more_labels import measure_curve
 from sdl_cli.study.compare.plan import Budget, Key, Plan, arm_folder, make_plan
-from sdl_cli.study.compare.settings import Comparison
+from sdl_cli.study.compare.settings import Comparison, parse_comparison
 from sdl_cli.study.compare.summary import summarise
 from sdl_cli.study.compare.trial import frozen_here, run_trial_in_time
 
@@ -302,3 +302,20 @@ def _as_begun(plan: Plan, folder: Path) -> Plan:
 
 
 __all__ = ["Cell", "CompareObserver", "Progress", "Work", "overview", "prepare_workers", "run"]
+
+
+def resume(folder: Path, observer: CompareObserver | None = None) -> Values:
+    """Resume a stopped comparison from its stored settings; a finished one is read."""
+    stored = run_folder.read_run(folder, finished=False)
+    run_folder.require_kind(folder, "compare")
+    if stored.state == "done":
+        if observer and observer.on_notice:
+            observer.on_notice("This comparison is finished; there is nothing to resume.")
+        return {**run_folder.read_json(folder / "comparison.json"), "folder": str(folder)}
+    with run_folder.resumed(folder):
+        return run(parse_comparison(stored.config, folder), folder, observer, resume=True)
+
+
+def begin(values: Values, folder: Path, observer: CompareObserver | None = None) -> Values:
+    """`run`, of complete plain values."""
+    return run(parse_comparison(values, folder), folder, observer)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from sdl_cli.many.cells import Parallel
-from sdl_cli.settings.parse import Count, Experiment, NonNegative, Positive, Range, Training, plain
+from sdl_cli.errors import DataError
+from sdl_cli.measure.decisions import check_threshold
+from sdl_cli.run.request import TABLES, parse_experiment
+from sdl_cli.settings.parallel import Parallel, check_backend
+from sdl_cli.settings.parse import Count, Experiment, NonNegative, Positive, Range, Training, parse, plain
 from sdl_cli.study.curve.settings import Metric
 
 Share = Annotated[float, Range(0, 1, open_low=True)]
@@ -135,3 +139,26 @@ class Comparison:
     def to_plain(self) -> dict[str, Any]:
         """As written to `config.yaml`."""
         return {**plain(self.shared), "arms": [arm.to_plain() for arm in self.arms]}
+
+
+def parse_shared(values: dict[str, Any]) -> Shared:
+    """Plain values as what the arms of a comparison share; errors as for `parse_experiment`."""
+    tables = {key: TABLES[key] for key in ("dataset", "loss", "training")}
+    found: Shared = parse({**tables, "compare": Compare, "parallel": Parallel}, values, into=Shared)
+    check_threshold(found.threshold)
+    check_backend(found.parallel.backend)
+    if found.device not in ("auto", "cpu"):
+        from sdl_cli.learning.device import resolve
+
+        resolve(found.device, found.precision, found.memory_format, found.num_threads)
+    return found
+
+
+def parse_comparison(values: dict[str, Any], folder: Path) -> Comparison:
+    """A comparison of its complete values, arms and all, as they stand in the `config.yaml` of its folder."""
+    shared = parse_shared({key: value for key, value in values.items() if key != "arms"})
+    try:
+        arms = tuple(Arm.from_plain(arm, parse_experiment) for arm in values["arms"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{folder / 'config.yaml'}: its arms cannot be read.", "Begin a new comparison.") from error
+    return Comparison(shared, arms)

@@ -19,10 +19,11 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import NETWORKS, features
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
-from sdl_cli.many.cells import Cell, Outcome, Parallel
+from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import MAIN, check_target
 from sdl_cli.run import prepare, run_folder, train
 from sdl_cli.run.train import Observer
+from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds

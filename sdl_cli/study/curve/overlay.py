@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sdl_cli.files import write_atomic
 from sdl_cli.measure.statistics import corrected_t_interval
 from sdl_cli.measure.wording import label, rounded, shown
 
@@ -126,3 +128,32 @@ def _common_sizes(one: Values, other: Values) -> list[int]:
 def _at(curve: Values, sizes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     line = curve["line"]
     return np.asarray(np.interp(np.log(sizes), np.log([row["size"] for row in line]), [row["mean"] for row in line]))
+
+
+def overlay(folder: Path, items: list[Values]) -> Values:
+    """The finished curves of a sweep in one picture, with where they cross; one picture for each data set and metric.
+
+    Arguments:
+        items: jobs of the sweep, finished ones with their `curve` and all with their `overrides`.
+    Returns:
+        `{"picture", "pictures", "crossings", "sentences"}`; picture is the first of pictures, or None where no two go together.
+    """
+    from sdl_cli.measure.figure import draw_overlay
+
+    groups: dict[tuple[str, str], list[Values]] = {}
+    for item in items:
+        if item["status"] == "done":
+            groups.setdefault((item["curve"]["dataset"], item["curve"]["metric"]), []).append(item)
+    found: Values = {"picture": None, "pictures": [], "crossings": [], "sentences": []}
+    together = [named(group) for group in groups.values() if len(group) > 1]
+    for number, curves in enumerate(together, 1):
+        crossed = crossings(curves)
+        file = folder / ("curves.png" if len(together) == 1 else f"curves-{number}.png")
+        write_atomic(file, draw_overlay(curves, crossed))
+        found["pictures"].append(str(file))
+        found["crossings"] += crossed
+        where = f"On {curves[0]['dataset']}: " if len(groups) > 1 else ""
+        found["sentences"] += [where + sentence for sentence in sentences(curves, crossed)]
+    if not together and len(groups) > 1:
+        found["sentences"].append("The curves are of different data or metrics, so that no two go into one picture.")
+    return found | {"picture": next(iter(found["pictures"]), None)}

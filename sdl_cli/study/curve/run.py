@@ -17,7 +17,7 @@ from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.train import VARIANTS, Observer
 from sdl_cli.study.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.study.curve.points import Points
-from sdl_cli.study.curve.settings import CurveExperiment
+from sdl_cli.study.curve.settings import CurveExperiment, parse_curve
 from sdl_cli.study.curve.summary import Question, summarise
 
 Values = dict[str, Any]
@@ -167,3 +167,20 @@ def _nothing(failed: list[Outcome], folder: Path) -> Exception:
         f"None of {counted(len(failed), 'cell')} could be measured: {str(first).splitlines()[0] if first else 'no score'}",
         f"Try again: sdl curve --resume {run_folder.quoted(folder)}",
     )
+
+
+def resume(folder: Path, observer: CurveObserver | None = None) -> Values:
+    """Resume a stopped curve from its stored settings; a finished one is read."""
+    stored = run_folder.read_run(folder, finished=False)
+    run_folder.require_kind(folder, "curve")
+    if stored.state == "done":
+        if observer and observer.on_notice:
+            observer.on_notice("This curve is finished; there is nothing to resume.")
+        return run_folder.read_json(folder / "curve.json")
+    with run_folder.resumed(folder):
+        return run(parse_curve(stored.config), folder, observer, resume=True)
+
+
+def begin(values: Values, folder: Path, observer: CurveObserver | None = None) -> Values:
+    """`run`, of complete plain values."""
+    return run(parse_curve(values), folder, observer)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.many.cells import Parallel
-from sdl_cli.settings.parse import Count, Experiment, Range
+from sdl_cli.run.request import TABLES, check_experiment
+from sdl_cli.settings.parallel import Parallel, check_backend
+from sdl_cli.settings.parse import Count, Experiment, Range, parse
 
 Metric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "calibration_error", "rmse", "mae", "r2"
@@ -82,3 +83,11 @@ class CurveExperiment(Experiment):
         dataset = dataclasses.replace(self.dataset, num_train=size, seed=seed)
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(Experiment)}
         return Experiment(**own | {"dataset": dataset, "seed": self.seed + repeat})
+
+
+def parse_curve(values: dict[str, Any]) -> CurveExperiment:
+    """Plain values as the settings of a learning curve; errors as for `parse_experiment`."""
+    found: CurveExperiment = parse({**TABLES, "curve": Curve, "parallel": Parallel}, values, into=CurveExperiment)
+    check_experiment(found)
+    check_backend(found.parallel.backend)
+    return found

@@ -14,10 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.cli.hydra.overrides import first_choice
 from sdl_cli.errors import ConfigError
 from sdl_cli.many import sweep_job
+from sdl_cli.run.request import parse_experiment
 
 
 def read_back(text: str, multirun: bool = False) -> Any:
@@ -175,7 +175,7 @@ def test_assignments_are_read_without_composing() -> None:
 
 
 def test_a_composed_configuration_is_plain_and_whole() -> None:
-    values = bridge.compose_checked("train", ["dataset=wine", "model=baseline"], jobs.parse_experiment)
+    values = bridge.compose_checked("train", ["dataset=wine", "model=baseline"], parse_experiment)
     assert values["dataset"]["name"] == "wine" and values["model"]["kind"] == "forest" and values["num_threads"] is None
     assert "hydra" not in values and "experiment" not in values
     assert type(values["dataset"]) is dict
@@ -188,13 +188,13 @@ def test_own_yaml_is_found_and_may_have_any_name(monkeypatch: pytest.MonkeyPatch
         (root / "model").mkdir(parents=True)
         (root / "model" / f"{name}.yaml").write_text(f"# {name}\ndefaults: [deep_net, _self_]\ndepth: {depth}\n")
     for name, depth in (("tiny", 2), ("wee", 1)):
-        values = bridge.compose_checked("train", [f"model={name}"], jobs.parse_experiment, str(mine))
+        values = bridge.compose_checked("train", [f"model={name}"], parse_experiment, str(mine))
         assert (values["model"]["name"], values["model"]["depth"]) == ("deep_net", depth)
 
 
 def run_jobs(overrides: list[str], **more: Any) -> list[tuple[dict[str, Any], Path, list[str]]]:
     seen: list[tuple[dict[str, Any], Path, list[str]]] = []
-    bridge.run("train", overrides, lambda *job: seen.append(job), jobs.parse_experiment, **more)
+    bridge.run("train", overrides, lambda *job: seen.append(job), parse_experiment, **more)
     return seen
 
 
@@ -215,7 +215,7 @@ def sweep_jobs(overrides: list[str], ours: bool = True, **more: Any) -> tuple[br
         begun.append(found)
         return bridge.Task(one, launch if found.is_ours else None)
 
-    bridge.sweep("train", overrides, begin, jobs.parse_experiment, **more)
+    bridge.sweep("train", overrides, begin, parse_experiment, **more)
     return begun[0], seen
 
 
@@ -297,7 +297,7 @@ def test_a_job_that_raises_is_heard_and_leaves_no_empty_folder(monkeypatch: pyte
 
     for more in ([], ["hydra.run.dir=a/b/c"], ["hydra.run.dir=mine/x"]):
         with pytest.raises(OSError, match="disk on fire"):
-            bridge.run("train", ["dataset=wine", *more], job, jobs.parse_experiment)
+            bridge.run("train", ["dataset=wine", *more], job, parse_experiment)
         assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
 
 
@@ -335,5 +335,5 @@ def test_a_list_of_columns_may_hold_any_letters() -> None:
         ("[-999]", ["-999"]),
     ]:
         settings = ["dataset=table", "dataset.path=x.csv", f"dataset.missing_values={typed}"]
-        found = bridge.compose_checked("train", settings, jobs.parse_experiment)
-        assert jobs.parse_experiment(found).dataset.missing_values == tuple(meant), typed
+        found = bridge.compose_checked("train", settings, parse_experiment)
+        assert parse_experiment(found).dataset.missing_values == tuple(meant), typed

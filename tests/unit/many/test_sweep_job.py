@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.errors import ConfigError, RunError
-from sdl_cli.many import sweep_job
+from sdl_cli.many import repeats, sweep_job
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.run import run_folder
+from sdl_cli.run.request import parse_experiment
 from sdl_cli.study.compare.trial import validation_score
 
 OVERRIDES = ["dataset=wine", "model=baseline", "model.num_trees=5"]
@@ -23,7 +23,7 @@ OVERRIDES = ["dataset=wine", "model=baseline", "model.num_trees=5"]
 
 @pytest.fixture(scope="module")
 def config() -> dict[str, Any]:
-    values = bridge.compose_checked("train", OVERRIDES, jobs.parse_experiment)
+    values = bridge.compose_checked("train", OVERRIDES, parse_experiment)
     return sweep_job.job_of("train", values, OVERRIDES).config
 
 
@@ -68,7 +68,7 @@ def test_a_failure_stays_in_the_folder(
         run_folder.discard(folder)  # as a run that had not got anywhere does
         raise error
 
-    monkeypatch.setattr(jobs, "train", fail)
+    monkeypatch.setattr(repeats, "train", fail)
     job = SweepJob("train", config, OVERRIDES)
     with pytest.raises(RunError if isinstance(error, SystemExit) else type(error)):
         sweep_job.run(job, tmp_path / "0")
@@ -88,7 +88,7 @@ def test_a_failed_job_begins_again(config: dict[str, Any], tmp_path: Path) -> No
 
 def test_a_search_is_told_of_validation_rows_only(config: dict[str, Any], tmp_path: Path) -> None:
     found = sweep_job.run_alone(config, tmp_path / "0", OVERRIDES, "train", "maximize", is_search=True)
-    assert found == validation_score(jobs.parse_experiment(config)) == sweep_job.objective_of(tmp_path / "0")
+    assert found == validation_score(parse_experiment(config)) == sweep_job.objective_of(tmp_path / "0")
     held = {"metrics": {"test": {"accuracy": {"value": 0.1}}, "validation": {"accuracy": {"value": 0.7}}}}
     assert sweep_job._objective(config, held) == 0.7
     numbers = {"metrics": {"test": {"rmse": {"value": 0.1}}, "validation": {"rmse": {"value": None}}}}

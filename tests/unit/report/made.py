@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.cli import jobs
+from sdl_cli.many import repeats
 from sdl_cli.measure import statistics
 from sdl_cli.run import run_folder
 
@@ -36,7 +36,7 @@ def train(folder: Path, dataset: Values, **changes: Any) -> Values:
         "training": {},
         **changes,
     }
-    return jobs.train(values, folder)
+    return repeats.train(values, folder)
 
 
 def hostile_table(file: Path, rows: int = 62) -> Values:

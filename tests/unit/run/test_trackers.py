@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.errors import ConfigError, RunError
+from sdl_cli.many import repeats
 from sdl_cli.run import run_folder, trackers
+from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
+from sdl_cli.study.curve.settings import parse_curve
 
 NET = ["dataset=wine", "model=deep_net", "model.depth=1", "model.width=8", "training.epochs=3"]
 FOREST = ["dataset=wine", "model=baseline", "model.num_trees=3"]
@@ -120,7 +122,7 @@ def mlflow(monkeypatch: pytest.MonkeyPatch, installed: None) -> Calls:
 
 
 def test_by_default_no_tracker_is_told_and_the_observer_is_the_users_own() -> None:
-    found, observer = jobs.parse_experiment(composed(*FOREST)), Observer()
+    found, observer = parse_experiment(composed(*FOREST)), Observer()
     assert found.tensorboard is False and found.mlflow is None
     with trackers.watched(found, observer) as watched:
         assert watched.observer is observer and watched.finish({"a": 1}) == {"a": 1} and watched.parent() is None
@@ -143,10 +145,10 @@ def test_what_is_not_installed_is_said_before_any_data_is_loaded(
     monkeypatch.setattr(trackers, "find_spec", lambda name: None if name == missing else object())
     values = composed(*FOREST, override)
     if not message:
-        assert jobs.parse_experiment(values)
+        assert parse_experiment(values)
         return
     with pytest.raises(ConfigError, match=message) as caught:
-        jobs.parse_experiment(values)
+        parse_experiment(values)
     extra = "tensorboard" if "tensorboard" in override else "mlflow"
     assert caught.value.hint in (f'Install it: pip install "sdl-cli[{extra}]"', "For example mlflow=http://localhost:5000")
 
@@ -172,7 +174,7 @@ def test_an_address_means_the_same_from_everywhere(
 
 
 def test_tensorboard_hears_every_epoch_and_the_results(tensorboard: Calls, tmp_path: Path) -> None:
-    values = jobs.train(composed(*NET, "tensorboard=true"), tmp_path / "run")
+    values = repeats.train(composed(*NET, "tensorboard=true"), tmp_path / "run")
     assert tensorboard.of("open") == [(str(tmp_path / "run" / "tensorboard"),)]
     scalars = {(name, step): value for name, value, step in tensorboard.of("scalar")}
     rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
@@ -188,7 +190,7 @@ def test_tensorboard_hears_every_epoch_and_the_results(tensorboard: Calls, tmp_p
 
 def test_mlflow_hears_settings_epochs_results_and_files(mlflow: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    values = jobs.train(composed(*NET, "mlflow=tracked"), tmp_path / "run")
+    values = repeats.train(composed(*NET, "mlflow=tracked"), tmp_path / "run")
     assert mlflow.of("connect") == [(f"sqlite:///{tmp_path}/tracked/mlflow.db",)]
     assert mlflow.of("experiment") == [("sdl", (tmp_path / "tracked" / "mlartifacts").as_uri())]
     ((_, tags),) = mlflow.of("create")
@@ -204,7 +206,7 @@ def test_mlflow_hears_settings_epochs_results_and_files(mlflow: Calls, tmp_path:
 
 
 def test_each_repeat_is_a_run_below_that_of_the_whole(mlflow: Calls, tensorboard: Calls, tmp_path: Path) -> None:
-    jobs.train(composed(*FOREST, "num_repeats=2", "mlflow=http://host", "tensorboard=true"), tmp_path / "run")
+    repeats.train(composed(*FOREST, "num_repeats=2", "mlflow=http://host", "tensorboard=true"), tmp_path / "run")
     tags = [tags for _, tags in mlflow.of("create")]
     assert [t.get("mlflow.parentRunId") for t in tags] == [None, "run1", "run1"]
     assert mlflow.of("experiment")[0] == ("sdl", None), "a server says itself where its files lie"
@@ -224,12 +226,12 @@ def test_a_failed_run_is_failed_there_too_and_goes_on_as_the_same_run(
             raise RunError("out of luck")
 
     with pytest.raises(RunError):
-        jobs.train(values, tmp_path / "run", Observer(on_epoch=stop))
+        repeats.train(values, tmp_path / "run", Observer(on_epoch=stop))
     assert ("tag", ("run1", "sdl.reason", "out of luck")) in mlflow.made and mlflow.made[-1] == ("end", ("run1", "FAILED"))
     with pytest.raises(KeyboardInterrupt):
-        jobs.train(values, tmp_path / "other", Observer(on_epoch=lambda row: (_ for _ in ()).throw(KeyboardInterrupt())))
+        repeats.train(values, tmp_path / "other", Observer(on_epoch=lambda row: (_ for _ in ()).throw(KeyboardInterrupt())))
     assert mlflow.made[-1] == ("end", ("run2", "KILLED"))
-    jobs.resume(tmp_path / "run")
+    repeats.resume(tmp_path / "run")
     assert len(mlflow.of("create")) == 2 and mlflow.of("update") == [("run1", "RUNNING")]
     assert mlflow.made[-1] == ("end", ("run1", "FINISHED"))
     assert json.loads((tmp_path / "run" / "mlflow.json").read_text()) == {"run_id": "run1"}
@@ -239,7 +241,7 @@ def test_a_failed_run_is_failed_there_too_and_goes_on_as_the_same_run(
 def test_a_tracker_that_fails_is_a_notice_and_never_the_runs_failure(mlflow: Calls, tmp_path: Path, failing: str) -> None:
     mlflow.failing = failing
     notices: list[str] = []
-    values = jobs.train(composed(*NET, "mlflow=http://host"), tmp_path / "run", Observer(on_notice=notices.append))
+    values = repeats.train(composed(*NET, "mlflow=http://host"), tmp_path / "run", Observer(on_notice=notices.append))
     (said,) = [notice for notice in notices if "MLflow" in notice]
     assert said == "MLflow is told no more of this run, which goes on: ConnectionError: nobody answers"
     assert run_folder.read_state(tmp_path / "run") == "done"
@@ -249,14 +251,14 @@ def test_a_tracker_that_fails_is_a_notice_and_never_the_runs_failure(mlflow: Cal
 def test_tensorboard_that_cannot_write_is_a_notice(tensorboard: Calls, tmp_path: Path) -> None:
     tensorboard.failing = "open"
     notices: list[str] = []
-    jobs.train(composed(*NET, "tensorboard=true"), tmp_path / "run", Observer(on_notice=notices.append))
+    repeats.train(composed(*NET, "tensorboard=true"), tmp_path / "run", Observer(on_notice=notices.append))
     assert sum("TensorBoard" in notice for notice in notices) == 1
 
 
 def test_a_run_that_is_refused_leaves_nothing_anywhere(mlflow: Calls, tensorboard: Calls, tmp_path: Path) -> None:
     values = composed("dataset=npz", "dataset.path=nowhere.npz", "model=baseline", "mlflow=http://host", "tensorboard=true")
     with pytest.raises(Exception, match=r"nowhere\.npz"):
-        jobs.train(values, tmp_path / "run")
+        repeats.train(values, tmp_path / "run")
     assert not mlflow.made and not tensorboard.of("open") and not (tmp_path / "run").exists()
 
 
@@ -269,13 +271,13 @@ def test_settings_are_flat_texts_without_an_address() -> None:
 def test_a_curve_refuses_trackers(installed: None) -> None:
     for override, name in (("tensorboard=true", "tensorboard"), ("mlflow=x", "mlflow")):
         with pytest.raises(ConfigError, match=f"{name}: a curve is not told to trackers"):
-            jobs.parse_curve(bridge.compose_checked("curve", [f"+{override}"], lambda values: None))
+            parse_curve(bridge.compose_checked("curve", [f"+{override}"], lambda values: None))
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="needs TensorBoard: pip install sdl-cli[tensorboard]")
 def test_real_tensorboard_reads_back_what_was_written(tmp_path: Path) -> None:
-    values = jobs.train(composed(*NET, "tensorboard=true"), tmp_path / "run")
+    values = repeats.train(composed(*NET, "tensorboard=true"), tmp_path / "run")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     read = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
@@ -294,7 +296,7 @@ def test_real_tensorboard_reads_back_what_was_written(tmp_path: Path) -> None:
 def test_real_mlflow_reads_back_what_was_written(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        values = jobs.train(composed(*FOREST, f"mlflow={tmp_path}/tracked"), tmp_path / "run")
+        values = repeats.train(composed(*FOREST, f"mlflow={tmp_path}/tracked"), tmp_path / "run")
         from mlflow.tracking import MlflowClient
 
         client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/tracked/mlflow.db")

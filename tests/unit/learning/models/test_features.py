@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from sdl_cli.cli import jobs
 from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import build, features, pretrained
 from sdl_cli.run import prepare, train
+from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.parse import Experiment
 
 
@@ -33,7 +33,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(photos: Path, *more: str) -> Experiment:
     given = [f"dataset.path={photos}/photos.npz", f"model.weights={photos}/weights.pth", "model.image_size_px=32"]
     common = ["dataset=npz", "model=finetuned_cnn", "precision=float32", "memory_format=contiguous", "num_threads=1"]
-    return jobs.parse_experiment(compose_checked("train", [*common, *given, *more], jobs.parse_experiment))
+    return parse_experiment(compose_checked("train", [*common, *given, *more], parse_experiment))
 
 
 def load(found: Experiment) -> Dataset:

@@ -14,10 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli import jobs
 from sdl_cli.data.split import hold_out, split
 from sdl_cli.errors import OutOfTimeError, RunError
 from sdl_cli.run import prepare, run_folder, train
+from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
 from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.compare import trial as trials
@@ -26,7 +26,7 @@ from sdl_cli.study.compare.trial import Trial, quick, read_rows, run_trial, shor
 
 
 def make(*overrides: str) -> Experiment:
-    return jobs.parse_experiment(bridge.compose_checked("train", overrides, jobs.parse_experiment))
+    return parse_experiment(bridge.compose_checked("train", overrides, parse_experiment))
 
 
 def candidates(*settings: list[str]) -> tuple[Candidate, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.many.cells import Parallel
+from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import DataSettings, Experiment, Training, parse_group
 from sdl_cli.study.curve.settings import Curve, CurveExperiment
 

@@ -1,0 +1,127 @@
+"""`sdl train`: one experiment, over `num_repeats` splits where that is more than one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.errors import RunError
+from sdl_cli.many import cells
+from sdl_cli.measure import metrics
+from sdl_cli.measure.metrics import Lift, Measured
+from sdl_cli.run import prepare, run_folder, trackers
+from sdl_cli.run import train as single
+from sdl_cli.run.request import parse_experiment
+from sdl_cli.run.train import Observer
+from sdl_cli.settings.parse import Experiment
+
+Values = dict[str, Any]
+
+
+def train(values: Values, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
+    """Train, score and save one experiment, over `num_repeats` splits where that is more than one.
+
+    Returns:
+        The object of `sdl train --json`.
+    """
+    found = trackers.settled(parse_experiment(values))
+    with trackers.watched(found, observer) as watched:
+        if found.num_repeats == 1:
+            return watched.finish(single.run(found, folder, watched.observer, resume).to_json())
+        return watched.finish(_train_repeats(found, folder, watched, observer or Observer(), resume))
+
+
+def resume(folder: Path, observer: Observer | None = None) -> Values:
+    """Resume a stopped run from its stored configuration; a finished one is read."""
+    run_folder.require_kind(folder, "train")
+    if run_folder.read_state(folder) == "done":
+        if observer and observer.on_notice:
+            observer.on_notice("This run is finished; there is nothing to resume.")
+        return run_folder.read_run(folder).metrics
+    stored = run_folder.read_run(folder, finished=False)
+    with run_folder.resumed(folder):
+        return train(stored.config, folder, observer, resume=True)
+
+
+def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
+    if not resume:
+        folder = run_folder.claim(folder, "repeats")
+    singles = _singles(found)
+    todo = [cells.Cell(one, folder / "repeats" / str(r)) for r, one in enumerate(singles)]
+    if resume and run_folder.repeat_folders(folder):
+        now = prepare.load_dataset(found)[0].fingerprint
+        for repeat in run_folder.repeat_folders(folder):
+            run_folder.require_same_data(repeat, now, "run", "train")
+    if resume:
+        run_folder.write_status(folder, "running")
+    outcomes: list[cells.Outcome] = []
+
+    def run_one(one: Experiment, where: Path, again: bool) -> Values:
+        with trackers.watched(one, observer, whole.parent()) as watched:
+            return watched.finish(single.run(one, where, watched.observer, resume=again).to_json())
+
+    def on_done(outcome: cells.Outcome) -> None:
+        outcomes.append(outcome)
+        if outcome.metrics is not None and observer.on_repeat is not None:
+            observer.on_repeat(len(outcomes), len(singles), outcome.metrics)
+
+    try:
+        run_folder.write_config(folder, prepare.absolute(found).to_plain())
+        if whole.observer.on_folder is not None:
+            whole.observer.on_folder(folder)
+        cells.run_cells(todo, run_one, on_done)
+        failed = [o for o in outcomes if o.error is not None]
+        if failed:
+            first = failed[0]
+            raise RunError(
+                f"{len(failed)} of {len(outcomes)} repeats failed, the first in {first.cell.folder}: {first.error}",
+                f"Run them again with: sdl train --resume {run_folder.quoted(folder)}",
+            ) from first.error
+        summary = _over_repeats(folder, found, [o.metrics for o in outcomes if o.metrics is not None])
+        run_folder.write_json(folder, "metrics.json", summary)
+        run_folder.write_status(folder, "done", files=["config.yaml", "metrics.json"])
+    except BaseException as error:
+        run_folder.end_badly(folder, error, resume or bool(outcomes))
+        raise
+    return summary
+
+
+def _singles(found: Experiment) -> list[Experiment]:
+    """The experiments of a repeated one: seed, seed + 1, ... for the model and for the split."""
+    singles = []
+    for r in range(found.num_repeats):
+        seed = found.dataset.seed
+        dataset = found.dataset if seed is None else dataclasses.replace(found.dataset, seed=seed + r)
+        singles.append(dataclasses.replace(found, num_repeats=1, seed=found.seed + r, dataset=dataset))
+    return singles
+
+
+def _over_repeats(folder: Path, found: Experiment, repeats: list[Values]) -> Values:
+    def scores(*path: str) -> dict[str, Any]:
+        parts = []
+        for repeat in repeats:
+            at: Any = repeat
+            for key in path:
+                at = at[key] if at else None
+            if at:
+                parts.append({k: Measured.from_json(v) for k, v in at.items()})
+        return {k: v.to_json() for k, v in metrics.over_repeats(parts).items()} if parts else {}
+
+    lifts = [Lift.from_json(r["lift"]) for r in repeats if r["lift"]]
+    rows = repeats[0]["rows"]
+    baseline = scores("baseline", "test")
+    seconds = {k: round(sum(r["seconds"].get(k, 0.0) for r in repeats), 3) for k in repeats[0]["seconds"]}
+    return {
+        "folder": str(folder),
+        "config": {**repeats[0]["config"], "num_repeats": found.num_repeats, "seed": found.seed},
+        "metrics": {"test": scores("metrics", "test"), "validation": scores("metrics", "validation")},
+        "baseline": {"name": repeats[0]["baseline"]["name"], "test": baseline} if baseline else None,
+        "lift": metrics.lift_over_repeats(lifts, rows["test"] / rows["labelled"]).to_json() if lifts else None,
+        "majority": {"test": scores("majority", "test")},
+        "seconds": seconds,
+        "rows": rows,
+        "runtime": repeats[0]["runtime"],
+        "notes": list(dict.fromkeys(note for r in repeats for note in r["notes"])),
+        "repeats": len(repeats),
+    }

@@ -1,0 +1,41 @@
+"""`sdl check`: the data of an experiment, looked at before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.depth import eight_bit
+from sdl_cli.data.split import Split, split
+from sdl_cli.errors import DataError
+from sdl_cli.run import check as checking
+from sdl_cli.run import prepare
+from sdl_cli.run.request import parse_experiment
+
+Values = dict[str, Any]
+
+
+def check(values: Values) -> tuple[list[checking.Problem], Values]:
+    """Look at the data of an experiment before training.
+
+    Returns:
+        the problems, the worst first, and what the data set is.
+    """
+    found = parse_experiment(values)
+    problems = [*checking.inspect_files(found.dataset)]
+    if hasattr(found.dataset, "on_error"):  # unreadable files are a finding here, not the end
+        found = dataclasses.replace(found, dataset=dataclasses.replace(found.dataset, on_error="skip"))
+    dataset, found, _ = prepare.load_dataset(found)
+    hint = "Repair them, or leave them out with dataset.on_error=skip: otherwise training will be refused."
+    skipped = [note for note in dataset.notes if "were skipped" in note or "have no image" in note]
+    problems += [checking.Problem("warning", note, "", hint) for note in skipped]
+    try:
+        parts = split(dataset, found.dataset, found.seed)
+    except DataError as error:  # training would be refused; what else there is to say is said all the same
+        problems.append(checking.Problem("warning", f"Training will be refused. {error.message}", "", error.hint))
+        parts = Split(np.arange(len(dataset)), None, np.array([], dtype=np.int64))
+    dataset = eight_bit(dataset, parts.labelled)
+    problems = checking.worst_first([*problems, *checking.inspect(dataset, parts)])
+    return problems, checking.summary(dataset, parts)

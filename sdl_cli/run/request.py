@@ -1,0 +1,67 @@
+"""What a run is asked for: plain values, as they are composed or stored, as an Experiment."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from sdl_cli.data import DATASETS
+from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.learning.losses import LOSSES
+from sdl_cli.learning.models import MODELS, NETWORKS
+from sdl_cli.measure.decisions import check_threshold
+from sdl_cli.run import trackers
+from sdl_cli.settings.parallel import Parallel, check_backend
+from sdl_cli.settings.parse import Experiment, Training, parse, parse_group
+
+Values = dict[str, Any]
+TABLES: dict[str, Any] = {
+    "dataset": DATASETS,
+    "model": MODELS,
+    "loss": LOSSES,
+    "augment": AUGMENTS,
+    "training": Training,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Experiment):
+    """What `sdl train` is asked: an experiment, and how many jobs of a sweep of them run at once, which decides no result."""
+
+    parallel: Parallel = Parallel(num_jobs=1)
+
+
+def parse_experiment(values: Values) -> Experiment:
+    """Plain values as an Experiment; a ConfigError names everything wrong with them, seen without loading any data."""
+    found: Request = parse({**TABLES, "parallel": Parallel}, values, into=Request)
+    check_experiment(found)
+    check_backend(found.parallel.backend)
+    return Experiment(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Experiment)})
+
+
+def parse_parallel(values: Values) -> Parallel:
+    """How the jobs of a sweep run, of composed values; one after another where they do not say."""
+    if "parallel" not in values:
+        return Parallel(num_jobs=1)
+    found: Parallel = parse_group("parallel", Parallel, values["parallel"])
+    check_backend(found.backend)
+    return found
+
+
+def check_experiment(found: Experiment) -> None:
+    """Raise for what the settings alone show to be wrong."""
+    check_threshold(found.threshold)
+    trackers.check(found)
+    if found.model.name in NETWORKS and found.device not in ("auto", "cpu"):
+        from sdl_cli.learning.device import resolve
+
+        resolve(found.device, found.precision, found.memory_format, found.num_threads)
+    if found.model.name == "finetuned_cnn":
+        from sdl_cli.learning.models.pretrained import check_architecture
+
+        check_architecture(found.model.architecture)
+    if found.model.name == "sklearn":
+        from sdl_cli.learning.models.baseline import import_estimator
+
+        import_estimator(found.model.estimator)
