@@ -570,7 +570,7 @@ def test_a_file_that_is_not_there_or_no_text(sdl: Sdl, tmp_path: Path) -> None:
 def test_neither_needs_torch_for_a_forest(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text(POINTS)
     code = (
-        "import sys; from sdl_cli import cli; sys.argv = ['sdl', *{words}]\n"
+        "import sys; from sdl_cli.cli import main as cli; sys.argv = ['sdl', *{words}]\n"
         "try: cli.main()\nexcept SystemExit as stop: assert not stop.code, stop.code\n"
         "assert 'torch' not in sys.modules"
     )

@@ -17,7 +17,7 @@ from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.storage import save_model
-from sdl_cli.run import predict
+from sdl_cli.run import predict, run_folder
 from sdl_cli.run.run_folder import StoredRun
 from sdl_cli.run.train import Observer
 
@@ -87,7 +87,7 @@ def test_of_a_run_with_repeats_the_first_predicts_and_this_is_said(
 ) -> None:
     first = store(tmp_path / "run/repeats/0")
     store(tmp_path / "run/repeats/1")
-    monkeypatch.setattr(predict.results, "read_run", lambda folder: first if folder == first.folder else None)
+    monkeypatch.setattr(run_folder, "read_run", lambda folder: first if folder == first.folder else None)
     heard: list[str] = []
     whole = StoredRun(tmp_path / "run", first.config, {}, {}, "done")
     assert predict.predict(whole, new, tmp_path / "p.csv", Observer(on_notice=heard.append))["rows"] == 3
