@@ -58,7 +58,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="processes at once")
-    parser.add_argument("--keep", type=Path, help="a folder for what failed")
+    parser.add_argument("--keep", type=Path, help="a folder for the input that failed")
     parser.add_argument("--worker", nargs=4, metavar=("KIND", "SEED", "FIRST", "LAST"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:

@@ -55,8 +55,8 @@ class Lcdb:
     def curves(self, largest: int, ratio: int, repeats: int = SPLITS, start: int = 16, seed: int = 0) -> Measured:
         """All curves that are finite at doubling sizes from `start` to `largest` and at `ratio` times `largest`.
 
-        Fewer than 25 repeats are simulated by Gaussian noise of variance 25 / repeats times the squared standard error, as if only
-        that many of the 25 splits had been run (their own noise is already in the mean).
+        Fewer than 25 repeats are simulated by Gaussian noise of variance 25 / repeats times the squared standard error, as if
+        only that many of the 25 splits had been run (their own noise is already in the mean).
         """
         sizes = [start * 2**i for i in range(20) if start * 2**i <= largest]
         columns = [self.anchors.index(n) for n in (*sizes, ratio * largest)]
