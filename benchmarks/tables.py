@@ -1,7 +1,7 @@
-"""Accuracy of the forest and of deep_net over a folder of classification tables: 80/20 splits, nothing set by hand.
+"""Accuracy of the forest and of deep_net on a folder of classification tables: 80/20 splits, no settings by hand.
 
 Each file is read as `sdl train dataset=table dataset.path=FILE dataset.target=class` reads it. Prints one line per table and the
-means over tables; a table that is refused is named with its reason.
+means over tables; refused tables are named with the reason.
 
     python benchmarks/tables.py FOLDER [--target class] [--num-seeds 5] [--num-jobs 2] [--models baseline,deep_net]
 """
@@ -25,7 +25,7 @@ from sdl_cli.run.request import parse_experiment
 
 
 def score(file: Path, target: str, model: str, seed: int) -> float | str:
-    """Test accuracy (R2 for numbers) of one run, or why it was refused."""
+    """Test accuracy (R2 for numbers) of one run, or the reason for refusing it."""
     settings = ["dataset=table", f"dataset.path={file}", f"dataset.target={target}", f"model={model}", f"seed={seed}"]
     try:
         found = parse_experiment(compose_checked("train", settings, parse_experiment))
