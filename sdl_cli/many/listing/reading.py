@@ -17,6 +17,7 @@ STATES = ("running", "done", "failed", "interrupted")
 VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
+_NAMED = re.compile(r"(\d{4})-(\d\d)-(\d\d)/(\d\d)-(\d\d)-(\d\d)[^/]*$")
 _MEASURED = ("value", "low", "high", "n")
 _MOST_SWEEP_BYTES = 64 << 20  # the settings of every job are in it
 
@@ -36,7 +37,8 @@ class Run:
         metrics: of the test rows, name -> `{"value", "low", "high", "n"}`.
         verdict: better, worse, no difference, baseline; of a curve or comparison its sentence.
         seconds: it took.
-        details: what only some kinds have, as `checked_details` leaves it.
+        details: what only some kinds have: `lift` (as in `metrics.json`), `forecast` [size, mean] with twice the labels,
+            `recommended` arm, `jobs` planned in a sweep, `process` that is running it (`{"host", "pid"}`).
         sweep: folder of the sweep it is a job of, or empty.
     """
 
@@ -136,8 +138,10 @@ def read(path: str, folder: str, role: str = "") -> Run:
     else:
         repeats = settings.get("num_repeats", 1)
         kind = "job" if job is not None else "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
-    if found["status"] == "running":
-        found["details"] = checked_details({"process": status.get("process")})
+    process = status.get("process")
+    pid = process.get("pid") if isinstance(process, dict) and found["status"] == "running" else None
+    if type(pid) is int and 0 < pid < 2**31:
+        found["details"] = {"process": {"host": short_text(process.get("host")), "pid": pid}}
     return Run(folder, role or kind, begun=begun, **found)
 
 
@@ -153,10 +157,12 @@ def _of_run(metrics: Values) -> Values:
     """From a run's `metrics.json`, or that of a cell, which has values without intervals."""
     whole = metrics.get("metrics")
     test = measured(whole.get("test") if isinstance(whole, dict) else metrics.get("test"))
-    details, verdict = checked_details({"lift": metrics.get("lift")}), ""
-    if "lift" in details:
-        lift = details["lift"]
-        verdict = "no difference" if not lift["measurable"] else "better" if lift["value"] > 0 else "worse"
+    details, verdict, lift = {}, "", metrics.get("lift")
+    if isinstance(lift, dict) and number(lift.get("value")) is not None:
+        ends = {end: number(lift.get(end)) for end in ("value", "low", "high")}
+        measurable = lift.get("measurable") is True
+        details["lift"] = {"metric": short_text(lift.get("metric"), 40), **ends, "measurable": measurable}
+        verdict = "no difference" if not measurable else "better" if ends["value"] > 0 else "worse"
     elif "lift" in metrics and metrics.get("baseline") is None:
         verdict = "baseline"
     metric = MAIN["classification" if "accuracy" in test else "regression"] if test else ""
@@ -167,10 +173,11 @@ def _of_curve(curve: Values) -> Values:
     last, ahead = next(reversed(_objects(curve, "points")), {}), next(iter(_objects(curve, "forecast")), {})
     metric = short_text(curve.get("metric"), 40)
     score = {"value": last.get("mean"), "low": None, "high": None, "n": last.get("repeats")}
+    forecast = [number(ahead.get(key)) for key in ("size", "mean")]
     return {
         "metric": metric,
         "metrics": measured({metric: score}) if last else {},
-        "details": checked_details({"forecast": [ahead.get("size"), ahead.get("mean")]}),
+        "details": {} if None in forecast else {"forecast": forecast},
         "verdict": short_text(curve.get("verdict")),
         "seconds": _seconds(curve),
     }
@@ -178,10 +185,11 @@ def _of_curve(curve: Values) -> Values:
 
 def _of_comparison(values: Values) -> Values:
     chosen = next((arm for arm in _objects(values, "arms") if arm.get("recommended") is True), {})
+    name = values.get("recommended")
     return {
         "metric": short_text(values.get("metric"), 40),
         "metrics": measured(chosen.get("metrics")),
-        "details": checked_details({"recommended": values.get("recommended")}),
+        "details": {"recommended": short_text(name, 80)} if isinstance(name, str) else {},
         "verdict": short_text(values.get("verdict")),
         "seconds": _seconds(values),
     }
@@ -195,36 +203,12 @@ def _of_overrides(job: Values | None) -> Values:
 
 
 def measured(scores: Any) -> dict[str, Values]:
-    """Measured numbers `{"value", "low", "high", "n"}` by name, from such, from lists of the four, or from values alone."""
+    """Measured numbers `{"value", "low", "high", "n"}` by name, from such, or from values alone."""
     found: dict[str, Values] = {}
     for name, value in scores.items() if isinstance(scores, dict) else ():
         if isinstance(name, str) and len(name) <= 40 and len(found) < MOST_METRICS:
-            parts = [value.get(key) for key in _MEASURED] if isinstance(value, dict) else value
-            four = parts if isinstance(parts, list) and len(parts) == 4 else [parts, None, None, None]
-            value, low, high, n = four
-            found[name] = {"value": number(value), "low": number(low), "high": number(high), "n": number(n)}
-    return found
-
-
-def checked_details(values: Any) -> Values:
-    """Of the details of a run those that are what they should be.
-
-    `lift` (as in `metrics.json`), `forecast` [size, mean] with twice the labels, `recommended` arm, `jobs` planned in a sweep,
-    `process` that is running it: `{"host", "pid"}`.
-    """
-    found: Values = {}
-    for key, value in values.items():
-        if key == "lift" and isinstance(value, dict) and number(value.get("value")) is not None:
-            ends = {end: number(value.get(end)) for end in ("value", "low", "high")}
-            found[key] = {"metric": short_text(value.get("metric"), 40), **ends, "measurable": value.get("measurable") is True}
-        elif key == "forecast" and isinstance(value, list) and len(value) == 2 and None not in map(number, value):
-            found[key] = value
-        elif key == "recommended" and isinstance(value, str):
-            found[key] = short_text(value, 80)
-        elif key == "jobs" and type(value) is int and 0 <= value < 10**9:
-            found[key] = value
-        elif key == "process" and isinstance(value, dict) and type(value.get("pid")) is int and 0 < value["pid"] < 2**31:
-            found[key] = {"host": short_text(value.get("host")), "pid": value["pid"]}
+            parts = value if isinstance(value, dict) else {"value": value}
+            found[name] = {key: number(parts.get(key)) for key in _MEASURED}
     return found
 
 
@@ -251,10 +235,10 @@ def _begun(path: str) -> float:
             break
         except (OSError, ValueError):
             continue
-    match = re.search(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)[^/]*$", path)
+    match = _NAMED.search(path)
     if match:
         try:
-            named = datetime.strptime(f"{match[1]} {match[2]}", "%Y-%m-%d %H-%M-%S").timestamp()
+            named = datetime(*map(int, match.groups())).timestamp()  # type: ignore[arg-type]
             return _sane(named + min(max(written - named, 0.0), 0.999))
         except (ValueError, OverflowError, OSError):
             pass  # looks like a date and is none
