@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+from sdl_cli.errors import SdlError
+from sdl_cli.many import sweep_folder
 from sdl_cli.many.listing.untrusted import Values, flat, number, read_json, read_yaml, short_text
 from sdl_cli.measure.metrics import MAIN
 from sdl_cli.settings.contents import state_of
@@ -19,7 +21,6 @@ FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
 _NAMED = re.compile(r"(\d{4})-(\d\d)-(\d\d)/(\d\d)-(\d\d)-(\d\d)[^/]*$")
 _MEASURED = ("value", "low", "high", "n")
-_MOST_SWEEP_BYTES = 64 << 20  # the settings of every job are in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +139,23 @@ def read(path: str, folder: str, role: str = "") -> Run:
     else:
         repeats = settings.get("num_repeats", 1)
         kind = "job" if job is not None else "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
-    process = status.get("process")
-    pid = process.get("pid") if isinstance(process, dict) and found["status"] == "running" else None
-    if type(pid) is int and 0 < pid < 2**31:
-        found["details"] = {"process": {"host": short_text(process.get("host")), "pid": pid}}
+    if found["status"] == "running":
+        found["details"] = _process(status.get("process"))
     return Run(folder, role or kind, begun=begun, **found)
+
+
+def _process(values: Any) -> Values:
+    pid = values.get("pid") if isinstance(values, dict) else None
+    return {"process": {"host": short_text(values.get("host")), "pid": pid}} if type(pid) is int and 0 < pid < 2**31 else {}
 
 
 def read_sweep(path: str, folder: str) -> Run:
     """Read the folder of a sweep, for itself: its verb and its number of jobs, or null for a search."""
-    stored = read_json(f"{path}/sweep.json", _MOST_SWEEP_BYTES)
-    jobs = None if stored is None else stored.get("jobs")
-    details = {"jobs": len(jobs)} if isinstance(jobs, list) else {}
-    return Run(folder, "sweep", "unreadable" if stored is None else "done", begun=_begun(path), details=details)
+    try:
+        jobs = sweep_folder.read(Path(path)).jobs
+    except SdlError:
+        return Run(folder, "sweep", begun=_begun(path))
+    return Run(folder, "sweep", "done", begun=_begun(path), details={} if jobs is None else {"jobs": len(jobs)})
 
 
 def _of_run(metrics: Values) -> Values:
