@@ -14,8 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from sdl_cli.cli import comparisons
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.verbs import with_arms
 from sdl_cli.study.compare import run as comparing
+from sdl_cli.study.compare.settings import parse_comparison, parse_shared
 
 DATASETS = ("iris", "wine", "breast_cancer", "digits dataset.as_table=true dataset.num_train=200")
 FOREST = "forest model.num_trees=20"
@@ -32,7 +34,8 @@ def called_different(dataset: str, arms: list[str], repeats: int, seed: int, fol
     names = ",".join(f'"{arm}"' for arm in arms)
     name, *more = dataset.split()
     settings = [f"dataset={name}", *more, f"compare.arms=[{names}]", f"compare.num_repeats={repeats}"]
-    request = comparisons.compose([*settings, f"seed={seed}", *QUICK], None)
+    typed = [*settings, f"seed={seed}", *QUICK]
+    request = parse_comparison(with_arms(bridge.compose_checked("compare", typed, parse_shared), typed))
     values = comparing.run(request, folder)
     return any(arm["measurable"] for arm in values["arms"])
 

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.cli import comparisons
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.verbs import with_arms
 from sdl_cli.data.split import Split, hold_out
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.run.prepare import load_here, resolve_settings
@@ -31,6 +32,7 @@ from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge
 from sdl_cli.study.compare.margin import margin_of
 from sdl_cli.study.compare.plan import MOST_OF_ONE_CLASS, make_plan
+from sdl_cli.study.compare.settings import parse_comparison, parse_shared
 
 ARMS = ("majority", "logistic", "forest model.num_trees=100", "gradient_boosting", "deep_net")  # the simplest first
 SHORT = ("training.epochs=30", "num_threads=1", "device=cpu", "parallel.num_jobs=1")
@@ -50,7 +52,8 @@ def measure(file: Path, draw: int, place: Path) -> dict[str, Any]:
     data = ["dataset=table", "dataset.target=class", "dataset.task=classification", "dataset.min_class_rows=2"]
     arms = ",".join(f'"{arm}"' for arm in ARMS)
     settings = [f"dataset.path={part}", f"compare.arms=[{arms}]", f'compare.baseline="{ARMS[2]}"', f"seed={100 * draw}"]
-    request = comparisons.compose([*data, *settings, *SHORT, *QUICK], None)
+    typed = [*data, *settings, *SHORT, *QUICK]
+    request = parse_comparison(with_arms(bridge.compose_checked("compare", typed, parse_shared), typed))
     values = comparing.run(request, place / "comparison")
     folder = Path(values["folder"])
     cells = {f"{f.parts[-3]}/{f.parts[-2]}": json.loads(f.read_text()) for f in sorted(folder.glob("arms/*/*/metrics.json"))}

@@ -83,7 +83,7 @@ def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = 
                 f"{path}: holds {found.st_size / 2**20:,.0f} MB, more than the {most_bytes / 2**20:,.1f} MB that are read."
             )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(most_bytes)
+            return file.read(found.st_size + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
     finally:

@@ -13,23 +13,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import DataError, RunError, SdlError, StopSignal
+from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StopSignal
 
 Values = dict[str, Any]
 
 
-def carry_out(body: Callable[[], Values], as_json: bool, debug: bool = False) -> int:
-    """Run a verb and return its exit code: 0 ok, 1 a run failed, 2 wrong command line, settings or data,
-    130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
+@contextlib.contextmanager
+def ending(as_json: bool, debug: bool = False) -> Iterator[Callable[[Values], None]]:
+    """Within it a verb does its work and hands over its values, once; what it raises becomes plain lines and an exit code.
 
     Arguments:
-        body: the verb; its values are printed with `as_json`, less an `exit_code` of their own.
+        as_json: print the values as one object, less an `exit_code` among them.
         debug: show the traceback of an error.
+    Raises:
+        SystemExit: for an exit code that is not 0: 1 a run failed, 2 wrong command line, settings or data, 130 Ctrl-C,
+            143 SIGTERM, 129 SIGHUP.
     """
-    code = 0
+    code, values = 0, Values()
     with _kept_stdout(as_json) as print_json:
         try:
-            values = body()
+            yield values.update
             code = int(values.pop("exit_code", 0))
             print_json(values)
         except KeyboardInterrupt as stop:
@@ -39,7 +42,14 @@ def carry_out(body: Callable[[], Values], as_json: bool, debug: bool = False) ->
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except Exception as error:
             code = _fail(error, debug, print_json)
-    return code
+    if code:
+        raise SystemExit(code)
+
+
+def check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> None:
+    """Raise ConfigError for an option's value that is not one of its choices."""
+    if value is not None and value not in choices:
+        raise ConfigError(f"{option}: {value!r} is not one of {', '.join(choices)}.")
 
 
 @contextlib.contextmanager
@@ -88,7 +98,7 @@ def _fail(error: Exception, debug: bool, print_json: Callable[[Values], None]) -
 
 
 def as_mistake(error: Exception) -> SdlError | None:
-    """What no check at the door foresaw and is no fault of ours all the same: a file, a name or values that cannot be taken."""
+    """An error that no check foresaw and that is still the user's to mend: a file, a name or values that cannot be used."""
     if isinstance(error, MemoryError):
         return RunError("There is not enough memory for this.", "Use fewer rows (dataset.num_train), or smaller images.")
     if isinstance(error, RecursionError):

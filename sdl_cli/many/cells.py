@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+from sdl_cli.machine import available_cores, limited_cores
 from sdl_cli.many import processes
 from sdl_cli.many.processes import Slot, Task, WorkerLostError, as_run_error
 from sdl_cli.many.processes import end_workers as end_workers
 from sdl_cli.run import run_folder
 from sdl_cli.settings.parallel import Parallel
 
+CLUSTERS = ("dask", "ray")
 RunOne = Callable[[Any, Path, bool], dict[str, Any]]
 Ended = Generator[tuple[int, Any, BaseException | None], None, None]  # number of a task, and what it returned or how it failed
 
@@ -57,6 +59,7 @@ def run_cells(
     tries: int = 2,
     cores_per_job: int = 1,
     gpus: Sequence[str] = (),
+    on_begin: Callable[[Cell], None] | None = None,
 ) -> list[Outcome]:
     """Run every cell that is not done yet, one after another, or several at once.
 
@@ -70,6 +73,7 @@ def run_cells(
         tries: how often a cell may be begun whose process dies, at least 1; again means at the end, and alone.
         cores_per_job: cores of a cell that runs beside others, at least 1.
         gpus: ids as of `visible_gpus`; each worker process sees one of them, and more processes than GPUs share them in turn.
+        on_begin: called with each cell that is about to run in this process.
     Returns:
         The outcomes in the order of `cells`. Any other error ends its own cell alone, `sys.exit` too.
     """
@@ -87,29 +91,30 @@ def run_cells(
     for number, cell in enumerate(cells):
         if run_folder.read_state(cell.folder) == "done":
             add(number, _stored(cell))
-        elif parallel is None:
-            add(number, _run(cell, run_one))
         else:
             left.append(number)
+    if parallel is None or (parallel.backend not in CLUSTERS and _num_jobs(parallel, cores_per_job, gpus) == 1):
+        for number in left:
+            if on_begin is not None:
+                on_begin(cells[number])
+            add(number, Outcome(cells[number], *_run(cells[number], run_one, None if parallel is None else cores_per_job)))
+        return [outcomes[number] for number in range(len(cells))]
     for attempt in range(1, tries + 1):
-        if parallel is None or not left:
-            break
         again: list[int] = []
-        tasks = [functools.partial(_in_worker, cells[number], run_one, cores_per_job) for number in left]
+        tasks = [functools.partial(_run, cells[number], run_one, cores_per_job) for number in left]
         with contextlib.closing(_ended(tasks, parallel, cores_per_job, gpus, alone=attempt > 1)) as ended:
             for index, value, error in ended:
                 number = left[index]
-                if (
-                    isinstance(error, WorkerLostError)
-                    and attempt < tries
-                    and run_folder.read_state(cells[number].folder) != "done"
-                ):
+                is_lost = isinstance(error, WorkerLostError) and run_folder.read_state(cells[number].folder) != "done"
+                if is_lost and attempt < tries:
                     if on_notice is not None and attempt == 1 and not again:
-                        on_notice(f"A worker process {error}. What it was at is tried once more at the end, alone.")
+                        on_notice(f"A worker process {error}. Its work is tried once more at the end, alone.")
                     again.append(number)
                 else:
                     add(number, Outcome(cells[number], *value) if error is None else _lost(cells[number], error, attempt))
         left = again
+        if not left:
+            break
     return [outcomes[number] for number in range(len(cells))]
 
 
@@ -117,18 +122,25 @@ def _stored(cell: Cell) -> Outcome:
     return Outcome(cell, run_folder.read_run(cell.folder).metrics, None, was_done=True)
 
 
-def _run(cell: Cell, run_one: RunOne) -> Outcome:
+def _run(cell: Cell, run_one: RunOne, num_cores: int | None) -> tuple[dict[str, Any] | None, Exception | None]:
+    """Run a cell in this process, whichever that is: its metrics, or the error that ended it.
+
+    Arguments:
+        num_cores: that it may use; the error is then one that can be sent between processes. None: all, and the error itself.
+    """
     resume = run_folder.read_state(cell.folder) != "missing"
     try:
-        return Outcome(cell, run_one(cell.experiment, cell.folder, resume), None)
+        with contextlib.nullcontext() if num_cores is None else limited_cores(num_cores):
+            return run_one(cell.experiment, cell.folder, resume), None
     except SystemExit as stop:
-        return _lost(cell, stop)
+        lost = _lost(cell, stop)
+        return lost.metrics, lost.error
     except Exception as error:
-        return Outcome(cell, None, error)
+        return None, error if num_cores is None or isinstance(error, SdlError) else as_run_error(error)
 
 
 def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:
-    """The outcome of a cell that could not say itself what became of it."""
+    """The outcome of a cell that could not report one itself."""
     if run_folder.read_state(cell.folder) == "done":
         return _stored(cell)
     if isinstance(error, WorkerLostError):
@@ -140,15 +152,6 @@ def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:
         lost.__cause__ = error
     run_folder.record_failure(cell.folder, lost)
     return Outcome(cell, None, lost)
-
-
-def _in_worker(cell: Cell, run_one: RunOne, num_cores: int) -> tuple[dict[str, Any] | None, Exception | None]:
-    from sdl_cli.machine import limited_cores
-
-    with limited_cores(num_cores):
-        outcome = _run(cell, run_one)
-    error = outcome.error
-    return outcome.metrics, as_run_error(error) if error is not None and not isinstance(error, SdlError) else error
 
 
 # where cells run
@@ -179,13 +182,11 @@ def start_workers(parallel: Parallel, prepare: Task, cores_per_job: int = 1, gpu
     """
     num_jobs = _num_jobs(parallel, cores_per_job, gpus)
     if parallel.backend in ("processes", "loky") and num_jobs > 1:
-        with contextlib.suppress(RunError):  # what goes wrong comes again, where it is heard
+        with contextlib.suppress(RunError):  # it is raised again where it is heard
             processes.start_workers(_slots(num_jobs, cores_per_job, gpus), prepare)
 
 
 def _num_jobs(parallel: Parallel, cores_per_job: int, gpus: Sequence[str]) -> int:
-    from sdl_cli.machine import available_cores
-
     return parallel.num_jobs or len(gpus) or max(1, available_cores() // cores_per_job)
 
 
@@ -195,14 +196,11 @@ def _slots(num: int, cores_per_job: int, gpus: Sequence[str]) -> list[Slot]:
 
 def _ended(tasks: Sequence[Task], parallel: Parallel, cores_per_job: int, gpus: Sequence[str], alone: bool) -> Ended:
     """Run tasks where `parallel` says, one at a time with `alone`, and yield each as it ends."""
-    num_jobs = _num_jobs(parallel, cores_per_job, gpus)
-    num_slots = 1 if alone else min(num_jobs, len(tasks))
+    num_slots = 1 if alone else min(_num_jobs(parallel, cores_per_job, gpus), len(tasks))
     if parallel.backend == "dask":
         return _on_dask(tasks, num_slots)
     if parallel.backend == "ray":
         return _on_ray(tasks, num_slots, cores_per_job, bool(gpus))
-    if num_jobs == 1:
-        return ((number, task(), None) for number, task in enumerate(tasks))
     if parallel.backend == "threading":
         return _in_threads(tasks, num_slots, cores_per_job)
     return processes.run_tasks(tasks, _slots(num_slots, cores_per_job, gpus))
@@ -254,7 +252,7 @@ def _on_ray(tasks: Sequence[Task], num_jobs: int, cores_per_job: int, on_gpu: bo
             ray.init(num_cpus=num_cpus, log_to_driver=False, logging_level="ERROR")
             stack.callback(ray.shutdown)
         num_gpus = 1 if on_gpu and ray.cluster_resources().get("GPU") else 0
-        remote = ray.remote(num_cpus=cores_per_job, num_gpus=num_gpus, max_retries=0)(_call)
+        remote = ray.remote(num_cpus=cores_per_job, num_gpus=num_gpus, max_retries=0)(_called)
         waiting = {remote.remote(task): number for number, task in enumerate(tasks)}
         while waiting:
             [future], _ = ray.wait(list(waiting))
@@ -268,5 +266,5 @@ def _on_ray(tasks: Sequence[Task], num_jobs: int, cores_per_job: int, on_gpu: bo
             yield number, value, error
 
 
-def _call(task: Task) -> Any:
+def _called(task: Task) -> Any:
     return task()

@@ -19,13 +19,13 @@ from sdl_cli.settings.parse import Experiment
 Values = dict[str, Any]
 
 
-def train(values: Values, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
+def train(asked: Experiment, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
     """Train, score and save one experiment, over `num_repeats` splits where that is more than one.
 
     Returns:
         The object of `sdl train --json`.
     """
-    found = trackers.settled(parse_experiment(values))
+    found = trackers.settled(asked)
     with trackers.watched(found, observer) as watched:
         if found.num_repeats == 1:
             return watched.finish(single.run(found, folder, watched.observer, resume).to_json())
@@ -41,7 +41,7 @@ def resume(folder: Path, observer: Observer | None = None) -> Values:
         return run_folder.read_run(folder).metrics
     stored = run_folder.read_run(folder, finished=False)
     with run_folder.resumed(folder):
-        return train(stored.config, folder, observer, resume=True)
+        return train(parse_experiment(stored.config), folder, observer, resume=True)
 
 
 def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
@@ -55,22 +55,23 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
             run_folder.require_same_data(repeat, now, "run", "train")
     if resume:
         run_folder.write_status(folder, "running")
-    outcomes: list[cells.Outcome] = []
+    num_ended = 0
 
     def run_one(one: Experiment, where: Path, again: bool) -> Values:
         with trackers.watched(one, observer, whole.parent()) as watched:
             return watched.finish(single.run(one, where, watched.observer, resume=again).to_json())
 
     def on_done(outcome: cells.Outcome) -> None:
-        outcomes.append(outcome)
+        nonlocal num_ended
+        num_ended += 1
         if outcome.metrics is not None and observer.on_repeat is not None:
-            observer.on_repeat(len(outcomes), len(singles), outcome.metrics)
+            observer.on_repeat(num_ended, len(singles), outcome.metrics)
 
     try:
         run_folder.write_config(folder, prepare.absolute(found).to_plain())
         if whole.observer.on_folder is not None:
             whole.observer.on_folder(folder)
-        cells.run_cells(todo, run_one, on_done)
+        outcomes = cells.run_cells(todo, run_one, on_done)
         failed = [o for o in outcomes if o.error is not None]
         if failed:
             first = failed[0]
@@ -82,7 +83,7 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         run_folder.write_json(folder, "metrics.json", summary)
         run_folder.write_status(folder, "done", files=["config.yaml", "metrics.json"])
     except BaseException as error:
-        run_folder.end_badly(folder, error, resume or bool(outcomes))
+        run_folder.end_badly(folder, error, resume or num_ended > 0)
         raise
     return summary
 

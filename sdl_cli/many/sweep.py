@@ -1,174 +1,117 @@
-"""Many runs from one command line: begun, gone on with and brought to their end alike for every verb that can be swept."""
+"""The jobs of a sweep: run side by side or one after another, watched, resumed and summed up, alike for every verb."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
-from sdl_cli.many import cells, sweep_job
+from sdl_cli.errors import SdlError
+from sdl_cli.files import write_atomic
+from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many.cells import Cell, Outcome
+from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
-from sdl_cli.many.sweep_summary import Kind, Sweep, item_of, summarise, watched
-from sdl_cli.report.console import Display, resume_command
-from sdl_cli.run import locks, run_folder
+from sdl_cli.many.sweep_table import results_csv
+from sdl_cli.run import run_folder
 from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import plain
 
 Values = dict[str, Any]
+POLL_SECONDS = 1.0  # between two looks at the folders of jobs that another launcher runs
 
 
-def sweep(kind: Kind, overrides: Sequence[str], config_dir: str | None, display: Display) -> Values:
-    """One run per combination, or per trial of a search. A job that fails is recorded and named, and stops no other."""
-    begun: list[Sweep] = []
-    parallels: list[Parallel | None] = []
+class Listener(Protocol):
+    """Who hears of the jobs of a sweep as they run."""
 
-    def check(values: Values) -> None:
-        kind.check(values)
-        parallels.append(kind.parallel(values))
-        if parallels[-1] != parallels[0]:
-            raise ConfigError("parallel: it says how the jobs of a sweep run, and has one value for all of them.", "Set it once.")
-
-    def begin(found: bridge.Sweep) -> bridge.Task:
-        if kind.complete is not None and (not found.is_ours or found.jobs is None):
-            hint = "Leave out hydra/launcher and hydra.sweep.subdir."
-            raise ConfigError(f"sdl {kind.verb} -m: such a sweep is run by the launcher of sdl alone.", hint)
-        jobs = None if found.jobs is None else _stored(kind, found.jobs)
-        the_sweep = Sweep(kind, found.folder, jobs, parallels[0], display, found.search, found.is_ours)
-        locks.hold(found.folder)
-        begun.append(the_sweep)
-        stored = None if the_sweep.parallel is None else plain(the_sweep.parallel)
-        run_folder.write_json(found.folder, "sweep.json", {"verb": kind.verb, "jobs": jobs, "parallel": stored})
-        direction, is_search = (found.search.direction, True) if found.search else (None, False)
-        alone = functools.partial(sweep_job.run_alone, verb=kind.verb, direction=direction, is_search=is_search)
-        return bridge.Task(alone, functools.partial(_launch, the_sweep) if found.is_ours else None)
-
-    def body() -> None:
-        with watched(begun):
-            bridge.sweep(kind.verb, overrides, begin, check, config_dir, lambda search: _check_search(kind, search))
-
-    return _to_its_end(begun, body)
+    def job(self, number: int, total: int | None, overrides: Sequence[str]) -> None: ...
+    def job_done(self, values: Values) -> None: ...
+    def failure(self, number: int, message: str) -> None: ...
+    def ended(self, number: int, overrides: Sequence[str], state: str) -> None: ...
+    def notice(self, sentence: str) -> None: ...
+    def stop(self) -> None: ...
 
 
-def resume(kind: Kind, folder: Path, display: Display) -> Values:
-    """Run the jobs of a sweep that are missing, failed, or on data that has changed since."""
-    with run_folder.resumed(folder):
-        return _resume(kind, folder, display)
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that has begun.
+
+    Arguments:
+        jobs: those in folders 0, 1, ... of a plain grid; None where they come as they come.
+        parallel: how they run; None for one after another in this process.
+        observer: of the verb, for jobs in this process.
+        is_ours: our own launcher runs it, and none of hydra's.
+    """
+
+    folder: Path
+    jobs: list[SweepJob] | None
+    parallel: Parallel | None
+    listener: Listener
+    observer: Any
+    is_ours: bool = True
 
 
-def _resume(kind: Kind, folder: Path, display: Display) -> Values:
-    stored = run_folder.read_json(folder / "sweep.json")
-    jobs, verb = stored.get("jobs"), stored.get("verb", "train")
-    if verb != kind.verb:
-        raise DataError(f"{folder}: this is a sweep of sdl {verb}.", f"Resume it: {resume_command(folder)}")
-    if jobs is None:
-        what = "a search, or a sweep whose folders have names of their own, cannot be resumed"
-        raise DataError(f"{folder}: {what}.", "Resume its runs one by one.")
-    if not isinstance(jobs, list) or not all(isinstance(job, dict) and {"overrides", "config"} <= set(job) for job in jobs):
-        raise DataError(f"{folder / 'sweep.json'}: holds no jobs.", "Restore it, or begin the sweep again.")
-    for job in jobs:
-        kind.check(job["config"])
-    parallel = kind.parallel({"parallel": stored["parallel"]} if stored.get("parallel") else {})
-    the_sweep = Sweep(kind, folder, jobs, parallel, display)
-
-    def body() -> None:
-        todo = _missing(the_sweep)
-        if not todo:
-            display.notice("Every job of this sweep is done; there is nothing to resume.")
-        _run(the_sweep, todo)
-
-    return _to_its_end([the_sweep], body)
+def write(the_sweep: Sweep, verb: str) -> None:
+    """Write `sweep.json`, from which the sweep can be resumed."""
+    jobs = None
+    if the_sweep.jobs is not None:
+        jobs = [{"overrides": job.overrides, "config": job.config} for job in the_sweep.jobs]
+    parallel = None if the_sweep.parallel is None else plain(the_sweep.parallel)
+    run_folder.write_json(the_sweep.folder, sweep_folder.FILE, {"verb": verb, "jobs": jobs, "parallel": parallel})
 
 
-def _to_its_end(begun: list[Sweep], body: Callable[[], None]) -> Values:
-    """Run `body` and sum the sweep up, however it ends: what is done is in the table and in results.csv."""
-    try:
-        return _summed_up(begun, body)
-    finally:
-        for the_sweep in begun:
-            locks.release(the_sweep.folder)
+def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
+    """Run jobs one after another in this process, or several at once as the sweep says; each failure is its job's alone.
 
-
-def _summed_up(begun: list[Sweep], body: Callable[[], None]) -> Values:
-    try:
-        body()
-    except BaseException as error:
-        if not begun:
-            raise
-        the_sweep = begun[0]
-        the_sweep.display.stop()
-        if isinstance(error, KeyboardInterrupt) and the_sweep.jobs is not None:
-            error.run_folder = the_sweep.folder  # type: ignore[attr-defined]  # so that the command to go on names the sweep
-        if the_sweep.is_ours or not isinstance(error, Exception):
-            with contextlib.suppress(SdlError):
-                summarise(the_sweep)
-            raise
-        # one of Hydra's launchers has given up, over a job that was killed, say; some jobs may be done, and others run yet
-        the_sweep.display.notice(f"The launcher has stopped: {(str(error).splitlines() or [type(error).__name__])[0][:500]}")
-    return summarise(begun[0])
-
-
-def _launch(the_sweep: Sweep, composed: list[bridge.Composed]) -> list[float | None]:
-    """What our launcher does with the jobs it composed."""
-    kind, search = the_sweep.kind, the_sweep.search
-    todo: list[tuple[int, Cell]] = []
-    for one in composed:
-        values = one.values if kind.complete is None or the_sweep.jobs is None else the_sweep.jobs[one.number]["config"]
-        job = sweep_job.job_of(kind.verb, values, one.overrides, search is not None)
-        todo.append((one.number, Cell(job, sweep_job.own_folder(one.folder, job, {cell.folder for _, cell in todo}))))
-    outcomes = _run(the_sweep, todo)
-    if search is None:
-        return [None] * len(outcomes)
-    return [sweep_job.objective_or_worst(outcome.metrics, search.direction) for outcome in outcomes]
-
-
-def _run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
-    """Run jobs one after another in this process, or several at once as the sweep says; each failure is its job's alone."""
-    display, total = the_sweep.display, None if the_sweep.jobs is None else len(the_sweep.jobs)
+    Arguments:
+        todo: number and cell of each, whose experiment is a `SweepJob`.
+    Raises:
+        StorageError: the disk is full.
+    """
+    listener, total = the_sweep.listener, None if the_sweep.jobs is None else len(the_sweep.jobs)
     numbers = {cell.folder: number for number, cell in todo}
-    parallel = _several(the_sweep.parallel, display)
+    parallel = _several(the_sweep.parallel, listener)
 
-    def here(job: SweepJob, folder: Path, resume: bool) -> Values:
-        display.job(numbers[folder], total, job.overrides)
-        return sweep_job.run(job, folder, resume, the_sweep.kind.observer(display))
+    def announce(cell: Cell) -> None:
+        listener.job(numbers[cell.folder], total, cell.experiment.overrides)
 
     def on_done(outcome: Outcome) -> None:
-        display.stop()
-        number = numbers[outcome.cell.folder]
+        listener.stop()
         if parallel is not None:
-            display.job(number, total, outcome.cell.experiment.overrides)
+            announce(outcome.cell)
             for note in (outcome.metrics or {}).get("notes", ()):
-                display.notice(note)
+                listener.notice(note)
         if outcome.error is None:
-            display.job_done(outcome.metrics or {})
+            listener.job_done(outcome.metrics or {})
         else:
-            display.failure(number, str(outcome.error))
+            listener.failure(numbers[outcome.cell.folder], str(outcome.error))
 
-    slots = {} if parallel is None else _slots(parallel)
-    run_one = here if parallel is None else sweep_job.run
+    run_one: cells.RunOne = sweep_job.run
+    if parallel is None:
+        run_one = functools.partial(sweep_job.run, observer=the_sweep.observer)
+        settings: Values = {"on_begin": announce}
+    else:
+        settings = {"parallel": parallel, "tries": 1, "on_notice": listener.notice, **_slots(parallel)}
     try:
-        return cells.run_cells([cell for _, cell in todo], run_one, on_done, parallel, (), display.notice, tries=1, **slots)
+        return cells.run_cells([cell for _, cell in todo], run_one, on_done, raised=(), **settings)
     except KeyboardInterrupt as stop:
         for _, cell in todo:
             if run_folder.read_state(cell.folder) == "running":
                 run_folder.record_failure(cell.folder, stop)
         raise
-    except StorageError as error:
-        hint = f"What is done stays. Free some space, then: {resume_command(the_sweep.folder)}"
-        raise RunError(error.message, hint) from error
 
 
-def _several(parallel: Parallel | None, display: Display) -> Parallel | None:
+def _several(parallel: Parallel | None, listener: Listener) -> Parallel | None:
     """How jobs run beside each other; None where they do not."""
     if parallel is None or parallel.num_jobs != 1:
         return parallel
     if parallel.backend in ("dask", "ray"):
-        display.notice(f"parallel.backend={parallel.backend} has no effect with parallel.num_jobs=1: set how many run at once.")
+        listener.notice(f"parallel.backend={parallel.backend} has no effect with parallel.num_jobs=1: set how many run at once.")
     return None
 
 
@@ -182,15 +125,18 @@ def _slots(parallel: Parallel) -> Values:
     return {"cores_per_job": max(1, available_cores() // num_jobs), "gpus": gpus}
 
 
-def _missing(the_sweep: Sweep) -> list[tuple[int, Cell]]:
-    """The jobs of a begun sweep that must run; what another configuration or other data left in their folders is taken away."""
-    fingerprint_of = _fingerprints(the_sweep)
+def missing(the_sweep: Sweep, load: Callable[[Values], Any]) -> list[tuple[int, Cell]]:
+    """The jobs of a stopped sweep that must run; what another configuration or other data left in their folders is removed.
+
+    Arguments:
+        load: composed values -> their data set.
+    """
+    fingerprint_of = _fingerprints(the_sweep.listener, load)
     todo, changed = [], 0
-    for number, stored in enumerate(the_sweep.jobs or []):
-        job = SweepJob(the_sweep.kind.verb, stored["config"], stored["overrides"])
+    for number, job in enumerate(the_sweep.jobs or []):
         folder = the_sweep.folder / str(number)
-        if run_folder.read_state(folder) == "done" and item_of(the_sweep.kind, folder, job.overrides)["status"] != "done":
-            sweep_job.clear(folder)  # its files are not as it left them
+        if sweep_folder.read_job(folder, job.overrides).state == UNREADABLE:
+            sweep_job.clear(folder)
         other_data = sweep_job.has_other_data(folder, job, fingerprint_of)
         changed += other_data
         if other_data or sweep_job.has_other_config(folder, job):
@@ -199,11 +145,11 @@ def _missing(the_sweep: Sweep) -> list[tuple[int, Cell]]:
             todo.append((number, Cell(job, folder)))
     if changed:
         what = "1 job runs" if changed == 1 else f"{changed} jobs run"
-        the_sweep.display.notice(f"{what} again from the start: the data has changed since.")
+        the_sweep.listener.notice(f"{what} again from the start: the data has changed since.")
     return todo
 
 
-def _fingerprints(the_sweep: Sweep) -> Callable[[Values], str | None]:
+def _fingerprints(listener: Listener, load: Callable[[Values], Any]) -> Callable[[Values], str | None]:
     """The fingerprint of the data of composed values, each data set loaded once; None, and a notice, where it cannot be."""
     known: dict[str, str | None] = {}
 
@@ -213,35 +159,60 @@ def _fingerprints(the_sweep: Sweep) -> Callable[[Values], str | None]:
         key = json.dumps([config["dataset"], model], sort_keys=True)
         if key not in known:
             try:
-                known[key] = str(the_sweep.kind.load(config).fingerprint)
+                known[key] = str(load(config).fingerprint)
             except SdlError as error:
-                the_sweep.display.notice(f"What is done was not compared with its data, which cannot be read: {error.message}")
+                listener.notice(f"What is done was not compared with its data, which cannot be read: {error.message}")
                 known[key] = None
         return known[key]
 
     return fingerprint_of
 
 
-def _check_search(kind: Kind, search: bridge.Search) -> None:
-    """Refuse a search in the wrong direction: what is best is known once the data is."""
-    if kind.verb != "train":
-        what = "curve" if kind.verb == "curve" else "comparison"
-        raise ConfigError(f"sdl {kind.verb} -m: a {what} has no score to search by.", "Search with sdl train -m.")
-    if search.direction is None:
-        return
-    task = kind.load(search.example).task
-    right = sweep_job.right_direction(task)
-    if search.direction != right:
-        name = "accuracy" if task == "classification" else "RMSE"
-        raise ConfigError(
-            f"hydra.sweeper.direction={search.direction}: it would search for the worst {name}.",
-            f"Add hydra.sweeper.direction={right}",
-        )
+@contextlib.contextmanager
+def watched(the_sweep: Sweep) -> Iterator[None]:
+    """Report each job that another launcher runs when it has ended, wherever it ran: its folder tells."""
+    over, told = threading.Event(), set[Path]()
+
+    def look() -> None:
+        for folder in sweep_folder.job_folders(the_sweep.folder):
+            state = run_folder.read_state(folder)
+            if folder not in told and state in ("done", "failed", "interrupted"):
+                told.add(folder)
+                text = state if state == "done" else f"{state} ({run_folder.read_reason(folder)})"
+                the_sweep.listener.ended(len(told), sweep_folder.overrides_of(folder), text)
+
+    def watch() -> None:
+        while not over.wait(POLL_SECONDS):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        look()
 
 
-def _stored(kind: Kind, jobs: Sequence[Values]) -> list[Values]:
-    """Jobs as `sweep.json` holds them."""
-    complete = kind.complete or (lambda values, overrides: values)
-    with_all = [(complete(job["config"], job["overrides"]), [str(o) for o in job["overrides"]]) for job in jobs]
-    found = [sweep_job.job_of(kind.verb, values, overrides) for values, overrides in with_all]
-    return [{"overrides": job.overrides, "config": job.config} for job in found]
+def summed_up(the_sweep: Sweep, item: Callable[[StoredJob], Values], columns: Callable[[Values], Values]) -> Values:
+    """The object of `-m --json`, read from the job folders, so that it is the same whatever launched them, and `results.csv`.
+
+    Arguments:
+        item: what is said of a finished job, beside folder, status and overrides.
+        columns: what `results.csv` says of it.
+    """
+    folder = the_sweep.folder
+    planned = None if the_sweep.jobs is None else [job.overrides for job in the_sweep.jobs]
+    items = []
+    for job in sweep_folder.read_jobs(folder, planned):
+        status = "failed" if job.state == UNREADABLE else job.state
+        one: Values = {"folder": str(job.folder), "status": status, "overrides": job.overrides, "metrics": None}
+        if job.values is not None:
+            one |= item(job)
+        elif status != NOT_RUN:
+            one["reason"] = job.reason
+        items.append(one)
+    table = results_csv(str(folder), items, [columns(one) if one["status"] == "done" else {} for one in items])
+    write_atomic(folder / "results.csv", table)
+    return {"folder": str(folder), "jobs": items, "results": str(folder / "results.csv")}

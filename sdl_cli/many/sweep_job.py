@@ -1,4 +1,4 @@
-"""One job of a sweep, in whatever process it runs: begun or gone on with in its folder, its failure kept there, and read back."""
+"""One job of a sweep, in whatever process it runs: begun or resumed in its folder, with its failure kept there."""
 
 from __future__ import annotations
 
@@ -11,37 +11,61 @@ import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sdl_cli.errors import SdlError
 from sdl_cli.files import make_folder
-from sdl_cli.many import repeats
 from sdl_cli.many.processes import as_run_error
+from sdl_cli.many.sweep_folder import JOB_FILE, read_made
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
-from sdl_cli.run.request import parse_experiment
-from sdl_cli.study.compare import run as comparing
-from sdl_cli.study.curve import run as curving
+from sdl_cli.settings.parallel import Parallel
 
 Values = dict[str, Any]
-Verb = Literal["train", "curve", "compare"]
-FILE = "job.json"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a verb does in each job of a sweep. Its functions are importable by name, so that any process can be handed them.
+
+    Arguments:
+        parse: composed values -> what `run` takes.
+        run: `(request, folder, observer) -> the object of the verb's --json`; takes a folder that holds no run.
+        resume: `(folder, observer) -> the same`.
+        parallel: composed values -> how the jobs of the sweep run; None for a verb whose jobs have `parallel` as a setting of
+            their own, and run one after another.
+        score: request -> its main metric on rows held out from the labelled ones, for a search; None for a verb without one.
+    """
+
+    parse: Callable[[Values], Any]
+    run: Callable[[Any, Path, Any], Values]
+    resume: Callable[[Path, Any], Values]
+    parallel: Callable[[Values], Parallel] | None = None
+    score: Callable[[Any], float] | None = None
 
 
 @dataclass(frozen=True)
 class SweepJob:
-    """One job, as plain data that any process can be handed.
+    """One job.
 
     Arguments:
-        config: composed values, without `parallel` where that is the sweep's.
+        config: composed values.
         overrides: what makes it this job.
         is_search: its objective is asked for.
     """
 
-    verb: Verb
+    work: Work
     config: Values
     overrides: list[str]
     is_search: bool = False
+
+
+def job_of(work: Work, values: Values, overrides: Sequence[str], is_search: bool = False) -> SweepJob:
+    """A job, without `parallel` where that is the sweep's own and decides no result."""
+    if work.parallel is None:
+        return SweepJob(work, values, list(overrides), is_search)
+    config = {key: value for key, value in values.items() if key != "parallel"}
+    return SweepJob(work, config, [o for o in overrides if not o.lstrip("+").startswith("parallel")], is_search)
 
 
 def own_folder(folder: Path, job: SweepJob, taken: Collection[Path] = ()) -> Path:
@@ -59,10 +83,10 @@ def config_sha256(config: Values) -> str:
 
 
 def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None) -> Values:
-    """Begin the job in its folder, or go on with what is there, and leave the reason there if it fails.
+    """Begin the job in its folder, or resume what is there, and leave the reason there if it fails.
 
     Arguments:
-        resume: not looked at; what the folder holds decides.
+        resume: ignored; what the folder holds decides.
         observer: of the verb, or None in a process without a display.
     Returns:
         The object of the verb's `--json`; of a search with its `objective`.
@@ -71,20 +95,13 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
     """
     stored: Values = {"overrides": job.overrides, "config_sha256": config_sha256(job.config)}
     make_folder(folder)
-    run_folder.write_json(folder, FILE, stored)
-    begin: Callable[..., Values]
-    go_on: Callable[..., Values]
-    begin, go_on = (repeats.train, repeats.resume)
-    if job.verb == "curve":
-        begin, go_on = (curving.begin, curving.resume)
-    elif job.verb == "compare":
-        begin, go_on = (comparing.begin, comparing.resume)
+    run_folder.write_json(folder, JOB_FILE, stored)
     try:
         if (folder / "config.yaml").is_file():
-            values = go_on(folder, observer)
+            values = job.work.resume(folder, observer)
         else:
             (folder / "status.json").unlink(missing_ok=True)  # it failed before it began
-            values = begin(job.config, folder, observer)
+            values = job.work.run(job.work.parse(job.config), folder, observer)
     except (Exception, SystemExit) as error:
         raised = as_run_error(error) if isinstance(error, SystemExit) else error
         if raised is not error:
@@ -92,17 +109,17 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
         if run_folder.read_state(folder) in ("missing", "running") or raised is not error:
             run_folder.record_failure(folder, raised)
         with contextlib.suppress(SdlError):
-            run_folder.write_json(folder, FILE, stored)  # a run that had not got anywhere takes all its files away
+            run_folder.write_json(folder, JOB_FILE, stored)  # a run that failed early removes all of its files
         raise raised  # noqa: B904
     if not job.is_search:
         return values
-    stored["objective"] = _objective(job.config, values)
-    run_folder.write_json(folder, FILE, stored)
+    stored["objective"] = _objective(job, values)
+    run_folder.write_json(folder, JOB_FILE, stored)
     return {**values, "objective": stored["objective"]}
 
 
 def run_alone(
-    values: Values, folder: Path, overrides: list[str], verb: Verb, direction: str | None, is_search: bool
+    values: Values, folder: Path, overrides: list[str], work: Work, direction: str | None, is_search: bool
 ) -> float | None:
     """One job under a launcher of hydra's own, perhaps in another process or on another machine: it never raises.
 
@@ -111,7 +128,7 @@ def run_alone(
     Returns:
         The objective of a search, see `objective_or_worst`.
     """
-    job = job_of(verb, values, overrides, is_search)
+    job = job_of(work, values, overrides, is_search)
     try:
         found = run(job, own_folder(folder, job))
     except Exception:  # it is in the job's folder
@@ -119,28 +136,15 @@ def run_alone(
     return objective_or_worst(found, direction) if is_search else None
 
 
-def job_of(verb: Verb, values: Values, overrides: Sequence[str], is_search: bool = False) -> SweepJob:
-    """A job without `parallel`, which of trainings is the sweep's and decides no result; curves and comparisons have it."""
-    if verb != "train":
-        return SweepJob(verb, values, list(overrides), is_search)
-    config = {key: value for key, value in values.items() if key != "parallel"}
-    return SweepJob(verb, config, [o for o in overrides if not o.lstrip("+").startswith("parallel")], is_search)
-
-
 def objective_or_worst(values: Values | None, direction: str | None) -> float:
-    """What a search is told of a job: its main metric on validation rows, or the worst there is where it has none."""
+    """What a search is told of a job: its main metric on validation rows, or the worst value there is where it has none."""
     found = None if values is None else values.get("objective")
     return worst(direction) if found is None else float(found)
 
 
 def worst(direction: str | None) -> float:
-    """Of a search in this direction; nan where it is not known."""
+    """Of a search in this direction; nan where the direction is not known."""
     return {"maximize": -math.inf, "minimize": math.inf}.get(str(direction), math.nan)
-
-
-def main_metric(values: Values) -> str:
-    """The main metric of what `sdl train` found."""
-    return MAIN["classification" if "accuracy" in values["metrics"]["test"] else "regression"]
 
 
 def right_direction(task: str) -> str:
@@ -148,18 +152,16 @@ def right_direction(task: str) -> str:
     return "maximize" if HIGHER_IS_BETTER[MAIN[task]] else "minimize"
 
 
-def _objective(config: Values, values: Values) -> float | None:
+def _objective(job: SweepJob, values: Values) -> float | None:
     """The main metric on validation rows; None where there is none, or where it is undefined."""
-    if "metrics" not in values:
+    if "metrics" not in values or job.work.score is None:
         return None
-    name = main_metric(values)
+    name = MAIN["classification" if "accuracy" in values["metrics"]["test"] else "regression"]
     held = values["metrics"]["validation"].get(name)
     if held is not None:
         return None if held["value"] is None else float(held["value"])
-    from sdl_cli.study.compare.trial import validation_score
-
     try:
-        found = validation_score(parse_experiment(config))
+        found = job.work.score(job.work.parse(job.config))
     except SdlError:  # too few rows to hold any out, say
         return None
     return found if math.isfinite(found) else None
@@ -171,9 +173,9 @@ def is_done(folder: Path, job: SweepJob) -> bool:
 
 
 def has_other_config(folder: Path, job: SweepJob) -> bool:
-    """Whether the folder holds something of another configuration, with which the job cannot go on."""
+    """Whether the folder holds something of another configuration, which the job cannot resume."""
     own = config_sha256(job.config)
-    return str(_stored(folder).get("config_sha256", own)) != own
+    return str(read_made(folder).get("config_sha256", own)) != own
 
 
 def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values], str | None]) -> bool:
@@ -193,26 +195,7 @@ def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values
 
 
 def clear(folder: Path) -> None:
-    """Take back what a job left in its folder."""
+    """Remove what a job left in its folder."""
     run_folder.discard(folder)
     for name in ("repeats", "cells", "arms", "curve", "recommended", "best"):
         shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def overrides_of(folder: Path) -> list[str]:
-    """The overrides that made the job in this folder."""
-    found = _stored(folder).get("overrides")
-    return [str(o) for o in found] if isinstance(found, list) else []
-
-
-def objective_of(folder: Path) -> float | None:
-    """What a search was told of the job in this folder."""
-    found = _stored(folder).get("objective")
-    return float(found) if isinstance(found, (int, float)) else None
-
-
-def _stored(folder: Path) -> Values:
-    try:
-        return run_folder.read_json(folder / FILE)
-    except SdlError:
-        return {}

@@ -484,7 +484,7 @@ def test_settings_that_cannot_be_are_refused(sdl: Sdl, tmp_path: Path, settings:
 
 
 def test_a_backend_that_is_not_installed_is_named(sdl: Sdl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdl_cli.many.cells.find_spec", lambda name: None)
+    monkeypatch.setattr("sdl_cli.settings.parallel.find_spec", lambda name: None)
     for backend in ("dask", "ray"):
         found = sdl(f"curve dataset=wine parallel.backend={backend}")
         assert found.code == 2 and f'pip install "sdl-cli[{backend}]"' in found.err

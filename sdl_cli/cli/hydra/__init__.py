@@ -16,12 +16,12 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
 from sdl_cli.cli.hydra.composition import (
     VERSION_BASE,
     Check,
-    Values,
     compose_checked,
     parse_assignments,
     plain_values,
@@ -34,78 +34,91 @@ from sdl_cli.cli.hydra.quoting import quote
 from sdl_cli.cli.hydra.sweep import Search, Sweep, prepare
 from sdl_cli.settings.yaml_files import conf_dir
 
-__all__ = ["Composed", "Search", "Sweep", "Task", "compose_checked", "name_the_set", "parse_assignments", "quote_override"]
-__all__ += ["register", "run", "sweep"]
-
-Job = Callable[[Values, Path, list[str]], None]
+__all__ = ["Composed", "Search", "Sweep", "Task", "compose_checked", "composed", "inform", "name_the_set", "parse_assignments"]
+__all__ += ["quote_override", "register", "swept"]
 
 
-def run(
-    verb: str, overrides: Sequence[str], job: Job, check: Check, config_dir: str | None = None, flags: Sequence[str] = ()
-) -> None:
-    """Compose the configuration of `verb` and run `job` once.
+@contextlib.contextmanager
+def composed(verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None) -> Iterator[Composed]:
+    """The composed configuration of `verb` and the folder that hydra made for it; the job runs in the body, hydra being done.
 
     Arguments:
         overrides: as typed; values that hydra could not read are quoted.
-        job: called with the composed values, the folder that hydra gave the run, and its overrides.
         check: parses composed values.
-        flags: hydra's own (`--cfg job`, `--info all`, ...), handed on.
     Raises:
         ConfigError: an override, group, option or value that does not exist or cannot be read.
-        Whatever `job` raises.
     """
-    quoted = [quote_override(o) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
-    before = _existing_folders(quoted)
-    raised: list[BaseException] = []
+    arguments = [quote_override(o) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
+    before = _existing_folders(arguments)
+    taken: list[Composed] = []
 
-    def task(cfg: DictConfig) -> None:
+    def take_down(cfg: DictConfig) -> None:
         found = HydraConfig.get()
-        folder = Path(found.runtime.output_dir)
+        variables = dict(found.job.env_set)
+        taken.append(Composed(0, plain_values(cfg), Path(found.runtime.output_dir), list(found.overrides.task), variables))
+
+    with _own_process(f"sdl {verb}", arguments):
         try:
-            job(plain_values(cfg), folder, list(found.overrides.task))
-        except BaseException as error:
-            raised.append(error)  # hydra would print a line of its own, and takes OSError for one of its making
-            _remove_empty(folder, before)
-
-    arguments = quoted + list(flags)
-    try:
-        with _own_process(f"sdl {verb}", arguments), reworded(verb, quoted, check):
-            _main(verb)(task)()
-    except BaseException:
-        if not raised:
+            with reworded(verb, arguments, check):
+                _main(verb)(take_down)()
+            with env_override(taken[0].variables):
+                yield taken[0]
+        except BaseException:
+            if taken:
+                _remove_empty(taken[0].folder, before)
             raise
-    if raised:
-        raise raised[0]
 
 
-def sweep(
+def inform(verb: str, overrides: Sequence[str], flags: Sequence[str], check: Check, config_dir: str | None = None) -> None:
+    """Let hydra print what it composes or knows; `flags` are its own: `--cfg job`, `--info all`, ..."""
+    arguments = [quote_override(o) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
+
+    def no_job(cfg: DictConfig) -> None:
+        raise AssertionError("hydra runs nothing when it is asked for information")
+
+    with _own_process(f"sdl {verb}", [*arguments, *flags]), reworded(verb, arguments, check):
+        _main(verb)(no_job)()
+
+
+@contextlib.contextmanager
+def swept(
     verb: str,
     overrides: Sequence[str],
     begin: Callable[[Sweep], Task],
     check: Check,
     config_dir: str | None = None,
     check_search: Callable[[Search], None] | None = None,
-) -> None:
-    """Compose the configuration of `verb` once for every combination, or for every trial of a search, and run them.
+) -> Iterator[list[Composed]]:
+    """Compose the configuration of `verb` once for every combination, or for every trial of a search.
 
     Arguments:
         overrides: as typed.
-        begin: is told of the sweep before its first job starts, and returns what runs its jobs.
+        begin: is told of the sweep before its first job starts, and returns what runs the jobs of a search or another launcher.
         check: parses composed values; called for every job of a plain grid before the first one starts.
         check_search: raises ConfigError for a search that makes no sense.
+    Yields:
+        the jobs of a plain grid, to be run in the body; none where hydra has run them, since a search chooses its jobs by the
+        scores of those before, and other launchers run them where they like.
     Raises:
-        ConfigError: as `run`, before any job starts.
+        ConfigError: as `composed`, before any job starts.
         Whatever the chosen launcher raises; a failed job raises nothing.
     """
-    quoted = [quote_override(o, multirun=True) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
+    arguments = [quote_override(o, multirun=True) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
     register()
-    found = prepare(verb, quoted, check, check_search)
-    task = begin(found)
+    found = prepare(verb, arguments, check, check_search)
+    task, taken = begin(found), list[Composed]()
+
+    def take_down(composed: list[Composed]) -> list[float | None]:
+        taken.extend(composed)
+        return [None] * len(composed)
+
     if found.is_ours:
-        task = dataclasses.replace(task, known=found.jobs)
-    arguments = [*quoted, f"hydra.sweep.dir={quote(str(found.folder))}", "--multirun"]
-    with _own_process(f"sdl {verb}", arguments), reworded(verb, quoted, check, is_composing=False):
-        _main(verb)(task)()
+        task = dataclasses.replace(task, known=found.jobs, launch=take_down if found.search is None else task.launch)
+    with _own_process(f"sdl {verb}", [*arguments, f"hydra.sweep.dir={quote(str(found.folder))}", "--multirun"]):
+        with reworded(verb, arguments, check, is_composing=False):
+            _main(verb)(task)()
+        with env_override(taken[0].variables if taken else {}):
+            yield taken
 
 
 def _existing_folders(overrides: Sequence[str]) -> set[Path]:
@@ -116,13 +129,13 @@ def _existing_folders(overrides: Sequence[str]) -> set[Path]:
 
 
 def _remove_empty(folder: Path, keep: set[Path]) -> None:
-    """Take back the folders that hydra made for a run that wrote nothing."""
+    """Remove the folders that hydra made for a run that wrote nothing."""
     for place in (folder, *folder.parents):
         if place in keep or place == Path.cwd():
             return
         try:
             place.rmdir()
-        except FileNotFoundError:  # the run took it back itself
+        except FileNotFoundError:  # the run removed it itself
             continue
         except OSError:
             return

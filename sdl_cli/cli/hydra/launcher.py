@@ -1,10 +1,10 @@
-"""Our launcher: composes each job of a sweep, and hands them all to the function that runs them."""
+"""Our launcher: composes each job of a sweep, and hands them all to a function."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
@@ -30,12 +30,14 @@ class Composed:
         number: 0, 1, ... in the order of the sweep.
         folder: absolute; not made yet.
         overrides: what makes it this job.
+        variables: of the environment, that `hydra.job.env_set` sets for it.
     """
 
     number: int
     values: Values
     folder: Path
     overrides: list[str]
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 Job = Callable[[Values, Path, list[str]], float | None]
@@ -49,7 +51,7 @@ class Task:
     Arguments:
         job: `(values, folder, overrides) -> objective`, run by hydra's own launchers, that may send it to other processes and
             machines: then it must be picklable, and never raise.
-        launch: the jobs of our launcher to their objectives; None where another launcher was chosen.
+        launch: takes the jobs of our launcher and returns their objectives; None where another launcher was chosen.
         known: `{"overrides", "config"}` of jobs 0, 1, ... that were composed before; None where they are not known.
     """
 
@@ -76,15 +78,18 @@ class SdlLauncher(Launcher):
             composed = [self._compose(number, chosen) for number, chosen in enumerate(job_overrides, initial_job_idx)]
         finally:
             HydraConfig.instance().cfg = before
-        with env_override(dict(self.config.hydra.job.env_set)):  # before worker processes start
+        with env_override(self._variables()):  # before worker processes start
             return [_returned(value) for value in self.task_function.launch(composed)]
+
+    def _variables(self) -> dict[str, str]:
+        return dict(self.config.hydra.job.env_set)
 
     def _compose(self, number: int, overrides: Sequence[str]) -> Composed:
         assert isinstance(self.task_function, Task)
         if self.task_function.known is not None:
             known = self.task_function.known[number]
             folder = Path(str(self.config.hydra.sweep.dir), str(number)).absolute()
-            return Composed(number, known["config"], folder, known["overrides"])
+            return Composed(number, known["config"], folder, known["overrides"], self._variables())
         cfg = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(cfg):
             cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
@@ -93,7 +98,7 @@ class SdlLauncher(Launcher):
         chosen = [str(o) for o in cfg.hydra.overrides.task]
         with open_dict(cfg):
             del cfg["hydra"]
-        return Composed(number, plain_values(cfg), folder, chosen)
+        return Composed(number, plain_values(cfg), folder, chosen, self._variables())
 
 
 def register() -> None:

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+from sdl_cli.errors import SdlError
+from sdl_cli.many import sweep_folder
 from sdl_cli.many.listing.untrusted import Values, flat, number, read_json, read_yaml, short_text
 from sdl_cli.measure.metrics import MAIN
 from sdl_cli.settings.contents import state_of
@@ -17,8 +19,8 @@ STATES = ("running", "done", "failed", "interrupted")
 VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
+_NAMED = re.compile(r"(\d{4})-(\d\d)-(\d\d)/(\d\d)-(\d\d)-(\d\d)[^/]*$")
 _MEASURED = ("value", "low", "high", "n")
-_MOST_SWEEP_BYTES = 64 << 20  # the settings of every job are in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Run:
         metrics: of the test rows, name -> `{"value", "low", "high", "n"}`.
         verdict: better, worse, no difference, baseline; of a curve or comparison its sentence.
         seconds: it took.
-        details: what only some kinds have, as `checked_details` leaves it.
+        details: what only some kinds have: `lift` (as in `metrics.json`), `forecast` [size, mean] with twice the labels,
+            `recommended` arm, `jobs` planned in a sweep, `process` that is running it (`{"host", "pid"}`).
         sweep: folder of the sweep it is a job of, or empty.
     """
 
@@ -137,26 +140,34 @@ def read(path: str, folder: str, role: str = "") -> Run:
         repeats = settings.get("num_repeats", 1)
         kind = "job" if job is not None else "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
     if found["status"] == "running":
-        found["details"] = checked_details({"process": status.get("process")})
+        found["details"] = _process(status.get("process"))
     return Run(folder, role or kind, begun=begun, **found)
+
+
+def _process(values: Any) -> Values:
+    pid = values.get("pid") if isinstance(values, dict) else None
+    return {"process": {"host": short_text(values.get("host")), "pid": pid}} if type(pid) is int and 0 < pid < 2**31 else {}
 
 
 def read_sweep(path: str, folder: str) -> Run:
     """Read the folder of a sweep, for itself: its verb and its number of jobs, or null for a search."""
-    stored = read_json(f"{path}/sweep.json", _MOST_SWEEP_BYTES)
-    jobs = None if stored is None else stored.get("jobs")
-    details = {"jobs": len(jobs)} if isinstance(jobs, list) else {}
-    return Run(folder, "sweep", "unreadable" if stored is None else "done", begun=_begun(path), details=details)
+    try:
+        jobs = sweep_folder.read(Path(path)).jobs
+    except SdlError:
+        return Run(folder, "sweep", begun=_begun(path))
+    return Run(folder, "sweep", "done", begun=_begun(path), details={} if jobs is None else {"jobs": len(jobs)})
 
 
 def _of_run(metrics: Values) -> Values:
     """From a run's `metrics.json`, or that of a cell, which has values without intervals."""
     whole = metrics.get("metrics")
     test = measured(whole.get("test") if isinstance(whole, dict) else metrics.get("test"))
-    details, verdict = checked_details({"lift": metrics.get("lift")}), ""
-    if "lift" in details:
-        lift = details["lift"]
-        verdict = "no difference" if not lift["measurable"] else "better" if lift["value"] > 0 else "worse"
+    details, verdict, lift = {}, "", metrics.get("lift")
+    if isinstance(lift, dict) and number(lift.get("value")) is not None:
+        ends = {end: number(lift.get(end)) for end in ("value", "low", "high")}
+        measurable = lift.get("measurable") is True
+        details["lift"] = {"metric": short_text(lift.get("metric"), 40), **ends, "measurable": measurable}
+        verdict = "no difference" if not measurable else "better" if ends["value"] > 0 else "worse"
     elif "lift" in metrics and metrics.get("baseline") is None:
         verdict = "baseline"
     metric = MAIN["classification" if "accuracy" in test else "regression"] if test else ""
@@ -167,10 +178,11 @@ def _of_curve(curve: Values) -> Values:
     last, ahead = next(reversed(_objects(curve, "points")), {}), next(iter(_objects(curve, "forecast")), {})
     metric = short_text(curve.get("metric"), 40)
     score = {"value": last.get("mean"), "low": None, "high": None, "n": last.get("repeats")}
+    forecast = [number(ahead.get(key)) for key in ("size", "mean")]
     return {
         "metric": metric,
         "metrics": measured({metric: score}) if last else {},
-        "details": checked_details({"forecast": [ahead.get("size"), ahead.get("mean")]}),
+        "details": {} if None in forecast else {"forecast": forecast},
         "verdict": short_text(curve.get("verdict")),
         "seconds": _seconds(curve),
     }
@@ -178,10 +190,11 @@ def _of_curve(curve: Values) -> Values:
 
 def _of_comparison(values: Values) -> Values:
     chosen = next((arm for arm in _objects(values, "arms") if arm.get("recommended") is True), {})
+    name = values.get("recommended")
     return {
         "metric": short_text(values.get("metric"), 40),
         "metrics": measured(chosen.get("metrics")),
-        "details": checked_details({"recommended": values.get("recommended")}),
+        "details": {"recommended": short_text(name, 80)} if isinstance(name, str) else {},
         "verdict": short_text(values.get("verdict")),
         "seconds": _seconds(values),
     }
@@ -195,36 +208,12 @@ def _of_overrides(job: Values | None) -> Values:
 
 
 def measured(scores: Any) -> dict[str, Values]:
-    """Measured numbers `{"value", "low", "high", "n"}` by name, from such, from lists of the four, or from values alone."""
+    """Measured numbers `{"value", "low", "high", "n"}` by name, from such, or from values alone."""
     found: dict[str, Values] = {}
     for name, value in scores.items() if isinstance(scores, dict) else ():
         if isinstance(name, str) and len(name) <= 40 and len(found) < MOST_METRICS:
-            parts = [value.get(key) for key in _MEASURED] if isinstance(value, dict) else value
-            four = parts if isinstance(parts, list) and len(parts) == 4 else [parts, None, None, None]
-            value, low, high, n = four
-            found[name] = {"value": number(value), "low": number(low), "high": number(high), "n": number(n)}
-    return found
-
-
-def checked_details(values: Any) -> Values:
-    """Of the details of a run those that are what they should be.
-
-    `lift` (as in `metrics.json`), `forecast` [size, mean] with twice the labels, `recommended` arm, `jobs` planned in a sweep,
-    `process` that is running it: `{"host", "pid"}`.
-    """
-    found: Values = {}
-    for key, value in values.items():
-        if key == "lift" and isinstance(value, dict) and number(value.get("value")) is not None:
-            ends = {end: number(value.get(end)) for end in ("value", "low", "high")}
-            found[key] = {"metric": short_text(value.get("metric"), 40), **ends, "measurable": value.get("measurable") is True}
-        elif key == "forecast" and isinstance(value, list) and len(value) == 2 and None not in map(number, value):
-            found[key] = value
-        elif key == "recommended" and isinstance(value, str):
-            found[key] = short_text(value, 80)
-        elif key == "jobs" and type(value) is int and 0 <= value < 10**9:
-            found[key] = value
-        elif key == "process" and isinstance(value, dict) and type(value.get("pid")) is int and 0 < value["pid"] < 2**31:
-            found[key] = {"host": short_text(value.get("host")), "pid": value["pid"]}
+            parts = value if isinstance(value, dict) else {"value": value}
+            found[name] = {key: number(parts.get(key)) for key in _MEASURED}
     return found
 
 
@@ -251,10 +240,10 @@ def _begun(path: str) -> float:
             break
         except (OSError, ValueError):
             continue
-    match = re.search(r"(\d{4}-\d\d-\d\d)/(\d\d-\d\d-\d\d)[^/]*$", path)
+    match = _NAMED.search(path)
     if match:
         try:
-            named = datetime.strptime(f"{match[1]} {match[2]}", "%Y-%m-%d %H-%M-%S").timestamp()
+            named = datetime(*map(int, match.groups())).timestamp()  # type: ignore[arg-type]
             return _sane(named + min(max(written - named, 0.0), 0.999))
         except (ValueError, OverflowError, OSError):
             pass  # looks like a date and is none

@@ -44,18 +44,20 @@ def flat(values: Any) -> Values:
     found: Values = {}
     left = MOST_KEYS  # steps, not keys: aliases in YAML make a small file endless to walk through
 
-    def add(prefix: str, value: Any, depth: int) -> None:
+    def add(prefix: str, inside: Values, depth: int) -> None:
         nonlocal left
-        if isinstance(value, dict) and value and depth < 6:
-            for key, inner in value.items():
-                left -= 1
-                if left < 0:
-                    return
-                add(f"{prefix}{'.' if prefix else ''}{short_text(key, 80)}", inner, depth + 1)
-        elif prefix:
-            found[prefix] = _plain(value)
+        for key, value in inside.items():
+            left -= 1
+            if left < 0:
+                return
+            name = prefix + (key if type(key) is str and len(key) <= 80 else short_text(key, 80))
+            if isinstance(value, dict) and value and depth < 5:
+                add(f"{name}.", value, depth + 1)
+            else:
+                found[name] = _plain(value)
 
-    add("", values if isinstance(values, dict) else {}, 0)
+    if isinstance(values, dict):
+        add("", values, 0)
     return found
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import DataError, SdlError
+from sdl_cli.errors import DataError
+from sdl_cli.many import sweep_folder
+from sdl_cli.many.sweep_folder import StoredJob
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, Measured, over_repeats
 from sdl_cli.report.html.scores import main_metric
 from sdl_cli.run import run_folder
@@ -17,19 +19,13 @@ _SEEDS = ("seed=", "dataset.seed=")
 
 
 @dataclass(frozen=True)
-class Job:
-    """One job of a sweep.
+class Job(StoredJob):
+    """One job of a sweep; its `label` is its number from 1, or its folder's own name, and what makes it this job."""
 
-    Arguments:
-        values: of `metrics.json`, `curve.json` or `comparison.json`; None where it is not done.
-    """
-
-    folder: Path
-    label: str
-    overrides: tuple[str, ...]
-    state: str
-    reason: str
-    values: Values | None
+    @property
+    def label(self) -> str:
+        number = f"{int(self.folder.name) + 1}" if self.folder.name.isdecimal() else self.folder.name
+        return f"{number}: {' '.join(self.overrides)}".rstrip(": ")
 
 
 @dataclass(frozen=True)
@@ -74,37 +70,15 @@ def read_sweep(folder: Path) -> Sweep:
     Raises:
         DataError: no job is done.
     """
-    stored = run_folder.read_json(folder / "sweep.json")
-    verb = str(stored.get("verb", "train"))
-    planned = stored.get("jobs")
-    names = {str(n) for n in range(len(planned))} if isinstance(planned, list) else set()
-    names |= {path.parent.name for path in folder.glob("*/status.json")}
-    jobs = [_read_job(folder / name, verb) for name in sorted(names, key=lambda name: (len(name), name))]
+    stored = sweep_folder.read(folder)
+    verb, planned = stored.verb, None if stored.jobs is None else [job["overrides"] for job in stored.jobs]
+    jobs = [Job(**vars(job)) for job in sweep_folder.read_jobs(folder, planned)]
     done, failed = [job for job in jobs if job.values], [job for job in jobs if not job.values]
     if not done:
         raise DataError(f"{folder}: no job of this sweep is done.", f"Resume it: sdl {verb} --resume {run_folder.quoted(folder)}")
     shared = [o for o in jobs[0].overrides if all(o in job.overrides for job in jobs)] if len(jobs) > 1 else []
     groups, metric = _groups(done, shared) if verb == "train" else ((), None)
     return Sweep(folder, verb, tuple(done), tuple(failed), groups, metric, _best(groups, metric), tuple(shared))
-
-
-def _read_job(folder: Path, verb: str) -> Job:
-    state, reason, values = run_folder.read_state(folder), "", None
-    try:
-        if state == "done":
-            file = {"curve": "curve.json", "compare": "comparison.json"}.get(verb)
-            values = run_folder.read_json(folder / file) if file else run_folder.read_run(folder).metrics
-        elif state != "missing":
-            reason = run_folder.read_reason(folder)
-    except SdlError as error:
-        state, reason, values = "unreadable", error.message, None
-    try:
-        overrides = tuple(str(o) for o in run_folder.read_json(folder / "job.json")["overrides"])
-    except (SdlError, KeyError, TypeError):
-        overrides = ()
-    label = f"{int(folder.name) + 1}" if folder.name.isdecimal() else folder.name
-    state = "not begun" if state == "missing" else state
-    return Job(folder, f"{label}: {' '.join(overrides)}".rstrip(": "), overrides, state, reason, values)
 
 
 def _groups(done: Sequence[Job], shared: Sequence[str]) -> tuple[tuple[Group, ...], str | None]:

@@ -86,6 +86,7 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
         if observer.on_notice is not None:
             observer.on_notice(sentence)
 
+    prepare_workers(request)
     plan = make_plan(request)
     if resume:
         plan = _as_begun(plan, folder)
@@ -314,8 +315,3 @@ def resume(folder: Path, observer: CompareObserver | None = None) -> Values:
         return {**run_folder.read_json(folder / "comparison.json"), "folder": str(folder)}
     with run_folder.resumed(folder):
         return run(parse_comparison(stored.config, folder), folder, observer, resume=True)
-
-
-def begin(values: Values, folder: Path, observer: CompareObserver | None = None) -> Values:
-    """`run`, of complete plain values."""
-    return run(parse_comparison(values, folder), folder, observer)

@@ -154,7 +154,7 @@ def parse_shared(values: dict[str, Any]) -> Shared:
     return found
 
 
-def parse_comparison(values: dict[str, Any], folder: Path) -> Comparison:
+def parse_comparison(values: dict[str, Any], folder: Path = Path()) -> Comparison:
     """A comparison of its complete values, arms and all, as they stand in the `config.yaml` of its folder."""
     shared = parse_shared({key: value for key, value in values.items() if key != "arms"})
     try:

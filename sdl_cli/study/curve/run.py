@@ -179,8 +179,3 @@ def resume(folder: Path, observer: CurveObserver | None = None) -> Values:
         return run_folder.read_json(folder / "curve.json")
     with run_folder.resumed(folder):
         return run(parse_curve(stored.config), folder, observer, resume=True)
-
-
-def begin(values: Values, folder: Path, observer: CurveObserver | None = None) -> Values:
-    """`run`, of complete plain values."""
-    return run(parse_curve(values), folder, observer)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import pickle
 import random
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from omegaconf import OmegaConf
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.hydra.overrides import first_choice
+from sdl_cli.cli.verbs import VERBS
 from sdl_cli.errors import ConfigError
 from sdl_cli.many import sweep_job
 from sdl_cli.run.request import parse_experiment
@@ -193,9 +196,8 @@ def test_own_yaml_is_found_and_may_have_any_name(monkeypatch: pytest.MonkeyPatch
 
 
 def run_jobs(overrides: list[str], **more: Any) -> list[tuple[dict[str, Any], Path, list[str]]]:
-    seen: list[tuple[dict[str, Any], Path, list[str]]] = []
-    bridge.run("train", overrides, lambda *job: seen.append(job), parse_experiment, **more)
-    return seen
+    with bridge.composed("train", overrides, parse_experiment, **more) as one:
+        return [(one.values, one.folder, one.overrides)]
 
 
 def sweep_jobs(overrides: list[str], ours: bool = True, **more: Any) -> tuple[bridge.Sweep, list[bridge.Composed]]:
@@ -215,8 +217,9 @@ def sweep_jobs(overrides: list[str], ours: bool = True, **more: Any) -> tuple[br
         begun.append(found)
         return bridge.Task(one, launch if found.is_ours else None)
 
-    bridge.sweep("train", overrides, begin, parse_experiment, **more)
-    return begun[0], seen
+    with bridge.swept("train", overrides, begin, parse_experiment, **more) as composed:
+        assert not composed or (ours and not seen), "hydra runs the jobs of a search and those of other launchers"
+    return begun[0], composed or seen
 
 
 def test_one_job_gets_plain_values_and_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -261,9 +264,10 @@ def test_two_sweeps_of_one_name_do_not_share_a_folder(monkeypatch: pytest.Monkey
 
 
 def test_what_a_launcher_sends_away_can_be_pickled() -> None:
-    alone = functools.partial(sweep_job.run_alone, verb="train", direction=None, is_search=False)
-    again = pickle.loads(pickle.dumps(bridge.Task(alone)))  # noqa: S301
-    assert again.job.func is sweep_job.run_alone and again.job.keywords == alone.keywords and again.launch is None
+    for verb in VERBS.values():
+        alone = functools.partial(sweep_job.run_alone, work=verb.work, direction=None, is_search=False)
+        again = pickle.loads(pickle.dumps(bridge.Task(alone)))  # noqa: S301
+        assert again.job.func is sweep_job.run_alone and again.job.keywords == alone.keywords and again.launch is None
 
 
 @pytest.mark.parametrize(("group", "name", "extra"), [("launcher", "submitit_slurm", "slurm"), ("sweeper", "optuna", "optuna")])
@@ -292,19 +296,36 @@ def test_a_job_that_raises_is_heard_and_leaves_no_empty_folder(monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
 
-    def job(*_: Any) -> None:
-        raise OSError("disk on fire")
-
     for more in ([], ["hydra.run.dir=a/b/c"], ["hydra.run.dir=mine/x"]):
-        with pytest.raises(OSError, match="disk on fire"):
-            bridge.run("train", ["dataset=wine", *more], job, parse_experiment)
+        with pytest.raises(OSError, match="disk on fire"), bridge.composed("train", ["dataset=wine", *more], parse_experiment):
+            raise OSError("disk on fire")
         assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
 
 
-def test_hydras_traces_are_not_left_in_the_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-    import sys
+@pytest.mark.parametrize("launcher", ["", "basic", "sdl"])
+def test_variables_that_hydra_sets_for_jobs_are_there_while_they_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, launcher: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SDL_TEST", raising=False)
+    found: list[str | None] = []
+    overrides = ["dataset=wine", "+hydra.job.env_set.SDL_TEST=x y"]
 
+    def one(*_: Any) -> None:
+        found.append(os.environ.get("SDL_TEST"))
+
+    if not launcher:
+        with bridge.composed("train", overrides, parse_experiment):
+            one()
+    else:
+        overrides += ["seed=0,1", f"hydra/launcher={launcher}"]
+        with bridge.swept("train", overrides, lambda found: bridge.Task(one), parse_experiment) as jobs:
+            for _ in jobs:
+                one()
+    assert found == ["x y"] * (2 if launcher else 1) and "SDL_TEST" not in os.environ
+
+
+def test_hydras_traces_are_not_left_in_the_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     before = list(sys.argv)

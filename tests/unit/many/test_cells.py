@@ -181,8 +181,8 @@ def test_forty_cells_lose_only_those_that_die(tmp_path: Path) -> None:
     assert [o.metrics["seed"] for o in outcomes if o.metrics is not None] == [n for n in range(40) if n not in failed]
     assert sorted(map(int, seen)) == list(range(40)) and set(seen[-3:]) == {"1", "3", "6"}, "what died is tried again at the end"
     assert notices == [
-        "A worker process was killed by signal 9 (out of memory?). What it was at is tried once more at the end, alone."
-    ] or notices == ["A worker process ended with exit code 3. What it was at is tried once more at the end, alone."]
+        "A worker process was killed by signal 9 (out of memory?). Its work is tried once more at the end, alone."
+    ] or notices == ["A worker process ended with exit code 3. Its work is tried once more at the end, alone."]
     for number in (2, 3, 6):
         assert run_folder.read_state(tmp_path / str(number)) == "failed"
         assert run_folder.read_reason(tmp_path / str(number)) == failed[number]
@@ -274,7 +274,7 @@ def test_the_gpus_that_may_be_used(
 
 
 def test_a_backend_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sdl_cli.many.cells.find_spec", lambda name: None)
+    monkeypatch.setattr("sdl_cli.settings.parallel.find_spec", lambda name: None)
     for name in ("processes", "loky", "threading"):
         check_backend(name)
     for name in ("dask", "ray"):

@@ -1,4 +1,4 @@
-"""Run folders found, read, kept in an index and chosen from: numbers by hand, and folders that mean harm."""
+"""Run folders found, read and chosen from: numbers by hand, and folders that mean harm."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ import yaml
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.many.listing import Run, find_runs, select
-from sdl_cli.many.listing import index as index_module
-from sdl_cli.many.listing.index import INDEX, STILL_SECONDS
+from sdl_cli.many.listing.find import STILL_SECONDS
 from sdl_cli.many.listing.untrusted import flat, read_json, read_yaml
 from sdl_cli.report.run_words import pasted, run_lines, shown_root
 
@@ -173,121 +172,59 @@ def test_parts_are_listed_only_when_asked_for(root: Path) -> None:
     assert cell.metrics["accuracy"] == {"value": 0.25, "low": None, "high": None, "n": None}
 
 
-def test_a_single_run_or_sweep_can_be_listed_and_gets_no_index(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "_WORTH_WRITING", 1)
+def test_a_single_run_or_sweep_can_be_listed(root: Path) -> None:
     run = root / DAY / "10-00-00_digits_baseline"
-    before = set(run.iterdir())
     assert [found.folder for found in find_runs(run)] == ["."]
-    assert set(run.iterdir()) == before
     assert sorted(found.folder for found in find_runs(root / DAY / "10-03-00_sweep")) == [".", "0", "1"]
-    assert not (root / DAY / "10-03-00_sweep" / INDEX).exists()
 
 
-@pytest.fixture
-def indexed(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder with an index that is written whatever it is worth."""
-    monkeypatch.setattr(index_module, "_WORTH_WRITING", 1)
-    find_runs(root)
-    assert (root / INDEX).is_file()
-    return root
-
-
-def forbid_reading(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Count what is read anew."""
-    read: list[str] = []
-    for name in ("read", "read_sweep"):
-        real = getattr(index_module, name)
-        monkeypatch.setattr(
-            index_module, name, lambda path, folder, *rest, real=real: read.append(folder) or real(path, folder, *rest)
-        )
-    return read
-
-
-def test_the_index_gives_back_what_was_read(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = forbid_reading(monkeypatch)
-    from_index = by_folder(find_runs(indexed))
-    assert not read
-    (indexed / INDEX).unlink()
-    assert from_index == by_folder(find_runs(indexed)) and len(read) == 8
-
-
-def test_only_what_changed_is_read_again_and_what_vanished_is_dropped(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = forbid_reading(monkeypatch)
-    changed = indexed / DAY / "10-00-00_digits_baseline"
+def test_listing_reads_what_is_there_now_and_writes_nothing(root: Path) -> None:
+    changed = root / DAY / "10-00-00_digits_baseline"
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    first = by_folder(find_runs(root))
+    assert first == by_folder(find_runs(root)) and len(first) == 8
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     write(changed, accuracy=0.5)
-    found = by_folder(find_runs(indexed))
-    assert read == [f"{DAY}/10-00-00_digits_baseline"] and found["10-00-00_digits_baseline"].metrics["accuracy"]["value"] == 0.5
+    assert by_folder(find_runs(root))["10-00-00_digits_baseline"].metrics["accuracy"]["value"] == 0.5
     (changed / "metrics.json").write_text(json.dumps({"metrics": {"test": {"accuracy": measured(0.25)}}}))  # in place
-    assert by_folder(find_runs(indexed))["10-00-00_digits_baseline"].metrics["accuracy"]["value"] == 0.25
+    assert by_folder(find_runs(root))["10-00-00_digits_baseline"].metrics["accuracy"]["value"] == 0.25
     for file in changed.iterdir():
         file.unlink()
     changed.rmdir()
-    assert "10-00-00_digits_baseline" not in by_folder(find_runs(indexed))
-    assert "10-00-00_digits_baseline" not in (indexed / INDEX).read_text()
+    assert "10-00-00_digits_baseline" not in by_folder(find_runs(root))
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: text[: len(text) // 2],
-        lambda text: "",
-        lambda text: "\0\xff binary",
-        lambda text: "[]",
-        lambda text: text.replace('"version":1', '"version":99'),
-        lambda text: '{"version":1,"keys":[],"runs":{"x":[[1],0,[],{},{}]}}',
-        lambda text: '{"version":1,"keys":[5],"runs":{}}',
-        lambda text: '{"version":1,"keys":[],"runs":{"x":NaN}}',
-        lambda text: "[" * 100_000,
-    ],
-    ids=["cut", "empty", "binary", "list", "version", "entry", "keys", "nan", "deep"],
+    "text", ["", "\0\xff binary", "[]", '{"version":2,"keys":[],"runs":{"x":[[1],0,[],{},{}]}}', "[" * 100_000]
 )
-def test_an_index_that_cannot_be_used_is_done_without_and_written_anew(indexed: Path, damage: Any) -> None:
-    text = (indexed / INDEX).read_text()
-    (indexed / INDEX).write_text(damage(text))
-    assert len(find_runs(indexed)) == 8
-    assert json.loads((indexed / INDEX).read_text()) == json.loads(text)
+def test_the_index_of_an_older_version_is_ignored(root: Path, text: str) -> None:
+    (root / ".sdl-index.json").write_text(text)
+    assert len(find_runs(root)) == 8 and (root / ".sdl-index.json").read_text() == text
 
 
-def test_an_index_that_lies_about_types_or_is_a_folder_does_no_harm(indexed: Path) -> None:
-    stored = json.loads((indexed / INDEX).read_text())
-    for entry in stored["runs"].values():
-        entry[3], entry[4] = {"accuracy": ["a", {}, [], 1e400]}, {"lift": 5, "forecast": "x", "jobs": -1, "process": {"pid": "1"}}
-    (indexed / INDEX).write_text(json.dumps(stored).replace("Infinity", "1e999"))
-    assert run_lines(select(find_runs(indexed)), indexed)
-    (indexed / INDEX).unlink()
-    (indexed / INDEX).mkdir()
-    assert len(find_runs(indexed)) == 8
+def test_numbers_that_lie_about_their_types_do_no_harm(root: Path) -> None:
+    lies = {"accuracy": {"value": "a", "low": {}, "high": [], "n": 1e400}, "rmse": ["a", {}, [], 3], "r2": True}
+    run = root / DAY / "10-00-00_digits_baseline"
+    for lift in (5, {"value": "x"}, {"value": 0.1, "low": [], "high": None, "metric": 3, "measurable": 1}):
+        (run / "metrics.json").write_text(json.dumps({"metrics": {"test": lies}, "lift": lift}).replace("Infinity", "1e999"))
+        found = by_folder(find_runs(root))["10-00-00_digits_baseline"]
+        assert set(found.metrics) == set(lies) and not any(found.metrics["accuracy"].values())
+    assert found.details["lift"] == {"metric": "3", "value": 0.1, "low": None, "high": None, "measurable": False}
+    (root / DAY / "10-04-00_digits_baseline_curve" / "curve.json").write_text('{"forecast": [{"size": "x"}], "points": [3]}')
+    (root / DAY / "10-05-00_digits_compare" / "comparison.json").write_text('{"recommended": {}, "arms": {}}')
+    for process in ({"pid": "1"}, {"pid": -1}, {"pid": True}, 3):
+        (run / "status.json").write_text(json.dumps({"state": "running", "process": process}))
+        assert run_lines(select(find_runs(root)), root)
+        assert all(not set(run.details) - {"lift", "jobs", "datasets", "models"} for run in find_runs(root))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_to_is_listed_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "_WORTH_WRITING", 1)
+def test_a_folder_that_may_not_be_written_to_is_listed_all_the_same(root: Path) -> None:
     root.chmod(0o555)
     try:
         assert len(find_runs(root)) == 8
     finally:
         root.chmod(0o755)
-
-
-def test_a_failed_write_of_the_index_is_no_failure(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, write: Any) -> None:
-        raise DataError(f"{path}: no permission to write here.")
-
-    monkeypatch.setattr(index_module, "_WORTH_WRITING", 1)
-    monkeypatch.setattr(index_module, "write_atomic", refuse)
-    assert len(find_runs(root)) == 8 and not (root / INDEX).exists()
-
-
-def test_two_who_list_at_once_leave_a_whole_index(root: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path; from sdl_cli.many.listing import index\n"
-        "index._WORTH_WRITING = 0\n"
-        "for _ in range(20): assert len(index.find_runs(Path(sys.argv[1]))) == 8\n"
-    )
-    both = [subprocess.Popen([sys.executable, "-c", program, str(root)]) for _ in range(2)]
-    assert [process.wait(60) for process in both] == [0, 0]
-    assert len(json.loads((root / INDEX).read_text())["runs"]) == 8
-    assert list(root.glob(f".{INDEX}*")) == []
 
 
 def make_fifo(path: Path) -> None:

@@ -11,20 +11,22 @@ from typing import Any
 import pytest
 
 from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.verbs import VERBS
 from sdl_cli.errors import ConfigError, RunError
-from sdl_cli.many import repeats, sweep_job
-from sdl_cli.many.sweep_job import SweepJob
+from sdl_cli.many import sweep_folder, sweep_job
+from sdl_cli.many.sweep_job import SweepJob, Work
 from sdl_cli.run import run_folder
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.study.compare.trial import validation_score
 
+TRAIN = VERBS["train"].work
 OVERRIDES = ["dataset=wine", "model=baseline", "model.num_trees=5"]
 
 
 @pytest.fixture(scope="module")
 def config() -> dict[str, Any]:
     values = bridge.compose_checked("train", OVERRIDES, parse_experiment)
-    return sweep_job.job_of("train", values, OVERRIDES).config
+    return sweep_job.job_of(TRAIN, values, OVERRIDES).config
 
 
 def changed(config: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -32,12 +34,12 @@ def changed(config: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_a_job_leaves_a_run_and_what_made_it(config: dict[str, Any], tmp_path: Path) -> None:
-    job = SweepJob("train", config, OVERRIDES)
+    job = SweepJob(TRAIN, config, OVERRIDES)
     found = sweep_job.run(pickle.loads(pickle.dumps(job)), tmp_path / "0")  # noqa: S301
     assert found["metrics"]["test"]["accuracy"]["n"] == 36 and "objective" not in found
-    assert sweep_job.is_done(tmp_path / "0", job) and sweep_job.overrides_of(tmp_path / "0") == OVERRIDES
+    assert sweep_job.is_done(tmp_path / "0", job) and sweep_folder.overrides_of(tmp_path / "0") == OVERRIDES
     assert json.loads((tmp_path / "0" / "job.json").read_text())["config_sha256"] == sweep_job.config_sha256(config)
-    other = SweepJob("train", changed(config, seed=1), OVERRIDES)
+    other = SweepJob(TRAIN, changed(config, seed=1), OVERRIDES)
     assert not sweep_job.is_done(tmp_path / "0", other) and sweep_job.has_other_config(tmp_path / "0", other)
     assert sweep_job.own_folder(tmp_path / "0", job) == tmp_path / "0"
     assert sweep_job.own_folder(tmp_path / "0", other) == tmp_path / "0-2"
@@ -61,38 +63,36 @@ def test_the_hash_of_settings_does_not_know_their_order() -> None:
         (MemoryError(), "MemoryError"),
     ],
 )
-def test_a_failure_stays_in_the_folder(
-    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, reason: str
-) -> None:
-    def fail(values: Any, folder: Path, observer: Any) -> None:
+def test_a_failure_stays_in_the_folder(config: dict[str, Any], tmp_path: Path, error: BaseException, reason: str) -> None:
+    def fail(asked: Any, folder: Path, observer: Any) -> None:
         run_folder.discard(folder)  # as a run that had not got anywhere does
         raise error
 
-    monkeypatch.setattr(repeats, "train", fail)
-    job = SweepJob("train", config, OVERRIDES)
+    work = Work(parse_experiment, fail, fail)
+    job = SweepJob(work, config, OVERRIDES)
     with pytest.raises(RunError if isinstance(error, SystemExit) else type(error)):
         sweep_job.run(job, tmp_path / "0")
     assert run_folder.read_state(tmp_path / "0") == "failed" and run_folder.read_reason(tmp_path / "0") == reason
-    assert sweep_job.overrides_of(tmp_path / "0") == OVERRIDES and "Traceback" in (tmp_path / "0" / "run.log").read_text()
-    assert sweep_job.run_alone(config, tmp_path / "1", OVERRIDES, "train", None, is_search=False) is None
-    assert sweep_job.run_alone(config, tmp_path / "2", OVERRIDES, "train", "minimize", is_search=True) == math.inf
+    assert sweep_folder.overrides_of(tmp_path / "0") == OVERRIDES and "Traceback" in (tmp_path / "0" / "run.log").read_text()
+    assert sweep_job.run_alone(config, tmp_path / "1", OVERRIDES, work, None, is_search=False) is None
+    assert sweep_job.run_alone(config, tmp_path / "2", OVERRIDES, work, "minimize", is_search=True) == math.inf
 
 
 def test_a_failed_job_begins_again(config: dict[str, Any], tmp_path: Path) -> None:
     run_folder.record_failure(tmp_path / "0", ValueError("before it began"))
-    job = SweepJob("train", config, OVERRIDES)
+    job = SweepJob(TRAIN, config, OVERRIDES)
     assert not sweep_job.is_done(tmp_path / "0", job)
     sweep_job.run(job, tmp_path / "0")
     assert sweep_job.is_done(tmp_path / "0", job) and not (tmp_path / "0-2").exists()
 
 
 def test_a_search_is_told_of_validation_rows_only(config: dict[str, Any], tmp_path: Path) -> None:
-    found = sweep_job.run_alone(config, tmp_path / "0", OVERRIDES, "train", "maximize", is_search=True)
-    assert found == validation_score(parse_experiment(config)) == sweep_job.objective_of(tmp_path / "0")
+    found = sweep_job.run_alone(config, tmp_path / "0", OVERRIDES, TRAIN, "maximize", is_search=True)
+    assert found == validation_score(parse_experiment(config)) == sweep_folder.objective_of(tmp_path / "0")
     held = {"metrics": {"test": {"accuracy": {"value": 0.1}}, "validation": {"accuracy": {"value": 0.7}}}}
-    assert sweep_job._objective(config, held) == 0.7
+    assert sweep_job._objective(SweepJob(TRAIN, config, OVERRIDES), held) == 0.7
     numbers = {"metrics": {"test": {"rmse": {"value": 0.1}}, "validation": {"rmse": {"value": None}}}}
-    assert sweep_job._objective(config, numbers) is None
+    assert sweep_job._objective(SweepJob(TRAIN, config, OVERRIDES), numbers) is None
 
 
 @pytest.mark.parametrize(("direction", "worst"), [("maximize", -math.inf), ("minimize", math.inf)])
@@ -107,7 +107,7 @@ def test_the_right_direction_of_each_task() -> None:
 
 
 def test_other_data_is_seen_in_any_part_of_a_run(config: dict[str, Any], tmp_path: Path) -> None:
-    job = SweepJob("train", config, OVERRIDES)
+    job = SweepJob(TRAIN, config, OVERRIDES)
     assert not sweep_job.has_other_data(tmp_path, job, lambda values: pytest.fail("there is nothing to compare"))
     part = tmp_path / "repeats" / "0"
     part.mkdir(parents=True)
@@ -120,5 +120,5 @@ def test_other_data_is_seen_in_any_part_of_a_run(config: dict[str, Any], tmp_pat
 
 def test_parallel_is_the_sweeps_and_no_part_of_a_training() -> None:
     values, overrides = {"seed": 0, "parallel": {"num_jobs": 2}}, ["seed=0", "parallel.num_jobs=2"]
-    assert sweep_job.job_of("train", values, overrides) == SweepJob("train", {"seed": 0}, ["seed=0"])
-    assert sweep_job.job_of("curve", values, overrides) == SweepJob("curve", values, overrides)
+    assert sweep_job.job_of(TRAIN, values, overrides) == SweepJob(TRAIN, {"seed": 0}, ["seed=0"])
+    assert sweep_job.job_of(VERBS["curve"].work, values, overrides) == SweepJob(VERBS["curve"].work, values, overrides)

@@ -13,6 +13,7 @@ import numpy as np
 from sdl_cli.many import repeats
 from sdl_cli.measure import statistics
 from sdl_cli.run import run_folder
+from sdl_cli.run.request import parse_experiment
 
 Values = dict[str, Any]
 SCRIPT, COLUMN, STYLE = "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'\"</style>&amp;"
@@ -36,7 +37,7 @@ def train(folder: Path, dataset: Values, **changes: Any) -> Values:
         "training": {},
         **changes,
     }
-    return repeats.train(values, folder)
+    return repeats.train(parse_experiment(values), folder)
 
 
 def hostile_table(file: Path, rows: int = 62) -> Values:

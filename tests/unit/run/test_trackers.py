@@ -19,6 +19,7 @@ from sdl_cli.many import repeats
 from sdl_cli.run import run_folder, trackers
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
+from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.curve.settings import parse_curve
 
 NET = ["dataset=wine", "model=deep_net", "model.depth=1", "model.width=8", "training.epochs=3"]
@@ -27,6 +28,10 @@ FOREST = ["dataset=wine", "model=baseline", "model.num_trees=3"]
 
 def composed(*overrides: str) -> dict[str, Any]:
     return bridge.compose_checked("train", list(overrides), lambda values: None)
+
+
+def asked(*overrides: str) -> Experiment:
+    return parse_experiment(composed(*overrides))
 
 
 @dataclasses.dataclass
@@ -174,7 +179,7 @@ def test_an_address_means_the_same_from_everywhere(
 
 
 def test_tensorboard_hears_every_epoch_and_the_results(tensorboard: Calls, tmp_path: Path) -> None:
-    values = repeats.train(composed(*NET, "tensorboard=true"), tmp_path / "run")
+    values = repeats.train(asked(*NET, "tensorboard=true"), tmp_path / "run")
     assert tensorboard.of("open") == [(str(tmp_path / "run" / "tensorboard"),)]
     scalars = {(name, step): value for name, value, step in tensorboard.of("scalar")}
     rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
@@ -190,7 +195,7 @@ def test_tensorboard_hears_every_epoch_and_the_results(tensorboard: Calls, tmp_p
 
 def test_mlflow_hears_settings_epochs_results_and_files(mlflow: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    values = repeats.train(composed(*NET, "mlflow=tracked"), tmp_path / "run")
+    values = repeats.train(asked(*NET, "mlflow=tracked"), tmp_path / "run")
     assert mlflow.of("connect") == [(f"sqlite:///{tmp_path}/tracked/mlflow.db",)]
     assert mlflow.of("experiment") == [("sdl", (tmp_path / "tracked" / "mlartifacts").as_uri())]
     ((_, tags),) = mlflow.of("create")
@@ -206,7 +211,7 @@ def test_mlflow_hears_settings_epochs_results_and_files(mlflow: Calls, tmp_path:
 
 
 def test_each_repeat_is_a_run_below_that_of_the_whole(mlflow: Calls, tensorboard: Calls, tmp_path: Path) -> None:
-    repeats.train(composed(*FOREST, "num_repeats=2", "mlflow=http://host", "tensorboard=true"), tmp_path / "run")
+    repeats.train(asked(*FOREST, "num_repeats=2", "mlflow=http://host", "tensorboard=true"), tmp_path / "run")
     tags = [tags for _, tags in mlflow.of("create")]
     assert [t.get("mlflow.parentRunId") for t in tags] == [None, "run1", "run1"]
     assert mlflow.of("experiment")[0] == ("sdl", None), "a server says itself where its files lie"
@@ -219,7 +224,7 @@ def test_each_repeat_is_a_run_below_that_of_the_whole(mlflow: Calls, tensorboard
 def test_a_failed_run_is_failed_there_too_and_goes_on_as_the_same_run(
     mlflow: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = composed(*NET, "mlflow=http://host", "training.checkpoint_seconds=0")
+    values = asked(*NET, "mlflow=http://host", "training.checkpoint_seconds=0")
 
     def stop(row: dict[str, Any]) -> None:
         if row["epoch"] == 2:
@@ -241,7 +246,7 @@ def test_a_failed_run_is_failed_there_too_and_goes_on_as_the_same_run(
 def test_a_tracker_that_fails_is_a_notice_and_never_the_runs_failure(mlflow: Calls, tmp_path: Path, failing: str) -> None:
     mlflow.failing = failing
     notices: list[str] = []
-    values = repeats.train(composed(*NET, "mlflow=http://host"), tmp_path / "run", Observer(on_notice=notices.append))
+    values = repeats.train(asked(*NET, "mlflow=http://host"), tmp_path / "run", Observer(on_notice=notices.append))
     (said,) = [notice for notice in notices if "MLflow" in notice]
     assert said == "MLflow is told no more of this run, which goes on: ConnectionError: nobody answers"
     assert run_folder.read_state(tmp_path / "run") == "done"
@@ -251,12 +256,12 @@ def test_a_tracker_that_fails_is_a_notice_and_never_the_runs_failure(mlflow: Cal
 def test_tensorboard_that_cannot_write_is_a_notice(tensorboard: Calls, tmp_path: Path) -> None:
     tensorboard.failing = "open"
     notices: list[str] = []
-    repeats.train(composed(*NET, "tensorboard=true"), tmp_path / "run", Observer(on_notice=notices.append))
+    repeats.train(asked(*NET, "tensorboard=true"), tmp_path / "run", Observer(on_notice=notices.append))
     assert sum("TensorBoard" in notice for notice in notices) == 1
 
 
 def test_a_run_that_is_refused_leaves_nothing_anywhere(mlflow: Calls, tensorboard: Calls, tmp_path: Path) -> None:
-    values = composed("dataset=npz", "dataset.path=nowhere.npz", "model=baseline", "mlflow=http://host", "tensorboard=true")
+    values = asked("dataset=npz", "dataset.path=nowhere.npz", "model=baseline", "mlflow=http://host", "tensorboard=true")
     with pytest.raises(Exception, match=r"nowhere\.npz"):
         repeats.train(values, tmp_path / "run")
     assert not mlflow.made and not tensorboard.of("open") and not (tmp_path / "run").exists()
@@ -277,7 +282,7 @@ def test_a_curve_refuses_trackers(installed: None) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="needs TensorBoard: pip install sdl-cli[tensorboard]")
 def test_real_tensorboard_reads_back_what_was_written(tmp_path: Path) -> None:
-    values = repeats.train(composed(*NET, "tensorboard=true"), tmp_path / "run")
+    values = repeats.train(asked(*NET, "tensorboard=true"), tmp_path / "run")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     read = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
@@ -296,7 +301,7 @@ def test_real_tensorboard_reads_back_what_was_written(tmp_path: Path) -> None:
 def test_real_mlflow_reads_back_what_was_written(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        values = repeats.train(composed(*FOREST, f"mlflow={tmp_path}/tracked"), tmp_path / "run")
+        values = repeats.train(asked(*FOREST, f"mlflow={tmp_path}/tracked"), tmp_path / "run")
         from mlflow.tracking import MlflowClient
 
         client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/tracked/mlflow.db")

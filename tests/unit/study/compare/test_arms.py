@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from sdl_cli.cli import comparisons
 from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.verbs import with_arms
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.settings import MODELS
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import conf_dir, options
 from sdl_cli.study.compare import arms
-from sdl_cli.study.compare.settings import Arm, Compare, Comparison, parse_shared
+from sdl_cli.study.compare.settings import Arm, Compare, Comparison, parse_comparison, parse_shared
 
 NAMES = sorted(options("arm"))
 ON_THE_LADDER = ["logistic", "ridge", "forest", "probe", "finetune", "deep_net", "augmented", "cosine_loss", "autoencoder"]
@@ -52,7 +52,8 @@ def test_every_arm_composes_with_all_of_its_candidates(name: str) -> None:
 
 
 def test_an_arm_survives_being_written_down() -> None:
-    request = comparisons.compose(["dataset=wine", "compare.arms=[ladder,svm]", "training.epochs=3"], None)
+    typed = ["dataset=wine", "compare.arms=[ladder,svm]", "training.epochs=3"]
+    request = parse_comparison(with_arms(bridge.compose_checked("compare", typed, parse_shared), typed))
     plain = yaml.safe_load(yaml.safe_dump(request.to_plain()))
     shared = parse_shared({key: value for key, value in plain.items() if key != "arms"})
     assert Comparison(shared, tuple(Arm.from_plain(arm, parse_experiment) for arm in plain["arms"])) == request

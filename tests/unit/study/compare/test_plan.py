@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.cli import comparisons
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.verbs import with_arms
 from sdl_cli.errors import ConfigError
 from sdl_cli.study.compare.plan import Budget, make_plan
+from sdl_cli.study.compare.settings import parse_comparison, parse_shared
 
 
 def plan(*overrides: str) -> Any:
     jobs = [] if any(o.startswith("parallel.num_jobs") for o in overrides) else ["parallel.num_jobs=1"]
-    return make_plan(comparisons.compose([*overrides, *jobs], None))
+    typed = [*overrides, *jobs]
+    return make_plan(parse_comparison(with_arms(bridge.compose_checked("compare", typed, parse_shared), typed)))
 
 
 def test_the_ladder_of_a_table_of_classes() -> None:

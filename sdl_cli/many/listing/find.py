@@ -1,46 +1,26 @@
-"""Find the runs below a folder, and read again only those that changed since they were last listed.
-
-What was read is kept in `.sdl-index.json` in the folder that was listed, each run with the times, sizes and file numbers of what
-it was read from. It is written whole, so that two who list at once do no harm; one that is damaged, of another version or
-cannot be written is done without; and it is never the only copy of anything.
-"""
+"""Find the runs below a folder and read each: their files are small, and ten thousand of them take about three seconds."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import gc
-import json
 import os
 import platform
 import time
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sdl_cli.errors import DataError, SdlError
-from sdl_cli.files import write_atomic
-from sdl_cli.many.listing.reading import Run, checked_details, measured, read, read_sweep
-from sdl_cli.many.listing.untrusted import Values, read_bytes
+from sdl_cli.errors import DataError
+from sdl_cli.many.listing.reading import Run, read, read_sweep
+from sdl_cli.many.listing.untrusted import Values
 
-INDEX = ".sdl-index.json"
 # folders of a run -> what is in them; a comparison has a curve of its own
 PARTS = {"cells": "cell", "curve": "cell", "repeats": "repeat", "arms": "arm", "recommended": "recommended"}
-STILL_SECONDS = 15 * 60.0  # a running run of which nothing was written for so long is taken to be stopped
-_VERSION = 2  # 1 called interrupted runs failed
-_WORTH_WRITING = 25  # runs read anew; with fewer, to read them again costs less than to write the index
+STILL_SECONDS = 15 * 60.0  # a running run for which nothing was written for so long is taken to have stopped
 _MOST_DEEP = 12
-_MOST_INDEX_BYTES = 512 << 20
-# fields of a run that are stored as they are, and what they hold
-_PLAIN: dict[str, Any] = {
-    **dict.fromkeys(("kind", "status", "reason", "metric", "verdict"), str),
-    "begun": (int, float),
-    "seconds": (int, float, type(None)),
-}
-
-Stamp = list[int]
-Entry = list[Any]  # [stamp, number of its list of keys, values of its settings, metrics, details, value of each of _PLAIN]
 
 
 class Found(NamedTuple):
@@ -64,7 +44,7 @@ def find_runs(root: Path, parts: bool = False) -> list[Run]:
 
     Arguments:
         root: a folder of runs; a single run or sweep will do.
-        parts: list what repeated runs, curves and comparisons are made of too. That is read anew each time.
+        parts: list what repeated runs, curves and comparisons are made of too.
     Returns:
         Runs with their settled status. Hidden folders are not looked into; a folder that several links lead to counts once.
     Raises:
@@ -79,37 +59,20 @@ def find_runs(root: Path, parts: bool = False) -> list[Run]:
         reason = "there is no such folder" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         raise DataError(f"{root}: {reason}.", "Give the folder of your runs, or train first: sdl train") from error
     with _uncollected():
-        return _settled(_find(root, parts), str(root))
+        return _settled([_read(found) for found in walk(str(root), parts)], str(root))
 
 
-def _find(root: Path, parts: bool) -> list[Run]:
-    """Runs as their folders say, from the index where they have not changed."""
-    known = _read_index(root)
-    whole: dict[str, tuple[Stamp, Run]] = {}
-    runs: list[Run] = []
-    num_new = 0
-    for found in walk(str(root), parts):
-        if found.role in ("unreadable", *PARTS.values()):
-            runs.append(Run(found.folder) if found.role == "unreadable" else read(found.path, found.folder, found.role))
-            continue
-        stamp = _stamp(found.path, found.role)
-        stored = known.get(found.folder)
-        if stored is not None and stored[0] == stamp:
-            run = stored[1]
-        else:
-            num_new += 1
-            run = read_sweep(found.path, found.folder) if found.role == "sweep" else read(found.path, found.folder)
-        whole[found.folder] = stamp, run
-        runs.append(dataclasses.replace(run, sweep=found.sweep) if found.sweep else run)
-    is_folder_of_runs = "." not in whole  # nothing of ours is written into a run
-    if is_folder_of_runs and num_new + len(known.keys() - whole.keys()) >= _WORTH_WRITING:
-        _write_index(root, whole)
-    return runs
+def _read(found: Found) -> Run:
+    """A run as its folder says."""
+    if found.role == "unreadable":
+        return Run(found.folder)
+    run = read_sweep(found.path, found.folder) if found.role == "sweep" else read(found.path, found.folder, found.role)
+    return dataclasses.replace(run, sweep=found.sweep) if found.sweep and not found.role else run
 
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would go again and again through half a million lists, none of them garbage."""
+    """Without the garbage collector, which would scan half a million values again and again and find no garbage."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -129,7 +92,7 @@ def walk(root: str, parts: bool) -> Iterator[Found]:
             continue
         seen.add(here.path)
         folder = here.folder
-        is_run = _exists(f"{here.path}/status.json")
+        is_run = os.path.lexists(f"{here.path}/status.json")
         if is_run:
             yield here
             if not parts:
@@ -157,73 +120,6 @@ def walk(root: str, parts: bool) -> Iterator[Found]:
                     todo.append(Found(f"{here.path}/{entry.name}", inner, role, sweep))
                 elif entry.is_symlink() and entry.is_dir():
                     links.append(Found(os.path.realpath(entry.path), inner, role, sweep))
-
-
-def _exists(path: str) -> bool:
-    try:
-        os.lstat(path)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _stamp(path: str, role: str) -> Stamp:
-    """What tells whether a run has changed: time, size and number of its files, and of its folder, where each was replaced."""
-    stamp: Stamp = []
-    for name in ("/sweep.json",) if role == "sweep" else ("/status.json", "/metrics.json", "/config.yaml", ""):
-        if name == "/config.yaml" and stamp[3]:  # the settings are in metrics.json too
-            continue
-        try:
-            found = os.stat(path + name)  # noqa: PTH116  # ten thousand Paths take longer than all the rest
-            stamp += (found.st_mtime_ns, found.st_size, found.st_ino)
-        except OSError:
-            stamp += (0, 0, 0)
-    return stamp
-
-
-def _read_index(root: Path) -> dict[str, tuple[Stamp, Run]]:
-    """Stamp and run of each folder in the index; empty where there is none, or it is not as this version writes it."""
-    try:
-        content = read_bytes(str(root / INDEX), _MOST_INDEX_BYTES)
-        stored = json.loads(content or b"{}", parse_constant=_refuse)
-        if stored.get("version") != _VERSION:
-            return {}
-        keys = [tuple(map(_checked_text, names)) for names in stored["keys"]]
-        return {folder: _from_entry(folder, keys, entry) for folder, entry in stored["runs"].items()}
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, MemoryError):
-        return {}
-
-
-def _from_entry(folder: str, keys: list[tuple[str, ...]], entry: Entry) -> tuple[Stamp, Run]:
-    stamp, number, values, metrics, details, *rest = entry
-    if not all(isinstance(value, kind) for value, kind in zip(rest, _PLAIN.values(), strict=True)):
-        raise TypeError("an entry is not as it was written")
-    config = dict(zip(keys[number], values, strict=True))
-    plain = dict(zip(_PLAIN, rest, strict=True))
-    return stamp, Run(folder, config=config, metrics=measured(metrics), details=checked_details(details), **plain)
-
-
-def _checked_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a key is no text")
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is never written")
-
-
-def _write_index(root: Path, whole: dict[str, tuple[Stamp, Run]]) -> None:
-    keys: dict[tuple[str, ...], int] = {}
-    entries: dict[str, Entry] = {}
-    for folder, (stamp, run) in whole.items():
-        number = keys.setdefault(tuple(run.config), len(keys))
-        metrics = {name: list(value.values()) for name, value in run.metrics.items()}
-        plain = [getattr(run, name) for name in _PLAIN]
-        entries[folder] = [stamp, number, list(run.config.values()), metrics, run.details, *plain]
-    values = {"version": _VERSION, "keys": list(keys), "runs": entries}
-    with contextlib.suppress(SdlError):  # a folder that may not be written to, or a full disk: it is only slower next time
-        write_atomic(root / INDEX, json.dumps(values, separators=(",", ":"), allow_nan=False))
 
 
 def _settled(runs: list[Run], root: str) -> list[Run]:

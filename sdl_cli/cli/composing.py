@@ -1,0 +1,214 @@
+"""The one path of the verbs that compose settings and run jobs: a job, a sweep, a stopped one resumed, or a look at settings."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.verbs import VERBS, Verb
+from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+from sdl_cli.many import cells, sweep_folder, sweep_job
+from sdl_cli.many import sweep as sweeps
+from sdl_cli.many.cells import Cell
+from sdl_cli.many.sweep import Sweep
+from sdl_cli.many.sweep_folder import NOT_RUN
+from sdl_cli.many.sweep_job import SweepJob, job_of
+from sdl_cli.report.console import Display, resume_command
+from sdl_cli.run import locks, run_folder, stored
+from sdl_cli.settings.parallel import Parallel
+
+Values = dict[str, Any]
+
+
+def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+    """Compose one job, run it and show its result."""
+    verb, display = VERBS[name], Display(as_json)
+    verb.allow(overrides)
+    with _closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
+        values = one.values if verb.complete is None else verb.complete(one.values, overrides, config_dir)
+        if verb.work.parallel is not None and verb.work.parallel(values) != Parallel(num_jobs=1):
+            display.notice("parallel has no effect: it says how many jobs of a sweep run at once, and without -m there is one.")
+        found = verb.work.run(verb.work.parse(values), one.folder, verb.observe(display))
+    return _shown(verb, found, display)
+
+
+def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+    """`-m`: one job per combination, or per trial of a search. A job that fails is recorded and named, and stops no other."""
+    verb, display = VERBS[name], Display(as_json)
+    verb.allow(overrides)
+    begun: list[Sweep] = []
+    parallels: list[Parallel | None] = []
+
+    def check(values: Values) -> None:
+        verb.check(values)
+        parallels.append(None if verb.work.parallel is None else verb.work.parallel(values))
+        if parallels[-1] != parallels[0]:
+            raise ConfigError("parallel: it says how the jobs of a sweep run, and has one value for all of them.", "Set it once.")
+
+    def begin(found: bridge.Sweep) -> bridge.Task:
+        jobs = None if found.jobs is None else [_job(verb, one["config"], one["overrides"], config_dir) for one in found.jobs]
+        if verb.complete is not None and (not found.is_ours or jobs is None):
+            hint = "Leave out hydra/launcher and hydra.sweep.subdir."
+            raise ConfigError(f"sdl {name} -m: such a sweep needs sdl's own launcher.", hint)
+        the_sweep = Sweep(found.folder, jobs, parallels[0], display, verb.observe(display), found.is_ours)
+        at_end.enter_context(locks.alone(found.folder))
+        sweeps.write(the_sweep, name)
+        begun.append(the_sweep)
+        direction, is_search = (found.search.direction, True) if found.search else (None, False)
+        if not found.is_ours:
+            watching.enter_context(sweeps.watched(the_sweep))
+        alone = functools.partial(sweep_job.run_alone, work=verb.work, direction=direction, is_search=is_search)
+        return bridge.Task(alone, functools.partial(_search, verb, the_sweep, direction) if found.is_ours else None)
+
+    with _closed(display), contextlib.ExitStack() as at_end:
+        with (
+            _to_its_end(verb, begun, display),
+            contextlib.ExitStack() as watching,
+            bridge.swept(name, overrides, begin, check, config_dir, functools.partial(_check_search, name)) as composed,
+        ):
+            if composed:
+                sweeps.run(begun[0], _placed(verb, begun[0], composed))
+        return _summed_up(verb, begun[0], display)
+
+
+def resume(name: str, folder: Path, as_json: bool) -> Values:
+    """`--resume RUN`, of a single job or of a whole sweep."""
+    verb, display, folder = VERBS[name], Display(as_json), folder.absolute()
+    with _closed(display), stored.reading(folder):
+        if not (folder / sweep_folder.FILE).is_file():
+            return _shown(verb, verb.work.resume(folder, verb.observe(display)), display)
+        with run_folder.resumed(folder):
+            return _resume_sweep(name, folder, display)
+
+
+def inspect(
+    name: str, overrides: Sequence[str], config_dir: str | None, flags: Sequence[str], multirun: bool, as_json: bool
+) -> Values:
+    """`--cfg job`, `--info all`: what hydra composes or knows, and no run; as JSON its text is in `text`."""
+    if multirun:
+        raise ConfigError("-m: --cfg and --info show one configuration, not a sweep.", "Leave out -m.")
+    caught = io.StringIO()
+    with contextlib.redirect_stdout(caught) if as_json else contextlib.nullcontext():
+        bridge.inform(name, overrides, flags, VERBS[name].check, config_dir)
+    return {"text": caught.getvalue()}
+
+
+@contextlib.contextmanager
+def _closed(display: Display) -> Iterator[None]:
+    """After it no progress bar and no worker process is left."""
+    try:
+        yield
+    finally:
+        display.stop()
+        cells.end_workers()
+
+
+def _shown(verb: Verb, values: Values, display: Display) -> Values:
+    """Show a result; where parts of it failed the exit code is 1 and the command that tries them again is named."""
+    verb.show(display, values)
+    if not values.get("failed"):
+        return values
+    display.lines([f"Try the failed {verb.parts} again: {resume_command(values['folder'])}"])
+    return {**values, "exit_code": 1}
+
+
+def _job(verb: Verb, values: Values, overrides: Sequence[str], config_dir: str | None) -> SweepJob:
+    complete = values if verb.complete is None else verb.complete(values, overrides, config_dir)
+    return job_of(verb.work, complete, [str(o) for o in overrides])
+
+
+def _placed(verb: Verb, the_sweep: Sweep, composed: Sequence[bridge.Composed], is_search: bool = False) -> list[tuple[int, Cell]]:
+    """Number and cell of each composed job, in a folder that no other job has."""
+    todo: list[tuple[int, Cell]] = []
+    for one in composed:
+        job = the_sweep.jobs[one.number] if the_sweep.jobs else job_of(verb.work, one.values, one.overrides, is_search)
+        todo.append((one.number, Cell(job, sweep_job.own_folder(one.folder, job, {cell.folder for _, cell in todo}))))
+    return todo
+
+
+def _search(verb: Verb, the_sweep: Sweep, direction: str | None, composed: Sequence[bridge.Composed]) -> list[float | None]:
+    """Run the next jobs of a search and return what it is told of each."""
+    outcomes = sweeps.run(the_sweep, _placed(verb, the_sweep, composed, is_search=True))
+    return [sweep_job.objective_or_worst(outcome.metrics, direction) for outcome in outcomes]
+
+
+def _check_search(name: str, search: bridge.Search) -> None:
+    """Raise ConfigError for a search in the wrong direction: what is best is known once the data is."""
+    if VERBS[name].work.score is None:
+        what = "curve" if name == "curve" else "comparison"
+        raise ConfigError(f"sdl {name} -m: a {what} has no score to search by.", "Search with sdl train -m.")
+    if search.direction is None:
+        return
+    task = VERBS[name].load(search.example).task
+    right = sweep_job.right_direction(task)
+    if search.direction != right:
+        metric = "accuracy" if task == "classification" else "RMSE"
+        hint = f"Add hydra.sweeper.direction={right}"
+        raise ConfigError(f"hydra.sweeper.direction={search.direction}: it would search for the worst {metric}.", hint)
+
+
+def _resume_sweep(name: str, folder: Path, display: Display) -> Values:
+    """Run the jobs of a sweep that are missing, failed, or on data that has changed since."""
+    found, verb = sweep_folder.read(folder), VERBS[name]
+    if found.verb != name:
+        raise DataError(f"{folder}: this is a sweep of sdl {found.verb}.", f"Resume it: {resume_command(folder)}")
+    if found.jobs is None:
+        what = "a search, or a sweep whose folders have names of their own, cannot be resumed"
+        raise DataError(f"{folder}: {what}.", "Resume its runs one by one.")
+    for job in found.jobs:
+        verb.work.parse(job["config"])
+    parallel = {"parallel": found.parallel} if found.parallel else {}
+    the_sweep = Sweep(
+        folder,
+        [SweepJob(verb.work, job["config"], job["overrides"]) for job in found.jobs],
+        None if verb.work.parallel is None else verb.work.parallel(parallel),
+        display,
+        verb.observe(display),
+    )
+    with _to_its_end(verb, [the_sweep], display):
+        todo = sweeps.missing(the_sweep, verb.load)
+        if not todo:
+            display.notice("Every job of this sweep is done; there is nothing to resume.")
+        sweeps.run(the_sweep, todo)
+    return _summed_up(verb, the_sweep, display)
+
+
+@contextlib.contextmanager
+def _to_its_end(verb: Verb, begun: list[Sweep], display: Display) -> Iterator[None]:
+    """Sum a sweep up however the body ends: what is done is in the table and in results.csv."""
+    try:
+        yield
+    except BaseException as error:
+        if not begun:
+            raise
+        the_sweep = begun[0]
+        display.stop()
+        if isinstance(error, KeyboardInterrupt) and the_sweep.jobs is not None:
+            error.run_folder = the_sweep.folder  # type: ignore[attr-defined]  # so that the command to resume names the sweep
+        if the_sweep.is_ours or not isinstance(error, Exception):
+            with contextlib.suppress(SdlError):
+                _summed_up(verb, the_sweep, display)
+            if isinstance(error, StorageError):
+                hint = f"What is done stays. Free some space, then: {resume_command(the_sweep.folder)}"
+                raise RunError(error.message, hint) from error
+            raise
+        # one of Hydra's launchers has given up, over a job that was killed, say; some jobs may be done, and others still run
+        display.notice(f"The launcher has stopped: {(str(error).splitlines() or [type(error).__name__])[0][:500]}")
+
+
+def _summed_up(verb: Verb, the_sweep: Sweep, display: Display) -> Values:
+    """Show a sweep; where jobs are not done the exit code is 1 and the command that runs them is named."""
+    summary = sweeps.summed_up(the_sweep, verb.item, verb.columns)
+    verb.show_sweep(display, summary)
+    states = {job["status"] for job in summary["jobs"]}
+    if states == {"done"}:
+        return {**summary, "exit_code": 0}
+    if the_sweep.jobs is not None:
+        what = "Run what is missing" if NOT_RUN in states else "Try the failed jobs again"
+        display.lines([f"{what}: {resume_command(the_sweep.folder)}"])
+    return {**summary, "exit_code": 1}

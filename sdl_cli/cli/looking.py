@@ -1,0 +1,195 @@
+"""The verbs that look and change nothing: at data, curves, choices, runs and the machine. Heavy imports are inside each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sdl_cli.cli.exits import ending
+from sdl_cli.cli.options import ConfigDir, Debug, Json, settings_line
+from sdl_cli.files import is_there, typed_path
+from sdl_cli.report.layout import say
+from sdl_cli.settings.yaml_files import GROUPS, check_group, conf_dir, find, options, summary
+
+commands = typer.Typer()
+
+
+def with_data(overrides: list[str] | None, as_json: bool) -> list[str]:
+    """The settings as typed, with a file or folder that stands by itself as the data."""
+    given = list(overrides or [])
+    if all("=" in o and not is_there(o) for o in given):
+        return given
+    from sdl_cli.cli.hydra.bare_paths import with_bare_path
+    from sdl_cli.report.console import Display
+
+    found, sentence = with_bare_path(given)
+    if sentence:
+        Display(as_json).notice(sentence)
+    return found
+
+
+@commands.command(epilog=settings_line(), short_help="Look at data before training: leaks, duplicates, missing values.")
+def check(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="The data, for example patients.csv target=outcome, photos/, or dataset=wine."),
+    ] = None,
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Look at a data set before training, worst problem first. Exit code 1 where something would make a result untrustworthy."""
+    with ending(as_json, debug) as answer:
+        typed = with_data(overrides, as_json)
+        from sdl_cli.cli import hydra as bridge
+        from sdl_cli.report import check_words
+        from sdl_cli.report.console import Display
+        from sdl_cli.run.check import data as checking
+        from sdl_cli.run.request import parse_experiment
+
+        problems, found = checking.check(bridge.compose_checked("train", typed, parse_experiment, config_dir))
+        Display(as_json).lines(check_words.report(problems, found))
+        leaks = any(problem.severity == "leak" for problem in problems)
+        answer({"problems": [problem.to_json() for problem in problems], "summary": found, "exit_code": int(leaks)})
+
+
+@commands.command(short_help="Forecast a learning curve that was measured elsewhere, from a CSV.")
+def forecast(
+    source: Annotated[
+        str, typer.Argument(metavar="POINTS.csv", help="Columns size and score, and repeat where there are several.")
+    ],
+    at: Annotated[
+        list[int] | None, typer.Option("--at", min=1, help="A number of labelled rows to forecast; may be repeated.")
+    ] = None,
+    target: Annotated[float | None, typer.Option("--target", help="The score to reach; by itself the next round number.")] = None,
+    metric: Annotated[
+        str, typer.Option("--metric", help="What the score is: accuracy, roc_auc, rmse, log_loss, ...")
+    ] = "accuracy",
+    level: Annotated[float, typer.Option("--level", min=0.5, max=0.99, help="Coverage of the interval.")] = 0.9,
+    test_rows: Annotated[int | None, typer.Option("--test-rows", min=1, help="Rows that each score was measured on.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Forecast a learning curve from its points: what twice the labels would bring, and how many a target needs."""
+    with ending(as_json, debug) as answer:
+        from sdl_cli.report.console import Display
+        from sdl_cli.study.curve.elsewhere import forecast as forecast_points
+        from sdl_cli.study.curve.summary import Question
+
+        values = forecast_points(typed_path(source), metric, Question(target, tuple(at or ()) or None, level, test_rows))
+        Display(as_json).forecast(values)
+        answer(values)
+
+
+@commands.command(name="list", short_help="List data sets, models, losses, augmentations, experiments.")
+def list_(
+    group: Annotated[str | None, typer.Argument(metavar="GROUP", help=f"{', '.join(GROUPS[:-1])} or {GROUPS[-1]}.")] = None,
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List what there is to choose from: data sets, models, losses, augmentations, experiments."""
+    with ending(as_json, debug) as answer:
+        if group is not None:
+            check_group(group)
+        groups = GROUPS if group is None else (group,)
+        items = [{"group": g, "name": n, "summary": summary(f)} for g in groups for n, f in options(g, config_dir).items()]
+        if not as_json:
+            from sdl_cli.report.layout import catalogue
+
+            say("\n".join(catalogue(items)))
+            say("Settings of a choice and what they mean: sdl show GROUP=NAME")
+        answer({"items": items})
+
+
+@commands.command(short_help="Show the settings of a choice, and what each means.")
+def show(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="GROUP[=NAME]", help="For example model=finetuned_cnn; model for all; train, curve, compare for the rest."
+        ),
+    ],
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the settings of one choice, with what each means; without =NAME, those of all choices of a group."""
+    with ending(as_json, debug) as answer:
+        group, _, name = what.partition("=")
+        if what in ("train", "curve", "compare"):  # the settings that stand in no group
+            group, name, files = "", what, {what: conf_dir() / f"{what}.yaml"}
+        else:
+            check_group(group)
+            files = {name: find(group, name, config_dir)} if name else options(group, config_dir)
+        items = [{"group": group, "name": key, "text": file.read_text(encoding="utf-8").rstrip()} for key, file in files.items()]
+        if not as_json:
+            say("\n\n".join(item["text"] if name else f"# {group}={item['name']}\n{item['text']}" for item in items))
+        answer({"items": items})
+
+
+@commands.command(short_help="List every run, one line each, the newest last.")
+def runs(
+    folder: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Where the runs are; ./runs without it.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="KEY=VALUE", help="Only runs of which this holds, see above; may be repeated."),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="KEY", help="Sort by date (as without), seconds, lift, a metric or a setting: best last."),
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Newest or best first; --sort -KEY does so too.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many: the newest, or the best.")] = None,
+    parts: Annotated[
+        bool, typer.Option("--all", help="List the repeats, cells and arms that runs, curves and comparisons are made of too.")
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List every run below a folder: when, what, on which data, its score, its verdict, and where it is.
+
+    The newest run, or with --sort the best, stands last, right above the prompt. The verdict is that beside the quick baseline.
+
+    --where dataset=digits, model=baseline, kind=sweep, status=failed, verdict=better, date=2026-11, or any setting in full,
+    as in model.kind=logistic. Numbers can be compared, in quotes: --where 'accuracy>0.9' --where 'seconds<10'.
+    """
+    with ending(as_json, debug) as answer:
+        from sdl_cli.many.listing import find_runs, select
+        from sdl_cli.phrases import counted
+        from sdl_cli.report.run_words import pasted, run_lines, shown_root
+
+        root = typed_path(folder or "runs")
+        found = find_runs(root, parts) if folder is not None or root.exists() else []
+        chosen = select(found, where or [], sort, limit, reverse)
+        if not as_json:
+            if chosen:
+                say("\n".join(run_lines(chosen, root, sort)))
+            elif found:
+                say(f"None of {counted(len(found), 'run')} in {pasted(shown_root(root))} is like that.")
+            else:
+                say(f"There are no runs in {pasted(shown_root(root))} yet. Train one with: sdl train")
+        answer({"items": [run.to_json(root.absolute()) for run in chosen]})
+
+
+@commands.command()
+def device(
+    name: Annotated[str, typer.Argument(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say what a network would run on, and why."""
+    with ending(as_json, debug) as answer:
+        from sdl_cli.learning import device as devices
+        from sdl_cli.phrases import counted
+        from sdl_cli.report.console import Display
+        from sdl_cli.report.layout import table, wrap
+
+        found, chosen = devices.describe(), devices.resolve(name)
+        quickest = "bfloat16 or float32, whichever is timed faster for the network"
+        precision = quickest if chosen.precision == "auto" else chosen.precision
+        threads = f", {counted(chosen.num_threads, 'thread')}" if chosen.num_threads else ""
+        text = f"A network would run on {chosen.device} in {precision}{threads}: {chosen.reason}."
+        Display(as_json).lines([*table(found), "", *wrap(text, 80)])
+        answer({"machine": dict(found), "runtime": chosen.to_plain()})

@@ -1,0 +1,133 @@
+"""The verbs on a finished run: evaluate, predict, export and report. Heavy imports are inside each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sdl_cli.cli.exits import check_choice, ending
+from sdl_cli.cli.options import ConfigDir, Debug, Json, Run, Trust
+from sdl_cli.errors import ConfigError
+from sdl_cli.files import is_there, typed_path
+
+commands = typer.Typer()
+
+
+@commands.command(short_help="Score a finished run again, or on other data.")
+def evaluate(
+    run: Run,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Other data or device: dataset=npz dataset.path=other.npz, or device=cpu."),
+    ] = None,
+    config_dir: ConfigDir = None,
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Score a finished run again: on its own test part, or on other data (dataset=npz dataset.path=other.npz)."""
+    with ending(as_json, debug) as answer:
+        from sdl_cli.cli import hydra as bridge
+        from sdl_cli.cli.verbs import observe_run
+        from sdl_cli.report.console import Display
+        from sdl_cli.run import stored
+        from sdl_cli.run.evaluate import evaluate as score
+        from sdl_cli.run.request import TABLES
+        from sdl_cli.settings.parse import parse_group
+
+        def check(values: dict[str, Any]) -> None:
+            parse_group("dataset", TABLES["dataset"], values["dataset"])
+
+        folder, display, dataset = typed_path(run), Display(as_json), None
+        # a path by itself is other data of the same kind
+        kept = [f"dataset.path={o}" if "=" not in o and is_there(o) else o for o in overrides or []]
+        if any(o.startswith("dataset=") for o in kept):  # a whole other data set is composed; single keys change the stored one
+            chosen = [o for o in kept if o.partition("=")[0].startswith("dataset")]
+            kept = [o for o in kept if o not in chosen]
+            dataset = bridge.compose_checked("evaluate", chosen, check, config_dir)["dataset"]
+        with stored.reading(folder):
+            single = stored.single_run(folder, display.notice)
+            values = score(single, bridge.parse_assignments(kept), dataset, observe_run(display), trust)
+            display.evaluation(values)
+        answer(values)
+
+
+@commands.command(short_help="Predict new inputs with a finished run, as CSV.")
+def predict(
+    run: Run,
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A table, texts, a folder of images, an image, or an npz.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="The CSV to write; - for stdout.")] = "predictions.csv",
+    on_error: Annotated[
+        str, typer.Option("--on-error", metavar="fail|skip", help="What to do with an image that cannot be read.")
+    ] = "fail",
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Predict new inputs with a finished run: id, prediction and the probability of each class, as CSV."""
+    with ending(as_json, debug) as answer:
+        check_choice("--on-error", on_error, ("fail", "skip"))
+        from sdl_cli.cli.verbs import observe_run
+        from sdl_cli.phrases import counted
+        from sdl_cli.report.console import Display
+        from sdl_cli.run import run_folder, stored
+        from sdl_cli.run.predict import STDOUT
+        from sdl_cli.run.predict import predict as predict_rows
+
+        folder, file = typed_path(run), typed_path(out)
+        if as_json and file == STDOUT:
+            raise ConfigError("-o - and --json both write to stdout.", "Leave out one of them.")
+        display = Display(as_json or file == STDOUT)
+        with stored.reading(folder):
+            found = run_folder.read_run(stored.single_run(folder, display.notice))
+            values = predict_rows(found, typed_path(source), file, observe_run(display), trust, on_error)
+        where = "stdout" if file == STDOUT else values["out"]
+        display.lines([f"{counted(values['rows'], 'prediction')} written to {where}"])
+        answer(values)
+
+
+@commands.command(short_help="Write a finished run's model as ONNX or torch.export.")
+def export(
+    run: Run,
+    out: Annotated[str, typer.Argument(metavar="FILE", help="model.onnx, or model.pt2 for torch.export.")],
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a finished run's model as ONNX (.onnx) or torch.export (.pt2), check it against the run, and describe its inputs."""
+    with ending(as_json, debug) as answer:
+        from sdl_cli.cli.verbs import observe_run
+        from sdl_cli.report.console import Display
+        from sdl_cli.run import run_folder, stored
+        from sdl_cli.run.export import export as export_model
+
+        folder, display = typed_path(run), Display(as_json)
+        with stored.reading(folder):
+            found = run_folder.read_run(stored.single_run(folder, display.notice))
+            values = export_model(found, typed_path(out), observe_run(display), trust)
+        display.exported(values)
+        answer(values)
+
+
+@commands.command(short_help="Write a report of a run, a sweep, a curve or a comparison as one HTML file.")
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, a sweep, a curve or a comparison.")],
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; by itself report.html in RUN.")
+    ] = None,
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a report as one HTML file that needs no network: the verdict first, then what it rests on."""
+    with ending(as_json, debug) as answer:
+        from sdl_cli.report.console import Display
+        from sdl_cli.report.html.write import write_report
+        from sdl_cli.run import stored
+
+        folder, display = typed_path(run), Display(as_json)
+        with stored.reading(folder):
+            values = write_report(folder, None if out is None else typed_path(out), trust, display.notice)
+        display.lines([f"Report written to {values['out']} ({values['bytes'] / 1000:,.0f} kB). Open it in any browser."])
+        answer(values)
