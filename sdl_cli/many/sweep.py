@@ -15,6 +15,9 @@ from sdl_cli.many import cells, sweep_job
 from sdl_cli.many.cells import Cell, Outcome, Parallel
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.many.sweep_summary import Kind, Sweep, item_of, summarise, watched
+from sdl_cli.measure.metrics import MAIN
+from sdl_cli.measure.wording import label
+from sdl_cli.phrases import first_line
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.run import locks, run_folder
 from sdl_cli.settings.parse import plain
@@ -108,7 +111,7 @@ def _summed_up(begun: list[Sweep], body: Callable[[], None]) -> Values:
                 summarise(the_sweep)
             raise
         # one of Hydra's launchers has given up, over a job that was killed, say; some jobs may be done, and others run yet
-        the_sweep.display.notice(f"The launcher has stopped: {(str(error).splitlines() or [type(error).__name__])[0][:500]}")
+        the_sweep.display.notice(f"The launcher has stopped: {first_line(error)}")
     return summarise(begun[0])
 
 
@@ -231,9 +234,8 @@ def _check_search(kind: Kind, search: bridge.Search) -> None:
     task = kind.load(search.example).task
     right = sweep_job.right_direction(task)
     if search.direction != right:
-        name = "accuracy" if task == "classification" else "RMSE"
         raise ConfigError(
-            f"hydra.sweeper.direction={search.direction}: it would search for the worst {name}.",
+            f"hydra.sweeper.direction={search.direction}: it would search for the worst {label(MAIN[task])}.",
             f"Add hydra.sweeper.direction={right}",
         )
 

@@ -17,7 +17,7 @@ from sdl_cli.cli import jobs
 from sdl_cli.errors import SdlError
 from sdl_cli.files import make_folder
 from sdl_cli.many.processes import as_run_error
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN, main_metric
 from sdl_cli.run import run_folder
 
 Values = dict[str, Any]
@@ -135,11 +135,6 @@ def worst(direction: str | None) -> float:
     return {"maximize": -math.inf, "minimize": math.inf}.get(str(direction), math.nan)
 
 
-def main_metric(values: Values) -> str:
-    """The main metric of what `sdl train` found."""
-    return MAIN["classification" if "accuracy" in values["metrics"]["test"] else "regression"]
-
-
 def right_direction(task: str) -> str:
     """`maximize` or `minimize`: what a search of the task's main metric must do."""
     return "maximize" if HIGHER_IS_BETTER[MAIN[task]] else "minimize"
@@ -149,7 +144,7 @@ def _objective(config: Values, values: Values) -> float | None:
     """The main metric on validation rows; None where there is none, or where it is undefined."""
     if "metrics" not in values:
         return None
-    name = main_metric(values)
+    name = main_metric(values["metrics"]["test"])
     held = values["metrics"]["validation"].get(name)
     if held is not None:
         return None if held["value"] is None else float(held["value"])

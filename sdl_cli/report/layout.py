@@ -87,6 +87,12 @@ def table(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str
     return lines
 
 
+def right(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows for `table` with every column flush right, since they are numbers below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+
+
 def catalogue(items: Sequence[dict[str, str]]) -> list[str]:
     """Choices as `sdl list` shows them: each group's name, and below it its choices with one sentence each."""
     lines: list[str] = []

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from sdl_cli.errors import DataError
 from sdl_cli.files import read_guarded
 from sdl_cli.measure import wording
+from sdl_cli.phrases import duration
 from sdl_cli.report.html.section import MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
 
 Row = dict[str, float]
@@ -59,7 +60,8 @@ def history_section(folder: Path, of: str = "") -> Section | None:
         f"{row['epoch']:.0f}{f' ({plain(name, 30)})' if len(last) > 1 else ''}" for name, row in list(last.items())[:8]
     )
     seconds = sum(row.get("seconds", 0.0) for rows in phases.values() for row in rows)
-    lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epoch{'' if epochs == '1' else 's'} in {seconds:.1f} seconds."
+    took = duration(seconds, exact=True)
+    lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epoch{'' if epochs == '1' else 's'} in {took}."
     return Section(
         "history",
         "Training history",

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset
 from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.statistics import bootstrap
@@ -59,7 +58,7 @@ def build(run: OpenedRun) -> Section | None:
     rows = run.test_rows
     if len(rows) > _MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False))
-    columns = original_columns(dataset)
+    columns = dataset.own_columns
     metric, score = main_score(run, dataset.y[rows])
     num_classes = len(dataset.classes)
     found = permutation_importance(
@@ -81,18 +80,6 @@ def build(run: OpenedRun) -> Section | None:
         "what this model uses, not what causes the target."
     )
     return Section("importance", title, figure(drawn, caption), _lead(names, found, metric))
-
-
-def original_columns(dataset: Dataset) -> list[tuple[str, list[int]]]:
-    """Name of each column as the user knows it, and its places in X: a category has one, a date one for each of its parts."""
-    if not dataset.columns:
-        return [(name, [j]) for j, name in enumerate(dataset.feature_names)]
-    found, start = [], 0
-    for column in dataset.columns:
-        num = len(column.parts) if column.kind == "date" else 1
-        found.append((column.name, list(range(start, start + num))))
-        start += num
-    return found
 
 
 def main_score(run: OpenedRun, y: Array) -> tuple[str, Score]:

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullL
 
 from sdl_cli.measure import wording
 from sdl_cli.measure.axes import extent, line_at, size_ticks, tick_texts, value_ticks, view
-from sdl_cli.measure.wording import rounded
+from sdl_cli.report.curve_words import forecast_rows, labels_needed, point_rows
 from sdl_cli.report.html.section import (
     MUTED,
     PAPER,
@@ -37,7 +37,6 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
         curve: as `curve.json` holds it.
         more_labels: what a comparison says of more labels, with its `sentence`.
     """
-    metric, points = curve["metric"], curve["points"]
     lead = more_labels["sentence"] if more_labels else ""
     caption = f"Score of {plain(curve['name'], 60)} on rows held out, against the number of labelled rows (on a log scale). "
     caption += "Dots: measured means, with one standard error to each side. "
@@ -46,18 +45,10 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
         caption += f"Line: the fitted curve, dashed where it is a forecast, with its {level} interval shaded."
     body = figure(_drawn([curve]), caption)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve["warnings"])
-    header = ["labelled rows", wording.label(metric), "standard error", "repeats", "quick baseline"]
-    rows = []
-    for point in points:
-        error = "" if point["se"] is None else wording.shown(metric, point["se"], unit=False)
-        other = "" if point["baseline"] is None else wording.shown(metric, point["baseline"])
-        rows.append([f"{point['size']:,}", wording.shown(metric, point["mean"]), error, str(point["repeats"]), other])
-    if not any(row[-1] for row in rows):
-        header, rows = header[:-1], [row[:-1] for row in rows]
+    header, *rows = point_rows(curve)
     body += "<h3>Measured</h3>" + table(header, rows, numeric=range(len(header)))
     if curve["forecast"]:
-        rows = [[f"{f['size']:,}", wording.shown(metric, f["mean"]), _interval(metric, f)] for f in curve["forecast"]]
-        header = ["labelled rows", "forecast", f"{100 * curve['level']:g} % interval"]
+        header, *rows = forecast_rows(curve)
         body += "<h3>Forecast</h3>" + table(header, rows, numeric=(0, 1, 2))
     return Section("curve", "Would more labels help?", body, lead)
 
@@ -78,9 +69,8 @@ def curves_section(curves: Sequence[Values]) -> Section:
     rows = []
     for curve in curves:
         last, twice = curve["points"][-1], curve["twice"]
-        row = [curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"])]
-        row += [f"{wording.shown(metric, twice['mean'])} ({_interval(metric, twice)})" if twice else "", _needed(curve)]
-        rows.append(row)
+        ahead = wording.measured(metric, twice | {"value": twice["mean"]}) if twice else ""
+        rows.append([curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"]), ahead, labels_needed(curve)])
     header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "rows for the target"]
     body += table(header, rows, numeric=(1, 2))
     return Section("curve", "Learning curves", body)
@@ -165,19 +155,3 @@ def _beside(axes: Axes, curve: Values) -> None:
             axes.plot([low, high], [need["target"]] * 2, color=SERIES[1], linewidth=6, alpha=0.3, zorder=2.6)
             style: Values = {"markeredgecolor": SERIES[1], "markeredgewidth": 1.6, "markersize": 7, "zorder": 6}
             axes.plot([need["mid"]], [need["target"]], "D", color=PAPER, **style)
-
-
-def _interval(metric: str, row: Values) -> str:
-    if row["low"] is None or row["high"] is None:
-        return ""
-    return f"{wording.shown(metric, row['low'], unit=False)} to {wording.shown(metric, row['high'], unit=False)}"
-
-
-def _needed(curve: Values) -> str:
-    need = curve["labels_needed"]
-    if need is None:
-        return ""
-    target = wording.shown(curve["metric"], need["target"])
-    if need["reachable"] == "no":
-        return f"{target}: out of reach"
-    return f"{target}: about {rounded(need['mid'])}" if need["mid"] else f"{target}: beyond this forecast"

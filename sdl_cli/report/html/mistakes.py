@@ -9,7 +9,6 @@ import numpy as np
 from sdl_cli.data.columns import Column
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
-from sdl_cli.report.html.importance import original_columns
 from sdl_cli.report.html.opened import OpenedRun, Predicted, shortened
 from sdl_cli.report.html.residuals import number
 from sdl_cli.report.html.section import Section, escape, figure, picture, plain, table
@@ -132,7 +131,7 @@ def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
 
     A number is as far out as the smaller of its two tails, doubled; a category as rare as its share.
     """
-    columns = original_columns(dataset)
+    columns = dataset.own_columns
     shares = np.stack([_shares(dataset, place, labelled, rows) for _, place in columns], axis=1)
     kinds: list[Column | None] = list(dataset.columns) or [None] * len(columns)
     found = []
@@ -149,7 +148,7 @@ def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
 def _shares(dataset: Dataset, place: list[int], labelled: Array, rows: Array) -> Array:
     """Share of the labelled rows that are as far out as each of `rows` in one column."""
     known, own = dataset.X[labelled, place[0]], dataset.X[rows, place[0]]  # of a date its first part, which counts its days
-    column = next((c for c, (_, p) in zip(dataset.columns, original_columns(dataset), strict=False) if p == place), None)
+    column = next((c for c, (_, p) in zip(dataset.columns, dataset.own_columns, strict=False) if p == place), None)
     missing = np.isnan(own)
     if column is not None and column.kind in ("category", "boolean"):
         shares = (known[None] == own[:, None]).mean(axis=1)

@@ -9,8 +9,8 @@ from typing import Any
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from sdl_cli.measure.axes import tick_texts, value_ticks
-from sdl_cli.measure.metrics import MAIN
-from sdl_cli.measure.wording import PERCENT, label, measured, shown
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
+from sdl_cli.measure.wording import axis_label, label, measured, model_name, shown
 from sdl_cli.phrases import counted
 from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table
 
@@ -74,14 +74,9 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         ticks = value_ticks(low, high, 6)
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FixedFormatter(tick_texts(metric, ticks)))
-        axes.set_xlabel(f"{label(metric)} (%)" if metric in PERCENT else label(metric))
+        axes.set_xlabel(axis_label(metric))
         axes.grid(axis="x")
     return svg(made, title)
-
-
-def main_metric(test: Values) -> str:
-    """The metric that a result is named by: that of its task."""
-    return MAIN["classification" if "accuracy" in test else "regression"]
 
 
 def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
@@ -93,7 +88,7 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
     """
     test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
     metric = main_metric(test)
-    model, n = model_name(values), test[metric]["n"]
+    model, n = model_name(values["config"]["model"]), test[metric]["n"]
     of = counted(n, "split") if repeats else counted(n, "test row")
     entries = [(model, test[metric], [r["metrics"]["test"][metric]["value"] for r in repeats], True)]
     if baseline:
@@ -105,7 +100,7 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
         if m["value"] is not None
     ]
     guess = shown(metric, majority[metric]["value"])
-    better = "lower" if metric in ("rmse", "mae") else "higher"
+    better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
     caption += " Thin lines: the single splits." if repeats else " Where two bars overlap widely, chance may explain it."
     caption += f" Ignoring the inputs gives {guess}."
@@ -121,22 +116,14 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
     return Section("leaderboard" if repeats else "scores", "Scores", body, lead)
 
 
-def model_name(values: Values) -> str:
-    """The model of a run as people call it: forest, deep_net, finetuned_cnn (resnet18)."""
-    model = values["config"]["model"]
-    if model["name"] == "baseline":
-        return str(model["kind"])
-    variant = next((model[key] for key in ("architecture", "estimator") if model.get(key) not in (None, "auto")), "")
-    return f"{model['name']} ({variant})" if variant else str(model["name"])
-
-
 def _all_metrics(values: Values) -> tuple[list[str], list[list[str]]]:
     test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
     held = values["metrics"].get("validation") or {}
-    header = ["metric", model_name(values)]
+    model = model_name(values["config"]["model"])
+    header = ["metric", model]
     header += [f"{baseline['name']} (quick baseline)"] if baseline else []
     header += ["most frequent class" if "accuracy" in test else "mean of the labels"]
-    header += [f"{model_name(values)} on validation rows"] if held else []
+    header += [f"{model} on validation rows"] if held else []
     rows = []
     for name, value in test.items():
         row = [label(name), measured(name, value)]

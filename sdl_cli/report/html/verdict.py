@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sdl_cli.measure import wording
-from sdl_cli.phrases import counted
+from sdl_cli.measure.metrics import main_metric
+from sdl_cli.phrases import counted, listed
 from sdl_cli.report import words
-from sdl_cli.report.html.scores import main_metric, model_name
 from sdl_cli.report.html.sweep import Sweep
 
 Values = dict[str, Any]
@@ -53,8 +53,13 @@ def sweep_verdict(sweep: Sweep) -> list[str]:
             "chance alone puts one of many ahead. sdl compare chooses on rows of their own and says which differences are real."
         )
     if failed:
-        said.append(f"{failed} of {done + failed} jobs did not finish; they are named below.")
+        said.append(not_finished(failed, done, "job"))
     return said
+
+
+def not_finished(failed: int, done: int, unit: str) -> str:
+    """How many of a sweep's jobs did not finish."""
+    return f"{failed} of {counted(done + failed, unit)} did not finish; they are named below."
 
 
 def curve_verdict(values: Values) -> list[str]:
@@ -72,7 +77,7 @@ def comparison_verdict(values: Values) -> list[str]:
     more = (values.get("more_labels") or {}).get("sentence")
     said += [more] if more and more not in values["verdict"] else []
     failed = values.get("failed") or []
-    return [*said, *([f"Failed, and not in the ranking: {', '.join(item['name'] for item in failed)}."] if failed else [])]
+    return [*said, *([f"Failed, and not in the ranking: {listed([item['name'] for item in failed])}."] if failed else [])]
 
 
 def _sentences(text: str) -> list[str]:
@@ -82,11 +87,8 @@ def _sentences(text: str) -> list[str]:
 
 
 def _score(metric: str, value: Values) -> str:
-    text = wording.shown(metric, value["value"])
-    if value["value"] is None or value["low"] is None or value["high"] is None:
-        return text
-    low, high = (wording.shown(metric, value[end], unit=False) for end in ("low", "high"))
-    return f"{text} (95 % interval {low} to {high})"
+    ends = wording.interval(metric, value["low"], value["high"], 0.95)
+    return wording.shown(metric, value["value"]) + (f" ({ends})" if ends else "")
 
 
 def _against_baseline(values: Values, metric: str) -> str:
@@ -94,7 +96,7 @@ def _against_baseline(values: Values, metric: str) -> str:
     sentence, judged, _ = words.lift_words(values)
     if values["lift"] is None:
         ending = f", and {judged}" if judged else ""
-        return f"{_capital(model_name(values))} is itself the quick baseline{ending}; {guess}."
+        return f"This is the quick baseline itself{ending}; {guess}."
     other = values["baseline"]
     named = f"the quick baseline ({other['name']}, {wording.shown(metric, other['test'][metric]['value'])})"
     if not judged:

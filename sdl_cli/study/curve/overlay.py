@@ -11,6 +11,7 @@ import numpy as np
 
 from sdl_cli.measure.statistics import corrected_t_interval
 from sdl_cli.measure.wording import label, rounded, shown
+from sdl_cli.phrases import listed
 
 Values = dict[str, Any]
 
@@ -93,8 +94,8 @@ def sentences(curves: Sequence[Values], found: Sequence[Values]) -> list[str]:
     behind = [curve["name"] for curve in others if lead(best, curve, size)[3]]
     level = [curve["name"] for curve in others if curve["name"] not in behind]
     text = f"With {size:,} labels {best['name']} has the best {label(metric)}, {shown(metric, means[best['name']])}"
-    text += f"; measurably ahead of {', '.join(behind)}" if behind else ""
-    text += f"; no measurable difference to {', '.join(level)}" if level else ""
+    text += f"; measurably ahead of {listed(behind)}" if behind else ""
+    text += f"; no measurable difference to {listed(level)}" if level else ""
     return [*said, text + "."]
 
 

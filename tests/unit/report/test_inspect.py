@@ -354,8 +354,9 @@ def test_interval_holds_the_noise_of_few_rows() -> None:
 
 def test_original_columns_of_a_mixed_table(mixed: Path) -> None:
     opened = OpenedRun(mixed)
-    names = [name for name, _ in importance.original_columns(opened.dataset)]
-    places = [place for _, place in importance.original_columns(opened.dataset)]
+    names = [name for name, _ in opened.dataset.own_columns]
+    places = [place for _, place in opened.dataset.own_columns]
+    assert opened.dataset.row_shape == [len(names)]  # a date is one column, whatever it is made of
     assert names == ["size", '"><img src=x onerror=alert(1)>', "day"]
     assert places == [[0], [1], [2, 3, 4, 5, 6]]
     assert made(mixed)["importance"].lead.startswith('"><img src=x onerror=alert(1)> matters most: without it accuracy falls by')
