@@ -8,8 +8,9 @@ import numpy as np
 
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.measure.wording import measured
+from sdl_cli.report.html.drawing import GRID, INK, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun, shortened
-from sdl_cli.report.html.section import GRID, INK, SERIES, Section, figure, new_figure, plain, svg, table
+from sdl_cli.report.html.section import Section, figure, plain, table
 
 Array = np.ndarray[Any, Any]
 _MOST_CLASSES = 12  # of a picture

@@ -14,7 +14,8 @@ from sdl_cli.errors import DataError
 from sdl_cli.files import read_guarded
 from sdl_cli.measure import wording
 from sdl_cli.phrases import duration
-from sdl_cli.report.html.section import MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
+from sdl_cli.report.html.drawing import MUTED, SERIES, new_figure, report_style, svg
+from sdl_cli.report.html.section import Section, figure, plain
 
 Row = dict[str, float]
 _MOST_BYTES = 32 << 20

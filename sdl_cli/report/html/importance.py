@@ -17,8 +17,9 @@ from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.statistics import bootstrap
 from sdl_cli.measure.wording import PERCENT, label
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, report_style, svg
 from sdl_cli.report.html.opened import OpenedRun, shortened
-from sdl_cli.report.html.section import GRID, MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
+from sdl_cli.report.html.section import Section, figure, plain
 
 Array = np.ndarray[Any, Any]
 Predict = Callable[[Array], Array]

@@ -12,8 +12,9 @@ import numpy as np
 
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.measure.wording import measured
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, SERIES, new_figure, report_style, svg
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import GRID, INK, MUTED, SERIES, Section, figure, new_figure, report_style, svg
+from sdl_cli.report.html.section import Section, figure
 
 Array = np.ndarray[Any, Any]
 _MOST_BINS = 10

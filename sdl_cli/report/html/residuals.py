@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.wording import measured, shown
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, report_style, svg
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import GRID, MUTED, SERIES, Section, figure, new_figure, report_style, svg
+from sdl_cli.report.html.section import Section, figure
 
 Array = np.ndarray[Any, Any]
 _MOST_POINTS = 500  # each is an element of the page

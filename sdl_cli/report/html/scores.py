@@ -12,7 +12,8 @@ from sdl_cli.measure.axes import tick_texts, value_ticks
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
 from sdl_cli.measure.wording import axis_label, label, measured, model_name, shown
 from sdl_cli.phrases import counted
-from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table
+from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, report_style, svg
+from sdl_cli.report.html.section import Section, figure, plain, table
 
 Values = dict[str, Any]
 _WIDTH_IN = 5.2

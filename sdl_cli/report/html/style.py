@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sdl_cli.report.html.section import GRID, INK, MUTED, PAPER, SERIES
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES
 
 _LIGHT = {"paper": PAPER, "ink": INK, "muted": MUTED, "grid": GRID, "raised": "#f2f3f0", "good": "#0d7257", "bad": "#b3321a"}
 _DARK = {

@@ -116,7 +116,11 @@ def test_scores_of_a_run_stand_beside_the_baseline_and_the_guess() -> None:
     found = Reader(scores_section(made.metrics_of(0.95, 0.93), []).body)
     low, high = statistics.wilson(95, 100)
     assert f"95.0 % ({100 * low:.1f} to {100 * high:.1f})" in found.text
-    assert "forest (quick baseline)" in found.text and "40.0 %" in found.text and "baseline (forest) on validation rows" in found.text
+    assert (
+        "forest (quick baseline)" in found.text
+        and "40.0 %" in found.text
+        and "baseline (forest) on validation rows" in found.text
+    )
     repeats = [made.metrics_of(0.9 + k / 100) for k in range(3)]
     section = scores_section({**made.metrics_of(0.91), "repeats": 3}, repeats)
     assert section.id == "leaderboard" and "Thin lines: the single splits" in section.body

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 from unit.report.made import HOSTILE
 
-from sdl_cli.report.html import section
-from sdl_cli.report.html.section import INK, SERIES, escape, figure, new_figure, picture, plain, report_style, svg, table
+from sdl_cli.report.html import drawing
+from sdl_cli.report.html.drawing import INK, SERIES, new_figure, report_style, svg
+from sdl_cli.report.html.section import escape, figure, picture, plain, table
 
 
 class Reader(HTMLParser):
@@ -87,7 +88,7 @@ def test_a_figure_follows_the_page_and_brings_no_style_sheet() -> None:
     assert {"style", "metadata", "script"}.isdisjoint(element.tag for element in root.iter())
     styles = " ".join(element.attrib.get("style", "") for element in root.iter())
     assert "var(--series-2)" in styles and "var(--ink)" in styles and "font-family" not in styles
-    assert not [colour for colour in section.VARIABLES if colour in text.lower()]
+    assert not [colour for colour in drawing.VARIABLES if colour in text.lower()]
     shown = [element.text for element in root.iter("text")]
     assert {"a $x$ label", HOSTILE[0], "bad \\udc80"} <= set(shown)
 
