@@ -8,9 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
@@ -64,17 +62,8 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
 @contextmanager
-def report_style() -> Iterator[None]:
-    """Matplotlib's defaults and ours, whatever the user's own file of settings says: draw within it.
-
-    Axes of a `new_figure` are made in this style everywhere; what is drawn into them (line widths, legends) needs this.
-    """
-    with drawing_style(_STYLE):
-        yield
-
-
-def new_figure(width_in: float, height_in: float) -> Figure:
-    """An empty figure in the report's style, its parts laid out so that none is cut.
+def new_figure(width_in: float, height_in: float) -> Iterator[Figure]:
+    """An empty figure, to be drawn into within the report's style, its parts laid out so that none is cut.
 
     Colours are INK, MUTED, GRID, PAPER and SERIES, with alpha where a shade is needed (a heat map: SERIES[0] with its share as
     alpha), so that they change with the page from light to dark. Labels from data pass through `plain`.
@@ -83,10 +72,10 @@ def new_figure(width_in: float, height_in: float) -> Figure:
         width_in: inches, up to about 5.2: there 11 points are still legible on a phone, and 14 px high on a desktop.
         height_in: inches.
     """
-    with report_style():
-        made = _StyledFigure(figsize=(width_in, height_in), dpi=72, layout="constrained")
-    FigureCanvasAgg(made)
-    return made
+    with drawing_style(_STYLE):
+        made = Figure(figsize=(width_in, height_in), dpi=72, layout="constrained")
+        FigureCanvasAgg(made)
+        yield made
 
 
 def svg(figure: Figure, title: str) -> str:
@@ -96,7 +85,7 @@ def svg(figure: Figure, title: str) -> str:
         figure: from `new_figure`.
         title: what it shows, plain text, for who cannot see it.
     """
-    with report_style():
+    with drawing_style(_STYLE):
         _clean_texts(figure)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -111,20 +100,6 @@ def svg(figure: Figure, title: str) -> str:
         "style": f"max-width:{1.32 * width / 16:.3g}rem",
     }
     return ET.tostring(root, encoding="unicode")
-
-
-class _StyledFigure(Figure):
-    """A figure whose axes are made in the report's style, wherever they are made."""
-
-    def add_subplot(self, *args: Any, **kwargs: Any) -> Axes:
-        with report_style():
-            made: Axes = super().add_subplot(*args, **kwargs)
-        return made
-
-    def add_axes(self, *args: Any, **kwargs: Any) -> Axes:
-        with report_style():
-            made: Axes = super().add_axes(*args, **kwargs)
-        return made
 
 
 def _clean_texts(figure: Figure) -> None:

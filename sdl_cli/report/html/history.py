@@ -14,7 +14,7 @@ from sdl_cli.errors import DataError
 from sdl_cli.files import read_guarded
 from sdl_cli.measure import wording
 from sdl_cli.phrases import duration
-from sdl_cli.report.html.drawing import MUTED, SERIES, new_figure, report_style, svg
+from sdl_cli.report.html.drawing import MUTED, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, figure, plain
 
 Row = dict[str, float]
@@ -48,8 +48,7 @@ def history_section(folder: Path, of: str = "") -> Section | None:
         return None
     metric = next((name for name in _METRICS if _has(phases, f"validation_{name}")), None)
     has_validation = _has(phases, "validation_loss")
-    made = new_figure(5.2, 4.4 if metric else 2.7)
-    with report_style():
+    with new_figure(5.2, 4.4 if metric else 2.7) as made:
         panels = made.subplots(2 if metric else 1, 1, sharex=True, squeeze=False)[:, 0]
         _losses(panels[0], phases, has_validation)
         if metric:

@@ -17,9 +17,9 @@ from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.statistics import bootstrap
 from sdl_cli.measure.wording import PERCENT, label
-from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, report_style, svg
-from sdl_cli.report.html.opened import OpenedRun, shortened
-from sdl_cli.report.html.section import Section, figure, plain
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, svg
+from sdl_cli.report.html.opened import OpenedRun
+from sdl_cli.report.html.section import Section, figure, short_name
 
 Array = np.ndarray[Any, Any]
 Predict = Callable[[Array], Array]
@@ -179,7 +179,7 @@ def _lead(names: Sequence[str], found: Importance, metric: str) -> str:
     unit = 100.0 if metric in PERCENT else 1.0
     value, low, high = (_amount(unit * part[0]) for part in (found.values, found.low, found.high))
     change = f"falls by {value} points" if metric in PERCENT else f"rises by {value}"
-    first = f"{shortened(plain(names[0]), 60)} matters most: without it {label(metric)} {change} ({low} to {high})."
+    first = f"{short_name(names[0], 60)} matters most: without it {label(metric)} {change} ({low} to {high})."
     num = f"{clear} of {len(names)}" if len(names) <= _MOST_SHOWN else f"{clear} of the {_MOST_SHOWN} largest of {len(names)}"
     return f"{first} The interval of {num} columns lies above zero."
 
@@ -190,18 +190,17 @@ def _amount(value: float) -> str:
 
 def _bars(names: Sequence[str], found: Importance, unit: float, what: str) -> Any:
     num = min(_MOST_SHOWN, len(names))
-    picture = new_figure(5.2, 0.3 * num + 0.8)
-    axes = picture.add_subplot()
-    values, low, high = (part[:num] * unit for part in (found.values, found.low, found.high))
-    places = np.arange(num)
-    with report_style():
+    with new_figure(5.2, 0.3 * num + 0.8) as picture:
+        axes = picture.add_subplot()
+        values, low, high = (part[:num] * unit for part in (found.values, found.low, found.high))
+        places = np.arange(num)
         axes.barh(places, values, height=0.62, color=SERIES[0], alpha=0.75)
         axes.hlines(places, low, high, color=MUTED, linewidth=1.4)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.grid(axis="x", color=GRID)
-    axes.set_yticks(places, [shortened(plain(name), 26) for name in names[:num]])
-    axes.tick_params(axis="y", length=0)
-    axes.set(ylim=(num - 0.5, -0.5), xlabel=what)
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        axes.set_yticks(places, [short_name(name, 26) for name in names[:num]])
+        axes.tick_params(axis="y", length=0)
+        axes.set(ylim=(num - 0.5, -0.5), xlabel=what)
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     return picture

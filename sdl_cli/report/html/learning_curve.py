@@ -8,7 +8,7 @@ from typing import Any
 from sdl_cli.measure import wording
 from sdl_cli.measure.figure import Look, draw_one, draw_several, legend
 from sdl_cli.report.curve_words import forecast_rows, labels_needed, point_rows
-from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, report_style, svg
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, escape, figure, plain, table
 
 Values = dict[str, Any]
@@ -63,8 +63,7 @@ def curves_section(curves: Sequence[Values]) -> Section:
 
 def _drawn(curves: Sequence[Values], crossings: Sequence[Values] = ()) -> str:
     metric = curves[0]["metric"]
-    made = new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves))
-    with report_style():
+    with new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves)) as made:
         axes = made.subplots()
         single = len(curves) == 1
         handles, texts = draw_one(axes, curves[0], _LOOK) if single else draw_several(axes, curves, _LOOK, crossings)

@@ -12,7 +12,7 @@ import numpy as np
 
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.measure.wording import measured
-from sdl_cli.report.html.drawing import GRID, INK, MUTED, SERIES, new_figure, report_style, svg
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section, figure
 
@@ -77,12 +77,11 @@ def equal_count_bins(confidence: Array) -> list[Array]:
 
 
 def _diagram(confidence: Array, correct: Array, distinct: float) -> Any:
-    picture = new_figure(4.6, 4.6)
-    upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
-    bins = [(float(confidence[rows].mean()), int(correct[rows].sum()), len(rows)) for rows in equal_count_bins(confidence)]
-    ends = [wilson(distinct * right, distinct * num) for _, right, num in bins]
-    first, least = (max(0.0, np.floor(10 * low) / 10) for low in (confidence.min(), min(end[0] for end in ends)))
-    with report_style():
+    with new_figure(4.6, 4.6) as picture:
+        upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+        bins = [(float(confidence[rows].mean()), int(correct[rows].sum()), len(rows)) for rows in equal_count_bins(confidence)]
+        ends = [wilson(distinct * right, distinct * num) for _, right, num in bins]
+        first, least = (max(0.0, np.floor(10 * low) / 10) for low in (confidence.min(), min(end[0] for end in ends)))
         upper.plot([first, 1], [first, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
         for (mean, right, num), end in zip(bins, ends, strict=True):
             upper.plot([mean, mean], end, color=SERIES[0], linewidth=1.6, alpha=0.6)

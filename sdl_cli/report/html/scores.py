@@ -12,7 +12,7 @@ from sdl_cli.measure.axes import tick_texts, value_ticks
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
 from sdl_cli.measure.wording import axis_label, label, measured, model_name, shown
 from sdl_cli.phrases import counted
-from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, report_style, svg
+from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, figure, plain, table
 
 Values = dict[str, Any]
@@ -52,8 +52,7 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
     ends += [line[1]] if line else []
     room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
     low, high = min(ends) - room, max(ends) + room
-    made = new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75)
-    with report_style():
+    with new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75) as made:
         axes = made.subplots()
         axes.set_xlim(low, high)
         axes.set_ylim(len(drawn) - 0.4, -0.6)

@@ -43,6 +43,15 @@ def plain(text: object, most: int = MOST_LETTERS) -> str:
     return line if len(whole) <= most else line[: most - 1].rstrip() + "…"
 
 
+def short_name(name: object, most: int) -> str:
+    """`plain` text of which the middle is left out where it is longer than `most` letters: names often differ at their end."""
+    whole = str(name)
+    if len(whole) > most:
+        tail = (most - 1) // 2
+        whole = f"{whole[: most - 1 - tail].rstrip()}…{whole[len(whole) - tail :].lstrip()}"
+    return plain(whole)
+
+
 def escape(text: object, most: int = MOST_LETTERS) -> str:
     """`plain` text that HTML shows as it is, in an element or in a quoted attribute."""
     return html.escape(plain(text, most))

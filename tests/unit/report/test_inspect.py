@@ -29,8 +29,8 @@ from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
 from sdl_cli.report.html.inspect import BUILDERS, sections
-from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions, shortened
-from sdl_cli.report.html.section import Section
+from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
+from sdl_cli.report.html.section import Section, short_name
 from sdl_cli.run.train import run
 from sdl_cli.settings.parse import Experiment, Training
 
@@ -299,9 +299,9 @@ def test_cells_are_told_as_the_user_wrote_them(mixed: Path) -> None:
 
 
 def test_names_are_cut_in_their_middle() -> None:
-    assert shortened("train/bees/0001.jpg", 40) == "train/bees/0001.jpg"
-    assert shortened("abcdefghij", 7) == "abc…hij"
-    assert len(shortened("x" * 99, 20)) == 20
+    assert short_name("train/bees/0001.jpg", 40) == "train/bees/0001.jpg"
+    assert short_name("abcdefghij", 7) == "abc…hij"
+    assert len(short_name("x" * 99, 20)) == 20
 
 
 # importance
