@@ -14,7 +14,9 @@ from sdl_cli.report.html import verdict
 from sdl_cli.report.html.history import history_section
 from sdl_cli.report.html.leaderboard import comparison_section, sweep_section
 from sdl_cli.report.html.learning_curve import curve_section, curves_section
+from sdl_cli.report.html.opened import read_predictions
 from sdl_cli.report.html.page import Head
+from sdl_cli.report.html.reliability import error_by_chance
 from sdl_cli.report.html.scores import scores_section
 from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.html.sweep import Sweep, failed_table, read_sweep
@@ -61,7 +63,12 @@ def _run(folder: Path) -> Subject:
     facts = [(f"{rows['labelled']:,}", "labelled rows"), (f"{rows['test']:,}", "test rows"), _time(values["seconds"]["total"])]
     facts += [(str(len(singles)), "splits")] if singles else []
     kicker = "Report of a repeated run" if singles else "Report of a run"
-    head = Head(f"{_data(values)}: {plain(model_name(model), _MOST_LETTERS)}", kicker, verdict.run_verdict(values), facts)
+    head = Head(
+        f"{_data(values)}: {plain(model_name(model), _MOST_LETTERS)}",
+        kicker,
+        verdict.run_verdict(values, _error_by_chance(one.folder)),
+        facts,
+    )
     sections = [scores_section(values, [s.metrics for s in singles]), *_history(one.folder, "The first split" if singles else "")]
     seen = "the first split" if singles else ""
     notes = values.get("notes", [])
@@ -173,6 +180,15 @@ READERS: dict[str, Callable[[Path], Subject]] = {
     "curve": _curve,
     "comparison": _comparison,
 }
+
+
+def _error_by_chance(folder: Path) -> float:
+    """See `reliability.error_by_chance`; 0 for numbers and for predictions that cannot be read."""
+    try:
+        predicted = read_predictions(folder / "predictions.csv")
+    except DataError:
+        return 0.0
+    return error_by_chance(predicted.outputs.max(axis=1)) if predicted.classes else 0.0
 
 
 def _history(folder: Path, of: str) -> list[Section]:

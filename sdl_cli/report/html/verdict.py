@@ -14,11 +14,12 @@ Values = dict[str, Any]
 _CALIBRATED = 0.05  # calibration error up to which probabilities are near enough to what happens
 
 
-def run_verdict(values: Values) -> list[str]:
+def run_verdict(values: Values, by_chance: float = 0.0) -> list[str]:
     """Sentences on one run, or on one repeated over several splits.
 
     Arguments:
         values: of `metrics.json`.
+        by_chance: calibration error that chance alone can give on as many rows (`reliability.error_by_chance`).
     """
     test, repeats = values["metrics"]["test"], values.get("repeats", 1)
     metric = main_metric(test)
@@ -27,7 +28,7 @@ def run_verdict(values: Values) -> list[str]:
     return [
         first,
         _against_baseline(values, metric),
-        *([_calibration(test["calibration_error"])] if "calibration_error" in test else []),
+        *([_calibration(test["calibration_error"], by_chance)] if "calibration_error" in test else []),
     ]
 
 
@@ -95,29 +96,30 @@ def _against_baseline(values: Values, metric: str) -> str:
     guess = f"ignoring the inputs gives {wording.shown(metric, values['majority']['test'][metric]['value'])}"
     sentence, judged, _ = words.lift_words(values)
     if values["lift"] is None:
-        ending = f", and {judged}" if judged else ""
-        return f"This is the quick baseline itself{ending}; {guess}."
+        return f"This is the quick baseline itself{f', and {judged}' if judged else ''}; {guess}."
     other = values["baseline"]
     named = f"the quick baseline ({other['name']}, {wording.shown(metric, other['test'][metric]['value'])})"
     if not judged:
-        return f"How it stands to {named} is undefined; {guess}."
-    start = {"measurably better": "It is measurably better than", "measurably worse": "It is measurably worse than"}
-    opening = next((text for key, text in start.items() if judged.startswith(key)), "There is no measurable difference to")
-    also = judged.partition(", and ")[2]
+        return f"How it compares with {named} is undefined; {guess}."
+    judged, _, also = judged.partition(", and ")
+    opening = f"It is {judged} than" if judged.startswith("measurably") else "There is no measurable difference to"
     return f"{opening} {named}: {sentence}{f', and {also}' if also else ''}; {guess}."
 
 
-def _calibration(value: Values) -> str:
+def _calibration(value: Values, by_chance: float) -> str:
     error, low, high = value["value"], value["low"], value["high"]
     if error is None:
         return "Whether its probabilities can be believed is undefined."
-    interval = "" if low is None or high is None else f", 95 % interval {100 * low:.1f} to {100 * high:.1f}"
-    number = f"off by {100 * error:.1f} points on average{interval}"
+    ends = "" if low is None or high is None else f", 95 % interval {100 * low:.1f} to {100 * high:.1f}"
+    off = f"they are off by {wording.size('accuracy', error)} on average{ends}"
     if high is not None and high <= _CALIBRATED:
-        return f"Its probabilities can be taken at their word: {number}."
+        return f"Its probabilities can be taken at their word: {off}."
+    if error <= by_chance:
+        chance = f"on so few rows chance alone can give up to {wording.size('accuracy', by_chance)}"
+        return f"Whether its probabilities can be taken at their word cannot be told: {off}, and {chance}."
     if low is not None and low > _CALIBRATED:
-        return f"Its probabilities should not be taken at their word: {number}."
-    return f"Its probabilities are about right, as far as these rows can tell: {number}."
+        return f"Its probabilities should not be taken at their word: {off}."
+    return f"Its probabilities are roughly right, as far as these rows can tell: {off}."
 
 
 def _capital(text: str) -> str:
