@@ -45,8 +45,7 @@ def point_rows(values: Values, with_seconds: bool = False) -> list[list[str]]:
         seconds = f"{point['seconds']:.1f}" if with_seconds and point["seconds"] is not None else ""
         other = "" if point["baseline"] is None else shown(metric, point["baseline"])
         rows.append([f"{point['size']:,}", shown(metric, point["mean"]), error, str(point["repeats"]), seconds, other])
-    kept = [k for k in range(len(rows[0])) if k < 4 or any(row[k] for row in rows[1:])]
-    return [[row[k] for k in kept] for row in rows]
+    return layout.filled(rows)
 
 
 def forecast_rows(values: Values) -> list[list[str]]:

@@ -46,18 +46,35 @@ def mean_over_seeds(metric: str, scores: Sequence[float]) -> Values:
     return over_repeats([{metric: Measured(score, score, score, 1)} for score in scores])[metric].to_json()
 
 
+def score_rows(values: Values) -> list[list[str]]:
+    """Of each metric its name, and its value of the model, of the quick baseline, of the majority, and on validation rows."""
+    test, majority = values["metrics"]["test"], values["majority"]["test"]
+    held, other = values["metrics"].get("validation") or {}, (values["baseline"] or {}).get("test", {})
+    return [
+        [
+            label(name),
+            measured(name, value),
+            measured(name, other[name]) if name in other else "",
+            shown(name, majority[name]["value"]),
+            measured(name, held[name]) if name in held else "",
+        ]
+        for name, value in test.items()
+    ]
+
+
+def baseline_name(values: Values) -> str:
+    """What heads the column of the quick baseline."""
+    return f"{values['baseline']['name']} (quick baseline)" if values["baseline"] else ""
+
+
 def score_lines(values: Values) -> list[str]:
     """The table of all metrics beside the baseline's and the majority's, with n and what the brackets are above it."""
-    test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
+    test = values["metrics"]["test"]
     n = counted(next(iter(test.values()))["n"], "repeat" if values["repeats"] > 1 else "test row")
-    header = ["test", shortened(model_name(values["config"]["model"]), 26)]
-    header += [f"{baseline['name']} (quick baseline)"] if baseline else []
-    rows = [[*header, "majority" if "accuracy" in test else "mean"]]
-    for name, value in test.items():
-        row = [label(name), measured(name, value)]
-        row += [measured(name, baseline["test"][name])] if baseline else []
-        rows.append([*row, shown(name, majority[name]["value"])])
+    header = ["test", shortened(model_name(values["config"]["model"]), 26), baseline_name(values)]
+    header.append("majority" if "accuracy" in test else "mean")
     interval = "95 % interval" if values["repeats"] == 1 else "95 % t interval of their mean (the splits overlap)"
+    rows = layout.filled([header, *(row[:-1] for row in score_rows(values))])
     return [f"n = {n}, {interval}", *layout.table(rows)]
 
 

@@ -12,6 +12,7 @@ from sdl_cli.report.compare_words import metrics_rows
 from sdl_cli.report.html.scores import Bar, interval_chart
 from sdl_cli.report.html.section import Section, escape, figure, table
 from sdl_cli.report.html.sweep import Group, Sweep, failed_table
+from sdl_cli.report.layout import filled
 
 Values = dict[str, Any]
 
@@ -129,10 +130,8 @@ def sweep_section(sweep: Sweep) -> Section:
         body = figure(interval_chart(bars, metric, f"Test {wording.label(metric)} of each job"), caption) if bars else ""
         header = ["settings", "jobs", f"test {wording.label(metric)} (95 % interval)", "validation", "quick baseline", "seconds"]
     if groups:
-        rows = [_group_row(g, metric) for g in groups]
-        kept = [column for column in range(len(header)) if any(row[column] for row in rows)]
-        numeric = [place for place, column in enumerate(kept) if header[column] in ("jobs", "seconds")]
-        body += table([header[column] for column in kept], [[row[column] for column in kept] for row in rows], numeric)
+        header, *rows = filled([header, *(_group_row(group, metric) for group in groups)])
+        body += table(header, rows, [place for place, name in enumerate(header) if name in ("jobs", "seconds")])
     if sweep.shared:
         body += f'<p class="muted">All jobs: <code>{escape(" ".join(sweep.shared))}</code></p>'
     if sweep.failed:

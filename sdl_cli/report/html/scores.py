@@ -10,10 +10,12 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from sdl_cli.measure.axes import tick_texts, value_ticks
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
-from sdl_cli.measure.wording import axis_label, label, measured, model_name, shown
+from sdl_cli.measure.wording import axis_label, label, model_name, shown
 from sdl_cli.phrases import counted
 from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, figure, plain, table
+from sdl_cli.report.layout import filled
+from sdl_cli.report.words import baseline_name, score_rows
 
 Values = dict[str, Any]
 _WIDTH_IN = 5.2
@@ -105,7 +107,10 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
     caption += " Thin lines: the single splits." if repeats else " Where two bars overlap widely, chance may explain it."
     caption += f" Ignoring the inputs gives {guess}."
     body = figure(interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline"), caption) if bars else ""
-    body += table(*_all_metrics(values))
+    guessed = "most frequent class" if "accuracy" in test else "mean of the labels"
+    header = ["metric", model, baseline_name(values), guessed, f"{model} on validation rows"]
+    header, *rows = filled([header, *score_rows(values)])
+    body += table(header, rows)
     if repeats:
         body += "<h3>Splits</h3>" + table(*_repeat_rows(repeats, metric), numeric=(1, 2, 3))
     lead = f"On {of} that took no part in training; 95 % interval in brackets."
@@ -114,24 +119,6 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
             f"Means over {of}, each scored on test rows of its own; 95 % t interval of the mean in brackets (the splits overlap)."
         )
     return Section("leaderboard" if repeats else "scores", "Scores", body, lead)
-
-
-def _all_metrics(values: Values) -> tuple[list[str], list[list[str]]]:
-    test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
-    held = values["metrics"].get("validation") or {}
-    model = model_name(values["config"]["model"])
-    header = ["metric", model]
-    header += [f"{baseline['name']} (quick baseline)"] if baseline else []
-    header += ["most frequent class" if "accuracy" in test else "mean of the labels"]
-    header += [f"{model} on validation rows"] if held else []
-    rows = []
-    for name, value in test.items():
-        row = [label(name), measured(name, value)]
-        row += [measured(name, baseline["test"][name])] if baseline else []
-        row += [shown(name, majority[name]["value"])]
-        row += [measured(name, held[name]) if name in held else ""] if held else []
-        rows.append(row)
-    return header, rows
 
 
 def _repeat_rows(repeats: Sequence[Values], metric: str) -> tuple[list[str], list[list[str]]]:
