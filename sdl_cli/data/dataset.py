@@ -71,3 +71,20 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def own_columns(self) -> list[tuple[str, list[int]]]:
+        """Name of each column of a table as the user knows it, and its places in X: a date has one for each of its parts."""
+        if not self.columns:
+            return [(name, [j]) for j, name in enumerate(self.feature_names)]
+        found, start = [], 0
+        for column in self.columns:
+            num = len(column.parts) if column.kind == "date" else 1
+            found.append((column.name, list(range(start, start + num))))
+            start += num
+        return found
+
+    @property
+    def row_shape(self) -> list[int]:
+        """Shape of one row as the user knows it: `[C, H, W]` of an image, `[columns]` of a table, `[]` of a text."""
+        return [len(self.own_columns)] if self.columns else [int(size) for size in self.X.shape[1:]]

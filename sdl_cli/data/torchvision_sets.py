@@ -17,6 +17,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.decode import GREY_MODES, NUM_CHANNELS, Channels, decode_batches, to_square
 from sdl_cli.data.depth import OneDepth
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import first_line, listed
 from sdl_cli.settings.parse import Count, DataSettings, Range, suggest
 
 Array = np.ndarray[Any, Any]
@@ -196,13 +197,13 @@ def _open(kind: Any, settings: TorchvisionSet, arguments: dict[str, Any]) -> Any
         if isinstance(error, ValueError) and "split" in str(error):
             raise _NoSuchSplitError from error
         if isinstance(error, ImportError) or "is not found" in str(error):  # a reader such as h5py or scipy
-            raise DataError(f"{kind.__name__}: {_first_line(error)}", "Install the package it needs.") from error
+            raise DataError(f"{kind.__name__}: {first_line(error).rstrip('.:')}", "Install the package it needs.") from error
         if not (settings.download and can_download):
             raise _missing(kind, root, can_download, "") from error
     try:
         return _construct(kind, root, arguments | {"download": True})
     except Exception as error:
-        raise _missing(kind, root, can_download, f", and the download failed: {_first_line(error)}") from error
+        raise _missing(kind, root, can_download, f", and the download failed: {first_line(error).rstrip('.:')}") from error
 
 
 def _construct(kind: Any, root: Path, arguments: dict[str, Any]) -> Any:
@@ -210,17 +211,13 @@ def _construct(kind: Any, root: Path, arguments: dict[str, Any]) -> Any:
         return kind(root=str(root), **arguments)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
-
-
 def _missing(kind: Any, root: Path, can_download: bool, failure: str) -> DataError:
     name = kind.__name__
     folder = root / (f"{name}/raw" if hasattr(kind, "raw_folder") else str(getattr(kind, "base_folder", "")))
     files = [str(url).rpartition("/")[2] for url, *_ in getattr(kind, "resources", []) if isinstance(url, str)]
     files += [str(entry[0]) for entry in getattr(kind, "train_list", []) + getattr(kind, "test_list", [])]
-    listed = f" ({', '.join(files[:4])}{', ...' if len(files) > 4 else ''})" if files else ""
-    hint = f"Put its files{listed} into {folder}" + (", or go online with dataset.download=true." if can_download else ".")
+    which = f" ({listed(files, 4)})" if files else ""
+    hint = f"Put its files{which} into {folder}" + (", or go online with dataset.download=true." if can_download else ".")
     return DataError(f"{name}: its files are not, or not whole, under dataset.root={root}{failure}.", hint)
 
 

@@ -17,7 +17,7 @@ from sdl_cli.errors import SdlError
 from sdl_cli.files import make_folder
 from sdl_cli.many.processes import as_run_error
 from sdl_cli.many.sweep_folder import JOB_FILE, read_made
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN, main_metric
 from sdl_cli.run import run_folder
 from sdl_cli.settings.parallel import Parallel
 
@@ -156,7 +156,7 @@ def _objective(job: SweepJob, values: Values) -> float | None:
     """The main metric on validation rows; None where there is none, or where it is undefined."""
     if "metrics" not in values or job.work.score is None:
         return None
-    name = MAIN["classification" if "accuracy" in values["metrics"]["test"] else "regression"]
+    name = main_metric(values["metrics"]["test"])
     held = values["metrics"]["validation"].get(name)
     if held is not None:
         return None if held["value"] is None else float(held["value"])

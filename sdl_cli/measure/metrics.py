@@ -7,7 +7,7 @@ bootstrap it is B resampled values at once. Weights enter it only through weight
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,6 +32,11 @@ RANGE: dict[str, tuple[float, float]] = {
     "r2": (-math.inf, 1.0),
 }
 MAIN: dict[str, str] = {"classification": "accuracy", "regression": "rmse"}
+
+
+def main_metric(test: Container[str]) -> str:
+    """The metric that a result is named by, of the names of its metrics: that of its task."""
+    return MAIN["classification" if "accuracy" in test else "regression"]
 
 
 @dataclass(frozen=True)

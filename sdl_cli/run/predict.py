@@ -18,8 +18,9 @@ from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import NETWORKS
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, predictions
+from sdl_cli.phrases import shortened
 from sdl_cli.run import run_folder
-from sdl_cli.run.check.problem import MOST_NAMED, name_of, named
+from sdl_cli.run.check.problem import MOST_NAMED, named
 from sdl_cli.run.train import Observer
 
 Array = np.ndarray[Any, Any]
@@ -117,7 +118,7 @@ class _Empty:
         else:
             return
         self.count += len(found)
-        self.first += [name_of(ids[i]) for i in found[: max(0, MOST_NAMED - len(self.first))]]
+        self.first += [shortened(ids[i]) for i in found[: max(0, MOST_NAMED - len(self.first))]]
 
     def sentence(self) -> str:
         """What to say of them."""

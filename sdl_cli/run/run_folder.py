@@ -38,6 +38,7 @@ from sdl_cli.files import (
     write_new,
 )
 from sdl_cli.measure import predictions
+from sdl_cli.phrases import first_line
 from sdl_cli.run import locks
 from sdl_cli.settings.contents import ENVIRONMENT, STATUS, checked, state_of
 
@@ -245,7 +246,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing, so this run is incomplete.", "Train it again, or copy the whole folder.") from error
     except ValueError as error:
-        raise DataError(f"{path}: cannot be read as settings: {str(error)[:200]}.", "Restore it, or train again.") from error
+        raise DataError(
+            f"{path}: cannot be read as settings: {first_line(error, 200)}.", "Restore it, or train again."
+        ) from error
     if not isinstance(config, dict):
         raise DataError(f"{path}: holds no configuration.", "Train again.")
     return config

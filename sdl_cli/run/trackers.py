@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import make_folder, typed_path
+from sdl_cli.phrases import typed_line
 from sdl_cli.run import run_folder
 from sdl_cli.run.train import Observer
 from sdl_cli.settings.parse import Experiment
@@ -125,11 +126,8 @@ def watched(experiment: Experiment, observer: Observer | None = None, parent: st
                 message(tracker)
             except Exception as error:
                 trackers.remove(tracker)
-                first = (str(error).splitlines() or [""])[0][:200]
                 if observer.on_notice is not None:
-                    observer.on_notice(
-                        f"{tracker.name} is told no more of this run, which goes on: {type(error).__name__}: {first}"
-                    )
+                    observer.on_notice(f"{tracker.name} is told no more of this run, which goes on: {typed_line(error, 200)}")
                 with contextlib.suppress(Exception):
                     tracker.close()
 

@@ -24,6 +24,8 @@ from sdl_cli.measure import baseline as reference
 from sdl_cli.measure import metrics
 from sdl_cli.measure.decisions import decision_sentence, decision_weights
 from sdl_cli.measure.metrics import Lift, Measured
+from sdl_cli.measure.wording import model_name
+from sdl_cli.phrases import typed_line
 from sdl_cli.run import check, locks, run_folder
 from sdl_cli.run.prepare import divide, load_dataset, resolve_settings, settings_without_effect
 from sdl_cli.settings.parse import Experiment, plain
@@ -32,7 +34,6 @@ Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]
 _MANY_ROWS = 20_000  # from here on the quick baseline is not quick
 PHOTOS = ("image_folder", "image_table")  # kinds of data set that mostly are photographs
-VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 
 
 @dataclass
@@ -402,9 +403,8 @@ def opened_door(experiment: Experiment) -> Iterator[None]:
     except Exception as error:
         if experiment.model.name != "sklearn":
             raise
-        first = (str(error).splitlines() or [""])[0][:500]
         raise RunError(
-            f"model.estimator: {experiment.model.estimator} cannot do this: {type(error).__name__}: {first}",
+            f"model.estimator: {experiment.model.estimator} cannot do this: {typed_line(error)}",
             "Change its model.params, the data, or the estimator; run.log in the run's folder holds the traceback.",
         ) from error
 
@@ -497,11 +497,10 @@ def _overview(experiment: Experiment, dataset: Dataset, train: Array, validation
         "dataset": dataset.name,
         "task": dataset.task,
         "modality": dataset.modality,
-        "shape": list(dataset.X.shape[1:]),
+        "shape": dataset.row_shape,
         "rows": {name: len(rows) for name, rows in parts.items()},
         "per_class": {name: counts(rows) for name, rows in parts.items() if len(rows)},
-        "model": experiment.model.name,
-        "variant": next((getattr(experiment.model, k) for k in VARIANTS if hasattr(experiment.model, k)), ""),
+        "model": model_name(vars(experiment.model)),
         "network": experiment.model.name in NETWORKS,
         "loss": experiment.loss.name,
         "augment": experiment.augment.name,

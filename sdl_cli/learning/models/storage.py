@@ -14,6 +14,7 @@ from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomi
 from sdl_cli.learning.models import ESTIMATORS, NETWORKS, estimator_class
 from sdl_cli.learning.models.settings import MODELS
 from sdl_cli.machine import available_bytes
+from sdl_cli.phrases import first_line
 from sdl_cli.settings.contents import INPUTS, checked
 from sdl_cli.settings.parse import parse_group, plain
 
@@ -94,7 +95,9 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         missing = next((n for n in ("model.json", "model.safetensors") if not (folder / n).is_file()), "model.skops")
         raise DataError(f"{folder}: no model is stored here ({missing} is missing).") from error
     except Exception as error:  # whatever a damaged or crafted file makes of the readers
-        raise DataError(f"{folder}: the stored model cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
+        raise DataError(
+            f"{folder}: the stored model cannot be read ({type(error).__name__}: {first_line(error, 200)})."
+        ) from error
 
 
 def check_settings(name: str, params: Any) -> None:

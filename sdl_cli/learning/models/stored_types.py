@@ -19,6 +19,7 @@ import numpy as np
 
 from sdl_cli.data.npz import array_header
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Node = dict[str, Any]
 Path = tuple[str, str]  # module, name
@@ -292,5 +293,4 @@ def _whole(node: Node) -> int:
 
 
 def _shown(path: tuple[str, ...]) -> str:
-    text = ".".join(path)
-    return text if len(text) <= 120 else text[:117] + "..."
+    return shortened(".".join(path), 120)

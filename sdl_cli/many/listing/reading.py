@@ -12,11 +12,11 @@ from typing import Any
 from sdl_cli.errors import SdlError
 from sdl_cli.many import sweep_folder
 from sdl_cli.many.listing.untrusted import Values, flat, number, read_json, read_yaml, short_text
-from sdl_cli.measure.metrics import MAIN
+from sdl_cli.measure.metrics import main_metric
+from sdl_cli.measure.wording import model_name
 from sdl_cli.settings.contents import state_of
 
 STATES = ("running", "done", "failed", "interrupted")
-VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
 FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
 _NAMED = re.compile(r"(\d{4})-(\d\d)-(\d\d)/(\d\d)-(\d\d)-(\d\d)[^/]*$")
@@ -73,13 +73,11 @@ class Run:
             return tuple(self.details["models"])
         if self.kind == "comparison":
             return tuple(filter(None, [self.details.get("recommended", "")]))
-        name = self.config.get("model.name")
-        if name is None:
+        model = {key.removeprefix("model."): value for key, value in self.config.items() if key.startswith("model.")}
+        if model.get("name") is None:
             return ()
-        variant = next((self.config[f"model.{key}"] for key in VARIANTS if f"model.{key}" in self.config), None)
-        if variant in (None, "", "auto"):
-            return (str(name),)
-        return (f"{name} ({variant})", str(name), str(variant))
+        shown, name = model_name(model), str(model["name"])
+        return (shown,) if shown == name else (shown, name, shown.removeprefix(f"{name} (")[:-1])
 
     def to_json(self, root: Path) -> Values:
         """The object that stands in `items` of `sdl runs --json`; `root` is the folder that was listed."""
@@ -170,7 +168,7 @@ def _of_run(metrics: Values) -> Values:
         verdict = "no difference" if not measurable else "better" if ends["value"] > 0 else "worse"
     elif "lift" in metrics and metrics.get("baseline") is None:
         verdict = "baseline"
-    metric = MAIN["classification" if "accuracy" in test else "regression"] if test else ""
+    metric = main_metric(test) if test else ""
     return {"metric": metric, "metrics": test, "details": details, "verdict": verdict, "seconds": _seconds(metrics)}
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from sdl_cli.learning.models import NETWORKS
 from sdl_cli.report.html.mistakes import gallery, row_name, worst_mistakes
-from sdl_cli.report.html.opened import OpenedRun, Predicted, shortened
-from sdl_cli.report.html.section import Section, escape, figure, picture, plain
+from sdl_cli.report.html.opened import OpenedRun, Predicted
+from sdl_cli.report.html.section import Section, escape, figure, picture, short_name
 
 Array = np.ndarray[Any, Any]
 _MOST_OF_EACH = 4
@@ -81,7 +81,7 @@ def overlay(image: Array, cells: Array) -> Array:
 
 def _pair(predicted: Predicted, row: int, image: Array, cells: Array) -> str:
     name = row_name(predicted, row)
-    truth, called = (shortened(plain(predicted.classes[k]), 30) for k in (predicted.truth[row], predicted.prediction[row]))
+    truth, called = (short_name(predicted.classes[k], 30) for k in (predicted.truth[row], predicted.prediction[row]))
     share = f"{100 * predicted.outputs[row, predicted.prediction[row]]:.1f} %"
     told = f"{truth} ({share})" if truth == called else f"{truth}, called {called} ({share})"
     if not cells.max() > 0:

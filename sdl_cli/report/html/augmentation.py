@@ -10,9 +10,9 @@ from sdl_cli.data.augment import AUGMENTS, MODALITY, TextAugment
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import NETWORKS
 from sdl_cli.report.html.mistakes import gallery
-from sdl_cli.report.html.opened import OpenedRun, shortened
+from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
-from sdl_cli.report.html.section import Section, figure, picture, plain, table
+from sdl_cli.report.html.section import Section, figure, picture, short_name, table
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -94,7 +94,7 @@ def _target(dataset: Dataset, target: Any) -> str:
     if not dataset.classes:
         return number(float(target[0]))
     shares = {k: float(share) for k, share in enumerate(target) if share > 0.005}
-    names = {k: shortened(plain(dataset.classes[k]), 20) for k in shares}
+    names = {k: short_name(dataset.classes[k], 20) for k in shares}
     if len(shares) == 1:
         return next(iter(names.values()))
     return " + ".join(f"{100 * share:.0f} % {names[k]}" for k, share in sorted(shares.items(), key=lambda item: -item[1]))
@@ -112,7 +112,7 @@ def _texts(settings: TextAugment, dataset: Dataset, rows: Array) -> str:
 
 
 def _text(text: str) -> str:
-    return shortened(plain(text, 2000), 200)
+    return short_name(text, 200)
 
 
 def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
@@ -127,7 +127,7 @@ def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
     versions = changed.numpy() * model.scale_ + model.mean_
     header = ["column", "as it is", *(f"version {k + 1}" for k in range(_NUM_VERSIONS))]
     cells = [
-        [shortened(plain(name), 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
+        [short_name(name, 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
         for j, name in enumerate(dataset.feature_names[:_MOST_COLUMNS])
     ]
     return table(header, cells, numeric=range(1, len(header)))

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset
 from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.statistics import bootstrap
 from sdl_cli.measure.wording import PERCENT, label
-from sdl_cli.report.html.opened import OpenedRun, shortened
-from sdl_cli.report.html.section import GRID, MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, svg
+from sdl_cli.report.html.opened import OpenedRun
+from sdl_cli.report.html.section import Section, figure, short_name
 
 Array = np.ndarray[Any, Any]
 Predict = Callable[[Array], Array]
@@ -59,7 +59,7 @@ def build(run: OpenedRun) -> Section | None:
     rows = run.test_rows
     if len(rows) > _MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False))
-    columns = original_columns(dataset)
+    columns = dataset.own_columns
     metric, score = main_score(run, dataset.y[rows])
     num_classes = len(dataset.classes)
     found = permutation_importance(
@@ -81,18 +81,6 @@ def build(run: OpenedRun) -> Section | None:
         "what this model uses, not what causes the target."
     )
     return Section("importance", title, figure(drawn, caption), _lead(names, found, metric))
-
-
-def original_columns(dataset: Dataset) -> list[tuple[str, list[int]]]:
-    """Name of each column as the user knows it, and its places in X: a category has one, a date one for each of its parts."""
-    if not dataset.columns:
-        return [(name, [j]) for j, name in enumerate(dataset.feature_names)]
-    found, start = [], 0
-    for column in dataset.columns:
-        num = len(column.parts) if column.kind == "date" else 1
-        found.append((column.name, list(range(start, start + num))))
-        start += num
-    return found
 
 
 def main_score(run: OpenedRun, y: Array) -> tuple[str, Score]:
@@ -191,7 +179,7 @@ def _lead(names: Sequence[str], found: Importance, metric: str) -> str:
     unit = 100.0 if metric in PERCENT else 1.0
     value, low, high = (_amount(unit * part[0]) for part in (found.values, found.low, found.high))
     change = f"falls by {value} points" if metric in PERCENT else f"rises by {value}"
-    first = f"{shortened(plain(names[0]), 60)} matters most: without it {label(metric)} {change} ({low} to {high})."
+    first = f"{short_name(names[0], 60)} matters most: without it {label(metric)} {change} ({low} to {high})."
     num = f"{clear} of {len(names)}" if len(names) <= _MOST_SHOWN else f"{clear} of the {_MOST_SHOWN} largest of {len(names)}"
     return f"{first} The interval of {num} columns lies above zero."
 
@@ -202,18 +190,17 @@ def _amount(value: float) -> str:
 
 def _bars(names: Sequence[str], found: Importance, unit: float, what: str) -> Any:
     num = min(_MOST_SHOWN, len(names))
-    picture = new_figure(5.2, 0.3 * num + 0.8)
-    axes = picture.add_subplot()
-    values, low, high = (part[:num] * unit for part in (found.values, found.low, found.high))
-    places = np.arange(num)
-    with report_style():
+    with new_figure(5.2, 0.3 * num + 0.8) as picture:
+        axes = picture.add_subplot()
+        values, low, high = (part[:num] * unit for part in (found.values, found.low, found.high))
+        places = np.arange(num)
         axes.barh(places, values, height=0.62, color=SERIES[0], alpha=0.75)
         axes.hlines(places, low, high, color=MUTED, linewidth=1.4)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.grid(axis="x", color=GRID)
-    axes.set_yticks(places, [shortened(plain(name), 26) for name in names[:num]])
-    axes.tick_params(axis="y", length=0)
-    axes.set(ylim=(num - 0.5, -0.5), xlabel=what)
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        axes.set_yticks(places, [short_name(name, 26) for name in names[:num]])
+        axes.tick_params(axis="y", length=0)
+        axes.set(ylim=(num - 0.5, -0.5), xlabel=what)
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     return picture

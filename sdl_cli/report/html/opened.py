@@ -156,12 +156,3 @@ class OpenedRun:
         if isinstance(self._made[name], SdlError):
             raise self._made[name]
         return self._made[name]
-
-
-def shortened(name: object, most: int) -> str:
-    """A name of at most `most` letters; of a longer one the middle is left out, since names often differ at their end."""
-    text = str(name)
-    if len(text) <= most:
-        return text
-    tail = (most - 1) // 2
-    return f"{text[: most - 1 - tail].rstrip()}…{text[-tail:].lstrip() if tail else ''}"

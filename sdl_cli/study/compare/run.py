@@ -14,6 +14,7 @@ from sdl_cli.errors import OutOfTimeError, RunError, SdlError, StorageError
 from sdl_cli.learning.models import features
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
+from sdl_cli.phrases import duration
 from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here
 from sdl_cli.study.compare.kept import keep_models
@@ -127,7 +128,7 @@ def overview(plan: Plan, folder: Path) -> Values:
     return {
         "dataset": plan.dataset.name,
         "modality": plan.dataset.modality,
-        "shape": list(plan.dataset.X.shape[1:]),
+        "shape": plan.dataset.row_shape,
         "labelled_rows": len(plan.split.labelled),
         "test_rows": plan.test_rows,
         "fixed_test": plan.fixed_test,
@@ -168,7 +169,7 @@ def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserve
     fitting = budget.fitting(costs, running)
     for name in running:
         if name not in fitting:
-            work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
+            work.given_up[name] = f"the splits that are missing would take about {duration(costs[name])} more"
     keys = [(name, repeat) for name in fitting for repeat in range(1, plan.num_repeats)]
     _run_cells(plan, folder, keys, budget.deadline, observer, work, each)
     for name in names:
@@ -187,7 +188,7 @@ def _go_on_with(name: str, plan: Plan, folder: Path, budget: Budget, observer: C
         done = [_seconds(work.outcomes[name, r]) for r in range(plan.num_repeats) if _is_done(work, (name, r))]
         costs[name] = (done[-1] if done else 0.0) * len(open_splits) / plan.num_jobs
         if not is_needed and costs[name] > HOPELESS * budget.left():
-            work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
+            work.given_up[name] = f"the splits that are missing would take about {duration(costs[name])} more"
             return
         now, open_splits = open_splits[: plan.num_jobs], open_splits[plan.num_jobs :]
         keys = [(name, repeat) for repeat in now]
@@ -268,10 +269,6 @@ def _is_open(work: Work, name: str) -> bool:
 def _seconds(outcome: Outcome) -> float:
     assert outcome.metrics is not None
     return float(outcome.metrics["seconds"]["total"])
-
-
-def _minutes(seconds: float) -> str:
-    return f"about {seconds:.0f} seconds" if seconds < 100 else f"about {seconds / 60:.0f} minutes"
 
 
 def _prepare_features(plan: Plan) -> None:

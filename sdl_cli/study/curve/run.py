@@ -12,9 +12,10 @@ from typing import Any
 from sdl_cli.errors import RunError, StorageError
 from sdl_cli.files import write_atomic
 from sdl_cli.many.cells import Outcome
-from sdl_cli.phrases import counted
+from sdl_cli.measure.wording import model_name
+from sdl_cli.phrases import counted, first_line
 from sdl_cli.run import prepare, run_folder
-from sdl_cli.run.train import VARIANTS, Observer
+from sdl_cli.run.train import Observer
 from sdl_cli.study.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.settings import CurveExperiment, parse_curve
@@ -93,7 +94,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
 
 
 def _import_picture() -> None:
-    import sdl_cli.measure.figure  # noqa: F401
+    import sdl_cli.measure.png  # noqa: F401
 
 
 def overview(the_plan: Plan, folder: Path) -> Values:
@@ -102,9 +103,9 @@ def overview(the_plan: Plan, folder: Path) -> Values:
     left = [size for (size, _), cell in todo.items() if run_folder.read_state(cell.folder) != "done"]
     return {
         "dataset": the_plan.dataset.name,
-        "shape": list(the_plan.dataset.X.shape[1:]),
+        "shape": the_plan.dataset.row_shape,
         "modality": the_plan.dataset.modality,
-        "name": name_of(request),
+        "name": model_name(vars(request.model)),
         "sizes": list(the_plan.sizes),
         "repeats": request.curve.num_repeats,
         "test_rows": the_plan.test_rows,
@@ -117,12 +118,6 @@ def overview(the_plan: Plan, folder: Path) -> Values:
     }
 
 
-def name_of(request: Any) -> str:
-    """The model and what tells it from others of its kind: `baseline (forest)`."""
-    variant = next((getattr(request.model, key) for key in VARIANTS if hasattr(request.model, key)), "")
-    return f"{request.model.name} ({variant})" if variant not in ("", "auto") else str(request.model.name)
-
-
 def _values(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> Values:
     curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
@@ -131,10 +126,10 @@ def _values(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome],
     cleaned: Values = run_folder.finite(
         {
             "folder": str(folder),
-            "name": name_of(the_plan.request),
+            "name": model_name(vars(the_plan.request.model)),
             "dataset": the_plan.dataset.name,
             **found,
-            "failed": [{"folder": str(o.cell.folder), "reason": str(o.error).partition("\n")[0]} for o in failed],
+            "failed": [{"folder": str(o.cell.folder), "reason": first_line(o.error)} for o in failed],
             "notes": list(dict.fromkeys(notes)),
             "seconds": round(seconds, 3),
         }
@@ -151,7 +146,7 @@ def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
 
 
 def _write(folder: Path, values: Values, points: Points) -> None:
-    from sdl_cli.measure.figure import draw_curve
+    from sdl_cli.measure.png import draw_curve
 
     write_atomic(folder / "curve.csv", points.to_csv())
     write_atomic(folder / "curve.png", draw_curve(values))
@@ -164,7 +159,7 @@ def _nothing(failed: list[Outcome], folder: Path) -> Exception:
     if first is not None and getattr(first, "exit_code", 1) == 2:
         return first
     return RunError(
-        f"None of {counted(len(failed), 'cell')} could be measured: {str(first).splitlines()[0] if first else 'no score'}",
+        f"None of {counted(len(failed), 'cell')} could be measured: {first_line(first) if first else 'no score'}",
         f"Try again: sdl curve --resume {run_folder.quoted(folder)}",
     )
 

@@ -29,8 +29,8 @@ from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
 from sdl_cli.report.html.inspect import BUILDERS, sections
-from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions, shortened
-from sdl_cli.report.html.section import Section
+from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
+from sdl_cli.report.html.section import Section, short_name
 from sdl_cli.run.train import run
 from sdl_cli.settings.parse import Experiment, Training
 
@@ -233,9 +233,7 @@ def test_bins_hold_equal_numbers_and_keep_ties_together() -> None:
     assert len(reliability.equal_count_bins(np.linspace(0, 1, 29))) == 1
 
 
-@pytest.mark.parametrize(
-    ("claimed", "words"), [(0.99, "over-confident"), (0.6, "under-confident"), (0.8, "Neither over- nor under-")]
-)
+@pytest.mark.parametrize(("claimed", "words"), [(0.99, "over-confident"), (0.6, "under-confident"), (0.8, "no measurable bias")])
 def test_confidence_is_judged_by_the_interval_of_the_accuracy(claimed: float, words: str) -> None:
     correct = np.arange(100) < 80
     sentence = reliability.verdict(np.full(100, claimed), correct)
@@ -246,7 +244,16 @@ def test_confidence_is_judged_by_the_interval_of_the_accuracy(claimed: float, wo
 def test_calibration_error_is_the_stored_one(digits: Path, looked: dict[str, Section]) -> None:
     opened = OpenedRun(digits)
     error = opened.metrics["metrics"]["test"]["calibration_error"]
-    assert f"Expected calibration error (15 bins): {error['value']:.3f}" in looked["reliability"].lead
+    assert f"are {100 * error['value']:.1f} points apart on average (expected calibration error" in looked["reliability"].lead
+
+
+def test_how_far_probabilities_that_are_right_can_be_off_by_chance() -> None:
+    # all in one bin: the gap is that of a share of 100 tosses of a coin, whose 95 % lie within 1.96 standard errors of 0.05
+    even = np.full(100, 0.5)
+    assert reliability.error_by_chance(even) == pytest.approx(1.96 * 0.05, abs=0.02)
+    assert reliability.error_by_chance(even, distinct=0.25) == pytest.approx(2 * reliability.error_by_chance(even))
+    assert reliability.error_by_chance(np.ones(100)) == 0
+    assert reliability.error_by_chance(np.linspace(0.4, 1, 30)) > 0.1 > reliability.error_by_chance(np.linspace(0.4, 1, 3000))
 
 
 # residuals and mistakes
@@ -299,9 +306,9 @@ def test_cells_are_told_as_the_user_wrote_them(mixed: Path) -> None:
 
 
 def test_names_are_cut_in_their_middle() -> None:
-    assert shortened("train/bees/0001.jpg", 40) == "train/bees/0001.jpg"
-    assert shortened("abcdefghij", 7) == "abc…hij"
-    assert len(shortened("x" * 99, 20)) == 20
+    assert short_name("train/bees/0001.jpg", 40) == "train/bees/0001.jpg"
+    assert short_name("abcdefghij", 7) == "abc…hij"
+    assert len(short_name("x" * 99, 20)) == 20
 
 
 # importance
@@ -354,8 +361,9 @@ def test_interval_holds_the_noise_of_few_rows() -> None:
 
 def test_original_columns_of_a_mixed_table(mixed: Path) -> None:
     opened = OpenedRun(mixed)
-    names = [name for name, _ in importance.original_columns(opened.dataset)]
-    places = [place for _, place in importance.original_columns(opened.dataset)]
+    names = [name for name, _ in opened.dataset.own_columns]
+    places = [place for _, place in opened.dataset.own_columns]
+    assert opened.dataset.row_shape == [len(names)]  # a date is one column, whatever it is made of
     assert names == ["size", '"><img src=x onerror=alert(1)>', "day"]
     assert places == [[0], [1], [2, 3, 4, 5, 6]]
     assert made(mixed)["importance"].lead.startswith('"><img src=x onerror=alert(1)> matters most: without it accuracy falls by')

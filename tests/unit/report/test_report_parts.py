@@ -14,10 +14,11 @@ from unit.report.test_section import Reader
 
 from sdl_cli.errors import DataError
 from sdl_cli.measure import statistics
+from sdl_cli.measure.wording import difference, p_value
 from sdl_cli.report.html import setup, verdict
 from sdl_cli.report.html.data_check import data_section
 from sdl_cli.report.html.history import history_section, read_history
-from sdl_cli.report.html.leaderboard import comparison_section, difference_words, p_words, sweep_section
+from sdl_cli.report.html.leaderboard import comparison_section, sweep_section
 from sdl_cli.report.html.learning_curve import curve_section, curves_section
 from sdl_cli.report.html.page import Head, page
 from sdl_cli.report.html.scores import Bar, interval_chart, scores_section
@@ -58,14 +59,15 @@ def test_two_sections_of_one_id_are_our_mistake() -> None:
     ],
 )
 def test_differences_in_words(metric: str, numbers: tuple[float | None, ...], text: str) -> None:
-    assert difference_words(metric, *numbers) == text
+    assert difference(metric, *numbers) == text
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(None, ""), (0.0004, "under 0.001"), (0.0234, "0.023"), (0.0496, "0.050"), (0.21, "0.21"), (1.0, "1.00")]
+    ("p", "text"), [(0.0004, "< 0.001"), (0.0234, "0.023"), (0.0496, "0.050"), (0.21, "0.21"), (1.0, "1.00")]
 )
-def test_p_values_in_words(p: float | None, text: str) -> None:
-    assert p_words(p) == text
+def test_p_values_in_words(p: float, text: str) -> None:
+    assert p_value(p, name="") == text
+    assert p_value(p) == (f"p {text}" if text.startswith("<") else f"p = {text}")
 
 
 def test_a_comparison_says_what_can_be_told_of_each_arm() -> None:
@@ -114,7 +116,11 @@ def test_scores_of_a_run_stand_beside_the_baseline_and_the_guess() -> None:
     found = Reader(scores_section(made.metrics_of(0.95, 0.93), []).body)
     low, high = statistics.wilson(95, 100)
     assert f"95.0 % ({100 * low:.1f} to {100 * high:.1f})" in found.text
-    assert "forest (quick baseline)" in found.text and "40.0 %" in found.text and "forest on validation rows" in found.text
+    assert (
+        "forest (quick baseline)" in found.text
+        and "40.0 %" in found.text
+        and "baseline (forest) on validation rows" in found.text
+    )
     repeats = [made.metrics_of(0.9 + k / 100) for k in range(3)]
     section = scores_section({**made.metrics_of(0.91), "repeats": 3}, repeats)
     assert section.id == "leaderboard" and "Thin lines: the single splits" in section.body
@@ -129,11 +135,14 @@ def lifted(value: float, low: float, high: float, **changes: Any) -> Values:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (lifted(0.05, 0.01, 0.09), "It is measurably better than the quick baseline (forest, 90.0 %): +5.0 points of accuracy"),
+        (
+            lifted(0.05, 0.01, 0.09),
+            "It is measurably better than the quick baseline (forest, 90.0 %): accuracy 5.0 points higher",
+        ),
         (lifted(0.05, -0.01, 0.09), "There is no measurable difference to the quick baseline (forest, 90.0 %)"),
         (lifted(-0.05, -0.09, -0.01), "It is measurably worse than the quick baseline"),
         (lifted(-0.6, -0.7, -0.5), "and worse than ignoring the inputs; ignoring the inputs gives 40.0 %"),
-        ({**made.metrics_of(0.9), "lift": None, "baseline": None}, "Forest is itself the quick baseline; ignoring"),
+        ({**made.metrics_of(0.9), "lift": None, "baseline": None}, "This is the quick baseline itself; ignoring"),
     ],
 )
 def test_the_verdict_of_a_run(values: Values, said: str) -> None:
@@ -145,9 +154,9 @@ def test_the_verdict_of_a_run(values: Values, said: str) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ((0.02, 0.01, 0.04), "can be taken at their word: off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
-        ((0.12, 0.08, 0.2), "should not be taken at their word: off by 12.0 points"),
-        ((0.06, 0.03, 0.09), "are about right, as far as these rows can tell"),
+        ((0.02, 0.01, 0.04), "can be taken at their word: they are off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
+        ((0.12, 0.08, 0.2), "should not be taken at their word: they are off by 12.0 points"),
+        ((0.06, 0.03, 0.09), "are roughly right, as far as these rows can tell"),
         ((None, None, None), "is undefined"),
     ],
 )
@@ -155,6 +164,16 @@ def test_calibration_in_a_word(error: tuple[float | None, ...], said: str) -> No
     values = lifted(0.05, 0.01, 0.09)
     values["metrics"]["test"]["calibration_error"] = dict(zip(("value", "low", "high"), error, strict=True)) | {"n": 100}
     assert said in verdict.run_verdict(values)[-1]
+
+
+def test_a_gap_that_chance_can_give_is_no_verdict_on_probabilities() -> None:
+    values = lifted(0.05, 0.01, 0.09)
+    values["metrics"]["test"]["calibration_error"] = {"value": 0.17, "low": 0.08, "high": 0.3, "n": 36}
+    assert verdict.run_verdict(values, by_chance=0.19)[-1] == (
+        "Whether its probabilities can be taken at their word cannot be told: they are off by 17.0 points on average, 95 % "
+        "interval 8.0 to 30.0, and on so few rows chance alone can give up to 19.0 points."
+    )
+    assert "should not be taken at their word" in verdict.run_verdict(values, by_chance=0.15)[-1]
 
 
 def test_a_sweep_is_judged_by_validation_where_all_have_it(tmp_path: Path) -> None:
