@@ -27,7 +27,8 @@ from sdl_cli.run import predict as prediction
 from sdl_cli.run import prepare, run_folder, trackers
 from sdl_cli.run import train as experiment
 from sdl_cli.run.train import Observer, Result
-from sdl_cli.settings.parse import Experiment, Training, parse, parse_group, suggest
+from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.settings.parse import parse, parse_group, suggest
 from sdl_cli.study.compare.run import CompareObserver
 from sdl_cli.study.compare.settings import Arm, Compare, Comparison, Shared
 from sdl_cli.study.curve.run import CurveObserver

@@ -25,7 +25,7 @@ from sdl_cli.errors import DataError, DeviceError, RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.device import Runtime, autocast, place, threads
 from sdl_cli.learning.optimization import build_optimizer, schedule_factor
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 Row = dict[str, Any]
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.settings.parse import NonNegative, Positive, Range
+from sdl_cli.settings.experiment import NonNegative, Positive, Range
 
 if TYPE_CHECKING:
     import numpy as np

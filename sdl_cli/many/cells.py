@@ -24,7 +24,7 @@ from sdl_cli.many import processes
 from sdl_cli.many.processes import Slot, Task, WorkerLostError, as_run_error
 from sdl_cli.many.processes import end_workers as end_workers
 from sdl_cli.run import run_folder
-from sdl_cli.settings.parse import Count
+from sdl_cli.settings.experiment import Count
 
 RunOne = Callable[[Any, Path, bool], dict[str, Any]]
 Ended = Generator[tuple[int, Any, BaseException | None], None, None]  # number of a task, and what it returned or how it failed

@@ -17,7 +17,7 @@ from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.many.sweep_summary import Kind, Sweep, item_of, summarise, watched
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.run import locks, run_folder
-from sdl_cli.settings.parse import plain
+from sdl_cli.settings.experiment import plain
 
 Values = dict[str, Any]
 

@@ -19,7 +19,8 @@ from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import PATHS
 from sdl_cli.run.train import Observer, score
 from sdl_cli.settings.contents import METRICS, checked
-from sdl_cli.settings.parse import DataSettings, Experiment, parse_group
+from sdl_cli.settings.experiment import DataSettings, Experiment
+from sdl_cli.settings.parse import parse_group
 
 
 def evaluate(

@@ -14,7 +14,7 @@ from sdl_cli.data.split import Split, hold_out
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import NETWORKS, build, estimator_class
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
 _LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost

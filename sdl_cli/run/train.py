@@ -26,7 +26,7 @@ from sdl_cli.measure.decisions import decision_sentence, decision_weights
 from sdl_cli.measure.metrics import Lift, Measured
 from sdl_cli.run import check, locks, run_folder
 from sdl_cli.run.prepare import divide, load_dataset, resolve_settings, settings_without_effect
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]

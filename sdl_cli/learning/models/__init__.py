@@ -11,7 +11,7 @@ from typing import Any
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models.settings import MODELS
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 
 # name in the configuration -> module, classifier, regressor
 ESTIMATORS: dict[str, tuple[str, str, str]] = {

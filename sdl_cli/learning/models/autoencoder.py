@@ -18,7 +18,7 @@ from sdl_cli.learning.device import place
 from sdl_cli.learning.models.deep_net import initialise
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.learning.models.network import Array, Network, resident
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 
 class _AutoencoderNet(NetworkEstimator):

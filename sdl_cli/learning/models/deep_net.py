@@ -14,7 +14,7 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.learning.loop import phase_seed
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.learning.models.network import Array, Network
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 
 class _DeepNet(NetworkEstimator):

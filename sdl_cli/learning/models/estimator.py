@@ -24,7 +24,8 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.network import Array, Network, resident
 from sdl_cli.learning.models.target_scale import mean_and_spread
 from sdl_cli.machine import available_cores
-from sdl_cli.settings.parse import Training, parse_group, plain
+from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.parse import parse_group
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 _MOST_CHANNELS, _MOST_SIDE_PX, _MOST_COLUMNS = 64, 16_384, 10_000_000  # of a stored network's rows

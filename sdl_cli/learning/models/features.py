@@ -14,7 +14,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
 from sdl_cli.files import cache_folder, write_atomic
 from sdl_cli.learning.models import build
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
 

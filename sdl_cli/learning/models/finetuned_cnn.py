@@ -20,7 +20,7 @@ from sdl_cli.learning.models import pretrained
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.probe import fit_probe
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 _MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
 

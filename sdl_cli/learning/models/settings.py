@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from sdl_cli.settings.parse import Count, Fraction, NonNegative, Positive, Range
+from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range
 
 
 @dataclass(frozen=True)

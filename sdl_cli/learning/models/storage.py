@@ -15,7 +15,8 @@ from sdl_cli.learning.models import ESTIMATORS, NETWORKS, estimator_class
 from sdl_cli.learning.models.settings import MODELS
 from sdl_cli.machine import available_bytes
 from sdl_cli.settings.contents import INPUTS, checked
-from sdl_cli.settings.parse import parse_group, plain
+from sdl_cli.settings.experiment import plain
+from sdl_cli.settings.parse import parse_group
 
 FORMAT = 1
 PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it stands in model.json

@@ -15,7 +15,8 @@ import yaml
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.settings import MODELS
-from sdl_cli.settings.parse import NonNegative, parse_group
+from sdl_cli.settings.experiment import NonNegative
+from sdl_cli.settings.parse import parse_group
 from sdl_cli.settings.yaml_files import GROUPS, current, find, options, summary
 from sdl_cli.study.compare.settings import MODALITIES, MOST_CANDIDATES, Arm, Candidate, Compare
 

@@ -13,7 +13,7 @@ from sdl_cli.learning.models import NETWORKS
 from sdl_cli.many.cells import Outcome
 from sdl_cli.run import run_folder, train
 from sdl_cli.run.prepare import load_here, resolve_settings
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare.plan import Key, Plan
 from sdl_cli.study.compare.trial import shortened
 

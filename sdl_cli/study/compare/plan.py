@@ -22,7 +22,7 @@ from sdl_cli.many.cells import Cell, Parallel
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.settings import Arm, Candidate, Comparison
 from sdl_cli.study.compare.trial import Trial

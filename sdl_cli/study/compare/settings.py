@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from sdl_cli.many.cells import Parallel
-from sdl_cli.settings.parse import Count, Experiment, NonNegative, Positive, Range, Training, plain
+from sdl_cli.settings.experiment import Count, Experiment, NonNegative, Positive, Range, Training, plain
 from sdl_cli.study.curve.settings import Metric
 
 Share = Annotated[float, Range(0, 1, open_low=True)]

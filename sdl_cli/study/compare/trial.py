@@ -25,7 +25,7 @@ from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here, resolve_settings
 from sdl_cli.run.train import Clock, Observer, decide_by, learn, values_of
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare.judge import row_contributions
 from sdl_cli.study.compare.settings import Candidate
 

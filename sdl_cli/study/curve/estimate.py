@@ -16,7 +16,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
 from sdl_cli.files import cache_folder, write_atomic
 from sdl_cli.run.prepare import resolve_settings
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.settings.experiment import Experiment, plain
 
 # Seconds on one core of a 2026 server, for the first guess: fixed, and for every labelled row and feature (or pixel) seen.
 FOREST = (0.45, 7e-6)

@@ -23,7 +23,7 @@ from sdl_cli.many.cells import Cell, Outcome, Parallel
 from sdl_cli.measure.metrics import MAIN, check_target
 from sdl_cli.run import prepare, run_folder, train
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds
 from sdl_cli.study.curve.points import Points

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.many.cells import Parallel
-from sdl_cli.settings.parse import Count, Experiment, Range
+from sdl_cli.settings.experiment import Count, Experiment, Range
 
 Metric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "calibration_error", "rmse", "mae", "r2"

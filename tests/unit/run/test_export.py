@@ -28,7 +28,8 @@ from sdl_cli.run import run_folder
 from sdl_cli.run.export import export
 from sdl_cli.run.run_folder import StoredRun
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Training, parse_group
+from sdl_cli.settings.experiment import Training
+from sdl_cli.settings.parse import parse_group
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the packages of the extra onnx")
 onnx = pytest.importorskip("onnx", reason="needs the packages of the extra onnx")

@@ -14,7 +14,7 @@ from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import build, features, pretrained
 from sdl_cli.run import prepare, train
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 
 
 @pytest.fixture(scope="module")

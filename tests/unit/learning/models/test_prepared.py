@@ -16,7 +16,7 @@ from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, Sklear
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
 from sdl_cli.learning.models.prepared import Prepared
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 Array = np.ndarray[Any, Any]
 NUM_LEVELS = (0, 3)

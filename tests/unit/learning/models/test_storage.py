@@ -22,7 +22,7 @@ from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.trees import check_arrays, forest_from_arrays, forest_to_arrays
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 INPUTS: dict[str, Any] = {"modality": "table", "shape": [4], "classes": []}
 QUICK = Training(epochs=2)
