@@ -16,7 +16,7 @@ from sdl_cli.data.split import Split, split
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.losses import LOSSES
-from sdl_cli.learning.models import MODELS, NETWORKS
+from sdl_cli.learning.models import MODELS
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Parallel
 from sdl_cli.measure import metrics
@@ -112,18 +112,11 @@ def _check(found: Experiment) -> None:
     """Raise for what the settings alone show to be wrong."""
     check_threshold(found.threshold)
     trackers.check(found)
-    if found.model.name in NETWORKS and found.device not in ("auto", "cpu"):
+    if found.model.is_network and found.device not in ("auto", "cpu"):
         from sdl_cli.learning.device import resolve
 
         resolve(found.device, found.precision, found.memory_format, found.num_threads)
-    if found.model.name == "finetuned_cnn":
-        from sdl_cli.learning.models.pretrained import check_architecture
-
-        check_architecture(found.model.architecture)
-    if found.model.name == "sklearn":
-        from sdl_cli.learning.models.baseline import import_estimator
-
-        import_estimator(found.model.estimator)
+    found.model.check()
 
 
 def train(values: Values, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
@@ -174,7 +167,7 @@ def evaluate(
             raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "The rest is as it was trained.")
     found = prepare.absolute(parse(TABLES, config))
     same_data = config["dataset"] == stored.config["dataset"]
-    if found.model.name not in NETWORKS:
+    if not found.model.is_network:
         return evaluation.evaluate(stored, found, same_data, observer, trust)
     from sdl_cli.learning import loop
     from sdl_cli.learning.device import Runtime, resolve

@@ -11,6 +11,7 @@ from typing import Any
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+from sdl_cli.learning.models import traits
 from sdl_cli.many import cells, sweep_job
 from sdl_cli.many.cells import Cell, Outcome, Parallel
 from sdl_cli.many.sweep_job import SweepJob
@@ -208,7 +209,7 @@ def _fingerprints(the_sweep: Sweep) -> Callable[[Values], str | None]:
 
     def fingerprint_of(config: Values) -> str | None:
         # a fine-tuned net chooses the size at which its images are read
-        model = config["model"] if config.get("model", {}).get("name") == "finetuned_cnn" else None
+        model = config["model"] if traits(config.get("model", {}).get("name")).is_pretrained else None
         key = json.dumps([config["dataset"], model], sort_keys=True)
         if key not in known:
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,20 +18,12 @@ from sdl_cli.learning.device import place
 from sdl_cli.learning.models.deep_net import initialise
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.learning.models.network import Array, Network, resident
+from sdl_cli.learning.models.settings import AutoencoderSettings
 from sdl_cli.settings.experiment import Training
 
 
 class _AutoencoderNet(NetworkEstimator):
-    default_training: ClassVar[dict[str, Training]] = {
-        "table": Training(
-            epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
-            weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-        "image": Training(
-            optimizer="adamw", learning_rate=0.003, schedule="one_cycle", warmup_fraction=0.0,
-            weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-    }  # fmt: skip
+    settings = AutoencoderSettings
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning.models.settings import BaselineSettings, SklearnSettings
 from sdl_cli.learning.models.target_scale import may_scale, scale_back, scale_of
 from sdl_cli.machine import available_cores
 
@@ -87,6 +88,8 @@ class _Flat(BaseEstimator):  # type: ignore[misc]
 
 
 class _Baseline(_Flat):
+    settings = BaselineSettings
+
     def __init__(
         self,
         kind: str = "forest",
@@ -145,7 +148,7 @@ class _Baseline(_Flat):
             from sklearn.linear_model import Ridge
 
             return make_pipeline(*self._scaler(), Ridge(alpha=self.alpha))
-        check_kind(self.kind, "classification" if classify else "regression")
+        BaselineSettings(kind=self.kind).check("classification" if classify else "regression")  # type: ignore[arg-type]
         raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
 
     def _fit_model(self, X: Array, y: Array) -> None:
@@ -214,6 +217,8 @@ class BaselineRegressor(RegressorMixin, _Baseline):  # type: ignore[misc]
 
 
 class _SklearnModel(_Flat):
+    settings = SklearnSettings
+
     def __init__(
         self,
         estimator: str = "sklearn.neighbors.KNeighborsClassifier",
@@ -281,14 +286,6 @@ class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc
 def _num_jobs(num_cells: int) -> int:
     """Threads of a forest: below some thousand rows they cost more than they save."""
     return 1 if num_cells < 20_000 else available_cores()
-
-
-def check_kind(kind: str, task: str) -> None:
-    """Raise ConfigError where a kind of baseline does not do this task."""
-    if kind == "logistic" and task == "regression":
-        raise ConfigError("model.kind: logistic does not predict numbers.", "Use model.kind=ridge, or forest.")
-    if kind == "ridge" and task == "classification":
-        raise ConfigError("model.kind: ridge does not predict classes.", "Use model.kind=logistic, or forest.")
 
 
 def import_estimator(path: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
@@ -14,20 +14,12 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.learning.loop import phase_seed
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.learning.models.network import Array, Network
+from sdl_cli.learning.models.settings import DeepNetSettings
 from sdl_cli.settings.experiment import Training
 
 
 class _DeepNet(NetworkEstimator):
-    default_training: ClassVar[dict[str, Training]] = {
-        "table": Training(
-            epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
-            weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-        "image": Training(
-            optimizer="adamw", learning_rate=0.005, schedule="one_cycle", warmup_fraction=0.0,
-            weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-    }  # fmt: skip
+    settings = DeepNetSettings
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from sdl_cli.errors import ConfigError, DataError, DeviceError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.network import Array, Network, resident
+from sdl_cli.learning.models.settings import ModelSettings
 from sdl_cli.learning.models.target_scale import mean_and_spread
 from sdl_cli.machine import available_cores
 from sdl_cli.settings.experiment import Training, plain
@@ -43,8 +44,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     `input_shape_`, and for tables the `mean_` and `scale_` of the columns.
     """
 
-    default_training: ClassVar[dict[str, Training]]
-    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("table", "image")
+    settings: ClassVar[type[ModelSettings]]
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> NetworkEstimator:
         """Train on images `uint8 (N, C, H, W)` or a table `(N, F)` with targets `(N,)`.
@@ -58,7 +58,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         X, y = self._check(X, y, fitting=True)
         modality = "image" if X.ndim == 4 else "table"
         task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
-        if modality not in self.modalities:
+        if modality not in self.settings.modalities:
             raise ConfigError(
                 f"model: {type(self).__name__} takes images, and this data is a table.",
                 "Choose another, for example model=deep_net.",
@@ -107,7 +107,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """The training settings with this model's defaults for `modality` and this many rows in the place of every None."""
-        filled = (self.training or Training()).filled_from(self.default_training[modality])
+        filled = (self.training or Training()).filled_from(self.settings.default_training[modality])
         if filled.batch_size is None:  # about 24 steps an epoch
             filled = dataclasses.replace(filled, batch_size=int(min(256, max(32, 2 ** round(math.log2(max(num_rows, 1) / 24))))))
         if filled.epochs is None:  # about 20,000 rows in all: few rows are seen more often
@@ -118,7 +118,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def needs_validation(self) -> bool:
         """Whether fit sets rows aside: to choose an epoch, or to fit the temperature of the cosine loss."""
         training = self.training or Training()
-        filled = [training.filled_from(self.default_training[m]) for m in self.modalities]
+        filled = [training.filled_from(self.settings.default_training[m]) for m in self.settings.modalities]
         return any(f.needs_validation for f in filled) or self._scales_outputs
 
     @property

@@ -19,12 +19,6 @@ from sdl_cli.settings.experiment import Experiment, plain
 Array = np.ndarray[Any, Any]
 
 
-def are_used(experiment: Experiment) -> bool:
-    """Whether the model probes features that do not depend on the seed."""
-    model = experiment.model
-    return bool(model.name == "finetuned_cnn" and model.strategy != "finetune" and model.weights != "none")
-
-
 def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
     """Features `float64 (N, D)` of all images in their own order, from the cache where they were computed before.
 

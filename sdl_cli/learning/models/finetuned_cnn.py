@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,19 +20,14 @@ from sdl_cli.learning.models import pretrained
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.probe import fit_probe
+from sdl_cli.learning.models.settings import FinetunedCNNSettings
 from sdl_cli.settings.experiment import Training
 
 _MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
 
 
 class _FinetunedCNN(NetworkEstimator):
-    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("image",)
-    default_training: ClassVar[dict[str, Training]] = {
-        "image": Training(
-            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0001, schedule="cosine", warmup_fraction=0.1,
-            weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-    }  # fmt: skip
+    settings = FinetunedCNNSettings
 
     def __init__(
         self,

@@ -15,7 +15,6 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import ConfigError, SdlError
-from sdl_cli.learning.models import NETWORKS
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Parallel
@@ -168,7 +167,7 @@ def first_experiment(arms: Iterable[Arm]) -> Experiment:
 
 
 def _is_pretrained(arm: Arm) -> bool:
-    return any(c.experiment.model.name == "finetuned_cnn" for found in arm.candidates.values() for c in found)
+    return any(c.experiment.model.is_pretrained for found in arm.candidates.values() for c in found)
 
 
 def _is_of(metric: str, dataset: Dataset) -> bool:
@@ -253,7 +252,7 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
 
 def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str], SdlError | None]) -> None:
     """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
-    wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.name == "finetuned_cnn"}
+    wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.is_pretrained}
     for key in sorted(wanted - set(known)):
         from sdl_cli.learning.models import pretrained
 
@@ -271,7 +270,7 @@ def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str
 def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
     """How many cells run at once, on which GPUs, and a sentence where that is not what was asked for."""
     shared, wanted, why = request.shared, request.shared.parallel, ""
-    networks = any(c.experiment.model.name in NETWORKS for arm in arms for c in arm.candidates[dataset.modality])
+    networks = any(c.experiment.model.is_network for arm in arms for c in arm.candidates[dataset.modality])
     if networks:
         from sdl_cli.learning.device import resolve
 

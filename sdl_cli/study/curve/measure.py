@@ -16,7 +16,7 @@ from sdl_cli.data.depth import eight_bit, is_scaled
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.models import NETWORKS, features
+from sdl_cli.learning.models import features
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome, Parallel
@@ -122,7 +122,7 @@ def plan(request: CurveExperiment) -> Plan:
 
 def prepare_workers(request: CurveExperiment) -> None:
     """Start worker processes for a model that runs in them."""
-    if request.model.name not in NETWORKS:
+    if not request.model.is_network:
         cells.start_workers(request.parallel, _import_baseline)
 
 
@@ -149,7 +149,7 @@ def measure(
     curve, todo = the_plan.request.curve, the_plan.cells(folder)
     frozen = None
     left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
-    if left and is_scaled(the_plan.dataset) and features.are_used(the_plan.request):
+    if left and is_scaled(the_plan.dataset) and the_plan.request.model.uses_frozen_features:
         frozen = features.frozen_features(the_plan.request, the_plan.dataset)
     keys = {cell.folder: key for key, cell in todo.items()}
     found: dict[tuple[int, int], Outcome] = {}
@@ -283,7 +283,7 @@ def _check_metric(metric: str, target: float | None, dataset: Dataset) -> None:
 def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:
     """How many cells run at once, and a sentence where that is not what was asked for."""
     wanted = request.parallel
-    if request.model.name in NETWORKS:
+    if request.model.is_network:
         from sdl_cli.learning.device import resolve
 
         on = resolve(request.device, request.precision, request.memory_format, request.num_threads).device
