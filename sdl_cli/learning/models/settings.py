@@ -152,7 +152,7 @@ class FinetunedCNNSettings(ModelSettings):
         architecture: any classification builder of torchvision, by name.
         weights: `default` (torchvision's best for the architecture, downloaded once), a path to a state dict (.pth or
             .safetensors), the folder of an earlier sdl run, or `none`.
-        strategy: probe (frozen features, regularised logistic head), finetune (all layers), or probe_then_finetune.
+        strategy: probe (frozen features, regularised logistic or ridge head), finetune (all layers), or probe_then_finetune.
         backbone_rate_factor: learning rate of the pretrained layers as a fraction of the head's.
         start_fraction: of probe_then_finetune: share of the probe's weights in the final ones (Wortsman et al. 2022).
         freeze_batchnorm: keep BatchNorm's statistics as pretrained; with few images new ones are noise.
@@ -280,13 +280,13 @@ class SklearnSettings(ModelSettings):
     standardize: bool = True
     max_px: Annotated[int, Range(1, 1024)] = 32
 
-    estimators = ("sdl_cli.learning.models.baseline", "SklearnModel", "SklearnModelRegressor")
+    estimators = ("sdl_cli.learning.models.open_door", "SklearnModel", "SklearnModelRegressor")
     is_foreign = True
     takes_class_weight = False
     named_by = "estimator"
 
     def check(self, task: str | None = None) -> None:
-        from sdl_cli.learning.models.baseline import import_estimator
+        from sdl_cli.learning.models.open_door import import_estimator
 
         import_estimator(self.estimator)
 

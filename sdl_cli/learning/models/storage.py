@@ -162,7 +162,7 @@ def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
 def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bool) -> Any:
     import skops.io
 
-    from sdl_cli.learning.models.baseline import check_trusted
+    from sdl_cli.learning.models.open_door import check_trusted
     from sdl_cli.learning.models.stored_arrays import check_model
     from sdl_cli.learning.models.stored_types import check_file
 

@@ -71,7 +71,7 @@ def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], 
         if encoder is not None:
             X = encoder.transform(X)
     if not is_network and X.ndim == 4:
-        from sdl_cli.learning.models.baseline import reduce_images
+        from sdl_cli.learning.models.flat import reduce_images
 
         X = reduce_images(X, inner.max_px).reshape(len(X), -1)
     scale = 1.0

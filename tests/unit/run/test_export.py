@@ -17,10 +17,12 @@ from sdl_cli.data import DATASETS
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel, SklearnModelRegressor, reduce_images
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN, FinetunedCNNRegressor
+from sdl_cli.learning.models.flat import reduce_images
+from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegressor
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.text_features import TextEncoder

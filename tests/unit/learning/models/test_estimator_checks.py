@@ -7,8 +7,9 @@ import warnings
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel, SklearnModelRegressor
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
+from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegressor
 from sdl_cli.settings.experiment import Training
 
 FEW = Training(epochs=40, learning_rate=0.01)
