@@ -10,7 +10,7 @@ from typing import Any
 
 from sdl_cli.data import builtin, huggingface, image_folder, image_table, npz, openml, table, text, torchvision_sets
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.settings.experiment import DataSettings
 
 DATASETS: dict[str, type] = {
     "digits": builtin.Digits,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sdl_cli.data import mixing, trivial
 from sdl_cli.errors import ConfigError
-from sdl_cli.settings.parse import Fraction, NonNegative, Positive, Range
+from sdl_cli.settings.experiment import Fraction, NonNegative, Positive, Range
 
 if TYPE_CHECKING:
     import torch

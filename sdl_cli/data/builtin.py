@@ -9,7 +9,7 @@ import numpy as np
 
 from sdl_cli.data.cache import digest, fingerprint
 from sdl_cli.data.dataset import Dataset, Task
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.settings.experiment import DataSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,8 @@ from sdl_cli.data.table import TableRoles, assemble
 from sdl_cli.data.table_cells import Cells, from_frame
 from sdl_cli.data.target_cells import drop_missing_targets, encode_target, large_classes
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import Range, suggest
+from sdl_cli.settings.experiment import Range
+from sdl_cli.settings.parse import suggest
 
 Array = np.ndarray[Any, Any]
 

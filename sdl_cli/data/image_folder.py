@@ -17,7 +17,7 @@ from sdl_cli.data.groups import compile_pattern, crossing_notes, groups_from_nam
 from sdl_cli.data.listing import existing_folder, left_out, list_folder, shown_name, walk
 from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import DataSettings, Range
+from sdl_cli.settings.experiment import DataSettings, Range
 
 Array = np.ndarray[Any, Any]
 

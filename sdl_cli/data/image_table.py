@@ -23,7 +23,7 @@ from sdl_cli.data.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read
 from sdl_cli.data.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
 from sdl_cli.data.target_cells import drop_missing_targets, encode_target, large_classes
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import Range
+from sdl_cli.settings.experiment import Range
 
 Array = np.ndarray[Any, Any]
 

@@ -19,7 +19,8 @@ from sdl_cli.data.groups import crossing_notes
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
-from sdl_cli.settings.parse import DataSettings, suggest
+from sdl_cli.settings.experiment import DataSettings
+from sdl_cli.settings.parse import suggest
 
 Array = np.ndarray[Any, Any]
 

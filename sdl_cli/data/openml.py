@@ -22,7 +22,7 @@ from sdl_cli.data.roles import find_column, short, which_target
 from sdl_cli.data.table import TableRoles, assemble
 from sdl_cli.data.table_cells import from_frame
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import Count
+from sdl_cli.settings.experiment import Count
 
 _TIMEOUT_SECONDS = 30.0  # of silence; scikit-learn itself waits for ever
 _MAX_DENSE_CELLS = 5_000_000  # of a table that OpenML stores sparsely; each cell takes some 60 bytes while it is read

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from sdl_cli.data.sniffing import Asked
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import DataSettings, Range, suggest
+from sdl_cli.settings.experiment import DataSettings, Range
+from sdl_cli.settings.parse import suggest
 
 CLASS_WORDS = frozenset({"class", "label", "category", "species", "diagnosis", "classes", "labels"})
 _TARGET_WORDS = (*sorted(CLASS_WORDS), "target", "outcome", "y")

@@ -11,7 +11,7 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.settings.experiment import DataSettings
 
 Array = np.ndarray[Any, Any]
 

@@ -18,7 +18,8 @@ from sdl_cli.data.decode import GREY_MODES, NUM_CHANNELS, Channels, decode_batch
 from sdl_cli.data.depth import OneDepth
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import first_line, listed
-from sdl_cli.settings.parse import Count, DataSettings, Range, suggest
+from sdl_cli.settings.experiment import Count, DataSettings, Range
+from sdl_cli.settings.parse import suggest
 
 Array = np.ndarray[Any, Any]
 

@@ -181,6 +181,17 @@ def place(module: torch.nn.Module, runtime: Runtime) -> torch.nn.Module:
     return module.to(runtime.device).to(memory_format=layout)
 
 
+def resident(tensor: torch.Tensor, runtime: Runtime) -> torch.Tensor:
+    """`tensor` on the device once and for all where it takes less than a third of the free memory, else pinned on the host."""
+    import torch
+
+    if tensor.device == torch.device(runtime.device) or not runtime.device.startswith("cuda"):
+        return tensor.to(runtime.device)
+    free, _ = torch.cuda.mem_get_info(runtime.device)
+    size = tensor.numel() * tensor.element_size()
+    return tensor.to(runtime.device) if size < free / 3 else tensor.pin_memory()
+
+
 def synchronize(runtime: Runtime) -> None:
     """Wait for the device, so that a clock read next tells the truth."""
     import torch

@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from sdl_cli.errors import DataError, DeviceError, RunError
 from sdl_cli.files import write_atomic
-from sdl_cli.learning.device import Runtime, autocast, place, threads
+from sdl_cli.learning.device import Runtime, autocast, place, resident, threads
 from sdl_cli.learning.optimization import build_optimizer, schedule_factor
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 Row = dict[str, Any]
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -99,9 +99,9 @@ def train(
     """Train `net` in place on the rows given, and return its history.
 
     Arguments:
-        net: maps prepared inputs to outputs; already on the runtime's device.
+        net: maps prepared inputs to outputs; it is moved to the runtime's device.
         objective: `(net, inputs, targets) -> losses (N,)`, one per row.
-        inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, on the device where they fit.
+        inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, moved to the device where they fit.
         targets: `(N, K)` soft labels or `(N, 1)` numbers, likewise.
         training: every field filled.
         seed: of batch order, augmentation and dropout in this phase.
@@ -112,6 +112,8 @@ def train(
         RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
     """
     surroundings = current_context()
+    place(net, runtime)
+    inputs, targets = resident(inputs, runtime), resident(targets, runtime)
     with threads(runtime), torch.random.fork_rng(devices=_cuda_devices(runtime)):
         run = _Run(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
         file = surroundings.folder / f"checkpoint-{phase}.pt" if surroundings.folder else None

@@ -14,7 +14,7 @@ from sdl_cli.run import prepare, run_folder, trackers
 from sdl_cli.run import train as single
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 
 Values = dict[str, Any]
 

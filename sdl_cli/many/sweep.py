@@ -13,14 +13,15 @@ from typing import Any, Protocol
 
 from sdl_cli.errors import SdlError
 from sdl_cli.files import write_atomic
+from sdl_cli.learning.models import traits
 from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.many.sweep_table import results_csv
 from sdl_cli.run import run_folder
+from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import plain
 
 Values = dict[str, Any]
 POLL_SECONDS = 1.0  # between two looks at the folders of jobs that another launcher runs
@@ -155,7 +156,7 @@ def _fingerprints(listener: Listener, load: Callable[[Values], Any]) -> Callable
 
     def fingerprint_of(config: Values) -> str | None:
         # a fine-tuned net chooses the size at which its images are read
-        model = config["model"] if config.get("model", {}).get("name") == "finetuned_cnn" else None
+        model = config["model"] if traits(config.get("model", {}).get("name")).is_pretrained else None
         key = json.dumps([config["dataset"], model], sort_keys=True)
         if key not in known:
             try:

@@ -18,7 +18,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
 from sdl_cli.files import cache_folder, write_atomic
-from sdl_cli.learning.models import estimator_class, with_preparation
+from sdl_cli.learning.models import with_preparation
 from sdl_cli.learning.models.settings import BaselineSettings
 
 Array = np.ndarray[Any, Any]
@@ -43,8 +43,8 @@ def baseline_outputs(dataset: Dataset, labelled: Array, test: Array, seed: int) 
             return remembered
     except (SdlError, OSError, ValueError, EOFError):
         pass
-    arguments = {k: v for k, v in asdict(settings).items() if k != "name"}
-    model = with_preparation(estimator_class("baseline", dataset.task)(**arguments, random_state=seed), dataset, seed=seed)
+    model = settings.estimator_class(dataset.task)(**settings.arguments(), random_state=seed)
+    model = with_preparation(model, dataset, seed=seed)
     model.fit(dataset.X[labelled], dataset.y[labelled])
     outputs = model_outputs(model, dataset.X[test], len(dataset.classes))
     buffer = io.BytesIO()

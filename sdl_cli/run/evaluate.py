@@ -14,7 +14,6 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import as_in_run
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.learning.models import NETWORKS
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.metrics import Measured
@@ -23,7 +22,8 @@ from sdl_cli.run.prepare import PATHS
 from sdl_cli.run.request import TABLES
 from sdl_cli.run.train import Observer, score
 from sdl_cli.settings.contents import METRICS, checked
-from sdl_cli.settings.parse import DataSettings, Experiment, parse, parse_group
+from sdl_cli.settings.experiment import DataSettings, Experiment
+from sdl_cli.settings.parse import parse, parse_group
 
 Values = dict[str, Any]
 
@@ -51,7 +51,7 @@ def evaluate(
             raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "The rest is as it was trained.")
     found = prepare.absolute(parse(TABLES, config))
     same_data = config["dataset"] == stored.config["dataset"]
-    if found.model.name not in NETWORKS:
+    if not found.model.is_network:
         return _evaluate(stored, found, same_data, observer, trust)
     from sdl_cli.learning import loop
     from sdl_cli.learning.device import Runtime, resolve

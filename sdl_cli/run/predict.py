@@ -15,7 +15,7 @@ import numpy as np
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import traits
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, predictions
 from sdl_cli.phrases import shortened
@@ -195,7 +195,7 @@ def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_err
 
 def load_stored(stored: run_folder.StoredRun, observer: Observer, trust: bool) -> tuple[Any, dict[str, Any]]:
     """The stored model and the values beside it; a network that cannot run on the device it was trained on says so."""
-    if stored.config.get("model", {}).get("name") not in NETWORKS:
+    if not traits(stored.config.get("model", {}).get("name")).is_network:
         return load_model(stored.folder, trust)
     from sdl_cli.learning import loop
 

@@ -13,8 +13,8 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split, hold_out
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
-from sdl_cli.learning.models import NETWORKS, build, estimator_class
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.learning.models import MODELS, build
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
 _LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost
@@ -29,7 +29,7 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
     """
     experiment = absolute(experiment)
     preferred = None
-    if experiment.model.name == "finetuned_cnn" and hasattr(experiment.dataset, "size_px"):
+    if experiment.model.is_pretrained and hasattr(experiment.dataset, "size_px"):
         preferred = build(experiment, "classification").image_size()
     size, interpolation = preferred or (None, "bilinear")
     if dataset is None:
@@ -79,11 +79,8 @@ def absolute(experiment: Experiment) -> Experiment:
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
-    if experiment.model.name == "baseline":
-        from sdl_cli.learning.models.baseline import check_kind
-
-        check_kind(experiment.model.kind, dataset.task)
-    if experiment.model.name not in NETWORKS:
+    experiment.model.check(dataset.task)
+    if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment import check as check_policy
 
@@ -91,12 +88,11 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
         return experiment
     loss = resolve_loss(experiment.loss, dataset.task)
     seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
-    kind = estimator_class(experiment.model.name, dataset.task)
-    if seen not in kind.modalities:
+    if seen not in experiment.model.modalities:
         what = "a table" if dataset.modality == "table" else "made of texts"
         raise ConfigError(
             f"model: {experiment.model.name} takes images, and the data set {dataset.name} is {what}.",
-            "Choose another model: baseline, deep_net, autoencoder or sklearn.",
+            f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}.",
         )
     from sdl_cli.data.augment import check as check_augment
 
@@ -119,11 +115,10 @@ def _check_size_of_target(dataset: Dataset) -> None:
 
 def settings_without_effect(experiment: Experiment) -> list[str]:
     """Sentences on settings that were changed and that the chosen model does not look at."""
-    name, found = experiment.model.name, []
-    if name not in NETWORKS:
-        if experiment.loss.name != "auto" and not (
-            name == "baseline" and getattr(experiment.loss, "class_weight", "") == "balanced"
-        ):
+    model, name, found = experiment.model, experiment.model.name, []
+    if not model.is_network:
+        weighed = model.takes_class_weight and getattr(experiment.loss, "class_weight", "") == "balanced"
+        if experiment.loss.name != "auto" and not weighed:
             found.append(f"loss={experiment.loss.name} has no effect: model={name} trains with a loss of its own.")
         if experiment.augment.name not in ("none", "text"):
             found.append(f"augment={experiment.augment.name} has no effect: model={name} does not train on batches.")
@@ -132,9 +127,7 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             found.append(f"training.{changed[0]} has no effect: model={name} is not trained in epochs.")
         if experiment.device != "auto" or experiment.precision != "auto":
             found.append(f"device and precision have no effect: model={name} runs on the CPU.")
-    elif (
-        name == "finetuned_cnn" and experiment.model.strategy == "probe" and experiment.loss.name not in ("cross_entropy", "mse")
-    ):
+    elif model.is_probe and experiment.loss.name not in ("cross_entropy", "mse"):
         found.append(f"loss={experiment.loss.name} has no effect: strategy=probe fits a logistic head.")
     return found
 

@@ -19,7 +19,7 @@ from sdl_cli.files import make_folder, typed_path
 from sdl_cli.phrases import typed_line
 from sdl_cli.run import run_folder
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 
 Values = dict[str, Any]
 Row = dict[str, Any]

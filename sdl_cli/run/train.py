@@ -17,7 +17,7 @@ from sdl_cli.data.split import Split, split
 from sdl_cli.errors import RunError, SdlError
 from sdl_cli.files import make_folder
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.models import NETWORKS, build
+from sdl_cli.learning.models import build
 from sdl_cli.learning.models.settings import BaselineSettings
 from sdl_cli.learning.models.storage import save_model
 from sdl_cli.measure import baseline as reference
@@ -28,7 +28,7 @@ from sdl_cli.measure.wording import model_name
 from sdl_cli.phrases import typed_line
 from sdl_cli.run import check, locks, run_folder
 from sdl_cli.run.prepare import divide, load_dataset, resolve_settings, settings_without_effect
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
 Scores = dict[str, Measured]
@@ -162,9 +162,10 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     experiment = resolve_settings(experiment, dataset, len(parts.labelled))
     for sentence in settings_without_effect(experiment):
         notice(sentence)
-    if experiment.dataset.name in PHOTOS and experiment.model.name == "deep_net":
+    if experiment.dataset.name in PHOTOS and experiment.model.starts_random:
         notice(
-            "deep_net learns from these images alone: for photographs try model=finetuned_cnn, which has seen a million others."
+            f"{experiment.model.name} knows nothing before it sees these images: for photographs try model=finetuned_cnn, which "
+            "has seen a million others."
         )
     decision = decide_by(experiment, dataset, parts, notice)
     model = build(experiment, dataset.task, dataset)
@@ -356,7 +357,7 @@ def learn(
         where = {"data_fingerprint": dataset.fingerprint}
         settled = _fit(model, dataset, train, validation, folder, experiment, observer, notice, where, runtime, features)
     with clock.phase("predict"), opened_door(experiment):
-        if features is not None and experiment.model.name == "finetuned_cnn" and experiment.model.strategy == "probe":
+        if features is not None and experiment.model.is_probe:
             outputs = model.outputs_of_features(features[parts.test])
         else:
             outputs = reference.model_outputs(model, dataset.X[parts.test], len(dataset.classes))
@@ -381,7 +382,7 @@ def decide_by(experiment: Experiment, dataset: Dataset, parts: Split, notice: Ca
         if experiment.threshold != "most_probable":
             notice(f"threshold={experiment.threshold} has no effect: numbers are predicted, not classes.")
         return None
-    weighed = getattr(experiment.loss, "class_weight", "none") == "balanced" and experiment.model.name != "sklearn"
+    weighed = getattr(experiment.loss, "class_weight", "none") == "balanced" and experiment.model.takes_class_weight
     if experiment.threshold == "balanced" and weighed:  # its probabilities are those of equal classes already
         notice("threshold=balanced has no effect beside loss.class_weight=balanced, which does the same in training.")
         return None
@@ -401,7 +402,7 @@ def opened_door(experiment: Experiment) -> Iterator[None]:
     except (SdlError, MemoryError):
         raise
     except Exception as error:
-        if experiment.model.name != "sklearn":
+        if not experiment.model.is_foreign:
             raise
         raise RunError(
             f"model.estimator: {experiment.model.estimator} cannot do this: {typed_line(error)}",
@@ -423,7 +424,7 @@ def _fit(
     features: Array | None = None,
 ) -> dict[str, Any] | None:
     X, y = dataset.X[train], dataset.y[train]
-    if experiment.model.name not in NETWORKS:
+    if not experiment.model.is_network:
         if observer.on_runtime is not None:
             observer.on_runtime(None)
         with opened_door(experiment):
@@ -501,7 +502,7 @@ def _overview(experiment: Experiment, dataset: Dataset, train: Array, validation
         "rows": {name: len(rows) for name, rows in parts.items()},
         "per_class": {name: counts(rows) for name, rows in parts.items() if len(rows)},
         "model": model_name(vars(experiment.model)),
-        "network": experiment.model.name in NETWORKS,
+        "network": experiment.model.is_network,
         "loss": experiment.loss.name,
         "augment": experiment.augment.name,
         "training": plain(experiment.training),

@@ -14,15 +14,9 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
 from sdl_cli.files import cache_folder, write_atomic
 from sdl_cli.learning.models import build
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
-
-
-def are_used(experiment: Experiment) -> bool:
-    """Whether the model probes features that do not depend on the seed."""
-    model = experiment.model
-    return bool(model.name == "finetuned_cnn" and model.strategy != "finetune" and model.weights != "none")
 
 
 def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:

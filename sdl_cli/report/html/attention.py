@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import traits
 from sdl_cli.report.html.mistakes import gallery, row_name, worst_mistakes
 from sdl_cli.report.html.opened import OpenedRun, Predicted
 from sdl_cli.report.html.section import Section, escape, figure, picture, short_name
@@ -23,7 +23,7 @@ _ALPHA = 0.55  # of the map over the image
 
 def build(run: OpenedRun) -> Section | None:
     """The section; None for all but networks that tell classes of images apart."""
-    if not run.is_classification or run.inputs["modality"] != "image" or run.config["model"]["name"] not in NETWORKS:
+    if not run.is_classification or run.inputs["modality"] != "image" or not traits(run.config["model"]["name"]).is_network:
         return None
     right, wrong = chosen_rows(run.predicted)
     rows = np.concatenate([right, wrong])

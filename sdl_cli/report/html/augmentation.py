@@ -8,7 +8,7 @@ import numpy as np
 
 from sdl_cli.data.augment import AUGMENTS, MODALITY, TextAugment
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import MODELS
 from sdl_cli.report.html.mistakes import gallery
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
@@ -26,9 +26,9 @@ _MIXED = " Where two images are mixed, so are their labels, in the shares that s
 
 def build(run: OpenedRun) -> Section | None:
     """The section; None where the model saw rows as they are."""
-    settings = parse_group("augment", AUGMENTS, run.config["augment"])
+    settings, model = parse_group("augment", AUGMENTS, run.config["augment"]), parse_group("model", MODELS, run.config["model"])
     modality = run.inputs["modality"]
-    if settings.name == "none" or modality not in MODALITY[settings.name] or not _is_used(run.config["model"], modality):
+    if settings.name == "none" or modality not in MODALITY[settings.name] or not (modality == "text" or model.uses_augment):
         return None
     dataset = run.dataset
     rows = shown_rows(dataset, run.parts.labelled)
@@ -36,19 +36,13 @@ def build(run: OpenedRun) -> Section | None:
     if modality == "text":
         body = _texts(settings, dataset, rows)
     elif modality == "image":
-        body = _images(settings, run.config["model"], dataset, rows)
+        body = _images(settings, model.is_probe, dataset, rows)
     elif dataset.columns:  # noise is added behind the preparation of a mixed table, to numbers that nobody knows
         return None
     else:
         body = _numbers(settings, run.model, dataset, rows[:1])
-    mixes = getattr(settings, "mix_probability", 0) > 0 and run.config["model"].get("strategy") != "probe"
+    mixes = getattr(settings, "mix_probability", 0) > 0 and not model.is_probe
     return Section("augmentation", title, body, _LEAD + _MIXED * mixes) if body else None
-
-
-def _is_used(model: dict[str, Any], modality: str) -> bool:
-    if modality == "text":
-        return True
-    return model["name"] in NETWORKS and not (model.get("strategy") == "probe" and model.get("num_views") == 1)
 
 
 def shown_rows(dataset: Dataset, labelled: Array) -> Array:
@@ -60,7 +54,7 @@ def shown_rows(dataset: Dataset, labelled: Array) -> Array:
     return np.asarray(labelled[order[:_NUM_ROWS]])
 
 
-def _images(settings: Any, model: dict[str, Any], dataset: Dataset, rows: Array) -> str:
+def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str:
     import dataclasses
 
     import torch
@@ -68,7 +62,7 @@ def _images(settings: Any, model: dict[str, Any], dataset: Dataset, rows: Array)
     from sdl_cli.data import augment
     from sdl_cli.learning.losses import one_hot
 
-    if model.get("strategy") == "probe" and hasattr(settings, "mix_probability"):
+    if is_probe and hasattr(settings, "mix_probability"):
         settings = dataclasses.replace(settings, mix_probability=0.0)  # as the probe does
     images = np.array(dataset.X[rows])
     batch = torch.from_numpy(images).float().div(255).repeat_interleave(_NUM_VERSIONS, dim=0)

@@ -19,7 +19,8 @@ from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.words import UNITS, class_counts
 from sdl_cli.run import check, prepare
 from sdl_cli.run.check import Problem
-from sdl_cli.settings.parse import Experiment, Training, parse
+from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.settings.parse import parse
 
 Values = dict[str, Any]
 TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}

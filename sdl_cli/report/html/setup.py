@@ -14,8 +14,8 @@ from sdl_cli.phrases import counted
 from sdl_cli.report.html.data_check import TABLES
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.html.section import plain as plain_text
+from sdl_cli.settings.experiment import Experiment, plain
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import Experiment, plain
 from sdl_cli.study.compare.settings import Compare
 from sdl_cli.study.curve.settings import Curve
 

@@ -15,15 +15,14 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import ConfigError, SdlError
-from sdl_cli.learning.models import NETWORKS
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.settings import Arm, Candidate, Comparison
 from sdl_cli.study.compare.trial import Trial
@@ -169,7 +168,7 @@ def first_experiment(arms: Iterable[Arm]) -> Experiment:
 
 
 def _is_pretrained(arm: Arm) -> bool:
-    return any(c.experiment.model.name == "finetuned_cnn" for found in arm.candidates.values() for c in found)
+    return any(c.experiment.model.is_pretrained for found in arm.candidates.values() for c in found)
 
 
 def _is_of(metric: str, dataset: Dataset) -> bool:
@@ -254,7 +253,7 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
 
 def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str], SdlError | None]) -> None:
     """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
-    wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.name == "finetuned_cnn"}
+    wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.is_pretrained}
     for key in sorted(wanted - set(known)):
         from sdl_cli.learning.models import pretrained
 
@@ -272,7 +271,7 @@ def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str
 def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
     """How many cells run at once, on which GPUs, and a sentence where that is not what was asked for."""
     shared, wanted, why = request.shared, request.shared.parallel, ""
-    networks = any(c.experiment.model.name in NETWORKS for arm in arms for c in arm.candidates[dataset.modality])
+    networks = any(c.experiment.model.is_network for arm in arms for c in arm.candidates[dataset.modality])
     if networks:
         from sdl_cli.learning.device import resolve
 

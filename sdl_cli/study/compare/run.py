@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import OutOfTimeError, RunError, SdlError, StorageError
-from sdl_cli.learning.models import features
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.phrases import duration
@@ -275,7 +274,7 @@ def _prepare_features(plan: Plan) -> None:
     """Frozen features of all images once, before several processes need them."""
     for arm in plan.arms:
         for candidate in plan.candidates(arm, 0):
-            if features.are_used(candidate.experiment):
+            if candidate.experiment.model.uses_frozen_features:
                 frozen_here(candidate.experiment, load_here(candidate.experiment))
 
 

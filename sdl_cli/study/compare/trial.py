@@ -25,13 +25,12 @@ from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here, resolve_settings
 from sdl_cli.run.train import Clock, Observer, decide_by, learn, values_of
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare.judge import row_contributions
 from sdl_cli.study.compare.settings import Candidate
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
-FROM_SCRATCH = ("deep_net", "autoencoder")
 ROWS_FILE = "rows.npy"
 PREDICTIONS_FILE = "predictions.csv"
 
@@ -205,7 +204,7 @@ def shortened(experiment: Experiment, dataset: Dataset, fraction: float, asked: 
     Arguments:
         asked: the same before its settings were filled in; epochs that were asked for stay.
     """
-    is_slow = experiment.model.name in FROM_SCRATCH and dataset.modality == "image" and asked.training.epochs is None
+    is_slow = experiment.model.starts_random and dataset.modality == "image" and asked.training.epochs is None
     return quick(experiment, fraction) if is_slow else experiment
 
 
@@ -222,7 +221,7 @@ def quick(experiment: Experiment, fraction: float) -> Experiment:
 
 def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     """Frozen features of all rows where the model uses any; computed once for all processes, and read once in this one."""
-    if not features.are_used(experiment) or not is_scaled(dataset):
+    if not experiment.model.uses_frozen_features or not is_scaled(dataset):
         return None
     model = experiment.model
     settings = (experiment.device, experiment.precision, experiment.memory_format)

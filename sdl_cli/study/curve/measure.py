@@ -16,15 +16,15 @@ from sdl_cli.data.depth import eight_bit, is_scaled
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.models import NETWORKS, features
+from sdl_cli.learning.models import features
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import MAIN, check_target
 from sdl_cli.run import prepare, run_folder, train
 from sdl_cli.run.train import Observer
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds
 from sdl_cli.study.curve.points import Points
@@ -123,7 +123,7 @@ def plan(request: CurveExperiment) -> Plan:
 
 def prepare_workers(request: CurveExperiment) -> None:
     """Start worker processes for a model that runs in them."""
-    if request.model.name not in NETWORKS:
+    if not request.model.is_network:
         cells.start_workers(request.parallel, _import_baseline)
 
 
@@ -150,7 +150,7 @@ def measure(
     curve, todo = the_plan.request.curve, the_plan.cells(folder)
     frozen = None
     left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
-    if left and is_scaled(the_plan.dataset) and features.are_used(the_plan.request):
+    if left and is_scaled(the_plan.dataset) and the_plan.request.model.uses_frozen_features:
         frozen = features.frozen_features(the_plan.request, the_plan.dataset)
     keys = {cell.folder: key for key, cell in todo.items()}
     found: dict[tuple[int, int], Outcome] = {}
@@ -284,7 +284,7 @@ def _check_metric(metric: str, target: float | None, dataset: Dataset) -> None:
 def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:
     """How many cells run at once, and a sentence where that is not what was asked for."""
     wanted = request.parallel
-    if request.model.name in NETWORKS:
+    if request.model.is_network:
         from sdl_cli.learning.device import resolve
 
         on = resolve(request.device, request.precision, request.memory_format, request.num_threads).device

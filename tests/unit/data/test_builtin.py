@@ -14,7 +14,8 @@ import yaml
 
 from sdl_cli.data import DATASETS, load
 from sdl_cli.data.builtin import Digits
-from sdl_cli.settings.parse import ConfigError, DataSettings, parse
+from sdl_cli.settings.experiment import DataSettings
+from sdl_cli.settings.parse import ConfigError, parse
 
 CONF = Path(__file__).parents[3] / "conf" / "dataset"
 

@@ -24,7 +24,8 @@ from sdl_cli.learning.models.autoencoder import AutoencoderNetRegressor
 from sdl_cli.learning.models.baseline import BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNetRegressor
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNNRegressor
-from sdl_cli.settings.parse import Training, parse_group
+from sdl_cli.settings.experiment import Training
+from sdl_cli.settings.parse import parse_group
 
 
 @pytest.fixture(autouse=True)

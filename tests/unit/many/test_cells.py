@@ -17,8 +17,8 @@ from sdl_cli.errors import ConfigError, DataError, RunError, StorageError
 from sdl_cli.machine import available_cores
 from sdl_cli.many.cells import Cell, Outcome, end_workers, run_cells, visible_gpus
 from sdl_cli.run import run_folder
+from sdl_cli.settings.experiment import Experiment, Training
 from sdl_cli.settings.parallel import Parallel, check_backend
-from sdl_cli.settings.parse import Experiment, Training
 
 
 @pytest.fixture(autouse=True)

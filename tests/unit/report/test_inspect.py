@@ -32,7 +32,7 @@ from sdl_cli.report.html.inspect import BUILDERS, sections
 from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
 from sdl_cli.report.html.section import Section, short_name
 from sdl_cli.run.train import run
-from sdl_cli.settings.parse import Experiment, Training
+from sdl_cli.settings.experiment import Experiment, Training
 
 HOSTILE = "<script>alert(1)</script>"
 

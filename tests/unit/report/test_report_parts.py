@@ -25,7 +25,7 @@ from sdl_cli.report.html.scores import Bar, interval_chart, scores_section
 from sdl_cli.report.html.section import Section
 from sdl_cli.report.html.sweep import read_sweep
 from sdl_cli.run import run_folder
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 Values = dict[str, Any]
 

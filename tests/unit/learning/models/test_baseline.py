@@ -13,7 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel, SklearnModelRegressor, reduce_images
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
+from sdl_cli.learning.models.flat import reduce_images
+from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegressor
 
 IRIS, DIABETES = load_iris(return_X_y=True), load_diabetes(return_X_y=True)
 

@@ -14,7 +14,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import build, features, pretrained
 from sdl_cli.run import prepare, train
 from sdl_cli.run.request import parse_experiment
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def load(found: Experiment) -> Dataset:
 
 
 def test_which_models_use_them(photos: Path) -> None:
-    assert features.are_used(settings(photos)) and features.are_used(settings(photos, "model.strategy=probe"))
-    assert not features.are_used(settings(photos, "model.strategy=finetune"))
-    assert not features.are_used(settings(photos, "model.weights=none")), "those depend on the seed"
+    changes: tuple[list[str], ...] = ([], ["model.strategy=probe"], ["model.strategy=finetune"], ["model.weights=none"])
+    used = [settings(photos, *change).model.uses_frozen_features for change in changes]
+    assert used == [True, True, False, False], "random weights depend on the seed"
 
 
 def test_they_are_what_the_probe_would_compute_and_are_remembered(

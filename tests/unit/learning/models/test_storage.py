@@ -17,12 +17,13 @@ from sdl_cli.data.augment import Noise
 from sdl_cli.errors import DataError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models.autoencoder import AutoencoderNet
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
+from sdl_cli.learning.models.open_door import SklearnModel
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.trees import check_arrays, forest_from_arrays, forest_to_arrays
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 INPUTS: dict[str, Any] = {"modality": "table", "shape": [4], "classes": []}
 QUICK = Training(epochs=2)

@@ -73,7 +73,7 @@ def test_mean_and_spread_keep_to_numpys_bits_and_reach_further() -> None:
 
 def test_a_network_learns_small_targets() -> None:
     from sdl_cli.learning.models.deep_net import DeepNetRegressor
-    from sdl_cli.settings.parse import Training
+    from sdl_cli.settings.experiment import Training
 
     found = []
     for unit in (1.0, 2.0**-30):

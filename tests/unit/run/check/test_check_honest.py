@@ -14,7 +14,7 @@ from sdl_cli.data.npz import Npz
 from sdl_cli.data.split import Split, split
 from sdl_cli.report.check_words import report
 from sdl_cli.run.check import inspect, summary
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.settings.experiment import DataSettings
 
 
 @pytest.mark.parametrize("settings", [Digits(), Digits(as_table=True), BreastCancer(), Wine(), Iris(), Diabetes()])

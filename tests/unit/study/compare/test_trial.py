@@ -19,7 +19,7 @@ from sdl_cli.errors import OutOfTimeError, RunError
 from sdl_cli.run import prepare, run_folder, train
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.settings import Candidate
 from sdl_cli.study.compare.trial import Trial, quick, read_rows, run_trial, shortened, tune, validation_score, validation_split
