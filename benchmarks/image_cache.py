@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sdl_cli.data.decode import num_cores
+from sdl_cli.data.images.decode import num_cores
 
 START = """
 import json, sys, time
 start = time.perf_counter()
 from sdl_cli.data import load
-from sdl_cli.data.image_folder import ImageFolder
+from sdl_cli.data.sources.image_folder import ImageFolder
 imported = time.perf_counter()
 data = load(ImageFolder(path=sys.argv[1], size_px=int(sys.argv[2])))
 done = time.perf_counter()

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data import DATASETS
-from sdl_cli.data.augment import AUGMENTS
-from sdl_cli.data.depth import eight_bit
+from sdl_cli.data.augment.policies import AUGMENTS
+from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.files import write_atomic

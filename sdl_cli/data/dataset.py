@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sdl_cli.data.columns import Column
+from sdl_cli.data.files.columns import Column
 
 Task = Literal["classification", "regression"]
 Modality = Literal["image", "table", "text"]

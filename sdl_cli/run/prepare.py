@@ -85,7 +85,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
         check_kind(experiment.model.kind, dataset.task)
     if experiment.model.name not in NETWORKS:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
-            from sdl_cli.data.augment import check as check_policy
+            from sdl_cli.data.augment.policies import check as check_policy
 
             check_policy(experiment.augment, dataset.modality, dataset.task)
         return experiment
@@ -98,7 +98,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
             f"model: {experiment.model.name} takes images, and the data set {dataset.name} is {what}.",
             "Choose another model: baseline, deep_net, autoencoder or sklearn.",
         )
-    from sdl_cli.data.augment import check as check_augment
+    from sdl_cli.data.augment.policies import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.data.decode import num_cores, reason, size_and_mode
-from sdl_cli.data.image_folder import ImageFolder
-from sdl_cli.data.image_table import ImageTable, list_photos
-from sdl_cli.data.listing import existing_folder, list_folder, shown_name
+from sdl_cli.data.images.decode import num_cores, reason, size_and_mode
+from sdl_cli.data.images.listing import existing_folder, list_folder, shown_name
+from sdl_cli.data.sources.image_folder import ImageFolder
+from sdl_cli.data.sources.image_table import ImageTable, list_photos
 from sdl_cli.run.check.problem import Problem, counted, name_of, named, worst_first
 
 _LONG = 2.0  # times as long as wide: the centre square is less than half of it
