@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sdl_cli.data.images.decode import num_cores
+from sdl_cli.machine import available_cores
 
 START = """
 import json, sys, time
@@ -46,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with _folder(arguments.folder) as folder:
         total = make_photos(folder / "photos", arguments.num)
-        print(f"{arguments.num:,} JPEGs, {total / 2**20:.0f} MiB, {num_cores()} cores")
+        print(f"{arguments.num:,} JPEGs, {total / 2**20:.0f} MiB, {available_cores()} cores")
         print(f"{'side':>5}{'first s':>9}{'images/s':>10}{'second s':>10}{'imports s':>11}{'cache MiB':>11}")
         for size in arguments.sizes:
             for _ in range(arguments.repeats):
@@ -82,7 +82,7 @@ def make_photos(folder: Path, num: int) -> int:
 
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(num_cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         total = sum(pool.map(make, range(num)))
     time.sleep(4)  # files changed within the last seconds are hashed again at the next start
     return total

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.images.decode import num_cores
 from sdl_cli.errors import DataError
 from sdl_cli.files import cache_folder, write_atomic
+from sdl_cli.machine import available_cores
 
 Array = np.ndarray[Any, Any]
 
@@ -53,7 +53,7 @@ def digest(array: Array) -> str:
         return hashlib.sha256(block.reshape(-1).view(np.uint8).data).digest()
 
     whole = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
-    with ThreadPoolExecutor(num_cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for part in pool.map(of_block, range(0, len(array), rows)):
             whole.update(part)
     return whole.hexdigest()

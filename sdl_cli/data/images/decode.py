@@ -6,7 +6,6 @@ to 8 bit (see `depth`).
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 from sdl_cli.data.images import scans, tiff
 from sdl_cli.data.images.tiff import Pixels, Remark, Source
 from sdl_cli.errors import SdlError
+from sdl_cli.machine import available_cores
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -163,7 +163,7 @@ def decode_batches(
         except Exception as error:  # decoders raise anything on bad bytes; each is a fact about one file
             return reason(error)
 
-    with ThreadPoolExecutor(num_cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for start in range(0, len(items), batch):
             with warnings.catch_warnings():  # once here, not in the threads: the filters belong to the whole process
                 _filter_warnings()
@@ -173,11 +173,6 @@ def decode_batches(
             images = np.stack([image for _, image in good]) if good else np.empty((0, *shape), np.uint8)
             assert images.shape[1:] == shape, (images.shape, shape)
             yield Batch([row for row, _ in good], images, bad, np.array([i.dtype != np.uint8 for _, i in good], bool))
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reason(error: Exception) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sdl_cli.data.images.decode import num_cores
 from sdl_cli.errors import DataError
 from sdl_cli.files import cache_folder, write_atomic
+from sdl_cli.machine import available_cores
 
 _FORMAT = 1
 # A change within one tick of a file system's clock (up to 2 s) leaves the times as they are, so what was changed this
@@ -39,7 +39,7 @@ def files_digest(files: Sequence[Path], names: Sequence[str], source: Path) -> s
     stamps = {path: _stamp(path) for path in dict.fromkeys(map(os.fspath, files))}
     found = {path: known[path] for path, stamp in stamps.items() if stamp is not None and known.get(path, [])[:4] == stamp}
     unknown = [path for path, stamp in stamps.items() if stamp is not None and path not in found]
-    with ThreadPoolExecutor(num_cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         hashed = dict(zip(unknown, pool.map(_hash, unknown), strict=True))
     contents = {path: str(entry[4]) for path, entry in found.items()} | hashed
     for path in unknown:
