@@ -86,11 +86,11 @@ def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> Non
     """Raise where the first file's targets are numbers and the second's are not: the message names the second.
 
     Arguments:
-        own: the target's cells `(N,)`, none missing.
+        own: the target's cells `(N,)`, None where missing.
     """
     if as_text or cells.is_second is None:
         return
-    bad = np.isnan(to_numbers(own, cells.marks))
+    bad = np.isnan(to_numbers(own, cells.marks)) & (own != None)  # noqa: E711
     if bad.any() and not bad[~cells.is_second].any():
         row = int(np.flatnonzero(bad)[0])
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.doubts import amounts, mixed_words, refuse_two_decimal_marks, several_labels
 from sdl_cli.data.files.marks import Marks, unified
-from sdl_cli.data.files.roles import CLASS_WORDS, printable, short
+from sdl_cli.data.files.roles import CLASS_WORDS, Roles, printable, short
 from sdl_cli.data.targets import encode_targets
 from sdl_cli.errors import DataError
 
@@ -22,6 +23,57 @@ Array = np.ndarray[Any, Any]
 _FEW = 20  # whole numbers with at most this many distinct values are classes
 _MAX_NAME = 200  # characters of a class name
 _SHOWN = 5
+KEEP = "dataset.missing_values=[]"  # with which words such as NA are values
+Asked = Literal["auto", "classification", "regression"]
+
+
+def read_target(
+    source: object,
+    name: str,
+    cells: Array,
+    lines: Array,
+    settings: Roles,
+    marks: Marks,
+    notes: list[str],
+    *,
+    written: Array | None = None,
+    keep: str = KEEP,
+    as_text: bool = False,
+    like: Sequence[str] | None = None,
+    counted: Array | None = None,
+) -> tuple[Array, Array, tuple[str, ...], Task]:
+    """Which rows have a target of a class that is large enough, and their targets.
+
+    Arguments:
+        cells, lines, written, keep: as for `drop_missing_targets`. settings: its `task`, `missing_target` and `min_class_rows`.
+        marks, as_text: as for `encode_target`. counted: as for `large_classes`.
+        like: the classes of a run (none of a regression), by which the cells are read.
+    Returns: positions `(M,)` of the rows that are used, and as `encode_target` of these.
+    Raises:
+        DataError: as `drop_missing_targets`, `encode_target` and `large_classes`.
+    """
+
+    def encoded(rows: Array, asked: Asked, notes: list[str]) -> tuple[Array, tuple[str, ...], Task]:
+        if like is not None:
+            return encode_target_like(source, name, cells[rows], like, marks, notes, as_text)
+        return encode_target(source, name, cells[rows], asked, marks, notes, as_text)
+
+    kept = drop_missing_targets(source, name, cells, lines, settings.missing_target, notes, written, keep)
+    if settings.min_class_rows is None:
+        return kept, *encoded(kept, settings.task, notes)
+    said: list[str] = []
+    with suppress(DataError):  # what cannot be a target may be one without its small classes
+        y, classes, task = encoded(kept, settings.task, said)
+        if task == "regression":
+            notes += [*said, "dataset.min_class_rows has no effect: the target is a number."]
+            return kept, y, classes, task
+    kept = kept[large_classes(name, cells[kept], settings.min_class_rows, notes, None if counted is None else counted[kept])]
+    said = []
+    found = encoded(kept, settings.task, said)
+    if found[2] == "regression":  # only the classes left out made these numbers look like names
+        found = encoded(kept, "classification", said := [])
+    notes += said
+    return kept, *found
 
 
 def drop_missing_targets(
@@ -32,7 +84,7 @@ def drop_missing_targets(
     missing_target: Literal["fail", "drop"],
     notes: list[str],
     written: Array | None = None,
-    keep: str = "dataset.missing_values=[]",
+    keep: str = KEEP,
 ) -> Array:
     """The positions `(M,)` of rows with a target; the others are named in an error, or left out with a note.
 
@@ -71,7 +123,7 @@ def encode_target(
     source: object,
     name: str,
     cells: Array,
-    asked: Literal["auto", "classification", "regression"],
+    asked: Asked,
     marks: Marks,
     notes: list[str],
     as_text: bool = False,
@@ -234,29 +286,30 @@ def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
         notes.append(f"Classes of {shown} that differ in case or blanks only are classes of their own: {pairs}.")
 
 
-def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: list[str]) -> Array:
+def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: list[str], counted: Array | None = None) -> Array:
     """Positions of the rows whose class (a cell of text or number) has at least `min_class_rows` rows; a note names the others.
 
+    Arguments:
+        counted: bool `(N,)`, the rows that count; a class that has none of them is kept. None counts all.
     Raises:
         DataError: no class has.
     """
     if min_class_rows is None:
         return np.arange(len(y_cells))
-    labels, index, counts = np.unique(
-        np.array([whole_name(cell) for cell in y_cells], dtype=str), return_inverse=True, return_counts=True
-    )
-    small = np.flatnonzero(counts < min_class_rows)
-    if len(small) and len(small) < len(labels):
-        named = ", ".join(f"{short(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
-            ", ..." if len(small) > _SHOWN else ""
-        )
-        notes.append(f"Classes of {short(name)} with fewer than {min_class_rows} rows were left out: {named}.")
-    if len(small) == len(labels):
+    labels, index = np.unique(np.array([whole_name(cell) for cell in y_cells], dtype=str), return_inverse=True)
+    counts = np.bincount(index if counted is None else index[counted], minlength=len(labels))
+    small = np.flatnonzero((counts < min_class_rows) & (counts > 0))
+    if len(small) == (counts > 0).sum():
         raise DataError(
             f"dataset.min_class_rows={min_class_rows}: no value of {short(name)} stands in as many rows.",
             "Choose a smaller number, or null to keep all classes.",
         )
-    return np.flatnonzero(counts[index] >= min_class_rows)
+    if len(small):
+        named = ", ".join(f"{short(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
+            ", ..." if len(small) > _SHOWN else ""
+        )
+        notes.append(f"Classes of {short(name)} with fewer than {min_class_rows} rows were left out: {named}.")
+    return np.flatnonzero(~np.isin(index, small))
 
 
 def _names_rows(numbers: Array, is_text: bool, distinct: int) -> bool:

@@ -1,4 +1,4 @@
-"""Digests of content, and the memory-mapped cache of decoded images.
+"""The memory-mapped cache of decoded images.
 
 A cache entry is a folder `<key>/` with `images.npy` and `meta.json`. It is built under a temporary name and renamed
 into place, so a reader sees all of it or none, and of two processes that build the same entry either wins.
@@ -14,22 +14,20 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.dataset import digest
 from sdl_cli.errors import DataError
 from sdl_cli.files import cache_folder, write_atomic
-from sdl_cli.machine import available_cores
 
 Array = np.ndarray[Any, Any]
 
 _FORMAT = 1  # raise it when decoding or the layout of an entry changes
-_BLOCK_BYTES = 16 * 2**20
 _STALE_SECONDS = 86_400.0  # a build this old was killed
 
 
@@ -40,37 +38,6 @@ class Cached:
     images: Array
     digest: str
     facts: dict[str, Any]
-
-
-def digest(array: Array) -> str:
-    """sha256 of an array's type, shape and values, hexadecimal; blocks of rows are hashed in parallel."""
-    assert array.dtype.kind in "biuf", array.dtype
-    array = np.asarray(array, dtype=array.dtype.newbyteorder("<"))
-    rows = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
-
-    def of_block(start: int) -> bytes:
-        block = np.ascontiguousarray(array[start : start + rows])
-        return hashlib.sha256(block.reshape(-1).view(np.uint8).data).digest()
-
-    whole = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for part in pool.map(of_block, range(0, len(array), rows)):
-            whole.update(part)
-    return whole.hexdigest()
-
-
-def fingerprint(x_digest: str, y: Array, classes: Sequence[str], part: Array | None) -> str:
-    """The fingerprint of a data set.
-
-    Arguments:
-        x_digest: `digest(X)`, or the one kept with a cache entry.
-        y: targets `(N,)`.
-        classes: class names in index order.
-        part: `(N,)` of "train", "validation" or "test", or None.
-    Returns: sha256, hexadecimal.
-    """
-    content = [x_digest, digest(y), list(classes), None if part is None else part.tolist()]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def cache_key(content: str, settings: dict[str, Any]) -> str:

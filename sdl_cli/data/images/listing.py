@@ -116,14 +116,9 @@ def list_folder(root: Path) -> Listing:
     if others:
         kinds = ", ".join(sorted({p.suffix.lower() or "no ending" for p in others}))
         notes.append(f"{len(others)} files in the class folders are no images ({kinds}) and were left out.")
-    found = {part for _, _, part in rows} - {""}
-    if parts is not None and found == {"train", "validation"}:
-        rows = [(file, label, "test" if part == "validation" else part) for file, label, part in rows]
-        notes.append(f"There is no test/ folder: {parts['validation'].name}/ is the test part and is only scored at the end.")
-    elif parts is not None and "test" in parts and "test" not in found:
+    if parts is not None and "test" in parts and "test" not in {part for _, _, part in rows}:
         notes.append("test/ holds no class folders with images and was left out.")
-    single = {part for _, _, part in rows} <= {"", "train"}
-    return Listing([r[0] for r in rows], [r[1] for r in rows], None if single else [r[2] for r in rows], notes)
+    return Listing([r[0] for r in rows], [r[1] for r in rows], None if parts is None else [r[2] for r in rows], notes)
 
 
 def _parts(root: Path) -> dict[str, Path] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset, Task
-from sdl_cli.data.images.cache import digest, fingerprint
+from sdl_cli.data.source import Reading
 from sdl_cli.settings.parse import DataSettings
 
 
@@ -68,7 +68,8 @@ def load(settings: Builtin) -> Dataset:
     as_images = isinstance(settings, Digits) and not settings.as_table
     if as_images:
         X = np.rint(X * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    return Dataset(
+    return Reading(
+        where=settings.name,
         name=settings.name,
         task=task,
         modality="image" if as_images else "table",
@@ -76,8 +77,5 @@ def load(settings: Builtin) -> Dataset:
         y=y,
         classes=classes,
         feature_names=() if as_images else tuple(str(name) for name in bunch.feature_names),
-        groups=None,
-        part=None,
-        ids=np.array([str(row) for row in range(len(y))]),
-        fingerprint=fingerprint(digest(X), y, classes, None),
-    )
+        ids=range(len(y)),
+    ).finish()

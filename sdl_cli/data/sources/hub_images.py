@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import ValueRange
+from sdl_cli.data.dataset import ValueRange, digest_parts
 from sdl_cli.data.files.roles import short
 from sdl_cli.data.images.cache import Cached, cache_key, load_or_build
 from sdl_cli.data.images.decode import (
@@ -112,15 +111,17 @@ def _source(item: Any) -> Path | io.BytesIO:
 
 def _content(data: Any, column: str, kept: Array) -> str:
     """A digest of the images as they are stored; of those that are files of their own, of path, size and time of change."""
-    whole = hashlib.sha256()
-    for _, items in _raw(data, column, kept):
-        for item in items:
-            content = b"" if item is None else item["bytes"]
-            if content is None:
-                found = Path(item["path"]).stat() if item["path"] and Path(item["path"]).is_file() else None
-                content = repr((item["path"], found and (found.st_size, found.st_mtime_ns))).encode()
-            whole.update(len(content).to_bytes(8, "little") + content)
-    return whole.hexdigest()
+
+    def parts() -> Iterator[bytes]:
+        for _, items in _raw(data, column, kept):
+            for item in items:
+                content = b"" if item is None else item["bytes"]
+                if content is None:
+                    found = Path(item["path"]).stat() if item["path"] and Path(item["path"]).is_file() else None
+                    content = repr((item["path"], found and (found.st_size, found.st_mtime_ns))).encode()
+                yield content
+
+    return digest_parts(parts())
 
 
 def _size_and_channels(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +14,15 @@ from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import find_column, listed, short, which_target
 from sdl_cli.data.files.table_cells import Cells, from_frame
-from sdl_cli.data.files.target_cells import drop_missing_targets, encode_target, large_classes
-from sdl_cli.data.groups import crossing_notes, groups_from_cells
-from sdl_cli.data.images.cache import fingerprint
+from sdl_cli.data.files.target_cells import read_target
 from sdl_cli.data.images.decode import Channels
-from sdl_cli.data.images.depth import check_value_range
+from sdl_cli.data.images.settings import DepthSettings
+from sdl_cli.data.source import Reading, row_names, with_test_part
 from sdl_cli.data.sources.hub import Opened, open_splits
 from sdl_cli.data.sources.hub_images import decode_column
 from sdl_cli.data.sources.table import TableRoles, assemble
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import Range, suggest
+from sdl_cli.settings.parse import suggest
 
 Array = np.ndarray[Any, Any]
 
@@ -34,7 +33,7 @@ _PARTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class HuggingFace(TableRoles):
+class HuggingFace(TableRoles, DepthSettings):
     """A set of `datasets`: images where it has a column of such, else a table.
 
     Arguments:
@@ -44,12 +43,10 @@ class HuggingFace(TableRoles):
         split: use this split alone; None takes train, validation and test as the parts of those names.
         target: the column to predict; None takes the one of class labels, or one called label.
         image: the column of images; None takes the one there is.
-        size_px: side of the square that every image is brought to, in pixels; None keeps square images of up to 64 px and
-            brings others to the model's own size, else 64.
         channels: rgb or grey; None takes grey where all images looked at are.
-        value_range: as for `ImageFolder`.
 
-    The other arguments are those of `TableRoles`; of them, images heed group, id, missing_target, min_class_rows and task.
+    The other arguments are those of `TableRoles`, of which images heed group, id, missing_target, min_class_rows and task, and
+    of `DepthSettings`; a `size_px` of None keeps square images of up to 64 px as they are.
     """
 
     name: str = "huggingface"
@@ -58,12 +55,7 @@ class HuggingFace(TableRoles):
     revision: str | None = None
     split: str | None = None
     image: str | None = None
-    size_px: Annotated[int, Range(4, 2048)] | None = None
     channels: Channels | None = None
-    value_range: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        check_value_range(self.value_range)
 
 
 @dataclass(frozen=True)
@@ -80,8 +72,7 @@ class _Rows:
     rows: Array
 
     def ids(self) -> Array:
-        parts = [""] * len(self.rows) if self.part is None else [f"{name}/" for name in self.part]
-        return np.array([f"{part}{row}" for part, row in zip(parts, self.rows, strict=True)], dtype=object)
+        return np.array(row_names(self.rows, self.part), dtype=object)
 
 
 def load(
@@ -109,7 +100,7 @@ def load(
     else:
         found = _images(settings, rows, opened.name, (target, image), notes, preferred_px, interpolation)
     own = opened.settings if image is None else {**opened.settings, "channels": "grey" if found.X.shape[1] == 1 else "rgb"}
-    return dataclasses.replace(found, source={**found.source, "settings": own})
+    return dataclasses.replace(found, source={**found.source, "settings": own}).finish()
 
 
 def _target(opened: Opened, settings: HuggingFace) -> str:
@@ -135,9 +126,7 @@ def _gather(opened: Opened, settings: HuggingFace, target: str, notes: list[str]
     for name in unlabelled:
         del parts[name]
         notes.append(f"The rows of the {name} part have no {short(target)} and were left out.")
-    if list(parts) == ["train", "validation"]:
-        parts["test"] = parts.pop("validation")
-        notes.append("There is no test part with targets: the validation part is the test part and is only scored at the end.")
+    parts = dict(zip(with_test_part(np.array(list(parts)), notes).tolist(), parts.values(), strict=True))
     names = parts["train"].column_names
     for name, split in parts.items():
         lacking = [column for column in names if column not in split.column_names]
@@ -223,7 +212,7 @@ def _require_plain(rows: _Rows, name: str, key: str) -> None:
 
 def _table(
     settings: HuggingFace, rows: _Rows, name: str, target: str, notes: list[str], like: Mapping[str, Any] | None
-) -> Dataset:
+) -> Reading:
     _require_plain(rows, target, "dataset.target")
     features = rows.data.features
     nested = [column for column in features if not _is_plain(features[column])]
@@ -252,7 +241,7 @@ def _table(
         task="classification" if settings.task == "auto" and target in labels else settings.task,
     )
     found = assemble(dataclasses.replace(cells, notes=tuple(notes)), roles, name, rows.part, like)
-    return dataclasses.replace(found, ids=rows.ids()) if settings.id is None and len(found) == len(rows.rows) else found
+    return dataclasses.replace(found, ids=rows.ids()) if settings.id is None and len(found.y) == len(rows.rows) else found
 
 
 def _images(
@@ -263,7 +252,7 @@ def _images(
     notes: list[str],
     preferred_px: int | None,
     interpolation: str,
-) -> Dataset:
+) -> Reading:
     target, image = columns
     names = list(rows.data.features)
     asked = {key: value for key in ("group", "id") if (value := getattr(settings, key)) is not None}
@@ -274,44 +263,27 @@ def _images(
         _require_plain(rows, column, f"dataset.{key}")
     found = _cells(rows, list(dict.fromkeys(of.values())))
     cells = {key: found.columns[found.names.index(column.strip())] for key, column in of.items()}
-    kept, y, classes, task = _targets(settings, rows, target, cells["target"], notes)
+    words = missing_words(settings.missing_values)
+    is_label = _class_names(rows.data.features[target]) is not None
+    asked_task = dataclasses.replace(settings, task="classification") if settings.task == "auto" and is_label else settings
+    written, own = cells["target"], without(cells["target"], words)
+    kept, y, classes, task = read_target(rows.source, target, own, rows.rows, asked_task, PLAIN, notes, written=written)
     own_ids, size = rows.ids()[kept], (settings.size_px, preferred_px)
     how = (size, settings.channels, interpolation, settings.value_range)
     cached, scale = decode_column(rows.source, rows.data, image, kept, own_ids, *how, notes)
-    part = None if rows.part is None else rows.part[kept]
-    groups = (
-        groups_from_cells(short(of["group"]), without(cells["group"][kept], missing_words(settings.missing_values)), notes)
-        if "group" in of
-        else None
-    )
-    ids = cells["id"][kept] if "id" in of else own_ids
-    return Dataset(
+    return Reading(
+        where=rows.source,
         name=name,
         task=task,
         modality="image",
         X=cached.images,
         y=y,
         classes=classes,
-        feature_names=(),
-        groups=groups,
-        part=part,
-        ids=np.array(["" if cell is None else cell for cell in ids], dtype=object),
-        fingerprint=fingerprint(cached.digest, y, classes, part),
-        notes=tuple(dict.fromkeys([*notes, *crossing_notes(groups, part)])),
+        groups=without(cells["group"][kept], words) if "group" in of else None,
+        group_name=short(of.get("group", "")),
+        part=None if rows.part is None else rows.part[kept],
+        ids=cells["id"][kept] if "id" in of else own_ids,
+        x_digest=cached.digest,
+        notes=notes,
         value_range=scale,
     )
-
-
-def _targets(
-    settings: HuggingFace, rows: _Rows, target: str, cells: Array, notes: list[str]
-) -> tuple[Array, Array, tuple[str, ...], Any]:
-    """The places of the rows that are used, their targets, the class names and the task."""
-    is_label = _class_names(rows.data.features[target]) is not None
-    asked = "classification" if settings.task == "auto" and is_label else settings.task
-    written, cells = cells, without(cells, missing_words(settings.missing_values))
-    kept = drop_missing_targets(rows.source, target, cells, rows.rows, settings.missing_target, notes, written)
-    y, classes, task = encode_target(rows.source, target, cells[kept], asked, PLAIN, notes)
-    if settings.min_class_rows is not None and task == "classification":
-        kept = kept[large_classes(target, cells[kept], settings.min_class_rows, notes)]
-        y, classes, task = encode_target(rows.source, target, cells[kept], "classification", PLAIN, [])
-    return kept, y, classes, task

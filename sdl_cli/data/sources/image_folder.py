@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset, ValueRange
-from sdl_cli.data.groups import compile_pattern, crossing_notes, groups_from_names
-from sdl_cli.data.images.cache import fingerprint
+from sdl_cli.data.groups import compile_pattern, groups_from_names
 from sdl_cli.data.images.decode import SUFFIXES, Channels
-from sdl_cli.data.images.depth import check_value_range
 from sdl_cli.data.images.listing import existing_folder, left_out, list_folder, shown_name, walk
-from sdl_cli.data.images.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
+from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
+from sdl_cli.data.images.settings import PhotoSettings
+from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import DataSettings, Range
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageFolder(DataSettings):
+class ImageFolder(PhotoSettings):
     """A folder of photos.
 
     Arguments:
         path: the folder that holds one sub-folder per class, or train/ and val/ and test/ folders of such.
         group: a regular expression whose first capture group, or whole match, in a file's name relative to the folder names
             its group (one patient, plant or camera), which never stands on two sides of a split; None: no groups.
-        size_px: side of the square that every photo is brought to, in pixels; None takes the model's own size, else 64.
-        channels: rgb or grey.
-        on_error: what to do about a photo that cannot be read: fail, or skip and count it.
-        value_range: two values, of images deeper than 8 bits, that become black and white; None takes the lowest and the highest
-            of the labelled images.
+
+    The other arguments are those of `PhotoSettings`.
     """
 
     name: str = "image_folder"
     path: str
     group: str | None = None
-    size_px: Annotated[int, Range(4, 2048)] | None = None
-    channels: Channels = "rgb"
-    on_error: OnError = "fail"
-    value_range: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        check_value_range(self.value_range)
+        super().__post_init__()
         if self.group is not None:
             compile_pattern(self.group, "group")
 
@@ -62,30 +54,23 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
     listing = list_folder(root)
     names = [shown_name(path, root) for path in listing.files]
     all_groups = None if settings.group is None else groups_from_names(names, settings.group)
-    size_px = settings.size_px or preferred_px or DEFAULT_PX
-    how = Decoding(size_px, settings.channels, interpolation, settings.on_error, settings.value_range)
-    photos = read_photos(listing.files, names, how, root)
-    labels = [listing.labels[row] for row in photos.kept]
-    part = None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept])
-    groups = None if all_groups is None else all_groups[photos.kept]
+    photos = read_photos(listing.files, names, settings.decoding(preferred_px, interpolation), root)
     classes = tuple(sorted(set(listing.labels)))
-    _check_still_there(root, classes, labels)
-    y = np.array([classes.index(label) for label in labels], dtype=np.int64)
-    return Dataset(
+    return Reading(
+        where=str(root),
         name=root.name,
         task="classification",
         modality="image",
         X=photos.images,
-        y=y,
+        y=np.array([classes.index(listing.labels[row]) for row in photos.kept], dtype=np.int64),
         classes=classes,
-        feature_names=(),
-        groups=groups,
-        part=part,
-        ids=np.array([names[row] for row in photos.kept]),
-        fingerprint=fingerprint(photos.digest, y, classes, part),
-        notes=(*listing.notes, *photos.notes, *crossing_notes(groups, part)),
+        groups=None if all_groups is None else all_groups[photos.kept],
+        part=None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept]),
+        ids=[names[row] for row in photos.kept],
+        x_digest=photos.digest,
+        notes=(*listing.notes, *photos.notes),
         value_range=photos.value_range,
-    )
+    ).finish()
 
 
 def iter_images(
@@ -142,9 +127,3 @@ def read_images(
     notes: list[str] = []
     pairs = list(iter_images(path, size_px, channels, interpolation, on_error, notes=notes))
     return np.concatenate([ids for ids, _ in pairs]), np.concatenate([images for _, images in pairs]), tuple(notes)
-
-
-def _check_still_there(root: Path, classes: Sequence[str], labels: Sequence[str]) -> None:
-    lost = sorted(set(classes) - set(labels))
-    if lost:
-        raise DataError(f"{root}: no image of {', '.join(lost)} can be read.", "Repair them, or remove the class.")

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset, Task
+from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.delimited import Asked, Format, read, sniff
-from sdl_cli.data.files.marks import Marks
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
-from sdl_cli.data.files.target_cells import drop_missing_targets, encode_target, large_classes
-from sdl_cli.data.groups import crossing_notes, groups_from_cells
-from sdl_cli.data.images.cache import fingerprint
-from sdl_cli.data.images.decode import SUFFIXES, Channels
-from sdl_cli.data.images.depth import check_value_range, stored_scale
+from sdl_cli.data.files.target_cells import drop_missing_targets, read_target
+from sdl_cli.data.images.decode import SUFFIXES
+from sdl_cli.data.images.depth import stored_scale
 from sdl_cli.data.images.listing import existing_folder
 from sdl_cli.data.images.photo_paths import contradictions, locate
-from sdl_cli.data.images.photos import DEFAULT_PX, Decoding, OnError, iter_photos, read_photos
+from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
+from sdl_cli.data.images.settings import PhotoSettings
+from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import Range
 
 Array = np.ndarray[Any, Any]
 
@@ -34,7 +32,7 @@ _PARTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageTable(WrittenRoles):
+class ImageTable(WrittenRoles, PhotoSettings):
     """Photos listed in a CSV file; a column is given by its name, or by its position from 0 (or -1 for the last).
 
     Arguments:
@@ -43,11 +41,8 @@ class ImageTable(WrittenRoles):
         target: the column to predict; None takes the only one that is left.
         part: a column that says train, val or test for each row; None draws test rows.
         root: the folder that the paths start from; None takes the folder of the CSV file.
-        size_px, channels: as for `ImageFolder`.
-        on_error: what to do about a photo that is missing or cannot be read: fail, or skip and count it.
-        value_range: as for `ImageFolder`.
 
-    The other arguments are those of `WrittenRoles`; without `id` the paths name the rows.
+    The other arguments are those of `WrittenRoles` and `PhotoSettings`; without `id` the paths name the rows.
     """
 
     name: str = "image_table"
@@ -55,13 +50,6 @@ class ImageTable(WrittenRoles):
     image: str | None = None
     part: str | None = None
     root: str | None = None
-    size_px: Annotated[int, Range(4, 2048)] | None = None
-    channels: Channels = "rgb"
-    on_error: OnError = "fail"
-    value_range: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        check_value_range(self.value_range)
 
 
 @dataclass(frozen=True)
@@ -99,38 +87,33 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     missing_target = settings.missing_target
     written = columns[places["target"]]
     rows = rows.take(drop_missing_targets(path, target, rows.cells["target"], rows.lines, missing_target, notes, written))
-    files, kept = locate(rows.cells["image"], rows.lines, root, path, settings.on_error, notes)
-    files, rows, y, classes, task = _targets(settings, path, target, form.marks, files, rows.take(kept), notes)
+    files, found = locate(rows.cells["image"], rows.lines, root, path, settings.on_error, notes)
+    rows = rows.take(found)
+    kept, y, classes, task = read_target(path, target, rows.cells["target"], rows.lines, settings, form.marks, notes)
+    files, rows = [files[i] for i in kept], rows.take(kept)
     notes += contradictions(files, rows.cells["target"], rows.lines)
-    part = _part(path, rows, notes) if "part" in places else None
-    groups = groups_from_cells(short(form.names[places["group"]]), rows.cells["group"], notes) if "group" in places else None
+    part = _part(path, rows) if "part" in places else None
 
-    size_px = settings.size_px or preferred_px or DEFAULT_PX
-    how = Decoding(size_px, settings.channels, interpolation, settings.on_error, settings.value_range)
+    how = settings.decoding(preferred_px, interpolation)
     photos = read_photos(files, _shown(rows), how, path)
-    kept = photos.kept
-    rows, y = rows.take(kept), y[kept]
-    part, groups = (None if of_all is None else of_all[kept] for of_all in (part, groups))
-    lost = [name for i, name in enumerate(classes) if not (y == i).any()]
-    if lost:
-        raise DataError(f"{path}: no image of {listed(lost)} can be read.", "Repair them, or remove these rows.")
-    ids = rows.cells["id" if "id" in places else "image"]
-    return Dataset(
+    rows = rows.take(photos.kept)
+    return Reading(
+        where=str(path),
         name=path.name.removesuffix(".gz").rpartition(".")[0] or path.name,
         task=task,
         modality="image",
         X=photos.images,
-        y=y,
+        y=y[photos.kept],
         classes=classes,
-        feature_names=(),
-        groups=groups,
-        part=part,
-        ids=np.array(["" if cell is None else cell for cell in ids], dtype=object),
-        fingerprint=fingerprint(photos.digest, y, classes, part),
-        notes=tuple(dict.fromkeys([*notes, *photos.notes, *crossing_notes(groups, part)])),
+        groups=rows.cells.get("group"),
+        group_name=short(form.names[places["group"]]) if "group" in places else "",
+        part=None if part is None else part[photos.kept],
+        ids=rows.cells["id" if "id" in places else "image"],
+        x_digest=photos.digest,
+        notes=[*notes, *photos.notes],
         source=describe(settings, form, places, how),
         value_range=photos.value_range,
-    )
+    ).finish()
 
 
 def _asked(settings: ImageTable) -> Asked:
@@ -288,24 +271,8 @@ def _new_places(path: Path, form: Format, columns: Sequence[Array], inputs: Mapp
     return places
 
 
-def _targets(
-    settings: ImageTable, path: Path, target: str, marks: Marks, files: list[Path], rows: _Rows, notes: list[str]
-) -> tuple[list[Path], _Rows, Array, tuple[str, ...], Task]:
-    """Files and rows without those of small classes, and the targets, class names and task of what is left."""
-    y, classes, task = encode_target(path, target, rows.cells["target"], settings.task, marks, notes)
-    if settings.min_class_rows is None:
-        return files, rows, y, classes, task
-    if task == "regression":
-        notes.append("dataset.min_class_rows has no effect: the target is a number.")
-        return files, rows, y, classes, task
-    kept = large_classes(target, rows.cells["target"], settings.min_class_rows, notes)
-    rows = rows.take(kept)
-    y, classes, task = encode_target(path, target, rows.cells["target"], "classification", marks, [])
-    return [files[i] for i in kept], rows, y, classes, task
-
-
-def _part(path: Path, rows: _Rows, notes: list[str]) -> Array | None:
-    """The part of each row; None where all are training rows."""
+def _part(path: Path, rows: _Rows) -> Array:
+    """The part of each row."""
     cells = rows.cells["part"]
     found = [_PARTS.get((cell or "").strip().lower()) for cell in cells]
     bad = [i for i, part in enumerate(found) if part is None]
@@ -315,8 +282,4 @@ def _part(path: Path, rows: _Rows, notes: list[str]) -> Array | None:
             f"dataset.part: {path}, line {rows.lines[bad[0]]}: {shown} is no part; {len(bad):,} of {len(cells):,} rows are so."
         )
         raise DataError(message, "Each row needs one of train, val and test.")
-    part = np.array(found, dtype=str)
-    if "test" not in part and "validation" in part:
-        part[part == "validation"] = "test"
-        notes.append("There are no test rows: those of val are the test part and are only scored at the end.")
-    return None if (part == "train").all() else part
+    return np.array(found, dtype=str)

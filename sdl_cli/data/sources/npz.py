@@ -14,8 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.groups import crossing_notes
-from sdl_cli.data.images.cache import digest, fingerprint
+from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
@@ -56,13 +55,10 @@ def load(settings: Npz) -> Dataset:
     blocks = _blocks(path, arrays)
     X = _inputs(path, [x for _, x, _ in blocks], notes)
     part = None if len(blocks) == 1 else np.repeat([name for name, _, _ in blocks], [len(x) for _, x, _ in blocks])
-    if part is not None and "test" not in part:
-        part[part == "validation"] = "test"
-        notes.append("There is no x_test: x_val is the test part and is only scored at the end.")
     y, classes, task = encode_targets(path, [t for _, _, t in blocks], arrays.get("classes"), settings.task, notes)
-    ids = [str(i) if part is None else f"{name}/{i}" for name, x, _ in blocks for i in range(len(x))]
     image = X.ndim == 4
-    return Dataset(
+    return Reading(
+        where=str(path),
         name=path.stem,
         task=task,
         modality="image" if image else "table",
@@ -70,12 +66,11 @@ def load(settings: Npz) -> Dataset:
         y=y,
         classes=classes,
         feature_names=() if image else tuple(f"x{i}" for i in range(X.shape[1])),
-        groups=_groups(path, arrays, len(y), part, notes),
+        groups=_groups(path, arrays, len(y)),
         part=part,
-        ids=np.array(ids),
-        fingerprint=fingerprint(digest(X), y, classes, part),
-        notes=tuple(notes),
-    )
+        ids=row_names([i for _, x, _ in blocks for i in range(len(x))], part),
+        notes=notes,
+    ).finish()
 
 
 def read_inputs(path: str | Path) -> tuple[Array, Array]:
@@ -272,12 +267,11 @@ def _to_uint8(path: Path, X: Array, notes: list[str]) -> Array:
     return result
 
 
-def _groups(path: Path, arrays: Mapping[str, Array], num: int, part: Array | None, notes: list[str]) -> Array | None:
+def _groups(path: Path, arrays: Mapping[str, Array], num: int) -> Array | None:
     keys = [k for k in ("groups", "groups_train", "groups_val", "groups_test") if k in arrays]
     if not keys:
         return None
     groups = np.concatenate([arrays[k] for k in keys])
     if groups.shape != (num,):
         raise DataError(f"{path}: {', '.join(keys)} have {len(groups)} rows, the inputs {num}.", "Give one group per row.")
-    notes += crossing_notes(groups, part)
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    return groups

@@ -71,8 +71,9 @@ def load(settings: OpenML, like: Mapping[str, Any] | None = None) -> Dataset:
     target = _target(settings.target, bunch.details, source, cells.names, notes)
     task = "classification" if settings.task == "auto" and target in nominal else settings.task
     roles = dataclasses.replace(settings, target=target, task=task, categorical=(*settings.categorical, *nominal))
-    found = assemble(dataclasses.replace(cells, notes=tuple(notes)), roles, name, like=like)
-    return dataclasses.replace(found, source={**found.source, "settings": {"version": version, "data_id": data_id}})
+    reading = assemble(dataclasses.replace(cells, notes=tuple(notes)), roles, name, like=like)
+    own = {"version": version, "data_id": data_id}
+    return dataclasses.replace(reading, source={**reading.source, "settings": own}).finish()
 
 
 def _fetch(settings: OpenML, notes: list[str]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
 from sdl_cli.data.files.columns import (
     COUNTS_ROWS,
@@ -31,14 +31,14 @@ from sdl_cli.data.files.table_cells import (
     is_parquet,
     iter_parquet,
     require_columns,
+    row_ids,
     take_rows,
     unknown_notes,
     with_missing,
 )
-from sdl_cli.data.files.target_cells import drop_missing_targets, encode_target, encode_target_like, large_classes
+from sdl_cli.data.files.target_cells import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
-from sdl_cli.data.groups import crossing_notes, groups_from_cells
-from sdl_cli.data.images.cache import digest, fingerprint
+from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -94,24 +94,24 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
     cells = _read_file(settings.path, settings, "dataset.path", run)
     if settings.test_path is None:
-        return _remember(assemble(cells, settings, Path(settings.path).stem, like=like), settings)
+        return _finished(assemble(cells, settings, Path(settings.path).stem, like=like), settings)
     test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
     written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
     both = join_files(cells, test, missing_words(settings.missing_values), written)
     part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
-    return _remember(assemble(both, settings, Path(settings.path).stem, part, like), settings)
+    return _finished(assemble(both, settings, Path(settings.path).stem, part, like), settings)
 
 
-def _remember(dataset: Dataset, settings: Table) -> Dataset:
-    """The data set with what the user said of the file's writing, which holds for new rows as well."""
+def _finished(reading: Reading, settings: Table) -> Dataset:
+    """The data set, which remembers what the user said of the file's writing, which holds for new rows as well."""
     asked = {key: value for key, value in settings.written().items() if key not in ("header", "header_lines")}
-    return dataclasses.replace(dataset, source={**dataset.source, "asked": asked})
+    return dataclasses.replace(reading, source={**reading.source, "asked": asked}).finish()
 
 
 def assemble(
     cells: Cells, roles: TableRoles, name: str, part: Array | None = None, like: Mapping[str, Any] | None = None
-) -> Dataset:
-    """Make the data set of a table whose cells are read: find the roles and kinds of its columns.
+) -> Reading:
+    """Read a table from its cells: find the roles and kinds of its columns.
 
     Arguments:
         name: of the data set. part: `(N,)` of "train" or "test", or None. like: as for `load`.
@@ -126,35 +126,41 @@ def assemble(
     written = cells
     cells = with_missing(cells, words, [cells.names[i] for i in texts])
     notes += missing_notes(written, cells, places.values())
-    kept = _rows_with_target(written, cells, roles, places["target"], notes)
-    written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
     target, as_text = cells.names[places["target"]], places["target"] in texts
-    target_cells = cells.columns[places["target"]]
+    own = cells.columns[places["target"]]
     if like is None:
-        refuse_odd_target(cells, target, target_cells, as_text)
-        y, classes, task = encode_target(cells.source, target, target_cells, roles.task, cells.marks, notes, as_text)
+        refuse_odd_target(cells, target, own, as_text)
+    kept, y, classes, task = read_target(
+        cells.source,
+        target,
+        own,
+        cells.lines,
+        roles,
+        cells.marks,
+        notes,
+        written=written.columns[places["target"]],
+        keep=f"dataset.text=[{short(target)}]",
+        as_text=as_text,
+        like=None if like is None else like["classes"],
+    )
+    written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
+    if like is None:
         columns, counter = _infer_columns(cells, roles, places, notes)
         if counter is not None and "id" not in places:
             places["id"] = counter
     else:  # as in the run, whatever these rows suggest
         columns = [Column.from_plain(values) for values in like["columns"]]
         require_columns(cells.source, cells.names, [c.name for c in columns])
-        y, classes, task = encode_target_like(cells.source, target, target_cells, like["classes"], cells.marks, notes, as_text)
         if "id" not in places and (named := like.get("source", {}).get("id")) in cells.names:
             places["id"] = cells.names.index(named)
     unknown: Unknown = {}
     X = encode_columns(cells, columns, unknown)
     notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
-    groups = None
-    if "group" in places:
-        groups = groups_from_cells(short(cells.names[places["group"]]), cells.columns[places["group"]], notes)
-        notes += crossing_notes(groups, part)
-    ids = written.columns[places["id"]] if "id" in places else cells.lines
-    if part is not None and (part == "test").any() and "id" not in places:
-        ids = np.array([f"{p}/{line}" for p, line in zip(part, cells.lines, strict=True)])
+    id_name = cells.names[places["id"]] if "id" in places else None
+    several = part is not None and (part == "test").any()
     content = json.dumps([dataclasses.asdict(c) for c in columns])
-    x_digest = hashlib.sha256((digest(X) + content).encode()).hexdigest()
-    return Dataset(
+    return Reading(
+        where=cells.source,
         name=name,
         task=task,
         modality="table",
@@ -162,31 +168,21 @@ def assemble(
         y=y,
         classes=classes,
         feature_names=feature_names(columns),
-        groups=groups,
+        groups=cells.columns[places["group"]] if "group" in places else None,
+        group_name=short(cells.names[places["group"]]) if "group" in places else "",
         part=part,
-        ids=np.array(
-            [str(i) if i is not None else f"line {line}" for i, line in zip(ids, cells.lines, strict=True)], dtype=object
-        ),
-        fingerprint=fingerprint(x_digest, y, classes, part),
-        notes=tuple(dict.fromkeys(notes)),
+        ids=row_ids(written, id_name) if id_name else row_names(cells.lines, part if several else None),
+        x_digest=hashlib.sha256((digest(X) + content).encode()).hexdigest(),
+        notes=notes,
         columns=tuple(columns),
         source={
             **_written(cells),
             "target": target,
-            "id": cells.names[places["id"]] if "id" in places else None,
+            "id": id_name,
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
         },
     )
-
-
-def _rows_with_target(written: Cells, cells: Cells, roles: TableRoles, target: int, notes: list[str]) -> Array:
-    """Positions of the rows that have a target, and one of a class that is large enough; notes name the others."""
-    name = cells.names[target]
-    keep = f"dataset.text=[{short(name)}]"
-    own, lines = cells.columns[target], cells.lines
-    kept = drop_missing_targets(cells.source, name, own, lines, roles.missing_target, notes, written.columns[target], keep)
-    return kept[large_classes(name, own[kept], roles.min_class_rows, notes)]
 
 
 def _written(cells: Cells) -> dict[str, Any]:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.dataset import Dataset, digest_parts
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.delimited import Format, Known, read, sniff, sniff_like
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
-from sdl_cli.data.files.target_cells import drop_missing_targets, encode_target, large_classes
+from sdl_cli.data.files.target_cells import drop_missing_targets, read_target
 from sdl_cli.data.files.text_file import existing_file, find_encoding
 from sdl_cli.data.files.text_lines import LabelledLines, cut_label, find_separator, read_labelled
 from sdl_cli.data.files.two_files import respelled
-from sdl_cli.data.groups import crossing_notes, groups_from_cells
-from sdl_cli.data.images.cache import fingerprint
+from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.sources.new_texts import TEXT_NAMES, is_table, iter_texts
 from sdl_cli.errors import DataError
 
@@ -101,36 +99,32 @@ def load(settings: Text) -> Dataset:
     targets = np.concatenate([file.targets for file in files])
     groups = None if train.groups is None else np.concatenate([g for file in files if (g := file.groups) is not None])
 
-    kept = _kept_classes(train.target_name, targets, part == "train", settings.min_class_rows, notes)
-    y, classes, task = encode_target(source, train.target_name, targets[kept], settings.task, train.marks, notes)
+    name, lines = train.target_name, np.concatenate([file.lines for file in files])
+    kept, y, classes, task = read_target(source, name, targets, lines, settings, train.marks, notes, counted=part == "train")
     texts, names, part = texts[kept], names[kept], part[kept]
     empty = int((texts == "").sum())
     if empty:
         notes.append(f"{empty:,} of {len(texts):,} texts are empty.")
-    if groups is not None:
-        groups = groups_from_cells(str(settings.group), groups[kept], notes)
-    ready = part if len(files) > 1 else None
-    if ready is not None:
-        if not (ready == "test").any():
+    if len(files) > 1:
+        if not (part == "test").any():
             raise DataError("dataset.test_path: no row is of a class with enough training rows.", "Lower dataset.min_class_rows.")
-        notes += [*_unknown_classes(y, classes, ready), *crossing_notes(groups, ready)]
-    bare = ready is None or settings.id is not None
-    ids = [str(name) if bare else f"{p}/{name}" for p, name in zip(part, names, strict=True)]
-    return Dataset(
+        notes += _unknown_classes(y, classes, part)
+    return Reading(
+        where=source,
         name=source.removesuffix(".gz").rpartition(".")[0] or source,
         task=task,
         modality="text",
         X=texts,
         y=y,
         classes=classes,
-        feature_names=(),
-        groups=groups,
-        part=ready,
-        ids=np.array(ids, dtype=object),
-        fingerprint=fingerprint(_digest(texts), y, classes, ready),
-        notes=tuple(dict.fromkeys(notes)),
+        groups=None if groups is None else groups[kept],
+        group_name=str(settings.group),
+        part=part if len(files) > 1 else None,
+        ids=row_names(names, part if len(files) > 1 and settings.id is None else None),
+        x_digest=digest_parts(text.encode("utf-8", "surrogatepass") for text in texts),
+        notes=notes,
         source=train.source,
-    )
+    ).finish()
 
 
 def _with_targets(path: str, settings: Text, key: str, like: Mapping[str, Any] | None = None) -> _Rows:
@@ -285,15 +279,6 @@ def _given(settings: Text) -> list[tuple[str, str]]:
     return [(key, name) for key, name in pairs if name is not None]
 
 
-def _kept_classes(name: str, cells: Array, in_train: Array, least: int | None, notes: list[str]) -> Array:
-    """Positions of the rows whose class has at least `least` training rows."""
-    if least is None:
-        return np.arange(len(cells))
-    train = cells[in_train]
-    small = set(train.tolist()) - set(train[large_classes(name, train, least, notes)].tolist())
-    return np.flatnonzero([cell not in small for cell in cells])
-
-
 def _unknown_classes(y: Array, classes: Sequence[str], part: Array) -> list[str]:
     if not classes:
         return []
@@ -304,14 +289,6 @@ def _unknown_classes(y: Array, classes: Sequence[str], part: Array) -> list[str]
     return [
         f"{num:,} test rows are of classes without a training row ({listed([classes[i] for i in new], 5)}): they count as wrong."
     ]
-
-
-def _digest(texts: Iterable[str]) -> str:
-    whole = hashlib.sha256()
-    for text in texts:
-        content = text.encode("utf-8", "surrogatepass")
-        whole.update(len(content).to_bytes(8, "little") + content)
-    return whole.hexdigest()
 
 
 __all__ = ["Text", "iter_texts", "load"]

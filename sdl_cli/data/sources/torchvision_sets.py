@@ -8,16 +8,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.images.cache import cache_key, digest, fingerprint, load_or_build
+from sdl_cli.data.dataset import Dataset, digest
+from sdl_cli.data.images.cache import cache_key, load_or_build
 from sdl_cli.data.images.decode import GREY_MODES, NUM_CHANNELS, Channels, decode_batches, to_square
 from sdl_cli.data.images.depth import OneDepth
+from sdl_cli.data.images.settings import SquareSettings
+from sdl_cli.data.source import Reading, row_names, with_test_part
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import Count, DataSettings, Range, suggest
+from sdl_cli.settings.parse import Count, suggest
 
 Array = np.ndarray[Any, Any]
 
@@ -49,23 +51,22 @@ _UNUSUAL_PARTS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class TorchvisionSet(DataSettings):
+class TorchvisionSet(SquareSettings):
     """A published data set, read (and downloaded) by torchvision.
 
     Arguments:
         dataset: its name in torchvision.datasets, as CIFAR10 or Flowers102.
         root: the folder where torchvision looks for its files.
         download: fetch the files if they are not there.
-        size_px: side of the square that every image is brought to, in pixels; None keeps square images of up to 64 px
-            and brings others to the model's own size, else 64.
         limit: use at most this many images of each part, drawn once and for all; None uses all.
+
+    A `size_px` of None keeps square images of up to 64 px as they are.
     """
 
     name: str = "torchvision"
     dataset: str
     root: str = "~/.cache/sdl/torchvision"
     download: bool = True
-    size_px: Annotated[int, Range(4, 2048)] | None = None
     limit: Count | None = None
 
 
@@ -129,21 +130,19 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
     cached = load_or_build(key, len(items), shape, batches, lambda: {"labels": labels.tolist()})
     y, classes = _classes(settings.dataset, np.array(cached.facts["labels"], dtype=np.int64), parts[0].source)
     part = None if len(parts) == 1 else np.repeat([p.name for p in parts], [len(p.rows) for p in parts])
-    ids = [str(row) if part is None else f"{p.name}/{row}" for p in parts for row in p.rows]
-    return Dataset(
+    return Reading(
+        where=settings.dataset,
         name=settings.dataset,
         task="classification",
         modality="image",
         X=cached.images,
         y=y,
         classes=classes,
-        feature_names=(),
-        groups=None,
         part=part,
-        ids=np.array(ids),
-        fingerprint=fingerprint(cached.digest, y, classes, part),
-        notes=tuple(notes),
-    )
+        ids=row_names([row for p in parts for row in p.rows], part),
+        x_digest=cached.digest,
+        notes=notes,
+    ).finish()
 
 
 def _named_parts(settings: TorchvisionSet) -> tuple[list[_Part], list[str]]:
@@ -166,12 +165,10 @@ def _named_parts(settings: TorchvisionSet) -> tuple[list[_Part], list[str]]:
         opened = [("train", _open(kind, settings, {}))]
     if "train" not in [part for part, _ in opened]:
         raise DataError(f"{settings.dataset}: this set has no training part that is known here.", "Choose another set.")
-    if {part for part, _ in opened} == {"train", "validation"}:
-        opened = [("test" if part == "validation" else part, source) for part, source in opened]
-        notes.append("The set has no public test part: its validation part is the test part and is only scored at the end.")
+    names = with_test_part(np.array([part for part, _ in opened]), notes).tolist()
     rng = np.random.default_rng(0)
     parts = []
-    for part, source in opened:
+    for part, (_, source) in zip(names, opened, strict=True):
         rows = np.arange(len(source))
         if settings.limit is not None and len(rows) > settings.limit:
             rows = np.sort(rng.choice(rows, settings.limit, replace=False))

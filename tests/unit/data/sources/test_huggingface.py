@@ -223,7 +223,7 @@ def test_splits_become_parts(tmp_path: Path, parts: tuple[str, ...], expected: l
     data = read(saved(tmp_path / "s", **{name: flowers(12) for name in parts}), target="kind")
     assert (None if data.part is None else list(dict.fromkeys(data.part.tolist()))) == expected
     assert any("unsupervised" in note for note in data.notes) == ("unsupervised" in parts)
-    assert any("validation part is the test part" in note for note in data.notes) == ("dev" in parts)
+    assert any("validation part is used as the test part" in note for note in data.notes) == ("dev" in parts)
 
 
 def test_a_test_part_without_targets_is_left_out(tmp_path: Path) -> None:

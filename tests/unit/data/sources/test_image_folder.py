@@ -68,7 +68,7 @@ def test_grey_and_preferred_size(tmp_path: Path) -> None:
         (("train", "valid", "test"), ["train", "validation", "test"], ""),
         (("Train", "validation", "TEST"), ["train", "validation", "test"], ""),
         (("train", "test"), ["train", "test"], ""),
-        (("train", "val"), ["train", "test"], "There is no test/ folder: val/ is the test part"),
+        (("train", "val"), ["train", "test"], "There is no test part: the validation part is used as the test part"),
         (("train",), None, ""),
     ],
 )
@@ -342,4 +342,4 @@ def test_ants_and_bees(shared_data: Path) -> None:
     assert data.classes == ("ants", "bees")
     assert data.part is not None
     assert [(data.part == p).sum() for p in ("train", "test")] == [244, 153]
-    assert data.notes == ("There is no test/ folder: val/ is the test part and is only scored at the end.",)
+    assert data.notes == ("There is no test part: the validation part is used as the test part, and is only scored at the end.",)

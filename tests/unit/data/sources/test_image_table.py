@@ -138,7 +138,7 @@ def test_rows_without_a_group_are_groups_of_their_own(tmp_path: Path) -> None:
     [
         (["train", "train", "val", "val", "test", "test"], ["train", "validation", "test"], ""),
         (["Train", "TRAIN", "valid", "dev", "Testing", "test"], ["train", "validation", "test"], ""),
-        (["train"] * 4 + ["val"] * 2, ["train", "test"], "There are no test rows: those of val are the test part"),
+        (["train"] * 4 + ["val"] * 2, ["train", "test"], "There is no test part: the validation part is used"),
         (["train"] * 6, None, ""),
     ],
 )

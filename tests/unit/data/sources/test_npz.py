@@ -128,13 +128,13 @@ def test_ready_parts(tmp_path: Path) -> None:
     assert data.ids[[0, 6, 11]].tolist() == ["train/0", "validation/0", "test/2"]
     data = read(tmp_path, **{k: v for k, v in parts.items() if "test" not in k})
     assert data.part.tolist() == ["train"] * 6 + ["test"] * 3
-    assert "x_val is the test part" in data.notes[0]
+    assert "the validation part is used as the test part" in data.notes[0]
     assert read(tmp_path, x_train=TABLE, y_train=LABELS).part is None
 
 
 def test_groups(tmp_path: Path) -> None:
     data = read(tmp_path, X=TABLE, y=LABELS, groups=np.array(["p1", "p2", "p3"] * 4))
-    assert data.groups.tolist() == [0, 1, 2] * 4
+    assert data.groups.tolist() == ["p1", "p2", "p3"] * 4
     data = read(
         tmp_path,
         x_train=TABLE[:6],

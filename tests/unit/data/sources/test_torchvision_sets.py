@@ -143,7 +143,7 @@ def test_sets_with_split(
     assert data.X.shape == (6 * len(parts), 3, 48, 48)
     assert data.classes == ("0", "5")
     assert data.y[:2].tolist() == [0, 1]
-    assert any("validation part is the test part" in n for n in data.notes) == ("test" not in splits)
+    assert any("validation part is used as the test part" in n for n in data.notes) == ("test" not in splits)
     assert capsys.readouterr().out == ""  # stdout belongs to --json
 
 
