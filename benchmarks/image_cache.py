@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sdl_cli.data.decode import num_cores
+from sdl_cli.machine import available_cores
 
 START = """
 import json, sys, time
 start = time.perf_counter()
 from sdl_cli.data import load
-from sdl_cli.data.image_folder import ImageFolder
+from sdl_cli.data.sources.image_folder import ImageFolder
 imported = time.perf_counter()
 data = load(ImageFolder(path=sys.argv[1], size_px=int(sys.argv[2])))
 done = time.perf_counter()
@@ -46,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with _folder(arguments.folder) as folder:
         total = make_photos(folder / "photos", arguments.num)
-        print(f"{arguments.num:,} JPEGs, {total / 2**20:.0f} MiB, {num_cores()} cores")
+        print(f"{arguments.num:,} JPEGs, {total / 2**20:.0f} MiB, {available_cores()} cores")
         print(f"{'side':>5}{'first s':>9}{'images/s':>10}{'second s':>10}{'imports s':>11}{'cache MiB':>11}")
         for size in arguments.sizes:
             for _ in range(arguments.repeats):
@@ -82,7 +82,7 @@ def make_photos(folder: Path, num: int) -> int:
 
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(num_cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         total = sum(pool.map(make, range(num)))
     time.sleep(4)  # files changed in the last few seconds are hashed again at the next start
     return total

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.roles import listed, short
+from sdl_cli.data.files.roles import listed, short
 from sdl_cli.errors import ConfigError, DataError
 
 Array = np.ndarray[Any, Any]

@@ -11,7 +11,7 @@ import numpy as np
 from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import as_in_run
+from sdl_cli.data.images.depth import as_in_run
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.storage import load_model

@@ -82,7 +82,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     experiment.model.check(dataset.task)
     if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
-            from sdl_cli.data.augment import check as check_policy
+            from sdl_cli.data.augment.policies import check as check_policy
 
             check_policy(experiment.augment, dataset.modality, dataset.task)
         return experiment
@@ -94,7 +94,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
             f"model: {experiment.model.name} takes images, and the data set {dataset.name} is {what}.",
             f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}.",
         )
-    from sdl_cli.data.augment import check as check_augment
+    from sdl_cli.data.augment.policies import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)

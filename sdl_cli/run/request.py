@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdl_cli.data import DATASETS
-from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.learning.losses import LOSSES
 from sdl_cli.learning.models import MODELS
 from sdl_cli.measure.decisions import check_threshold

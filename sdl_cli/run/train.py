@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import eight_bit
+from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import RunError, SdlError
 from sdl_cli.files import make_folder

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from integration.conftest import BASELINE, Outcome, Sdl, run_here, tree
 
-from sdl_cli.data import new_rows
+from sdl_cli.data.sources import new_rows
 from sdl_cli.learning.models.settings import BaselineSettings
 from sdl_cli.measure import baseline
 
@@ -477,7 +477,7 @@ def test_groups_stay_together_in_ten_runs(sdl: Sdl, tmp_path: Path) -> None:
 
 
 def test_a_zip_bomb_is_refused(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdl_cli.data import text_file
+    from sdl_cli.data.files import text_file
 
     monkeypatch.setattr(text_file, "_MAX_UNPACKED_BYTES", 10**5)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"x,y\n" + b"0,a\n" * 10**6))

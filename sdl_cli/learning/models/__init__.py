@@ -53,7 +53,7 @@ def with_preparation(model: Any, dataset: Dataset, augment: Any = None, validati
         from sdl_cli.learning.models.text_features import TextEncoder
 
         return Prepared(TextEncoder(random_state=seed), model, augment, validation_fraction, seed)
-    from sdl_cli.data.columns import level_counts
+    from sdl_cli.data.files.columns import level_counts
     from sdl_cli.learning.models.encoding import TableEncoder
 
     return Prepared(TableEncoder(level_counts(dataset.columns)), model, None, validation_fraction, seed)

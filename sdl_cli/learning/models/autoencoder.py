@@ -102,11 +102,11 @@ class _AutoencoderNet(NetworkEstimator):
         if not path.exists():
             raise DataError(f"model.unlabeled: there is nothing at {path}.", "Give an npz file, or for images a folder.")
         if path.suffix == ".npz":
-            from sdl_cli.data.npz import read_inputs
+            from sdl_cli.data.sources.npz import read_inputs
 
             _, more = read_inputs(path)
         elif inputs.ndim == 4 and path.is_dir():
-            from sdl_cli.data.image_folder import read_images
+            from sdl_cli.data.sources.image_folder import read_images
 
             _, more, _ = read_images(path, int(inputs.shape[2]), channels="grey" if inputs.shape[1] == 1 else "rgb")
         else:

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
-from sdl_cli.data import augment as augmentation
+from sdl_cli.data.augment import policies as augmentation
 from sdl_cli.data.split import hold_out
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning import device, loop, losses

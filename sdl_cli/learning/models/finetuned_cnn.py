@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sdl_cli.data import augment as augmentation
+from sdl_cli.data.augment import policies as augmentation
 from sdl_cli.errors import DataError
 from sdl_cli.learning import loop, losses
 from sdl_cli.learning.device import place

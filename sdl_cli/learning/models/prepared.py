@@ -114,7 +114,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _with_copies(self, X: Any, y: Array) -> tuple[Any, Array]:
-        from sdl_cli.data.text_augment import augment_texts
+        from sdl_cli.data.augment.texts import augment_texts
 
         texts, rows, notes = augment_texts(X, self.text_augment, self.random_state)
         self.notes_ = list(notes)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.npz import array_header
+from sdl_cli.data.sources.npz import array_header
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 

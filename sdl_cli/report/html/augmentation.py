@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.augment import AUGMENTS, MODALITY, TextAugment
+from sdl_cli.data.augment.policies import AUGMENTS, MODALITY, TextAugment
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import MODELS
 from sdl_cli.report.html.mistakes import gallery
@@ -59,7 +59,7 @@ def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str
 
     import torch
 
-    from sdl_cli.data import augment
+    from sdl_cli.data.augment import policies as augment
     from sdl_cli.learning.losses import one_hot
 
     if is_probe and hasattr(settings, "mix_probability"):
@@ -95,7 +95,7 @@ def _target(dataset: Dataset, target: Any) -> str:
 
 
 def _texts(settings: TextAugment, dataset: Dataset, rows: Array) -> str:
-    from sdl_cli.data.text_augment import augment_texts
+    from sdl_cli.data.augment.texts import augment_texts
 
     texts, origins, _ = augment_texts(dataset.X[rows], settings, _SEED)
     cells = []
@@ -113,7 +113,7 @@ def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
     """One training row and versions of it, in the units of its columns."""
     import torch
 
-    from sdl_cli.data import augment
+    from sdl_cli.data.augment import policies as augment
 
     scaled = torch.from_numpy((dataset.X[rows] - model.mean_) / model.scale_).float().repeat(_NUM_VERSIONS, 1)
     generator = torch.Generator().manual_seed(_SEED)

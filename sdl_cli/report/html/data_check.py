@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sdl_cli.data import DATASETS
-from sdl_cli.data.augment import AUGMENTS
-from sdl_cli.data.depth import eight_bit
+from sdl_cli.data.augment.policies import AUGMENTS
+from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import split
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.losses import LOSSES

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.columns import Column
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files.columns import Column
 from sdl_cli.errors import SdlError
 from sdl_cli.report.html.opened import OpenedRun, Predicted
 from sdl_cli.report.html.residuals import number

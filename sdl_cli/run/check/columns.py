@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data import columns as data_columns
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files import columns as data_columns
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, percent

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.data.decode import num_cores, reason, size_and_mode
-from sdl_cli.data.image_folder import ImageFolder
-from sdl_cli.data.image_table import ImageTable, list_photos
-from sdl_cli.data.listing import existing_folder, list_folder, shown_name
+from sdl_cli.data.images.decode import reason, size_and_mode
+from sdl_cli.data.images.listing import existing_folder, list_folder, shown_name
+from sdl_cli.data.sources.image_folder import ImageFolder
+from sdl_cli.data.sources.image_table import ImageTable, list_photos
+from sdl_cli.machine import available_cores
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import Problem, named, worst_first
 
@@ -60,7 +61,7 @@ def inspect_images(files: Sequence[Path], names: Sequence[str], size_px: int | N
     """
     with warnings.catch_warnings():  # once here, not in the threads: the filters belong to the whole process
         warnings.simplefilter("ignore")
-        with ThreadPoolExecutor(num_cores()) as pool:
+        with ThreadPoolExecutor(available_cores()) as pool:
             headers = list(pool.map(_header, files))
     shown = [shortened(name) for name in names]
     images = list(zip(shown, headers, strict=True))

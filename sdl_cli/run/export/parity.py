@@ -13,7 +13,7 @@ from sklearn.base import is_classifier
 from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import as_in_run
+from sdl_cli.data.images.depth import as_in_run
 from sdl_cli.data.split import split
 from sdl_cli.errors import RunError, SdlError
 from sdl_cli.learning.models import traits

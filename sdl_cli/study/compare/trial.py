@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import eight_bit, is_scaled
+from sdl_cli.data.images.depth import eight_bit, is_scaled
 from sdl_cli.data.split import Split, hold_out, split
 from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
 from sdl_cli.files import make_folder, write_atomic

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdl_cli.data.roles import short
+from sdl_cli.data.files.roles import short
 from sdl_cli.errors import DataError
 from sdl_cli.measure.metrics import RANGE
 from sdl_cli.settings.parse import suggest

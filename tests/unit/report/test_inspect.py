@@ -18,10 +18,10 @@ from sklearn.inspection import permutation_importance as reference_importance
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from sdl_cli.data.augment import NoAugment, Noise, Shift, Strong, TextAugment
-from sdl_cli.data.builtin import Diabetes, Digits, Wine
-from sdl_cli.data.table import Table
-from sdl_cli.data.text import Text
+from sdl_cli.data.augment.policies import NoAugment, Noise, Shift, Strong, TextAugment
+from sdl_cli.data.sources.builtin import Diabetes, Digits, Wine
+from sdl_cli.data.sources.table import Table
+from sdl_cli.data.sources.text import Text
 from sdl_cli.errors import DataError
 from sdl_cli.learning.losses import Auto
 from sdl_cli.learning.models.settings import BaselineSettings, DeepNetSettings

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.data import new_rows
-from sdl_cli.data.columns import Column, level_counts
+from sdl_cli.data.files.columns import Column, level_counts
+from sdl_cli.data.sources import new_rows
 from sdl_cli.errors import DataError
 from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
@@ -187,7 +187,7 @@ def test_a_hint_without_its_settings_ends_as_a_sentence(tmp_path: Path, new: Pat
 def test_pictures_of_other_kinds_in_a_folder_are_counted_and_named(tmp_path: Path) -> None:
     from PIL import Image
 
-    from sdl_cli.data.image_folder import iter_images
+    from sdl_cli.data.sources.image_folder import iter_images
 
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     for name in ("b.HEIC", "c.heic", "d.txt"):

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.transforms import v2
 
-from sdl_cli.data.augment import FlipCrop, Strong
+from sdl_cli.data.augment.policies import FlipCrop, Strong
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models import pretrained

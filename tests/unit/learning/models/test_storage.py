@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
 
-from sdl_cli.data.augment import Noise
+from sdl_cli.data.augment.policies import Noise
 from sdl_cli.errors import DataError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models.autoencoder import AutoencoderNet

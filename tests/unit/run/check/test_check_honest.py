@@ -9,8 +9,8 @@ import pytest
 from unit.run.check.conftest import make_dataset
 
 from sdl_cli import data
-from sdl_cli.data.builtin import BreastCancer, Diabetes, Digits, Iris, Wine
-from sdl_cli.data.npz import Npz
+from sdl_cli.data.sources.builtin import BreastCancer, Diabetes, Digits, Iris, Wine
+from sdl_cli.data.sources.npz import Npz
 from sdl_cli.data.split import Split, split
 from sdl_cli.report.check_words import report
 from sdl_cli.run.check import inspect, summary

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.losses import LOSSES
 from sdl_cli.learning.models.settings import FOREST, OTHER, BaselineSettings, DeepNetSettings, SklearnSettings

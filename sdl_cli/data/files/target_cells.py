@@ -1,0 +1,345 @@
+"""The cells of a target turned into classes or numbers: rows without one, small classes, and what the target may be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import numpy as np
+
+from sdl_cli.data.dataset import Task
+from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes, whole_name
+from sdl_cli.data.files.columns import to_numbers
+from sdl_cli.data.files.doubts import amounts, mixed_words, refuse_two_decimal_marks, several_labels
+from sdl_cli.data.files.marks import Marks, unified
+from sdl_cli.data.files.roles import CLASS_WORDS, Roles, printable, short
+from sdl_cli.data.targets import encode_targets
+from sdl_cli.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+_FEW = 20  # whole numbers with at most this many distinct values are classes
+_MAX_NAME = 200  # characters of a class name
+_SHOWN = 5
+KEEP = "dataset.missing_values=[]"  # with which words such as NA are values
+Asked = Literal["auto", "classification", "regression"]
+
+
+def read_target(
+    source: object,
+    name: str,
+    cells: Array,
+    lines: Array,
+    settings: Roles,
+    marks: Marks,
+    notes: list[str],
+    *,
+    written: Array | None = None,
+    keep: str = KEEP,
+    as_text: bool = False,
+    like: Sequence[str] | None = None,
+    counted: Array | None = None,
+) -> tuple[Array, Array, tuple[str, ...], Task]:
+    """Which rows have a target of a class that is large enough, and their targets.
+
+    Arguments:
+        cells, lines, written, keep: as for `drop_missing_targets`. settings: its `task`, `missing_target` and `min_class_rows`.
+        marks, as_text: as for `encode_target`. counted: as for `large_classes`.
+        like: the classes of a run (none of a regression), by which the cells are read.
+    Returns: positions `(M,)` of the rows that are used, and as `encode_target` of these.
+    Raises:
+        DataError: as `drop_missing_targets`, `encode_target` and `large_classes`.
+    """
+
+    def encoded(rows: Array, asked: Asked, notes: list[str]) -> tuple[Array, tuple[str, ...], Task]:
+        if like is not None:
+            return encode_target_like(source, name, cells[rows], like, marks, notes, as_text)
+        return encode_target(source, name, cells[rows], asked, marks, notes, as_text)
+
+    kept = drop_missing_targets(source, name, cells, lines, settings.missing_target, notes, written, keep)
+    if settings.min_class_rows is None:
+        return kept, *encoded(kept, settings.task, notes)
+    said: list[str] = []
+    with suppress(DataError):  # what cannot be a target may be one without its small classes
+        y, classes, task = encoded(kept, settings.task, said)
+        if task == "regression":
+            notes += [*said, "dataset.min_class_rows has no effect: the target is a number."]
+            return kept, y, classes, task
+    kept = kept[large_classes(name, cells[kept], settings.min_class_rows, notes, None if counted is None else counted[kept])]
+    said = []
+    found = encoded(kept, settings.task, said)
+    if found[2] == "regression":  # only the classes left out made these numbers look like names
+        found = encoded(kept, "classification", said := [])
+    notes += said
+    return kept, *found
+
+
+def drop_missing_targets(
+    source: object,
+    name: str,
+    cells: Array,
+    lines: Array,
+    missing_target: Literal["fail", "drop"],
+    notes: list[str],
+    written: Array | None = None,
+    keep: str = KEEP,
+) -> Array:
+    """The positions `(M,)` of rows with a target; the others are named in an error, or left out with a note.
+
+    Arguments:
+        cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file that each row starts on.
+        written: objects `(N,)`, the cells as they stand in the file.
+        keep: the setting with which words such as NA are values.
+    """
+    missing = cells == None  # noqa: E711  element by element
+    num = int(missing.sum())
+    words = Counter(word for word in written[missing] if word is not None) if written is not None else Counter()
+    held = ", ".join(f"{short(word, 20)!r} in {count:,}" for word, count in words.most_common(3))
+    word = f"If {words.most_common(1)[0][0]!r} is a value here: {keep} - otherwise" if words else ""
+    if num == len(cells):
+        hint = f"If that is a value here: {keep}" if words else "Choose another column as dataset.target."
+        holds = f" (it holds {held} rows)" if words else ""
+        raise DataError(f"{source}: the target {short(name)} is missing in every row{holds}.", hint)
+    if num and missing_target == "fail":
+        shown = ", ".join(str(line) for line in lines[missing][:_SHOWN]) + (", ..." if num > _SHOWN else "")
+        rows = "row" if num == 1 else "rows"
+        holds = f"; it holds {held} of them" if words else ""
+        raise DataError(
+            f"{source}: the target {short(name)} is missing in {num:,} {rows} of {len(cells):,} (line {shown}){holds}.",
+            f"{word} leave these rows out: dataset.missing_target=drop"
+            if words
+            else "Fill them in, or leave these rows out with dataset.missing_target=drop",
+        )
+    if num:
+        notes.append(f"{num:,} of {len(cells):,} rows have no target and were left out.")
+        if words:
+            notes[-1] = f"{notes[-1][:-1]}; it holds {held} of them (if that is a value here: {keep})."
+    return np.flatnonzero(~missing)
+
+
+def encode_target(
+    source: object,
+    name: str,
+    cells: Array,
+    asked: Asked,
+    marks: Marks,
+    notes: list[str],
+    as_text: bool = False,
+) -> tuple[Array, tuple[str, ...], Task]:
+    """The target's cells (str, none missing) as class indices `int64 (N,)` with their names, or numbers `float64 (N,)`.
+
+    Text is classes. Fractions are numbers. Whole numbers are classes where they are few, where the column's name says so, or
+    where they count up without a gap and each stands in about as many rows; a note says how they were read.
+
+    Arguments:
+        marks: those of numbers.
+        as_text: the cells are names of classes as they are written, whatever they look like.
+    Raises:
+        DataError: one value only, text where numbers are asked for, values that seem to name the rows, or numbers that are
+            written in several ways.
+    """
+    shown = short(name)
+    if as_text and asked != "regression":
+        asked, numbers = "classification", np.full(len(cells), np.nan)
+    else:
+        numbers = to_numbers(cells, marks)
+    is_text = bool(np.isnan(numbers).any())
+    if is_text and asked != "classification":
+        notes += _doubts_of_text(source, shown, cells, numbers, asked)
+    whole = not is_text and bool((numbers == np.rint(numbers)).all() and np.abs(numbers).max() < 2**53)
+    distinct = len(set(cells.tolist())) if is_text else len(np.unique(numbers))
+    may_be_classes = asked == "classification" or (asked == "auto" and (whole or distinct < 3))
+    labels = names_of_numbers(cells, numbers, whole) if not is_text and may_be_classes else cells
+    distinct = len(set(labels.tolist())) if may_be_classes else distinct
+    if distinct < 2:
+        raise DataError(f"{source}: the target {shown} has one value only, {short(cells[0], 30)!r}.", "Choose another column.")
+    if not is_text and not np.isfinite(numbers).all():
+        raise DataError(f"{source}: the target {shown} holds infinite numbers.", "Correct or remove those rows.")
+    codes = [] if is_text or not whole else [cell for cell in dict.fromkeys(cells.tolist()) if is_code(cell)]
+    if asked == "auto" and _names_rows(numbers, is_text or bool(codes), distinct):
+        raise DataError(
+            f"{source}: the target {shown} has {distinct:,} different values in {len(cells):,} rows: it seems to name the rows.",
+            "Choose another column as dataset.target, or say what it is: "
+            + ("dataset.task=classification" if is_text else "dataset.task=regression"),
+        )
+    if is_text:
+        return _text_classes(source, shown, cells, numbers, as_text, notes)
+    task: Task
+    if asked != "auto":
+        task, why = asked, ""
+    elif codes and distinct > 2:
+        task, why = "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
+    elif distinct > 2 and whole and _has_mark(cells, marks.thousands):
+        task, why = "regression", "is written with thousands marks"
+    else:
+        task, why = _task_of_numbers(name, numbers, whole, distinct)
+    if why:
+        other = "regression" if task == "classification" else "classification"
+        notes.append(
+            f"The target {shown} {why}: read as {'classes' if task == 'classification' else 'numbers'} "
+            f"(otherwise: dataset.task={other})."
+        )
+    if task == "regression":
+        return numbers, (), "regression"
+    notes += spelling_notes(shown, cells, numbers, labels)
+    order = in_order(labels, numbers, whole)
+    place = {label: i for i, label in enumerate(order)}
+    return np.array([place[label] for label in labels], dtype=np.int64), tuple(order), "classification"
+
+
+def _doubts_of_text(source: object, shown: str, cells: Array, numbers: Array, asked: Literal["auto", "regression"]) -> list[str]:
+    """Notes on cells that may be meant as numbers.
+
+    Raises:
+        DataError: numbers are asked for, or likely to be meant.
+    """
+    refuse_two_decimal_marks(str(source), shown, cells)
+    _refuse_odd_cells(source, shown, cells, numbers, asked)
+    if asked == "regression":
+        bad = cells[np.isnan(numbers)]
+        raise DataError(
+            f"{source}: dataset.task=regression, but the target {shown} holds text in {len(bad):,} rows, "
+            f"such as {short(bad[0], 30)!r}.",
+            "Choose a column of numbers, or dataset.task=classification.",
+        )
+    return [note for note in [amounts(shown, cells)] if note]
+
+
+def _has_mark(cells: Array, mark: str) -> bool:
+    return mark != "" and any(mark in unified(cell) for cell in cells)
+
+
+def _text_classes(
+    source: object, shown: str, cells: Array, numbers: Array, as_text: bool, notes: list[str]
+) -> tuple[Array, tuple[str, ...], Task]:
+    """Cells as class indices and their names, with notes on what they may mean otherwise."""
+    words = mixed_words(cells.tolist())
+    found_numbers = int((~np.isnan(numbers)).sum())
+    if words:
+        notes.append(f"The target {shown} says the same in several ways: {words}. Each is a class; write alike what is one.")
+    elif found_numbers:
+        odd = cells[np.isnan(numbers)]
+        notes.append(
+            f"The target {shown} is text in {len(odd):,} rows (such as {short(odd[0], 30)!r}) and numbers elsewhere: "
+            "all are classes."
+        )
+    if not as_text:
+        notes += [note for note in [several_labels(shown, cells)] if note]
+    _check_names(source, shown, cells)
+    safe = {cell: printable(cell) for cell in set(cells.tolist())}
+    _note_near_names(shown, set(safe.values()), notes)
+    if changed := sum(old != new for old, new in safe.items()):
+        notes.append(f"Line breaks and unprintable characters in {changed} names of classes became blanks or question marks.")
+    labels = np.array([safe[cell] for cell in cells])
+    return encode_targets(source, [labels], None, "classification", notes)
+
+
+def encode_target_like(
+    source: object, name: str, cells: Array, classes: Sequence[str], marks: Marks, notes: list[str], as_text: bool = False
+) -> tuple[Array, tuple[str, ...], Task]:
+    """As `encode_target`, for new rows of a run that knows `classes` (none for numbers); they may all be of one class.
+
+    Returns: indices into the classes that stand in these rows, their names, and the task.
+    """
+    numbers = to_numbers(cells, marks)
+    if not classes:
+        if not np.isfinite(numbers).all():
+            bad = cells[~np.isfinite(numbers)][0]
+            raise DataError(f"{source}: the target {short(name)} holds {short(bad, 30)!r}, and the run predicts numbers.")
+        return numbers, (), "regression"
+    meant = {
+        cell: printable(cell) if as_text else known_name(printable(cell), float(value), classes)
+        for cell, value in zip(cells, numbers, strict=True)
+    }
+    taken = sorted(f"{short(cell, 30)} for {known}" for cell, known in meant.items() if is_code(cell) and known != cell)
+    if taken:
+        notes.append(f"Labels of {short(name)} were taken for classes of the same number: {', '.join(taken[:_SHOWN])}.")
+    found, y = np.unique(np.array([meant[cell] for cell in cells], dtype=str), return_inverse=True)
+    place = {known: number for number, known in enumerate(classes)}  # the run's own order: numbers are not sorted as text is
+    order = sorted(range(len(found)), key=lambda k: (place.get(str(found[k]), len(place)), found[k]))
+    rank = np.argsort(order)
+    return rank[y].astype(np.int64), tuple(str(found[k]) for k in order), "classification"
+
+
+def _refuse_odd_cells(source: object, shown: str, cells: Array, numbers: Array, asked: str) -> None:
+    """Raise where a few cells of text stand in a target of many different numbers."""
+    odd = cells[np.isnan(numbers)]
+    if len(odd) <= 0.1 * len(cells) and (asked == "regression" or len(np.unique(numbers)) > _FEW):
+        word = short(odd[0], 30)
+        raise DataError(
+            f"{source}: the target {shown} is a number in {len(cells) - len(odd):,} rows and text in {len(odd):,}, "
+            f"such as {word!r}.",
+            f"Correct these cells; if they mean missing: dataset.missing_values=[{word}] dataset.missing_target=drop",
+        )
+
+
+def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
+    """A note where classes differ in case or blanks only."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(" ".join(name.lower().split()), []).append(name)
+    near = [group for group in groups.values() if len(group) > 1]
+    if near:
+        pairs = "; ".join(" and ".join(short(name, 30) for name in group) for group in near[:_SHOWN])
+        notes.append(f"Classes of {shown} that differ in case or blanks only are classes of their own: {pairs}.")
+
+
+def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: list[str], counted: Array | None = None) -> Array:
+    """Positions of the rows whose class (a cell of text or number) has at least `min_class_rows` rows; a note names the others.
+
+    Arguments:
+        counted: bool `(N,)`, the rows that count; a class that has none of them is kept. None counts all.
+    Raises:
+        DataError: no class has.
+    """
+    if min_class_rows is None:
+        return np.arange(len(y_cells))
+    labels, index = np.unique(np.array([whole_name(cell) for cell in y_cells], dtype=str), return_inverse=True)
+    counts = np.bincount(index if counted is None else index[counted], minlength=len(labels))
+    small = np.flatnonzero((counts < min_class_rows) & (counts > 0))
+    if len(small) == (counts > 0).sum():
+        raise DataError(
+            f"dataset.min_class_rows={min_class_rows}: no value of {short(name)} stands in as many rows.",
+            "Choose a smaller number, or null to keep all classes.",
+        )
+    if len(small):
+        named = ", ".join(f"{short(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
+            ", ..." if len(small) > _SHOWN else ""
+        )
+        notes.append(f"Classes of {short(name)} with fewer than {min_class_rows} rows were left out: {named}.")
+    return np.flatnonzero(~np.isin(index, small))
+
+
+def _names_rows(numbers: Array, is_text: bool, distinct: int) -> bool:
+    if is_text:
+        return len(numbers) >= 10 and distinct > 0.5 * len(numbers)
+    steps = np.diff(np.sort(numbers))
+    return len(numbers) >= 10 and bool((steps == 1).all())
+
+
+def _task_of_numbers(name: str, numbers: Array, whole: bool, distinct: int) -> tuple[Task, str]:
+    """The task, and why, as the middle of a sentence; nothing where there is no doubt."""
+    if distinct == 2:
+        return "classification", "has two different numbers"
+    if not whole:
+        return "regression", ""
+    if name.strip().lower() in CLASS_WORDS and distinct <= len(numbers) // 2:
+        return "classification", f"has {distinct:,} whole numbers and the name of one"
+    if distinct <= _FEW and distinct <= max(2, len(numbers) // 2):
+        return "classification", f"has {distinct} different whole numbers"
+    values, counts = np.unique(numbers, return_counts=True)
+    gapless = values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1
+    if gapless and counts.min() >= 3 and counts.max() <= 3 * counts.min():
+        return "classification", f"counts from {values[0]:.0f} to {values[-1]:.0f}, each in about as many rows"
+    return "regression", f"has {distinct:,} different whole numbers"
+
+
+def _check_names(source: object, shown: str, cells: Array) -> None:
+    longest = max(set(cells.tolist()), key=len)
+    if len(longest) > _MAX_NAME:
+        raise DataError(
+            f"{source}: the target {shown} has a class name of {len(longest):,} characters, {short(longest, 40)!r}.",
+            f"Class names may have up to {_MAX_NAME}; is this the right column?",
+        )
