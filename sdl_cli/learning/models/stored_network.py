@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from sdl_cli.data import augment as augmentation
+from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.errors import DataError, DeviceError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
@@ -52,7 +52,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
     def from_state(cls, tensors: dict[str, Tensor], values: dict[str, Any]) -> Any:
         """Rebuild a fitted estimator. Raises DataError where tensors and values do not belong together."""
         params, fitted = dict(values["params"]), values["fitted"]
-        tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": augmentation.AUGMENTS, "training": Training}
+        tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": AUGMENTS, "training": Training}
         for key, table in tables.items():
             if params.get(key) is not None:
                 params[key] = parse_group(key, table, params[key])
