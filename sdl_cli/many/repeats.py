@@ -14,6 +14,7 @@ from sdl_cli.run import prepare, run_folder, trackers
 from sdl_cli.run import train as single
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
+from sdl_cli.run.writing import resumed, writing
 from sdl_cli.settings.parse import Experiment
 
 Values = dict[str, Any]
@@ -40,21 +41,16 @@ def resume(folder: Path, observer: Observer | None = None) -> Values:
             observer.on_notice("This run is finished; there is nothing to resume.")
         return run_folder.read_run(folder).metrics
     stored = run_folder.read_run(folder, finished=False)
-    with run_folder.resumed(folder):
+    with resumed(folder):
         return train(stored.config, folder, observer, resume=True)
 
 
 def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
-    if not resume:
-        folder = run_folder.claim(folder, "repeats")
     singles = _singles(found)
-    todo = [cells.Cell(one, folder / "repeats" / str(r)) for r, one in enumerate(singles)]
     if resume and run_folder.repeat_folders(folder):
         now = prepare.load_dataset(found)[0].fingerprint
         for repeat in run_folder.repeat_folders(folder):
             run_folder.require_same_data(repeat, now, "run", "train")
-    if resume:
-        run_folder.write_status(folder, "running")
     outcomes: list[cells.Outcome] = []
 
     def run_one(one: Experiment, where: Path, again: bool) -> Values:
@@ -66,24 +62,21 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         if outcome.metrics is not None and observer.on_repeat is not None:
             observer.on_repeat(len(outcomes), len(singles), outcome.metrics)
 
-    try:
-        run_folder.write_config(folder, prepare.absolute(found).to_plain())
+    with writing(folder, "repeats", resume) as out:
+        out.config(prepare.absolute(found).to_plain())
         if whole.observer.on_folder is not None:
-            whole.observer.on_folder(folder)
-        cells.run_cells(todo, run_one, on_done)
+            whole.observer.on_folder(out.folder)
+        cells.run_cells([cells.Cell(one, out.folder / "repeats" / str(r)) for r, one in enumerate(singles)], run_one, on_done)
         failed = [o for o in outcomes if o.error is not None]
         if failed:
             first = failed[0]
             raise RunError(
                 f"{len(failed)} of {len(outcomes)} repeats failed, the first in {first.cell.folder}: {first.error}",
-                f"Run them again with: sdl train --resume {run_folder.quoted(folder)}",
+                f"Run them again with: sdl train --resume {run_folder.quoted(out.folder)}",
             ) from first.error
-        summary = _over_repeats(folder, found, [o.metrics for o in outcomes if o.metrics is not None])
-        run_folder.write_json(folder, "metrics.json", summary)
-        run_folder.write_status(folder, "done", files=["config.yaml", "metrics.json"])
-    except BaseException as error:
-        run_folder.end_badly(folder, error, resume or bool(outcomes))
-        raise
+        summary = _over_repeats(out.folder, found, [o.metrics for o in outcomes if o.metrics is not None])
+        out.json("metrics.json", summary)
+        out.done(["config.yaml", "metrics.json"])
     return summary
 
 

@@ -16,7 +16,7 @@ from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.many.sweep_summary import Kind, Sweep, item_of, summarise, watched
 from sdl_cli.report.console import Display, resume_command
-from sdl_cli.run import locks, run_folder
+from sdl_cli.run import locks, run_folder, writing
 from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import plain
 
@@ -43,7 +43,7 @@ def sweep(kind: Kind, overrides: Sequence[str], config_dir: str | None, display:
         locks.hold(found.folder)
         begun.append(the_sweep)
         stored = None if the_sweep.parallel is None else plain(the_sweep.parallel)
-        run_folder.write_json(found.folder, "sweep.json", {"verb": kind.verb, "jobs": jobs, "parallel": stored})
+        writing.write_json(found.folder, "sweep.json", {"verb": kind.verb, "jobs": jobs, "parallel": stored})
         direction, is_search = (found.search.direction, True) if found.search else (None, False)
         alone = functools.partial(sweep_job.run_alone, verb=kind.verb, direction=direction, is_search=is_search)
         return bridge.Task(alone, functools.partial(_launch, the_sweep) if found.is_ours else None)
@@ -57,7 +57,7 @@ def sweep(kind: Kind, overrides: Sequence[str], config_dir: str | None, display:
 
 def resume(kind: Kind, folder: Path, display: Display) -> Values:
     """Run the jobs of a sweep that are missing, failed, or on data that has changed since."""
-    with run_folder.resumed(folder):
+    with writing.resumed(folder):
         return _resume(kind, folder, display)
 
 
@@ -156,7 +156,7 @@ def _run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
     except KeyboardInterrupt as stop:
         for _, cell in todo:
             if run_folder.read_state(cell.folder) == "running":
-                run_folder.record_failure(cell.folder, stop)
+                writing.record_failure(cell.folder, stop)
         raise
     except StorageError as error:
         hint = f"What is done stays. Free some space, then: {resume_command(the_sweep.folder)}"

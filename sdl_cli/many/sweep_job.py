@@ -18,7 +18,7 @@ from sdl_cli.files import make_folder
 from sdl_cli.many import repeats
 from sdl_cli.many.processes import as_run_error
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.curve import run as curving
@@ -71,7 +71,7 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
     """
     stored: Values = {"overrides": job.overrides, "config_sha256": config_sha256(job.config)}
     make_folder(folder)
-    run_folder.write_json(folder, FILE, stored)
+    writing.write_json(folder, FILE, stored)
     begin: Callable[..., Values]
     go_on: Callable[..., Values]
     begin, go_on = (repeats.train, repeats.resume)
@@ -90,14 +90,14 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
         if raised is not error:
             raised.__cause__ = error
         if run_folder.read_state(folder) in ("missing", "running") or raised is not error:
-            run_folder.record_failure(folder, raised)
+            writing.record_failure(folder, raised)
         with contextlib.suppress(SdlError):
-            run_folder.write_json(folder, FILE, stored)  # a run that had not got anywhere takes all its files away
+            writing.write_json(folder, FILE, stored)  # a run that had not got anywhere takes all its files away
         raise raised  # noqa: B904
     if not job.is_search:
         return values
     stored["objective"] = _objective(job.config, values)
-    run_folder.write_json(folder, FILE, stored)
+    writing.write_json(folder, FILE, stored)
     return {**values, "objective": stored["objective"]}
 
 
@@ -194,7 +194,7 @@ def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values
 
 def clear(folder: Path) -> None:
     """Take back what a job left in its folder."""
-    run_folder.discard(folder)
+    writing.discard(folder)
     for name in ("repeats", "cells", "arms", "curve", "recommended", "best"):
         shutil.rmtree(folder / name, ignore_errors=True)
 

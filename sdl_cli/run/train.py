@@ -15,7 +15,6 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import RunError, SdlError
-from sdl_cli.files import make_folder
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import NETWORKS, build
 from sdl_cli.learning.models.settings import BaselineSettings
@@ -24,8 +23,9 @@ from sdl_cli.measure import baseline as reference
 from sdl_cli.measure import metrics
 from sdl_cli.measure.decisions import decision_sentence, decision_weights
 from sdl_cli.measure.metrics import Lift, Measured
-from sdl_cli.run import check, locks, run_folder
+from sdl_cli.run import check, run_folder
 from sdl_cli.run.prepare import divide, load_dataset, resolve_settings, settings_without_effect
+from sdl_cli.run.writing import Writing, finite, require_space, write_history, write_predictions, writing
 from sdl_cli.settings.parse import Experiment, plain
 
 Array = np.ndarray[Any, Any]
@@ -104,7 +104,7 @@ class Result:
             "notes": list(self.notes),
             "repeats": self.repeats,
         }
-        cleaned: dict[str, Any] = run_folder.finite(values)
+        cleaned: dict[str, Any] = finite(values)
         return cleaned
 
 
@@ -169,22 +169,16 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     model = build(experiment, dataset.task, dataset)
     train, validation = divide(parts, dataset, model, experiment)
     stored_runtime = _stored_runtime(folder) if resume else None
-    if resume:
-        locks.hold(folder)
-        run_folder.write_status(folder, "running")
-    else:
-        folder = run_folder.claim(folder)
-    try:
-        run_folder.write_config(folder, experiment.to_plain())
-        environment = run_folder.environment(dataset.fingerprint)
-        run_folder.require_space(folder, 20_000_000)
-        run_folder.write_json(folder, "environment.json", environment | {"runtime": stored_runtime and stored_runtime.to_plain()})
+    with writing(folder, "run", resume) as out:
+        out.config(experiment.to_plain())
+        require_space(out.folder, 20_000_000)
+        out.environment(data_fingerprint=dataset.fingerprint, runtime=stored_runtime and stored_runtime.to_plain())
         if observer.on_folder is not None:
-            observer.on_folder(folder)
+            observer.on_folder(out.folder)
         if observer.on_start is not None:
             observer.on_start(_overview(experiment, dataset, train, validation, parts.test))
         with clock.phase("fit"):
-            runtime = _fit(model, dataset, train, validation, folder, experiment, observer, notice, environment, stored_runtime)
+            runtime = _fit(model, dataset, train, validation, out, experiment, observer, notice, stored_runtime)
             for sentence in getattr(model, "notes_", ()):
                 notice(sentence)
         with clock.phase("predict"), opened_door(experiment):
@@ -200,14 +194,14 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         with clock.phase("baseline"):
             baseline, lift = _beside_baseline(experiment, dataset, parts, outputs, decision)
         with clock.phase("save"):
-            run_folder.write_predictions(
-                folder / "predictions.csv", dataset.ids[parts.test], dataset.y[parts.test], outputs, dataset.classes, decision
+            write_predictions(
+                out.folder / "predictions.csv", dataset.ids[parts.test], dataset.y[parts.test], outputs, dataset.classes, decision
             )
             inputs = _inputs(dataset, experiment, preferred) | {"decision": None if decision is None else decision.tolist()}
-            files = save_model(model, experiment.model.name, dataset.task, folder, inputs, notice)
+            files = save_model(model, experiment.model.name, dataset.task, out.folder, inputs, notice)
         rows = {"labelled": len(parts.labelled), "validation": len(validation), "test": len(parts.test)}
         result = Result(
-            folder,
+            out.folder,
             experiment.to_plain(),
             test,
             held,
@@ -219,19 +213,9 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             runtime,
             tuple(notes),
         )
-        run_folder.write_json(folder, "metrics.json", result.to_json())
-        environment |= {"runtime": runtime, "seconds": result.seconds}
-        run_folder.write_json(folder, "environment.json", environment)
-        written = [
-            f
-            for f in ("config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files)
-            if (folder / f).is_file()
-        ]
-        run_folder.write_status(folder, "done", files=written)
-        run_folder.remove_checkpoints(folder)
-    except BaseException as error:
-        run_folder.end_badly(folder, error, resume)
-        raise
+        out.json("metrics.json", result.to_json())
+        out.environment(runtime=runtime, seconds=result.seconds)
+        out.done(["config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files])
     return result
 
 
@@ -274,17 +258,15 @@ def measure(
     notes: list[str] = []
     clock = Clock()
     stored_runtime = (_stored_runtime(folder) if resume else None) or runtime
-    make_folder(folder)
-    try:
-        run_folder.write_status(folder, "running", kind="cell")
+    with writing(folder, "cell", resume) as out:
         with clock.phase("load"):
             dataset, experiment, _ = load_dataset(experiment, dataset)
             parts = split(dataset, experiment.dataset, experiment.seed)
             dataset = eight_bit(dataset, parts.labelled)
         experiment = resolve_settings(experiment, dataset, len(parts.labelled))
         decision = decide_by(experiment, dataset, parts, notes.append)
-        run_folder.write_config(folder, experiment.to_plain())
-        learned = learn(experiment, dataset, parts, folder, observer, notes.append, stored_runtime, features, clock)
+        out.config(experiment.to_plain())
+        learned = learn(experiment, dataset, parts, out, observer, notes.append, stored_runtime, features, clock)
         with clock.phase("baseline"):
             baseline = None
             if beside_baseline and not (
@@ -293,7 +275,7 @@ def measure(
                 other = reference.baseline_outputs(dataset, parts.labelled, parts.test, experiment.seed)
                 baseline = values_of(dataset, parts.test, other, decision)
         majority = reference.majority_outputs(dataset, parts.labelled, parts.test)
-        values = run_folder.finite(
+        values: dict[str, Any] = finite(
             {
                 "test": values_of(dataset, parts.test, learned.outputs, decision),
                 "baseline": baseline,
@@ -304,14 +286,9 @@ def measure(
                 "notes": list(dict.fromkeys([*parts.notes, *notes])),
             }
         )
-        run_folder.write_json(folder, "metrics.json", values)
-        run_folder.write_status(folder, "done")
-        run_folder.remove_checkpoints(folder)
-    except BaseException as error:
-        run_folder.record_failure(folder, error)
-        raise
-    found: dict[str, Any] = values
-    return found
+        out.json("metrics.json", values)
+        out.done()
+    return values
 
 
 @dataclass(frozen=True)
@@ -333,7 +310,7 @@ def learn(
     experiment: Experiment,
     dataset: Dataset,
     parts: Split,
-    folder: Path | None,
+    out: Writing | None,
     observer: Observer,
     notice: Callable[[str], None],
     runtime: Runtime | None = None,
@@ -344,7 +321,7 @@ def learn(
 
     Arguments:
         experiment: with its settings resolved.
-        folder: for checkpoints and the training history; None keeps neither.
+        out: for checkpoints and the training history; None keeps neither.
         runtime, features: as for `measure`.
         clock: takes the phases `fit` and `predict`.
     """
@@ -352,8 +329,7 @@ def learn(
     model = build(experiment, dataset.task, dataset)
     train, validation = divide(parts, dataset, model, experiment)
     with clock.phase("fit"):
-        where = {"data_fingerprint": dataset.fingerprint}
-        settled = _fit(model, dataset, train, validation, folder, experiment, observer, notice, where, runtime, features)
+        settled = _fit(model, dataset, train, validation, out, experiment, observer, notice, runtime, features)
     with clock.phase("predict"), opened_door(experiment):
         if features is not None and experiment.model.name == "finetuned_cnn" and experiment.model.strategy == "probe":
             outputs = model.outputs_of_features(features[parts.test])
@@ -414,11 +390,10 @@ def _fit(
     dataset: Dataset,
     train: Array,
     validation: Array,
-    folder: Path | None,
+    out: Writing | None,
     experiment: Experiment,
     observer: Observer,
     notice: Callable[[str], None],
-    environment: dict[str, Any],
     stored_runtime: Runtime | None,
     features: Array | None = None,
 ) -> dict[str, Any] | None:
@@ -434,18 +409,18 @@ def _fit(
     def settled(runtime: Runtime) -> None:
         if observer.on_runtime is not None:
             observer.on_runtime(runtime.to_plain())
-        if folder is not None:
-            run_folder.write_json(folder, "environment.json", environment | {"runtime": runtime.to_plain()})
+        if out is not None:
+            out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime.to_plain())
 
     known = None if features is None else features[train]
-    surroundings = loop.Context(folder, observer.on_epoch, notice, settled, stored_runtime, known)
+    surroundings = loop.Context(None if out is None else out.folder, observer.on_epoch, notice, settled, stored_runtime, known)
     with loop.context(surroundings):
         if len(validation):
             model.fit(X, y, dataset.X[validation], dataset.y[validation])
         else:
             model.fit(X, y)
-    if surroundings.history and folder is not None:
-        run_folder.write_history(folder, surroundings.history)
+    if surroundings.history and out is not None:
+        write_history(out.folder, surroundings.history)
     runtime: dict[str, Any] = model.runtime_.to_plain()
     return runtime
 

@@ -15,16 +15,17 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.depth import eight_bit, is_scaled
+from sdl_cli.data.npz import array_header
 from sdl_cli.data.split import Split, hold_out, split
 from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
-from sdl_cli.files import make_folder, write_atomic
+from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import features
 from sdl_cli.measure import baseline
 from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
-from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here, resolve_settings
 from sdl_cli.run.train import Clock, Observer, decide_by, learn, values_of
+from sdl_cli.run.writing import finite, write_predictions, writing
 from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.compare.judge import row_contributions
 from sdl_cli.study.compare.settings import Candidate
@@ -71,9 +72,7 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
     notes: list[str] = []
     clock = Clock()
     observer = Observer(on_epoch=_watch(trial.deadline))
-    make_folder(folder)
-    try:
-        run_folder.write_status(folder, "running", kind="cell")
+    with writing(folder, "cell", resume) as out:
         with clock.phase("load"):
             first = trial.candidates[0].experiment
             dataset = load_here(first)
@@ -88,7 +87,7 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
         frozen = frozen_here(experiment, dataset)
         learned = learn(experiment, dataset, parts, None, observer, notes.append, None, frozen, clock)
         majority = baseline.majority_outputs(dataset, parts.labelled, parts.test)
-        values: Values = run_folder.finite(
+        values: Values = finite(
             {
                 "test": values_of(dataset, parts.test, learned.outputs, decision),
                 "majority": values_of(dataset, parts.test, majority),
@@ -108,13 +107,10 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
                 write_atomic(folder / ROWS_FILE, _npy(rows))
         if trial.keep_predictions:
             ids, truth = dataset.ids[parts.test], dataset.y[parts.test]
-            run_folder.write_predictions(folder / PREDICTIONS_FILE, ids, truth, learned.outputs, dataset.classes, decision)
-        run_folder.write_config(folder, experiment.to_plain())
-        run_folder.write_json(folder, "metrics.json", values)
-        run_folder.write_status(folder, "done")
-    except BaseException as error:
-        run_folder.record_failure(folder, error)
-        raise
+            write_predictions(folder / PREDICTIONS_FILE, ids, truth, learned.outputs, dataset.classes, decision)
+        out.config(experiment.to_plain())
+        out.json("metrics.json", values)
+        out.done()
     return values
 
 
@@ -244,10 +240,19 @@ def read_rows(folders: Sequence[Path]) -> Array | None:
     found = []
     for folder in folders:
         try:
-            found.append(np.load(folder / ROWS_FILE, allow_pickle=False))
+            found.append(_read_npy(folder / ROWS_FILE))
         except (OSError, ValueError, EOFError):
             return None
     return np.mean(found, axis=0) if found and len({len(rows) for rows in found}) == 1 else None
+
+
+def _read_npy(file: Path) -> Array:
+    """A stored row of numbers, whose size was looked at first; ValueError where it is no such file."""
+    with file.open("rb") as raw:
+        shape, dtype, start = array_header(raw)
+        if len(shape) != 1 or dtype != np.float64 or shape[0] * dtype.itemsize != file.stat().st_size - start:
+            raise ValueError(f"{file}: no row of numbers, or not as long as it says")
+        return np.fromfile(raw, dtype, shape[0])
 
 
 def _watch(deadline: float | None) -> Callable[[Values], None] | None:

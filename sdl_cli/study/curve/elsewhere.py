@@ -7,7 +7,7 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, check_target
-from sdl_cli.run import run_folder
+from sdl_cli.run.writing import finite
 from sdl_cli.settings.parse import suggest
 from sdl_cli.study.curve.points import read_csv
 from sdl_cli.study.curve.summary import Question, summarise
@@ -30,4 +30,4 @@ def forecast(source: Path, metric: str, question: Question) -> Values:
         )
     check_target("--target", metric, question.target)
     points = read_csv(source, metric)
-    return {"name": source.stem, "dataset": source.name, **run_folder.finite(summarise(points, question))}
+    return {"name": source.stem, "dataset": source.name, **finite(summarise(points, question))}

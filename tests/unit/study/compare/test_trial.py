@@ -121,8 +121,12 @@ def test_what_each_test_row_adds_is_kept_where_it_is_asked_for(tmp_path: Path) -
     rows = read_rows([tmp_path / "0"])
     assert rows is not None and len(rows) == 114 and rows.mean() == pytest.approx(found["test"]["accuracy"])
     assert read_rows([tmp_path / "0", tmp_path / "none"]) is None
-    (tmp_path / "0" / "rows.npy").write_bytes(b"no array")
-    assert read_rows([tmp_path / "0"]) is None
+    whole = (tmp_path / "0" / "rows.npy").read_bytes()
+    huge = whole[:10] + whole[10:128].replace(b"(114,)", b"(2000000000,)").replace(b" " * 7 + b"\n", b"\n") + whole[128:]
+    assert len(huge) == len(whole) and b"2000000000" in huge
+    for damaged in (b"no array", whole[:-8], whole + b"more", huge, b""):
+        (tmp_path / "0" / "rows.npy").write_bytes(damaged)
+        assert read_rows([tmp_path / "0"]) is None
 
 
 def test_training_gives_up_when_the_time_is_over(tmp_path: Path) -> None:
