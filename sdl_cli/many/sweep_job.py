@@ -156,7 +156,7 @@ def _objective(config: Values, values: Values) -> float | None:
     held = values["metrics"]["validation"].get(name)
     if held is not None:
         return None if held["value"] is None else float(held["value"])
-    from sdl_cli.study.compare.trial import validation_score
+    from sdl_cli.run.fit_and_score import validation_score
 
     try:
         found = validation_score(parse_experiment(config))

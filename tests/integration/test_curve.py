@@ -425,8 +425,8 @@ def test_a_curve_on_data_that_changed_is_not_mixed(sdl: Sdl, tmp_path: Path) -> 
 def test_a_curve_is_no_run(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"curve {WINE} {HERE} curve.num_repeats=1 hydra.run.dir=c")
     for command, part in {
-        "evaluate c": "this is a learning curve and no single run",
-        "predict c x.npz": "this is a learning curve and no single run",
+        "evaluate c": "this is a learning curve, not a single run",
+        "predict c x.npz": "this is a learning curve, not a single run",
         "train --resume c": "sdl curve --resume",
     }.items():
         found = sdl(command)

@@ -15,8 +15,8 @@ from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.many import repeats, sweep_job
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.run import run_folder, writing
+from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment
-from sdl_cli.study.compare.trial import validation_score
 
 OVERRIDES = ["dataset=wine", "model=baseline", "model.num_trees=5"]
 
