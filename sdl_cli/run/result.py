@@ -82,13 +82,13 @@ class RunResult:
         metrics, lift = values["metrics"], values.get("lift")
         return cls(
             folder=Path(values.get("folder", "")),
-            config=values["config"],
+            config=values.get("config", {}),
             test=scores(metrics),
             validation=scores({"test": metrics.get("validation")}),
             baseline=scores(values.get("baseline")),
             majority=scores(values.get("majority")),
             lift=Lift.from_json(lift) if lift else None,
-            seconds=dict(values["seconds"]),
+            seconds=dict(values.get("seconds", {})),
             rows=dict(values.get("rows", {})),
             runtime=values.get("runtime"),
             notes=tuple(values.get("notes", ())),

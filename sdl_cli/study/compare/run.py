@@ -15,10 +15,11 @@ from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here
-from sdl_cli.run.writing import finite, resumed, writing
+from sdl_cli.run.writing import resumed, writing
 from sdl_cli.study.compare.kept import keep_models
 from sdl_cli.study.compare.more_labels import measure_curve
 from sdl_cli.study.compare.plan import Budget, Key, Plan, arm_folder, make_plan
+from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.compare.settings import Comparison, parse_comparison
 from sdl_cli.study.compare.summary import summarise
 from sdl_cli.study.compare.trial import frozen_here, run_trial_in_time
@@ -100,7 +101,8 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
         values["curve"], values["more_labels"] = measure_curve(plan, out.folder, values, work.outcomes, budget, notice)
         keep_models(plan, out.folder, values, work.outcomes, notice)
         values["notes"] = list(dict.fromkeys([*values["notes"], *said]))
-        values = finite(values | {"seconds": {"total": round(time.time() - budget.started, 3)}})
+        values["seconds"] = {"total": round(time.time() - budget.started, 3)}
+        values = ComparisonResult.from_json(values).to_json()
         out.json("comparison.json", values)
         if values["failed"]:
             first = values["failed"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +16,10 @@ from sdl_cli.many.cells import Outcome
 from sdl_cli.phrases import counted
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.train import VARIANTS, Observer
-from sdl_cli.run.writing import Writing, finite, resumed, writing
+from sdl_cli.run.writing import Writing, resumed, writing
 from sdl_cli.study.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import CurveResult, Failed
 from sdl_cli.study.curve.settings import CurveExperiment, parse_curve
 from sdl_cli.study.curve.summary import Question, summarise
 
@@ -70,7 +72,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
         )
         if not points.scores:
             raise _nothing(failed, out.folder)
-        values = _values(the_plan, out.folder, points, failed, time.perf_counter() - started)
+        values = _result(the_plan, out.folder, points, failed, time.perf_counter() - started).to_json()
         _write(out, values, points)
         if failed:
             out.failed(f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}")
@@ -110,23 +112,19 @@ def name_of(request: Any) -> str:
     return f"{request.model.name} ({variant})" if variant not in ("", "auto") else str(request.model.name)
 
 
-def _values(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> Values:
+def _result(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> CurveResult:
     curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
     found = summarise(points, question)
     notes = [*the_plan.notes, *_cell_notes(the_plan, folder)]
-    cleaned: Values = finite(
-        {
-            "folder": str(folder),
-            "name": name_of(the_plan.request),
-            "dataset": the_plan.dataset.name,
-            **found,
-            "failed": [{"folder": str(o.cell.folder), "reason": str(o.error).partition("\n")[0]} for o in failed],
-            "notes": list(dict.fromkeys(notes)),
-            "seconds": round(seconds, 3),
-        }
+    values = {"name": name_of(the_plan.request), "dataset": the_plan.dataset.name, **found}
+    return dataclasses.replace(
+        CurveResult.from_json(values),
+        folder=folder,
+        failed=tuple(Failed(o.cell.folder, str(o.error).partition("\n")[0]) for o in failed),
+        notes=tuple(dict.fromkeys(notes)),
+        seconds=round(seconds, 3),
     )
-    return cleaned
 
 
 def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
