@@ -26,8 +26,8 @@ from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import with_arms
 from sdl_cli.data.split import Split, hold_out
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.run.prepare import load_here, resolve_settings
-from sdl_cli.run.train import Observer, learn, values_of
+from sdl_cli.run.fit_and_score import Around, fit_and_score
+from sdl_cli.run.prepare import load_here, make_ready, resolve_settings
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge
 from sdl_cli.study.compare.margin import margin_of
@@ -64,8 +64,9 @@ def measure(file: Path, draw: int, place: Path) -> dict[str, Any]:
         experiment = dataclasses.replace(first, dataset=settings_of)
         dataset = load_here(experiment)
         parts = Split(np.asarray(kept), None, np.asarray(held))
-        learned = learn(resolve_settings(experiment, dataset, len(kept)), dataset, parts, None, Observer(), lambda sentence: None)
-        found = values_of(dataset, parts.test, learned.outputs)
+        labelled, test = parts.parts(dataset)
+        ready = make_ready(resolve_settings(experiment, dataset, len(kept)), labelled, lambda sentence: None)
+        found = {name: one.value for name, one in fit_and_score(ready, test, Around()).test.items()}
         scores[arm.name] = {name: value if np.isfinite(value) else None for name, value in found.items()}
     shares = (np.bincount(y) / len(y)).tolist()
     return {

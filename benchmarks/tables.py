@@ -20,8 +20,8 @@ import numpy as np
 
 from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import SdlError
-from sdl_cli.run import train
 from sdl_cli.run.request import parse_experiment
+from sdl_cli.study.curve.measure import run_cell
 
 
 def score(file: Path, target: str, model: str, seed: int) -> float | str:
@@ -31,7 +31,7 @@ def score(file: Path, target: str, model: str, seed: int) -> float | str:
         found = parse_experiment(compose_checked("train", settings, parse_experiment))
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values: dict[str, Any] = train.measure(found, Path(folder) / "cell")
+            values: dict[str, Any] = run_cell(found, Path(folder) / "cell", resume=False, keep_models=False)
     except SdlError as error:
         return error.message
     return float(values["test"]["accuracy" if "accuracy" in values["test"] else "r2"])

@@ -20,7 +20,7 @@ from sdl_cli.many.sweep_folder import NOT_RUN
 from sdl_cli.many.sweep_job import SweepJob, job_of
 from sdl_cli.phrases import first_line
 from sdl_cli.report.console import Display, resume_command
-from sdl_cli.run import locks, run_folder, stored
+from sdl_cli.run import locks, stored, writing
 from sdl_cli.settings.parallel import Parallel
 
 Values = dict[str, Any]
@@ -83,7 +83,7 @@ def resume(name: str, folder: Path, as_json: bool) -> Values:
     with _closed(display), stored.reading(folder):
         if not (folder / sweep_folder.FILE).is_file():
             return _shown(verb, verb.work.resume(folder, verb.observe(display)), display)
-        with run_folder.resumed(folder):
+        with writing.resumed(folder):
             return _resume_sweep(name, folder, display)
 
 

@@ -34,6 +34,61 @@ class Split:
     test: Array
     notes: tuple[str, ...] = ()
 
+    def parts(self, dataset: Dataset) -> tuple[LabelledPart, TestPart]:
+        """The rows with their values: what a method may see, and what it is scored on."""
+        return LabelledPart(dataset, self.labelled, self.validation), TestPart(dataset, self.test)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a data set.
+
+    Arguments:
+        dataset: whose rows they are; for what is known of all of them, such as classes and columns.
+        rows: their numbers `int64 (N,)`.
+    """
+
+    dataset: Dataset
+    rows: Array
+
+    @property
+    def X(self) -> Array:  # noqa: N802  # as everywhere in scikit-learn
+        return np.asarray(self.dataset.X[self.rows])
+
+    @property
+    def y(self) -> Array:
+        return np.asarray(self.dataset.y[self.rows])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class LabelledPart(_Part):
+    """Rows that a method may see with their targets: the only ones that a model is fitted or chosen on.
+
+    Arguments:
+        validation: those of `rows` that the source itself sets aside for validation, or None.
+    """
+
+    validation: Array | None = None
+
+    def divided(self, fraction: float, seed: int) -> tuple[LabelledPart, LabelledPart]:
+        """Rows to fit on and rows to choose on: the source's own validation rows, or a seeded stratified part."""
+        if self.validation is not None and len(self.validation):
+            fit = np.setdiff1d(self.rows, self.validation)
+            return LabelledPart(self.dataset, fit), LabelledPart(self.dataset, self.validation)
+        groups = None if self.dataset.groups is None else self.dataset.groups[self.rows]
+        kept, held = hold_out(self.y, fraction, seed, self.dataset.task, groups)
+        return LabelledPart(self.dataset, self.rows[kept]), LabelledPart(self.dataset, self.rows[held])
+
+
+@dataclass(frozen=True)
+class TestPart(_Part):
+    """Rows that are scored once, at the end, by `run.fit_and_score`; no model is ever handed their targets."""
+
+    __test__ = False  # not a test of pytest
+
 
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     """Divide the rows into labelled and test, then take the asked number of labelled ones.

@@ -19,7 +19,7 @@ from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.many.sweep_table import results_csv
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parallel import Parallel
 
@@ -63,7 +63,7 @@ def write(the_sweep: Sweep, verb: str) -> None:
     if the_sweep.jobs is not None:
         jobs = [{"overrides": job.overrides, "config": job.config} for job in the_sweep.jobs]
     parallel = None if the_sweep.parallel is None else plain(the_sweep.parallel)
-    run_folder.write_json(the_sweep.folder, sweep_folder.FILE, {"verb": verb, "jobs": jobs, "parallel": parallel})
+    writing.write_json(the_sweep.folder, sweep_folder.FILE, {"verb": verb, "jobs": jobs, "parallel": parallel})
 
 
 def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
@@ -103,7 +103,7 @@ def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
     except KeyboardInterrupt as stop:
         for _, cell in todo:
             if run_folder.read_state(cell.folder) == "running":
-                run_folder.record_failure(cell.folder, stop)
+                writing.record_failure(cell.folder, stop)
         raise
 
 

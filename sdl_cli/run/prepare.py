@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,12 @@ import numpy as np
 
 from sdl_cli import data
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.split import Split, hold_out
+from sdl_cli.data.images.depth import eight_bit
+from sdl_cli.data.split import LabelledPart, Split, split
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import MODELS, build
+from sdl_cli.measure.decisions import decision_sentence, decision_weights
 from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
@@ -132,13 +136,61 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
     return found
 
 
-def divide(parts: Split, dataset: Dataset, model: Any, experiment: Experiment) -> tuple[Array, Array]:
-    """Rows to fit on and rows to choose on: none of the latter, and all labelled rows to fit on, where the method needs none."""
-    if not model.needs_validation:
-        return parts.labelled, np.array([], dtype=np.int64)
-    if parts.validation is not None and len(parts.validation):
-        return np.setdiff1d(parts.labelled, parts.validation), parts.validation
-    y = dataset.y[parts.labelled]
-    groups = None if dataset.groups is None else dataset.groups[parts.labelled]
-    kept, held = hold_out(y, experiment.dataset.validation_fraction, experiment.seed, dataset.task, groups)
-    return parts.labelled[kept], parts.labelled[held]
+def divided(experiment: Experiment, dataset: Dataset) -> tuple[Dataset, Split]:
+    """The experiment's split, and the data set with deep images brought to 8 bits by what the labelled ones hold."""
+    parts = split(dataset, experiment.dataset, experiment.seed)
+    return eight_bit(dataset, parts.labelled), parts
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A fit that can begin.
+
+    Arguments:
+        experiment: with its settings resolved.
+        labelled: all rows that it may see: those to `fit` on, and those of `validation`, empty where the method needs none.
+        model: unfitted.
+        decision: `(K,)` as `decisions.decision_weights` gives it, or None.
+    """
+
+    experiment: Experiment
+    labelled: LabelledPart
+    fit: LabelledPart
+    validation: LabelledPart
+    model: Any
+    decision: Array | None
+
+
+def make_ready(experiment: Experiment, labelled: LabelledPart, notice: Callable[[str], None]) -> Ready:
+    """Build the model of a resolved experiment, and divide the labelled rows for it. Raises ConfigError as `build`."""
+    decision = _decision(experiment, labelled, notice)
+    model = build(experiment, labelled.dataset.task, labelled.dataset)
+    none = LabelledPart(labelled.dataset, np.array([], dtype=np.int64))
+    fit, validation = labelled, none
+    if model.needs_validation:
+        fit, validation = labelled.divided(experiment.dataset.validation_fraction, experiment.seed)
+    return Ready(experiment, labelled, fit, validation, model, decision)
+
+
+def _decision(experiment: Experiment, labelled: LabelledPart, notice: Callable[[str], None]) -> Array | None:
+    """How probabilities become classes; reported where it is not simply the most probable one."""
+    classes = labelled.dataset.classes
+    if labelled.dataset.task == "regression":
+        if experiment.threshold != "most_probable":
+            notice(f"threshold={experiment.threshold} has no effect: numbers are predicted, not classes.")
+        return None
+    if experiment.threshold == "balanced" and weighs_classes(experiment) and experiment.model.takes_class_weight:
+        # its probabilities are those of equal classes already
+        notice("threshold=balanced has no effect beside loss.class_weight=balanced, which does the same in training.")
+        return None
+    counts = np.bincount(labelled.y, minlength=len(classes))
+    weights = decision_weights(experiment.threshold, counts, classes)
+    sentence = decision_sentence(experiment.threshold, weights, counts, classes)
+    if sentence is not None:
+        notice(sentence)
+    return weights
+
+
+def weighs_classes(experiment: Experiment) -> bool:
+    """Whether the loss weighs all classes alike."""
+    return bool(getattr(experiment.loss, "class_weight", "none") == "balanced")

@@ -17,7 +17,7 @@ def single_run(folder: Path, notice: Callable[[str], None]) -> Path:
     Raises:
         DataError: a comparison that kept no model.
     """
-    if not folder.is_dir() or run_folder.kind_of(folder) != "compare":
+    if not folder.is_dir() or run_folder.kind_of(folder) != "comparison":
         return folder
     chosen = folder / "recommended"
     if run_folder.read_state(chosen) != "done":

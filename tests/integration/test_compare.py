@@ -263,8 +263,8 @@ def test_other_verbs_know_what_it_is(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"compare {TWO} compare.curve=false hydra.run.dir=c")
     for command, words in (
         ("predict c x.csv", ["its recommended run is taken, c/recommended", "x.csv: there is nothing here"]),
-        ("train --resume c", ["but a comparison", "sdl compare --resume"]),
-        ("curve --resume c", ["but a comparison", "sdl compare --resume"]),
+        ("train --resume c", ["this is a comparison, not a", "sdl compare --resume"]),
+        ("curve --resume c", ["this is a comparison, not a", "sdl compare --resume"]),
     ):
         found = sdl(command)
         assert found.code == 2 and all(word in " ".join(found.err.split()) for word in words), (command, found.err)

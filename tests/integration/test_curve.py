@@ -21,7 +21,7 @@ from PIL import Image
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.split import split
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 from sdl_cli.study.curve import measure
 from sdl_cli.study.curve.settings import parse_curve
 
@@ -416,7 +416,7 @@ def test_a_curve_on_data_that_changed_is_not_mixed(sdl: Sdl, tmp_path: Path) -> 
     folder = sdl(
         f"curve dataset=npz dataset.path=x.npz model.num_trees=5 {HERE} curve.num_repeats=1 hydra.run.dir=c --json"
     ).json["folder"]
-    run_folder.write_status(Path(folder), "failed", "stopped")
+    writing.write_status(Path(folder), "failed", "stopped")
     np.savez(tmp_path / "x.npz", X=rng.normal(size=(100, 3)) + y[:, None], y=y)
     found = sdl("curve --resume c")
     assert found.code == 2 and "the data has changed" in found.err
@@ -425,8 +425,8 @@ def test_a_curve_on_data_that_changed_is_not_mixed(sdl: Sdl, tmp_path: Path) -> 
 def test_a_curve_is_no_run(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"curve {WINE} {HERE} curve.num_repeats=1 hydra.run.dir=c")
     for command, part in {
-        "evaluate c": "this is a learning curve and no single run",
-        "predict c x.npz": "this is a learning curve and no single run",
+        "evaluate c": "this is a learning curve, not a single run",
+        "predict c x.npz": "this is a learning curve, not a single run",
         "train --resume c": "sdl curve --resume",
     }.items():
         found = sdl(command)

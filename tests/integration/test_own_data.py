@@ -13,7 +13,7 @@ from integration.conftest import BASELINE, Sdl
 from PIL import Image
 
 from sdl_cli.learning.models.settings import BaselineSettings
-from sdl_cli.measure import baseline, metrics
+from sdl_cli.measure import baseline, scoring
 
 QUICK = f"{BASELINE} model.kind=logistic"
 
@@ -125,7 +125,7 @@ def test_balanced_asks_are_judged_by_balanced_accuracy(sdl: Sdl, tmp_path: Path)
 def test_a_balanced_lift_is_the_difference_of_mean_recalls() -> None:
     labels = np.array([0, 0, 0, 1])
     ours, theirs = np.eye(2)[[0, 0, 1, 1]], np.eye(2)[[0, 0, 0, 0]]
-    found = metrics.paired_lift("classification", labels, ours, theirs, balanced=True)
+    found = scoring.paired_lift("classification", labels, ours, theirs, balanced=True)
     assert found.value == pytest.approx((2 / 3 + 1) / 2 - 1 / 2) and found.metric == "balanced_accuracy"
 
 

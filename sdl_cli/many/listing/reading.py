@@ -17,6 +17,7 @@ from sdl_cli.measure.wording import model_name
 from sdl_cli.settings.contents import state_of
 
 STATES = ("running", "done", "failed", "interrupted")
+KINDS = ("run", "repeats", "curve", "comparison")  # of folders that are no part of another
 FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
 _NAMED = re.compile(r"(\d{4})-(\d\d)-(\d\d)/(\d\d)-(\d\d)-(\d\d)[^/]*$")
@@ -129,14 +130,11 @@ def read(path: str, folder: str, role: str = "") -> Run:
     job = read_json(f"{path}/job.json")
     settings = flat(config if isinstance(config, dict) else read_yaml(f"{path}/config.yaml"))
     found["config"] = settings or flat(_of_overrides(job))
-    keys = {key.partition(".")[0] for key in settings}
-    if comparison is not None or "compare" in keys:
-        kind = "comparison"
-    elif curve is not None or "curve" in keys:
-        kind = "curve"
-    else:
-        repeats = settings.get("num_repeats", 1)
-        kind = "job" if job is not None else "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
+    kind = status.get("kind")
+    if kind not in KINDS:  # written before there were kinds
+        kind = _kind_before_kinds(settings, curve, comparison)
+    if job is not None and kind in ("run", "repeats"):
+        kind = "job"
     if found["status"] == "running":
         found["details"] = _process(status.get("process"))
     return Run(folder, role or kind, begun=begun, **found)
@@ -145,6 +143,16 @@ def read(path: str, folder: str, role: str = "") -> Run:
 def _process(values: Any) -> Values:
     pid = values.get("pid") if isinstance(values, dict) else None
     return {"process": {"host": short_text(values.get("host")), "pid": pid}} if type(pid) is int and 0 < pid < 2**31 else {}
+
+
+def _kind_before_kinds(settings: Values, curve: Values | None, comparison: Values | None) -> str:
+    keys = {key.partition(".")[0] for key in settings}
+    if comparison is not None or "compare" in keys:
+        return "comparison"
+    if curve is not None or "curve" in keys:
+        return "curve"
+    repeats = settings.get("num_repeats", 1)
+    return "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
 
 
 def read_sweep(path: str, folder: str) -> Run:

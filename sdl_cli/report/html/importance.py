@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.measure import baseline, metrics
-from sdl_cli.measure.decisions import decide
+from sdl_cli.measure import baseline
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.statistics import bootstrap
 from sdl_cli.measure.wording import PERCENT, label
 from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section, figure, short_name
+from sdl_cli.run.fit_and_score import main_score
 
 Array = np.ndarray[Any, Any]
 Predict = Callable[[Array], Array]
-Score = Callable[[Array], metrics.Metric]
+Metric = Callable[[Array], Array]  # row weights `(B, N)` to values `(B,)`
+Score = Callable[[Array], Metric]
 
 _MOST_SHOWN = 15
 _ROUNDING = 1e-7  # of the metric: what a larger batch may change in the last bits of an output
@@ -60,11 +62,12 @@ def build(run: OpenedRun) -> Section | None:
     if len(rows) > _MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False))
     columns = dataset.own_columns
-    metric, score = main_score(run, dataset.y[rows])
+    weighs = run.config["loss"].get("class_weight") == "balanced"
+    metric, score = main_score(dataset.y[rows], run.is_classification, run.decision, weighs)
     num_classes = len(dataset.classes)
     found = permutation_importance(
         lambda X: baseline.model_outputs(model, X, num_classes), score, dataset.X[rows], [place for _, place in columns],
-        higher_is_better=metrics.HIGHER_IS_BETTER[metric],
+        higher_is_better=HIGHER_IS_BETTER[metric],
     )  # fmt: skip
     title = "Which columns the model uses"
     if found is None:
@@ -81,26 +84,6 @@ def build(run: OpenedRun) -> Section | None:
         "what this model uses, not what causes the target."
     )
     return Section("importance", title, figure(drawn, caption), _lead(names, found, metric))
-
-
-def main_score(run: OpenedRun, y: Array) -> tuple[str, Score]:
-    """Name of the run's main metric, and what turns outputs into it, a function of row weights.
-
-    It is balanced accuracy where the run is told to weigh classes alike, as for its lift over the baseline.
-    """
-    weights = run.decision
-    if not run.is_classification:
-        return "rmse", lambda outputs: metrics.rmse(y, outputs)
-    if weights is not None or run.config["loss"].get("class_weight") == "balanced":
-        return "balanced_accuracy", lambda outputs: metrics.balanced_accuracy(
-            y, outputs if weights is None else outputs * weights
-        )
-
-    def accuracy(outputs: Array) -> metrics.Metric:
-        correct = (decide(outputs, None) == y).astype(np.float64)
-        return lambda rows: (rows @ correct) / rows.sum(axis=1)
-
-    return "accuracy", accuracy
 
 
 def permutation_importance(
@@ -129,7 +112,7 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     shuffled = [[score(outputs) for outputs in each] for each in _shuffled_outputs(predict, X, columns, num, rng)]
 
-    def lost(those: list[metrics.Metric]) -> metrics.Metric:
+    def lost(those: list[Metric]) -> Metric:
         def lost_by(rows: Array) -> Array:
             whole = own(rows)
             change = sign * np.mean([whole - metric(rows) for metric in those], axis=0)

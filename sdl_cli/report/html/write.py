@@ -58,14 +58,14 @@ def kind_of(folder: Path) -> str:
     """run, repeats, sweep, curve or comparison; a DataError where it is none of them."""
     if (folder / "sweep.json").is_file():
         return "sweep"
-    if run_folder.is_curve(folder):
+    if run_folder.kind_of(folder) == "curve":
         return "curve"
     if (folder / "comparison.json").is_file():
         return "comparison"
     run_folder.require_run_folder(folder)
     stored = run_folder.read_run(folder, finished=False)
     if stored.state == "done" and "metrics" not in run_folder.read_json(folder / "metrics.json"):
-        whole = next((p for p in folder.absolute().parents if run_folder.kind_of(p) in ("curve", "compare")), folder.parent)
+        whole = next((p for p in folder.absolute().parents if run_folder.kind_of(p) in ("curve", "comparison")), folder.parent)
         hint = f"Report the whole: sdl report {run_folder.quoted(whole)}"
         raise DataError(f"{folder}: this is a part of a curve or a comparison, which keeps numbers alone.", hint)
     if "compare" in stored.config:

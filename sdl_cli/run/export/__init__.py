@@ -12,7 +12,7 @@ from typing import Any
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import traits
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 from sdl_cli.run.train import Observer
 
 FORMATS = {".onnx": "onnx", ".pt2": "torch"}
@@ -57,7 +57,7 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
         described = describe(stored, model, values, out)
         graphs = _graphs(kind, name, rows.inner, described)
         graph, difference = first_equal(graphs, rows, out)
-    text = json.dumps(run_folder.finite(described | graph.ports()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(writing.finite(described | graph.ports()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     beside = out.with_suffix(".preprocessing.json")
     write_atomic(beside, text)
     try:

@@ -17,7 +17,7 @@ from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.learning import losses
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.phrases import first_line
-from sdl_cli.run import run_folder
+from sdl_cli.run import writing
 from sdl_cli.run.export.graph import OPSET, Array, Graph, Port, finish_onnx, output_port
 
 LARGEST_BYTES = 2**31 - 2**20  # protobuf, and so an ONNX file, ends at 2 GB
@@ -101,7 +101,7 @@ def to_program(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.export.export(predictor, (_example(source),), dynamic_shapes=({0: torch.export.Dim("batch")},))
-            torch.export.save(program, buffer, extra_files={"sdl.json": json.dumps(run_folder.finite(described | ports))})
+            torch.export.save(program, buffer, extra_files={"sdl.json": json.dumps(writing.finite(described | ports))})
             again = torch.export.load(io.BytesIO(buffer.getvalue())).module()
     except Exception as error:
         raise RunError(f"torch.export cannot take this network: {first_line(error)}", "End the file in .onnx instead.") from error

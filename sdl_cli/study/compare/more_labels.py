@@ -11,7 +11,7 @@ from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.wording import difference
-from sdl_cli.run import run_folder
+from sdl_cli.run.writing import finite
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.plan import Budget, Key, Plan
 from sdl_cli.study.compare.trial import run_trial_in_time
@@ -64,7 +64,7 @@ def measure_curve(
         notice("No learning curve: it could not be measured.")
         return None, None
     rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
-    curve = {"name": name, "dataset": plan.dataset.name} | run_folder.finite(
+    curve = {"name": name, "dataset": plan.dataset.name} | finite(
         summarise(measured, Question(None, None, 0.9, plan.test_rows, rows, plan.fixed_test))
     )
     curve["labels_needed"] = None  # nobody asked for a target here

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.images.depth import eight_bit
-from sdl_cli.data.split import Split, split
+from sdl_cli.data.split import Split
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
@@ -30,7 +29,7 @@ from sdl_cli.study.curve.measure import brings_test_part
 
 Array = np.ndarray[Any, Any]
 Key = tuple[str, int]  # arm, repeat
-BY_ROW = ("accuracy", "balanced_accuracy", "log_loss", "mae", "rmse")  # metrics that `judge.row_contributions` knows
+BY_ROW = ("accuracy", "balanced_accuracy", "log_loss", "mae", "rmse")  # metrics that `scoring.row_contributions` knows
 MOST_OF_ONE_CLASS = 0.7  # share of the labelled rows, over which accuracy says little
 FIRST_SHARE = 0.3  # of the time limit, for the first split of every arm
 FINISH_SHARE = 0.1  # of it, kept for the curve and the recommended run
@@ -127,9 +126,8 @@ def make_plan(request: Comparison) -> Plan:
     shared = request.shared
     arms = [seeded(arm, shared.seed) for arm in request.arms]
     dataset, filled, _ = prepare.load_dataset(first_experiment(arms))
-    parts = split(dataset, filled.dataset, filled.seed)
+    dataset, parts = prepare.divided(filled, dataset)
     metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
-    dataset = eight_bit(dataset, parts.labelled)
     suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
     fixed = brings_test_part(dataset)
     if fixed and metric not in BY_ROW:

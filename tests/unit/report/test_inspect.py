@@ -25,12 +25,13 @@ from sdl_cli.data.sources.text import Text
 from sdl_cli.errors import DataError
 from sdl_cli.learning.losses import Auto
 from sdl_cli.learning.models.settings import BaselineSettings, DeepNetSettings
-from sdl_cli.measure import baseline, metrics
+from sdl_cli.measure import baseline, scoring
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
 from sdl_cli.report.html.inspect import BUILDERS, sections
 from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
 from sdl_cli.report.html.section import Section, short_name
+from sdl_cli.run.fit_and_score import main_score
 from sdl_cli.run.train import run
 from sdl_cli.settings.experiment import Experiment, Training
 
@@ -41,9 +42,7 @@ HOSTILE = "<script>alert(1)</script>"
 def _no_forest_beside() -> Iterator[None]:
     """The quick baseline that stands beside each run plays no part here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            baseline, "baseline_outputs", lambda data, labelled, test, seed: baseline.majority_outputs(data, labelled, test)
-        )
+        patch.setattr(baseline, "baseline_outputs", lambda labelled, test, seed: baseline.majority_outputs(labelled, len(test)))
         yield
 
 
@@ -321,7 +320,7 @@ def test_importance_of_a_linear_model_is_known() -> None:
     y = X @ b + rng.normal(size=3000)
     found = importance.permutation_importance(
         lambda rows: rows @ b,
-        lambda out: metrics.rmse(y, out),
+        lambda out: scoring.rmse(y, out),
         X,
         [[0], [1], [2], [3]],
         higher_is_better=False,
@@ -341,7 +340,7 @@ def test_importance_is_that_of_scikit_learn() -> None:
     model = LinearRegression().fit(X, y)
     theirs = reference_importance(model, X, y, scoring="neg_root_mean_squared_error", n_repeats=200, random_state=0)
     ours = importance.permutation_importance(
-        model.predict, lambda out: metrics.rmse(y, out), X, [[0], [1], [2]], higher_is_better=False, num_permutations=200
+        model.predict, lambda out: scoring.rmse(y, out), X, [[0], [1], [2]], higher_is_better=False, num_permutations=200
     )
     assert ours is not None
     np.testing.assert_allclose(ours.values, theirs.importances_mean[ours.columns], atol=0.03)
@@ -353,8 +352,7 @@ def test_interval_holds_the_noise_of_few_rows() -> None:
     X = rng.normal(size=(12, 1))
     y = (X[:, 0] + 2 * rng.normal(size=12) > 0).astype(int)
     probs = lambda rows: np.stack([rows[:, 0] <= 0, rows[:, 0] > 0], axis=1).astype(float)  # noqa: E731
-    own: Any = SimpleNamespace(is_classification=True, decision=None, config={"loss": {}})
-    name, score = importance.main_score(own, y)
+    name, score = main_score(y, True, None, False)
     found = importance.permutation_importance(probs, score, X, [[0]], higher_is_better=True)
     assert name == "accuracy" and found is not None and found.low[0] <= 0 < found.high[0]
 
@@ -370,9 +368,8 @@ def test_original_columns_of_a_mixed_table(mixed: Path) -> None:
 
 
 def test_a_shifted_threshold_is_judged_by_balanced_accuracy() -> None:
-    own: Any = SimpleNamespace(is_classification=True, decision=np.array([1.0, 4.0]), config={"loss": {}})
     y = np.array([0, 0, 0, 1])
-    name, score = importance.main_score(own, y)
+    name, score = main_score(y, True, np.array([1.0, 4.0]), False)
     outputs = np.array([[0.7, 0.3], [0.9, 0.1], [0.9, 0.1], [0.7, 0.3]])  # 0.3 x 4 is more than 0.7: called 1
     assert name == "balanced_accuracy"
     assert score(outputs)(np.ones((1, 4)))[0] == pytest.approx((2 / 3 + 1) / 2)
@@ -383,7 +380,7 @@ def test_a_slow_model_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importance.time, "perf_counter", lambda: next(clock))
     X = np.zeros((20, 2))
     assert (
-        importance.permutation_importance(lambda rows: rows[:, 0], lambda out: metrics.rmse(X[:, 0], out), X, [[0], [1]], False)
+        importance.permutation_importance(lambda rows: rows[:, 0], lambda out: scoring.rmse(X[:, 0], out), X, [[0], [1]], False)
         is None
     )
 

@@ -24,7 +24,7 @@ from sdl_cli.report.html.page import Head, page
 from sdl_cli.report.html.scores import Bar, interval_chart, scores_section
 from sdl_cli.report.html.section import Section
 from sdl_cli.report.html.sweep import read_sweep
-from sdl_cli.run import run_folder
+from sdl_cli.run import writing
 from sdl_cli.settings.experiment import Training
 
 Values = dict[str, Any]
@@ -225,7 +225,7 @@ def test_a_sweep_in_which_nothing_is_done(tmp_path: Path) -> None:
 
 def test_jobs_that_never_began_are_named(tmp_path: Path) -> None:
     made.write_sweep(tmp_path / "sweep", [(["a=1"], made.metrics_of(0.9))])
-    run_folder.write_json(tmp_path / "sweep", "sweep.json", {"verb": "train", "jobs": [{}, {}, {}]})
+    writing.write_json(tmp_path / "sweep", "sweep.json", {"verb": "train", "jobs": [{}, {}, {}]})
     assert [(job.label, job.state) for job in read_sweep(tmp_path / "sweep").failed] == [("2", "not run"), ("3", "not run")]
 
 
@@ -242,7 +242,7 @@ def test_history(tmp_path: Path) -> None:
 
 def test_history_of_several_phases_and_of_a_broken_file(tmp_path: Path) -> None:
     rows = [{"phase": SCRIPT if k < 3 else "fit", "epoch": k % 3 + 1, "train_loss": 1 / (k + 1)} for k in range(6)]
-    run_folder.write_history(tmp_path, rows)
+    writing.write_history(tmp_path, rows)
     section = history_section(tmp_path)
     assert section is not None and SCRIPT[:10] in Reader(section.body).text and "script" not in Reader(section.body).tags
     (tmp_path / "history.csv").write_bytes(b"phase,epoch\n\xff\x00,nan\n,,,,,\n")

@@ -26,7 +26,7 @@ from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegresso
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.text_features import TextEncoder
-from sdl_cli.run import run_folder
+from sdl_cli.run import writing
 from sdl_cli.run.export import export
 from sdl_cli.run.run_folder import StoredRun
 from sdl_cli.run.train import Observer
@@ -376,10 +376,10 @@ def test_of_repeats_the_first_is_exported(tmp_path: Path) -> None:
     (whole / "repeats").mkdir(parents=True)
     for number in range(2):
         one = run_of(Baseline(num_trees=3, random_state=number), "baseline", *WINE, whole / "repeats" / str(number))
-        run_folder.write_config(one.folder, one.config)
+        writing.write_config(one.folder, one.config)
         for name in ("metrics.json", "environment.json"):
-            run_folder.write_json(one.folder, name, {})
-        run_folder.write_status(one.folder, "done")
+            writing.write_json(one.folder, name, {})
+        writing.write_status(one.folder, "done")
     notices: list[str] = []
     export(StoredRun(whole, one.config, {}, {}, "done"), tmp_path / "model.onnx", Observer(on_notice=notices.append))
     assert "2 repeats" in notices[0]
