@@ -28,7 +28,7 @@ from sdl_cli.study.curve.settings import parse_curve
 Start = Callable[..., subprocess.Popen[str]]
 WINE = "dataset=wine model.num_trees=5"
 HERE = "parallel.num_jobs=1"  # cells in this process: quicker for small ones
-SLOW = "dataset=digits model.num_trees=150 curve.num_repeats=3 curve.num_sizes=5 parallel.num_jobs=2"
+SLOW = "dataset=digits model.num_trees=80 curve.num_repeats=3 curve.num_sizes=5 parallel.num_jobs=2"
 
 
 def numbers(folder: Path) -> dict[str, Any]:
@@ -158,13 +158,13 @@ def test_the_subsets_are_nested_and_the_test_part_is_the_same(sdl: Sdl, tmp_path
 
 @pytest.mark.parametrize("how", ["parallel.num_jobs=2", "parallel.num_jobs=2 parallel.backend=threading"])
 def test_the_numbers_do_not_depend_on_how_many_cells_run_at_once(sdl: Sdl, tmp_path: Path, how: str) -> None:
-    settings = "dataset=breast_cancer model.kind=logistic curve.num_repeats=2"
+    settings = "dataset=wine model.kind=logistic curve.num_repeats=2 curve.sizes=[40,80,140]"
     assert sdl(f"curve {settings} {HERE} hydra.run.dir=one").code == 0
     assert sdl(f"curve {settings} {how} hydra.run.dir=two").code == 0
     assert numbers(tmp_path / "one") == numbers(tmp_path / "two")
 
 
-def test_a_regression_has_a_falling_curve(sdl: Sdl) -> None:
+def test_a_regression_has_a_falling_curve(sdl: Sdl, small_forests: None) -> None:
     settings = f"dataset=diabetes model.kind=ridge curve.num_repeats=2 curve.sizes=[40,160,320] {HERE}"
     values = sdl(f"curve {settings} --json").json
     assert values["metric"] == "rmse" and values["higher_is_better"] is False
@@ -186,7 +186,7 @@ def test_a_network_on_a_table_runs_in_workers_too(sdl: Sdl) -> None:
     assert len(found.json["points"]) == 4
 
 
-def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, data: Path) -> None:
+def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, small_forests: None, data: Path) -> None:
     images = (
         f"dataset=npz dataset.path={data}/good_images.npz model=deep_net model.architecture=plain model.depth=1 model.width=4"
     )
@@ -240,7 +240,7 @@ def test_a_fixed_test_part_is_the_same_in_every_repeat(sdl: Sdl, tmp_path: Path)
 # several
 
 
-def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, tmp_path: Path) -> None:
+def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, small_forests: None, tmp_path: Path) -> None:
     found = sdl(f"curve -m dataset=breast_cancer model.num_trees=5 model.kind=forest,logistic {HERE} curve.num_repeats=2 --json")
     assert found.code == 0, found.err
     values = found.json
@@ -362,7 +362,7 @@ def test_workers_that_are_killed_again_fail_their_cells_alone(sdl: Sdl, sdl_proc
 KNN = "dataset=wine model=sklearn model.estimator=sklearn.neighbors.KNeighborsClassifier model.params.n_neighbors=30"
 
 
-def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, tmp_path: Path) -> None:
+def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, small_forests: None, tmp_path: Path) -> None:
     found = sdl(f"curve {KNN} {HERE} curve.sizes=[20,40,80,140] curve.num_repeats=2 hydra.run.dir=c --json")
     assert found.code == 1
     values = found.json
