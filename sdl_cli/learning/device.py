@@ -192,6 +192,13 @@ def resident(tensor: torch.Tensor, runtime: Runtime) -> torch.Tensor:
     return tensor.to(runtime.device) if size < free / 3 else tensor.pin_memory()
 
 
+def cuda_indices(runtime: Runtime) -> list[int]:
+    """The GPU whose random numbers must be kept apart, as a list of its index; empty on other devices."""
+    import torch
+
+    return [torch.device(runtime.device).index or 0] if runtime.device.startswith("cuda") else []
+
+
 def synchronize(runtime: Runtime) -> None:
     """Wait for the device, so that a clock read next tells the truth."""
     import torch

@@ -70,8 +70,11 @@ class ModelSettings:
         """These settings as keyword arguments of the estimator."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "name"}
 
-    def check(self, task: str | None = None) -> None:
-        """Raise ConfigError for what the settings alone, or with the task where that is known, show to be wrong."""
+    def check(self) -> None:
+        """Raise ConfigError for what the settings alone show to be wrong; a foreign estimator is imported for it."""
+
+    def check_task(self, task: str) -> None:
+        """Raise ConfigError where this model does not do `classification` or `regression`; nothing is imported."""
 
     @property
     def is_probe(self) -> bool:
@@ -131,7 +134,7 @@ class BaselineSettings(ModelSettings):
     estimators = ("sdl_cli.learning.models.baseline", "Baseline", "BaselineRegressor")
     named_by = "kind"
 
-    def check(self, task: str | None = None) -> None:
+    def check_task(self, task: str) -> None:
         if self.kind == "logistic" and task == "regression":
             raise ConfigError("model.kind: logistic does not predict numbers.", "Use model.kind=ridge, or forest.")
         if self.kind == "ridge" and task == "classification":
@@ -182,7 +185,7 @@ class FinetunedCNNSettings(ModelSettings):
         ),
     }  # fmt: skip
 
-    def check(self, task: str | None = None) -> None:
+    def check(self) -> None:
         from sdl_cli.learning.models.pretrained import check_architecture
 
         check_architecture(self.architecture)
@@ -285,7 +288,7 @@ class SklearnSettings(ModelSettings):
     takes_class_weight = False
     named_by = "estimator"
 
-    def check(self, task: str | None = None) -> None:
+    def check(self) -> None:
         from sdl_cli.learning.models.open_door import import_estimator
 
         import_estimator(self.estimator)
