@@ -118,8 +118,7 @@ class Phase:
             self.optimizer.load_state_dict(state["optimizer"])
         except Exception as error:  # a damaged file can raise nearly anything
             raise DataError(
-                f"{file}: this checkpoint cannot be read ({type(error).__name__}).",
-                "Delete it to start this part again.",
+                f"{file}: this checkpoint cannot be read ({type(error).__name__}).", "Delete it to start this part again."
             ) from error
         self.scaler.load_state_dict(state["scaler"]) if self.scaler.is_enabled() else None
         self.epoch, self.step, self.epochs_without_better, self.num_parts = state["counts"]

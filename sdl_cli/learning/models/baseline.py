@@ -102,10 +102,6 @@ class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]
         random_state: seed.
     """
 
-    def predict_proba(self, X: Any) -> Array:
-        """Class probabilities `float64 (N, K)`, in the order of `classes_`."""
-        return self._probabilities(X)
-
 
 class BaselineRegressor(RegressorMixin, _Baseline):  # type: ignore[misc]
     """A quick model for numbers: forest, extra_trees, gradient_boosting, ridge or svm."""

@@ -10,13 +10,13 @@ import pytest
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models import traits
+from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.settings import (
     MODELS,
     AutoencoderSettings,
     BaselineSettings,
     DeepNetSettings,
     FinetunedCNNSettings,
-    ModelSettings,
     SklearnSettings,
 )
 
