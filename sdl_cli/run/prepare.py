@@ -83,7 +83,7 @@ def absolute(experiment: Experiment) -> Experiment:
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
-    experiment.model.check(dataset.task)
+    experiment.model.check_task(dataset.task)
     if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment.policies import check as check_policy

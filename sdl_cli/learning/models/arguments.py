@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sdl_cli.learning.models.settings import ModelSettings
+from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.settings.experiment import DataSettings, Experiment
 
 Kind = TypeVar("Kind", bound=type)

@@ -31,8 +31,7 @@ class _AutoencoderNet(NetworkEstimator):
         if len(input_shape) == 1:
             widths = self.widths or (128, 64, 32)
             body = Encoder(
-                [DenseLayer(a, b, sparse) for a, b in zip((input_shape[0], *widths), widths, strict=False)],
-                self.dropout,
+                [DenseLayer(a, b, sparse) for a, b in zip((input_shape[0], *widths), widths, strict=False)], self.dropout
             )
             return Network(body, widths[-1], num_outputs, combined=combined)
         widths = self.widths or (32, 64, 128)
@@ -43,12 +42,7 @@ class _AutoencoderNet(NetworkEstimator):
             layers.append(ConvLayer(channels, width, stride, sparse))
             side, channels = (side + stride - 1) // stride, width
         return Network(
-            Encoder(layers, self.dropout),
-            channels,
-            num_outputs,
-            [0.5] * input_shape[0],
-            [0.25] * input_shape[0],
-            combined,
+            Encoder(layers, self.dropout), channels, num_outputs, [0.5] * input_shape[0], [0.25] * input_shape[0], combined
         )
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:

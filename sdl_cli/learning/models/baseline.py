@@ -53,7 +53,7 @@ class _Baseline(FlatEstimator):
             from sklearn.linear_model import Ridge
 
             return make_pipeline(*self._scaler(), Ridge(alpha=self.alpha))
-        BaselineSettings(kind=self.kind).check("classification" if classify else "regression")  # type: ignore[arg-type]
+        BaselineSettings(kind=self.kind).check_task("classification" if classify else "regression")  # type: ignore[arg-type]
         raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
 
     def _fit_model(self, X: Array, y: Array) -> None:
@@ -101,10 +101,6 @@ class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]
         class_weight: `balanced` gives every class the same total weight, None every row.
         random_state: seed.
     """
-
-    def predict_proba(self, X: Any) -> Array:
-        """Class probabilities `float64 (N, K)`, in the order of `classes_`."""
-        return self._probabilities(X)
 
 
 class BaselineRegressor(RegressorMixin, _Baseline):  # type: ignore[misc]

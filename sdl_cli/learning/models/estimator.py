@@ -21,8 +21,8 @@ from sdl_cli.data.split import hold_out
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
+from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.network import Array, Network
-from sdl_cli.learning.models.settings import ModelSettings
 from sdl_cli.learning.models.stored_network import StoredNetwork
 from sdl_cli.learning.models.target_scale import mean_and_spread
 from sdl_cli.settings.experiment import Training

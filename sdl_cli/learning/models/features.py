@@ -31,14 +31,8 @@ def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
     how = model.image_size()
     device = [experiment.device, experiment.precision, experiment.memory_format]
     weights = pretrained.weights_key(experiment.model.architecture, experiment.model.weights)
-    named = [
-        dataset.fingerprint,
-        list(dataset.X.shape),
-        weights,
-        how,
-        device,
-        [settings[k] for k in ("architecture", "image_size_px")],
-    ]
+    seen = [settings[k] for k in ("architecture", "image_size_px")]
+    named = [dataset.fingerprint, list(dataset.X.shape), weights, how, device, seen]
     if dataset.value_range is not None:
         named.append(plain(dataset.value_range))
     key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]

@@ -148,11 +148,7 @@ class _FinetunedCNN(NetworkEstimator):
             net.head.bias.copy_(torch.from_numpy(bias))
 
     def _features(
-        self,
-        net: Network,
-        inputs: Tensor,
-        augment: loop.Augment | None = None,
-        generator: torch.Generator | None = None,
+        self, net: Network, inputs: Tensor, augment: loop.Augment | None = None, generator: torch.Generator | None = None
     ) -> Array:
         """Embeddings `float64 (N, D)` of the images, or of an augmented view, `(N, D + 1)`: last what a target of 1 became."""
 

@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning.models.settings import ModelSettings
+from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.machine import available_cores
 
 Array = np.ndarray[Any, Any]
@@ -26,8 +28,6 @@ class FlatEstimator(BaseEstimator):  # type: ignore[misc]
         """Fit on all rows given: `(N, F)` or images `uint8 (N, C, H, W)`, targets `(N,)`. Validation rows are not needed."""
         X, y = self._flatten(X, y, fitting=True)
         if is_classifier(self):
-            from sklearn.utils.multiclass import check_classification_targets
-
             check_classification_targets(y)
             self.classes_ = np.unique(y)
         self.notes_: list[str] = []  # sentences for the user
@@ -39,7 +39,7 @@ class FlatEstimator(BaseEstimator):  # type: ignore[misc]
         """Classes or numbers `(N,)`."""
         check_is_fitted(self, "model_")
         if is_classifier(self):
-            return np.asarray(self.classes_[self._probabilities(X).argmax(1)])
+            return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
         return np.asarray(self.model_.predict(self._flatten(X)[0])).reshape(-1)
 
     @property
@@ -49,14 +49,15 @@ class FlatEstimator(BaseEstimator):  # type: ignore[misc]
     def image_size(self) -> tuple[int, str] | None:
         return None
 
-    def _probabilities(self, X: Any) -> Array:
+    @available_if(is_classifier)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities `float64 (N, K)`, in the order of `classes_`; 0 and 1 where the model only names classes."""
         check_is_fitted(self, "model_")
         X = self._flatten(X)[0]
         if hasattr(self.model_, "estimators_") and hasattr(self.model_, "n_jobs"):
             self.model_.n_jobs = num_jobs(X.size)
         if hasattr(self.model_, "predict_proba"):
             return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
-        # an estimator that only names classes is as sure as it can be: 1 for the class it names
         return np.asarray(np.asarray(self.model_.predict(X))[:, None] == self.classes_[None], dtype=np.float64)
 
     def _build(self, num_rows: int, y: Array) -> Any:

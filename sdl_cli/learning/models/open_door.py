@@ -61,10 +61,6 @@ class _SklearnModel(FlatEstimator):
 class SklearnModel(ClassifierMixin, _SklearnModel):  # type: ignore[misc]
     """Any scikit-learn-compatible classifier: the arguments of `SklearnSettings`, and `random_state` for one that takes it."""
 
-    def predict_proba(self, X: Any) -> Array:
-        """Class probabilities `float64 (N, K)`; 0 and 1 where the estimator gives none."""
-        return self._probabilities(X)
-
 
 class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc]
     """Any scikit-learn-compatible regressor."""
@@ -78,8 +74,7 @@ def import_estimator(path: str) -> Any:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            f"model.estimator: {path} cannot be imported: {error}",
-            "Give the full path of a class, for example sklearn.svm.SVC.",
+            f"model.estimator: {path} cannot be imported: {error}", "Give the full path of a class, for example sklearn.svm.SVC."
         ) from error
     if not (inspect.isclass(found) and hasattr(found, "fit") and hasattr(found, "predict")):
         raise ConfigError(f"model.estimator: {path} is no estimator class with fit and predict.")
@@ -90,6 +85,5 @@ def check_trusted(path: str, trust: bool) -> None:
     """Refuse to import, for a run folder that was handed to us, a name outside the allow-list."""
     if not trust and path.partition(".")[0] not in ALLOWED_ROOTS:
         raise DataError(
-            f"This run uses {path}, and loading it would import that code.",
-            "If you trust where the run came from, add --trust.",
+            f"This run uses {path}, and loading it would import that code.", "If you trust where the run came from, add --trust."
         )

@@ -1,26 +1,22 @@
-"""Each kind of model: its settings, and what the rest of the program must know of it; `MODELS` is the table of them.
+"""Each kind of model: its settings and its traits; `MODELS` is the table of them.
 
-The estimators take these settings as keyword arguments, with these defaults (see `takes`). They stand in modules of their own,
-so that a command line is read and checked without importing torch or scikit-learn.
+The estimators take these settings as keyword arguments, with these defaults (`arguments.takes`). They live in modules of their
+own, so that a command line is read and checked without importing torch or scikit-learn.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models.kind import ROW, FromScratch, ModelSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
 
 # Seconds on one core of a 2026 server: fixed, and for every labelled row and feature (or pixel) seen.
 FOREST = (0.45, 7e-6)
 OTHER = (0.05, 2e-6)
-TABLE_NETWORK = (0.3, 3e-6)
-IMAGE_NETWORK = (0.5, 5e-7)
 FINETUNING = (2.5, 6e-8)
-ROW = 4e-4  # of a network, for every row seen, however small
 
 _TABLE_TRAINING = Training(
     epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
@@ -30,78 +26,6 @@ _IMAGE_TRAINING = Training(
     optimizer="adamw", learning_rate=0.005, schedule="one_cycle", warmup_fraction=0.0,
     weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """What every kind of model says of itself, so that nobody else asks for its name.
-
-    Arguments:
-        estimators: module, classifier and regressor; imported by `estimator_class` alone.
-        modalities: what it learns from; texts reach a model as a table of features.
-        is_network: it is trained in epochs, on batches, with a loss, an augmentation and a device.
-        is_pretrained: it starts from weights that saw other images, and reads images at the size those want.
-        starts_random: a network that knows nothing before it sees the rows of this data set.
-        is_foreign: it is somebody else's code, so that what it raises is that code's own word.
-        takes_class_weight: `loss.class_weight=balanced` reaches it.
-        named_by: the setting whose value people call it by, or None where that is its own name.
-        default_training: of a network, by modality: what stands in the place of every None of `training`.
-    """
-
-    name: str = ""
-
-    estimators: ClassVar[tuple[str, str, str]]
-    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("table", "image")
-    is_network: ClassVar[bool] = False
-    is_pretrained: ClassVar[bool] = False
-    starts_random: ClassVar[bool] = False
-    is_foreign: ClassVar[bool] = False
-    takes_class_weight: ClassVar[bool] = True
-    named_by: ClassVar[str | None] = None
-    default_training: ClassVar[dict[str, Training]] = {}
-
-    @classmethod
-    def estimator_class(cls, task: str) -> Any:
-        """The estimator that takes these settings, for `classification` or `regression`."""
-        module, classifier, regressor = cls.estimators
-        return getattr(importlib.import_module(module), classifier if task == "classification" else regressor)
-
-    def arguments(self) -> dict[str, Any]:
-        """These settings as keyword arguments of the estimator."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "name"}
-
-    def check(self, task: str | None = None) -> None:
-        """Raise ConfigError for what the settings alone, or with the task where that is known, show to be wrong."""
-
-    @property
-    def is_probe(self) -> bool:
-        """Whether only a head is fitted, on features that stay as they are: losses, epochs and mixed images have no effect."""
-        return False
-
-    @property
-    def uses_frozen_features(self) -> bool:
-        """Whether it begins with features that neither the seed nor the labelled rows change, so that all fits can share them."""
-        return False
-
-    @property
-    def uses_augment(self) -> bool:
-        """Whether a policy that changes batches has an effect."""
-        return self.is_network
-
-    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
-        """A rough guess at the seconds of one fit on `num_rows` rows of `num_features` numbers (or pixels)."""
-        raise NotImplementedError
-
-
-class FromScratch(ModelSettings):
-    """Of the networks that start from random weights."""
-
-    is_network = True
-    starts_random = True
-
-    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
-        fixed, rate = IMAGE_NETWORK if modality == "image" else TABLE_NETWORK
-        return fixed + num_rows * epochs * getattr(self, "num_members", 1) * (ROW + rate * num_features)
 
 
 @dataclass(frozen=True)
@@ -131,7 +55,7 @@ class BaselineSettings(ModelSettings):
     estimators = ("sdl_cli.learning.models.baseline", "Baseline", "BaselineRegressor")
     named_by = "kind"
 
-    def check(self, task: str | None = None) -> None:
+    def check_task(self, task: str) -> None:
         if self.kind == "logistic" and task == "regression":
             raise ConfigError("model.kind: logistic does not predict numbers.", "Use model.kind=ridge, or forest.")
         if self.kind == "ridge" and task == "classification":
@@ -182,7 +106,7 @@ class FinetunedCNNSettings(ModelSettings):
         ),
     }  # fmt: skip
 
-    def check(self, task: str | None = None) -> None:
+    def check(self) -> None:
         from sdl_cli.learning.models.pretrained import check_architecture
 
         check_architecture(self.architecture)
@@ -285,7 +209,7 @@ class SklearnSettings(ModelSettings):
     takes_class_weight = False
     named_by = "estimator"
 
-    def check(self, task: str | None = None) -> None:
+    def check(self) -> None:
         from sdl_cli.learning.models.open_door import import_estimator
 
         import_estimator(self.estimator)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,12 +173,30 @@ def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bo
 
     content = _read_arrays(file)
     if trust:
+        content = _with_modules_of_today(content)
         return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
     if values["model"] == "sklearn":
         check_trusted(str(values["params"]["estimator"]), trust)
     model = skops.io.loads(content, trusted=check_file(content))
     check_model(model, num_features)
     return model
+
+
+def _with_modules_of_today(content: bytes) -> bytes:
+    """The same skops file, where it names modules of this package that have moved since."""
+    from sdl_cli.learning.models.open_door import MOVED
+
+    with zipfile.ZipFile(io.BytesIO(content)) as stored:
+        schema = changed = stored.read("schema.json")
+        for old, new in MOVED.items():
+            changed = changed.replace(f'"{old}'.encode(), f'"{new}'.encode())
+        if changed == schema:
+            return content
+        found = io.BytesIO()
+        with zipfile.ZipFile(found, "w") as written:
+            for name in stored.namelist():
+                written.writestr(name, changed if name == "schema.json" else stored.read(name))
+    return found.getvalue()
 
 
 def _read_arrays(file: Path) -> bytes:

@@ -92,28 +92,10 @@ _TRANSFORMERS = {
 }
 # the packages of scikit-learn whose estimators predict classes or numbers
 _ROOMS = {
-    *(
-        "calibration",
-        "compose",
-        "cross_decomposition",
-        "discriminant_analysis",
-        "dummy",
-        "ensemble",
-        "gaussian_process",
-        "isotonic",
-    ),
-    *(
-        "kernel_ridge",
-        "linear_model",
-        "multiclass",
-        "multioutput",
-        "naive_bayes",
-        "neighbors",
-        "neural_network",
-        "semi_supervised",
-    ),
-    *("svm", "tree"),
-}
+    "calibration", "compose", "cross_decomposition", "discriminant_analysis", "dummy", "ensemble", "gaussian_process", "isotonic",
+    "kernel_ridge", "linear_model", "multiclass", "multioutput", "naive_bayes", "neighbors", "neural_network", "semi_supervised",
+    "svm", "tree",
+}  # fmt: skip
 _MODULE = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+")
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models import traits
+from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.settings import (
     MODELS,
     AutoencoderSettings,
     BaselineSettings,
     DeepNetSettings,
     FinetunedCNNSettings,
-    ModelSettings,
     SklearnSettings,
 )
 
@@ -74,15 +74,20 @@ def test_what_has_an_effect(model: ModelSettings, is_probe: bool, frozen: bool, 
 
 def test_settings_are_checked_with_the_task() -> None:
     with pytest.raises(ConfigError, match="model.kind: logistic does not predict numbers"):
-        BaselineSettings(kind="logistic").check("regression")
+        BaselineSettings(kind="logistic").check_task("regression")
     with pytest.raises(ConfigError, match="model.kind: ridge does not predict classes"):
-        BaselineSettings(kind="ridge").check("classification")
+        BaselineSettings(kind="ridge").check_task("classification")
     with pytest.raises(ConfigError, match="torchvision has no classification network called 'resnet1'"):
         FinetunedCNNSettings(architecture="resnet1").check()
     with pytest.raises(ConfigError, match="no.such.Thing cannot be imported"):
         SklearnSettings(estimator="no.such.Thing").check()
     for kind in MODELS.values():
         kind().check()
+        kind().check_task("classification")
+
+
+def test_a_task_is_checked_without_importing_what_the_settings_name() -> None:
+    SklearnSettings(estimator="no.such.Thing").check_task("classification")  # a stranger's run may name it
 
 
 def test_seconds_grow_with_rows_and_a_probe_trains_in_no_epochs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +137,6 @@ def test_random_arrays_never_pass_as_a_forest_unless_they_are_one() -> None:
 
 
 def test_a_skops_file_that_names_other_code_is_refused(tmp_path: Path) -> None:
-    import zipfile
-
     X, y = IRIS
     save_model(Baseline(kind="logistic").fit(X, y), "baseline", "classification", tmp_path, INPUTS)
     with zipfile.ZipFile(tmp_path / "model.skops") as file:
@@ -268,6 +267,23 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
         (folder / name).unlink()
         (tmp_path / name).rename(folder / name)
     load_model(folder)
+
+
+def test_a_stored_class_of_ours_is_found_where_it_is_today(tmp_path: Path) -> None:
+    X, y = IRIS
+    model = SklearnModel("sdl_cli.learning.models.baseline.Baseline", {"kind": "logistic"}).fit(X, y)
+    save_model(model, "sklearn", "classification", tmp_path, INPUTS)
+    with zipfile.ZipFile(tmp_path / "model.skops") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    of_today, before = b'"sdl_cli.learning.models.baseline"', b'"sdl_cli.models.baseline"'
+    assert of_today in parts["schema.json"]
+    parts["schema.json"] = parts["schema.json"].replace(of_today, before)
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    with pytest.raises(DataError, match=r"sdl_cli\.models\.baseline\.Baseline"):
+        load_model(tmp_path)
+    assert np.array_equal(load_model(tmp_path, trust=True)[0].predict_proba(X), model.predict_proba(X))
 
 
 def test_a_model_that_will_need_trust_says_so_when_it_is_stored(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from sklearn.datasets import make_friedman1
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.metrics import r2_score
 
-from sdl_cli.learning.models.baseline import BaselineRegressor, SklearnModelRegressor
+from sdl_cli.learning.models.baseline import BaselineRegressor
+from sdl_cli.learning.models.open_door import SklearnModelRegressor
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.target_scale import mean_and_spread, scale_of
 
