@@ -35,7 +35,7 @@ class Npz(DataSettings):
 
     Arguments:
         path: the file.
-        task: classification or regression; auto takes whole numbers, text and true/false as classes, else regression.
+        task: classification or regression; auto takes whole numbers, text and true/false as classes, otherwise regression.
     """
 
     name: str = "npz"
@@ -76,7 +76,7 @@ def load(settings: Npz) -> Dataset:
 def read_inputs(path: str | Path) -> tuple[Array, Array]:
     """Read rows to predict from an .npz file that may lack y.
 
-    Returns: ids `(N,)` (row numbers) and X, from key X, else x_test: `uint8 (N, C, H, W)` or `float64 (N, F)`.
+    Returns: ids `(N,)` (row numbers) and X, from key X, or x_test: `uint8 (N, C, H, W)` or `float64 (N, F)`.
     Raises:
         DataError: as `load`.
     """
@@ -170,7 +170,7 @@ def _read_one(path: Path, file: Mapping[str, Any], key: str) -> Array:
         if "allow_pickle" not in str(error):
             raise DataError(f"{path}: {key} is damaged: {error}.", "Save the file again.") from error
         raise DataError(
-            f"{path}: {key} is an array of Python objects (pickled), which is refused: loading it could run anything.",
+            f"{path}: {key} is an array of Python objects (pickled), which is refused: loading it could run any code.",
             "Save numbers or fixed-length text: np.asarray(a, dtype=float) or np.asarray(names, dtype=str).",
         ) from error
     except MemoryError as error:

@@ -21,9 +21,10 @@ from sdl_cli.data.files.columns import (
     feature_names,
     infer,
 )
-from sdl_cli.data.files.delimited import Known, read, sniff, sniff_like
+from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
 from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
+from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
@@ -36,7 +37,7 @@ from sdl_cli.data.files.table_cells import (
     unknown_notes,
     with_missing,
 )
-from sdl_cli.data.files.target_cells import read_target
+from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
@@ -79,7 +80,6 @@ class Table(TableRoles, WrittenRoles):
     """
 
     name: str = "table"
-    path: str
     test_path: str | None = None
 
 
@@ -272,8 +272,6 @@ def _infer_columns(
         why = f" ({short(left_out[0].name)} {left_out[0].reason})" if left_out else ""
         raise DataError(
             f"{cells.source}: no column is left to learn from{why}.",
-            "Name the columns to use all the same: dataset.features=[...]"
-            if left_out
-            else "Add columns that say something of each row.",
+            "Name the columns to use anyway: dataset.features=[...]" if left_out else "Add columns that describe each row.",
         )
     return columns, counters[0] if len(counters) == 1 else None
