@@ -137,10 +137,7 @@ AUGMENTS: dict[str, type] = {
 }
 MODALITY: dict[str, frozenset[str]] = {
     "none": frozenset({"image", "table", "text"}),
-    "flip_crop": frozenset({"image"}),
-    "shift": frozenset({"image"}),
-    "trivial": frozenset({"image"}),
-    "strong": frozenset({"image"}),
+    **dict.fromkeys(("flip_crop", "shift", "trivial", "strong"), frozenset({"image"})),
     "noise": frozenset({"table"}),
     "text": frozenset({"text"}),
 }

@@ -71,15 +71,7 @@ def encode_target(
         )
     if is_text:
         return _text_classes(source, shown, cells, numbers, as_text, notes)
-    task: Task
-    if asked != "auto":
-        task, why = asked, ""
-    elif codes and distinct > 2:
-        task, why = "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
-    elif distinct > 2 and whole and _has_mark(cells, marks.thousands):
-        task, why = "regression", "is written with thousands marks"
-    else:
-        task, why = _task_of_numbers(name, numbers, whole, distinct)
+    task, why = (asked, "") if asked != "auto" else _task_of_numbers(name, cells, numbers, whole, distinct, codes, marks)
     if why:
         other = "regression" if task == "classification" else "classification"
         notes.append(
@@ -200,8 +192,14 @@ def _names_rows(numbers: Array, is_text: bool, distinct: int) -> bool:
     return len(numbers) >= 10 and bool((steps == 1).all())
 
 
-def _task_of_numbers(name: str, numbers: Array, whole: bool, distinct: int) -> tuple[Task, str]:
+def _task_of_numbers(
+    name: str, cells: Array, numbers: Array, whole: bool, distinct: int, codes: Sequence[str], marks: Marks
+) -> tuple[Task, str]:
     """The task, and why, as the middle of a sentence; nothing where there is no doubt."""
+    if codes and distinct > 2:
+        return "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
+    if distinct > 2 and whole and _has_mark(cells, marks.thousands):
+        return "regression", "is written with thousands marks"
     if distinct == 2:
         return "classification", "has two different numbers"
     if not whole:

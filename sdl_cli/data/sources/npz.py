@@ -14,15 +14,17 @@ import numpy as np
 from numpy.lib import format as npy
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files.text_file import existing_file
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
-from sdl_cli.settings.parse import DataSettings, suggest
+from sdl_cli.settings.parse import DataSettings
 
 Array = np.ndarray[Any, Any]
 
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
+_KIND = ("an .npz file", "an .npz file; for a folder of photos choose dataset=image_folder")
 _KEYS_HINT = "Save it with np.savez(path, X=..., y=...) or x_train=, y_train=, x_test=, y_test=."
 
 
@@ -49,7 +51,7 @@ def load(settings: Npz) -> Dataset:
     Raises:
         DataError: not an .npz file, missing keys, lengths that differ, NaN, pickled arrays, one class only.
     """
-    path = _existing_file(settings.path)
+    path = existing_file(settings.path, "dataset.path", *_KIND)
     notes: list[str] = []
     arrays = _read(path)
     blocks = _blocks(path, arrays)
@@ -80,7 +82,7 @@ def read_inputs(path: str | Path) -> tuple[Array, Array]:
     Raises:
         DataError: as `load`.
     """
-    file = _existing_file(path, key="")
+    file = existing_file(path, "", *_KIND)
     arrays = _read(file)
     key = next((k for k in ("x", "x_test") if k in arrays), None)
     if key is None:
@@ -89,16 +91,6 @@ def read_inputs(path: str | Path) -> tuple[Array, Array]:
         )
     X = _inputs(file, [arrays[key]], [])
     return np.array([str(i) for i in range(len(X))]), X
-
-
-def _existing_file(path: str | Path, key: str = "dataset.path: ") -> Path:
-    file = Path(path).expanduser()
-    if file.is_dir():
-        raise DataError(f"{key}{file} is a folder, not an .npz file.", "For a folder of photos choose dataset=image_folder.")
-    if not file.exists():
-        near = suggest(file.name, [p.name for p in file.parent.iterdir()]).strip() if file.parent.is_dir() else ""
-        raise DataError(f"{key}{file} does not exist.", near or "Give the path of an .npz file.")
-    return file
 
 
 def _read(path: Path) -> dict[str, Array]:

@@ -233,7 +233,9 @@ def test_a_sparse_table_is_written_out(server: Server, monkeypatch: pytest.Monke
     np.testing.assert_array_equal(data.X, [[1.5, 0, 2], [0, 2, 0], [3, 4, 1], [0, 7, 2]])
     assert data.classes == ("no", "yes") and data.y.tolist() == [1, 0, 1, 0]
     monkeypatch.setattr(openml, "_MAX_DENSE_CELLS", 15)
-    with pytest.raises(DataError, match=r"OpenML's words \(number 9\) is stored sparsely: its 4 rows of 4 columns would take too much memory"):
+    with pytest.raises(
+        DataError, match=r"OpenML's words \(number 9\) is stored sparsely: its 4 rows of 4 columns would take too much memory"
+    ):
         read("words")
 
 
