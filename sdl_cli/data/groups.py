@@ -27,7 +27,7 @@ def compile_pattern(pattern: str, key: str) -> re.Pattern[str]:
 
 
 def groups_from_names(names: Sequence[str], pattern: str) -> Array:
-    """The group of each file `(N,)` of str: the first capture group of `pattern` in its name, else the whole match.
+    """The group of each file `(N,)` of str: the first capture group of `pattern` in its name, or the whole match.
 
     Raises:
         DataError: names in which the pattern is not found, five of them named.
@@ -54,8 +54,8 @@ def crossing_notes(groups: Array | None, part: Array | None) -> list[str]:
     if not len(both):
         return []
     shown = ", ".join(short(str(group)) for group in both[:5]) + (", ..." if len(both) > 5 else "")
-    stand = "groups stand" if len(both) > 1 else "group stands"
-    return [f"{len(both)} {stand} in the labelled and the test part ({shown}): the test score may be too good."]
+    are = "groups are" if len(both) > 1 else "group is"
+    return [f"{len(both)} {are} in both the labelled and the test part ({shown}): the test score may be too good."]
 
 
 def groups_from_cells(name: str, cells: Array, notes: list[str]) -> Array:

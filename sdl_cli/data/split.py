@@ -93,7 +93,7 @@ class TestPart(_Part):
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     """Divide the rows into labelled and test, then take the asked number of labelled ones.
 
-    The source's own test part is used where there is one; else rows are drawn by scikit-learn's `train_test_split`,
+    The source's own test part is used where there is one; otherwise rows are drawn by scikit-learn's `train_test_split`,
     stratified by class, or whole groups are drawn where the data set has groups.
 
     Arguments:
@@ -163,7 +163,7 @@ def hold_out(y: Array, fraction: float, seed: int, task: Task, groups: Array | N
     """Set a part of the labelled rows aside for validation.
 
     Every class stays present in what is kept: a class with one row is kept whole. Whole groups are set aside where that
-    leaves every class in what is kept, else single rows.
+    leaves every class in what is kept, otherwise single rows.
 
     Arguments:
         y: targets `(N,)`.
@@ -265,13 +265,13 @@ def _by_group(dataset: Dataset, test_fraction: float, seed: int) -> Split:
         tested = f"{num_test:,} group{'s' if num_test > 1 else ''}"
         notes.append(
             f"The {mask.sum():,} test rows are of {tested} (there are {len(np.unique(groups)):,} in all), on which the score "
-            "rests; intervals count each row as if it stood alone, and so are too narrow."
+            "rests; intervals count each row as if it were independent, and so are too narrow."
         )
     if abs(mask.mean() - test_fraction) > 0.02:
         notes.append(f"Whole groups stay together: the test part is {mask.mean():.0%} of the rows, not {test_fraction:.0%}.")
     if dataset.task == "classification":
         absent = np.setdiff1d(dataset.y, dataset.y[mask])
-        notes += [f"No test row is of class {dataset.classes[i]}: all its groups are labelled ones." for i in absent]
+        notes += [f"No test row is of class {dataset.classes[i]}: all its groups are labelled." for i in absent]
     return Split(np.flatnonzero(~mask), None, np.flatnonzero(mask), tuple(notes))
 
 

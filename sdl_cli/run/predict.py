@@ -158,7 +158,7 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
     elif inputs["modality"] == "image":
         yield from _iter_images(source, inputs, notice, on_error)
     elif inputs["modality"] == "text":
-        from sdl_cli.data.sources.text import iter_texts
+        from sdl_cli.data.sources.new_texts import iter_texts
 
         notes = []
         yield from iter_texts(source, inputs["source"], notes=notes)

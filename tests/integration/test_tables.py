@@ -187,7 +187,7 @@ ODD: list[tuple[str, str, list[str]]] = [
     ("x,y\n" + "1,\x1b[31mred\n2,blue\n" * 10, "", []),
     ("x,y\n" + "1,a\n2,b\n" * 10 + "3,\n", "dataset.missing_target=drop", ["1 of 21 rows have no target"]),
     ("x,y\n" + "1,a\n2,b\n" * 10 + "3,c\n", "dataset.min_class_rows=2", ["c (1)"]),
-    ("x,y\n" + "1,01\n2,1\n3,2\n" * 10, "", ["classes of y of their own: 01 and 1"]),
+    ("x,y\n" + "1,01\n2,1\n3,2\n" * 10, "", ["separate classes of y: 01 and 1"]),
     ("x,y\n" + "1,NA\n2,EU\n" * 10, "dataset.missing_values=[]", []),
     ("x,y\n" + "1,NA\n2,EU\n" * 10, "dataset.text=[y]", []),
     ("x,y\n" + "1,a;b\n2,b;a\n" * 10, "", ["several labels in 20 of 20 cells"]),

@@ -137,10 +137,7 @@ AUGMENTS: dict[str, type] = {
 }
 MODALITY: dict[str, frozenset[str]] = {
     "none": frozenset({"image", "table", "text"}),
-    "flip_crop": frozenset({"image"}),
-    "shift": frozenset({"image"}),
-    "trivial": frozenset({"image"}),
-    "strong": frozenset({"image"}),
+    **dict.fromkeys(("flip_crop", "shift", "trivial", "strong"), frozenset({"image"})),
     "noise": frozenset({"table"}),
     "text": frozenset({"text"}),
 }
@@ -154,7 +151,7 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
         modality: `image` or `table`.
         task: `classification` or `regression`.
     Raises:
-        ConfigError: the policy does not work on this kind of data, or mirrors images whose numbers it is not told how to treat.
+        ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
     """
     if modality not in MODALITY[augment.name]:
         fitting = [name for name, works_on in MODALITY.items() if modality in works_on]
@@ -175,14 +172,14 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
 
 
 def _check_flip(augment: Any, task: str) -> list[str]:
-    """Refuse to mirror images whose targets are numbers where it is not said what becomes of them."""
+    """Refuse to mirror images whose targets are numbers where nothing says what becomes of them."""
     if not isinstance(augment, (FlipCrop, Strong)):
         return []
     if task == "regression" and augment.flip and augment.flip_target is None:
         raise ConfigError(
             f"augment={augment.name} mirrors images, and the target is a number: mirroring may change it, as it does the sign of "
             "a steering angle.",
-            "Say so with augment.flip_target=negate, or that it stays with augment.flip_target=keep, or set augment.flip=false",
+            "Set augment.flip_target=negate if its sign changes, augment.flip_target=keep if it stays, or augment.flip=false",
         )
     if augment.flip_target is None or (task == "regression" and augment.flip):
         return []

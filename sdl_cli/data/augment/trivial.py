@@ -159,7 +159,7 @@ def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Luma (ITU-R 601) of RGB images, else the mean of the channels: `(N, 1, H, W)`."""
+    """Luma (ITU-R 601) of RGB images, otherwise the mean of the channels: `(N, 1, H, W)`."""
     if images.shape[1] != 3:
         return images.mean(dim=1, keepdim=True)
     return 0.2989 * images[:, :1] + 0.587 * images[:, 1:2] + 0.114 * images[:, 2:]

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.files.missing import objects
+
 Array = np.ndarray[Any, Any]
 
 _CODE = re.compile(r"[+-]?0[0-9]+")
@@ -44,9 +46,7 @@ def name_of_number(cell: str, value: float, whole: bool) -> str:
 def names_of_numbers(cells: Array, numbers: Array, whole: bool) -> Array:
     """The class name of each cell `(N,)` of str, as objects; see `name_of_number`."""
     known = {cell: name_of_number(cell, value, whole) for cell, value in dict(zip(cells, numbers.tolist(), strict=True)).items()}
-    found = np.empty(len(cells), dtype=object)
-    found[:] = [known[cell] for cell in cells]
-    return found
+    return objects([known[cell] for cell in cells])
 
 
 def in_order(names: Array, numbers: Array, whole: bool) -> list[str]:
@@ -74,7 +74,7 @@ def spelling_notes(shown: str, cells: Array, numbers: Array, names: Array) -> li
         notes.append(f"Spellings of one number are one class of {shown}: {_listed(joined)} ({keep}).")
     if apart:
         notes.append(
-            f"Spellings of one number are classes of {shown} of their own: {_listed(apart)} (write alike what is one class)."
+            f"Spellings of one number are separate classes of {shown}: {_listed(apart)} (use one spelling for one class)."
         )
     return notes
 
@@ -85,7 +85,7 @@ def _listed(groups: Sequence[Sequence[str]]) -> str:
 
 
 def known_name(cell: str, value: float, classes: Sequence[str]) -> str:
-    """The class of a run that a cell means: as it is written, as the number it is, or else the one class of that number.
+    """The class of a run that a cell means: as it is written, as the number it is, or as the one class of that number.
 
     Arguments:
         cell: as written. value: its number, NaN where it is none. classes: of the run.

@@ -34,7 +34,7 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
     known = own[own != None]  # noqa: E711
     if words := mixed_words(known.tolist()):
         notes.append(
-            f"Column {short(column.name)} says the same in several ways: {words}. Each is a category; write alike what is one."
+            f"Column {short(column.name)} writes the same in several ways: {words}. Each is a category; use one spelling for one."
         )
         return
     odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711
@@ -48,12 +48,12 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
     if not len(odd):
         return
     word, where = short(own[odd[0]], 30), cells.place(int(odd[0])).removeprefix(f"{cells.source}, ")
-    are = "is no number" if len(odd) == 1 else "are no numbers"
+    are = "is not a number" if len(odd) == 1 else "are not numbers"
     what = f"Column {short(column.name)} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
     if all(evidence(cell) is not None for cell in dict.fromkeys(known)):
         notes.append(f"{what} in {where}: write all its numbers with the same marks.")
     elif len(odd) < FEW_ODD * len(known):
-        notes.append(f"{what} in {where} (if that means missing: 'dataset.missing_values=[{word}]').")
+        notes.append(f"{what} in {where} (if it means missing: 'dataset.missing_values=[{word}]').")
 
 
 def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[str]:
@@ -78,7 +78,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
         return []
     shown = ", ".join(f"{word} ({count:,})" for word, count in words.most_common(3))
     return [
-        f"Read as missing in {listed(names, 5)}: {shown}. Where that is a value: dataset.text=[{short(names[0])}]",
+        f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{short(names[0])}]",
     ]
 
 

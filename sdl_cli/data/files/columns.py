@@ -35,7 +35,7 @@ _DAY_PARTS = ("days", "year", "month", "day", "weekday")
 COUNTS_ROWS = "counts the rows"
 _DATE_WORDS = {"%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%b": "Mon", "%B": "Month", "%H": "hh", "%M": "mm", "%S": "ss"}
 _AMOUNT = re.compile(r"[^\w\s.,+-]{0,3}\s?[-+]?\d[\d.,'\s]*(?:[A-Za-z%‰°µ/€$£²³]{1,8})?$")
-FEW_ODD = 0.2  # share of cells that are no numbers, below which they are more likely mistakes than categories
+FEW_ODD = 0.2  # share of cells that are not numbers, below which they are more likely mistakes than categories
 _FEW_AMOUNTS = 12  # levels such as "3 rooms" are categories
 _UNIQUE_FRACTION = 0.9  # a text column with more distinct values than this share of its cells names rows
 _FREE_TEXT_CHARACTERS = 40  # ... and this long on average it is free text
@@ -136,13 +136,13 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
         if are_amounts(odd):
             return LeftOut(name, f"holds numbers with a unit or thousands marks, such as {known[0]!r} (write plain numbers)")
         if len(odd) < FEW_ODD * len(known):
-            few = "1 cell that is no number" if len(odd) == 1 else f"{len(odd):,} cells that are no numbers"
+            few = "1 cell that is not a number" if len(odd) == 1 else f"{len(odd):,} cells that are not numbers"
             missing = f"where that means missing: 'dataset.missing_values=[{odd[0]}]'"
             return LeftOut(name, f"holds {few} among numbers, such as {odd[0]!r} ({missing})")
         length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
         if length > _FREE_TEXT_CHARACTERS:
             return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
-        return LeftOut(name, f"has {len(levels):,} different values in {len(known):,} rows, as names and numbers of cases have")
+        return LeftOut(name, f"has {len(levels):,} different values in {len(known):,} rows, as identifiers do")
     return Column(name, "category", levels)
 
 
@@ -158,7 +158,7 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
         cells: objects `(N,)`, str or None where missing; of a number also `float64 (N,)`.
     Returns: `float64 (N, 1)`, or `(N, len(parts))` of a date; NaN where missing, `len(levels)` for a level that is not known.
     Raises:
-        CellError: a cell that is no finite number, date or boolean in a column of such.
+        CellError: a cell that is not a finite number, date or boolean in a column of that kind.
     """
     if column.kind == "number":
         numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, marks)
@@ -173,7 +173,7 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
 
     which, words = pd.factorize(cells)  # -1 where missing, which takes the last of the codes
     unseen = float(len(column.levels))
-    # 1.0 is the level 1, as programs write numbers anew
+    # 1.0 is the level 1, as programs rewrite numbers
     codes = [index[word] if word in index else index.get(whole_name(word), unseen) for word in words]
     return np.array([*codes, np.nan])[which][:, None]
 

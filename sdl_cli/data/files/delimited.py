@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.files.delimiter import ONE_COLUMN, open_lines, shown_delimiter
+from sdl_cli.data.files.delimiter import open_lines, shown_delimiter
 from sdl_cli.data.files.marks import Marks, is_number
-from sdl_cli.data.files.missing import MISSING
+from sdl_cli.data.files.missing import MISSING, objects
 from sdl_cli.data.files.records import Lines, records
-from sdl_cli.data.files.sniffing import Asked, Format, Known, sniff, sniff_like
+from sdl_cli.data.files.sniffing import Format
 from sdl_cli.data.files.text_file import check_memory, existing_file
 from sdl_cli.errors import DataError
-
-__all__ = ["MISSING", "ONE_COLUMN", "Asked", "Format", "Known", "is_number", "iter_numbers", "read", "sniff", "sniff_like"]
 
 Array = np.ndarray[Any, Any]
 Chunk = tuple[Array, list[Array], Array]
@@ -59,7 +57,7 @@ def read(path: Path, format: Format) -> tuple[list[Array], Array]:
             column.append(known.setdefault(cell, cell) if len(known) < _MAX_KNOWN else known.get(cell, cell))
     if ragged:
         raise _ragged(path, format, ragged, len(numbers))
-    return [_objects(column) for column in cells], np.array(numbers, np.int64)
+    return [objects(column) for column in cells], np.array(numbers, np.int64)
 
 
 def iter_numbers(
@@ -82,7 +80,7 @@ def iter_numbers(
     Yields: `float64 (n, len(numbers))`, NaN where missing; for each of `texts` an object array `(n,)` of str, None where
         it is empty; and `int64 (n,)`, the line on which each record begins.
     Raises:
-        DataError: a cell that is no finite number; else as `read`.
+        DataError: a cell that is not a finite number; otherwise as `read`.
     """
     place = {name: i for i, name in enumerate(format.names)}
     num_places, text_places = [place[name] for name in numbers], [place[name] for name in texts]
@@ -160,7 +158,7 @@ def _parse_plain(
         return None
     if ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0).any() and _BOOLEAN.search(text):
         return None  # pandas may have read a column of true and false as 1 and 0
-    words = [_objects([_clean(cell) for cell in frame[i]]) for i in texts]
+    words = [objects([_clean(cell) for cell in frame[i]]) for i in texts]
     return values, words, np.arange(first, first + len(lines), dtype=np.int64)
 
 
@@ -180,7 +178,7 @@ def _parse_checked(
     values = np.empty((len(rows), len(numbers)))
     for j, i in enumerate(numbers):
         values[:, j] = _to_numbers([row[i] for row in rows], starts, lines.path, format, i, missing)
-    words = [_objects([_clean(row[i]) for row in rows]) for i in texts]
+    words = [objects([_clean(row[i]) for row in rows]) for i in texts]
     return values, words, np.array(starts, np.int64)
 
 
@@ -211,7 +209,7 @@ def _to_number(cell: str, path: Path, line: int, format: Format, column: int) ->
         return value
     hint = "Write a number there, or leave the cell empty where the value is missing."
     if is_number(cell, "," if format.decimal == "." else "."):
-        hint = f"The decimal mark is {format.decimal!r} in this file: write it so everywhere, or set it."
+        hint = f"The decimal mark is {format.decimal!r} in this file: use it everywhere, or set it."
     shown = repr(cell[:40]) + ("..." if len(cell) > 40 else "")
     raise DataError(f"{path}: line {line}, column {format.names[column][:60]!r}: {shown} is not a finite number.", hint)
 
@@ -220,18 +218,14 @@ def _clean(cell: str) -> str | None:
     return cell.strip() or None
 
 
-def _objects(cells: Sequence[str | None]) -> Array:
-    array = np.empty(len(cells), object)
-    array[:] = cells
-    return array
-
-
 def _ragged(path: Path, format: Format, ragged: Sequence[tuple[int, int, int]], num_good: int | None) -> DataError:
     start, end, width = ragged[0]
     where = f"line {start}" if start == end else f"the record on lines {start} to {end}"
     found = "1 field" if width == 1 else f"{width} fields"
     others = "the header" if format.header else "the other lines"
-    more = f"; {len(ragged)} of {len(ragged) + num_good} records are like it" if num_good is not None and len(ragged) > 1 else ""
+    more = (
+        f"; {len(ragged)} of {len(ragged) + num_good} records are like this" if num_good is not None and len(ragged) > 1 else ""
+    )
     message = (
         f"{path}: {where} has {found}, but {others} {len(format.names)}{more} (delimiter: {shown_delimiter(format.delimiter)})."
     )

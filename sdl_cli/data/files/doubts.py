@@ -11,6 +11,7 @@ import numpy as np
 
 from sdl_cli.data.files.class_names import is_code
 from sdl_cli.data.files.guess_marks import evidence
+from sdl_cli.data.files.roles import short
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -22,13 +23,8 @@ _AMOUNT = re.compile(r"([^\w.,'+-]{0,4})[+-]?[0-9][0-9.,' ]{0,30}?(\s?[^\d.,'\s]
 _SHOWN = 5
 
 
-def _cut(text: str, most: int = 30) -> str:
-    flat = "".join(c if c.isprintable() else "?" for c in text[: most + 1])
-    return flat if len(flat) <= most else flat[: most - 3] + "..."
-
-
 def mixed_words(cells: Sequence[str]) -> str:
-    """How yes and no are written in several ways in one column (0 and 1 beside yes and no), with their rows; else nothing.
+    """How yes and no are written in several ways in one column (0 and 1 beside yes and no), with their rows; otherwise nothing.
 
     Arguments:
         cells: none missing.
@@ -47,7 +43,7 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def several_labels(shown: str, cells: Array) -> str:
-    """A sentence where cells of a target hold several labels each, such as big;old and old;big; else nothing.
+    """A sentence where cells of a target hold several labels each, such as big;old and old;big; otherwise nothing.
 
     Arguments:
         shown: the target's name. cells: str `(N,)`, none missing.
@@ -68,11 +64,13 @@ def several_labels(shown: str, cells: Array) -> str:
         if not turned and not (len(parts) >= 3 and len(alone) >= 2 and len(labels) <= len(parts)):
             continue
         num = sum(counts[name] for name in parts)
-        same = f", even where only their order differs ({' and '.join(map(_cut, turned[0][:2]))})" if turned else ""
-        example = _cut(next(iter(parts)))
+        same = (
+            f", even where only their order differs ({' and '.join(short(name, 30) for name in turned[0][:2])})" if turned else ""
+        )
+        example = short(next(iter(parts)), 30)
         return (
             f"The target {shown} holds several labels in {num:,} of {len(cells):,} cells, such as {example}: each combination "
-            f"is a class of its own{same}. One label per row can be learned: make a column of each label."
+            f"is a class of its own{same}. Only one label per row can be learned: make one column per label."
         )
     return ""
 
@@ -89,11 +87,11 @@ def refuse_two_decimal_marks(place: str, shown: str, cells: Array) -> None:
     marked = [cell for cell, found in seen.items() if found is not None and found[0] != "whole"]
     if len(marked) < 2:
         return
-    first = marked[0]
-    other = next((cell for cell in marked if seen[cell] != seen[first]), marked[1])
+    one = marked[0]
+    other = short(next((cell for cell in marked if seen[cell] != seen[one]), marked[1]), 30)
     raise DataError(
-        f"{place}: the target {shown} holds numbers that are not written alike, such as {_cut(first)} and {_cut(other)}.",
-        f"Write them alike, or set dataset.decimal and dataset.thousands; as names of classes: dataset.text=[{shown}]",
+        f"{place}: the target {shown} holds numbers that are not written alike, such as {short(one, 30)} and {other}.",
+        f"Write them alike, or set dataset.decimal and dataset.thousands; to use them as class names: dataset.text=[{shown}]",
     )
 
 
@@ -110,19 +108,18 @@ def amounts(shown: str, cells: Array) -> str:
     units = {(match[1] or "").strip() + (match[2] or "").strip() for match in matches if match}
     if len(units) != 1 or "" in units or len(matches) < len(different) or not all(matches):
         return ""
-    example = _cut(str(cells[0]))
+    example = short(str(cells[0]), 30)
     if len(different) > _FEW_AMOUNTS:
         raise DataError(
             f"The target {shown} holds numbers with a unit, such as {example}: numbers or classes?",
-            f"Write plain numbers to learn them as such; as names of classes: dataset.text=[{shown}]",
+            f"Write plain numbers to learn them as such; to use them as class names: dataset.text=[{shown}]",
         )
-    return (
-        f"The target {shown} holds numbers with a unit, such as {example}: read as classes (write plain numbers to have numbers)."
-    )
+    how = "read as classes (to predict numbers, write plain ones)"
+    return f"The target {shown} holds numbers with a unit, such as {example}: {how}."
 
 
 def leading_zeros(shown: str, cells: Array) -> str:
-    """A sentence where a column of numbers is written with leading zeros, as codes are; else nothing.
+    """A sentence where a column of numbers is written with leading zeros, as codes are; otherwise nothing.
 
     Arguments:
         cells: str or None `(N,)`.
@@ -133,8 +130,8 @@ def leading_zeros(shown: str, cells: Array) -> str:
         return ""
     written = set(cells.tolist())
     twin = next((cell for cell in codes if cell.lstrip("0") in written), None)
-    same = f", so that {_cut(twin)} and {_cut(twin.lstrip('0'))} are one" if twin else ""
+    same = f", so that {short(twin, 30)} and {short(twin.lstrip('0'), 30)} are one" if twin else ""
     return (
-        f"Column {shown} was read as numbers, though some have leading zeros such as {_cut(codes[0])}{same} "
+        f"Column {shown} was read as numbers, though some have leading zeros such as {short(codes[0], 30)}{same} "
         f"(if they are codes: dataset.categorical=[{shown}])."
     )

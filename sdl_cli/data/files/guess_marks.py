@@ -18,7 +18,7 @@ Evidence = tuple[Literal["whole", "decimal", "thousands", "either"], str, str]  
 _MOST_LETTERS = 60  # of a number
 _CHARACTERS = frozenset("0123456789.,' +-eE")
 _ENOUGH = 500  # different cells of a column
-_ODD = 0.2  # share of cells that are no numbers, up to which a column is still one of numbers
+_ODD = 0.2  # share of cells that are not numbers, up to which a column is still one of numbers
 
 
 @lru_cache
@@ -37,7 +37,7 @@ def _patterns() -> list[tuple[re.Pattern[str], Evidence]]:
 
 
 def evidence(cell: str) -> Evidence | None:
-    """What a stripped cell says of the marks of its file; None where it is no number in any of them."""
+    """What a stripped cell says of the marks of its file; None where it is not a number in any of them."""
     if cell.isdigit() and cell.isascii() and len(cell) <= _MOST_LETTERS:
         return ("whole", "", "")
     cell = unified(cell[: _MOST_LETTERS + 1])
@@ -115,7 +115,7 @@ def find_marks(
         known: the marks of a file that this one belongs to; they are taken where they read all numbers in `numbers`, and
             decide what these cells leave open.
         numbers: names of columns that hold numbers in that file.
-        texts: names of columns that hold no numbers, whatever they look like.
+        texts: names of columns that hold text, whatever they look like.
     Raises:
         DataError: the cells can be read in two ways; the message names the setting that decides.
     """
@@ -200,7 +200,7 @@ def _open(
     """The decimal mark where three digits stand behind every mark there is, as in 1.150."""
     if len(either) == 2:
         raise DataError(
-            f"{source}: one of the marks in {either['.']} and {either[',']} divides thousands, and nothing tells which.",
+            f"{source}: one of the marks in {either['.']} and {either[',']} divides thousands, and nothing shows which.",
             f"Say what the decimal mark is: {group}.decimal=. or {group}.decimal=,",
         )
     ((mark, cell),) = either.items()

@@ -158,7 +158,7 @@ def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tu
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
-        more = f" ({len(twice)} names stand twice)" if len(twice) > 1 else ""
+        more = f" ({len(twice)} names occur twice)" if len(twice) > 1 else ""
         raise DataError(
             f"{path}: line {line}: columns {_listed(places)} are all called {twice[0][:60]!r}{more}.",
             f"Rename them; if the first line is data, set {group}.header=false.",

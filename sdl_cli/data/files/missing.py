@@ -1,4 +1,4 @@
-"""Words that stand for a missing cell, and cells without them."""
+"""Arrays of cells, and the words that stand for a missing one."""
 
 from __future__ import annotations
 
@@ -31,10 +31,15 @@ def missing_words(asked: Sequence[str] | None) -> frozenset[str]:
     return MISSING | frozenset(asked) if asked else EMPTY
 
 
+def objects(cells: Sequence[object]) -> Array:
+    """Cells of str or None as an array of objects `(N,)`."""
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
+
+
 def without(cells: Array, words: Collection[str]) -> Array:
     """Cells `(N,)` of str or None, with None in place of these words."""
     if frozenset(words).isdisjoint(cells.tolist()):
         return cells
-    found = np.empty(len(cells), dtype=object)
-    found[:] = [None if cell in words else cell for cell in cells]
-    return found
+    return objects([None if cell in words else cell for cell in cells])

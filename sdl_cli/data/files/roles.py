@@ -44,12 +44,14 @@ class WrittenRoles(Roles):
     """The same of a file of delimited text.
 
     Arguments:
+        path: the file.
         delimiter, header, encoding: how the text is written; None finds out.
         header_lines: records of names at the top, the further ones of units or of more names; None asks where there may be more.
         decimal: the mark of decimal fractions; None finds out.
         thousands: what divides thousands (a space is any blank); None finds out, and asks where it can be the decimal mark.
     """
 
+    path: str
     delimiter: str | None = None
     header: bool | None = None
     header_lines: Annotated[int, Range(1, 3)] | None = None

@@ -30,7 +30,7 @@ class Asked:
         thousands: what divides thousands: ",", ".", apostrophe, space (any blank) or none.
         header_lines: how many records at the top hold names of columns, or units.
         columns: names of columns that must be there: a first record that holds one of them is a header.
-        texts: names of columns that hold no numbers, whatever they look like.
+        texts: names of columns that hold text, whatever they look like.
     """
 
     delimiter: str | None = None
@@ -140,7 +140,7 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
         )
     width = len(rows[0])
     if width == 1:
-        notes += (f"One column only (delimiter: {shown_delimiter(delimiter)}; else set {group}.delimiter).",)
+        notes += (f"One column only (delimiter: {shown_delimiter(delimiter)}; otherwise set {group}.delimiter).",)
     if reason:
         notes += (f"{reason} (otherwise: {group}.header=false).",)
     if header:
@@ -195,7 +195,9 @@ def _names_or_units(path: Path, numbers: list[int], rows: Rows, group: str) -> D
         what = (
             f"{path}: lines {numbers[1]} to {numbers[len(rows) - 1]} ({_shown_row(rows[1])}; ...) look like more names or units."
         )
-    return DataError(what, f"To read it so: {group}.header_lines={len(rows)} - if it is a row of data: {group}.header_lines=1")
+    return DataError(
+        what, f"To read it that way: {group}.header_lines={len(rows)}; if it is a row of data: {group}.header_lines=1"
+    )
 
 
 def _said_lines(numbers: list[int], rows: Rows, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -211,7 +213,7 @@ def _said_lines(numbers: list[int], rows: Rows, names: tuple[str, ...]) -> tuple
 
 
 def sniff_like(path: Path, asked: Asked, key: str, known: Known, needed: Sequence[str]) -> Format:
-    """How a file is written that belongs to another one; what is asked was said of that one, and may not hold for this.
+    """How a file is written that belongs to another one; what the user asked for was said of that one, and may not hold here.
 
     Arguments:
         known: how the other one is written, which decides what this one leaves open.

@@ -14,7 +14,7 @@ import numpy as np
 from sdl_cli.data.files.columns import CellError, Column, encode
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.data.files.marks import PLAIN, Marks
-from sdl_cli.data.files.missing import without
+from sdl_cli.data.files.missing import objects, without
 from sdl_cli.data.files.roles import listed, printable, short
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
@@ -76,7 +76,7 @@ def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | N
         hint = "Correct it, or leave the cell empty if the value is not known."
         if column.kind == "number" and evidence(own[error.row]) is not None:
             mark = cells.marks.decimal
-            hint = f"The decimal mark of this file is {mark!r}: write it so everywhere, or set dataset.decimal."
+            hint = f"The decimal mark of this file is {mark!r}: use it everywhere, or set dataset.decimal."
         raise DataError(message, hint) from error
     if unknown is not None and column.kind == "category":
         rows = np.flatnonzero(X[:, 0] == len(column.levels))
@@ -147,7 +147,7 @@ def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
         start = 0
         names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]  # a counter that pandas adds
         for batch in [_whole(file, names, path)] if chunk_rows is None else file.iter_batches(chunk_rows, columns=names):
-            frame = batch.to_pandas(ignore_metadata=True)  # else a named index is no column
+            frame = batch.to_pandas(ignore_metadata=True)  # otherwise a named index is not a column
             yield from_frame(frame, str(path), start)
             start += len(frame)
     except DataError:
@@ -198,10 +198,4 @@ def _as_text(series: Any) -> Array:
         text = [str(int(v)) if v.is_integer() and abs(v) < 2**53 else repr(v) for v in map(float, series.fillna(0.0))]
     else:
         text = [str(v).strip() for v in series]
-    return _objects([None if lost or not cell else cell for lost, cell in zip(missing, text, strict=True)])
-
-
-def _objects(cells: Sequence[str | None]) -> Array:
-    found = np.empty(len(cells), dtype=object)
-    found[:] = cells
-    return found
+    return objects([None if lost or not cell else cell for lost, cell in zip(missing, text, strict=True)])

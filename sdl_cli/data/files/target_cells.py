@@ -1,20 +1,18 @@
-"""The cells of a target turned into classes or numbers: rows without one, small classes, and what the target may be."""
+"""The cells of a target turned into classes or numbers."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
 
 from sdl_cli.data.dataset import Task
-from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes, whole_name
+from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.doubts import amounts, mixed_words, refuse_two_decimal_marks, several_labels
 from sdl_cli.data.files.marks import Marks, unified
-from sdl_cli.data.files.roles import CLASS_WORDS, Roles, printable, short
+from sdl_cli.data.files.roles import CLASS_WORDS, printable, short
 from sdl_cli.data.targets import encode_targets
 from sdl_cli.errors import DataError
 
@@ -23,100 +21,7 @@ Array = np.ndarray[Any, Any]
 _FEW = 20  # whole numbers with at most this many distinct values are classes
 _MAX_NAME = 200  # characters of a class name
 _SHOWN = 5
-KEEP = "dataset.missing_values=[]"  # with which words such as NA are values
 Asked = Literal["auto", "classification", "regression"]
-
-
-def read_target(
-    source: object,
-    name: str,
-    cells: Array,
-    lines: Array,
-    settings: Roles,
-    marks: Marks,
-    notes: list[str],
-    *,
-    written: Array | None = None,
-    keep: str = KEEP,
-    as_text: bool = False,
-    like: Sequence[str] | None = None,
-    counted: Array | None = None,
-) -> tuple[Array, Array, tuple[str, ...], Task]:
-    """Which rows have a target of a class that is large enough, and their targets.
-
-    Arguments:
-        cells, lines, written, keep: as for `drop_missing_targets`. settings: its `task`, `missing_target` and `min_class_rows`.
-        marks, as_text: as for `encode_target`. counted: as for `large_classes`.
-        like: the classes of a run (none of a regression), by which the cells are read.
-    Returns: positions `(M,)` of the rows that are used, and as `encode_target` of these.
-    Raises:
-        DataError: as `drop_missing_targets`, `encode_target` and `large_classes`.
-    """
-
-    def encoded(rows: Array, asked: Asked, notes: list[str]) -> tuple[Array, tuple[str, ...], Task]:
-        if like is not None:
-            return encode_target_like(source, name, cells[rows], like, marks, notes, as_text)
-        return encode_target(source, name, cells[rows], asked, marks, notes, as_text)
-
-    kept = drop_missing_targets(source, name, cells, lines, settings.missing_target, notes, written, keep)
-    if settings.min_class_rows is None:
-        return kept, *encoded(kept, settings.task, notes)
-    said: list[str] = []
-    with suppress(DataError):  # what cannot be a target may be one without its small classes
-        y, classes, task = encoded(kept, settings.task, said)
-        if task == "regression":
-            notes += [*said, "dataset.min_class_rows has no effect: the target is a number."]
-            return kept, y, classes, task
-    kept = kept[large_classes(name, cells[kept], settings.min_class_rows, notes, None if counted is None else counted[kept])]
-    said = []
-    found = encoded(kept, settings.task, said)
-    if found[2] == "regression":  # only the classes left out made these numbers look like names
-        found = encoded(kept, "classification", said := [])
-    notes += said
-    return kept, *found
-
-
-def drop_missing_targets(
-    source: object,
-    name: str,
-    cells: Array,
-    lines: Array,
-    missing_target: Literal["fail", "drop"],
-    notes: list[str],
-    written: Array | None = None,
-    keep: str = KEEP,
-) -> Array:
-    """The positions `(M,)` of rows with a target; the others are named in an error, or left out with a note.
-
-    Arguments:
-        cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file that each row starts on.
-        written: objects `(N,)`, the cells as they stand in the file.
-        keep: the setting with which words such as NA are values.
-    """
-    missing = cells == None  # noqa: E711  element by element
-    num = int(missing.sum())
-    words = Counter(word for word in written[missing] if word is not None) if written is not None else Counter()
-    held = ", ".join(f"{short(word, 20)!r} in {count:,}" for word, count in words.most_common(3))
-    word = f"If {words.most_common(1)[0][0]!r} is a value here: {keep} - otherwise" if words else ""
-    if num == len(cells):
-        hint = f"If that is a value here: {keep}" if words else "Choose another column as dataset.target."
-        holds = f" (it holds {held} rows)" if words else ""
-        raise DataError(f"{source}: the target {short(name)} is missing in every row{holds}.", hint)
-    if num and missing_target == "fail":
-        shown = ", ".join(str(line) for line in lines[missing][:_SHOWN]) + (", ..." if num > _SHOWN else "")
-        rows = "row" if num == 1 else "rows"
-        holds = f"; it holds {held} of them" if words else ""
-        raise DataError(
-            f"{source}: the target {short(name)} is missing in {num:,} {rows} of {len(cells):,} (line {shown}){holds}.",
-            f"{word} leave these rows out: dataset.missing_target=drop"
-            if words
-            else "Fill them in, or leave these rows out with dataset.missing_target=drop",
-        )
-    if num:
-        notes.append(f"{num:,} of {len(cells):,} rows have no target and were left out.")
-        if words:
-            notes[-1] = f"{notes[-1][:-1]}; it holds {held} of them (if that is a value here: {keep})."
-    return np.flatnonzero(~missing)
 
 
 def encode_target(
@@ -166,15 +71,7 @@ def encode_target(
         )
     if is_text:
         return _text_classes(source, shown, cells, numbers, as_text, notes)
-    task: Task
-    if asked != "auto":
-        task, why = asked, ""
-    elif codes and distinct > 2:
-        task, why = "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
-    elif distinct > 2 and whole and _has_mark(cells, marks.thousands):
-        task, why = "regression", "is written with thousands marks"
-    else:
-        task, why = _task_of_numbers(name, numbers, whole, distinct)
+    task, why = (asked, "") if asked != "auto" else _task_of_numbers(name, cells, numbers, whole, distinct, codes, marks)
     if why:
         other = "regression" if task == "classification" else "classification"
         notes.append(
@@ -218,7 +115,9 @@ def _text_classes(
     words = mixed_words(cells.tolist())
     found_numbers = int((~np.isnan(numbers)).sum())
     if words:
-        notes.append(f"The target {shown} says the same in several ways: {words}. Each is a class; write alike what is one.")
+        notes.append(
+            f"The target {shown} writes the same in several ways: {words}. Each is a class; use one spelling for one class."
+        )
     elif found_numbers:
         odd = cells[np.isnan(numbers)]
         notes.append(
@@ -231,7 +130,7 @@ def _text_classes(
     safe = {cell: printable(cell) for cell in set(cells.tolist())}
     _note_near_names(shown, set(safe.values()), notes)
     if changed := sum(old != new for old, new in safe.items()):
-        notes.append(f"Line breaks and unprintable characters in {changed} names of classes became blanks or question marks.")
+        notes.append(f"Line breaks and unprintable characters in {changed} class names became blanks or question marks.")
     labels = np.array([safe[cell] for cell in cells])
     return encode_targets(source, [labels], None, "classification", notes)
 
@@ -283,33 +182,7 @@ def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
     near = [group for group in groups.values() if len(group) > 1]
     if near:
         pairs = "; ".join(" and ".join(short(name, 30) for name in group) for group in near[:_SHOWN])
-        notes.append(f"Classes of {shown} that differ in case or blanks only are classes of their own: {pairs}.")
-
-
-def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: list[str], counted: Array | None = None) -> Array:
-    """Positions of the rows whose class (a cell of text or number) has at least `min_class_rows` rows; a note names the others.
-
-    Arguments:
-        counted: bool `(N,)`, the rows that count; a class that has none of them is kept. None counts all.
-    Raises:
-        DataError: no class has.
-    """
-    if min_class_rows is None:
-        return np.arange(len(y_cells))
-    labels, index = np.unique(np.array([whole_name(cell) for cell in y_cells], dtype=str), return_inverse=True)
-    counts = np.bincount(index if counted is None else index[counted], minlength=len(labels))
-    small = np.flatnonzero((counts < min_class_rows) & (counts > 0))
-    if len(small) == (counts > 0).sum():
-        raise DataError(
-            f"dataset.min_class_rows={min_class_rows}: no value of {short(name)} stands in as many rows.",
-            "Choose a smaller number, or null to keep all classes.",
-        )
-    if len(small):
-        named = ", ".join(f"{short(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
-            ", ..." if len(small) > _SHOWN else ""
-        )
-        notes.append(f"Classes of {short(name)} with fewer than {min_class_rows} rows were left out: {named}.")
-    return np.flatnonzero(~np.isin(index, small))
+        notes.append(f"Classes of {shown} that differ only in case or blanks are separate classes: {pairs}.")
 
 
 def _names_rows(numbers: Array, is_text: bool, distinct: int) -> bool:
@@ -319,8 +192,14 @@ def _names_rows(numbers: Array, is_text: bool, distinct: int) -> bool:
     return len(numbers) >= 10 and bool((steps == 1).all())
 
 
-def _task_of_numbers(name: str, numbers: Array, whole: bool, distinct: int) -> tuple[Task, str]:
+def _task_of_numbers(
+    name: str, cells: Array, numbers: Array, whole: bool, distinct: int, codes: Sequence[str], marks: Marks
+) -> tuple[Task, str]:
     """The task, and why, as the middle of a sentence; nothing where there is no doubt."""
+    if codes and distinct > 2:
+        return "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
+    if distinct > 2 and whole and _has_mark(cells, marks.thousands):
+        return "regression", "is written with thousands marks"
     if distinct == 2:
         return "classification", "has two different numbers"
     if not whole:

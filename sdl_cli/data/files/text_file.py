@@ -51,12 +51,14 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
 )
 
 
-def existing_file(path: str | Path, key: str = "dataset.path") -> Path:
+def existing_file(
+    path: str | Path, key: str = "dataset.path", kind: str = "a table", example: str = "a text file, such as a .csv"
+) -> Path:
     """The path of a regular file that can be opened.
 
     Arguments:
         path: as typed; a leading `~` is the home folder.
-        key: what messages call it, or empty.
+        key: what messages call it, or empty. kind, example: what it must be, for messages.
     Raises:
         DataError: there is no such file, it is a folder or something else, or it may not be read.
     """
@@ -64,18 +66,18 @@ def existing_file(path: str | Path, key: str = "dataset.path") -> Path:
     try:
         file = typed_path(str(path))
         if file.is_dir():
-            raise DataError(f"{shown}{file} is a folder, not a table.", "Give the path of one text file, such as a .csv.")
+            raise DataError(f"{shown}{file} is a folder, not {kind}.", f"Give the path of {example}.")
         if not file.exists():
             near = suggest(file.name, [p.name for p in file.parent.iterdir()]).strip() if file.parent.is_dir() else ""
-            raise DataError(f"{shown}{file} does not exist.", near or "Give the path of a text file, such as a .csv.")
+            raise DataError(f"{shown}{file} does not exist.", near or f"Give the path of {example}.")
         if not file.is_file():
-            raise DataError(f"{shown}{file} is not a regular file.", "A table is read twice: save it to a file first.")
+            raise DataError(f"{shown}{file} is not a regular file.", "It is read more than once: save it to a file first.")
         with file.open("rb"):
             return file
     except PermissionError as error:
         raise DataError(f"{shown}{path}: no permission to read it.") from error
     except (OSError, ValueError, RuntimeError) as error:
-        raise DataError(f"{shown}{str(path)[:200]!r} cannot be opened.", "Give the path of a text file.") from error
+        raise DataError(f"{shown}{str(path)[:200]!r} cannot be opened.", f"Give the path of {example}.") from error
 
 
 def open_bytes(path: Path) -> IO[bytes]:

@@ -92,7 +92,7 @@ def find_separator(source: object, labels: Sequence[str | None], lines: Sequence
     without = [(label, line) for label, line in known if label.find(asked) < 0 or not cut_label(label, asked)]
     if without:
         label, line = without[0]
-        more = f", and so have {len(without) - 1:,} more labels" if len(without) > 1 else ""
+        more = f", and neither have {len(without) - 1:,} more labels" if len(without) > 1 else ""
         message = f"{source}, line {line}: the label {short(label, 30)!r} has no class before a {short(asked, 20)!r}{more}."
         raise DataError(message, "Correct dataset.label_separator, or leave it out.")
     return asked

@@ -10,7 +10,7 @@ import numpy as np
 
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.marks import Marks
-from sdl_cli.data.files.missing import without
+from sdl_cli.data.files.missing import objects, without
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
@@ -23,7 +23,7 @@ def join_files(first: Cells, second: Cells, missing: Collection[str], as_written
 
     Arguments:
         missing: words that mean a missing cell.
-        as_written: columns whose cells are no numbers, whatever they look like.
+        as_written: columns whose cells are not numbers, whatever they look like.
     Raises:
         DataError: the second lacks a column of the first.
     """
@@ -60,9 +60,7 @@ def respelled(cells: Array, written: Marks, marks: Marks) -> Array:
         plain = None if cell is None else written.plain(cell)
         return cell if plain is None else plain.replace(".", marks.decimal)
 
-    found = np.empty(len(cells), dtype=object)
-    found[:] = [spelled(cell) for cell in cells]
-    return found
+    return objects([spelled(cell) for cell in cells])
 
 
 def _are_numbers(cells: Array, marks: Marks) -> bool:

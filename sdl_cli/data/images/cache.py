@@ -56,7 +56,7 @@ def load_or_build(
     facts: Callable[[], dict[str, Any]],
     checked: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda facts: facts,
 ) -> Cached:
-    """Open the cache entry `key`, or build it; a damaged or outdated entry is built anew.
+    """Open the cache entry `key`, or build it; a damaged or outdated entry is built again.
 
     Arguments:
         key: from `cache_key`.

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Channels = Literal["rgb", "grey"]
 NUM_CHANNELS = {"rgb": 3, "grey": 1}
-GREY_MODES = frozenset({"L", "1", "I", "I;16", "I;16B", "F"})
+_NATIVE_PX = 64  # square images up to this side stay as they are where no size is asked for
+_NUM_PROBES = 64
+_GREY_MODES = frozenset({"L", "1", "I", "I;16", "I;16B", "F"})
 INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 # fmt: off
 SUFFIXES = frozenset({
@@ -86,7 +88,7 @@ def to_square(
         size_px: side of the square, in pixels.
         channels: `rgb` (C = 3) or `grey` (C = 1).
         interpolation: one of INTERPOLATIONS.
-        remark: hears of what is left out of the image.
+        remark: is called with what is left out of the image.
     Raises:
         ValueError: too many pixels, or a kind that is not read right; a decoder's own errors pass through.
     """
@@ -121,6 +123,23 @@ def size_and_mode(source: Source) -> tuple[int, int, str]:
         if not tiff.is_tiff(source):
             raise
         return tiff.size_and_mode(source)
+
+
+def native_size(sizes: set[tuple[int, int]], modes: set[str], preferred_px: int | None) -> tuple[int, Channels]:
+    """Side and channels of images of which some were looked at: those that all share, where they are small squares.
+
+    Arguments:
+        sizes, modes: widths and heights in pixels, and colour modes, of those images.
+        preferred_px: the side that the model prefers, for other sizes.
+    """
+    width, height = next(iter(sizes))
+    is_native = len(sizes) == 1 and width == height <= _NATIVE_PX
+    return width if is_native else preferred_px or _NATIVE_PX, "grey" if modes <= _GREY_MODES else "rgb"
+
+
+def probed(num: int) -> Array:
+    """Positions of the images that decide size and channels of `num`, spread evenly."""
+    return np.unique(np.linspace(0, num - 1, _NUM_PROBES).astype(int))
 
 
 def _square(image: Image.Image, orientation: int, size_px: int, channels: Channels, interpolation: str) -> Array:

@@ -27,9 +27,9 @@ _MOST_VALUES = 2_000_000  # that are looked at for the tails
 
 
 def check_value_range(asked: tuple[float, ...] | None) -> None:
-    """Raise a ConfigError for what is no pair of ascending numbers."""
+    """Raise a ConfigError for anything but a pair of ascending numbers."""
     if asked is not None and not (len(asked) == 2 and asked[0] < asked[1]):
-        raise ConfigError(f"value_range: {list(asked)} is no range: write two ascending numbers, as [0,4095].")
+        raise ConfigError(f"value_range: {list(asked)} is not a range: give two ascending numbers, such as [0,4095].")
 
 
 def to_eight_bit(values: Array, scale: ValueRange) -> Array:
@@ -69,8 +69,8 @@ class OneDepth:
         if self.scale is None and self.deep and self.plain:
             raise DataError(
                 f"Images of 8 bits (such as {self.names[self.plain[0]]}) and deeper ones (such as {self.names[self.deep[0]]}) "
-                "stand in one data set, and their numbers have no common scale.",
-                "Say which numbers of the deeper ones are black and white, as dataset.value_range=[0,65535]; 8-bit ones stay.",
+                "are in one data set, and their values have no common scale.",
+                "Say which values of the deeper ones are black and white, such as dataset.value_range=[0,65535].",
             )
         if self.scale is None or not batch.deep.any():
             return batch.images
@@ -103,9 +103,9 @@ class OneDepth:
 
 
 def facts_today(facts: dict[str, Any], are_read_as_ever: Callable[[], bool]) -> dict[str, Any] | None:
-    """Facts kept beside decoded images, or None where these must be read anew.
+    """Facts kept beside decoded images, or None where the images must be read again.
 
-    An older version kept none about depth: its images stand where all of their files are read as ever.
+    An older version kept none about depth: its images are kept if all of their files are read as before.
     """
     if "deep" in facts:
         return facts
@@ -164,9 +164,9 @@ def as_in_run(dataset: Dataset, stored: Mapping[str, Any] | None) -> Dataset:
     if not is_scaled(dataset):
         if scale is None:
             raise DataError(
-                f"The images of {dataset.name} hold more than 8 bits, and this run stores no scale for such: its own have 8, "
+                f"The images of {dataset.name} hold more than 8 bits, and this run stores no scale for them: its own have 8, "
                 "or an older version scaled each image by itself.",
-                "Train again, or say which values are black and white, as dataset.value_range=[0,4095]",
+                "Train again, or say which values are black and white, such as dataset.value_range=[0,4095]",
             )
         return eight_bit(dataset, np.empty(0, np.int64), scale)
     if scale is not None and not scale.with_plain and dataset.value_range is None:
@@ -192,8 +192,12 @@ def stored_scale(stored: Mapping[str, Any] | None) -> ValueRange | None:
 def unlike_run(is_deep: bool, scale: ValueRange | None) -> str:
     """Why an image of this depth cannot be given to a run with this scale, or nothing where it can."""
     if is_deep and scale is None:
-        return "more than 8 bits, and no scale for such is stored with the run"
-    return "8 bits, and those learned from have more" if not is_deep and scale is not None and not scale.with_plain else ""
+        return "more than 8 bits, and the run stores no scale for them"
+    return (
+        "8 bits, and the images that the run learned from have more"
+        if not is_deep and scale is not None and not scale.with_plain
+        else ""
+    )
 
 
 def _deeper(scale: ValueRange) -> str:

@@ -60,7 +60,7 @@ def _stamp(path: str) -> Stamp | None:
         found = Path(path).stat()
     except (OSError, ValueError):
         return None
-    if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
+    if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait forever
         return None
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 

@@ -80,19 +80,23 @@ def walk(folder: Path, seen: frozenset[Path] = frozenset()) -> tuple[list[Path],
 
 
 def left_out(others: Sequence[Path]) -> str:
-    """A sentence that says how many files of which kinds are no images that can be read; nothing where there are none."""
+    """A sentence that says how many files of which kinds are not images that can be read; nothing where there are none."""
     if not others:
         return ""
     counts = Counter(p.suffix.lower() or "no ending" for p in others)
     kinds = ", ".join(f"{num:,} {kind}" for kind, num in sorted(counts.items()))
-    what = "1 file is no image that can be read" if len(others) == 1 else f"{len(others):,} files are no images that can be read"
+    what = (
+        "1 file is not an image that can be read"
+        if len(others) == 1
+        else f"{len(others):,} files are not images that can be read"
+    )
     pictures = sorted(kind for kind in counts if kind in _OTHER_PICTURES)
     advice = f" Save {', '.join(pictures)} as JPEG or PNG to have them predicted." if pictures else ""
     return f"{what} ({kinds}) and {'was' if len(others) == 1 else 'were'} left out.{advice}"
 
 
 def list_folder(root: Path) -> Listing:
-    """List the images of a folder with one sub-folder per class, or with a ready train/ val/ test/ layout of such.
+    """List the images of a folder with one sub-folder per class, or with a ready train/ val/ test/ layout of these.
 
     Raises:
         DataError: no images, no class folders, one class only, or parts that do not hold the same classes.
@@ -109,13 +113,13 @@ def list_folder(root: Path) -> Listing:
             if not images:
                 notes.append(f"{shown_name(class_folder, root)}/ holds no images and was left out.")
         if any(p.suffix.lower() in SUFFIXES for p in _visible(folder) if p.is_file()) and rows:
-            notes.append(f"Images beside the class folders of {folder.name}/ were left out.")
+            notes.append(f"Images next to the class folders of {folder.name}/ were left out.")
     if not rows:
         _raise_no_classes(root)
     _check_classes(root, rows, parts)
     if others:
         kinds = ", ".join(sorted({p.suffix.lower() or "no ending" for p in others}))
-        notes.append(f"{len(others)} files in the class folders are no images ({kinds}) and were left out.")
+        notes.append(f"{len(others)} files in the class folders are not images ({kinds}) and were left out.")
     if parts is not None and "test" in parts and "test" not in {part for _, _, part in rows}:
         notes.append("test/ holds no class folders with images and was left out.")
     return Listing([r[0] for r in rows], [r[1] for r in rows], None if parts is None else [r[2] for r in rows], notes)

@@ -42,7 +42,7 @@ def locate(
         row, num = addresses[0], len(addresses)
         many = f" and so are {num - 1:,} more" if num > 1 else ""
         message = f"{label}{table}, line {lines[row]}: {short(cells[row])} is a web address{many}."
-        raise DataError(message, "Images are not downloaded: fetch them yourself and write the paths of the files.")
+        raise DataError(message, "Images are not downloaded: download them yourself and give the paths of the files.")
     files: list[Path] = []
     kept: list[int] = []
     bad: list[str] = []
@@ -71,7 +71,7 @@ def contradictions(files: Sequence[Path], targets: Array, lines: Array) -> list[
         return []
     file, own = next(iter(torn.items()))
     example = f"{short(Path(file).name)} in lines {', '.join(str(lines[row]) for row in own[:_SHOWN])}"
-    many = "1 image stands" if len(torn) == 1 else f"{len(torn):,} images stand"
+    many = "1 image is" if len(torn) == 1 else f"{len(torn):,} images are"
     return [f"{many} in the table more than once with different targets, such as {example}."]
 
 

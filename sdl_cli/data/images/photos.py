@@ -159,7 +159,7 @@ def _is_read_as_ever(file: Path) -> bool:
 
 def _decode_one(file: Path, how: Decoding, remark: Remark) -> Array:
     found = file.stat()
-    if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
+    if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait forever
         raise ValueError("not a file")
     if found.st_size == 0:
         raise ValueError("empty file, 0 bytes")

@@ -110,7 +110,7 @@ def refuse_pages(file: BinaryIO) -> None:
 def refuse_measured_alpha(alpha: Array, is_map: bool) -> None:
     """Raise a ValueError where a band `uint8 (H, W)` that is declared as transparency looks like a measured one.
 
-    Programs for maps declare a fourth band so whatever it holds. Transparency is nearly everywhere none or full.
+    Programs for maps declare a fourth band that way whatever it holds. Real transparency is nearly always none or full.
     """
     between = float(((alpha > 0) & (alpha < 255)).mean())
     if between > (0.0 if is_map else 0.5):
@@ -125,8 +125,8 @@ def read(source: Source, remark: Remark) -> Pixels:
 
     Arguments:
         source: a path, or an open file that is read from its start.
-        remark: hears of bands that are left out.
-    Returns: `uint8` values where the file has plain 8 bits, else `float32`.
+        remark: is called with bands that are left out.
+    Returns: `uint8` values where the file has plain 8 bits, otherwise `float32`.
     Raises:
         DataError: tifffile or imagecodecs is not installed. ValueError: a kind of TIFF that is not read, or damage.
     """
@@ -254,5 +254,5 @@ def require_readers() -> Any:
             "There are images that need another reader: TIFFs deeper than 8 bits or of a rare kind, or PNGs with 16-bit colours.",
             f"Install it: {INSTALL}",
         ) from error
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds odd is said in its errors, or is of no use
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its errors say what matters
     return tifffile

@@ -29,7 +29,7 @@ class Opened:
     Arguments:
         name: what results call it.
         splits: name -> `datasets.Dataset`, at least one.
-        settings: values of settings that name this very set from anywhere and for ever.
+        settings: values of settings that name this very set from anywhere, forever.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Opened:
 
 
 def open_splits(dataset: str, subset: str | None, revision: str | None, notes: list[str]) -> Opened:
-    """Open the set that is here under the path `dataset`, else the one of that name on the Hub.
+    """Open the set that is here under the path `dataset`, or the one of that name on the Hub.
 
     No code of a repository is ever run.
 
@@ -57,14 +57,16 @@ def open_splits(dataset: str, subset: str | None, revision: str | None, notes: l
             found = _open_local(datasets, path, subset)
         return Opened(path.absolute().name, _named(datasets, found), {"dataset": str(path.absolute())})
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", dataset, re.ASCII) or dataset.startswith("."):
-        raise DataError(f"dataset.dataset={short(dataset)}: there is nothing here, and it is no name on the Hub.", _WHERE)
+        raise DataError(
+            f"dataset.dataset={short(dataset)}: there is no such file or folder, and it is not a name on the Hub.", _WHERE
+        )
     commit, unreached = _commit(dataset, revision)
     with _calls(datasets, offline=unreached is not None), _reworded(dataset, unreached):
         found = datasets.load_dataset(dataset, subset, revision=commit or revision)
     splits = _named(datasets, found)
     if unreached is not None:
         commit = _fetched_commit(splits, dataset, revision)
-        notes.append(f"The Hugging Face Hub cannot be reached ({unreached}): {dataset} was read as it was fetched before.")
+        notes.append(f"The Hugging Face Hub cannot be reached ({unreached}): {dataset} was read from the copy fetched before.")
     return Opened(dataset.rpartition("/")[2], splits, {"revision": commit or revision})
 
 
@@ -106,7 +108,7 @@ def _commit(dataset: str, revision: str | None) -> tuple[str | None, str | None]
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        # `load_dataset` alone would try for half a minute before it says that there is no network
+        # `load_dataset` alone would try for half a minute before it reports that there is no network
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return HfApi().dataset_info(dataset, revision=revision, timeout=_TIMEOUT_SECONDS).sha, None
@@ -114,7 +116,7 @@ def _commit(dataset: str, revision: str | None) -> tuple[str | None, str | None]
         raise DataError(f"dataset.revision={short(str(revision))}: {dataset} has no such commit, branch or tag.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         message = (
-            f"dataset.dataset={short(dataset)}: the Hugging Face Hub has no such set, or it is private or needs an agreement."
+            f"dataset.dataset={short(dataset)}: the Hugging Face Hub has no such set, or it is private or has terms to accept."
         )
         raise DataError(message, f"{_WHERE} Log in with: hf auth login") from error
     except Exception as error:  # of its answers and of networks there are many kinds
@@ -157,19 +159,19 @@ def _reworded(dataset: str, unreached: str | None) -> Iterator[None]:
 
             raise DataError(
                 f"{dataset} is not in {config.HF_DATASETS_CACHE}, and the Hugging Face Hub cannot be reached: {unreached}.",
-                "Go online once (without HF_HUB_OFFLINE): a set that was fetched is read from that folder ever after.",
+                "Go online once (without HF_HUB_OFFLINE): from then on the set is read from that folder.",
             ) from error
-        raise DataError(f"{short(dataset, 120)}: no data that can be read is there: {_reason(error)}.", _WHERE) from error
+        raise DataError(f"{short(dataset, 120)}: there is no data that can be read: {_reason(error)}.", _WHERE) from error
     except Exception as error:
         text = str(error)
         if isinstance(error, ValueError) and re.search(r"config", text, re.IGNORECASE):
             names = re.findall(r"'([^']+)'", (re.findall(r"\[(.*?)\]", text, re.DOTALL) or [""])[-1])
             raise DataError(
-                f"dataset.subset: {short(dataset, 120)} has parts of its own, and one of them must be named.",
+                f"dataset.subset: {short(dataset, 120)} has several subsets, and one of them must be named.",
                 f"There are: {listed(names)}. For example: dataset.subset={names[0]}" if names else _reason(error),
             ) from error
         if "scripts are no longer supported" in text:
-            message = f"{short(dataset, 120)}: this set is read by a program of its own, which is not run."
+            message = f"{short(dataset, 120)}: this set can only be read by its own program, which is not run."
             raise DataError(message, "Choose a set of data files (Parquet, CSV, images), as most on the Hub are.") from error
         raise DataError(f"{short(dataset, 120)}: this set cannot be read: {_reason(error)}.", _WHERE) from error
 

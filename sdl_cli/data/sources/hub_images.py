@@ -13,12 +13,13 @@ from sdl_cli.data.dataset import ValueRange, digest_parts
 from sdl_cli.data.files.roles import short
 from sdl_cli.data.images.cache import Cached, cache_key, load_or_build
 from sdl_cli.data.images.decode import (
-    GREY_MODES,
     NUM_CHANNELS,
     Channels,
     decode_batches,
     decode_file,
     is_read_as_ever,
+    native_size,
+    probed,
     reason,
     size_and_mode,
 )
@@ -27,8 +28,6 @@ from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-_NATIVE_PX = 64  # square images up to this side are kept as they are where no size is asked for
-_NUM_PROBES = 64  # images that decide size and channels
 _CHUNK = 256
 
 
@@ -129,14 +128,13 @@ def _size_and_channels(
 ) -> tuple[int, Channels]:
     modes: set[str] = set()
     sizes: set[tuple[int, int]] = set()
-    for place in np.unique(np.linspace(0, len(kept) - 1, _NUM_PROBES).astype(int)):
+    for place in probed(len(kept)):
         try:
             width, height, mode = size_and_mode(_source(data[int(kept[place])][column]))
             modes.add(mode)
             sizes.add((width, height))
         except Exception as error:  # decoders raise anything on bad bytes
             raise _unreadable(source, ids[place], reason(error)) from error
-    width, height = next(iter(sizes))
-    is_native = len(sizes) == 1 and width == height <= _NATIVE_PX
     asked_px, preferred_px = size
-    return asked_px or (width if is_native else preferred_px or _NATIVE_PX), "grey" if modes <= GREY_MODES else "rgb"
+    native_px, channels = native_size(sizes, modes, preferred_px)
+    return asked_px or native_px, channels

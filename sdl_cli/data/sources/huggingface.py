@@ -14,7 +14,7 @@ from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import find_column, listed, short, which_target
 from sdl_cli.data.files.table_cells import Cells, from_frame
-from sdl_cli.data.files.target_cells import read_target
+from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.images.decode import Channels
 from sdl_cli.data.images.settings import DepthSettings
 from sdl_cli.data.source import Reading, row_names, with_test_part
@@ -34,7 +34,7 @@ _PARTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class HuggingFace(TableRoles, DepthSettings):
-    """A set of `datasets`: images where it has a column of such, else a table.
+    """A set of `datasets`: images where it has a column of images, otherwise a table.
 
     Arguments:
         dataset: its name on the Hub (owner/name), or a folder that `save_to_disk` wrote, or a folder or file of data.
@@ -160,13 +160,13 @@ def _parts(opened: Opened, split: str | None, notes: list[str]) -> dict[str, Any
     others = [name for name in splits if name not in own.values()]
     if others:
         notes.append(
-            f"Splits that are no part of training or testing were left out: {listed(others)} (otherwise: dataset.split=...)."
+            f"Splits other than train, validation and test were left out: {listed(others)} (otherwise: dataset.split=...)."
         )
     return {part: splits[own[part]] for part in ("train", "validation", "test") if part in own}
 
 
 def _has_no_targets(split: Any, target: str) -> bool:
-    """Whether no row has a target, as in the test parts of competitions: -1 stands for a class that is not told."""
+    """Whether no row has a target, as in the test parts of competitions: -1 stands for an unknown class."""
     if target not in split.column_names:
         return True
     values = split.select_columns([target]).to_pandas()[target]
@@ -189,7 +189,7 @@ def _image_column(asked: str | None, rows: _Rows) -> str | None:
 
 
 def _cells(rows: _Rows, names: Sequence[str]) -> Cells:
-    """Columns of numbers, text, dates and class labels, as text; a class by its name, and none where it is not told."""
+    """Columns of numbers, text, dates and class labels, as text; a class by its name, and None where it is unknown."""
     frame = rows.data.select_columns(list(names)).to_pandas()[list(names)]
     for name in names:
         classes = _class_names(rows.data.features[name])

@@ -1,4 +1,4 @@
-"""Photos in folders: one sub-folder per class, or a ready train/ val/ test/ layout of such."""
+"""Photos in folders: one sub-folder per class, or a ready train/ val/ test/ layout of these."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ImageFolder(PhotoSettings):
     """A folder of photos.
 
     Arguments:
-        path: the folder that holds one sub-folder per class, or train/ and val/ and test/ folders of such.
+        path: the folder that holds one sub-folder per class, or train/ and val/ and test/ folders of these.
         group: a regular expression whose first capture group, or whole match, in a file's name relative to the folder names
             its group (one patient, plant or camera), which never stands on two sides of a split; None: no groups.
 
@@ -86,7 +86,7 @@ def iter_images(
     """Read the photos under `path` a batch at a time, for prediction: no cache, little memory.
 
     Arguments:
-        path: one image file, or a folder that is searched through and through.
+        path: one image file, or a folder, which is searched with all its sub-folders.
         size_px, channels, interpolation: as in training.
         on_error: `fail`, or `skip` the photos that cannot be read.
         batch: photos per batch.

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.files.delimited import Asked, Format, read, sniff
+from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
-from sdl_cli.data.files.target_cells import drop_missing_targets, read_target
+from sdl_cli.data.files.sniffing import Asked, Format, sniff
+from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.data.images.depth import stored_scale
 from sdl_cli.data.images.listing import existing_folder
@@ -36,7 +37,6 @@ class ImageTable(WrittenRoles, PhotoSettings):
     """Photos listed in a CSV file; a column is given by its name, or by its position from 0 (or -1 for the last).
 
     Arguments:
-        path: the CSV file.
         image: the column of paths; None takes the one whose cells look like image files.
         target: the column to predict; None takes the only one that is left.
         part: a column that says train, val or test for each row; None draws test rows.
@@ -46,7 +46,6 @@ class ImageTable(WrittenRoles, PhotoSettings):
     """
 
     name: str = "image_table"
-    path: str
     image: str | None = None
     part: str | None = None
     root: str | None = None
@@ -80,7 +79,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     )
     target = form.names[places["target"]]
     notes += [
-        f"Column {short(name)} looks like ready parts; to use them: dataset.part={short(name)}"
+        f"Column {short(name)} holds words such as train and test; to use them as parts: dataset.part={short(name)}"
         for i, name in enumerate(form.names)
         if "part" not in places and i not in places.values() and {(cell or "").lower() for cell in columns[i]} <= set(_PARTS)
     ]
@@ -163,7 +162,7 @@ def iter_image_table(
         root: the folder that the paths start from; None takes the folder of the CSV file.
         on_error: `fail`, or `skip` the photos that are missing or cannot be read.
         notes: at the end, sentences about skipped photos and the like are added to this list.
-    Yields: ids `(n,)` (the id column where the run has one and the file too, else paths as written) and images
+    Yields: ids `(n,)` (the id column where the run has one and the file too, otherwise paths as written) and images
         `uint8 (n, C, S, S)`, in the order of the file.
     Raises:
         DataError: no column of paths, or photos that are missing or unreadable, with their lines.
@@ -209,7 +208,7 @@ def _read(path: Path, asked: Asked, key: str) -> tuple[Format, list[Array], Arra
         form = sniff(path, replace(asked, header=False), key)  # the path of an image is no name of a column
     columns, lines = read(path, form)
     if not len(lines):
-        raise DataError(f"{key}: {path} has names of columns, but no rows.", "Add one row for each image.")
+        raise DataError(f"{key}: {path} has column names but no rows.", "Add one row for each image.")
     return form, columns, lines
 
 
@@ -279,7 +278,7 @@ def _part(path: Path, rows: _Rows) -> Array:
     if bad:
         shown = "nothing" if cells[bad[0]] is None else repr(short(cells[bad[0]], 30))
         message = (
-            f"dataset.part: {path}, line {rows.lines[bad[0]]}: {shown} is no part; {len(bad):,} of {len(cells):,} rows are so."
+            f"dataset.part: {path}, line {rows.lines[bad[0]]}: {shown} is not a part, as in {len(bad):,} of {len(cells):,} rows."
         )
         raise DataError(message, "Each row needs one of train, val and test.")
     return np.array(found, dtype=str)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.files.columns import Column
-from sdl_cli.data.files.delimited import Asked, Format, Known, iter_numbers, sniff, sniff_like
+from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import missing_words
 from sdl_cli.data.files.roles import short
+from sdl_cli.data.files.sniffing import Asked, Format, Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
@@ -39,7 +40,7 @@ def iter_rows(
         path: delimited text, gzip of it, or Parquet; it needs no target.
         inputs: what a run stored of its data: `columns` and `source`.
         notes: at the end, sentences about values that the run does not know and about missing ids are added.
-    Yields: ids `(n,)` of str (the id column, else the line) and X `float64 (n, F)`.
+    Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
     Raises:
         DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
     """

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.files.delimited import Asked, Format, Known, iter_numbers, sniff
+from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.roles import listed, short
+from sdl_cli.data.files.sniffing import Asked, Format, Known, sniff
 from sdl_cli.data.files.text_file import existing_file, find_encoding
 from sdl_cli.data.files.text_lines import iter_lines, without_labels
 from sdl_cli.errors import DataError

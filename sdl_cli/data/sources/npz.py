@@ -14,16 +14,17 @@ import numpy as np
 from numpy.lib import format as npy
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files.text_file import existing_file
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.settings.experiment import DataSettings
-from sdl_cli.settings.parse import suggest
 
 Array = np.ndarray[Any, Any]
 
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
+_KIND = ("an .npz file", "an .npz file; for a folder of photos choose dataset=image_folder")
 _KEYS_HINT = "Save it with np.savez(path, X=..., y=...) or x_train=, y_train=, x_test=, y_test=."
 
 
@@ -36,7 +37,7 @@ class Npz(DataSettings):
 
     Arguments:
         path: the file.
-        task: classification or regression; auto takes whole numbers, text and true/false as classes, else regression.
+        task: classification or regression; auto takes whole numbers, text and true/false as classes, otherwise regression.
     """
 
     name: str = "npz"
@@ -50,7 +51,7 @@ def load(settings: Npz) -> Dataset:
     Raises:
         DataError: not an .npz file, missing keys, lengths that differ, NaN, pickled arrays, one class only.
     """
-    path = _existing_file(settings.path)
+    path = existing_file(settings.path, "dataset.path", *_KIND)
     notes: list[str] = []
     arrays = _read(path)
     blocks = _blocks(path, arrays)
@@ -77,11 +78,11 @@ def load(settings: Npz) -> Dataset:
 def read_inputs(path: str | Path) -> tuple[Array, Array]:
     """Read rows to predict from an .npz file that may lack y.
 
-    Returns: ids `(N,)` (row numbers) and X, from key X, else x_test: `uint8 (N, C, H, W)` or `float64 (N, F)`.
+    Returns: ids `(N,)` (row numbers) and X, from key X, or x_test: `uint8 (N, C, H, W)` or `float64 (N, F)`.
     Raises:
         DataError: as `load`.
     """
-    file = _existing_file(path, key="")
+    file = existing_file(path, "", *_KIND)
     arrays = _read(file)
     key = next((k for k in ("x", "x_test") if k in arrays), None)
     if key is None:
@@ -90,16 +91,6 @@ def read_inputs(path: str | Path) -> tuple[Array, Array]:
         )
     X = _inputs(file, [arrays[key]], [])
     return np.array([str(i) for i in range(len(X))]), X
-
-
-def _existing_file(path: str | Path, key: str = "dataset.path: ") -> Path:
-    file = Path(path).expanduser()
-    if file.is_dir():
-        raise DataError(f"{key}{file} is a folder, not an .npz file.", "For a folder of photos choose dataset=image_folder.")
-    if not file.exists():
-        near = suggest(file.name, [p.name for p in file.parent.iterdir()]).strip() if file.parent.is_dir() else ""
-        raise DataError(f"{key}{file} does not exist.", near or "Give the path of an .npz file.")
-    return file
 
 
 def _read(path: Path) -> dict[str, Array]:
@@ -171,7 +162,7 @@ def _read_one(path: Path, file: Mapping[str, Any], key: str) -> Array:
         if "allow_pickle" not in str(error):
             raise DataError(f"{path}: {key} is damaged: {error}.", "Save the file again.") from error
         raise DataError(
-            f"{path}: {key} is an array of Python objects (pickled), which is refused: loading it could run anything.",
+            f"{path}: {key} is an array of Python objects (pickled), which is refused: loading it could run any code.",
             "Save numbers or fixed-length text: np.asarray(a, dtype=float) or np.asarray(names, dtype=str).",
         ) from error
     except MemoryError as error:

@@ -24,7 +24,7 @@ from sdl_cli.data.sources.table import TableRoles, assemble
 from sdl_cli.errors import DataError
 from sdl_cli.settings.experiment import Count
 
-_TIMEOUT_SECONDS = 30.0  # of silence; scikit-learn itself waits for ever
+_TIMEOUT_SECONDS = 30.0  # of silence; scikit-learn itself waits forever
 _MAX_DENSE_CELLS = 5_000_000  # of a table that OpenML stores sparsely; each cell takes some 60 bytes while it is read
 _UNREACHED = (URLError, TimeoutError, ConnectionError, HTTPException, ssl.SSLError)
 _SAID = ("Multiple active versions", "Version ", "OpenML ")  # starts of the warnings of scikit-learn that tell of the data
@@ -38,7 +38,7 @@ class OpenML(TableRoles):
         dataset: its name there, or its number.
         version: which of the tables of that name; None takes the oldest active one.
         data_id: its number there; None finds it by `dataset` and `version`. A run's own settings hold it, so that they mean the
-            same table for ever.
+            same table forever.
 
     The other arguments are those of `TableRoles`, with three differences: a target of None takes the one that OpenML names,
     columns that OpenML calls row identifiers or to be ignored are left out, and its nominal columns are categories.
@@ -83,7 +83,9 @@ def _fetch(settings: OpenML, notes: list[str]) -> Any:
     number = settings.data_id or (int(settings.dataset) if settings.dataset.isascii() and settings.dataset.isdigit() else None)
     shown = short(settings.dataset)
     if number == 0 or not settings.dataset.strip(". "):
-        raise DataError(f"dataset.dataset={shown}: this is no name or number of a table.", "For example: dataset.dataset=iris")
+        raise DataError(
+            f"dataset.dataset={shown}: this is not the name or number of a table.", "For example: dataset.dataset=iris"
+        )
     # the name becomes a part of an address and of a path in the cache
     which: dict[str, Any] = {"data_id": number} if number else {"name": quote(settings.dataset, safe="(),")}
     if settings.version is not None and not number:
@@ -98,7 +100,7 @@ def _fetch(settings: OpenML, notes: list[str]) -> Any:
     except _UNREACHED as error:
         raise DataError(
             f"{shown} is not in {folder}, and OpenML cannot be reached: {_reason(error)}.",
-            "Go online once: a table that was fetched is read from that folder ever after.",
+            "Go online once: from then on the table is read from that folder.",
         ) from error
     except OSError as error:
         hint = "Set SCIKIT_LEARN_DATA to a folder that can be written to."
@@ -133,16 +135,16 @@ def _reason(error: BaseException) -> str:
 def _as_note(warning: str, details: Mapping[str, Any]) -> str:
     if warning.startswith(_SAID[0]):
         name, version = short(str(details["name"])), details["version"]
-        return f"OpenML has several active versions of {name}: version {version} was taken (another: dataset.version=N)."
+        return f"OpenML has several active versions of {name}: version {version} was taken (for another: dataset.version=N)."
     return short(warning.partition(" Try using")[0], 200).rstrip(". ") + "."
 
 
 def _check_identity(settings: OpenML, name: str, version: int) -> None:
-    """A number that was given beside a name or a version must be theirs."""
+    """Refuse a number that is not that of the name or version given with it."""
     asked = settings.dataset
     if settings.data_id is not None and asked not in (str(settings.data_id), name) and asked.lower() != name.lower():
-        message = f"dataset.data_id={settings.data_id} is {short(name)}, and dataset.dataset={short(asked)} is another."
-        raise DataError(message, "Leave one of them away: dataset.data_id=null")
+        message = f"dataset.data_id={settings.data_id} is {short(name)}, and dataset.dataset={short(asked)} is a different table."
+        raise DataError(message, "Leave one of them out: dataset.data_id=null")
     if settings.version not in (None, version):
         raise DataError(
             f"dataset.version={settings.version}: {short(name)} of this number is version {version}.",
@@ -151,7 +153,7 @@ def _check_identity(settings: OpenML, name: str, version: int) -> None:
 
 
 def _target(asked: str | None, details: Mapping[str, Any], source: str, names: tuple[str, ...], notes: list[str]) -> str:
-    """The column to predict: the one asked for, else the one that OpenML names, if it names one and not several."""
+    """The column to predict: the one asked for, or the one that OpenML names, if it names one and not several."""
     named = str(details.get("default_target_attribute") or "").strip()
     if asked is not None:
         if named not in names and "," in named:
@@ -168,8 +170,8 @@ def _dense_frame(bunch: Any, source: str) -> Any:
 
     rows, width = bunch.data.shape
     if rows * width > _MAX_DENSE_CELLS:
-        message = f"{source} is stored sparsely: its {rows:,} rows of {width:,} columns are too many to write out."
-        raise DataError(message, f"Tables like it can be read with up to {_MAX_DENSE_CELLS:,} cells; choose another.")
+        message = f"{source} is stored sparsely: its {rows:,} rows of {width:,} columns would take too much memory."
+        raise DataError(message, f"Sparse tables can be read with up to {_MAX_DENSE_CELLS:,} cells; choose a smaller one.")
     X = bunch.data.toarray()
     columns = {}
     for i, name in enumerate(bunch.feature_names):

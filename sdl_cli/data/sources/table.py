@@ -21,9 +21,10 @@ from sdl_cli.data.files.columns import (
     feature_names,
     infer,
 )
-from sdl_cli.data.files.delimited import Known, read, sniff, sniff_like
+from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
 from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
+from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
@@ -36,7 +37,7 @@ from sdl_cli.data.files.table_cells import (
     unknown_notes,
     with_missing,
 )
-from sdl_cli.data.files.target_cells import read_target
+from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
@@ -79,7 +80,6 @@ class Table(TableRoles, WrittenRoles):
     """
 
     name: str = "table"
-    path: str
     test_path: str | None = None
 
 
@@ -130,33 +130,19 @@ def assemble(
     own = cells.columns[places["target"]]
     if like is None:
         refuse_odd_target(cells, target, own, as_text)
+    keep, before = f"dataset.text=[{short(target)}]", written.columns[places["target"]]
+    known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(
-        cells.source,
-        target,
-        own,
-        cells.lines,
-        roles,
-        cells.marks,
-        notes,
-        written=written.columns[places["target"]],
-        keep=f"dataset.text=[{short(target)}]",
-        as_text=as_text,
-        like=None if like is None else like["classes"],
+        cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
     )
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
-    if like is None:
-        columns, counter = _infer_columns(cells, roles, places, notes)
-        if counter is not None and "id" not in places:
-            places["id"] = counter
-    else:  # as in the run, whatever these rows suggest
-        columns = [Column.from_plain(values) for values in like["columns"]]
-        require_columns(cells.source, cells.names, [c.name for c in columns])
-        if "id" not in places and (named := like.get("source", {}).get("id")) in cells.names:
-            places["id"] = cells.names.index(named)
+    columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
+    id_place = places.get("id", namer)
     unknown: Unknown = {}
     X = encode_columns(cells, columns, unknown)
     notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
-    id_name = cells.names[places["id"]] if "id" in places else None
+    id_name = None if id_place is None else cells.names[id_place]
+    group = cells.names[places["group"]] if "group" in places else None
     several = part is not None and (part == "test").any()
     content = json.dumps([dataclasses.asdict(c) for c in columns])
     return Reading(
@@ -168,21 +154,24 @@ def assemble(
         y=y,
         classes=classes,
         feature_names=feature_names(columns),
-        groups=cells.columns[places["group"]] if "group" in places else None,
-        group_name=short(cells.names[places["group"]]) if "group" in places else "",
+        groups=None if group is None else cells.columns[places["group"]],
+        group_name=short(group or ""),
         part=part,
         ids=row_ids(written, id_name) if id_name else row_names(cells.lines, part if several else None),
         x_digest=hashlib.sha256((digest(X) + content).encode()).hexdigest(),
         notes=notes,
         columns=tuple(columns),
-        source={
-            **_written(cells),
-            "target": target,
-            "id": id_name,
-            "missing": sorted(words),
-            "text": sorted(cells.names[i] for i in texts),
-        },
+        source=_written(cells)
+        | {"target": target, "id": id_name, "missing": sorted(words), "text": sorted(cells.names[i] for i in texts)},
     )
+
+
+def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], int | None]:
+    """The columns that a run learned from, whatever these rows suggest, and the position of the one that names its rows."""
+    columns = [Column.from_plain(values) for values in like["columns"]]
+    require_columns(cells.source, cells.names, [c.name for c in columns])
+    named = like.get("source", {}).get("id")
+    return columns, cells.names.index(named) if named in cells.names else None
 
 
 def _written(cells: Cells) -> dict[str, Any]:
@@ -272,8 +261,6 @@ def _infer_columns(
         why = f" ({short(left_out[0].name)} {left_out[0].reason})" if left_out else ""
         raise DataError(
             f"{cells.source}: no column is left to learn from{why}.",
-            "Name the columns to use all the same: dataset.features=[...]"
-            if left_out
-            else "Add columns that say something of each row.",
+            "Name the columns to use anyway: dataset.features=[...]" if left_out else "Add columns that describe each row.",
         )
     return columns, counters[0] if len(counters) == 1 else None

@@ -12,16 +12,17 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset, digest_parts
 from sdl_cli.data.files.columns import to_numbers
-from sdl_cli.data.files.delimited import Format, Known, read, sniff, sniff_like
+from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
-from sdl_cli.data.files.target_cells import drop_missing_targets, read_target
+from sdl_cli.data.files.sniffing import Format, Known, sniff, sniff_like
+from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.files.text_file import existing_file, find_encoding
 from sdl_cli.data.files.text_lines import LabelledLines, cut_label, find_separator, read_labelled
 from sdl_cli.data.files.two_files import respelled
 from sdl_cli.data.source import Reading, row_names
-from sdl_cli.data.sources.new_texts import TEXT_NAMES, is_table, iter_texts
+from sdl_cli.data.sources.new_texts import TEXT_NAMES, is_table
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -38,9 +39,8 @@ class Text(WrittenRoles):
     these a file is, is found out. A column is given by its name, or by its position from 0 (or -1 for the last).
 
     Arguments:
-        path: the file.
         test_path: a second file of the same kind that is the test part; None draws test rows from `path`.
-        text: the column of the texts; None takes one called text, sentence, ..., else the one with the longest cells.
+        text: the column of the texts; None takes one called text, sentence, ..., or the one with the longest cells.
         target: the column to predict; None takes the only other one, or one called label, class, target, ....
         label_separator: the class is what stands before this in a label (`:` makes DESC of DESC:manner); None does so for `:`
             where every line's label has one; an empty text keeps labels whole.
@@ -49,7 +49,6 @@ class Text(WrittenRoles):
     """
 
     name: str = "text"
-    path: str
     test_path: str | None = None
     text: str | None = None
     label_separator: str | None = None
@@ -198,7 +197,7 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
         form = sniff_like(path, asked, key, Known.of(like), [str(like["text"]), str(like["target"])])
     columns, lines = read(path, form)
     if not len(lines):
-        raise DataError(f"{path}: there is a header and no row below it.", "Give a file with rows.")
+        raise DataError(f"{path}: there is a header but no row below it.", "Give a file with rows.")
     if len(form.names) < 2:
         raise DataError(
             f"{key}: {path} is neither a table of a text and a target nor one label and one text per line.",
@@ -289,6 +288,3 @@ def _unknown_classes(y: Array, classes: Sequence[str], part: Array) -> list[str]
     return [
         f"{num:,} test rows are of classes without a training row ({listed([classes[i] for i in new], 5)}): they count as wrong."
     ]
-
-
-__all__ = ["Text", "iter_texts", "load"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.images.cache import cache_key, load_or_build
-from sdl_cli.data.images.decode import GREY_MODES, NUM_CHANNELS, Channels, decode_batches, to_square
+from sdl_cli.data.images.decode import NUM_CHANNELS, Channels, decode_batches, native_size, probed, to_square
 from sdl_cli.data.images.depth import OneDepth
 from sdl_cli.data.images.settings import SquareSettings
 from sdl_cli.data.source import Reading, row_names, with_test_part
@@ -25,8 +25,6 @@ from sdl_cli.settings.parse import suggest
 
 Array = np.ndarray[Any, Any]
 
-_NATIVE_PX = 64  # square images up to this side are kept as they are where no size is asked for
-_NUM_PROBES = 64  # per part: decide size and channels, and tell one version of the files from another
 
 # fmt: off
 _NOT_CLASSIFICATION = frozenset({
@@ -166,7 +164,7 @@ def _named_parts(settings: TorchvisionSet) -> tuple[list[_Part], list[str]]:
     else:
         opened = [("train", _open(kind, settings, {}))]
     if "train" not in [part for part, _ in opened]:
-        raise DataError(f"{settings.dataset}: this set has no training part that is known here.", "Choose another set.")
+        raise DataError(f"{settings.dataset}: no training part of this set is known.", "Choose another set.")
     names = with_test_part(np.array([part for part, _ in opened]), notes).tolist()
     rng = np.random.default_rng(0)
     parts = []
@@ -216,7 +214,7 @@ def _missing(kind: Any, root: Path, can_download: bool, failure: str) -> DataErr
     files += [str(entry[0]) for entry in getattr(kind, "train_list", []) + getattr(kind, "test_list", [])]
     which = f" ({listed(files, 4)})" if files else ""
     hint = f"Put its files{which} into {folder}" + (", or go online with dataset.download=true." if can_download else ".")
-    return DataError(f"{name}: its files are not, or not whole, under dataset.root={root}{failure}.", hint)
+    return DataError(f"{name}: its files are missing or incomplete under dataset.root={root}{failure}.", hint)
 
 
 def _probe(parts: list[_Part], size_px: int | None, preferred_px: int | None) -> tuple[int, Channels, str]:
@@ -227,18 +225,14 @@ def _probe(parts: list[_Part], size_px: int | None, preferred_px: int | None) ->
     for part in parts:
         if not len(part.rows):
             raise DataError(f"The {part.name} part of the data set is empty.", "Remove its files and download them again.")
-        for row in part.rows[np.unique(np.linspace(0, len(part.rows) - 1, _NUM_PROBES).astype(int))]:
+        for row in part.rows[probed(len(part.rows))]:
             sample, label = part.source[int(row)][:2]
             image = _pil(sample)
             modes.add(image.mode)
             sizes.add(image.size)
             facts.append([part.name, len(part.source), int(row), int(label), digest(np.atleast_1d(np.asarray(image)))])
-    channels: Channels = "grey" if modes <= GREY_MODES else "rgb"
-    if size_px is None:
-        width, height = next(iter(sizes))
-        native = len(sizes) == 1 and width == height <= _NATIVE_PX
-        size_px = width if native else preferred_px or _NATIVE_PX
-    return size_px, channels, str(facts)
+    native_px, channels = native_size(sizes, modes, preferred_px)
+    return size_px or native_px, channels, str(facts)
 
 
 def _pil(image: Any) -> Any:

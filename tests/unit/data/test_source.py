@@ -132,7 +132,7 @@ def test_the_validation_part_becomes_the_test_part_where_there_is_none() -> None
     data = finished(part=np.array(["train", "train", "validation", "validation"]), groups=words("p", "q", "p", "r"))
     assert data.part is not None and data.part.tolist() == ["train", "train", "test", "test"]
     assert "validation part is used as the test part" in data.notes[0]
-    assert data.notes[1].startswith("1 group stands in the labelled and the test part (p)")
+    assert data.notes[1].startswith("1 group is in both the labelled and the test part (p)")
     whole = np.array(["train", "validation", "test", "test"])
     assert with_test_part(whole, notes := []) is whole and notes == []
 

@@ -20,8 +20,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sdl_cli.data.files import delimited, text_file
-from sdl_cli.data.files.delimited import MISSING, ONE_COLUMN, Asked, Format, iter_numbers, read, sniff
+from sdl_cli.data.files.delimited import iter_numbers, read
+from sdl_cli.data.files.delimiter import ONE_COLUMN
 from sdl_cli.data.files.marks import is_number
+from sdl_cli.data.files.missing import MISSING
+from sdl_cli.data.files.sniffing import Asked, Format, sniff
 from sdl_cli.errors import ConfigError, DataError, SdlError
 
 
@@ -144,7 +147,7 @@ NOTES = [
     (",b\n0,1\n", ["Columns without a name are called x0."]),
     ('"a\x07",b\n0,1\n', ["unprintable characters in 1 column names became blanks"]),
     ("a,b,\n1,2,\n", ["Each line ends with a delimiter"]),
-    ("x\n1\n", ["One column only (delimiter: none; else set dataset.delimiter)"]),
+    ("x\n1\n", ["One column only (delimiter: none; otherwise set dataset.delimiter)"]),
     ("a,b\nM\xfcller,1\n".encode("cp1252"), ["Read as cp1252"]),
     (b"a,b\nM\x81ller,1\n", ["Read as latin-1"]),
 ]
@@ -319,11 +322,11 @@ REFUSED = [  # content, asked, message
     (b"\x1f\x8b", {}, "a damaged gzip file"),
     (gzip.compress(gzip.compress(b"a,b\n1,2\n")), {}, "a gzip file inside a gzip file"),
     (b"a,b,a\n1,2,3\n", {}, "line 1: columns 1, 3 are all called 'a'.\nRename them"),
-    (b"a,b,a,b\n1,2,3,4\n", {}, "(2 names stand twice)"),
+    (b"a,b,a,b\n1,2,3,4\n", {}, "(2 names occur twice)"),
     (
         b"a,b\n1,2\n3,4,5\n6,7\n8\n",
         {},
-        f"line 3 has 3 fields, but the header 2; 2 of 4 records are like it (delimiter: ',').\n{RAGGED}",
+        f"line 3 has 3 fields, but the header 2; 2 of 4 records are like this (delimiter: ',').\n{RAGGED}",
     ),
     (b"1,2\n3\n4,5\n", {}, "line 2 has 1 field, but the other lines 2 (delimiter: ',')"),
     (b"a,b,c\n1,2\n", {}, "line 2 has 2 fields, but the header 3"),

@@ -14,11 +14,11 @@ import pytest
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.class_names import known_name
-from sdl_cli.data.files.delimited import sniff
 from sdl_cli.data.files.doubts import mixed_words, several_labels
 from sdl_cli.data.files.marks import PLAIN
-from sdl_cli.data.files.sniffing import Asked
-from sdl_cli.data.files.target_cells import encode_target_like, large_classes
+from sdl_cli.data.files.sniffing import Asked, sniff
+from sdl_cli.data.files.target_cells import encode_target_like
+from sdl_cli.data.files.target_rows import large_classes
 from sdl_cli.data.sources.new_rows import iter_rows
 from sdl_cli.data.sources.table import Table, load
 from sdl_cli.errors import DataError
@@ -64,9 +64,9 @@ def rows_of(path: str, dataset: Dataset) -> tuple[list[str], Array, list[str]]:
 # spellings of classes
 
 SPELLED: list[tuple[list[str], dict[str, Any], tuple[str, ...], str]] = [
-    (["01", "1", "2"], {}, ("01", "1", "2"), "classes of y of their own: 01 and 1 (write alike what is one class)"),
-    (["1E1", "10"], {}, ("10", "1E1"), "of their own: 10 and 1E1"),
-    (["+1", "-1", "1"], {}, ("-1", "+1", "1"), "of their own: +1 and 1"),
+    (["01", "1", "2"], {}, ("01", "1", "2"), "separate classes of y: 01 and 1 (use one spelling for one class)"),
+    (["1E1", "10"], {}, ("10", "1E1"), "separate classes of y: 10 and 1E1"),
+    (["+1", "-1", "1"], {}, ("-1", "+1", "1"), "separate classes of y: +1 and 1"),
     (["1", "1.0", "2"], {}, ("1", "2"), "are one class of y: 1 and 1.0 (to keep them apart: dataset.text=[y])"),
     (["1", "1.0", "2"], {"text": ("y",)}, ("1", "1.0", "2"), ""),
     (["01", "02", "10"], {}, ("01", "02", "10"), "written with leading zeros, such as 01: read as classes"),
@@ -107,7 +107,7 @@ def test_words_for_missing_in_columns_of_text_are_counted(write: Write) -> None:
         "region,age,y\n" + "".join(f"{('NA', 'EU', 'AS')[i % 3]},{'NA' if i == 4 else i % 7},{'ab'[i % 2]}\n" for i in range(30))
     )
     dataset = read(path)
-    assert "Read as missing in region: NA (10). Where that is a value: dataset.text=[region]" in dataset.notes
+    assert "Read as missing in region: NA (10). If that is a value: dataset.text=[region]" in dataset.notes
     kept = read(path, text=("region",))
     assert kept.columns[0].levels == ("AS", "EU", "NA") and np.isnan(kept.X[:, 1]).sum() == 1
     ids, X, _ = rows_of(path, kept)
@@ -168,10 +168,10 @@ def test_small_classes_are_counted_over_their_spellings() -> None:
 # numbers that are classes, and words that are numbers
 
 SAID: list[tuple[list[str], str]] = [
-    (["0", "1", "yes", "no"], "says the same in several ways: 0 (15), 1 (15), no (15), yes (15). Each is a class"),
-    (["TRUE", "0", "false"], "says the same in several ways: 0 (20), false (20), true (20)."),
+    (["0", "1", "yes", "no"], "writes the same in several ways: 0 (15), 1 (15), no (15), yes (15). Each is a class"),
+    (["TRUE", "0", "false"], "writes the same in several ways: 0 (20), false (20), true (20)."),
     (["1", "2", "3a"], "is text in 20 rows (such as '3a') and numbers elsewhere: all are classes"),
-    (["5%", "10%", "20%"], "holds numbers with a unit, such as 5%: read as classes (write plain numbers to have numbers)"),
+    (["5%", "10%", "20%"], "holds numbers with a unit, such as 5%: read as classes (to predict numbers, write plain ones)"),
     (["big;old", "old;big", "red"], "several labels in 40 of 60 cells, such as big;old"),
 ]  # fmt: skip
 
@@ -244,7 +244,7 @@ def test_columns_that_may_mean_something_else_are_said(write: Write) -> None:
     )
     dataset = read(write(f"flag;zip;mixed;y\n{rows}"))
     notes = " ".join(dataset.notes)
-    assert "Column flag says the same in several ways: 0 (15), 1 (15), no (15), yes (15)." in notes
+    assert "Column flag writes the same in several ways: 0 (15), 1 (15), no (15), yes (15)." in notes
     assert "Column zip was read as numbers, though some have leading zeros such as 01, so that 01 and 1 are one" in notes
     assert "'1,5' in line 2: write all its numbers with the same marks." in notes
 
@@ -271,7 +271,7 @@ def test_further_lines_of_names_are_asked(content: str, num: int, message: str, 
     with pytest.raises(DataError) as error:
         sniff(path)
     assert message in error.value.message
-    assert error.value.hint == f"To read it so: dataset.header_lines={num} - if it is a row of data: dataset.header_lines=1"
+    assert error.value.hint == f"To read it that way: dataset.header_lines={num}; if it is a row of data: dataset.header_lines=1"
     assert len(sniff(path, Asked(header_lines=1)).names) == len(sniff(path, Asked(header_lines=num)).names)
 
 
@@ -373,7 +373,7 @@ def test_the_file_with_the_odd_cell_is_named(write: Write) -> None:
         load(Table(path=train, target="z", test_path=test))
     assert error.value.message == f"{test}, line 40: the target z holds 'oops', and numbers in {train}."
     notes = " ".join(read(train, test_path=test).notes)
-    assert f"1 of its cells is no number, such as 'oops' in {test}, line 40" in notes
+    assert f"1 of its cells is not a number, such as 'oops' in {test}, line 40" in notes
 
 
 def test_more_thousands_in_a_second_file(write: Write) -> None:

@@ -117,7 +117,7 @@ OPEN: list[tuple[list[str], str, str]] = [
     (["1,150", "2,300", "1,175"] * 5, "holds 1,150: is that 1150 or 1.15?", "If it is 1150: dataset.thousands=, - if it is 1.15"),
     (["1500", "1.150", "900"] * 5, "holds 1.150: is that 1150 or 1.15?", "dataset.thousands=none"),
     (["0", "1.250", "0", "2.500"] * 5, "holds 1.250: is that 1250 or 1.25?", "dataset.thousands=none"),
-    (["1.150", "2,300"] * 5, "divides thousands, and nothing tells which", "dataset.decimal=. or dataset.decimal=,"),
+    (["1.150", "2,300"] * 5, "divides thousands, and nothing shows which", "dataset.decimal=. or dataset.decimal=,"),
 ]
 
 

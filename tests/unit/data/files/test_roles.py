@@ -10,7 +10,8 @@ import pytest
 
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.roles import find_column, listed, short, which_target
-from sdl_cli.data.files.target_cells import drop_missing_targets, encode_target, large_classes
+from sdl_cli.data.files.target_cells import encode_target
+from sdl_cli.data.files.target_rows import drop_missing_targets, large_classes
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -115,13 +116,13 @@ TARGETS: dict[str, tuple[str, Sequence[object], str, tuple[str, ...] | None, str
     "whole numbers, written in two ways": ("y", ["1", "2.0", "3", "2", "1.0", "3"], "classification", ("1", "2", "3"),
         "Spellings of one number are one class of y: 1 and 1.0; 2 and 2.0 (to keep them apart: dataset.text=[y])"),
     "codes with leading zeros": ("y", ["01", "1", "2", "01", "2", "1"], "classification", ("01", "1", "2"),
-        "classes of y of their own: 01 and 1"),
-    "two spellings of one number": ("y", ["1E1", "10", "1E1", "10"], "classification", ("10", "1E1"), "of their own: 10 and 1E1"),
+        "separate classes of y: 01 and 1"),
+    "two spellings of one number": ("y", ["1E1", "10", "1E1", "10"], "classification", ("10", "1E1"), "separate classes of y: 10 and 1E1"),
     "many codes": ("y", [f"{i:03}" for i in range(40)] * 2, "classification", None, "written with leading zeros, such as 000"),
     "more digits than a float holds": ("y", ["12345678901234567", "12345678901234568"] * 3, "classification",
         ("12345678901234567", "12345678901234568"), ""),
     "0 and 1 beside yes and no": ("y", ["0", "1", "Yes", "no", "0"], "classification", ("0", "1", "Yes", "no"),
-        "says the same in several ways: 0 (2), 1 (1), no (1), yes (1)"),
+        "writes the same in several ways: 0 (2), 1 (1), no (1), yes (1)"),
     "few whole numbers": ("y", [*range(10)] * 2, "classification", tuple(map(str, range(10))), "has 10 different whole numbers"),
     "few rows of whole numbers": ("y", [3, 1, 4, 1, 5], "regression", None, "4 different whole numbers"),
     "many whole numbers": ("y", RNG.permutation(50) * 3, "regression", None, "50 different whole numbers"),
@@ -214,5 +215,5 @@ def test_small_classes_are_left_out_and_named() -> None:
 
 
 def test_no_class_that_is_large_enough_is_said() -> None:
-    with pytest.raises(DataError, match="dataset.min_class_rows=9: no value of y stands in as many rows"):
+    with pytest.raises(DataError, match="dataset.min_class_rows=9: no value of y occurs in that many rows"):
         large_classes("y", cells(["a", "b"]), 9, [])

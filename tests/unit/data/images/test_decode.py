@@ -83,7 +83,7 @@ def test_deeper_modes_keep_their_numbers(image: Image.Image, value: float) -> No
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_numbers_are_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="infinite or no numbers"):
+    with pytest.raises(ValueError, match="infinite or not numbers"):
         to_square(solid("F", value), 4, "rgb")
 
 

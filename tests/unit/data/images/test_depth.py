@@ -189,9 +189,9 @@ def test_pictures_of_another_depth_than_the_run_are_refused(tmp_path: Path) -> N
         as_in_run(load(settings_of(tmp_path / "deep")), None)
     with pytest.raises(DataError, match="have 8 bits, and the run learned from deeper images, of values from 1000 to 2000"):
         as_in_run(load(settings_of(tmp_path / "plain")), stored)
-    with pytest.raises(DataError, match=r"a/x.png \(more than 8 bits, and no scale for such is stored"):
+    with pytest.raises(DataError, match=r"a/x.png \(more than 8 bits, and the run stores no scale for them"):
         read_images(tmp_path / "deep", 8)
-    with pytest.raises(DataError, match=r"a/x.png \(8 bits, and those learned from have more"):
+    with pytest.raises(DataError, match=r"a/x.png \(8 bits, and the images that the run learned from have more"):
         list(iter_images(tmp_path / "plain", 8, scale=stored_scale(stored)))
     scan(tmp_path / "plain" / "deep.png", 9)
     ids, images, notes = read_images(tmp_path / "plain", 8, "grey", on_error="skip")

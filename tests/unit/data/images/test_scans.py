@@ -144,9 +144,9 @@ REFUSED: list[tuple[str, Callable[[Path], object], str]] = [
     ("deep and clear", lambda p: write(p, np.dstack([COLOURS, GREY]), photometric="rgb"), "not opaque everywhere"),
     ("a sensor's raw mosaic", lambda p: write(p, GREY, photometric="cfa"), "colours of kind CFA"),
     ("complex", lambda p: write(p, GREY.astype(np.complex64)), "values of 64 bits"),
-    ("NaN", lambda p: write(p, np.where(GREY < 9, np.nan, GREY).astype(np.float32)), "infinite or no numbers"),
-    ("infinite", lambda p: write(p, np.where(GREY < 9, np.inf, GREY).astype(np.float32)), "infinite or no numbers"),
-    ("beyond float32", lambda p: write(p, GREY * 1e300), "infinite or no numbers"),
+    ("NaN", lambda p: write(p, np.where(GREY < 9, np.nan, GREY).astype(np.float32)), "infinite or not numbers"),
+    ("infinite", lambda p: write(p, np.where(GREY < 9, np.inf, GREY).astype(np.float32)), "infinite or not numbers"),
+    ("beyond float32", lambda p: write(p, GREY * 1e300), "infinite or not numbers"),
     ("white is 0, floating", lambda p: write(p, GREY / 9.0, photometric="miniswhite"), "white is 0, which has no meaning"),
     (
         "missing pixels",

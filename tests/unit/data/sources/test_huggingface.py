@@ -294,13 +294,13 @@ def test_sets_that_cannot_be_used(tmp_path: Path) -> None:
         read(tmp_path / "x.zip")
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(DataError, match="empty: no data that can be read is there"):
+    with pytest.raises(DataError, match="empty: there is no data that can be read"):
         read(empty)
 
 
 @pytest.mark.parametrize("name", ["./nothing", "/no/where", "a/b/c", "~/nothing at all", "x\x1b[31m y", "", "a" * 9000 + "/"])
 def test_paths_where_nothing_is(name: str) -> None:
-    with pytest.raises(DataError, match=r"dataset.dataset=.*: there is nothing here") as caught:
+    with pytest.raises(DataError, match=r"dataset.dataset=.*: there is no such file or folder") as caught:
         read(name)
     assert len(str(caught.value)) < 400 and str(caught.value).replace("\n", "").isprintable()
 
@@ -338,13 +338,13 @@ def test_without_network_a_fetched_copy_is_used(tmp_path: Path) -> None:
     data = read("someone/flowers", target="kind")
     assert len(data) == 20 and data.name == "flowers"
     assert data.notes[0] == (
-        "The Hugging Face Hub cannot be reached (no network in tests): someone/flowers was read as it was fetched before."
+        "The Hugging Face Hub cannot be reached (no network in tests): someone/flowers was read from the copy fetched before."
     )
     assert data.source["settings"] == {"revision": commit}
     assert read("someone/flowers", target="kind", revision=commit).fingerprint == data.fingerprint
     with pytest.raises(DataError, match=f"dataset.revision={'f' * 40}: someone/flowers was fetched before as commit {commit}"):
         read("someone/flowers", target="kind", revision="f" * 40)
-    with pytest.raises(DataError, match="dataset.subset: someone/flowers has parts") as caught:
+    with pytest.raises(DataError, match="dataset.subset: someone/flowers has several subsets") as caught:
         read("someone/flowers", target="kind", subset="other")
     assert caught.value.hint == "There are: default. For example: dataset.subset=default"
 
@@ -371,16 +371,16 @@ def test_the_commit_is_asked_for_and_kept(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (
             ValueError("Config name is missing.\nPlease pick one among the available configs: ['cola', 'sst2']\nExample:\n\t`x`"),
-            "dataset.subset: someone/x has parts of its own, and one of them must be named.",
+            "dataset.subset: someone/x has several subsets, and one of them must be named.",
             "There are: cola, sst2. For example: dataset.subset=cola",
         ),
         (
             ValueError("BuilderConfig 'colla' not found. Available: ['cola', 'sst2']"),
-            "dataset.subset: someone/x has parts of its own, and one of them must be named.",
+            "dataset.subset: someone/x has several subsets, and one of them must be named.",
             "There are: cola, sst2. For example: dataset.subset=cola",
         ),
-        (RuntimeError("Dataset scripts are no longer supported, but found x.py"), "someone/x: this set is read by a program of its own, which is not run.", "Parquet"),
-        (FileNotFoundError("Couldn't find any data file at /x."), "someone/x: no data that can be read is there: Couldn't find any data file at /x.", "owner/name"),
+        (RuntimeError("Dataset scripts are no longer supported, but found x.py"), "someone/x: this set can only be read by its own program, which is not run.", "Parquet"),
+        (FileNotFoundError("Couldn't find any data file at /x."), "someone/x: there is no data that can be read: Couldn't find any data file at /x.", "owner/name"),
         (TypeError("odd\nlines"), "someone/x: this set cannot be read: odd.", "owner/name"),
     ],
 )  # fmt: skip

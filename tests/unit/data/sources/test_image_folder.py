@@ -97,8 +97,8 @@ def test_what_is_left_out(tmp_path: Path) -> None:
     assert "ants/deeper/9.PNG" in data.ids
     assert data.notes == (
         "empty/ holds no images and was left out.",
-        "Images beside the class folders of insects/ were left out.",
-        "1 files in the class folders are no images (.md) and were left out.",
+        "Images next to the class folders of insects/ were left out.",
+        "1 files in the class folders are not images (.md) and were left out.",
     )
 
 
@@ -164,7 +164,7 @@ def test_groups_follow_skipped_photos(tmp_path: Path) -> None:
 def test_groups_that_cross_a_ready_layout_are_noted(tmp_path: Path) -> None:
     root = patients(tmp_path / "d", ("train", "test"))
     assert read(root, group=r"(patient\d)").notes == (
-        "4 groups stand in the labelled and the test part (patient0, patient1, patient2, patient3): "
+        "4 groups are in both the labelled and the test part (patient0, patient1, patient2, patient3): "
         "the test score may be too good.",
     )
     assert read(root, group=r"(\w+/\w+/patient\d)").notes == ()

@@ -153,7 +153,7 @@ def test_a_column_of_parts(tmp_path: Path, words: list[str], parts: list[str] | 
 def test_groups_that_cross_parts_are_noted(tmp_path: Path) -> None:
     cells = zip(photos(tmp_path), "ababab", ["train"] * 4 + ["test"] * 2, ["p1", "p1", "p2", "p2", "p2", "p3"], strict=True)
     data = read(table(tmp_path / "t.csv", [("f", "y", "part", "who"), *cells]), part="part", group="who")
-    assert data.notes == ("1 group stands in the labelled and the test part (p2): the test score may be too good.",)
+    assert data.notes == ("1 group is in both the labelled and the test part (p2): the test score may be too good.",)
 
 
 def test_paths_as_people_write_them(tmp_path: Path) -> None:
@@ -184,13 +184,11 @@ def test_any_ending_where_the_column_is_named(tmp_path: Path) -> None:
 def test_one_image_with_two_targets_is_noted(tmp_path: Path) -> None:
     names = photos(tmp_path, 3)
     path = table(tmp_path / "t.csv", [("f", "y"), *zip([*names, f"./img/../{names[1]}", names[2]], "abaab", strict=True)])
-    assert read(path).notes == (
-        "2 images stand in the table more than once with different targets, such as 1.png in lines 3, 5.",
-    )
+    assert read(path).notes == ("2 images are in the table more than once with different targets, such as 1.png in lines 3, 5.",)
     files = [Path("a"), Path("b"), Path("a"), Path("b")]
     assert contradictions(files, np.array(list("xyxy"), object), np.arange(4)) == []
     assert contradictions(files, np.array(list("xyzw"), object), np.arange(4)) == [
-        "2 images stand in the table more than once with different targets, such as a in lines 0, 2."
+        "2 images are in the table more than once with different targets, such as a in lines 0, 2."
     ]
 
 
@@ -292,10 +290,10 @@ BAD = [
     ("no column", r"^dataset.target: .* has no column 'yy'\.", "f, y"),
     ("same column", r"dataset.image and dataset.target are both the column f", ""),
     ("group is target", r"dataset.target and dataset.group are both the column y", ""),
-    ("bad part", r"^dataset.part: .*t.csv, line 5: 'fold3' is no part; 3 of 6 rows are so", "train, val and test"),
+    ("bad part", r"^dataset.part: .*t.csv, line 5: 'fold3' is not a part, as in 3 of 6 rows", "train, val and test"),
     ("one class", r"the target y has one value only, 'a'", ""),
     ("text as numbers", r"dataset.task=regression, but the target y holds text", ""),
-    ("no rows", r"^dataset.path: .*t.csv has names of columns, but no rows", "Add one row"),
+    ("no rows", r"^dataset.path: .*t.csv has column names but no rows", "Add one row"),
     ("empty", r"t.csv", ""),
     ("id is target", r"dataset.target and dataset.id are both the column y", ""),
     ("no root", r"^dataset.root: .*imgg does not exist\.$", "Did you mean img?"),

@@ -144,7 +144,7 @@ def test_groups(tmp_path: Path) -> None:
         groups_train=np.arange(6),
         groups_test=np.arange(5, 11),
     )
-    assert "1 group stands in the labelled and the test part" in data.notes[0]
+    assert "1 group is in both the labelled and the test part" in data.notes[0]
 
 
 def test_the_fingerprint_follows_content(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"X": TABLE, "y": LABELS, "classes": np.array(["a", "b"])},
         "label 2 has no name in classes, which has 2",
     ),
-    ("twice", {"X": TABLE, "y": LABELS, "classes": np.array(["a", "b", "a"])}, "a name stands twice in classes"),
+    ("twice", {"X": TABLE, "y": LABELS, "classes": np.array(["a", "b", "a"])}, "a name occurs twice in classes"),
     ("many", {"X": np.ones((40, 2)), "y": np.arange(40)}, "40 distinct whole numbers in 40 rows: classes or numbers"),
     ("groups", {"X": TABLE, "y": LABELS, "groups": np.arange(3)}, "groups have 3 rows, the inputs 12"),
     ("case", {"X": TABLE, "x": TABLE, "y": LABELS}, "two keys 'x' that differ in case only"),

@@ -159,7 +159,7 @@ def test_names_beyond_the_ordinary(server: Server) -> None:
     ).encode()
     assert read(name).name == "bng"
     for odd in ("", "..", " "):
-        with pytest.raises(DataError, match="this is no name or number of a table"):
+        with pytest.raises(DataError, match="this is not the name or number of a table"):
             read(odd)
 
 
@@ -168,7 +168,7 @@ def test_versions(server: Server) -> None:
     server.add(1465, "blood", BLOOD.replace("50.5", "99"), version=2)
     data = read("blood")
     assert data.source["settings"] == {"version": 1, "data_id": 1464}
-    assert data.notes == ("OpenML has several active versions of blood: version 1 was taken (another: dataset.version=N).",)
+    assert data.notes == ("OpenML has several active versions of blood: version 1 was taken (for another: dataset.version=N).",)
     assert read("blood", version=2).X[0, 1] == 99
     assert read("blood", version=2).notes == ()
     server.add(1466, "old", BLOOD, status="deactivated")
@@ -233,7 +233,9 @@ def test_a_sparse_table_is_written_out(server: Server, monkeypatch: pytest.Monke
     np.testing.assert_array_equal(data.X, [[1.5, 0, 2], [0, 2, 0], [3, 4, 1], [0, 7, 2]])
     assert data.classes == ("no", "yes") and data.y.tolist() == [1, 0, 1, 0]
     monkeypatch.setattr(openml, "_MAX_DENSE_CELLS", 15)
-    with pytest.raises(DataError, match=r"OpenML's words \(number 9\) is stored sparsely: its 4 rows of 4 columns are too many"):
+    with pytest.raises(
+        DataError, match=r"OpenML's words \(number 9\) is stored sparsely: its 4 rows of 4 columns would take too much memory"
+    ):
         read("words")
 
 
@@ -262,7 +264,7 @@ def test_openml_out_of_reach(server: Server, home: Path, dataset: str, failure: 
     with pytest.raises(DataError) as caught:
         read(dataset)
     assert caught.value.message == f"{dataset} is not in {home / 'openml'}, and OpenML cannot be reached: {reason}."
-    assert "a table that was fetched is read from that folder" in caught.value.hint
+    assert "from then on the table is read from that folder" in caught.value.hint
     assert len(str(caught.value).splitlines()) == 2
     assert socket.getdefaulttimeout() == before
 
@@ -274,7 +276,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "dataset.dataset=blood: OpenML has no such table in version 7: Dataset blood with version 7 not found.",
     ),
     ({"dataset": "99"}, "dataset.dataset=99: OpenML has no such table: Dataset with data_id 99 not found."),
-    ({"dataset": "iris", "data_id": 1464}, "dataset.data_id=1464 is blood, and dataset.dataset=iris is another."),
+    ({"dataset": "iris", "data_id": 1464}, "dataset.data_id=1464 is blood, and dataset.dataset=iris is a different table."),
     ({"dataset": "1464", "version": 2}, "dataset.version=2: blood of this number is version 1."),
     (
         {"dataset": "blood", "target": "klass"},

@@ -154,7 +154,7 @@ def test_small_classes_are_left_out(write: Write) -> None:
     path = write("x,y\n" + "1,a\n2,b\n" * 5 + "3,c\n")
     dataset = load(Table(path=path, target="y", min_class_rows=2))
     assert dataset.classes == ("a", "b") and len(dataset) == 10 and "c (1)" in " ".join(dataset.notes)
-    with pytest.raises(DataError, match="no value of y stands in as many rows"):
+    with pytest.raises(DataError, match="no value of y occurs in that many rows"):
         load(Table(path=path, target="y", min_class_rows=9))
 
 
@@ -218,7 +218,7 @@ def test_class_names_with_control_characters_and_quoted_newlines(write: Write) -
     path = write('x,y\n1,"a\nb"\n2,"\x1b[31mred"\n3,"a\nb"\n4,"\x1b[31mred"\n')
     dataset = load(Table(path=path, target="y"))
     assert dataset.classes == ("?[31mred", "a b") and dataset.ids.tolist() == ["2", "4", "5", "7"]
-    assert "unprintable characters in 2 names of classes" in " ".join(dataset.notes)
+    assert "unprintable characters in 2 class names" in " ".join(dataset.notes)
 
 
 def test_latin_1(write: Write) -> None:
@@ -321,7 +321,7 @@ def test_a_second_file_that_lacks_columns_is_refused(write: Write) -> None:
 def test_a_group_in_both_files_is_said(write: Write) -> None:
     train, test = write("a,g,y\n1,k,p\n2,l,q\n3,m,p\n", "train.csv"), write("a,g,y\n1,k,p\n2,n,q\n", "test.csv")
     notes = load(Table(path=train, test_path=test, target="y", group="g")).notes
-    assert any("stands in the labelled and the test part (k)" in note for note in notes)
+    assert any("is in both the labelled and the test part (k)" in note for note in notes)
 
 
 # new rows

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdl_cli.data import load
-from sdl_cli.data.sources.text import Text, iter_texts
+from sdl_cli.data.sources.new_texts import iter_texts
+from sdl_cli.data.sources.text import Text
 from sdl_cli.errors import DataError, SdlError
 
 PAIRS = [
@@ -213,7 +214,12 @@ LINES = "a x\nb y\na z\nb u\n"
         ("__label__a x\n__label__a __label__b y\n", "a.txt", {}, "line 2: the text has two labels, __label__a and __label__b"),
         ("__label__a x\n__label__ y\n__label__b y\n", "a.txt", {}, "the target label is missing in 1 row of 3 (line 2)"),
         ("\tx\na\ty\nb\tz\n", "a.txt", {}, "missing in 1 row of 3 (line 1)"),
-        (LINES, "a.txt", {"label_separator": "/"}, "line 1: the label 'a' has no class before a '/', and so have 3 more labels"),
+        (
+            LINES,
+            "a.txt",
+            {"label_separator": "/"},
+            "line 1: the label 'a' has no class before a '/', and neither have 3 more labels",
+        ),
         ("/x t\na/y u\n/x u\na/y u\n", "a.txt", {"label_separator": "/"}, "line 1: the label '/x' has no class before a '/'"),
         (LINES, "a.txt", {"task": "regression"}, "dataset.task=regression, but the target label holds text"),
         (LINES, "a.txt", {"min_class_rows": 3}, "dataset.min_class_rows=3: no value of label"),

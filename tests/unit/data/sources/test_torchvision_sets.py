@@ -207,7 +207,7 @@ def test_missing_files_are_explained(tmp_path: Path, name: str, where: str, down
     with pytest.raises(DataError) as caught:
         read(root, name, download=download)
     message, hint = caught.value.message, caught.value.hint
-    assert f"{name}: its files are not, or not whole, under dataset.root={root}" in message
+    assert f"{name}: its files are missing or incomplete under dataset.root={root}" in message
     assert ("the download failed" in message) == (download and name not in ("ImageNet", "FER2013"))
     assert f"into {root / where}" in hint
     assert ("dataset.download=true" in hint) == (name not in ("ImageNet", "FER2013"))
