@@ -95,12 +95,12 @@ def _lines(
     """A line for each phase, in colours of their own where there are several. Returns the values that were drawn."""
     values: list[float] = []
     for number, (name, rows) in enumerate(phases.items()):
-        found = {row["epoch"]: scale * row[key] for row in rows if key in row}
+        found = [(row["epoch"], scale * row[key]) for row in rows if key in row]
         if found:
             label, own = (what, colour) if len(phases) == 1 else (f"{plain(name, 18)}, {what}", SERIES[number % 6])
             marker = "o" if len(found) == 1 else None
-            axes.plot(list(found), list(found.values()), color=own, linestyle=style, marker=marker, label=label)
-            values += found.values()
+            axes.plot(*zip(*found, strict=True), color=own, linestyle=style, marker=marker, label=label)
+            values += [value for _, value in found]
     axes.grid(axis="y")
     return values
 
