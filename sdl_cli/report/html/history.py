@@ -106,11 +106,11 @@ def _lines(
 
 
 def _caption(phases: dict[str, list[Row]], metric: str | None, has_validation: bool) -> str:
-    text = "The loss is what training makes small; where it still falls steeply at the end, more epochs may help."
+    text = "Training minimises the loss; if it still falls steeply at the end, more epochs may help."
     if has_validation:
-        return f"{text} Validation loss that rises while training loss falls means the net learns its rows by heart."
+        return f"{text} Validation loss that rises while training loss falls means that the network is memorising its rows."
     if metric is None:
-        text += " No validation rows were set aside: the net learned from all labelled rows and its last epoch was taken."
+        text += " No validation rows were set aside: the network learned from all labelled rows, and its last epoch was taken."
     return text
 
 

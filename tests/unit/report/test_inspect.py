@@ -212,7 +212,7 @@ def test_many_classes_become_a_list() -> None:
 def test_no_mistakes_are_said() -> None:
     own = predicted([0, 1, 2], [0, 1, 2], np.eye(3))
     opened: Any = SimpleNamespace(is_classification=True, predicted=own)
-    assert confusion.build(opened).lead == "All 3 test rows are given their own class."  # type: ignore[union-attr]
+    assert confusion.build(opened).lead == "All 3 test rows are classified correctly."  # type: ignore[union-attr]
     assert mistakes.build(opened).lead == "No mistakes in 3 test rows."
 
 
