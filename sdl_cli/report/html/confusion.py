@@ -46,7 +46,7 @@ def _lead(counts: Array, classes: tuple[str, ...]) -> str:
     i, j = np.unravel_index(wrong.argmax(), wrong.shape)
     names = [short_name(classes[k], 60) for k in (i, j)]
     often = f"Most often {names[0]} is taken for {names[1]}: {wrong[i, j]:,} of {counts[i].sum():,} rows."
-    told = f"{right:,} of {total:,} test rows are classified correctly, {total - right:,} are not."
+    told = f"{right:,} of {total:,} test rows are classified correctly, and {total - right:,} wrongly."
     return f"{told} {often if wrong[i, j] > 1 else 'No class is taken for another more than once.'}"
 
 

@@ -57,7 +57,7 @@ def test_balanced_is_the_share_of_the_rarer_of_two_classes(counts: list[int], cu
     sentence = decision_sentence("balanced", weights, np.array(counts), ["a", "b"])
     assert sentence == (
         f"A row is called {'ab'[rare]} from a probability of {cut:.3g} "
-        f"(the share of {'ab'[rare]} among the labelled rows), else {'ab'[1 - rare]}."
+        f"(the share of {'ab'[rare]} among the labelled rows), otherwise {'ab'[1 - rare]}."
     )
 
 

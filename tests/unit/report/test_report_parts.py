@@ -237,7 +237,7 @@ def test_history(tmp_path: Path) -> None:
     section = history_section(tmp_path)
     assert section is not None and section.lead == "Learned for 12 epochs in 6.0 seconds."
     text = Reader(section.body).text
-    assert "validation accuracy (%)" in text and "loss (log scale)" in text and "by heart" in text
+    assert "validation accuracy (%)" in text and "loss (log scale)" in text and "memorising" in text
 
 
 def test_history_of_several_phases_and_of_a_broken_file(tmp_path: Path) -> None:
