@@ -246,7 +246,7 @@ def overlay(folder: Path, items: list[Values]) -> Values:
     Returns:
         `{"picture", "pictures", "crossings", "sentences"}`; picture is the first of pictures, or None where no two go together.
     """
-    from sdl_cli.measure.figure import draw_overlay
+    from sdl_cli.measure.png import draw_overlay
     from sdl_cli.study.curve.overlay import crossings, named, sentences
 
     groups: dict[tuple[str, str], list[Values]] = {}

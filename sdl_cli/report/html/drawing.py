@@ -15,7 +15,7 @@ from matplotlib.rcsetup import cycler
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FuncFormatter, LogFormatter, NullFormatter
 
-from sdl_cli.measure.drawing import drawing_style
+from sdl_cli.measure.figure import drawing_style
 from sdl_cli.report.html.section import plain
 
 # as drawn; `svg` turns each into a variable of the page, which has one value for light and one for dark

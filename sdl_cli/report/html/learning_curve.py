@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdl_cli.measure import wording
-from sdl_cli.measure.drawing import Look, draw_one, draw_several, legend
+from sdl_cli.measure.figure import Look, draw_one, draw_several, legend
 from sdl_cli.report.curve_words import forecast_rows, labels_needed, point_rows
 from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, escape, figure, plain, table

@@ -94,7 +94,7 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
 
 
 def _import_picture() -> None:
-    import sdl_cli.measure.figure  # noqa: F401
+    import sdl_cli.measure.png  # noqa: F401
 
 
 def overview(the_plan: Plan, folder: Path) -> Values:
@@ -146,7 +146,7 @@ def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
 
 
 def _write(folder: Path, values: Values, points: Points) -> None:
-    from sdl_cli.measure.figure import draw_curve
+    from sdl_cli.measure.png import draw_curve
 
     write_atomic(folder / "curve.csv", points.to_csv())
     write_atomic(folder / "curve.png", draw_curve(values))
