@@ -12,6 +12,7 @@ import numpy as np
 from sdl_cli.data.class_names import is_code
 from sdl_cli.data.guess_marks import evidence
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -20,11 +21,6 @@ _BETWEEN_LABELS = (";", "|", ",", "/", "+", "&")
 _FEW_AMOUNTS = 12
 _AMOUNT = re.compile(r"([^\w.,'+-]{0,4})[+-]?[0-9][0-9.,' ]{0,30}?(\s?[^\d.,'\s][^\d]{0,10})?")
 _SHOWN = 5
-
-
-def _cut(text: str, most: int = 30) -> str:
-    flat = "".join(c if c.isprintable() else "?" for c in text[: most + 1])
-    return flat if len(flat) <= most else flat[: most - 3] + "..."
 
 
 def mixed_words(cells: Sequence[str]) -> str:
@@ -68,8 +64,12 @@ def several_labels(shown: str, cells: Array) -> str:
         if not turned and not (len(parts) >= 3 and len(alone) >= 2 and len(labels) <= len(parts)):
             continue
         num = sum(counts[name] for name in parts)
-        same = f", even where only their order differs ({' and '.join(map(_cut, turned[0][:2]))})" if turned else ""
-        example = _cut(next(iter(parts)))
+        same = (
+            f", even where only their order differs ({' and '.join(shortened(word, 30) for word in turned[0][:2])})"
+            if turned
+            else ""
+        )
+        example = shortened(next(iter(parts)), 30)
         return (
             f"The target {shown} holds several labels in {num:,} of {len(cells):,} cells, such as {example}: each combination "
             f"is a class of its own{same}. One label per row can be learned: make a column of each label."
@@ -91,8 +91,9 @@ def refuse_two_decimal_marks(place: str, shown: str, cells: Array) -> None:
         return
     first = marked[0]
     other = next((cell for cell in marked if seen[cell] != seen[first]), marked[1])
+    one, another = shortened(first, 30), shortened(other, 30)
     raise DataError(
-        f"{place}: the target {shown} holds numbers that are not written alike, such as {_cut(first)} and {_cut(other)}.",
+        f"{place}: the target {shown} holds numbers that are not written alike, such as {one} and {another}.",
         f"Write them alike, or set dataset.decimal and dataset.thousands; as names of classes: dataset.text=[{shown}]",
     )
 
@@ -110,7 +111,7 @@ def amounts(shown: str, cells: Array) -> str:
     units = {(match[1] or "").strip() + (match[2] or "").strip() for match in matches if match}
     if len(units) != 1 or "" in units or len(matches) < len(different) or not all(matches):
         return ""
-    example = _cut(str(cells[0]))
+    example = shortened(str(cells[0]), 30)
     if len(different) > _FEW_AMOUNTS:
         raise DataError(
             f"The target {shown} holds numbers with a unit, such as {example}: numbers or classes?",
@@ -133,8 +134,8 @@ def leading_zeros(shown: str, cells: Array) -> str:
         return ""
     written = set(cells.tolist())
     twin = next((cell for cell in codes if cell.lstrip("0") in written), None)
-    same = f", so that {_cut(twin)} and {_cut(twin.lstrip('0'))} are one" if twin else ""
+    same = f", so that {shortened(twin, 30)} and {shortened(twin.lstrip('0'), 30)} are one" if twin else ""
     return (
-        f"Column {shown} was read as numbers, though some have leading zeros such as {_cut(codes[0])}{same} "
+        f"Column {shown} was read as numbers, though some have leading zeros such as {shortened(codes[0], 30)}{same} "
         f"(if they are codes: dataset.categorical=[{shown}])."
     )
