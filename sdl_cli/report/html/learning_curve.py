@@ -12,7 +12,7 @@ from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_fig
 from sdl_cli.report.html.section import Section, escape, figure, plain, table
 
 Values = dict[str, Any]
-_LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, ticks=6, area=(330, 190), halo=())
+_LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, ticks=6, area=(330, 190), halo=())
 
 
 def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
