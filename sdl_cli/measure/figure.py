@@ -41,6 +41,7 @@ class Look:
     Arguments:
         series: colours of the curves, the second also that of the target.
         ink, muted, grid, paper: of rings, of what stands beside, of lines behind, and around points.
+        note: of the words at the target.
         shade: of the part that is a forecast: its opacity in the colour of the grid.
         text: size of notes and of the legend, in points.
         area: width and height of the axes in points, about: where notes would collide.
@@ -53,6 +54,7 @@ class Look:
     muted: str = "#707070"
     grid: str = "#dddddd"
     paper: str = "white"
+    note: str = COLOURS[1]
     shade: float = 0.33
     text: float = 9.5
     area: tuple[float, float] = (570, 270)
@@ -217,7 +219,7 @@ def _target(axes: Axes, curve: Values, look: Look) -> None:
     # texts stand on the side of the line that the curve leaves free: before the forecast reaches it, or after an early crossing
     away = 5 if curve["higher_is_better"] != early else -5
     colour = look.series[1]
-    style: Values = {"color": colour, "fontsize": look.text + 0.5, "path_effects": look.halo, "zorder": 7}
+    style: Values = {"color": look.note, "fontsize": look.text + 0.5, "path_effects": look.halo, "zorder": 7}
     style["textcoords"] = "offset points"
     style["va"] = "bottom" if away > 0 else "top"
     bottom, top = axes.get_ylim()

@@ -111,7 +111,7 @@ def check_target(key: str, metric: str, target: float | None) -> None:
     low, high = RANGE[metric]
     if target is None or (math.isfinite(target) and low <= target <= high):
         return
-    per_cent = f"Per cent are divided by 100: {target / 100:g}." if high == 1 and 1 < target <= 100 else ""
+    per_cent = f"Divide a percentage by 100: {target / 100:g}." if high == 1 and 1 < target <= 100 else ""
     bounds = f"at most {high:g}" if low == -math.inf else f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
     raise ConfigError(f"{key}: {target:g} is no {metric}, which is {bounds}.", per_cent)
 

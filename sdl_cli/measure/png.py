@@ -1,4 +1,4 @@
-"""Learning curves as PNG files."""
+"""Learning curves as PNG files; `figure` draws them."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Display:
         """What `sdl evaluate` found."""
         self.stop()
         data, test = values["data"], values["metrics"]["test"]
-        where = "all rows given (rows that it was trained on would flatter it)"
+        where = "all rows given (any that it was trained on flatter it)"
         self._field("data", f"{data['name']}, {'its own test part' if data['same_test_part'] else where}: {_rows(data['rows'])}")
         n = next(iter(test.values()))["n"]
         what = f"{_rows(n)}, 95 % interval"
@@ -174,7 +174,7 @@ class Display:
             if (Path(values["folder"]) / key / "metrics.json").is_file():
                 self._path("model" if key == "recommended" else "best", str(Path(values["folder"]) / key))
         if values["recommended"] == values["best"]:
-            self._field("", "It has the best mean too, so that no second model is kept in best/.")
+            self._field("", "It also has the best mean, so no second model is kept in best/.")
 
     def curve(self, values: Values) -> None:
         """A curve: its points, its forecast, a chart, and what they mean."""
@@ -215,7 +215,9 @@ class Display:
         self._path("model", values["out"])
         self._path("inputs", values["preprocessing"])
         rows, far = values["rows_checked"], values["largest_difference"]
-        self._field("parity", f"largest difference {far:.2g} over {rows:,} rows ({values['checked_on']}); allowed is 0.0001")
+        self._field(
+            "parity", f"largest difference {far:.2g} over {rows:,} rows ({values['checked_on']}); at most 0.0001 is allowed"
+        )
 
     def lines(self, lines: Sequence[str]) -> None:
         """Lines that are laid out already."""

@@ -114,7 +114,7 @@ def test_balanced_asks_are_judged_by_balanced_accuracy(sdl: Sdl, tmp_path: Path)
     found = sdl(f"{data} threshold=balanced")
     balanced = json.loads(found.out)
     assert (plain["lift"]["metric"], balanced["lift"]["metric"]) == ("accuracy", "balanced_accuracy")
-    assert "A row is called rare from a probability of 0.125 on" in flat(found.err)
+    assert "A row is called rare if its probability is at least 0.125 (" in flat(found.err)
     assert balanced["metrics"]["test"]["balanced_accuracy"]["value"] > plain["metrics"]["test"]["balanced_accuracy"]["value"]
     found = sdl(f"{data} threshold=balanced loss.class_weight=balanced")  # both at once would correct twice
     assert "threshold=balanced has no effect" in flat(found.err)

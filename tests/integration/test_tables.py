@@ -453,7 +453,7 @@ def test_a_threshold_goes_with_the_run(sdl: Sdl, tables: Path) -> None:
         f"dataset=table dataset.path={tables}/people.csv dataset.target=outcome dataset.features=[kind,smoker] dataset.id=case"
     )
     found = sdl(f"train {settings} {BASELINE} threshold=0.2 hydra.run.dir=run")
-    assert found.code == 0 and "from a probability of 0.2 on" in " ".join(found.err.split())
+    assert found.code == 0 and "if its probability is at least 0.2" in " ".join(found.err.split())
     assert sdl(f"predict run {tables}/people.csv -o p.csv").code == 0
     for rows in (read("p.csv"), read("run/predictions.csv")):
         named = np.array([row["prediction"] == "well" for row in rows])  # of two classes as frequent the second

@@ -11,9 +11,10 @@ import numpy as np
 from sdl_cli.data.files.columns import FEW_ODD, Column, are_amounts, other_order, shown_format, to_numbers
 from sdl_cli.data.files.doubts import leading_zeros, mixed_words
 from sdl_cli.data.files.guess_marks import evidence
-from sdl_cli.data.files.roles import listed, short
+from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -22,34 +23,34 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
     """A note where a column may be meant otherwise: numbers with a few words or a unit, dates of either order."""
     own = cells.columns[i]
     if column.kind == "date" and other_order(column, own):
-        first = short(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
+        first = shortened(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
         notes.append(
-            f"Column {short(column.name)}: dates such as {first} were read as {shown_format(column.format)}, though day and "
+            f"Column {shortened(column.name)}: dates such as {first} were read as {shown_format(column.format)}, though day and "
             "month could be the other way round (YYYY-MM-DD leaves no doubt)."
         )
-    if column.kind == "number" and (note := leading_zeros(short(column.name), own)):
+    if column.kind == "number" and (note := leading_zeros(shortened(column.name), own)):
         notes.append(note)
     if column.kind != "category" or asked:
         return
     known = own[own != None]  # noqa: E711
     if words := mixed_words(known.tolist()):
         notes.append(
-            f"Column {short(column.name)} writes the same in several ways: {words}. Each is a category; use one spelling for one."
+            f"Column {shortened(column.name)} writes the same in several ways: {words}. Each is a category; use one spelling for one."
         )
         return
     odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711
     if are_amounts(own[odd]):
-        first = short(own[odd[0]], 30)
+        first = shortened(own[odd[0]], 30)
         notes.append(
-            f"Column {short(column.name)} was read as categories, since its numbers have a unit or thousands marks, such as "
+            f"Column {shortened(column.name)} was read as categories, since its numbers have a unit or thousands marks, such as "
             f"{first!r}: write plain numbers to have them read as such."
         )
         return
     if not len(odd):
         return
-    word, where = short(own[odd[0]], 30), cells.place(int(odd[0])).removeprefix(f"{cells.source}, ")
+    word, where = shortened(own[odd[0]], 30), cells.place(int(odd[0])).removeprefix(f"{cells.source}, ")
     are = "is not a number" if len(odd) == 1 else "are not numbers"
-    what = f"Column {short(column.name)} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
+    what = f"Column {shortened(column.name)} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
     if all(evidence(cell) is not None for cell in dict.fromkeys(known)):
         notes.append(f"{what} in {where}: write all its numbers with the same marks.")
     elif len(odd) < FEW_ODD * len(known):
@@ -78,7 +79,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
         return []
     shown = ", ".join(f"{word} ({count:,})" for word, count in words.most_common(3))
     return [
-        f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{short(names[0])}]",
+        f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{shortened(names[0])}]",
     ]
 
 
@@ -94,6 +95,6 @@ def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> Non
     if bad.any() and not bad[~cells.is_second].any():
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
-            f"{cells.place(row)}: the target {short(name)} holds {short(own[row], 30)!r}, and numbers in {cells.source}.",
+            f"{cells.place(row)}: the target {shortened(name)} holds {shortened(own[row], 30)!r}, and numbers in {cells.source}.",
             "Write both files alike.",
         )

@@ -11,8 +11,8 @@ import numpy as np
 
 from sdl_cli.data.files.class_names import is_code
 from sdl_cli.data.files.guess_marks import evidence
-from sdl_cli.data.files.roles import short
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -65,9 +65,11 @@ def several_labels(shown: str, cells: Array) -> str:
             continue
         num = sum(counts[name] for name in parts)
         same = (
-            f", even where only their order differs ({' and '.join(short(name, 30) for name in turned[0][:2])})" if turned else ""
+            f", even where only their order differs ({' and '.join(shortened(name, 30) for name in turned[0][:2])})"
+            if turned
+            else ""
         )
-        example = short(next(iter(parts)), 30)
+        example = shortened(next(iter(parts)), 30)
         return (
             f"The target {shown} holds several labels in {num:,} of {len(cells):,} cells, such as {example}: each combination "
             f"is a class of its own{same}. Only one label per row can be learned: make one column per label."
@@ -88,9 +90,9 @@ def refuse_two_decimal_marks(place: str, shown: str, cells: Array) -> None:
     if len(marked) < 2:
         return
     one = marked[0]
-    other = short(next((cell for cell in marked if seen[cell] != seen[one]), marked[1]), 30)
+    other = shortened(next((cell for cell in marked if seen[cell] != seen[one]), marked[1]), 30)
     raise DataError(
-        f"{place}: the target {shown} holds numbers that are not written alike, such as {short(one, 30)} and {other}.",
+        f"{place}: the target {shown} holds numbers that are not written alike, such as {shortened(one, 30)} and {other}.",
         f"Write them alike, or set dataset.decimal and dataset.thousands; to use them as class names: dataset.text=[{shown}]",
     )
 
@@ -108,7 +110,7 @@ def amounts(shown: str, cells: Array) -> str:
     units = {(match[1] or "").strip() + (match[2] or "").strip() for match in matches if match}
     if len(units) != 1 or "" in units or len(matches) < len(different) or not all(matches):
         return ""
-    example = short(str(cells[0]), 30)
+    example = shortened(str(cells[0]), 30)
     if len(different) > _FEW_AMOUNTS:
         raise DataError(
             f"The target {shown} holds numbers with a unit, such as {example}: numbers or classes?",
@@ -130,8 +132,8 @@ def leading_zeros(shown: str, cells: Array) -> str:
         return ""
     written = set(cells.tolist())
     twin = next((cell for cell in codes if cell.lstrip("0") in written), None)
-    same = f", so that {short(twin, 30)} and {short(twin.lstrip('0'), 30)} are one" if twin else ""
+    same = f", so that {shortened(twin, 30)} and {shortened(twin.lstrip('0'), 30)} are one" if twin else ""
     return (
-        f"Column {shown} was read as numbers, though some have leading zeros such as {short(codes[0], 30)}{same} "
+        f"Column {shown} was read as numbers, though some have leading zeros such as {shortened(codes[0], 30)}{same} "
         f"(if they are codes: dataset.categorical=[{shown}])."
     )

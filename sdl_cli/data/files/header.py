@@ -11,6 +11,7 @@ from pathlib import Path
 from sdl_cli.data.files.marks import Marks
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import listed
 
 Rows = list[list[str]]
 
@@ -160,16 +161,12 @@ def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tu
         places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
         more = f" ({len(twice)} names occur twice)" if len(twice) > 1 else ""
         raise DataError(
-            f"{path}: line {line}: columns {_listed(places)} are all called {twice[0][:60]!r}{more}.",
+            f"{path}: line {line}: columns {listed(places, 5, last=', ')} are all called {twice[0][:60]!r}{more}.",
             f"Rename them; if the first line is data, set {group}.header=false.",
         )
     notes = []
     if unnamed:
-        notes.append(f"Columns without a name are called {_listed(unnamed)}.")
+        notes.append(f"Columns without a name are called {listed(unnamed, 5, last=', ')}.")
     if cleaned:
         notes.append(f"Line breaks and other unprintable characters in {cleaned} column names became blanks.")
     return tuple(names), tuple(notes)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")

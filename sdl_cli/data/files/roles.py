@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from sdl_cli import phrases
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 from sdl_cli.settings.experiment import DataSettings, Range
 from sdl_cli.settings.parse import suggest
 
@@ -85,7 +87,7 @@ def find_column(source: object, names: Sequence[str], asked: str, key: str) -> i
     try:
         position = int(asked)
     except ValueError:
-        message = f"{key}: {source} has no column {short(asked)!r}.{suggest(asked, names)}"
+        message = f"{key}: {source} has no column {shortened(asked)!r}.{suggest(asked, names)}"
         unnamed = list(names) == [f"x{i}" for i in range(len(names))]
         more = " If the first line holds their names: dataset.header=true" if unnamed else ""
         raise DataError(message, f"Its columns: {listed(names)}.{more}") from None
@@ -110,18 +112,4 @@ def which_target(source: object, names: Sequence[str], key: str = "dataset.targe
 
 def listed(names: Sequence[str], most: int = 12) -> str:
     """Names as a list for a message, the first of them where there are many."""
-    shown = ", ".join(short(name, 40) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def short(text: str, most: int = 60) -> str:
-    """A cell for a message: one line, control characters shown as `?`, cut where it is long."""
-    flat = "".join(c if c.isprintable() else "?" for c in str(text))
-    return flat if len(flat) <= most else flat[: most - 3] + "..."
-
-
-def printable(name: str) -> str:
-    """A name that is safe to print: line breaks and the like as blanks, other control characters as `?`."""
-    if name.isprintable():
-        return name
-    return " ".join("".join(c if c.isprintable() else " " if c.isspace() else "?" for c in name).split())
+    return phrases.listed([shortened(name, 40) for name in names[:most]], most, len(names), last=", ")

@@ -16,6 +16,7 @@ from sdl_cli.data.files.header import Rows, clean_names, find_header, joined_nam
 from sdl_cli.data.files.marks import THOUSANDS, Marks
 from sdl_cli.data.files.text_file import existing_file, find_encoding
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.phrases import listed, printable
 
 
 @dataclass(frozen=True)
@@ -185,8 +186,7 @@ def _believed_header(rows: Rows, marks: Marks, asked: Asked) -> tuple[bool, str]
 
 
 def _shown_row(row: list[str]) -> str:
-    cells = ["".join(c if c.isprintable() else "?" for c in cell[:20]) for cell in row if cell]
-    return ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")
+    return listed([printable(cell[:20]) for cell in row if cell], 5, last=", ")
 
 
 def _names_or_units(path: Path, numbers: list[int], rows: Rows, group: str) -> DataError:

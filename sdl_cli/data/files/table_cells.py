@@ -15,9 +15,10 @@ from sdl_cli.data.files.columns import CellError, Column, encode
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import objects, without
-from sdl_cli.data.files.roles import listed, printable, short
+from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
+from sdl_cli.phrases import printable, shortened
 
 Array = np.ndarray[Any, Any]
 _CELL_BYTES, _PART_ROWS = 64, 8192  # of a cell as Python's text; rows of a Parquet file that are unpacked at once
@@ -70,7 +71,7 @@ def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | N
         X = encode(column, own, cells.marks)
     except CellError as error:
         message = (
-            f"{cells.place(error.row)}: column {short(column.name)} holds {short(own[error.row], 30)!r}, "
+            f"{cells.place(error.row)}: column {shortened(column.name)} holds {shortened(own[error.row], 30)!r}, "
             f"which is not {error.wanted}."
         )
         hint = "Correct it, or leave the cell empty if the value is not known."
@@ -88,8 +89,8 @@ def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | N
 def unknown_notes(found: Unknown, num_rows: int) -> list[str]:
     """A sentence for each column with levels that the run does not know."""
     return [
-        f"Column {short(name)}: {count:,} of {num_rows:,} rows hold a value that the run was not trained on, "
-        f"such as {short(example, 30)!r}."
+        f"Column {shortened(name)}: {count:,} of {num_rows:,} rows hold a value that the run was not trained on, "
+        f"such as {shortened(example, 30)!r}."
         for name, (count, example) in found.items()
     ]
 
@@ -103,7 +104,12 @@ def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) ->
     )
     asked = lacking[0].strip().lower()
     near = next(
-        (f" Did you mean {short(name)}? Write it as {short(lacking[0])}." for name in names if name.strip().lower() == asked), ""
+        (
+            f" Did you mean {shortened(name)}? Write it as {shortened(lacking[0])}."
+            for name in names
+            if name.strip().lower() == asked
+        ),
+        "",
     )
     raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", f"Columns are matched by name; the file has: {listed(names)}.")
 
@@ -153,7 +159,7 @@ def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
     except DataError:
         raise
     except Exception as error:  # pyarrow has many kinds for a damaged file
-        raise DataError(f"{path}: this Parquet file cannot be read: {short(str(error), 120)}.", "Write it again.") from error
+        raise DataError(f"{path}: this Parquet file cannot be read: {shortened(str(error), 120)}.", "Write it again.") from error
 
 
 def _whole(file: Any, names: list[str], path: Path) -> Any:

@@ -12,9 +12,10 @@ from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.doubts import amounts, mixed_words, refuse_two_decimal_marks, several_labels
 from sdl_cli.data.files.marks import Marks, unified
-from sdl_cli.data.files.roles import CLASS_WORDS, printable, short
+from sdl_cli.data.files.roles import CLASS_WORDS
 from sdl_cli.data.targets import encode_targets
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import printable, shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -45,7 +46,7 @@ def encode_target(
         DataError: one value only, text where numbers are asked for, values that seem to name the rows, or numbers that are
             written in several ways.
     """
-    shown = short(name)
+    shown = shortened(name)
     if as_text and asked != "regression":
         asked, numbers = "classification", np.full(len(cells), np.nan)
     else:
@@ -59,7 +60,9 @@ def encode_target(
     labels = names_of_numbers(cells, numbers, whole) if not is_text and may_be_classes else cells
     distinct = len(set(labels.tolist())) if may_be_classes else distinct
     if distinct < 2:
-        raise DataError(f"{source}: the target {shown} has one value only, {short(cells[0], 30)!r}.", "Choose another column.")
+        raise DataError(
+            f"{source}: the target {shown} has one value only, {shortened(cells[0], 30)!r}.", "Choose another column."
+        )
     if not is_text and not np.isfinite(numbers).all():
         raise DataError(f"{source}: the target {shown} holds infinite numbers.", "Correct or remove those rows.")
     codes = [] if is_text or not whole else [cell for cell in dict.fromkeys(cells.tolist()) if is_code(cell)]
@@ -98,7 +101,7 @@ def _doubts_of_text(source: object, shown: str, cells: Array, numbers: Array, as
         bad = cells[np.isnan(numbers)]
         raise DataError(
             f"{source}: dataset.task=regression, but the target {shown} holds text in {len(bad):,} rows, "
-            f"such as {short(bad[0], 30)!r}.",
+            f"such as {shortened(bad[0], 30)!r}.",
             "Choose a column of numbers, or dataset.task=classification.",
         )
     return [note for note in [amounts(shown, cells)] if note]
@@ -121,7 +124,7 @@ def _text_classes(
     elif found_numbers:
         odd = cells[np.isnan(numbers)]
         notes.append(
-            f"The target {shown} is text in {len(odd):,} rows (such as {short(odd[0], 30)!r}) and numbers elsewhere: "
+            f"The target {shown} is text in {len(odd):,} rows (such as {shortened(odd[0], 30)!r}) and numbers elsewhere: "
             "all are classes."
         )
     if not as_text:
@@ -146,15 +149,15 @@ def encode_target_like(
     if not classes:
         if not np.isfinite(numbers).all():
             bad = cells[~np.isfinite(numbers)][0]
-            raise DataError(f"{source}: the target {short(name)} holds {short(bad, 30)!r}, and the run predicts numbers.")
+            raise DataError(f"{source}: the target {shortened(name)} holds {shortened(bad, 30)!r}, and the run predicts numbers.")
         return numbers, (), "regression"
     meant = {
         cell: printable(cell) if as_text else known_name(printable(cell), float(value), classes)
         for cell, value in zip(cells, numbers, strict=True)
     }
-    taken = sorted(f"{short(cell, 30)} for {known}" for cell, known in meant.items() if is_code(cell) and known != cell)
+    taken = sorted(f"{shortened(cell, 30)} for {known}" for cell, known in meant.items() if is_code(cell) and known != cell)
     if taken:
-        notes.append(f"Labels of {short(name)} were taken for classes of the same number: {', '.join(taken[:_SHOWN])}.")
+        notes.append(f"Labels of {shortened(name)} were taken for classes of the same number: {', '.join(taken[:_SHOWN])}.")
     found, y = np.unique(np.array([meant[cell] for cell in cells], dtype=str), return_inverse=True)
     place = {known: number for number, known in enumerate(classes)}  # the run's own order: numbers are not sorted as text is
     order = sorted(range(len(found)), key=lambda k: (place.get(str(found[k]), len(place)), found[k]))
@@ -166,7 +169,7 @@ def _refuse_odd_cells(source: object, shown: str, cells: Array, numbers: Array, 
     """Raise where a few cells of text stand in a target of many different numbers."""
     odd = cells[np.isnan(numbers)]
     if len(odd) <= 0.1 * len(cells) and (asked == "regression" or len(np.unique(numbers)) > _FEW):
-        word = short(odd[0], 30)
+        word = shortened(odd[0], 30)
         raise DataError(
             f"{source}: the target {shown} is a number in {len(cells) - len(odd):,} rows and text in {len(odd):,}, "
             f"such as {word!r}.",
@@ -181,7 +184,7 @@ def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
         groups.setdefault(" ".join(name.lower().split()), []).append(name)
     near = [group for group in groups.values() if len(group) > 1]
     if near:
-        pairs = "; ".join(" and ".join(short(name, 30) for name in group) for group in near[:_SHOWN])
+        pairs = "; ".join(" and ".join(shortened(name, 30) for name in group) for group in near[:_SHOWN])
         notes.append(f"Classes of {shown} that differ only in case or blanks are separate classes: {pairs}.")
 
 
@@ -197,7 +200,7 @@ def _task_of_numbers(
 ) -> tuple[Task, str]:
     """The task, and why, as the middle of a sentence; nothing where there is no doubt."""
     if codes and distinct > 2:
-        return "classification", f"is written with leading zeros, such as {short(codes[0], 30)}"
+        return "classification", f"is written with leading zeros, such as {shortened(codes[0], 30)}"
     if distinct > 2 and whole and _has_mark(cells, marks.thousands):
         return "regression", "is written with thousands marks"
     if distinct == 2:
@@ -219,6 +222,6 @@ def _check_names(source: object, shown: str, cells: Array) -> None:
     longest = max(set(cells.tolist()), key=len)
     if len(longest) > _MAX_NAME:
         raise DataError(
-            f"{source}: the target {shown} has a class name of {len(longest):,} characters, {short(longest, 40)!r}.",
+            f"{source}: the target {shown} has a class name of {len(longest):,} characters, {shortened(longest, 40)!r}.",
             f"Class names may have up to {_MAX_NAME}; is this the right column?",
         )

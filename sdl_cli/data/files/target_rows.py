@@ -12,9 +12,10 @@ import numpy as np
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.files.class_names import whole_name
 from sdl_cli.data.files.marks import Marks
-from sdl_cli.data.files.roles import Roles, short
+from sdl_cli.data.files.roles import Roles
 from sdl_cli.data.files.target_cells import Asked, encode_target, encode_target_like
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -91,18 +92,18 @@ def drop_missing_targets(
     missing = cells == None  # noqa: E711  element by element
     num = int(missing.sum())
     words = Counter(word for word in written[missing] if word is not None) if written is not None else Counter()
-    held = ", ".join(f"{short(word, 20)!r} in {count:,}" for word, count in words.most_common(3))
+    held = ", ".join(f"{shortened(word, 20)!r} in {count:,}" for word, count in words.most_common(3))
     word = f"If {words.most_common(1)[0][0]!r} is a value here: {keep} - otherwise" if words else ""
     if num == len(cells):
         hint = f"If that is a value here: {keep}" if words else "Choose another column as dataset.target."
         holds = f" (it holds {held} rows)" if words else ""
-        raise DataError(f"{source}: the target {short(name)} is missing in every row{holds}.", hint)
+        raise DataError(f"{source}: the target {shortened(name)} is missing in every row{holds}.", hint)
     if num and missing_target == "fail":
         shown = ", ".join(str(line) for line in lines[missing][:_SHOWN]) + (", ..." if num > _SHOWN else "")
         rows = "row" if num == 1 else "rows"
         holds = f"; it holds {held} of them" if words else ""
         raise DataError(
-            f"{source}: the target {short(name)} is missing in {num:,} {rows} of {len(cells):,} (line {shown}){holds}.",
+            f"{source}: the target {shortened(name)} is missing in {num:,} {rows} of {len(cells):,} (line {shown}){holds}.",
             f"{word} leave these rows out: dataset.missing_target=drop"
             if words
             else "Fill them in, or leave these rows out with dataset.missing_target=drop",
@@ -129,12 +130,12 @@ def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: 
     small = np.flatnonzero((counts < min_class_rows) & (counts > 0))
     if len(small) == (counts > 0).sum():
         raise DataError(
-            f"dataset.min_class_rows={min_class_rows}: no value of {short(name)} occurs in that many rows.",
+            f"dataset.min_class_rows={min_class_rows}: no value of {shortened(name)} occurs in that many rows.",
             "Choose a smaller number, or null to keep all classes.",
         )
     if len(small):
-        named = ", ".join(f"{short(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
+        named = ", ".join(f"{shortened(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
             ", ..." if len(small) > _SHOWN else ""
         )
-        notes.append(f"Classes of {short(name)} with fewer than {min_class_rows} rows were left out: {named}.")
+        notes.append(f"Classes of {shortened(name)} with fewer than {min_class_rows} rows were left out: {named}.")
     return np.flatnonzero(~np.isin(index, small))

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from sdl_cli.data.files.marks import is_number
 from sdl_cli.data.files.records import Lines
-from sdl_cli.data.files.roles import short
 from sdl_cli.data.files.text_file import check_memory
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Layout = Literal["blank", "tab", "fasttext"]
 
@@ -93,7 +93,9 @@ def find_separator(source: object, labels: Sequence[str | None], lines: Sequence
     if without:
         label, line = without[0]
         more = f", and neither have {len(without) - 1:,} more labels" if len(without) > 1 else ""
-        message = f"{source}, line {line}: the label {short(label, 30)!r} has no class before a {short(asked, 20)!r}{more}."
+        message = (
+            f"{source}, line {line}: the label {shortened(label, 30)!r} has no class before a {shortened(asked, 20)!r}{more}."
+        )
         raise DataError(message, "Correct dataset.label_separator, or leave it out.")
     return asked
 
@@ -142,7 +144,7 @@ def _fasttext(path: Path, number: int, line: str) -> tuple[str, str]:
     text = text.strip()
     if text.startswith(_FASTTEXT):
         second = text.split(None, 1)[0]
-        message = f"{path}, line {number}: the text has two labels, {short(label, 30)} and {short(second, 30)}."
+        message = f"{path}, line {number}: the text has two labels, {shortened(label, 30)} and {shortened(second, 30)}."
         raise DataError(message, "Keep one label per text.")
     return label.removeprefix(_FASTTEXT), text
 

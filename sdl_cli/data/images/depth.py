@@ -17,6 +17,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.images.decode import Batch
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.phrases import listed
 
 Array = np.ndarray[Any, Any]
 
@@ -224,7 +225,7 @@ def _num_images(names: Sequence[object]) -> str:
 
 
 def _some(names: Sequence[object]) -> str:
-    return ", ".join(str(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return listed([str(name) for name in names], 5, last=", ")
 
 
 def _tail_notes(X: Array, labelled: Array, scale: ValueRange) -> list[str]:

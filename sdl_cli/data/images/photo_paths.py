@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.files.roles import short
 from sdl_cli.data.images.photos import OnError
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -41,7 +41,7 @@ def locate(
     if addresses:
         row, num = addresses[0], len(addresses)
         many = f" and so are {num - 1:,} more" if num > 1 else ""
-        message = f"{label}{table}, line {lines[row]}: {short(cells[row])} is a web address{many}."
+        message = f"{label}{table}, line {lines[row]}: {shortened(cells[row])} is a web address{many}."
         raise DataError(message, "Images are not downloaded: download them yourself and give the paths of the files.")
     files: list[Path] = []
     kept: list[int] = []
@@ -70,7 +70,7 @@ def contradictions(files: Sequence[Path], targets: Array, lines: Array) -> list[
     if not torn:
         return []
     file, own = next(iter(torn.items()))
-    example = f"{short(Path(file).name)} in lines {', '.join(str(lines[row]) for row in own[:_SHOWN])}"
+    example = f"{shortened(Path(file).name)} in lines {', '.join(str(lines[row]) for row in own[:_SHOWN])}"
     many = "1 image is" if len(torn) == 1 else f"{len(torn):,} images are"
     return [f"{many} in the table more than once with different targets, such as {example}."]
 
@@ -85,10 +85,10 @@ def _find(cell: str | None, root: Path) -> tuple[Path, str]:
         file = root / cell.replace("\\", "/")
         mode = _mode(file)
     if mode is None:
-        return file, f"{short(cell)} does not exist"
+        return file, f"{shortened(cell)} does not exist"
     if stat.S_ISREG(mode):
         return file, ""
-    return file, f"{short(cell)} is a folder" if stat.S_ISDIR(mode) else f"{short(cell)} is not a file"
+    return file, f"{shortened(cell)} is a folder" if stat.S_ISDIR(mode) else f"{shortened(cell)} is not a file"
 
 
 def _mode(file: Path) -> int | None:

@@ -17,6 +17,7 @@ from sdl_cli.data.images.depth import OneDepth, facts_today, scale_of, unlike_ru
 from sdl_cli.data.images.file_digests import files_digest
 from sdl_cli.data.images.tiff import Remark
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import listed
 
 Array = np.ndarray[Any, Any]
 OnError = Literal["fail", "skip"]
@@ -168,16 +169,15 @@ def _decode_one(file: Path, how: Decoding, remark: Remark) -> Array:
 
 def _refuse_failures(failures: Sequence[tuple[int, str]], names: Sequence[str], on_error: OnError) -> None:
     if failures and (on_error == "fail" or len(failures) == len(names)):
-        first = ", ".join(f"{names[row]} ({why})" for row, why in failures[:5])
-        more = f", and {len(failures) - 5} more" if len(failures) > 5 else ""
+        first = listed([f"{names[row]} ({why})" for row, why in failures], 5, last=", ")
         of_all = (
             "no image can be read" if len(failures) == len(names) else f"{len(failures)} of {len(names)} images cannot be read"
         )
-        raise DataError(f"{of_all}: {first}{more}.", SKIP_HINT)
+        raise DataError(f"{of_all}: {first}.", SKIP_HINT)
 
 
 def _skip_notes(skipped: Sequence[tuple[int, str]], names: Sequence[str]) -> list[str]:
     if not skipped:
         return []
-    first = ", ".join(f"{names[row]} ({why})" for row, why in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
+    first = listed([f"{names[row]} ({why})" for row, why in skipped], 5, last=", ")
     return [f"{len(skipped)} of {len(names)} images could not be read and were skipped: {first}."]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.data.files.roles import listed, short
+from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import DataError
 from sdl_cli.files import typed_path
+from sdl_cli.phrases import shortened
 
 _TIMEOUT_SECONDS = 10.0  # of the one question that shows whether the Hub can be reached
 _KINDS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".arrow": "arrow"}
@@ -58,7 +59,7 @@ def open_splits(dataset: str, subset: str | None, revision: str | None, notes: l
         return Opened(path.absolute().name, _named(datasets, found), {"dataset": str(path.absolute())})
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", dataset, re.ASCII) or dataset.startswith("."):
         raise DataError(
-            f"dataset.dataset={short(dataset)}: there is no such file or folder, and it is not a name on the Hub.", _WHERE
+            f"dataset.dataset={shortened(dataset)}: there is no such file or folder, and it is not a name on the Hub.", _WHERE
         )
     commit, unreached = _commit(dataset, revision)
     with _calls(datasets, offline=unreached is not None), _reworded(dataset, unreached):
@@ -113,11 +114,9 @@ def _commit(dataset: str, revision: str | None) -> tuple[str | None, str | None]
             warnings.simplefilter("ignore")
             return HfApi().dataset_info(dataset, revision=revision, timeout=_TIMEOUT_SECONDS).sha, None
     except RevisionNotFoundError as error:
-        raise DataError(f"dataset.revision={short(str(revision))}: {dataset} has no such commit, branch or tag.") from error
+        raise DataError(f"dataset.revision={shortened(str(revision))}: {dataset} has no such commit, branch or tag.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        message = (
-            f"dataset.dataset={short(dataset)}: the Hugging Face Hub has no such set, or it is private or has terms to accept."
-        )
+        message = f"dataset.dataset={shortened(dataset)}: the Hugging Face Hub has no such set, or it is private or has terms to accept."
         raise DataError(message, f"{_WHERE} Log in with: hf auth login") from error
     except Exception as error:  # of its answers and of networks there are many kinds
         return None, _reason(error)
@@ -161,19 +160,19 @@ def _reworded(dataset: str, unreached: str | None) -> Iterator[None]:
                 f"{dataset} is not in {config.HF_DATASETS_CACHE}, and the Hugging Face Hub cannot be reached: {unreached}.",
                 "Go online once (without HF_HUB_OFFLINE): from then on the set is read from that folder.",
             ) from error
-        raise DataError(f"{short(dataset, 120)}: there is no data that can be read: {_reason(error)}.", _WHERE) from error
+        raise DataError(f"{shortened(dataset, 120)}: there is no data that can be read: {_reason(error)}.", _WHERE) from error
     except Exception as error:
         text = str(error)
         if isinstance(error, ValueError) and re.search(r"config", text, re.IGNORECASE):
             names = re.findall(r"'([^']+)'", (re.findall(r"\[(.*?)\]", text, re.DOTALL) or [""])[-1])
             raise DataError(
-                f"dataset.subset: {short(dataset, 120)} has several subsets, and one of them must be named.",
+                f"dataset.subset: {shortened(dataset, 120)} has several subsets, and one of them must be named.",
                 f"There are: {listed(names)}. For example: dataset.subset={names[0]}" if names else _reason(error),
             ) from error
         if "scripts are no longer supported" in text:
-            message = f"{short(dataset, 120)}: this set can only be read by its own program, which is not run."
+            message = f"{shortened(dataset, 120)}: this set can only be read by its own program, which is not run."
             raise DataError(message, "Choose a set of data files (Parquet, CSV, images), as most on the Hub are.") from error
-        raise DataError(f"{short(dataset, 120)}: this set cannot be read: {_reason(error)}.", _WHERE) from error
+        raise DataError(f"{shortened(dataset, 120)}: this set cannot be read: {_reason(error)}.", _WHERE) from error
 
 
 def _reason(error: BaseException) -> str:
@@ -181,4 +180,4 @@ def _reason(error: BaseException) -> str:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = re.sub(r"^\[Errno -?\d+\] ", "", lines[0]) if lines else type(error).__name__
-    return short(words.rstrip(".: "), 160)
+    return shortened(words.rstrip(".: "), 160)

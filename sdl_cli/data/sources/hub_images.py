@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import ValueRange, digest_parts
-from sdl_cli.data.files.roles import short
 from sdl_cli.data.images.cache import Cached, cache_key, load_or_build
 from sdl_cli.data.images.decode import (
     NUM_CHANNELS,
@@ -25,6 +24,7 @@ from sdl_cli.data.images.decode import (
 )
 from sdl_cli.data.images.depth import OneDepth, facts_today, scale_of
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -59,7 +59,7 @@ def decode_column(
     try:
         data = data.select_columns([column]).cast_column(column, Image(decode=False))
     except Exception as error:
-        message = f"dataset.image: the column {short(column)} of {source} holds no images."
+        message = f"dataset.image: the column {shortened(column)} of {source} holds no images."
         raise DataError(message, "Name the one that does, of photos, their bytes or their paths.") from error
     size_px, chosen = _size_and_channels(source, data, column, kept, ids, size)
     chosen = channels or chosen

@@ -12,7 +12,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.missing import missing_words, without
-from sdl_cli.data.files.roles import find_column, listed, short, which_target
+from sdl_cli.data.files.roles import find_column, listed, which_target
 from sdl_cli.data.files.table_cells import Cells, from_frame
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.images.decode import Channels
@@ -22,6 +22,7 @@ from sdl_cli.data.sources.hub import Opened, open_splits
 from sdl_cli.data.sources.hub_images import decode_column
 from sdl_cli.data.sources.table import TableRoles, assemble
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 from sdl_cli.settings.parse import suggest
 
 Array = np.ndarray[Any, Any]
@@ -125,7 +126,7 @@ def _gather(opened: Opened, settings: HuggingFace, target: str, notes: list[str]
     unlabelled = [name for name, split in parts.items() if name != "train" and _has_no_targets(split, target)]
     for name in unlabelled:
         del parts[name]
-        notes.append(f"The rows of the {name} part have no {short(target)} and were left out.")
+        notes.append(f"The rows of the {name} part have no {shortened(target)} and were left out.")
     parts = dict(zip(with_test_part(np.array(list(parts)), notes).tolist(), parts.values(), strict=True))
     names = parts["train"].column_names
     for name, split in parts.items():
@@ -135,7 +136,7 @@ def _gather(opened: Opened, settings: HuggingFace, target: str, notes: list[str]
     try:
         data = datasets.concatenate_datasets([split.select_columns(names) for split in parts.values()])
     except Exception as error:
-        message = f"{opened.name}: its parts have columns of different kinds: {short(str(error).partition(chr(10))[0], 120)}."
+        message = f"{opened.name}: its parts have columns of different kinds: {shortened(str(error).partition(chr(10))[0], 120)}."
         raise DataError(message, "Use one part alone: dataset.split=train") from error
     lengths = [len(split) for split in parts.values()]
     part = np.repeat(list(parts), lengths) if len(parts) > 1 else None
@@ -148,7 +149,7 @@ def _parts(opened: Opened, split: str | None, notes: list[str]) -> dict[str, Any
         raise DataError(f"{opened.name}: this set has no rows.")
     if split is not None:
         if split not in splits:
-            message = f"dataset.split={short(split)}: {opened.name} has no such split with rows.{suggest(split, splits)}"
+            message = f"dataset.split={shortened(split)}: {opened.name} has no such split with rows.{suggest(split, splits)}"
             raise DataError(message, f"There are: {listed(list(splits))}.")
         return {"train": splits[split]}
     if len(splits) == 1:
@@ -206,7 +207,7 @@ def _is_plain(feature: Any) -> bool:
 
 def _require_plain(rows: _Rows, name: str, key: str) -> None:
     if not _is_plain(rows.data.features[name]):
-        message = f"{key}: the column {short(name)} of {rows.source} holds {type(rows.data.features[name]).__name__}s."
+        message = f"{key}: the column {shortened(name)} of {rows.source} holds {type(rows.data.features[name]).__name__}s."
         raise DataError(message, "Choose a column of words or numbers.")
 
 
@@ -280,7 +281,7 @@ def _images(
         y=y,
         classes=classes,
         groups=without(cells["group"][kept], words) if "group" in of else None,
-        group_name=short(of.get("group", "")),
+        group_name=shortened(of.get("group", "")),
         part=None if rows.part is None else rows.part[kept],
         ids=cells["id"][kept] if "id" in of else own_ids,
         x_digest=cached.digest,

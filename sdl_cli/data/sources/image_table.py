@@ -12,7 +12,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words, without
-from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
+from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Asked, Format, sniff
 from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.images.decode import SUFFIXES
@@ -23,6 +23,7 @@ from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_phot
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -79,7 +80,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     )
     target = form.names[places["target"]]
     notes += [
-        f"Column {short(name)} holds words such as train and test; to use them as parts: dataset.part={short(name)}"
+        f"Column {shortened(name)} holds words such as train and test; to use them as parts: dataset.part={shortened(name)}"
         for i, name in enumerate(form.names)
         if "part" not in places and i not in places.values() and {(cell or "").lower() for cell in columns[i]} <= set(_PARTS)
     ]
@@ -105,7 +106,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         y=y[photos.kept],
         classes=classes,
         groups=rows.cells.get("group"),
-        group_name=short(form.names[places["group"]]) if "group" in places else "",
+        group_name=shortened(form.names[places["group"]]) if "group" in places else "",
         part=None if part is None else part[photos.kept],
         ids=rows.cells["id" if "id" in places else "image"],
         x_digest=photos.digest,
@@ -219,7 +220,7 @@ def _root(path: Path, root: str | None, key: str = "dataset.root") -> Path:
 def _shown(rows: _Rows) -> list[str]:
     """What messages call each row: its line, and the path as written."""
     return [
-        f"line {line}: {'no path' if cell is None else short(cell)}"
+        f"line {line}: {'no path' if cell is None else shortened(cell)}"
         for line, cell in zip(rows.lines, rows.cells["image"], strict=True)
     ]
 
@@ -242,7 +243,7 @@ def _places(settings: ImageTable, path: Path, form: Format, columns: Sequence[Ar
     for role in roles:
         for other in roles[: roles.index(role)]:
             if places.get(role, -1) == places.get(other, -2) and (role, other) not in (("id", "image"), ("id", "group")):
-                name = short(form.names[places[role]])
+                name = shortened(form.names[places[role]])
                 raise DataError(f"dataset.{other} and dataset.{role} are both the column {name}.", "Give each its own column.")
     return places
 
@@ -276,7 +277,7 @@ def _part(path: Path, rows: _Rows) -> Array:
     found = [_PARTS.get((cell or "").strip().lower()) for cell in cells]
     bad = [i for i, part in enumerate(found) if part is None]
     if bad:
-        shown = "nothing" if cells[bad[0]] is None else repr(short(cells[bad[0]], 30))
+        shown = "nothing" if cells[bad[0]] is None else repr(shortened(cells[bad[0]], 30))
         message = (
             f"dataset.part: {path}, line {rows.lines[bad[0]]}: {shown} is not a part, as in {len(bad):,} of {len(cells):,} rows."
         )

@@ -12,7 +12,6 @@ import numpy as np
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import missing_words
-from sdl_cli.data.files.roles import short
 from sdl_cli.data.files.sniffing import Asked, Format, Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
@@ -27,6 +26,7 @@ from sdl_cli.data.files.table_cells import (
     with_missing,
 )
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -84,7 +84,7 @@ def _say(notes: list[str] | None, unknown: Unknown, count: int, id_name: str | N
         return
     notes += unknown_notes(unknown, count)
     if id_name is not None and id_name not in names:
-        notes.append(f"There is no column {short(id_name)}: the ids of the predictions are lines of the file.")
+        notes.append(f"There is no column {shortened(id_name)}: the ids of the predictions are lines of the file.")
 
 
 def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any]) -> Format:

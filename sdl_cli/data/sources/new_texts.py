@@ -13,11 +13,12 @@ import numpy as np
 
 from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import MISSING
-from sdl_cli.data.files.roles import listed, short
+from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.sniffing import Asked, Format, Known, sniff
 from sdl_cli.data.files.text_file import existing_file, find_encoding
 from sdl_cli.data.files.text_lines import iter_lines, without_labels
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -71,7 +72,7 @@ def _iter_column(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: 
     id_name = inputs.get("id")
     has_ids = id_name in form.names and id_name != name
     if id_name is not None and not has_ids:
-        notes.append(f"There is no column {short(id_name)}: the ids of the predictions are lines of the file.")
+        notes.append(f"There is no column {shortened(id_name)}: the ids of the predictions are lines of the file.")
     wanted = [name, str(id_name)] if has_ids else [name]
     words = frozenset(inputs.get("missing", MISSING))
     for _, cells, lines in iter_numbers(path, form, (), wanted, chunk_rows):
@@ -87,7 +88,7 @@ def _only_text_column(path: Path, form: Format, wanted: str | None) -> str:
     named = [name for word in TEXT_NAMES for name in form.names if name.lower() == word]
     if named and wanted is None:
         return named[0]
-    missing = f"no column {short(wanted)}" if wanted else "several columns"
+    missing = f"no column {shortened(wanted)}" if wanted else "several columns"
     raise DataError(
         f"{path}: it has {missing}; its columns: {listed(form.names)}.", f"Call the texts' column {wanted or 'text'}."
     )

@@ -18,10 +18,11 @@ from urllib.parse import quote
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.files.roles import find_column, short, which_target
+from sdl_cli.data.files.roles import find_column, which_target
 from sdl_cli.data.files.table_cells import from_frame
 from sdl_cli.data.sources.table import TableRoles, assemble
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 from sdl_cli.settings.experiment import Count
 
 _TIMEOUT_SECONDS = 30.0  # of silence; scikit-learn itself waits forever
@@ -64,7 +65,7 @@ def load(settings: OpenML, like: Mapping[str, Any] | None = None) -> Dataset:
     bunch = _fetch(settings, notes)
     name, version, data_id = str(bunch.details["name"]), int(bunch.details["version"]), int(bunch.details["id"])
     _check_identity(settings, name, version)
-    source = f"OpenML's {short(name)} (number {data_id})"
+    source = f"OpenML's {shortened(name)} (number {data_id})"
     frame = _dense_frame(bunch, source) if bunch.frame is None else bunch.frame
     cells = from_frame(frame, source)
     nominal = [cells.names[i] for i, dtype in enumerate(frame.dtypes) if str(dtype) == "category"]
@@ -81,7 +82,7 @@ def _fetch(settings: OpenML, notes: list[str]) -> Any:
     from sklearn.datasets import fetch_openml, get_data_home
 
     number = settings.data_id or (int(settings.dataset) if settings.dataset.isascii() and settings.dataset.isdigit() else None)
-    shown = short(settings.dataset)
+    shown = shortened(settings.dataset)
     if number == 0 or not settings.dataset.strip(". "):
         raise DataError(
             f"dataset.dataset={shown}: this is not the name or number of a table.", "For example: dataset.dataset=iris"
@@ -129,25 +130,25 @@ def _timeout(seconds: float) -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     inner = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
     words = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
-    return short(str(words).partition("\n")[0].rstrip(".: "), 120)
+    return shortened(str(words).partition("\n")[0].rstrip(".: "), 120)
 
 
 def _as_note(warning: str, details: Mapping[str, Any]) -> str:
     if warning.startswith(_SAID[0]):
-        name, version = short(str(details["name"])), details["version"]
+        name, version = shortened(str(details["name"])), details["version"]
         return f"OpenML has several active versions of {name}: version {version} was taken (for another: dataset.version=N)."
-    return short(warning.partition(" Try using")[0], 200).rstrip(". ") + "."
+    return shortened(warning.partition(" Try using")[0], 200).rstrip(". ") + "."
 
 
 def _check_identity(settings: OpenML, name: str, version: int) -> None:
     """Refuse a number that is not that of the name or version given with it."""
     asked = settings.dataset
     if settings.data_id is not None and asked not in (str(settings.data_id), name) and asked.lower() != name.lower():
-        message = f"dataset.data_id={settings.data_id} is {short(name)}, and dataset.dataset={short(asked)} is a different table."
+        message = f"dataset.data_id={settings.data_id} is {shortened(name)}, and dataset.dataset={shortened(asked)} is a different table."
         raise DataError(message, "Leave one of them out: dataset.data_id=null")
     if settings.version not in (None, version):
         raise DataError(
-            f"dataset.version={settings.version}: {short(name)} of this number is version {version}.",
+            f"dataset.version={settings.version}: {shortened(name)} of this number is version {version}.",
             "Leave it out, or set dataset.data_id=null",
         )
 
@@ -157,7 +158,7 @@ def _target(asked: str | None, details: Mapping[str, Any], source: str, names: t
     named = str(details.get("default_target_attribute") or "").strip()
     if asked is not None:
         if named not in names and "," in named:
-            notes.append(f"OpenML names several targets ({short(named)}): leave the others out with dataset.drop=[...]")
+            notes.append(f"OpenML names several targets ({shortened(named)}): leave the others out with dataset.drop=[...]")
         return names[find_column(source, names, asked, "dataset.target")]
     if named not in names:
         raise which_target(source, names)

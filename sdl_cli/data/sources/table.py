@@ -23,7 +23,7 @@ from sdl_cli.data.files.columns import (
 )
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
-from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
+from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
@@ -41,6 +41,7 @@ from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 _NAMED = 5  # columns left out that a note names one by one
@@ -130,7 +131,7 @@ def assemble(
     own = cells.columns[places["target"]]
     if like is None:
         refuse_odd_target(cells, target, own, as_text)
-    keep, before = f"dataset.text=[{short(target)}]", written.columns[places["target"]]
+    keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(
         cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
@@ -155,7 +156,7 @@ def assemble(
         classes=classes,
         feature_names=feature_names(columns),
         groups=None if group is None else cells.columns[places["group"]],
-        group_name=short(group or ""),
+        group_name=shortened(group or ""),
         part=part,
         ids=row_ids(written, id_name) if id_name else row_names(cells.lines, part if several else None),
         x_digest=hashlib.sha256((digest(X) + content).encode()).hexdigest(),
@@ -219,7 +220,7 @@ def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
     }
     for role, other in (("group", "target"), ("id", "target")):
         if role in places and places[role] == places["target"]:
-            name = short(cells.names[places[role]])
+            name = shortened(cells.names[places[role]])
             raise DataError(f"dataset.{role} and dataset.{other} are both the column {name}.", "Give each its own column.")
     return places
 
@@ -236,11 +237,11 @@ def _infer_columns(
     categorical = {*positions("categorical"), *positions("text")}
     if places["target"] in chosen:
         raise DataError(
-            f"dataset.features: {short(cells.names[places['target']])} is the target.", "Leave it out of the features."
+            f"dataset.features: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the features."
         )
     taken = {*places.values(), *dropped}
     if places["target"] in dropped:
-        raise DataError(f"dataset.drop: {short(cells.names[places['target']])} is the target.", "Leave it out of the list.")
+        raise DataError(f"dataset.drop: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the list.")
     columns: list[Column] = []
     left_out: list[LeftOut] = []
     counters: list[int] = []
@@ -254,11 +255,11 @@ def _infer_columns(
             continue
         columns.append(found)
         note_doubts(found, cells, i, notes, i in categorical)
-    notes += [f"Column {short(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
+    notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
     if len(left_out) > _NAMED:
         notes.append(f"{len(left_out) - _NAMED} more columns were left out: {listed([c.name for c in left_out[_NAMED:]])}.")
     if not columns:
-        why = f" ({short(left_out[0].name)} {left_out[0].reason})" if left_out else ""
+        why = f" ({shortened(left_out[0].name)} {left_out[0].reason})" if left_out else ""
         raise DataError(
             f"{cells.source}: no column is left to learn from{why}.",
             "Name the columns to use anyway: dataset.features=[...]" if left_out else "Add columns that describe each row.",

@@ -15,7 +15,7 @@ from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import missing_words, without
-from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, short, which_target, without_doubt_of_header
+from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Format, Known, sniff, sniff_like
 from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.files.text_file import existing_file, find_encoding
@@ -24,6 +24,7 @@ from sdl_cli.data.files.two_files import respelled
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.sources.new_texts import TEXT_NAMES, is_table
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -169,7 +170,7 @@ def _labelled_rows(
             f"{path.name}: read as one label and one text per line; a label ends at the first blank ({listed(classes, 6)})."
         )
     if asked is None and len(classes) < len(whole):
-        example = short(min(whole), 30)
+        example = shortened(min(whole), 30)
         more.append(
             f"Labels such as {example} were cut at the colon: {len(classes)} classes instead of {len(whole)} "
             "(otherwise: dataset.label_separator='')."
@@ -234,7 +235,7 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
     texts = np.array(["" if cell is None or cell in words else cell for cell in columns[text]], dtype=object)
     notes = without_doubt_of_header(form.notes, form.names, [settings.text, settings.target])
     if settings.text is None and like is None:
-        notes.append(f"The texts are in the column {short(form.names[text])}, the target is {short(form.names[target])}.")
+        notes.append(f"The texts are in the column {shortened(form.names[text])}, the target is {shortened(form.names[target])}.")
     groups = None if group is None else columns[group]
     name = form.names[target]
     ids = lines.astype(str)

@@ -34,8 +34,8 @@ def build(run: OpenedRun) -> Section | None:
     title = "Where the network looked"
     if found is None:
         no_map = (
-            f"This network has no feature map of at least {LEAST_CELLS} x {LEAST_CELLS} cells that all of it passes through, as "
-            "vision transformers have none; what is coarser says nothing of where."
+            f"This network has no feature map of at least {LEAST_CELLS} x {LEAST_CELLS} cells through which everything passes "
+            "(vision transformers have none); a coarser map would not say where."
         )
         return Section("attention", title, "", no_map)
     seen = slice(found.top, found.top + found.side), slice(found.left, found.left + found.side)
@@ -48,7 +48,7 @@ def build(run: OpenedRun) -> Section | None:
         + _part("Wrong", pairs[len(right) :])
         + f'<p class="muted">{escape(_limits(model, found.maps), 1000)}</p>'
     )
-    lead = "Bright is where the image spoke for the class that was predicted, dark is where it did not."
+    lead = "Bright is where the image spoke for the predicted class, dark where it did not."
     return Section("attention", title, body, lead)
 
 
@@ -103,5 +103,5 @@ def _limits(model: Any, maps: Array) -> str:
     return (
         f"The map (Grad-CAM) has {cells} cells, which are blurred over the image, and its colours are scaled within each image, "
         "so two images cannot be compared by them. A bright border or background is worth a second look: the network may have "
-        f"learned from what should not count. A sensible map proves nothing about why the network decided so.{which}"
+        f"learned from what should not count. A sensible map does not prove why the network decided so.{which}"
     )

@@ -21,7 +21,7 @@ _MOST_COLUMNS = 8
 _PX = 92  # the original and its versions beside each other on a desktop
 _SEED = 0
 _LEAD = "Look at each version: would you still give it the label of the original? If not, choose a weaker policy."
-_MIXED = " Where two images are mixed, so are their labels, in the shares that stand below."
+_MIXED = " Where two images are mixed, so are their labels, in the shares shown below."
 
 
 def build(run: OpenedRun) -> Section | None:

@@ -41,12 +41,12 @@ def count_confusions(truth: Array, prediction: Array, num_classes: int) -> Array
 def _lead(counts: Array, classes: tuple[str, ...]) -> str:
     total, right = int(counts.sum()), int(np.trace(counts))
     if right == total:
-        return f"All {total:,} test rows are given their own class."
+        return f"All {total:,} test rows are classified correctly."
     wrong = _mistakes(counts)
     i, j = np.unravel_index(wrong.argmax(), wrong.shape)
     names = [short_name(classes[k], 60) for k in (i, j)]
     often = f"Most often {names[0]} is taken for {names[1]}: {wrong[i, j]:,} of {counts[i].sum():,} rows."
-    told = f"{right:,} of {total:,} test rows are given their own class, {total - right:,} another."
+    told = f"{right:,} of {total:,} test rows are classified correctly, and {total - right:,} wrongly."
     return f"{told} {often if wrong[i, j] > 1 else 'No class is taken for another more than once.'}"
 
 
@@ -83,8 +83,8 @@ def _matrix(counts: Array, classes: tuple[str, ...]) -> str:
         for spine in axes.spines.values():
             spine.set_visible(False)
     caption = (
-        "Each row of the picture holds the test rows of one true class, and the numbers count what they were called. Blue cells "
-        "are right, orange ones wrong; the stronger the colour, the larger the share of that true class."
+        "Each row of the picture holds the test rows of one true class, and the numbers count what they were classified as. Blue "
+        "cells are right, orange ones wrong; the stronger the colour, the larger the share of that true class."
     )
     return figure(svg(picture, f"Confusion matrix of {num} classes"), caption)
 
@@ -122,4 +122,4 @@ def _largest(counts: Array, classes: tuple[str, ...], distinct: float) -> str:
     if not rows:
         return ""
     found_least = _class_table(counts, classes, worst, distinct)
-    return f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes that are found least</h3>{found_least}"
+    return f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes found least often</h3>{found_least}"

@@ -52,7 +52,7 @@ def data_section(config: Values, fingerprint: str | None, notice: Callable[[str]
         experiment = experiment_of(config)
         dataset, experiment, _ = prepare.load_dataset(experiment)
         if fingerprint is not None and dataset.fingerprint != fingerprint:
-            return _without("The data was changed since this run, so that it is not looked at here.", notice)
+            return _without("The data has changed since this run, so it is not checked here.", notice)
         parts = split(dataset, experiment.dataset, experiment.seed)
         dataset = eight_bit(dataset, parts.labelled)
         problems = check.worst_first([*check.inspect_files(experiment.dataset), *check.inspect(dataset, parts)])

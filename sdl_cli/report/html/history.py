@@ -95,22 +95,22 @@ def _lines(
     """A line for each phase, in colours of their own where there are several. Returns the values that were drawn."""
     values: list[float] = []
     for number, (name, rows) in enumerate(phases.items()):
-        found = {row["epoch"]: scale * row[key] for row in rows if key in row}
+        found = [(row["epoch"], scale * row[key]) for row in rows if key in row]
         if found:
             label, own = (what, colour) if len(phases) == 1 else (f"{plain(name, 18)}, {what}", SERIES[number % 6])
             marker = "o" if len(found) == 1 else None
-            axes.plot(list(found), list(found.values()), color=own, linestyle=style, marker=marker, label=label)
-            values += found.values()
+            axes.plot(*zip(*found, strict=True), color=own, linestyle=style, marker=marker, label=label)
+            values += [value for _, value in found]
     axes.grid(axis="y")
     return values
 
 
 def _caption(phases: dict[str, list[Row]], metric: str | None, has_validation: bool) -> str:
-    text = "The loss is what training makes small; where it still falls steeply at the end, more epochs may help."
+    text = "Training minimises the loss; if it still falls steeply at the end, more epochs may help."
     if has_validation:
-        return f"{text} Validation loss that rises while training loss falls means the net learns its rows by heart."
+        return f"{text} Validation loss that rises while training loss falls means that the network is memorising its rows."
     if metric is None:
-        text += " No validation rows were set aside: the net learned from all labelled rows and its last epoch was taken."
+        text += " No validation rows were set aside: the network learned from all labelled rows, and its last epoch was taken."
     return text
 
 

@@ -71,17 +71,19 @@ def build(run: OpenedRun) -> Section | None:
     )  # fmt: skip
     title = "Which columns the model uses"
     if found is None:
-        slow = f"Not measured: to shuffle each of {len(columns):,} columns and predict again would take too long with this model."
+        slow = (
+            f"Not measured: shuffling each of {len(columns):,} columns and predicting again would take too long with this model."
+        )
         return Section("importance", title, "", slow)
     names = [columns[j][0] for j in found.columns]
     unit = 100.0 if metric in PERCENT else 1.0
     what = f"points of {label(metric)} lost" if metric in PERCENT else f"{label(metric)} added"
     drawn = svg(_bars(names, found, unit, what), f"Importance of columns: {what} when each is shuffled")
     caption = (
-        f"Each bar says what is lost when one column is shuffled among the {len(rows):,} test rows, so that it says nothing of "
-        f"the row any more: the mean of {found.num_permutations} shuffles, with its 95 % interval over test rows (bootstrap). "
-        "Columns that tell the same share their importance: each may look small although the model needs one of them. It says "
-        "what this model uses, not what causes the target."
+        f"Each bar shows what is lost when one column is shuffled among the {len(rows):,} test rows, so that it no longer says "
+        f"anything about the row: the mean of {found.num_permutations} shuffles, with its 95 % interval over test rows "
+        "(bootstrap). Columns that carry the same information share their importance: each may look small although the model "
+        "needs one of them. It shows what this model uses, not what causes the target."
     )
     return Section("importance", title, figure(drawn, caption), _lead(names, found, metric))
 

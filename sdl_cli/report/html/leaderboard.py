@@ -46,8 +46,8 @@ def _chart(values: Values) -> str:
     caption += "Bar: 95 % interval of the mean. Thin lines: single splits. Grey: measurably worse than the best. "
     caption += "Dashed: the quick baseline. " if quick else ""
     by = "test row by test row" if values.get("fixed_test") else "split by split"
-    caption += f"All methods saw the same rows, so that differences are judged {by}: bars may overlap and a "
-    caption += "difference still be measurable."
+    caption += f"All methods saw the same rows, so differences are judged {by}: bars may overlap although "
+    caption += "a difference is measurable."
     guess = (values.get("majority") or {}).get("mean")
     caption += f" Ignoring the inputs gives {wording.shown(metric, guess)}." if guess is not None else ""
     line = ("quick baseline", quick["mean"]) if quick else None
@@ -77,9 +77,9 @@ def _metrics(values: Values) -> str:
     if not rows:
         return ""
     header, *body = rows
-    note = "Means over splits, on the same test rows for all. Log loss is of the probabilities, and lower is better."
+    note = "Means over splits, on the same test rows for all. Log loss judges the probabilities; lower is better."
     if values["task"] == "regression":
-        note = "Means over splits, on the same test rows for all. Of RMSE and MAE less is better."
+        note = "Means over splits, on the same test rows for all. Lower is better for RMSE and MAE."
     return f"<h3>All metrics</h3>{figure(table(['method', *header[1:]], body, tuple(range(1, len(header)))), note)}"
 
 
@@ -137,7 +137,7 @@ def sweep_section(sweep: Sweep) -> Section:
     if sweep.failed:
         body += f"<h3>Not finished</h3>{failed_table(sweep)}"
     named = [(f"job {job.label}", job.values["rows"]) for job in sweep.done if job.values and "rows" in job.values]
-    lead = f"Jobs that differ only in their seed are taken together. {wording.unequal_rows(named)}"
+    lead = f"Jobs that differ only in their seed are grouped. {wording.unequal_rows(named)}"
     return Section("leaderboard", "Leaderboard", body, lead.strip())
 
 
@@ -181,8 +181,8 @@ def _about(arms: Sequence[Values]) -> str:
 def _missing(values: Values) -> str:
     body = ""
     for key, title, lead in (
-        ("given_up", "Given up", "There was no time left for these within the limit."),
-        ("left_out", "Left out", "These do not go with this data."),
+        ("given_up", "Given up", "The time limit left no time for these."),
+        ("left_out", "Left out", "These do not suit this data."),
         ("failed", "Failed", "These ended with an error."),
     ):
         items = values.get(key) or []

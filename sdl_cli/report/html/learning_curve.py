@@ -12,7 +12,7 @@ from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_fig
 from sdl_cli.report.html.section import Section, escape, figure, plain, table
 
 Values = dict[str, Any]
-_LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, ticks=6, area=(330, 190), halo=())
+_LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, ticks=6, area=(330, 190), halo=())
 
 
 def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
@@ -23,7 +23,7 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
         more_labels: what a comparison says of more labels, with its `sentence`.
     """
     lead = more_labels["sentence"] if more_labels else ""
-    caption = f"Score of {plain(curve['name'], 60)} on rows held out, against the number of labelled rows (on a log scale). "
+    caption = f"Score of {plain(curve['name'], 60)} on held-out rows, against the number of labelled rows (on a log scale). "
     caption += "Dots: measured means, with one standard error to each side. "
     if curve["line"]:
         level = f"{100 * curve['level']:g} %"

@@ -82,7 +82,7 @@ def _lead(predicted: Predicted, worst: Array) -> str:
     if predicted.distinct < 1:
         rows = len({name for name, one in zip(predicted.ids, wrong, strict=True) if one})
         which = f"All {rows}" if rows == len(worst) else f"The {len(worst)} worst of {rows:,}"
-        told = "rows that were mistaken in any split, each where it went worst, lowest probability of the true class first."
+        told = "rows that were wrong in any split, each where it went worst, lowest probability of the true class first."
         return f"{which} {told} {look}"
     if num == 1:
         return f"The one mistake in {len(predicted):,} test rows. {look}"

@@ -28,9 +28,9 @@ def build(run: OpenedRun) -> Section | None:
     )
     kept = thinned(np.abs(prediction - truth))
     caption = (
-        "Above: each point is a test row, and on the dashed line a prediction is exact. Below: what prediction minus truth is "
-        "left over. Points without any pattern around the line are what to hope for; a bend, a slope or a funnel says that the "
-        f"model misses something. {_bias(truth, prediction)}"
+        "Above: each point is a test row, and on the dashed line a prediction is exact. Below: the residuals, prediction "
+        "minus truth. Points without any pattern around the line are what to hope for; a bend, a slope or a funnel means that "
+        f"the model misses something. {_bias(truth, prediction)}"
     )
     if len(kept) < len(truth):
         caption += f" Of {len(truth):,} rows {len(kept)} are drawn, the largest errors among them."

@@ -120,7 +120,7 @@ def reproduce_section(environment: Values, folder: str, kind: str) -> Section:
     body = f'<pre class="wrapped">{chr(10).join(escape(line, most=4000) for line in lines)}</pre>'
     same = "With the same data, versions and machine the numbers are the same" if command else "The command was not recorded."
     if command:
-        same += "; a time limit may end it elsewhere." if kind == "comparison" else "."
+        same += "; a time limit may stop it at another point." if kind == "comparison" else "."
     return Section("reproduce", "How to reproduce", body, same)
 
 

@@ -50,8 +50,8 @@ def sweep_verdict(sweep: Sweep) -> list[str]:
     else:
         said.append(f"{done} jobs are listed by their test score, and no best one is named.")
         said.append(
-            "No validation scores were kept for all of them. To pick the job with the best test score would flatter it: "
-            "chance alone puts one of many ahead. sdl compare chooses on rows of their own and says which differences are real."
+            "No validation scores were kept for all of them. Picking the job with the best test score would flatter it: "
+            "chance alone puts one of many ahead. sdl compare chooses on separate rows and says which differences are real."
         )
     if failed:
         said.append(not_finished(failed, done, "job"))

@@ -190,7 +190,7 @@ def test_recall_and_precision_are_those_of_scikit_learn(mixed: Path) -> None:
 def test_stored_decisions_are_shown_not_the_most_probable_class() -> None:
     own = predicted([0, 1], [1, 1], [[0.6, 0.4, 0], [0.1, 0.9, 0]])
     found = confusion.build(SimpleNamespace(is_classification=True, predicted=own))  # type: ignore[arg-type]
-    assert found is not None and found.lead.startswith("1 of 2 test rows are given their own class, 1 another.")
+    assert found is not None and found.lead.startswith("1 of 2 test rows are classified correctly, and 1 wrongly.")
 
 
 def test_many_classes_become_a_list() -> None:
@@ -211,7 +211,7 @@ def test_many_classes_become_a_list() -> None:
 def test_no_mistakes_are_said() -> None:
     own = predicted([0, 1, 2], [0, 1, 2], np.eye(3))
     opened: Any = SimpleNamespace(is_classification=True, predicted=own)
-    assert confusion.build(opened).lead == "All 3 test rows are given their own class."  # type: ignore[union-attr]
+    assert confusion.build(opened).lead == "All 3 test rows are classified correctly."  # type: ignore[union-attr]
     assert mistakes.build(opened).lead == "No mistakes in 3 test rows."
 
 

@@ -237,7 +237,7 @@ def test_history(tmp_path: Path) -> None:
     section = history_section(tmp_path)
     assert section is not None and section.lead == "Learned for 12 epochs in 6.0 seconds."
     text = Reader(section.body).text
-    assert "validation accuracy (%)" in text and "loss (log scale)" in text and "by heart" in text
+    assert "validation accuracy (%)" in text and "loss (log scale)" in text and "memorising" in text
 
 
 def test_history_of_several_phases_and_of_a_broken_file(tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_the_data_check_finds_what_there_is_and_says_what_it_cannot() -> None:
     found = Reader(section.body)
     assert "178" in found.text and "class_1 71" in found.text and not said
     section = data_section(config, "0" * 64, said.append)
-    assert said == ["The data was changed since this run, so that it is not looked at here."] and said[0] in section.body
+    assert said == ["The data has changed since this run, so it is not checked here."] and said[0] in section.body
     gone = {"dataset": {"name": "table", "path": f"/nowhere/{SCRIPT}.csv", "target": "y"}}
     section = data_section(gone, None, said.append)
     assert "could not be read again" in said[1] and "script" not in Reader(section.body).tags
