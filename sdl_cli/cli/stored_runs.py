@@ -114,7 +114,7 @@ def export(
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, a sweep, a curve or a comparison.")],
     out: Annotated[
-        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; by itself report.html in RUN.")
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; report.html in RUN unless given.")
     ] = None,
     trust: Trust = False,
     as_json: Json = False,

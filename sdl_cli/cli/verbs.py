@@ -38,14 +38,14 @@ class Verb:
     Arguments:
         work: what is done in each job.
         check: parses what hydra composes.
-        observe: a display -> who hears of a job in this process.
+        observe: a display -> the observer of a job in this process.
         show: prints the result of one job.
         load: composed values -> their data set, loaded.
         item: a finished job of a sweep -> what the sweep's JSON says of it, beside folder, status and overrides.
         columns: such an item -> what `results.csv` says of it.
         show_sweep: prints a sweep, and may add to its JSON.
         allow: raises ConfigError for overrides that the verb does not take, before anything is composed.
-        complete: composed values, overrides as typed and the folder of one's own YAML -> the values of the job, where more
+        complete: composed values, overrides as typed and the folder of the user's YAML -> the values of the job, where more
             belongs to it. A sweep of such jobs needs our own launcher.
         parts: what may fail of a job whose result is shown all the same.
     """
@@ -81,7 +81,7 @@ def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None =
 
 
 def observe_run(display: Display) -> Observer:
-    """What a display hears of a run."""
+    """The observer of a run that shows it on a display."""
     return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
 
 

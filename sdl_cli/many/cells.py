@@ -198,7 +198,7 @@ def start_workers(parallel: Parallel, prepare: Task, cores_per_job: int = 1, gpu
     """
     num_jobs = _num_jobs(parallel, cores_per_job, gpus)
     if parallel.backend in ("processes", "loky") and num_jobs > 1:
-        with contextlib.suppress(RunError):  # it is raised again where it is heard
+        with contextlib.suppress(RunError):  # it is raised again once a task needs a worker
             processes.start_workers(_slots(num_jobs, cores_per_job, gpus), prepare)
 
 

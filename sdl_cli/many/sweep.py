@@ -27,7 +27,7 @@ POLL_SECONDS = 1.0  # between two looks at the folders of jobs that another laun
 
 
 class Listener(Protocol):
-    """Who hears of the jobs of a sweep as they run."""
+    """Who is told about the jobs of a sweep as they run."""
 
     def job(self, number: int, total: int | None, overrides: Sequence[str]) -> None: ...
     def job_done(self, values: Values) -> None: ...
@@ -42,7 +42,7 @@ class Sweep:
     """A sweep that has begun.
 
     Arguments:
-        jobs: those in folders 0, 1, ... of a plain grid; None where they come as they come.
+        jobs: those in folders 0, 1, ... of a plain grid; None where they are not known before.
         parallel: how they run; None for one after another in this process.
         observer: of the verb, for jobs in this process.
         is_ours: our own launcher runs it, and none of hydra's.

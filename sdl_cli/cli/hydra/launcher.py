@@ -79,7 +79,7 @@ class SdlLauncher(Launcher):
         finally:
             HydraConfig.instance().cfg = before
         with env_override(self._variables()):  # before worker processes start
-            return [_returned(value) for value in self.task_function.launch(composed)]
+            return [JobReturn(_return_value=value, status=JobStatus.COMPLETED) for value in self.task_function.launch(composed)]
 
     def _variables(self) -> dict[str, str]:
         return dict(self.config.hydra.job.env_set)
@@ -112,9 +112,3 @@ def register() -> None:
     module.SdlLauncher = SdlLauncher  # type: ignore[attr-defined]
     SdlLauncher.__module__, sys.modules[name] = name, module
     Plugins.instance().register(SdlLauncher)
-
-
-def _returned(objective: Any) -> JobReturn:
-    done = JobReturn(status=JobStatus.COMPLETED)
-    done.return_value = objective
-    return done

@@ -108,7 +108,7 @@ def read(path: str, folder: str, role: str = "") -> Run:
     Arguments:
         path: where it is.
         folder: its name in the record.
-        role: repeat, cell, arm or recommended where it is a part of another run; its kind is found out else.
+        role: repeat, cell, arm or recommended where it is a part of another run; otherwise empty, and its files show its kind.
     """
     begun = _begun(path)
     status, config = read_json(f"{path}/status.json"), None
@@ -229,7 +229,7 @@ def _seconds(values: Values) -> float | None:
 
 
 def _begun(path: str) -> float:
-    """When a run began: as the folder's name says, else when its settings were written.
+    """When a run began: as the folder's name says, or when its settings were written.
 
     The name knows whole seconds; of runs that began in one second, the one whose settings were written first comes first.
     """
