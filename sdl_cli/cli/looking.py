@@ -63,7 +63,7 @@ def forecast(
         list[int] | None, typer.Option("--at", min=1, help="A number of labelled rows to forecast; may be repeated.")
     ] = None,
     target: Annotated[
-        float | None, typer.Option("--target", help="The score to reach; the next round number unless given.")
+        float | None, typer.Option("--target", help="The score to reach; unless given, the next round one.")
     ] = None,
     metric: Annotated[
         str, typer.Option("--metric", help="What the score is: accuracy, roc_auc, rmse, log_loss, ...")
@@ -120,7 +120,7 @@ def show(
     """Show the settings of one choice, with what each means; without =NAME, those of all choices of a group."""
     with ending(as_json, debug) as answer:
         group, _, name = what.partition("=")
-        if what in ("train", "curve", "compare"):  # the settings that stand in no group
+        if what in [file.stem for file in conf_dir().glob("*.yaml")]:  # the settings of a verb that stand in no group
             group, name, files = "", what, {what: conf_dir() / f"{what}.yaml"}
         else:
             check_group(group)
@@ -140,9 +140,7 @@ def runs(
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option(
-            "--sort", metavar="KEY", help="Sort by date (the default), seconds, lift, a metric or a setting: best last."
-        ),
+        typer.Option("--sort", metavar="KEY", help="Sort by date (the default), seconds, lift, a metric or setting: best last."),
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Newest or best first; so does --sort -KEY.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many: the newest, or the best.")] = None,

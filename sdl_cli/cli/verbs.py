@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.stored_runs import observe_run
 from sdl_cli.many import repeats
 from sdl_cli.many.sweep_folder import StoredJob
 from sdl_cli.many.sweep_job import Work
-from sdl_cli.many.sweep_table import comparison_columns, curve_columns, run_columns
 from sdl_cli.report.console import Display
+from sdl_cli.report.sweep_table import comparison_columns, curve_columns, run_columns
 from sdl_cli.run.prepare import load_dataset
 from sdl_cli.run.request import parse_experiment, parse_parallel
-from sdl_cli.run.train import Observer
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
 from sdl_cli.study.compare.plan import first_experiment
@@ -78,11 +78,6 @@ def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None =
     common = shared_overrides(overrides)
     arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, parse_experiment, config_dir)
     return Comparison(shared, arms).to_plain()
-
-
-def observe_run(display: Display) -> Observer:
-    """The observer of a run that shows it on a display."""
-    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
 
 
 def _run_item(job: StoredJob) -> Values:

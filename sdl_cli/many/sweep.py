@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sdl_cli.errors import SdlError
-from sdl_cli.files import write_atomic
 from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
-from sdl_cli.many.sweep_table import results_csv
 from sdl_cli.run import run_folder
 from sdl_cli.settings.parallel import Parallel
 from sdl_cli.settings.parse import plain
@@ -195,24 +193,20 @@ def watched(the_sweep: Sweep) -> Iterator[None]:
         look()
 
 
-def summed_up(the_sweep: Sweep, item: Callable[[StoredJob], Values], columns: Callable[[Values], Values]) -> Values:
-    """The object of `-m --json`, read from the job folders, so that it is the same whatever launched them, and `results.csv`.
+def items(the_sweep: Sweep, item: Callable[[StoredJob], Values]) -> list[Values]:
+    """`jobs` of `-m --json`, read from the job folders, so that they are the same whatever launched them.
 
     Arguments:
         item: what is said of a finished job, beside folder, status and overrides.
-        columns: what `results.csv` says of it.
     """
-    folder = the_sweep.folder
     planned = None if the_sweep.jobs is None else [job.overrides for job in the_sweep.jobs]
-    items = []
-    for job in sweep_folder.read_jobs(folder, planned):
+    found = []
+    for job in sweep_folder.read_jobs(the_sweep.folder, planned):
         status = "failed" if job.state == UNREADABLE else job.state
         one: Values = {"folder": str(job.folder), "status": status, "overrides": job.overrides, "metrics": None}
         if job.values is not None:
             one |= item(job)
         elif status != NOT_RUN:
             one["reason"] = job.reason
-        items.append(one)
-    table = results_csv(str(folder), items, [columns(one) if one["status"] == "done" else {} for one in items])
-    write_atomic(folder / "results.csv", table)
-    return {"folder": str(folder), "jobs": items, "results": str(folder / "results.csv")}
+        found.append(one)
+    return found

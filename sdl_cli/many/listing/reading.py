@@ -83,23 +83,13 @@ class Run:
 
     def to_json(self, root: Path) -> Values:
         """The object that stands in `items` of `sdl runs --json`; `root` is the folder that was listed."""
-        return {
-            "folder": str(root / self.folder),
-            "when": datetime.fromtimestamp(self.begun).isoformat(timespec="seconds"),
-            "kind": self.kind,
-            "status": self.status,
-            "reason": self.reason,
-            "dataset": next(iter(self.datasets), None),
-            "model": next(iter(self.models), None),
-            "metric": self.metric or None,
-            "metrics": self.metrics,
-            "lift": self.details.get("lift"),
-            "verdict": self.verdict,
-            "seconds": self.seconds,
-            "jobs": self.details.get("jobs"),
-            "sweep": str(root / self.sweep) if self.sweep else None,
-            "config": self.config,
-        }
+        when = datetime.fromtimestamp(self.begun).isoformat(timespec="seconds")
+        values: Values = {"folder": str(root / self.folder), "when": when}
+        values |= {name: getattr(self, name) for name in ("kind", "status", "reason")}
+        values |= {"dataset": next(iter(self.datasets), None), "model": next(iter(self.models), None)}
+        values |= {"metric": self.metric or None, "metrics": self.metrics, "lift": self.details.get("lift")}
+        values |= {"verdict": self.verdict, "seconds": self.seconds, "jobs": self.details.get("jobs")}
+        return values | {"sweep": str(root / self.sweep) if self.sweep else None, "config": self.config}
 
 
 def read(path: str, folder: str, role: str = "") -> Run:
