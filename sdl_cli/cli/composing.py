@@ -12,6 +12,7 @@ from typing import Any
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import VERBS, Verb
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+from sdl_cli.files import write_atomic
 from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many import sweep as sweeps
 from sdl_cli.many.cells import Cell
@@ -20,6 +21,7 @@ from sdl_cli.many.sweep_folder import NOT_RUN
 from sdl_cli.many.sweep_job import SweepJob, job_of
 from sdl_cli.phrases import first_line
 from sdl_cli.report.console import Display, resume_command
+from sdl_cli.report.sweep_table import results_csv
 from sdl_cli.run import locks, stored, writing
 from sdl_cli.settings.parallel import Parallel
 
@@ -52,10 +54,10 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
             raise ConfigError("parallel: it says how the jobs of a sweep run, and has one value for all of them.", "Set it once.")
 
     def begin(found: bridge.Sweep) -> bridge.Task:
-        jobs = None if found.jobs is None else [_job(verb, one["config"], one["overrides"], config_dir) for one in found.jobs]
-        if verb.complete is not None and (not found.is_ours or jobs is None):
+        if verb.complete is not None and (not found.is_ours or found.jobs is None):
             hint = "Leave out hydra/launcher and hydra.sweep.subdir."
             raise ConfigError(f"sdl {name} -m: such a sweep needs sdl's own launcher.", hint)
+        jobs = None if found.jobs is None else [_job(verb, one["config"], one["overrides"], config_dir) for one in found.jobs]
         the_sweep = Sweep(found.folder, jobs, parallels[0], display, verb.observe(display), found.is_ours)
         at_end.enter_context(locks.alone(found.folder))
         sweeps.write(the_sweep, name)
@@ -141,8 +143,7 @@ def _search(verb: Verb, the_sweep: Sweep, direction: str | None, composed: Seque
 def _check_search(name: str, search: bridge.Search) -> None:
     """Raise ConfigError for a search in the wrong direction: what is best is known once the data is."""
     if VERBS[name].work.score is None:
-        what = "curve" if name == "curve" else "comparison"
-        raise ConfigError(f"sdl {name} -m: a {what} has no score to search by.", "Search with sdl train -m.")
+        raise ConfigError(f"sdl {name} -m: its jobs have no score to search by.", "Search with sdl train -m.")
     if search.direction is None:
         return
     task = VERBS[name].load(search.example).task
@@ -204,9 +205,12 @@ def _to_its_end(verb: Verb, begun: list[Sweep], display: Display) -> Iterator[No
 
 def _summed_up(verb: Verb, the_sweep: Sweep, display: Display) -> Values:
     """Show a sweep; where jobs are not done the exit code is 1 and the command that runs them is named."""
-    summary = sweeps.summed_up(the_sweep, verb.item, verb.columns)
+    jobs, file = sweeps.items(the_sweep, verb.item), the_sweep.folder / "results.csv"
+    columns = [verb.columns(job) if job["status"] == "done" else {} for job in jobs]
+    write_atomic(file, results_csv(str(the_sweep.folder), jobs, columns))
+    summary: Values = {"folder": str(the_sweep.folder), "jobs": jobs, "results": str(file)}
     verb.show_sweep(display, summary)
-    states = {job["status"] for job in summary["jobs"]}
+    states = {job["status"] for job in jobs}
     if states == {"done"}:
         return {**summary, "exit_code": 0}
     if the_sweep.jobs is not None:

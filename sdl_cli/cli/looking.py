@@ -16,7 +16,7 @@ commands = typer.Typer()
 
 
 def with_data(overrides: list[str] | None, as_json: bool) -> list[str]:
-    """The settings as typed, with a file or folder that stands by itself as the data."""
+    """The settings as typed; a bare file or folder among them becomes the data."""
     given = list(overrides or [])
     if all("=" in o and not is_there(o) for o in given):
         return given
@@ -62,7 +62,9 @@ def forecast(
     at: Annotated[
         list[int] | None, typer.Option("--at", min=1, help="A number of labelled rows to forecast; may be repeated.")
     ] = None,
-    target: Annotated[float | None, typer.Option("--target", help="The score to reach; by itself the next round number.")] = None,
+    target: Annotated[
+        float | None, typer.Option("--target", help="The score to reach; unless given, the next round one.")
+    ] = None,
     metric: Annotated[
         str, typer.Option("--metric", help="What the score is: accuracy, roc_auc, rmse, log_loss, ...")
     ] = "accuracy",
@@ -118,7 +120,7 @@ def show(
     """Show the settings of one choice, with what each means; without =NAME, those of all choices of a group."""
     with ending(as_json, debug) as answer:
         group, _, name = what.partition("=")
-        if what in ("train", "curve", "compare"):  # the settings that stand in no group
+        if what in [file.stem for file in conf_dir().glob("*.yaml")]:  # the settings of a verb that stand in no group
             group, name, files = "", what, {what: conf_dir() / f"{what}.yaml"}
         else:
             check_group(group)
@@ -131,16 +133,16 @@ def show(
 
 @commands.command(short_help="List every run, one line each, the newest last.")
 def runs(
-    folder: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Where the runs are; ./runs without it.")] = None,
+    folder: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Where the runs are; ./runs unless given.")] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", metavar="KEY=VALUE", help="Only runs of which this holds, see above; may be repeated."),
+        typer.Option("--where", metavar="KEY=VALUE", help="Only runs for which this holds (see above); may be repeated."),
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="KEY", help="Sort by date (as without), seconds, lift, a metric or a setting: best last."),
+        typer.Option("--sort", metavar="KEY", help="Sort by date (the default), seconds, lift, a metric or setting: best last."),
     ] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", help="Newest or best first; --sort -KEY does so too.")] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Newest or best first; so does --sort -KEY.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many: the newest, or the best.")] = None,
     parts: Annotated[
         bool, typer.Option("--all", help="List the repeats, cells and arms that runs, curves and comparisons are made of too.")
@@ -156,7 +158,8 @@ def runs(
     as in model.kind=logistic. Numbers can be compared, in quotes: --where 'accuracy>0.9' --where 'seconds<10'.
     """
     with ending(as_json, debug) as answer:
-        from sdl_cli.many.listing import find_runs, select
+        from sdl_cli.many.listing.find import find_runs
+        from sdl_cli.many.listing.query import select
         from sdl_cli.phrases import counted
         from sdl_cli.report.run_words import pasted, run_lines, shown_root
 

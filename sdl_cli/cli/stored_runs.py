@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,18 @@ from sdl_cli.cli.options import ConfigDir, Debug, Json, Run, Trust
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 
+if TYPE_CHECKING:
+    from sdl_cli.report.console import Display
+    from sdl_cli.run.train import Observer
+
 commands = typer.Typer()
+
+
+def observe_run(display: Display) -> Observer:
+    """The observer of a run that shows it on a display."""
+    from sdl_cli.run.train import Observer
+
+    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
 
 
 @commands.command(short_help="Score a finished run again, or on other data.")
@@ -29,7 +40,6 @@ def evaluate(
     """Score a finished run again: on its own test part, or on other data (dataset=npz dataset.path=other.npz)."""
     with ending(as_json, debug) as answer:
         from sdl_cli.cli import hydra as bridge
-        from sdl_cli.cli.verbs import observe_run
         from sdl_cli.report.console import Display
         from sdl_cli.run import stored
         from sdl_cli.run.evaluate import evaluate as score
@@ -68,7 +78,6 @@ def predict(
     """Predict new inputs with a finished run: id, prediction and the probability of each class, as CSV."""
     with ending(as_json, debug) as answer:
         check_choice("--on-error", on_error, ("fail", "skip"))
-        from sdl_cli.cli.verbs import observe_run
         from sdl_cli.phrases import counted
         from sdl_cli.report.console import Display
         from sdl_cli.run import run_folder, stored
@@ -97,7 +106,6 @@ def export(
 ) -> None:
     """Write a finished run's model as ONNX (.onnx) or torch.export (.pt2), check it against the run, and describe its inputs."""
     with ending(as_json, debug) as answer:
-        from sdl_cli.cli.verbs import observe_run
         from sdl_cli.report.console import Display
         from sdl_cli.run import run_folder, stored
         from sdl_cli.run.export import export as export_model
@@ -114,7 +122,7 @@ def export(
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, a sweep, a curve or a comparison.")],
     out: Annotated[
-        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; by itself report.html in RUN.")
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; report.html in RUN unless given.")
     ] = None,
     trust: Trust = False,
     as_json: Json = False,

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.cli import hydra as bridge
+from sdl_cli.cli.stored_runs import observe_run
 from sdl_cli.many import repeats
 from sdl_cli.many.sweep_folder import StoredJob
 from sdl_cli.many.sweep_job import Work
-from sdl_cli.many.sweep_table import comparison_columns, curve_columns, run_columns
 from sdl_cli.report.console import Display
+from sdl_cli.report.sweep_table import comparison_columns, curve_columns, run_columns
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.prepare import load_dataset
 from sdl_cli.run.request import parse_experiment, parse_parallel
-from sdl_cli.run.train import Observer
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
 from sdl_cli.study.compare.plan import first_experiment
@@ -38,14 +38,14 @@ class Verb:
     Arguments:
         work: what is done in each job.
         check: parses what hydra composes.
-        observe: a display -> who hears of a job in this process.
+        observe: a display -> the observer of a job in this process.
         show: prints the result of one job.
         load: composed values -> their data set, loaded.
         item: a finished job of a sweep -> what the sweep's JSON says of it, beside folder, status and overrides.
         columns: such an item -> what `results.csv` says of it.
         show_sweep: prints a sweep, and may add to its JSON.
         allow: raises ConfigError for overrides that the verb does not take, before anything is composed.
-        complete: composed values, overrides as typed and the folder of one's own YAML -> the values of the job, where more
+        complete: composed values, overrides as typed and the folder of the user's YAML -> the values of the job, where more
             belongs to it. A sweep of such jobs needs our own launcher.
         parts: what may fail of a job whose result is shown all the same.
     """
@@ -78,11 +78,6 @@ def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None =
     common = shared_overrides(overrides)
     arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, parse_experiment, config_dir)
     return Comparison(shared, arms).to_plain()
-
-
-def observe_run(display: Display) -> Observer:
-    """What a display hears of a run."""
-    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
 
 
 def _run_item(job: StoredJob) -> Values:

@@ -99,7 +99,26 @@ def run_cells(
                 on_begin(cells[number])
             add(number, Outcome(cells[number], *_run(cells[number], run_one, None if parallel is None else cores_per_job)))
         return [outcomes[number] for number in range(len(cells))]
+    with contextlib.closing(_beside(cells, left, run_one, parallel, cores_per_job, gpus, tries, on_notice)) as ended:
+        for number, outcome in ended:
+            add(number, outcome)
+    return [outcomes[number] for number in range(len(cells))]
+
+
+def _beside(
+    cells: Sequence[Cell],
+    left: list[int],
+    run_one: RunOne,
+    parallel: Parallel,
+    cores_per_job: int,
+    gpus: Sequence[str],
+    tries: int,
+    on_notice: Callable[[str], None] | None,
+) -> Generator[tuple[int, Outcome], None, None]:
+    """Run the cells of these numbers beside each other, and yield number and outcome of each as it ends."""
     for attempt in range(1, tries + 1):
+        if not left:
+            return
         again: list[int] = []
         tasks = [functools.partial(_run, cells[number], run_one, cores_per_job) for number in left]
         with contextlib.closing(_ended(tasks, parallel, cores_per_job, gpus, alone=attempt > 1)) as ended:
@@ -111,11 +130,8 @@ def run_cells(
                         on_notice(f"A worker process {error}. Its work is tried once more at the end, alone.")
                     again.append(number)
                 else:
-                    add(number, Outcome(cells[number], *value) if error is None else _lost(cells[number], error, attempt))
+                    yield number, Outcome(cells[number], *value) if error is None else _lost(cells[number], error, attempt)
         left = again
-        if not left:
-            break
-    return [outcomes[number] for number in range(len(cells))]
 
 
 def _stored(cell: Cell) -> Outcome:
@@ -182,7 +198,7 @@ def start_workers(parallel: Parallel, prepare: Task, cores_per_job: int = 1, gpu
     """
     num_jobs = _num_jobs(parallel, cores_per_job, gpus)
     if parallel.backend in ("processes", "loky") and num_jobs > 1:
-        with contextlib.suppress(RunError):  # it is raised again where it is heard
+        with contextlib.suppress(RunError):  # it is raised again once a task needs a worker
             processes.start_workers(_slots(num_jobs, cores_per_job, gpus), prepare)
 
 

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sdl_cli.errors import SdlError
-from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import traits
 from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
-from sdl_cli.many.sweep_table import results_csv
 from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parallel import Parallel
@@ -28,7 +26,7 @@ POLL_SECONDS = 1.0  # between two looks at the folders of jobs that another laun
 
 
 class Listener(Protocol):
-    """Who hears of the jobs of a sweep as they run."""
+    """Who is told about the jobs of a sweep as they run."""
 
     def job(self, number: int, total: int | None, overrides: Sequence[str]) -> None: ...
     def job_done(self, values: Values) -> None: ...
@@ -43,7 +41,7 @@ class Sweep:
     """A sweep that has begun.
 
     Arguments:
-        jobs: those in folders 0, 1, ... of a plain grid; None where they come as they come.
+        jobs: those in folders 0, 1, ... of a plain grid; None where they are not known before.
         parallel: how they run; None for one after another in this process.
         observer: of the verb, for jobs in this process.
         is_ours: our own launcher runs it, and none of hydra's.
@@ -196,24 +194,20 @@ def watched(the_sweep: Sweep) -> Iterator[None]:
         look()
 
 
-def summed_up(the_sweep: Sweep, item: Callable[[StoredJob], Values], columns: Callable[[Values], Values]) -> Values:
-    """The object of `-m --json`, read from the job folders, so that it is the same whatever launched them, and `results.csv`.
+def items(the_sweep: Sweep, item: Callable[[StoredJob], Values]) -> list[Values]:
+    """`jobs` of `-m --json`, read from the job folders, so that they are the same whatever launched them.
 
     Arguments:
         item: what is said of a finished job, beside folder, status and overrides.
-        columns: what `results.csv` says of it.
     """
-    folder = the_sweep.folder
     planned = None if the_sweep.jobs is None else [job.overrides for job in the_sweep.jobs]
-    items = []
-    for job in sweep_folder.read_jobs(folder, planned):
+    found = []
+    for job in sweep_folder.read_jobs(the_sweep.folder, planned):
         status = "failed" if job.state == UNREADABLE else job.state
         one: Values = {"folder": str(job.folder), "status": status, "overrides": job.overrides, "metrics": None}
         if job.values is not None:
             one |= item(job)
         elif status != NOT_RUN:
             one["reason"] = job.reason
-        items.append(one)
-    table = results_csv(str(folder), items, [columns(one) if one["status"] == "done" else {} for one in items])
-    write_atomic(folder / "results.csv", table)
-    return {"folder": str(folder), "jobs": items, "results": str(folder / "results.csv")}
+        found.append(one)
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded
+from sdl_cli.many.listing.untrusted import read_json
 
 Values = dict[str, Any]
 FILE, JOB_FILE = "sweep.json", "job.json"
@@ -106,11 +107,7 @@ def read_job(folder: Path, overrides: Sequence[str]) -> StoredJob:
 
 def read_made(folder: Path) -> Values:
     """What was written into a job's folder about it: `overrides`, `config_sha256`, and of a search its `objective`."""
-    try:
-        found = plain_json(read_guarded(folder / JOB_FILE, MOST_JSON_BYTES, within=folder))
-    except (OSError, SdlError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_json(f"{folder}/{JOB_FILE}") or {}
 
 
 def overrides_of(folder: Path) -> list[str]:

@@ -128,23 +128,20 @@ def run_alone(
     Returns:
         The objective of a search, see `objective_or_worst`.
     """
-    job = job_of(work, values, overrides, is_search)
-    try:
+    job, found = job_of(work, values, overrides, is_search), None
+    with contextlib.suppress(Exception):  # it is in the job's folder
         found = run(job, own_folder(folder, job))
-    except Exception:  # it is in the job's folder
-        return worst(direction) if is_search else None
     return objective_or_worst(found, direction) if is_search else None
 
 
 def objective_or_worst(values: Values | None, direction: str | None) -> float:
-    """What a search is told of a job: its main metric on validation rows, or the worst value there is where it has none."""
+    """What a search is told of a job: its main metric on validation rows, or where it has none the worst value there is.
+
+    Arguments:
+        direction: of the search; nan is the worst where it is not known.
+    """
     found = None if values is None else values.get("objective")
-    return worst(direction) if found is None else float(found)
-
-
-def worst(direction: str | None) -> float:
-    """Of a search in this direction; nan where the direction is not known."""
-    return {"maximize": -math.inf, "minimize": math.inf}.get(str(direction), math.nan)
+    return {"maximize": -math.inf, "minimize": math.inf}.get(str(direction), math.nan) if found is None else float(found)
 
 
 def right_direction(task: str) -> str:

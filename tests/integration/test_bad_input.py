@@ -39,7 +39,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train model=baseline model.kind=forst", ["model.kind:", "Did you mean forest?"]),
     ("train seed", ["seed:", "key=value"]),
     ("train seed=1,2", ["seed=1,2", "Add -m"]),
-    ("train ~model", ["~model", "cannot be taken away"]),
+    ("train ~model", ["~model", "cannot be removed"]),
     ("train --resolve", ["--resolve:", "--cfg", "sdl train --cfg job --resolve"]),
     ("train --package model", ["--package:", "--cfg", "sdl train --cfg job --package model"]),
     ("curve --cfg job --info all", ["--cfg and --info"]),

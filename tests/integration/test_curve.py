@@ -257,18 +257,18 @@ def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, s
 def test_a_sweep_of_curves_goes_on_with_what_failed(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sdl_cli.study.curve import run
 
-    real = run.run
+    real = run.plan
 
-    def fails_on_one(request: Any, *rest: Any, **named: Any) -> Any:
+    def fails_on_one(request: Any) -> Any:
         if request.seed == 1:
             raise ZeroDivisionError("no luck")
-        return real(request, *rest, **named)
+        return real(request)
 
-    monkeypatch.setattr(run, "run", fails_on_one)
+    monkeypatch.setattr(run, "plan", fails_on_one)
     found = sdl(f"curve -m {WINE} seed=0,1 {HERE} curve.num_repeats=1 hydra.sweep.dir=s")
     assert found.code == 1 and "no luck" in found.err
     assert f"Try the failed jobs again: sdl curve --resume {tmp_path}/s" in found.out
-    monkeypatch.setattr(run, "run", real)
+    monkeypatch.setattr(run, "plan", real)
     wrong = sdl("train --resume s")
     assert wrong.code == 2 and f"sdl curve --resume {tmp_path}/s" in wrong.err
     again = sdl("curve --resume s --json")

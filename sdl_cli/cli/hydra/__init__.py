@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,8 +24,8 @@ from sdl_cli.cli.hydra.composition import (
     compose_checked,
     parse_assignments,
     plain_values,
+    readable,
     reworded,
-    search_path,
 )
 from sdl_cli.cli.hydra.launcher import Composed, Task, register
 from sdl_cli.cli.hydra.overrides import name_the_set, quote_override
@@ -48,7 +47,7 @@ def composed(verb: str, overrides: Sequence[str], check: Check, config_dir: str 
     Raises:
         ConfigError: an override, group, option or value that does not exist or cannot be read.
     """
-    arguments = [quote_override(o) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
+    arguments = readable(overrides, config_dir)
     before = _existing_folders(arguments)
     taken: list[Composed] = []
 
@@ -60,7 +59,7 @@ def composed(verb: str, overrides: Sequence[str], check: Check, config_dir: str 
     with _own_process(f"sdl {verb}", arguments):
         try:
             with reworded(verb, arguments, check):
-                _main(verb)(take_down)()
+                _run_hydra(verb, take_down)
             with env_override(taken[0].variables):
                 yield taken[0]
         except BaseException:
@@ -71,13 +70,13 @@ def composed(verb: str, overrides: Sequence[str], check: Check, config_dir: str 
 
 def inform(verb: str, overrides: Sequence[str], flags: Sequence[str], check: Check, config_dir: str | None = None) -> None:
     """Let hydra print what it composes or knows; `flags` are its own: `--cfg job`, `--info all`, ..."""
-    arguments = [quote_override(o) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
+    arguments = readable(overrides, config_dir)
 
     def no_job(cfg: DictConfig) -> None:
         raise AssertionError("hydra runs nothing when it is asked for information")
 
     with _own_process(f"sdl {verb}", [*arguments, *flags]), reworded(verb, arguments, check):
-        _main(verb)(no_job)()
+        _run_hydra(verb, no_job)
 
 
 @contextlib.contextmanager
@@ -103,7 +102,7 @@ def swept(
         ConfigError: as `composed`, before any job starts.
         Whatever the chosen launcher raises; a failed job raises nothing.
     """
-    arguments = [quote_override(o, multirun=True) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
+    arguments = readable(overrides, config_dir, multirun=True)
     register()
     found = prepare(verb, arguments, check, check_search)
     task, taken = begin(found), list[Composed]()
@@ -116,7 +115,7 @@ def swept(
         task = dataclasses.replace(task, known=found.jobs, launch=take_down if found.search is None else task.launch)
     with _own_process(f"sdl {verb}", [*arguments, f"hydra.sweep.dir={quote(str(found.folder))}", "--multirun"]):
         with reworded(verb, arguments, check, is_composing=False):
-            _main(verb)(task)()
+            _run_hydra(verb, task)
         with env_override(taken[0].variables if taken else {}):
             yield taken
 
@@ -141,28 +140,21 @@ def _remove_empty(folder: Path, keep: set[Path]) -> None:
             return
 
 
-def _main(verb: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
-    made: Callable[[Callable[[DictConfig], Any]], Callable[[], Any]] = hydra.main(
-        config_path=str(conf_dir()), config_name=verb, **VERSION_BASE
-    )
-    return made
+def _run_hydra(verb: str, task: Callable[[DictConfig], Any]) -> None:
+    hydra.main(config_path=str(conf_dir()), config_name=verb, **VERSION_BASE)(task)()
 
 
 @contextlib.contextmanager
 def _own_process(program: str, arguments: Sequence[str]) -> Iterator[None]:
     """Let hydra believe that the process is its own: its arguments, and its logging, which are put back afterwards."""
-    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    loggers = [logging.getLogger(), logging.getLogger("hydra")]
+    argv, loggers = sys.argv, [logging.getLogger(), logging.getLogger("hydra")]
     states = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
     sys.argv = [program, *arguments]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # hydra then raises, and leaves the words to us
     try:
-        yield
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # hydra then raises, and leaves the words to us
+            yield
     finally:
         sys.argv = argv
-        os.environ.pop("HYDRA_FULL_ERROR")
-        if full is not None:
-            os.environ["HYDRA_FULL_ERROR"] = full
         for logger, level, handlers in states:
             logger.setLevel(level)
             logger.handlers[:] = handlers

@@ -1,4 +1,4 @@
-"""`sdl train patients.csv target=outcome`: a path by itself is the data, and the kind of data is seen from it."""
+"""`sdl train patients.csv target=outcome`: a bare path is the data, and shows what kind of data it is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMES = {
 
 
 def with_bare_path(overrides: Sequence[str]) -> tuple[list[str], str]:
-    """Overrides with a path that stands by itself as `dataset=KIND dataset.path=PATH`.
+    """Overrides with a bare path as `dataset=KIND dataset.path=PATH`.
 
     Beside it the settings of that kind of data may be given by their last name: `target=outcome` for `dataset.target=outcome`.
 

@@ -48,8 +48,7 @@ def compose(verb: str, overrides: Sequence[str], with_hydra: bool = False) -> Di
 
 def compose_checked(verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None) -> Values:
     """The composed plain values of `verb` under overrides as typed, once `check` has parsed them."""
-    quoted = [quote_override(o) for o in name_the_set(overrides)] + search_path(config_dir, overrides)
-    return compose_one(verb, quoted, check)
+    return compose_one(verb, readable(overrides, config_dir), check)
 
 
 def compose_one(verb: str, overrides: Sequence[str], check: Check) -> Values:
@@ -81,12 +80,13 @@ def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def search_path(config_dir: str | None, overrides: Sequence[str]) -> list[str]:
-    """The override that lets hydra find the user's own YAML, where there is some; `hydra.searchpath` as typed goes before it."""
+def readable(overrides: Sequence[str], config_dir: str | None, multirun: bool = False) -> list[str]:
+    """Overrides as typed, made readable for hydra, and one that lets it find the user's own YAML unless it is among them."""
+    found = [quote_override(o, multirun) for o in name_the_set(overrides)]
     folders = user_dirs(config_dir)
-    if not folders or any(o.startswith("hydra.searchpath") for o in overrides):
-        return []
-    return ["hydra.searchpath=[" + ",".join(quote(f"file://{folder}") for folder in folders) + "]"]
+    if folders and not any(o.startswith("hydra.searchpath") for o in overrides):
+        found.append("hydra.searchpath=[" + ",".join(quote(f"file://{folder}") for folder in folders) + "]")
+    return found
 
 
 @contextlib.contextmanager

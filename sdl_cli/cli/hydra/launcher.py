@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
@@ -79,7 +78,7 @@ class SdlLauncher(Launcher):
         finally:
             HydraConfig.instance().cfg = before
         with env_override(self._variables()):  # before worker processes start
-            return [_returned(value) for value in self.task_function.launch(composed)]
+            return [JobReturn(_return_value=value, status=JobStatus.COMPLETED) for value in self.task_function.launch(composed)]
 
     def _variables(self) -> dict[str, str]:
         return dict(self.config.hydra.job.env_set)
@@ -112,9 +111,3 @@ def register() -> None:
     module.SdlLauncher = SdlLauncher  # type: ignore[attr-defined]
     SdlLauncher.__module__, sys.modules[name] = name, module
     Plugins.instance().register(SdlLauncher)
-
-
-def _returned(objective: Any) -> JobReturn:
-    done = JobReturn(status=JobStatus.COMPLETED)
-    done.return_value = objective
-    return done

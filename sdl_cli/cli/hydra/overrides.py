@@ -50,7 +50,7 @@ def quote_override(text: str, multirun: bool = False) -> str:
     match = _KEY.match(text)
     if match is not None and match["sign"] == "~":
         if match["key"].count(".") < 2 and not match["key"].startswith("hydra"):
-            raise ConfigError(f"{text}: a run needs this setting, and it cannot be taken away.", "Give it another value instead.")
+            raise ConfigError(f"{text}: a run needs this setting, and it cannot be removed.", "Give it another value instead.")
         return text
     if match is None or match["value"] is None:
         raise _no_assignment(text)
@@ -165,12 +165,12 @@ def first_choice(override: str) -> str:
         first = str(found.start)
     else:
         _num_values(parsed, found)
-        raise AssertionError("what cannot be swept is refused")
+        raise AssertionError("what cannot be swept has raised")
     return f"{override.partition('=')[0]}={first}"
 
 
 def unreadable(error: OverrideParseException) -> ConfigError:
-    """What to say of an override that hydra's lexer refuses."""
+    """The error for an override that hydra's lexer rejects."""
     hint = "Write key=value; quote a value with special characters: key=\"'value'\""
     return ConfigError(f"{error.override}: cannot be read.", hint)
 

@@ -35,7 +35,7 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
     known = own[own != None]  # noqa: E711
     if words := mixed_words(known.tolist()):
         notes.append(
-            f"Column {shortened(column.name)} writes the same in several ways: {words}. Each is a category; use one spelling for one."
+            f"Column {shortened(column.name)} writes the same in several ways: {words}. Each is a category; use one spelling."
         )
         return
     odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711

@@ -116,7 +116,7 @@ def _commit(dataset: str, revision: str | None) -> tuple[str | None, str | None]
     except RevisionNotFoundError as error:
         raise DataError(f"dataset.revision={shortened(str(revision))}: {dataset} has no such commit, branch or tag.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        message = f"dataset.dataset={shortened(dataset)}: the Hugging Face Hub has no such set, or it is private or has terms to accept."
+        message = f"dataset.dataset={shortened(dataset)}: the Hugging Face Hub has no such set, or it is private or has terms."
         raise DataError(message, f"{_WHERE} Log in with: hf auth login") from error
     except Exception as error:  # of its answers and of networks there are many kinds
         return None, _reason(error)

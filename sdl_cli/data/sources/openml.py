@@ -144,7 +144,7 @@ def _check_identity(settings: OpenML, name: str, version: int) -> None:
     """Refuse a number that is not that of the name or version given with it."""
     asked = settings.dataset
     if settings.data_id is not None and asked not in (str(settings.data_id), name) and asked.lower() != name.lower():
-        message = f"dataset.data_id={settings.data_id} is {shortened(name)}, and dataset.dataset={shortened(asked)} is a different table."
+        message = f"dataset.data_id={settings.data_id} is {shortened(name)}, and dataset.dataset={shortened(asked)} is another."
         raise DataError(message, "Leave one of them out: dataset.data_id=null")
     if settings.version not in (None, version):
         raise DataError(

@@ -104,25 +104,20 @@ def _check_bound(condition: Condition) -> None:
         )
     low, high = RANGE.get(condition.key, (-math.inf, math.inf))
     if not low <= bound <= high:
-        hint = (
-            f"For {bound:g} %: --where '{condition.key}{condition.operator}{bound / 100:g}'" if low == 0 and bound <= 100 else ""
-        )
-        raise ConfigError(f"{where}: {condition.key} goes from {low:g} to {high:g}.", hint)
+        meant = f"For {bound:g} %: --where '{condition.key}{condition.operator}{bound / 100:g}'"
+        raise ConfigError(f"{where}: {condition.key} goes from {low:g} to {high:g}.", meant if low == 0 and bound <= 100 else "")
 
 
 def _check_key(option: str, key: str, known: Sequence[str]) -> None:
     if key in known:
         return
-    last = key.rpartition(".")[2]
-    near = [k for k in known if k.rpartition(".")[2] == last] or difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    near = near or [
-        k for k in known if k.rpartition(".")[2] in difflib.get_close_matches(last, [n.rpartition(".")[2] for n in known], n=1)
-    ]
-    guess = f" Did you mean {near[0]}?" if near else ""
+    last, full = key.rpartition(".")[2], {name.rpartition(".")[2]: name for name in reversed(known)}
+    near = [last] if last in full else difflib.get_close_matches(key, known, n=1) or difflib.get_close_matches(last, full, n=1)
+    guess = f" Did you mean {full.get(near[0], near[0])}?" if near else ""
+    example = next((f", for example {name}" for name in known if "." in name), "")
     raise ConfigError(
         f"{option} {key[:80]}: no run here has a setting or a metric of this name.{guess}",
-        f"There are {', '.join(KEYS)}, the metrics, and every setting in full"
-        + (f", for example {example}." if (example := next((k for k in known if "." in k), "")) else "."),
+        f"There are {', '.join(KEYS)}, the metrics, and every setting in full{example}.",
     )
 
 

@@ -82,23 +82,13 @@ class Run:
 
     def to_json(self, root: Path) -> Values:
         """The object that stands in `items` of `sdl runs --json`; `root` is the folder that was listed."""
-        return {
-            "folder": str(root / self.folder),
-            "when": datetime.fromtimestamp(self.begun).isoformat(timespec="seconds"),
-            "kind": self.kind,
-            "status": self.status,
-            "reason": self.reason,
-            "dataset": next(iter(self.datasets), None),
-            "model": next(iter(self.models), None),
-            "metric": self.metric or None,
-            "metrics": self.metrics,
-            "lift": self.details.get("lift"),
-            "verdict": self.verdict,
-            "seconds": self.seconds,
-            "jobs": self.details.get("jobs"),
-            "sweep": str(root / self.sweep) if self.sweep else None,
-            "config": self.config,
-        }
+        when = datetime.fromtimestamp(self.begun).isoformat(timespec="seconds")
+        values: Values = {"folder": str(root / self.folder), "when": when}
+        values |= {name: getattr(self, name) for name in ("kind", "status", "reason")}
+        values |= {"dataset": next(iter(self.datasets), None), "model": next(iter(self.models), None)}
+        values |= {"metric": self.metric or None, "metrics": self.metrics, "lift": self.details.get("lift")}
+        values |= {"verdict": self.verdict, "seconds": self.seconds, "jobs": self.details.get("jobs")}
+        return values | {"sweep": str(root / self.sweep) if self.sweep else None, "config": self.config}
 
 
 def read(path: str, folder: str, role: str = "") -> Run:
@@ -107,7 +97,7 @@ def read(path: str, folder: str, role: str = "") -> Run:
     Arguments:
         path: where it is.
         folder: its name in the record.
-        role: repeat, cell, arm or recommended where it is a part of another run; its kind is found out else.
+        role: repeat, cell, arm or recommended where it is a part of another run; otherwise empty, and its files show its kind.
     """
     begun = _begun(path)
     status, config = read_json(f"{path}/status.json"), None
@@ -235,7 +225,7 @@ def _seconds(values: Values) -> float | None:
 
 
 def _begun(path: str) -> float:
-    """When a run began: as the folder's name says, else when its settings were written.
+    """When a run began: as the folder's name says, or when its settings were written.
 
     The name knows whole seconds; of runs that began in one second, the one whose settings were written first comes first.
     """

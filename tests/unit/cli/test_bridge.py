@@ -79,8 +79,8 @@ def test_an_override_as_hydra_sees_it(typed: str, quoted: str) -> None:
         ("seed=0,1", "makes a sweep"),
         ("seed=range(3)", "makes a sweep"),
         ("model=choice(a,b)", "makes a sweep"),
-        ("~model", "cannot be taken away"),
-        ("~model.depth", "cannot be taken away"),
+        ("~model", "cannot be removed"),
+        ("~model.depth", "cannot be removed"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_advice(typed: str, words: str) -> None:

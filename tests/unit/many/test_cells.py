@@ -107,6 +107,7 @@ def test_cells_run_at_once_one_core_each_and_a_failure_stays_alone(tmp_path: Pat
         assert (outcome.metrics["process"] == os.getpid()) == (backend == "threading")
     again = run_cells(cells(tmp_path, 4), finish, None, Parallel(2, backend))
     assert [o.was_done for o in again] == [True, False, True, True]
+    assert all(o.was_done for o in run_cells(cells(tmp_path, 4), finish, None, Parallel(2, backend))), "nothing is left to run"
 
 
 def disk_full(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:

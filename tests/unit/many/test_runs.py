@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.many.listing import Run, find_runs, select
-from sdl_cli.many.listing.find import STILL_SECONDS
+from sdl_cli.many.listing.find import STILL_SECONDS, find_runs
+from sdl_cli.many.listing.query import select
+from sdl_cli.many.listing.reading import Run
 from sdl_cli.many.listing.untrusted import flat, read_json, read_yaml
 from sdl_cli.report.run_words import pasted, run_lines, shown_root
 

@@ -99,7 +99,7 @@ def test_a_search_is_told_of_validation_rows_only(config: dict[str, Any], tmp_pa
 def test_a_job_without_a_score_is_the_worst_there_is(direction: str, worst: float) -> None:
     assert sweep_job.objective_or_worst(None, direction) == worst == sweep_job.objective_or_worst({"objective": None}, direction)
     assert sweep_job.objective_or_worst({"objective": 0.5}, direction) == 0.5
-    assert math.isnan(sweep_job.worst(None))
+    assert math.isnan(sweep_job.objective_or_worst(None, None))
 
 
 def test_the_right_direction_of_each_task() -> None:

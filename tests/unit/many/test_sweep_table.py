@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.many.sweep_table import curve_columns, results_csv, run_columns, settings_of
+from sdl_cli.report.sweep_table import curve_columns, results_csv, run_columns, settings_of
 
 
 def job(number: str, overrides: list[str], **more: Any) -> dict[str, Any]:

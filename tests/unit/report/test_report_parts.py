@@ -225,7 +225,7 @@ def test_a_sweep_in_which_nothing_is_done(tmp_path: Path) -> None:
 
 def test_jobs_that_never_began_are_named(tmp_path: Path) -> None:
     made.write_sweep(tmp_path / "sweep", [(["a=1"], made.metrics_of(0.9))])
-    writing.write_json(tmp_path / "sweep", "sweep.json", {"verb": "train", "jobs": [{}, {}, {}]})
+    writing.write_json(tmp_path / "sweep", "sweep.json", {"verb": "train", "jobs": [{"overrides": [], "config": {}}] * 3})
     assert [(job.label, job.state) for job in read_sweep(tmp_path / "sweep").failed] == [("2", "not run"), ("3", "not run")]
 
 
