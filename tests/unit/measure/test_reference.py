@@ -60,7 +60,7 @@ def test_the_majority_predictor(wine) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_a_class_the_model_never_saw_gets_probability_zero(wine) -> None:  # type: ignore[no-untyped-def]
-    dataset, _, _ = wine
+    dataset = wine[0].dataset
     rows = np.flatnonzero(dataset.y != 1)
     model = Baseline(num_trees=10).fit(dataset.X[rows], dataset.y[rows])
     outputs = baseline.model_outputs(model, dataset.X, 3)
