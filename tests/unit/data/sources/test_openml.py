@@ -276,7 +276,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
         "dataset.dataset=blood: OpenML has no such table in version 7: Dataset blood with version 7 not found.",
     ),
     ({"dataset": "99"}, "dataset.dataset=99: OpenML has no such table: Dataset with data_id 99 not found."),
-    ({"dataset": "iris", "data_id": 1464}, "dataset.data_id=1464 is blood, and dataset.dataset=iris is a different table."),
+    ({"dataset": "iris", "data_id": 1464}, "dataset.data_id=1464 is blood, and dataset.dataset=iris is another."),
     ({"dataset": "1464", "version": 2}, "dataset.version=2: blood of this number is version 1."),
     (
         {"dataset": "blood", "target": "klass"},
