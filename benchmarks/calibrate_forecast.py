@@ -1,11 +1,11 @@
-"""Make the constants of `sdl_cli/study/curve/calibration.py` from LCDB 1.1.
+"""Compute the constants of `sdl_cli/study/curve/calibration.py` from LCDB 1.1.
 
     python benchmarks/calibrate_forecast.py error_rate.npz [--write]
 
 The scaled error of a forecast is its error over `forecast.scale`; its quantiles, one list for each number of measured sizes,
 make the interval (split conformal prediction). Curves are measured from three smallest sizes, with 5 and 25 repeats, and
-forecast to 2, 4 and 8 times the largest: 18 settings for each number of sizes. Each has quantiles of its own, in which every
-data set counts the same; the upper quartile over the settings is taken, since the median would be too narrow in half of them.
+forecast to 2, 4 and 8 times the largest: 18 settings for each number of sizes. Each setting has its own quantiles, in which every
+data set counts the same. The result is the upper quartile over the settings; the median would be too narrow for half of them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def scaled_errors(lcdb: Lcdb, num_sizes: int) -> list[tuple[Array, Array]]:
-    """Of each setting: scaled absolute errors of all forecasts from so many sizes, and the data set of each."""
+    """For each setting: scaled absolute errors of all forecasts from this many sizes, and the data set of each."""
     settings = []
     for start, ratio, repeats in itertools.product(STARTS, RATIOS, REPEATS):
         largest = start * 2 ** (num_sizes - 1)
@@ -56,10 +56,10 @@ def scaled_errors(lcdb: Lcdb, num_sizes: int) -> list[tuple[Array, Array]]:
 
 
 def quantiles(settings: list[tuple[Array, Array]], data_sets: Array | None = None) -> list[float]:
-    """At each level the upper quartile over settings of the quantile of scaled errors.
+    """For each level, the upper quartile over settings of the quantile of scaled errors.
 
     Arguments:
-        data_sets: use these alone; None uses all.
+        data_sets: use only these; None uses all.
     """
     return [float(np.quantile([_quantile(*setting, level, data_sets) for setting in settings], 0.75)) for level in LEVELS]
 

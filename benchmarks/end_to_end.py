@@ -1,8 +1,8 @@
-"""Forecasts of `sdl curve` against what four times the labels then brought, on scikit-learn's own data.
+"""Compare forecasts of `sdl curve` with the score that four times the labels reach, on scikit-learn's own data.
 
     python benchmarks/end_to_end.py
 
-The curve is measured up to a size, forecast to four times that, and the score there is measured on the same test parts.
+The curve is measured up to a size and forecast to four times that size; the score there is measured on the same test parts.
 """
 
 from __future__ import annotations

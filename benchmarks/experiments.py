@@ -1,12 +1,12 @@
-"""Run the experiments of conf/experiment and print what each reached beside what its file expects.
+"""Run the experiments of conf/experiment and print each result next to the one its file expects.
 
-    python benchmarks/experiments.py wine_forest iris_forest python benchmarks/experiments.py
-    --data FOLDER all python benchmarks/experiments.py
-    --pair diabetes_autoencoder_pretrained diabetes_autoencoder_random
+    python benchmarks/experiments.py wine_forest iris_forest
+    python benchmarks/experiments.py --data FOLDER all
+    python benchmarks/experiments.py --pair diabetes_autoencoder_pretrained diabetes_autoencoder_random
 
 `--pair` adds the difference of the first two over their common splits, with the interval and p of Nadeau and Bengio (2003).
-`--data` is the folder that holds hymenoptera_256/ and cifar10_subset/ for the experiments that need them; without it they are
-left out and said so. Each experiment is a process of its own, as a user would start it.
+`--data` is the folder with hymenoptera_256/ and cifar10_subset/; without it, the experiments that need them are skipped, with a
+note. Each experiment runs in its own process, as a user would start it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measure(name: str, data: Path | None, folder: str) -> tuple[str, list[float], dict[str, int]]:
-    """One line of the table, the value of each repeat, and the rows of a split."""
+    """Run one experiment: its line of the table, the value of each repeat, and the rows of a split."""
     expected = re.search(r"# expected: (.*)", (CONF / f"{name}.yaml").read_text())
     more = []
     for prefix, where in NEEDS.items():

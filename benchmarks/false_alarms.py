@@ -1,9 +1,9 @@
-"""How often `sdl compare` calls two identical arms different, and how often it sees a difference that is there.
+"""How often `sdl compare` calls two identical arms different, and how often it finds a real difference.
 
     python benchmarks/false_alarms.py [--comparisons 200] [--repeats 10]
 
-False alarms: a small forest against the same forest with other seeds, on iris, wine, breast_cancer and digits in turn, each
-comparison on splits of its own. At 5 per cent some 10 of 200 would be called different by a test that is exact.
+False alarms: a small forest against the same forest with other seeds, on iris, wine, breast_cancer and digits in turn; every
+comparison has its own splits. At 5 %, an exact test would call about 10 of 200 different.
 Power: the forest against ignoring the inputs, on wine.
 """
 

@@ -1,9 +1,9 @@
-"""How good the forecast is on LCDB 1.1: error, interval, labels needed and speed, beside what must be reached.
+"""How good the forecast is on LCDB 1.1: error, interval, labels needed and speed, next to the required values.
 
     python benchmarks/forecast.py error_rate.npz
 
-Doubling sizes from 16, forecast to 4 times the largest. Interval rows: calibrated on half of the data sets and measured on the
-other half, over 20 random halves; range in brackets.
+Doubling sizes from 16, forecast to 4 times the largest. Interval rows are calibrated on half of the data sets and measured on
+the other half, over 20 random halves; the range is in brackets.
 """
 
 from __future__ import annotations

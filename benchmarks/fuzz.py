@@ -1,11 +1,11 @@
-"""Try the program with input that nobody meant: random command lines, damaged run folders, tables and images.
+"""Feed the program invalid input: random command lines, damaged run folders, tables and images.
 
     python benchmarks/fuzz.py [--seed 0] [--commands 2000] [--runs 300] [--tables 500] [--images 200] [--processes 200]
 
-Every input is made here, in a temporary folder, from valid ones by seeded mutation, and handed to our own program alone. About
-100 inputs share a process, each with a time limit of its own; `--processes` of the command lines are started as whole programs.
-Counted are: "should not happen" (a fault of ours that is said to be one), tracebacks, hangs, and processes that died. The command
-of each failure is printed; `--keep FOLDER` keeps what it was run on.
+Every input is made in a temporary folder by seeded mutation of valid input, and only our own program reads it. About 100 inputs
+share a process, each with its own time limit; `--processes` of the command lines run as whole programs. Counted are: "should not
+happen" (an error that sdl itself calls a bug), tracebacks, hangs, and processes that died. The command of each failure is
+printed; `--keep FOLDER` keeps its input.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SMALL = ["dataset=wine", "model=baseline", "model.num_trees=3"]
 SMALL_CURVE = ["curve.num_repeats=1", "parallel.num_jobs=1"]
 SMALL_COMPARE = ["compare.arms=[logistic,svm]", "compare.num_repeats=1", "compare.num_candidates=1", "compare.curve=false"]
 SMALL_COMPARE += ["parallel.num_jobs=1", "compare.minutes=0.1"]
-KEPT = {*SMALL, *SMALL_CURVE, *SMALL_COMPARE, "training.epochs=1"}  # so that nothing takes long that is right
+KEPT = {*SMALL, *SMALL_CURVE, *SMALL_COMPARE, "training.epochs=1"}  # so that valid commands finish quickly
 RUNS = {  # name -> the command that makes a valid run folder, small
     "wine": "train dataset=wine model=baseline model.num_trees=3",
     "net": "train dataset=wine model=deep_net model.depth=1 model.width=4 training.epochs=1",
@@ -58,7 +58,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="processes at once")
-    parser.add_argument("--keep", type=Path, help="a folder for what failed")
+    parser.add_argument("--keep", type=Path, help="a folder for the input that failed")
     parser.add_argument("--worker", nargs=4, metavar=("KIND", "SEED", "FIRST", "LAST"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def make_valid(root: Path) -> None:
-    """Valid data and finished runs that everything is made from, in a folder of their own."""
+    """Make a folder with the valid data and finished runs that all inputs are mutated from."""
     base = root / "base"
     base.mkdir()
     rng = np.random.default_rng(0)
@@ -122,7 +122,7 @@ def _photos(folder: Path, rng: np.random.Generator) -> None:
 
 
 def _run_batches(root: Path, seed: int, batches: list[tuple[str, int, int]], at_once: int) -> Iterator[dict[str, Any]]:
-    """Run batches, some at once, and yield what became of each input; a batch whose process died goes on behind that input."""
+    """Run batches in parallel and yield the outcome of each input; a batch whose process died continues after that input."""
     waiting, running = list(batches), {}
     while waiting or running:
         while waiting and len(running) < at_once:
@@ -139,7 +139,7 @@ def _run_batches(root: Path, seed: int, batches: list[tuple[str, int, int]], at_
             found = [json.loads(line) for line in lines if line.endswith("}")]
             if first + len(found) > seen[0]:
                 seen[:] = first + len(found), time.monotonic()
-            stuck = time.monotonic() - seen[1] > 2 * LIMIT_SECONDS + 30  # in C code, where no alarm is heard
+            stuck = time.monotonic() - seen[1] > 2 * LIMIT_SECONDS + 30  # in C code, which no alarm interrupts
             if process.poll() is None and not stuck:
                 continue
             process.kill()
@@ -172,11 +172,11 @@ def _report(found: list[dict[str, Any]], todo: list[tuple[str, int]], seconds: f
 
 
 class TooLongError(BaseException):
-    """The time of one input is over."""
+    """Raised when one input exceeds its time limit."""
 
 
 def _work(kind: str, seed: int, first: int, last: int) -> None:
-    """In a process of its own and a folder of its own: inputs first to last, one line of JSON each on the real stdout."""
+    """Run inputs first to last in this process and its own folder; write one line of JSON for each to the real stdout."""
     out = os.fdopen(os.dup(1), "w")
     with Path(os.devnull).open("w") as nothing:
         os.dup2(nothing.fileno(), 1)
@@ -194,7 +194,7 @@ def _work(kind: str, seed: int, first: int, last: int) -> None:
         command = make[kind](rng)
         Path("now.txt").write_text(shlex.join(command), errors="backslashreplace")
         code, text = (_as_program if kind == "processes" else _in_here)(command)
-        is_shown = "Traceback (most" in text and "--debug" not in command  # which asks for it
+        is_shown = "Traceback (most" in text and "--debug" not in command  # which requests it
         verdict = "hang" if code == "hang" else "traceback" if code == "raised" or is_shown else "ok"
         if "should not happen" in text:
             verdict = "should not happen"
@@ -223,7 +223,7 @@ def _over(*_: object) -> None:
 
 
 def _in_here(command: list[str]) -> tuple[Any, str]:
-    """Exit code, `hang` or `raised`, and what was printed, of a command in this process."""
+    """Run a command in this process: exit code, `hang` or `raised`, and its output."""
     from sdl_cli.cli import main as cli
 
     sys.argv = ["sdl", *command]
@@ -249,7 +249,7 @@ def _in_here(command: list[str]) -> tuple[Any, str]:
 
 
 def _as_program(command: list[str]) -> tuple[Any, str]:
-    """The same of a command as a program of its own."""
+    """The same for a command run as a separate program."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "sdl_cli", *command], capture_output=True, timeout=2 * LIMIT_SECONDS, check=False
@@ -418,7 +418,7 @@ INPUTS = ("patients.csv", "good.npz", "photos", "photos/ant", "notes.csv", "runs
 
 
 def command_line(rng: random.Random) -> list[str]:
-    """A command line, near to a right one more often than not."""
+    """A command line, usually close to a valid one."""
     verb = rng.choice(VERBS)
     words: list[str] = []
     if verb in ("train", "curve", "compare", "check"):
@@ -495,14 +495,14 @@ def _scrambled(rng: random.Random, text: str) -> str:
 
 
 def damaged_run(rng: random.Random) -> list[str]:
-    """A copy of a finished run with one to three files damaged, and a verb to read it with."""
+    """A copy of a finished run with one to three damaged files, and a verb that reads it."""
     shutil.rmtree("hurt", ignore_errors=True)
     name = rng.choice(tuple(RUNS))
     shutil.copytree(Path("runs", name), "hurt", symlinks=True)
     files = sorted(path for path in Path("hurt").rglob("*") if path.is_file())
     for _ in range(rng.choice((1, 1, 2, 3))):
         _damage(rng, rng.choice(files))
-    if rng.random() < 0.7:  # as if the run had ended so: the check of its files must not be all that protects
+    if rng.random() < 0.7:  # as if the run had ended like this: the check of its files must not be the only protection
         _sign(Path("hurt"))
     source = {"table": "patients.csv", "photos": "photos"}.get(name, "good.npz")
     verbs = [["evaluate", "hurt"], ["predict", "hurt", source], ["report", "hurt", "-o", "out"], ["export", "hurt", "model.onnx"]]
@@ -530,7 +530,7 @@ def _damage(rng: random.Random, path: Path) -> None:
 
 
 def _damaged(rng: random.Random, content: bytearray, what: str) -> bytes:
-    """Content with a part cut, flipped, grown or put in place of another."""
+    """The content with a part cut, flipped, grown or moved over another."""
     if what == "empty" or not content:
         return b""
     at = rng.randrange(len(content))
@@ -550,7 +550,7 @@ def _damaged(rng: random.Random, content: bytearray, what: str) -> bytes:
 
 
 def _damage_values(rng: random.Random, path: Path) -> None:
-    """One value somewhere in a JSON or YAML file in place of another of any type."""
+    """Replace one value somewhere in a JSON or YAML file by a value of any type."""
     import yaml
 
     text = path.read_text()
@@ -576,7 +576,7 @@ def _damage_values(rng: random.Random, path: Path) -> None:
 
 
 def _sign(folder: Path) -> None:
-    """Write the sums of the files as they are now into the status of a run."""
+    """Update the checksums in a run's status to its files as they are now."""
     import hashlib
 
     for status in folder.rglob("status.json"):
@@ -593,7 +593,7 @@ def _sign(folder: Path) -> None:
 
 
 def damaged_table(rng: random.Random) -> list[str]:
-    """A table with cells, lines, delimiters or bytes changed, and a verb to read it with."""
+    """A table with changed cells, lines, delimiters or bytes, and a verb that reads it."""
     source = Path(rng.choice(("patients.csv", "patients.csv", "patients.csv", "notes.csv")))
     content = bytearray(source.read_bytes())
     if rng.random() < 0.6:
@@ -660,7 +660,7 @@ def _changed_cells(rng: random.Random, text: str) -> str:
 
 
 def damaged_image(rng: random.Random) -> list[str]:
-    """A folder of photos of which some are damaged or not photos, and a verb to read it with."""
+    """A folder of photos, some damaged or not photos at all, and a verb that reads it."""
     shutil.rmtree("hurt", ignore_errors=True)
     shutil.copytree("photos", "hurt")
     files = sorted(path for path in Path("hurt").rglob("*") if path.is_file())

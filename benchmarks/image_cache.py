@@ -1,9 +1,9 @@
-"""How fast photos come into the cache, and out of it: 10,000 JPEGs of about 200 px.
+"""How fast photos are decoded into the cache and read from it: 10,000 JPEGs of about 200 px.
 
     python benchmarks/image_cache.py [--num 10000] [--folder DIR] [--repeats 3]
 
-A first start decodes into an empty cache, a second one finds everything there; each runs in a process of its own and counts
-from the call of `load` (imports are given beside it). The photos are made anew, always the same: smooth colours with noise.
+The first start decodes into an empty cache; the second finds everything there. Each runs in its own process and is timed from the
+call of `load` (imports are listed separately). The photos are generated, always the same: smooth colours with noise.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sdl_cli.data.decode import num_cores
+from sdl_cli.machine import available_cores
 
 START = """
 import json, sys, time
 start = time.perf_counter()
 from sdl_cli.data import load
-from sdl_cli.data.image_folder import ImageFolder
+from sdl_cli.data.sources.image_folder import ImageFolder
 imported = time.perf_counter()
 data = load(ImageFolder(path=sys.argv[1], size_px=int(sys.argv[2])))
 done = time.perf_counter()
@@ -40,13 +40,13 @@ print(json.dumps({"imports": imported - start, "load": done - imported, "rows": 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num", type=int, default=10_000)
-    parser.add_argument("--folder", type=Path, help="keep the photos here, and use them again")
+    parser.add_argument("--folder", type=Path, help="keep the photos here and reuse them")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 224])
     arguments = parser.parse_args()
     with _folder(arguments.folder) as folder:
         total = make_photos(folder / "photos", arguments.num)
-        print(f"{arguments.num:,} JPEGs, {total / 2**20:.0f} MiB, {num_cores()} cores")
+        print(f"{arguments.num:,} JPEGs, {total / 2**20:.0f} MiB, {available_cores()} cores")
         print(f"{'side':>5}{'first s':>9}{'images/s':>10}{'second s':>10}{'imports s':>11}{'cache MiB':>11}")
         for size in arguments.sizes:
             for _ in range(arguments.repeats):
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def start(photos: Path, size: int, cache: str) -> dict[str, float]:
-    """Seconds of one start in a fresh process."""
+    """Seconds that one start takes in a fresh process."""
     command = [sys.executable, "-c", START, str(photos), str(size)]
     done = subprocess.run(command, env=os.environ | {"SDL_CACHE": cache}, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
@@ -68,7 +68,7 @@ def start(photos: Path, size: int, cache: str) -> dict[str, float]:
 
 
 def make_photos(folder: Path, num: int) -> int:
-    """Write `num` JPEGs in two class folders, unless they are there; their size in bytes."""
+    """Write `num` JPEGs into two class folders unless they exist; returns their size in bytes."""
 
     def make(i: int) -> int:
         path = folder / ("a", "b")[i % 2] / f"{i:05}.jpg"
@@ -82,9 +82,9 @@ def make_photos(folder: Path, num: int) -> int:
 
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(num_cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         total = sum(pool.map(make, range(num)))
-    time.sleep(4)  # files changed within the last seconds are hashed again at the next start
+    time.sleep(4)  # files changed in the last few seconds are hashed again at the next start
     return total
 
 

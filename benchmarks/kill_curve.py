@@ -1,8 +1,8 @@
-"""Kill `sdl curve` with SIGKILL at random moments, resume it each time, and compare its numbers with those of an undisturbed run.
+"""Kill `sdl curve` with SIGKILL at random moments, resume it each time, and compare its numbers with an undisturbed run.
 
     python benchmarks/kill_curve.py [--kills 20] [KEY=VALUE ...]
 
-Nothing that was done may be computed again, no cell may be lost or doubled, and all numbers but seconds must be the same.
+No finished cell may be computed again, lost or duplicated, and all numbers except seconds must be the same.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def killed(settings: list[str], folder: Path, num_done: int, seconds: float) -> dict[str, int]:
-    """Start a curve, kill it some seconds after so many cells are done; its finished cells with the time each was written."""
+    """Start a curve and kill it seconds after this many cells are done; returns its finished cells and when each was written."""
     process = subprocess.Popen(
         [*SDL, "curve", *settings, f"hydra.run.dir={folder}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -57,12 +57,12 @@ def killed(settings: list[str], folder: Path, num_done: int, seconds: float) -> 
     time.sleep(seconds)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    time.sleep(1.0)  # its workers end soon after it; until then one may still finish its cell
+    time.sleep(1.0)  # its workers end soon afterwards; until then, one may still finish its cell
     return done(folder)
 
 
 def done(folder: Path) -> dict[str, int]:
-    """Cell -> when its numbers were written, of those that are done."""
+    """Finished cells -> when their numbers were written."""
     return {
         file.parent.name: (file.parent / "metrics.json").stat().st_mtime_ns
         for file in (folder / "cells").glob("*/status.json")
@@ -71,7 +71,7 @@ def done(folder: Path) -> dict[str, int]:
 
 
 def numbers(folder: Path) -> dict[str, Any]:
-    """All that a curve found, less its folder and its times, and the scores of every cell."""
+    """All results of a curve except its folder and times, and the scores of every cell."""
     found = json.loads((folder / "curve.json").read_text())
     for key in ("folder", "seconds"):
         del found[key]

@@ -1,10 +1,10 @@
-"""Kill `sdl` with SIGKILL in its first two seconds and later, resume what it left, and count what that comes to.
+"""Kill `sdl` with SIGKILL in its first two seconds and later, resume what it left, and count the outcomes.
 
     python benchmarks/kill_everything.py [--kills 20] [--seed 0] [--verbs compare curve sweep train]
 
-Half of the kills come within two seconds of the start of the program, the others anywhere in the time that the whole takes. Each
-folder must be resumed to its end, or be refused with "nothing was begun" (or not be there at all). What was done before the kill
-may not be computed again, and nothing half written may be left.
+Half of the kills come within two seconds of the start, the others at any time during the run. Each folder must resume to its end,
+be refused with "nothing was begun", or not exist at all. Work finished before the kill may not be computed again, and no
+half-written file may remain.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 SDL = [sys.executable, "-m", "sdl_cli"]
 NET = "dataset=wine model=deep_net model.depth=1 model.width=8"
-COMMANDS = {  # what is killed, and the option that names its folder
+COMMANDS = {  # the command to kill, and the option that names its folder
     "compare": (
         "compare dataset=wine compare.arms=[logistic,svm] compare.num_repeats=4 compare.num_candidates=1 compare.curve=false",
         "hydra.run.dir",
@@ -41,7 +41,7 @@ NOT_BEGUN = ("nothing was begun", "there is no such run folder")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=20, help="of each verb")
+    parser.add_argument("--kills", type=int, default=20, help="kills per verb")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verbs", nargs="+", choices=tuple(COMMANDS), default=list(COMMANDS))
     arguments = parser.parse_args()
@@ -69,7 +69,7 @@ def _killed_and_resumed(root: Path, verb: str, name: str, seconds: float) -> str
     """`resumed`, `not begun`, `ended before`, or what went wrong."""
     if _run(root, verb, name, seconds) is not None:
         return "ended before"
-    time.sleep(1.0)  # its workers end soon after it
+    time.sleep(1.0)  # its workers end soon afterwards
     folder = root / name
     before = _done(folder)
     command = COMMANDS[verb][0].split()[0]
@@ -86,7 +86,7 @@ def _killed_and_resumed(root: Path, verb: str, name: str, seconds: float) -> str
 
 
 def _run(root: Path, verb: str, name: str, seconds: float | None) -> int | None:
-    """Run to the end, or kill after so many seconds: the exit code, or None where it was killed."""
+    """Run to the end, or kill after this many seconds: the exit code, or None if it was killed."""
     words, option = COMMANDS[verb]
     with (root / "log.txt").open("wb") as log:
         process = subprocess.Popen([*SDL, *words.split(), f"{option}={root / name}"], cwd=root, stdout=log, stderr=log)
@@ -99,7 +99,7 @@ def _run(root: Path, verb: str, name: str, seconds: float | None) -> int | None:
 
 
 def _done(folder: Path) -> dict[str, int]:
-    """Runs, cells and jobs that are done -> when their numbers were written."""
+    """Finished runs, cells and jobs -> when their numbers were written."""
     found = {}
     for file in folder.rglob("status.json"):
         metrics = file.parent / "metrics.json"

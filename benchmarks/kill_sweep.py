@@ -1,10 +1,10 @@
-"""What a sweep of 40 jobs loses when one raises, one ends its process and one is killed: those three, and no other.
+"""What a sweep of 40 jobs loses if one raises, one exits its process and one is killed: only those three.
 
     python benchmarks/kill_sweep.py [--jobs 2] [--from-outside] [--backend processes|dask|ray]
 
-Each job is a small forest on wine. The estimator is written to a temporary folder, and three of its numbers bring a job to its
-end: an exception, `os._exit`, and SIGKILL, of its own process or with --from-outside from this one. Then the cause is taken away
-and the sweep resumed: exactly the three must run.
+Each job is a small forest on wine. The estimator is written to a temporary folder, and three of its numbers end a job: by an
+exception, by `os._exit`, and by SIGKILL, sent by its own process or, with --from-outside, by this one. Then the cause is removed
+and the sweep resumed: exactly those three jobs must run.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Forest(RandomForestClassifier):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=2, help="jobs at once, at least 2: a job must not take this process along")
+    parser.add_argument("--jobs", type=int, default=2, help="jobs at once, at least 2, so that no job kills this process")
     parser.add_argument("--from-outside", action="store_true", help="kill a worker process from this one")
     parser.add_argument("--backend", default="processes", choices=("processes", "dask", "ray"))
     arguments = parser.parse_args()
@@ -100,7 +100,7 @@ def _sdl(folder: Path, *arguments: str) -> int:
 
 
 def _states(folder: Path) -> tuple[int, dict[int, str]]:
-    """The number of jobs that are done, and of the others number -> reason, of results.csv."""
+    """From results.csv: how many jobs are done, and number -> reason for the others."""
     with (folder / "sweep" / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     named = {int(row["job"]): row["reason"] for row in rows if row["status"] != "done"}

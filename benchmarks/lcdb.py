@@ -24,10 +24,10 @@ SPLITS = 25  # behind every mean and standard error in the file
 
 @dataclass(frozen=True)
 class Measured:
-    """Curves of test error at doubling sizes, and the truth further on.
+    """Curves of test error at doubling sizes, and the true error at a larger size.
 
     Arguments:
-        sizes: `(m,)`. errors, standard_errors: `(k, m)`. at: where the truth is known. truth: `(k,)`.
+        sizes: `(m,)`. errors, standard_errors: `(k, m)`. at: the size where the truth is known. truth: `(k,)`.
         data_set: number of the data set of each curve `(k,)`.
     """
 
@@ -53,10 +53,10 @@ class Lcdb:
         return len(self.error)
 
     def curves(self, largest: int, ratio: int, repeats: int = SPLITS, start: int = 16, seed: int = 0) -> Measured:
-        """All curves that are finite at doubling sizes from `start` to `largest` and at `ratio` times that.
+        """All curves that are finite at doubling sizes from `start` to `largest` and at `ratio` times `largest`.
 
-        Fewer than 25 repeats are had by Gaussian noise of variance 25 / repeats times the squared standard error, as if only so
-        many of the 25 splits had been run (their own noise is in the mean already).
+        Fewer than 25 repeats are simulated by Gaussian noise of variance 25 / repeats times the squared standard error, as if
+        only that many of the 25 splits had been run (their own noise is already in the mean).
         """
         sizes = [start * 2**i for i in range(20) if start * 2**i <= largest]
         columns = [self.anchors.index(n) for n in (*sizes, ratio * largest)]

@@ -1,9 +1,8 @@
-"""`sdl curve` against scikit-learn's `learning_curve` on the same cells: digits, a forest of 500, 40 to 1280 rows, 5 repeats.
+"""Time `sdl curve` against scikit-learn's `learning_curve` on the same cells: digits, 500 trees, 40 to 1280 rows, 5 repeats.
 
     python benchmarks/learning_curve.py [--pairs 5]
 
-Both are whole processes, started in turn, with two workers; scikit-learn's does nothing but measure (no forecast, no picture,
-no files).
+Both are whole processes with two workers, started in turn; scikit-learn's only measures (no forecast, no picture, no files).
 """
 
 from __future__ import annotations

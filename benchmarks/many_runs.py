@@ -2,7 +2,7 @@
 
     python benchmarks/many_runs.py [--folders 10000]
 
-Each time is that of a whole process, from its start to its last line.
+Each time is for a whole process, from its start to its last line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import yaml
 
 
 def settings(number: int) -> dict[str, Any]:
-    """Settings of the size that a run has."""
+    """Settings as large as those of a real run."""
     data = {"name": ("digits", "wine", "iris")[number % 3], "test_fraction": 0.2, "validation_fraction": 0.2, "seed": None}
     model = {"name": "baseline", "kind": ("forest", "logistic")[number % 2], "num_trees": 500, "c": 1.0, "max_px": 32}
     training = {f"setting_{k}": k / 7 for k in range(14)}
@@ -37,7 +37,7 @@ def settings(number: int) -> dict[str, Any]:
 
 
 def metrics(number: int) -> dict[str, Any]:
-    """Results of the size that a run has."""
+    """Results as large as those of a real run."""
     names = ("accuracy", "balanced_accuracy", "log_loss", "macro_f1", "roc_auc", "calibration_error")
     value = 0.5 + number % 500 / 1000
     test = {name: {"value": value, "low": value - 0.05, "high": value + 0.05, "n": 360} for name in names}
@@ -71,7 +71,7 @@ def build(root: Path, num_folders: int) -> None:
 
 
 def timed(root: Path, *options: str) -> float:
-    """Seconds of `sdl runs` as a process of its own."""
+    """Seconds that `sdl runs` takes as a process."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "sdl_cli", "runs", str(root), *options]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,12 +1,12 @@
-"""Whether it pays to follow the verdict of `sdl compare`: what each rule recommends, scored on rows held out.
+"""Whether it pays to follow the verdict of `sdl compare`: what each rule recommends, scored on held-out rows.
 
     python benchmarks/recommendation.py FOLDER_OF_CSV RESULTS [--draws 3] [--stored]
 
-Of each table 30 % of the rows are held out (seeded, stratified). One comparison of majority, logistic regression, a forest,
-gradient boosting and a short deep net runs on the rest, and its scores are stored in RESULTS, with the score on the held-out rows
-of every arm trained on the 70 %. Each rule is then applied to the same stored scores: the simplest arm that is not measurably
-worse (old); the best mean unless a simpler arm is within the margin, never one that guessing may equal (new); always the best
-mean. What is in RESULTS already is not run again. Tables under 60 rows are listed apart.
+30 % of the rows of each table are held out (seeded, stratified). One comparison of majority, logistic regression, a forest,
+gradient boosting and a short deep net runs on the rest. RESULTS stores its scores, and the score of every arm trained on the 70 %
+on the held-out rows. Each rule is then applied to the same stored scores: the simplest arm that is not measurably worse (old);
+the best mean unless a simpler arm is within the margin, never one that guessing may equal (new); always the best mean. Results
+that are already in RESULTS are not computed again. Tables under 60 rows are listed separately.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import with_arms
 from sdl_cli.data.split import Split, hold_out
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.run.prepare import load_here, resolve_settings
-from sdl_cli.run.train import Observer, learn, values_of
+from sdl_cli.run.fit_and_score import Around, fit_and_score
+from sdl_cli.run.prepare import load_here, make_ready, resolve_settings
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge
 from sdl_cli.study.compare.margin import margin_of
@@ -42,7 +42,7 @@ RULES = ("old", "new", "best mean")
 
 
 def measure(file: Path, draw: int, place: Path) -> dict[str, Any]:
-    """One comparison on 70 % of the rows, and every arm's scores on the others."""
+    """Run one comparison on 70 % of the rows, and score every arm on the others."""
     header, *lines = file.read_text().splitlines()
     _, y = np.unique([line.rsplit(",", 1)[1] for line in lines], return_inverse=True)
     kept, held = hold_out(y, 0.3, 1000 * draw + 7, "classification")
@@ -64,8 +64,9 @@ def measure(file: Path, draw: int, place: Path) -> dict[str, Any]:
         experiment = dataclasses.replace(first, dataset=settings_of)
         dataset = load_here(experiment)
         parts = Split(np.asarray(kept), None, np.asarray(held))
-        learned = learn(resolve_settings(experiment, dataset, len(kept)), dataset, parts, None, Observer(), lambda sentence: None)
-        found = values_of(dataset, parts.test, learned.outputs)
+        labelled, test = parts.parts(dataset)
+        ready = make_ready(resolve_settings(experiment, dataset, len(kept)), labelled, lambda sentence: None)
+        found = {name: one.value for name, one in fit_and_score(ready, test, Around()).test.items()}
         scores[arm.name] = {name: value if np.isfinite(value) else None for name, value in found.items()}
     shares = (np.bincount(y) / len(y)).tolist()
     return {
@@ -80,7 +81,7 @@ def measure(file: Path, draw: int, place: Path) -> dict[str, Any]:
 
 
 def recommendations(stored: dict[str, Any], metric: str) -> dict[str, str]:
-    """What each rule recommends, of the stored scores on all splits."""
+    """What each rule recommends, from the stored scores on all splits."""
     values = stored["comparison"]
     ladder = [arm["name"] for arm in sorted(values["arms"], key=lambda arm: arm["rung"])]
     repeats = range(values["repeats"])
@@ -100,7 +101,7 @@ def _folder(name: str) -> str:
 
 
 def report(results: Path, asked: str | None) -> None:
-    """One line a table, and the means over tables and draws; points of the metric on held-out rows."""
+    """Print one line per table, and the means over tables and draws, in points of the metric on held-out rows."""
     rows: dict[str, list[tuple[dict[str, float], dict[str, str]]]] = {}
     few: set[str] = set()
     for file in sorted(results.glob("*.json")):
@@ -138,8 +139,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("results", type=Path)
     parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--metric", help="for all tables; else accuracy, or balanced_accuracy where a class holds over 70 %%")
-    parser.add_argument("--stored", action="store_true", help="run nothing: only apply the rules to what is stored")
+    parser.add_argument("--metric", help="for all tables; default: accuracy, or balanced_accuracy if a class holds over 70 %%")
+    parser.add_argument("--stored", action="store_true", help="run nothing, only apply the rules to the stored results")
     asked = parser.parse_args()
     asked.results.mkdir(parents=True, exist_ok=True)
     files = sorted(asked.data.glob("*.csv"), key=lambda file: file.stat().st_size)

@@ -1,7 +1,7 @@
-"""Accuracy of the forest and of deep_net over a folder of classification tables: 80/20 splits, nothing set by hand.
+"""Accuracy of the forest and of deep_net on a folder of classification tables: 80/20 splits, no settings by hand.
 
 Each file is read as `sdl train dataset=table dataset.path=FILE dataset.target=class` reads it. Prints one line per table and the
-means over tables; a table that is refused is named with its reason.
+means over tables; refused tables are named with the reason.
 
     python benchmarks/tables.py FOLDER [--target class] [--num-seeds 5] [--num-jobs 2] [--models baseline,deep_net]
 """
@@ -20,18 +20,18 @@ import numpy as np
 
 from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import SdlError
-from sdl_cli.run import train
 from sdl_cli.run.request import parse_experiment
+from sdl_cli.study.curve.measure import run_cell
 
 
 def score(file: Path, target: str, model: str, seed: int) -> float | str:
-    """Test accuracy (R2 for numbers) of one run, or why it was refused."""
+    """Test accuracy (R2 for numbers) of one run, or the reason for refusing it."""
     settings = ["dataset=table", f"dataset.path={file}", f"dataset.target={target}", f"model={model}", f"seed={seed}"]
     try:
         found = parse_experiment(compose_checked("train", settings, parse_experiment))
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values: dict[str, Any] = train.measure(found, Path(folder) / "cell")
+            values: dict[str, Any] = run_cell(found, Path(folder) / "cell", resume=False, keep_models=False)
     except SdlError as error:
         return error.message
     return float(values["test"]["accuracy" if "accuracy" in values["test"] else "r2"])

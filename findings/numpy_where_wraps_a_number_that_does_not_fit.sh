@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# numpy.where puts -9999 into a uint16 array as 55537, where every other way of writing it raises.
+# numpy.where silently stores -9999 in a uint16 array as 55537; every other way of writing it raises.
 # Seen with NumPy 2.4.6, on Python 3.11 for Linux.
 #
-# Since NumPy 2 a Python number takes the type of the array beside it, and one that does not fit raises OverflowError:
-# array + -9999, np.full, assignment. np.where(mask, -9999, array) does not raise: the number is wrapped round, and the
-# result has the array's type. Marking missing pixels of a 16-bit picture so gives them a bright value.
+# Since NumPy 2, a Python number takes the type of the array it meets, and one that does not fit raises OverflowError:
+# array + -9999, np.full, assignment. np.where(mask, -9999, array) does not raise: the number wraps around, and the
+# result has the array's type. Marking missing pixels of a 16-bit image this way gives them a bright value.
 #
 # Output seen:
 #   np.where: [55537, 2, 3] uint16

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# pandas 3.1.1 (numpy 2.4.6, CPython 3.11.7): read_csv(thousands=...) takes the narrow no-break space, which French and SI
-# typography put between thousands (U+202F), for a slash.
+# pandas 3.1.1 (numpy 2.4.6, CPython 3.11.7): read_csv(thousands=...) mistakes the narrow no-break space (U+202F), which
+# French and SI typography put between thousands, for a slash.
 #
-# The default engine keeps the lowest byte of the mark's code point. For U+202F that is 2F, the slash: the numbers with the
-# mark that was asked for stay text, and another column, of fractions or of dates such as 1/2, silently becomes the whole
-# number 12. There is neither an error nor a warning, and engine="python" reads the same file as one means it.
+# The default engine keeps only the lowest byte of the mark's code point. For U+202F that is 2F, the slash: numbers with
+# the requested mark stay text, and another column, of fractions or dates such as 1/2, silently becomes the whole number
+# 12. There is no error and no warning; engine="python" reads the same file as intended.
 #
 # Output seen:
-#   c:      amount str [1 150 | 2 300]   part int64 [12 | 34]      (the blanks are narrow no-break spaces)
+#   c:      amount str [1 150 | 2 300]   part int64 [12 | 34]      (the spaces are narrow no-break spaces)
 #   python: amount int64 [1150 | 2300]   part str [1/2 | 3/4]
 #
 # Run by hand: bash findings/pandas_thousands_mark.sh     It fails if this behaviour changes.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A 32-bit TGA that declares no transparency is wholly transparent in Pillow.
+# Pillow reads a 32-bit TGA that declares no transparency as fully transparent.
 # Seen with Pillow 13.0.0, on Python 3.11 for Linux.
 #
-# The low half of byte 17 of a TGA's header counts the bits of transparency in a pixel. Programs that pad 24-bit colours
-# to 32 write 0 there, and usually 0 into the spare byte. Pillow does not look at the count: the mode is RGBA and every
-# pixel has alpha 0, so the picture vanishes on any background. 24-bit files of the same colours are opaque.
+# The low half of byte 17 of a TGA's header counts the alpha bits of a pixel. Programs that pad 24-bit colours to 32 bits
+# write 0 there, and usually 0 into the spare byte. Pillow ignores the count: the mode is RGBA and every pixel has
+# alpha 0, so the image vanishes on any background. 24-bit files with the same colours are opaque.
 #
 # Output seen:
 #   32 bits, 0 of them transparency: RGBA (7, 8, 9, 0)

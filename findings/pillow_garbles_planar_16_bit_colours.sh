@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Pillow reads an uncompressed 16-bit RGB TIFF with separate planes without an error, and the pixels are wrong.
+# Pillow reads an uncompressed 16-bit RGB TIFF with separate planes without an error, but with wrong pixels.
 # Seen with Pillow 13.0.0, NumPy 2.4.6, tifffile 2026.3.3, on Python 3.11 for Linux.
 #
 # A TIFF may keep its colours one plane after the other (PlanarConfiguration 2), which is how tifffile writes an array
-# of shape (3, H, W). At 8 bits, Pillow puts the planes together rightly. At 16 bits without compression it opens the
+# of shape (3, H, W). At 8 bits, Pillow combines the planes correctly. At 16 bits without compression it opens the
 # file as 8-bit RGB and takes the bytes of each plane for 8-bit pixels: low and high bytes alternate along a row, and
-# only the upper half of the picture is reached. The same colours with the bands of each pixel side by side come out as
-# the upper byte, as expected.
+# only the upper half of the image is read. The same colours stored pixel by pixel come out as the upper byte, as
+# expected.
 #
 # Output seen:
 #   planar 16 bit: 75 grey levels off on average

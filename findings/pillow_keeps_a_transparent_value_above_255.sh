@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The transparent value of a 16-bit grey PNG is honoured by Pillow up to 255 and ignored above.
+# Pillow honours the transparent value of a 16-bit grey PNG up to 255 and ignores it above.
 # Seen with Pillow 13.0.0, NumPy 2.4.6, on Python 3.11 for Linux.
 #
-# A grey PNG may name one value as transparent (tRNS). Pillow opens 16 bits as mode I;16 and keeps the value in
-# info['transparency']. Converting to RGBA first cuts all numbers off at 255 and then looks for the value: 65 is found
-# and becomes clear, 3785 is not and stays opaque, as white as everything else above 255.
+# A grey PNG may declare one value as transparent (tRNS). Pillow opens 16 bits as mode I;16 and keeps the value in
+# info['transparency']. Converting to RGBA first clips all values at 255 and only then looks for it: 65 is found and
+# becomes clear; 3785 is not and stays opaque, as white as everything else above 255.
 #
 # Output seen:
 #   value 65: 1 of 1 pixels clear

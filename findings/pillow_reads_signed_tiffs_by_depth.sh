@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Signed numbers of a TIFF keep their sign in Pillow at 16 bits and lose it at 8; unsigned ones of 32 bits become negative.
+# Pillow keeps the sign of TIFF values at 16 bits and loses it at 8; unsigned 32-bit values become negative.
 # Seen with Pillow 13.0.0, NumPy 2.4.6, tifffile 2026.3.3, on Python 3.11 for Linux.
 #
-# A TIFF says with SampleFormat whether its whole numbers are signed. Pillow opens int8 as mode L, so that -1 becomes
-# 255, brighter than 127. int16 becomes mode I with the right sign. uint32 becomes mode I too, which is signed: what is
-# above 2147483647 comes out negative. None of the three warns.
+# The TIFF tag SampleFormat says whether whole numbers are signed. Pillow opens int8 as mode L, so -1 becomes 255,
+# brighter than 127. int16 becomes mode I with the right sign. uint32 also becomes mode I, which is signed: values
+# above 2147483647 come out negative. None of the three gives a warning.
 #
 # Output seen:
 #   int8: stored -1 is read as 255

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Pillow multiplies the numbers of a PGM that are deeper than 8 bits: 4095 of at most 4095 is read as 65535.
+# Pillow rescales the values of a PGM deeper than 8 bits: 4095 of at most 4095 is read as 65535.
 # Seen with Pillow 13.0.0, NumPy 2.4.6, on Python 3.11 for Linux.
 #
-# A PGM names its largest value. Where that is above 255, Pillow opens the file as mode I, 32-bit whole numbers, which
-# have room for every value as it stands. It hands over other numbers all the same: each is multiplied by 65535 and
-# divided by the largest value, and rounded. Counts of a twelve-bit camera come out about 16 times as high, and two
-# files that name different maxima are scaled differently.
+# A PGM declares its largest value. If that is above 255, Pillow opens the file as mode I, 32-bit whole numbers, which
+# could hold every value unchanged. Even so, it multiplies each value by 65535, divides it by the largest value and
+# rounds it. Counts from a twelve-bit camera come out about 16 times too high, and two files with different maxima are
+# scaled differently.
 #
 # Output seen:
 #   4095 of at most 4095: 65535

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# A TIFF that says that 0 is white is turned round by Pillow at 8 bits, and not at 16.
+# Pillow inverts a TIFF that declares 0 as white at 8 bits, but not at 16.
 # Seen with Pillow 13.0.0, NumPy 2.4.6, tifffile 2026.3.3, on Python 3.11 for Linux.
 #
-# Photometric interpretation 0 (white is zero) is what scanners and medical archives write. Pillow inverts such a file
-# of 8 bits, so that a low number comes out bright. The same picture of 16 bits comes out as its negative: the stored
-# numbers are handed over as they are, and the mode I;16 does not say so. A set with both depths holds positives and
-# negatives.
+# Scanners and medical archives write photometric interpretation 0 (white is zero). Pillow inverts such an 8-bit file,
+# so low values come out bright. The same image at 16 bits comes out as its negative: Pillow returns the stored values
+# unchanged, and the mode I;16 does not reveal it. A set with both depths mixes positives and negatives.
 #
 # Output seen:
 #   8 bit: stored 10 is read as 245

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A fourth band that tifffile writes beside RGB is declared as transparency unless one says otherwise.
+# tifffile declares a fourth band next to RGB as transparency unless told otherwise.
 # Seen with Pillow 13.0.0, NumPy 2.4.6, tifffile 2026.3.3, on Python 3.11 for Linux.
 #
-# Four bands with photometric='rgb' get the tag ExtraSamples = 2, unassociated alpha, although nobody asked for it; a
-# fifth one is left unspecified, and then so is the fourth. A measured band, such as near infrared, is then transparency
-# for every reader that believes the tag: Pillow opens the file as RGBA, and whoever lays it on a background, as is
-# usual before training a network, mixes the colours with the measurement. extrasamples=['unspecified'] avoids it.
+# Four bands with photometric='rgb' get the tag ExtraSamples = 2, unassociated alpha, without being asked to; with a
+# fifth band, both are left unspecified. Every reader that believes the tag then takes a measured band, such as near
+# infrared, for transparency: Pillow opens the file as RGBA, and laying it on a background, as is usual before training
+# a network, mixes the colours with the measurement. extrasamples=['unspecified'] avoids this.
 #
 # Output seen:
 #   4 bands: UNASSALPHA, read by Pillow as RGBA

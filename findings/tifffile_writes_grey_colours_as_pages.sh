@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# An array (H, W, 3) that tifffile is told to write as grey becomes H pages, each 3 pixels wide.
+# Told to write an array (H, W, 3) as grey, tifffile writes H pages, each 3 pixels wide.
 # Seen with Pillow 13.0.0, NumPy 2.4.6, tifffile 2026.3.3, on Python 3.11 for Linux.
 #
-# photometric='minisblack' says that numbers are brightness. For an array of shape (64, 48, 3) tifffile then takes the
-# last axis for the width, writes 64 pages of 48 x 3 pixels and says nothing; tifffile.imread gives the shape back, so
-# that a test of writing and reading passes. Every other reader sees a strip 3 pixels wide and 48 high, the first of 64
-# pages. planarconfig='contig' writes one picture of three bands.
+# photometric='minisblack' means that values are brightness. For an array of shape (64, 48, 3), tifffile then takes the
+# last axis for the width and silently writes 64 pages of 48 x 3 pixels; tifffile.imread restores the shape, so a
+# round-trip test passes. Every other reader sees a strip 3 pixels wide and 48 high, the first of 64 pages.
+# planarconfig='contig' writes one image with three bands.
 #
 # Output seen:
 #   tifffile reads back (64, 48, 3)

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,11 +35,39 @@ def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object])
     Raises:
         DataError: the disk is full or the folder cannot be written to; nothing is left behind.
     """
+    with _written_beside(path, write) as temporary:
+        temporary.replace(path)
+
+
+def write_new(path: Path, text: str) -> bool:
+    """Write `path` whole, unless something has that name already; returns whether it was written.
+
+    A reader never sees a part of it, and of several that write at once only one succeeds.
+
+    Raises:
+        DataError: as `write_atomic`.
+    """
+    with _written_beside(path, text) as temporary:
+        try:
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            except OSError:  # a file system without hard links
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+                temporary.replace(path)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, write: bytes | str | Callable[[IO[bytes]], object]) -> Iterator[Path]:
+    """The content of `path` in a temporary file beside it, complete and synced; the file is gone afterwards unless renamed."""
+    temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             if callable(write):
                 write(file)
@@ -48,14 +76,14 @@ def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object])
                 file.write(write.encode("utf-8", "surrogateescape") if isinstance(write, str) else write)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        if isinstance(error, OSError):
-            raise unwritable(path, error) from error
-        raise
+        temporary.chmod(0o666 & ~_umask())
+        yield temporary
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = None) -> bytes:
@@ -144,39 +172,6 @@ def _size(value: Any, known: dict[int, int], depth: int) -> int:
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_size(item, known, depth + 1) for item in inner)
     return known[id(value)]
-
-
-def write_new(path: Path, text: str) -> bool:
-    """Write `path` whole, unless something has that name already; whether it was written.
-
-    A reader never sees a part of it, and of several that write at once one alone succeeds.
-
-    Raises:
-        DataError: as `write_atomic`.
-    """
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o666 & ~_umask())
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                return False
-            except OSError:  # a file system without hard links
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-                Path(temporary).replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise unwritable(path, error) from error
-    return True
 
 
 def sweep_temporary(folder: Path, patterns: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""What all tests share: no test touches the user's own cache, and real data is used only where it is present."""
+"""What all tests share: no test touches the user's own cache, workers share the cores, and real data is used only where it is."""
 
 from __future__ import annotations
 
@@ -8,12 +8,28 @@ from pathlib import Path
 
 import pytest
 
+from sdl_cli.machine import available_bytes, available_cores
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+MOST_WORKERS = 8  # each imports torch and scikit-learn for itself, and more of them are soon out of tests
+WORKER_BYTES = 2 << 30
+
+# One thread per worker, and threads that wait without spinning: two workers on two cores would otherwise spin against each
+# other. It has to be there before torch is imported, and goes to the processes that tests start too.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: one per core that this process may use, as far as memory allows."""
+    return max(1, min(available_cores(), available_bytes() // WORKER_BYTES, MOST_WORKERS))
 
 
 @pytest.fixture(autouse=True, scope="session")
 def sdl_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder of this test session, also for processes that tests start."""
+    """A cache folder of this worker's session, also for processes that tests start."""
     before = os.environ.get("SDL_CACHE")
     folder = tmp_path_factory.mktemp("sdl_cache")
     os.environ["SDL_CACHE"] = str(folder)

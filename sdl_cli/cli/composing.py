@@ -19,9 +19,10 @@ from sdl_cli.many.cells import Cell
 from sdl_cli.many.sweep import Sweep
 from sdl_cli.many.sweep_folder import NOT_RUN
 from sdl_cli.many.sweep_job import SweepJob, job_of
+from sdl_cli.phrases import first_line
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import results_csv
-from sdl_cli.run import locks, run_folder, stored
+from sdl_cli.run import locks, stored, writing
 from sdl_cli.settings.parallel import Parallel
 
 Values = dict[str, Any]
@@ -84,7 +85,7 @@ def resume(name: str, folder: Path, as_json: bool) -> Values:
     with _closed(display), stored.reading(folder):
         if not (folder / sweep_folder.FILE).is_file():
             return _shown(verb, verb.work.resume(folder, verb.observe(display)), display)
-        with run_folder.resumed(folder):
+        with writing.resumed(folder):
             return _resume_sweep(name, folder, display)
 
 
@@ -199,7 +200,7 @@ def _to_its_end(verb: Verb, begun: list[Sweep], display: Display) -> Iterator[No
                 raise RunError(error.message, hint) from error
             raise
         # one of Hydra's launchers has given up, over a job that was killed, say; some jobs may be done, and others still run
-        display.notice(f"The launcher has stopped: {(str(error).splitlines() or [type(error).__name__])[0][:500]}")
+        display.notice(f"The launcher has stopped: {first_line(error)}")
 
 
 def _summed_up(verb: Verb, the_sweep: Sweep, display: Display) -> Values:

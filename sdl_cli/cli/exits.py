@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StopSignal
+from sdl_cli.phrases import shortened, typed_line
 
 Values = dict[str, Any]
 
@@ -107,8 +108,9 @@ def as_mistake(error: Exception) -> SdlError | None:
         name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
         if error.errno == errno.ENAMETOOLONG:
             longest = max(Path(name).parts, key=len, default=name) if len(name) < 4096 else name
-            short = longest if len(longest) < 60 else f"{longest[:40]}..."
-            return DataError(f"{short}: this name is too long for a file (255 letters at most).", "Give a shorter one.")
+            return DataError(
+                f"{shortened(longest)}: this name is too long for a file (255 letters at most).", "Give a shorter one."
+            )
         return DataError(f"{name}: cannot be used: {error.strerror}.", "Give another file, or allow it to be read and written.")
     return None
 
@@ -116,8 +118,7 @@ def as_mistake(error: Exception) -> SdlError | None:
 def _as_run_error(error: Exception) -> RunError:
     folder = getattr(error, "run_folder", None)
     where = f"The traceback is in {folder / 'run.log'}." if folder else "Add --debug to see where."
-    first = (str(error).splitlines() or [""])[0][:500]
-    return RunError(f"{type(error).__name__}: {first}", f"This should not happen. {where}")
+    return RunError(typed_line(error), f"This should not happen. {where}")
 
 
 def _interrupted(stop: KeyboardInterrupt, print_json: Callable[[Values], None]) -> int:

@@ -15,6 +15,7 @@ from sdl_cli.many.sweep_folder import StoredJob
 from sdl_cli.many.sweep_job import Work
 from sdl_cli.report.console import Display
 from sdl_cli.report.sweep_table import comparison_columns, curve_columns, run_columns
+from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.prepare import load_dataset
 from sdl_cli.run.request import parse_experiment, parse_parallel
 from sdl_cli.study.compare import run as comparing
@@ -22,7 +23,6 @@ from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_curr
 from sdl_cli.study.compare.plan import first_experiment
 from sdl_cli.study.compare.run import CompareObserver
 from sdl_cli.study.compare.settings import Comparison, parse_comparison, parse_shared
-from sdl_cli.study.compare.trial import validation_score
 from sdl_cli.study.curve import run as curving
 from sdl_cli.study.curve.overlay import overlay
 from sdl_cli.study.curve.run import CurveObserver

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sdl_cli.data import builtin, huggingface, image_folder, image_table, npz, openml, table, text, torchvision_sets
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.data.sources import builtin, huggingface, image_folder, image_table, npz, openml, table, text, torchvision_sets
+from sdl_cli.settings.experiment import DataSettings
 
 DATASETS: dict[str, type] = {
     "digits": builtin.Digits,

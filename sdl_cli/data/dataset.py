@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from sdl_cli.data.columns import Column
+from sdl_cli.data.files.columns import Column
+from sdl_cli.machine import available_cores
 
 Task = Literal["classification", "regression"]
 Modality = Literal["image", "table", "text"]
+Array = np.ndarray[Any, Any]
+_BLOCK_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,13 @@ class Dataset:
     name: str
     task: Task
     modality: Modality
-    X: np.ndarray[Any, Any]
-    y: np.ndarray[Any, Any]
+    X: Array
+    y: Array
     classes: tuple[str, ...]
     feature_names: tuple[str, ...]
-    groups: np.ndarray[Any, Any] | None
-    part: np.ndarray[Any, Any] | None
-    ids: np.ndarray[Any, Any]
+    groups: Array | None
+    part: Array | None
+    ids: Array
     fingerprint: str
     notes: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
@@ -71,3 +76,45 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def own_columns(self) -> list[tuple[str, list[int]]]:
+        """Name of each column of a table as the user knows it, and its places in X: a date has one for each of its parts."""
+        if not self.columns:
+            return [(name, [j]) for j, name in enumerate(self.feature_names)]
+        found, start = [], 0
+        for column in self.columns:
+            num = len(column.parts) if column.kind == "date" else 1
+            found.append((column.name, list(range(start, start + num))))
+            start += num
+        return found
+
+    @property
+    def row_shape(self) -> list[int]:
+        """Shape of one row as the user knows it: `[C, H, W]` of an image, `[columns]` of a table, `[]` of a text."""
+        return [len(self.own_columns)] if self.columns else [int(size) for size in self.X.shape[1:]]
+
+
+def digest(array: Array) -> str:
+    """sha256 of an array's type, shape and values, hexadecimal; blocks of rows are hashed in parallel."""
+    assert array.dtype.kind in "biuf", array.dtype
+    array = np.asarray(array, dtype=array.dtype.newbyteorder("<"))
+    rows = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
+
+    def of_block(start: int) -> bytes:
+        block = np.ascontiguousarray(array[start : start + rows])
+        return hashlib.sha256(block.reshape(-1).view(np.uint8).data).digest()
+
+    whole = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for part in pool.map(of_block, range(0, len(array), rows)):
+            whole.update(part)
+    return whole.hexdigest()
+
+
+def digest_parts(parts: Iterable[bytes]) -> str:
+    """sha256 of pieces of bytes and where each ends, hexadecimal."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "little") + part)
+    return whole.hexdigest()

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.roles import listed, short
+from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.phrases import shortened
 
 Array = np.ndarray[Any, Any]
 
@@ -23,11 +24,11 @@ def compile_pattern(pattern: str, key: str) -> re.Pattern[str]:
             warnings.simplefilter("ignore")  # about what a later Python may read otherwise
             return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ConfigError(f"{key}: '{short(pattern)}' is not a regular expression: {error}.") from error
+        raise ConfigError(f"{key}: '{shortened(pattern)}' is not a regular expression: {error}.") from error
 
 
 def groups_from_names(names: Sequence[str], pattern: str) -> Array:
-    """The group of each file `(N,)` of str: the first capture group of `pattern` in its name, else the whole match.
+    """The group of each file `(N,)` of str: the first capture group of `pattern` in its name, or the whole match.
 
     Raises:
         DataError: names in which the pattern is not found, five of them named.
@@ -39,7 +40,7 @@ def groups_from_names(names: Sequence[str], pattern: str) -> Array:
     if without:
         more = f", and {len(without) - 5} more" if len(without) > 5 else ""
         raise DataError(
-            f"dataset.group: '{short(pattern)}' finds no group in {len(without)} of {len(names)} names: "
+            f"dataset.group: '{shortened(pattern)}' finds no group in {len(without)} of {len(names)} names: "
             f"{listed(without[:5])}{more}.",
             r"It is searched for in the name relative to the folder; for ants/patient12_03.jpg: dataset.group='(patient\d+)_'",
         )
@@ -53,9 +54,9 @@ def crossing_notes(groups: Array | None, part: Array | None) -> list[str]:
     both = np.intersect1d(groups[part == "test"], groups[part != "test"])
     if not len(both):
         return []
-    shown = ", ".join(short(str(group)) for group in both[:5]) + (", ..." if len(both) > 5 else "")
-    stand = "groups stand" if len(both) > 1 else "group stands"
-    return [f"{len(both)} {stand} in the labelled and the test part ({shown}): the test score may be too good."]
+    shown = ", ".join(shortened(str(group)) for group in both[:5]) + (", ..." if len(both) > 5 else "")
+    are = "groups are" if len(both) > 1 else "group is"
+    return [f"{len(both)} {are} in both the labelled and the test part ({shown}): the test score may be too good."]
 
 
 def groups_from_cells(name: str, cells: Array, notes: list[str]) -> Array:

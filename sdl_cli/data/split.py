@@ -11,7 +11,7 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.settings.experiment import DataSettings
 
 Array = np.ndarray[Any, Any]
 
@@ -34,11 +34,66 @@ class Split:
     test: Array
     notes: tuple[str, ...] = ()
 
+    def parts(self, dataset: Dataset) -> tuple[LabelledPart, TestPart]:
+        """The rows with their values: what a method may see, and what it is scored on."""
+        return LabelledPart(dataset, self.labelled, self.validation), TestPart(dataset, self.test)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a data set.
+
+    Arguments:
+        dataset: whose rows they are; for what is known of all of them, such as classes and columns.
+        rows: their numbers `int64 (N,)`.
+    """
+
+    dataset: Dataset
+    rows: Array
+
+    @property
+    def X(self) -> Array:  # noqa: N802  # as everywhere in scikit-learn
+        return np.asarray(self.dataset.X[self.rows])
+
+    @property
+    def y(self) -> Array:
+        return np.asarray(self.dataset.y[self.rows])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class LabelledPart(_Part):
+    """Rows that a method may see with their targets: the only ones that a model is fitted or chosen on.
+
+    Arguments:
+        validation: those of `rows` that the source itself sets aside for validation, or None.
+    """
+
+    validation: Array | None = None
+
+    def divided(self, fraction: float, seed: int) -> tuple[LabelledPart, LabelledPart]:
+        """Rows to fit on and rows to choose on: the source's own validation rows, or a seeded stratified part."""
+        if self.validation is not None and len(self.validation):
+            fit = np.setdiff1d(self.rows, self.validation)
+            return LabelledPart(self.dataset, fit), LabelledPart(self.dataset, self.validation)
+        groups = None if self.dataset.groups is None else self.dataset.groups[self.rows]
+        kept, held = hold_out(self.y, fraction, seed, self.dataset.task, groups)
+        return LabelledPart(self.dataset, self.rows[kept]), LabelledPart(self.dataset, self.rows[held])
+
+
+@dataclass(frozen=True)
+class TestPart(_Part):
+    """Rows that are scored once, at the end, by `run.fit_and_score`; no model is ever handed their targets."""
+
+    __test__ = False  # not a test of pytest
+
 
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     """Divide the rows into labelled and test, then take the asked number of labelled ones.
 
-    The source's own test part is used where there is one; else rows are drawn by scikit-learn's `train_test_split`,
+    The source's own test part is used where there is one; otherwise rows are drawn by scikit-learn's `train_test_split`,
     stratified by class, or whole groups are drawn where the data set has groups.
 
     Arguments:
@@ -108,7 +163,7 @@ def hold_out(y: Array, fraction: float, seed: int, task: Task, groups: Array | N
     """Set a part of the labelled rows aside for validation.
 
     Every class stays present in what is kept: a class with one row is kept whole. Whole groups are set aside where that
-    leaves every class in what is kept, else single rows.
+    leaves every class in what is kept, otherwise single rows.
 
     Arguments:
         y: targets `(N,)`.
@@ -210,13 +265,13 @@ def _by_group(dataset: Dataset, test_fraction: float, seed: int) -> Split:
         tested = f"{num_test:,} group{'s' if num_test > 1 else ''}"
         notes.append(
             f"The {mask.sum():,} test rows are of {tested} (there are {len(np.unique(groups)):,} in all), on which the score "
-            "rests; intervals count each row as if it stood alone, and so are too narrow."
+            "rests; intervals count each row as if it were independent, and so are too narrow."
         )
     if abs(mask.mean() - test_fraction) > 0.02:
         notes.append(f"Whole groups stay together: the test part is {mask.mean():.0%} of the rows, not {test_fraction:.0%}.")
     if dataset.task == "classification":
         absent = np.setdiff1d(dataset.y, dataset.y[mask])
-        notes += [f"No test row is of class {dataset.classes[i]}: all its groups are labelled ones." for i in absent]
+        notes += [f"No test row is of class {dataset.classes[i]}: all its groups are labelled." for i in absent]
     return Split(np.flatnonzero(~mask), None, np.flatnonzero(mask), tuple(notes))
 
 

@@ -57,7 +57,7 @@ def _classes(source: object, y: Array, names: Array | None, notes: list[str]) ->
     if names is not None:
         listed = [str(name) for name in (np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names)]
         if len(set(listed)) < len(listed):
-            raise DataError(f"{source}: a name stands twice in classes.", "Each class needs a name of its own.")
+            raise DataError(f"{source}: a name occurs twice in classes.", "Each class needs a name of its own.")
         by_label = {name: name for name in listed} if y.dtype.kind == "U" else {str(int(i)): n for i, n in enumerate(listed)}
         keys = shown if y.dtype.kind == "U" else [str(int(label)) for label in labels]
         unknown = [key for key in keys if key not in by_label]

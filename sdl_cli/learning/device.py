@@ -47,6 +47,12 @@ class Runtime:
     def is_settled(self) -> bool:
         return "auto" not in (self.precision, self.memory_format) and self.num_threads > 0
 
+    def filled(self, precision: str, memory_format: str, reason: str) -> Runtime:
+        """The same with these in the place of `auto`, and this reason."""
+        precision = precision if self.precision == "auto" else self.precision
+        memory_format = memory_format if self.memory_format == "auto" else self.memory_format
+        return dataclasses.replace(self, precision=precision, memory_format=memory_format, reason=reason)
+
     def to_plain(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -73,31 +79,19 @@ def resolve(
     """
     import torch
 
-    num_threads = num_threads or 0
     name, reason = _pick_device(device)
+    wanted = Runtime(name, precision, memory_format, num_threads or 0, reason)
     if name.startswith("cuda"):
-        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        fastest = "bfloat16" if bf16 else "float16"
-        return Runtime(
-            name,
-            fastest if precision == "auto" else precision,
-            "channels_last" if memory_format == "auto" else memory_format,
-            num_threads,
-            f"{reason}; {fastest} is what its tensor cores compute in",
-        )
+        fastest = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+        return wanted.filled(fastest, "channels_last", f"{reason}; {fastest} is what its tensor cores compute in")
     if name == "mps":
-        return Runtime(
-            name,
-            "float32" if precision == "auto" else precision,
-            "contiguous" if memory_format == "auto" else memory_format,
-            num_threads,
-            reason,
-        )
-    if precision == "auto" and not cpu_has_bfloat16():
-        precision, reason = "float32", f"{reason}; this CPU has no bfloat16 arithmetic"
-    if precision == "auto":
+        return wanted.filled("float32", "contiguous", reason)
+    if precision != "auto":
+        return wanted
+    if cpu_has_bfloat16():
         reason += "; this CPU has bfloat16 arithmetic: an image network is timed in both and the quicker one kept"
-    return Runtime(name, precision, memory_format, num_threads, reason)
+        return dataclasses.replace(wanted, reason=reason)
+    return wanted.filled("float32", "auto", f"{reason}; this CPU has no bfloat16 arithmetic")
 
 
 def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], float] | None) -> Runtime:
@@ -112,14 +106,9 @@ def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], flo
         return runtime
     if seconds_per_step is None:
         on_cpu = runtime.device == "cpu"
-        return dataclasses.replace(
-            runtime,
-            precision="float32" if runtime.precision == "auto" else runtime.precision,
-            memory_format="contiguous" if runtime.memory_format == "auto" else runtime.memory_format,
-            num_threads=runtime.num_threads or (1 if on_cpu else available_cores()),
-            reason=runtime.reason.partition("; this CPU")[0]
-            + ("; a small network is quickest in float32 on one thread" if on_cpu else ""),
-        )
+        why = "; a small network is quickest in float32 on one thread" if on_cpu else ""
+        runtime = runtime.filled("float32", "contiguous", runtime.reason.partition("; this CPU")[0] + why)
+        return dataclasses.replace(runtime, num_threads=runtime.num_threads or (1 if on_cpu else available_cores()))
     runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or available_cores())
     if runtime.is_settled:
         return runtime
@@ -129,17 +118,11 @@ def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], flo
     if key not in remembered:
         candidates = [
             dataclasses.replace(runtime, precision=precision, memory_format=layout)
-            for precision, layout in (
-                ("float32", "contiguous"),
-                ("float32", "channels_last"),
-                ("bfloat16", "channels_last"),
-            )
+            for precision, layout in (("float32", "contiguous"), ("float32", "channels_last"), ("bfloat16", "channels_last"))
             if runtime.precision in ("auto", precision) and runtime.memory_format in ("auto", layout)
         ]
         if not candidates:  # float16 or bfloat16 asked for in a layout that is not timed: take it at its word
-            precision = "float32" if runtime.precision == "auto" else runtime.precision
-            layout = "contiguous" if runtime.memory_format == "auto" else runtime.memory_format
-            candidates = [dataclasses.replace(runtime, precision=precision, memory_format=layout)]
+            candidates = [runtime.filled("float32", "contiguous", runtime.reason)]
         times = [seconds_per_step(c) for c in candidates] if len(candidates) > 1 else [0.0]
         best = candidates[times.index(min(times))]
         gain = f"{times[0] / min(times):.1f}x the speed of plain float32" if len(candidates) > 1 else "as asked"
@@ -181,6 +164,24 @@ def place(module: torch.nn.Module, runtime: Runtime) -> torch.nn.Module:
     return module.to(runtime.device).to(memory_format=layout)
 
 
+def resident(tensor: torch.Tensor, runtime: Runtime) -> torch.Tensor:
+    """`tensor` on the device once and for all where it takes less than a third of the free memory, else pinned on the host."""
+    import torch
+
+    if tensor.device == torch.device(runtime.device) or not runtime.device.startswith("cuda"):
+        return tensor.to(runtime.device)
+    free, _ = torch.cuda.mem_get_info(runtime.device)
+    size = tensor.numel() * tensor.element_size()
+    return tensor.to(runtime.device) if size < free / 3 else tensor.pin_memory()
+
+
+def cuda_indices(runtime: Runtime) -> list[int]:
+    """The GPU whose random numbers must be kept apart, as a list of its index; empty on other devices."""
+    import torch
+
+    return [torch.device(runtime.device).index or 0] if runtime.device.startswith("cuda") else []
+
+
 def synchronize(runtime: Runtime) -> None:
     """Wait for the device, so that a clock read next tells the truth."""
     import torch
@@ -219,20 +220,15 @@ def describe() -> list[tuple[str, str]]:
     """What there is on this machine, as (name, value) lines for `sdl device`."""
     import torch
 
-    lines = [
-        ("machine", f"{platform.system()} {platform.machine()}, {available_cores()} cores"),
-        ("torch", torch.__version__),
-    ]
+    lines = [("machine", f"{platform.system()} {platform.machine()}, {available_cores()} cores"), ("torch", torch.__version__)]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             found = torch.cuda.get_device_properties(index)
             lines.append((f"cuda:{index}", f"{found.name}, {found.total_memory / 2**30:.0f} GiB"))
     else:
         lines.append(("cuda", _why_no_cuda()))
-    has_mps = torch.backends.mps.is_available()
-    lines.append(("mps", "available" if has_mps else "none"))
-    lines.append(("cpu bfloat16", "yes" if cpu_has_bfloat16() else "no"))
-    return lines
+    lines.append(("mps", "available" if torch.backends.mps.is_available() else "none"))
+    return [*lines, ("cpu bfloat16", "yes" if cpu_has_bfloat16() else "no")]
 
 
 def _pick_device(device: str) -> tuple[str, str]:
@@ -262,9 +258,7 @@ def _pick_device(device: str) -> tuple[str, str]:
 def _why_no_cuda() -> str:
     import torch
 
-    if torch.version.cuda is None:
-        return "this build of torch has no CUDA"
-    return "torch finds no CUDA GPU"
+    return "this build of torch has no CUDA" if torch.version.cuda is None else "torch finds no CUDA GPU"
 
 
 def _machine() -> str:

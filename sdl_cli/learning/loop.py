@@ -1,4 +1,4 @@
-"""The one training loop: steps, validation, checkpoint, resume, stop on NaN. Read it top to bottom.
+"""The one training loop: steps, validation, checkpoint, resume, stop on NaN. Read it top to bottom; `Phase` is its state.
 
 What a fit needs and is no hyperparameter (the run's folder, the progress display, the runtime settled before) reaches it
 through `context`; without one, a fit simply trains.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
-import io
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -21,13 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sdl_cli.errors import DataError, DeviceError, RunError
-from sdl_cli.files import write_atomic
-from sdl_cli.learning.device import Runtime, autocast, place, threads
-from sdl_cli.learning.optimization import build_optimizer, schedule_factor
-from sdl_cli.settings.parse import Training
+from sdl_cli.errors import DeviceError, RunError
+from sdl_cli.learning.device import Runtime, autocast, cuda_indices, place, resident, threads, time_steps
+from sdl_cli.learning.phase import Phase, Row
+from sdl_cli.settings.experiment import Training
 
-Row = dict[str, Any]
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
@@ -99,9 +95,9 @@ def train(
     """Train `net` in place on the rows given, and return its history.
 
     Arguments:
-        net: maps prepared inputs to outputs; already on the runtime's device.
+        net: maps prepared inputs to outputs; it is moved to the runtime's device.
         objective: `(net, inputs, targets) -> losses (N,)`, one per row.
-        inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, on the device where they fit.
+        inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, moved to the device where they fit.
         targets: `(N, K)` soft labels or `(N, 1)` numbers, likewise.
         training: every field filled.
         seed: of batch order, augmentation and dropout in this phase.
@@ -112,8 +108,10 @@ def train(
         RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
     """
     surroundings = current_context()
-    with threads(runtime), torch.random.fork_rng(devices=_cuda_devices(runtime)):
-        run = _Run(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
+    place(net, runtime)
+    inputs, targets = resident(inputs, runtime), resident(targets, runtime)
+    with threads(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
+        run = Phase(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
         file = surroundings.folder / f"checkpoint-{phase}.pt" if surroundings.folder else None
         if file is not None and file.exists():
             run.restore(file)
@@ -147,7 +145,7 @@ def train(
 
 
 def _train_epoch(
-    run: _Run, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, surroundings: Context
+    run: Phase, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, surroundings: Context
 ) -> float:
     run.net.train()
     device = torch.device(run.runtime.device)
@@ -176,7 +174,7 @@ def _train_epoch(
     return float(total) / num_rows
 
 
-def _step(run: _Run, objective: Objective, x: Tensor, t: Tensor, surroundings: Context) -> Tensor:
+def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor, surroundings: Context) -> Tensor:
     """One optimiser step; where a GPU's memory is too small the batch goes through in halves and gradients add up."""
     for group, factor in zip(run.optimizer.param_groups, run.rate_factors, strict=True):
         group["lr"] = run.rate_at(run.step) * factor
@@ -214,118 +212,6 @@ def _step(run: _Run, objective: Objective, x: Tensor, t: Tensor, surroundings: C
     return loss
 
 
-class _Run:
-    """The state of one phase: all that must be saved for a stopped training to go on bit for bit."""
-
-    def __init__(
-        self,
-        net: nn.Module,
-        training: Training,
-        runtime: Runtime,
-        num_rows: int,
-        seed: int,
-        parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None,
-    ) -> None:
-        assert training.batch_size and training.epochs and training.learning_rate, "training must be filled before the loop"
-        self.net, self.training, self.runtime = net, training, runtime
-        self.steps_per_epoch = max(1, math.ceil(num_rows / training.batch_size))
-        self.num_steps = training.steps or training.epochs * self.steps_per_epoch
-        self.num_epochs = math.ceil(self.num_steps / self.steps_per_epoch)
-        self.epoch = self.step = self.epochs_without_better = 0
-        self.num_parts = 1
-        self.best_loss = math.inf
-        self.best: dict[str, Tensor] | None = None
-        self.history: list[Row] = []
-        self.history_name = f"{training.optimizer}, learning rate {training.learning_rate:g}"
-        self.optimizer, self.rate_factors = build_optimizer(training, parameters or [(1.0, list(net.parameters()))])
-        self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.average = [p.detach().clone() for p in self.trained] if training.ema_decay else []
-        self.scaler = torch.amp.GradScaler(runtime.device.partition(":")[0], enabled=runtime.precision == "float16")
-        torch.manual_seed(seed)
-        self.order = torch.Generator().manual_seed(seed)
-        self.augmentation = torch.Generator(runtime.device).manual_seed(seed + 1)
-
-    @property
-    def finished(self) -> bool:
-        stopped = self.training.patience > 0 and self.epochs_without_better >= self.training.patience
-        return self.step >= self.num_steps or stopped
-
-    def rate_at(self, step: int) -> float:
-        return float(self.training.learning_rate or 0.0) * schedule_factor(step, self.num_steps, self.training)
-
-    def update_average(self) -> None:
-        if self.average:
-            # the usual correction for a short history: early on, the average follows the weights closely
-            decay = min(float(self.training.ema_decay or 0), (1 + self.step) / (10 + self.step))
-            torch._foreach_lerp_(self.average, [p.detach() for p in self.trained], 1 - decay)
-
-    @contextlib.contextmanager
-    def averaged_weights(self) -> Iterator[None]:
-        """Swap the averaged weights in for the body."""
-        self._swap()
-        try:
-            yield
-        finally:
-            self._swap()
-
-    def _swap(self) -> None:
-        with torch.no_grad():
-            for weight, average in zip(self.trained, self.average, strict=False):
-                kept = weight.detach().clone()
-                weight.copy_(average)
-                average.copy_(kept)
-
-    def compare(self, loss: float) -> None:
-        """Remember the weights of the best epoch on validation."""
-        if loss < self.best_loss:
-            self.best_loss, self.epochs_without_better = loss, 0
-            if self.training.select == "best":
-                with self.averaged_weights():
-                    self.best = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        else:
-            self.epochs_without_better += 1
-
-    def settle_weights(self) -> None:
-        """At the end: the averaged weights, or those of the best epoch, become the net's own."""
-        if self.average:
-            self._swap()
-        if self.best is not None:
-            self.net.load_state_dict(self.best)
-
-    def save(self, file: Path) -> None:
-        state = {
-            "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
-            "average": self.average, "best": self.best, "best_loss": self.best_loss, "history": self.history,
-            "counts": [self.epoch, self.step, self.epochs_without_better, self.num_parts],
-            "order": self.order.get_state(), "augmentation": self.augmentation.get_state(), "cpu": torch.get_rng_state(),
-            "device": [torch.cuda.get_rng_state(d) for d in _cuda_devices(self.runtime)],
-        }  # fmt: skip
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomic(file, buffer.getvalue())
-
-    def restore(self, file: Path) -> None:
-        try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-            self.net.load_state_dict(state["net"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except Exception as error:  # a damaged file can raise nearly anything
-            raise DataError(
-                f"{file}: this checkpoint cannot be read ({type(error).__name__}).",
-                "Delete it to start this part again.",
-            ) from error
-        self.scaler.load_state_dict(state["scaler"]) if self.scaler.is_enabled() else None
-        self.epoch, self.step, self.epochs_without_better, self.num_parts = state["counts"]
-        self.best, self.best_loss, self.history = state["best"], state["best_loss"], state["history"]
-        for average, saved in zip(self.average, state["average"], strict=True):
-            average.copy_(saved)
-        self.order.set_state(state["order"])
-        self.augmentation.set_state(state["augmentation"])
-        torch.set_rng_state(state["cpu"])
-        for device, saved in zip(_cuda_devices(self.runtime), state["device"], strict=True):
-            torch.cuda.set_rng_state(saved, device)
-
-
 def prepare(batch: Tensor, runtime: Runtime) -> Tensor:
     """A batch as a network takes it: images as float32 in [0, 1] in the runtime's memory format, tables as they are."""
     if batch.dtype == torch.uint8:
@@ -349,8 +235,6 @@ def apply(net: nn.Module, inputs: Tensor, runtime: Runtime, batch_size: int = 25
 
 def seconds_per_step(net: nn.Module, objective: Objective, inputs: Tensor, targets: Tensor, runtime: Runtime) -> float:
     """Seconds of one forward and backward pass over a small batch on a copy of `net`, for `device.settle`."""
-    from sdl_cli.learning.device import time_steps
-
     trial = place(copy.deepcopy(net), runtime).train()
     x, t = prepare(inputs.to(runtime.device), runtime), targets.to(runtime.device)
 
@@ -360,9 +244,5 @@ def seconds_per_step(net: nn.Module, objective: Objective, inputs: Tensor, targe
             losses = objective(trial, x, t)
         losses.float().mean().backward()  # type: ignore[no-untyped-call]
 
-    with threads(runtime), torch.random.fork_rng(devices=_cuda_devices(runtime)):
+    with threads(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
         return time_steps(step, runtime)
-
-
-def _cuda_devices(runtime: Runtime) -> list[int]:
-    return [torch.device(runtime.device).index or 0] if runtime.device.startswith("cuda") else []

@@ -1,5 +1,7 @@
-"""What a network is trained to make small: settings, and pure functions that give one loss per sample.
+"""What a network is trained to make small: settings with their methods, and pure functions that give one loss per sample.
 
+A loss that a network trains with has `rows`, one number per row; one for classes also has `class_logits`, of which a softmax
+gives the probabilities, and `checked`, the per-row loss by which epochs are compared on validation rows.
 Targets are soft, `(N, K)` with rows that sum to 1, so that mixed labels (MixUp, CutMix) need no case of their own.
 Everything is computed in float32, whatever precision the network's forward pass has.
 """
@@ -7,10 +9,10 @@ Everything is computed in float32, whatever precision the network's forward pass
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.settings.parse import NonNegative, Positive, Range
+from sdl_cli.settings.experiment import Fraction, NonNegative, Positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,8 +45,17 @@ class CrossEntropy:
     """
 
     name: str = "cross_entropy"
-    label_smoothing: Annotated[float, Range(0, 1, open_high=True)] = 0.0
+    label_smoothing: Fraction = 0.0
     class_weight: ClassWeight = "none"
+
+    def rows(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(outputs, targets, self.label_smoothing)
+
+    def class_logits(self, outputs: Tensor, temperature: float) -> Tensor:
+        return outputs
+
+    def checked(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(outputs, targets)
 
 
 @dataclass(frozen=True)
@@ -60,12 +71,29 @@ class Cosine:
     xent_weight: NonNegative = 0.0
     class_weight: ClassWeight = "none"
 
+    def rows(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        if not self.xent_weight:
+            return cosine(outputs, targets)
+        half = outputs.shape[1] // 2
+        return combined(outputs[:, :half], outputs[:, half:], targets, self.xent_weight)
+
+    def class_logits(self, outputs: Tensor, temperature: float) -> Tensor:
+        from torch.nn.functional import normalize
+
+        return outputs[:, outputs.shape[1] // 2 :] if self.xent_weight else temperature * normalize(outputs, dim=1)
+
+    def checked(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return cosine(outputs[:, : targets.shape[1]], targets)
+
 
 @dataclass(frozen=True)
 class MSE:
     """Mean squared error."""
 
     name: str = "mse"
+
+    def rows(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return mse(outputs, targets)
 
 
 @dataclass(frozen=True)
@@ -78,6 +106,9 @@ class Huber:
 
     name: str = "huber"
     delta: Positive = 1.0
+
+    def rows(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return huber(outputs, targets, self.delta)
 
 
 LOSSES: dict[str, type] = {"auto": Auto, "cross_entropy": CrossEntropy, "cosine": Cosine, "mse": MSE, "huber": Huber}

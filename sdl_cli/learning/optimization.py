@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 
 def schedule_factor(step: int, num_steps: int, training: Training) -> float:

@@ -23,7 +23,7 @@ from sdl_cli.machine import available_cores, limited_cores
 from sdl_cli.many import processes
 from sdl_cli.many.processes import Slot, Task, WorkerLostError, as_run_error
 from sdl_cli.many.processes import end_workers as end_workers
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.parallel import Parallel
 
 CLUSTERS = ("dask", "ray")
@@ -166,7 +166,7 @@ def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:
         lost = error if isinstance(error, SdlError) else as_run_error(error)
     if lost is not error:
         lost.__cause__ = error
-    run_folder.record_failure(cell.folder, lost)
+    writing.record_failure(cell.folder, lost)
     return Outcome(cell, None, lost)
 
 

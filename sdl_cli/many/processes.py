@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdl_cli.errors import RunError
+from sdl_cli.phrases import typed_line
 
 Task = Callable[[], Any]
 Answer = tuple[Any, BaseException | None]
@@ -254,7 +255,7 @@ def as_run_error(error: BaseException) -> RunError:
     """The same in one line, for an error whose class may not survive the way between processes."""
     if isinstance(error, SystemExit):
         return RunError(f"it called sys.exit({'' if error.code is None else repr(error.code)[:500]}).")
-    return RunError(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:500]}".removesuffix(": "))
+    return RunError(typed_line(error))
 
 
 # in the worker process

@@ -9,12 +9,13 @@ from typing import Any
 from sdl_cli.errors import RunError
 from sdl_cli.many import cells
 from sdl_cli.measure import metrics
-from sdl_cli.measure.metrics import Lift, Measured
 from sdl_cli.run import prepare, run_folder, trackers
 from sdl_cli.run import train as single
 from sdl_cli.run.request import parse_experiment
+from sdl_cli.run.result import RunResult, Scores
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.run.writing import resumed, writing
+from sdl_cli.settings.experiment import Experiment
 
 Values = dict[str, Any]
 
@@ -40,21 +41,16 @@ def resume(folder: Path, observer: Observer | None = None) -> Values:
             observer.on_notice("This run is finished; there is nothing to resume.")
         return run_folder.read_run(folder).metrics
     stored = run_folder.read_run(folder, finished=False)
-    with run_folder.resumed(folder):
+    with resumed(folder):
         return train(parse_experiment(stored.config), folder, observer, resume=True)
 
 
 def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
-    if not resume:
-        folder = run_folder.claim(folder, "repeats")
     singles = _singles(found)
-    todo = [cells.Cell(one, folder / "repeats" / str(r)) for r, one in enumerate(singles)]
     if resume and run_folder.repeat_folders(folder):
         now = prepare.load_dataset(found)[0].fingerprint
         for repeat in run_folder.repeat_folders(folder):
             run_folder.require_same_data(repeat, now, "run", "train")
-    if resume:
-        run_folder.write_status(folder, "running")
     num_ended = 0
 
     def run_one(one: Experiment, where: Path, again: bool) -> Values:
@@ -67,24 +63,24 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         if outcome.metrics is not None and observer.on_repeat is not None:
             observer.on_repeat(num_ended, len(singles), outcome.metrics)
 
-    try:
-        run_folder.write_config(folder, prepare.absolute(found).to_plain())
+    with writing(folder, "repeats", resume) as out:
+        out.config(prepare.absolute(found).to_plain())
         if whole.observer.on_folder is not None:
-            whole.observer.on_folder(folder)
-        outcomes = cells.run_cells(todo, run_one, on_done)
+            whole.observer.on_folder(out.folder)
+        outcomes = cells.run_cells(
+            [cells.Cell(one, out.folder / "repeats" / str(r)) for r, one in enumerate(singles)], run_one, on_done
+        )
         failed = [o for o in outcomes if o.error is not None]
         if failed:
             first = failed[0]
             raise RunError(
                 f"{len(failed)} of {len(outcomes)} repeats failed, the first in {first.cell.folder}: {first.error}",
-                f"Run them again with: sdl train --resume {run_folder.quoted(folder)}",
+                f"Run them again with: sdl train --resume {run_folder.quoted(out.folder)}",
             ) from first.error
-        summary = _over_repeats(folder, found, [o.metrics for o in outcomes if o.metrics is not None])
-        run_folder.write_json(folder, "metrics.json", summary)
-        run_folder.write_status(folder, "done", files=["config.yaml", "metrics.json"])
-    except BaseException as error:
-        run_folder.end_badly(folder, error, resume or num_ended > 0)
-        raise
+        repeats = [RunResult.from_json(o.metrics) for o in outcomes if o.metrics is not None]
+        summary = _over_repeats(out.folder, found, repeats).to_json()
+        out.json("metrics.json", summary)
+        out.done(["config.yaml", "metrics.json"])
     return summary
 
 
@@ -98,31 +94,24 @@ def _singles(found: Experiment) -> list[Experiment]:
     return singles
 
 
-def _over_repeats(folder: Path, found: Experiment, repeats: list[Values]) -> Values:
-    def scores(*path: str) -> dict[str, Any]:
-        parts = []
-        for repeat in repeats:
-            at: Any = repeat
-            for key in path:
-                at = at[key] if at else None
-            if at:
-                parts.append({k: Measured.from_json(v) for k, v in at.items()})
-        return {k: v.to_json() for k, v in metrics.over_repeats(parts).items()} if parts else {}
+def _over_repeats(folder: Path, found: Experiment, repeats: list[RunResult]) -> RunResult:
+    """Means over repeats, and what the first one says of data and settings."""
 
-    lifts = [Lift.from_json(r["lift"]) for r in repeats if r["lift"]]
-    rows = repeats[0]["rows"]
-    baseline = scores("baseline", "test")
-    seconds = {k: round(sum(r["seconds"].get(k, 0.0) for r in repeats), 3) for k in repeats[0]["seconds"]}
-    return {
-        "folder": str(folder),
-        "config": {**repeats[0]["config"], "num_repeats": found.num_repeats, "seed": found.seed},
-        "metrics": {"test": scores("metrics", "test"), "validation": scores("metrics", "validation")},
-        "baseline": {"name": repeats[0]["baseline"]["name"], "test": baseline} if baseline else None,
-        "lift": metrics.lift_over_repeats(lifts, rows["test"] / rows["labelled"]).to_json() if lifts else None,
-        "majority": {"test": scores("majority", "test")},
-        "seconds": seconds,
-        "rows": rows,
-        "runtime": repeats[0]["runtime"],
-        "notes": list(dict.fromkeys(note for r in repeats for note in r["notes"])),
-        "repeats": len(repeats),
-    }
+    def mean(part: str) -> Scores:
+        known = [scores for repeat in repeats if (scores := getattr(repeat, part))]
+        return metrics.over_repeats(known) if known else {}
+
+    first, lifts = repeats[0], [repeat.lift for repeat in repeats if repeat.lift is not None]
+    return dataclasses.replace(
+        first,
+        folder=folder,
+        config={**first.config, "num_repeats": found.num_repeats, "seed": found.seed},
+        test=mean("test"),
+        validation=mean("validation"),
+        baseline=mean("baseline"),
+        majority=mean("majority"),
+        lift=metrics.lift_over_repeats(lifts, first.rows["test"] / first.rows["labelled"]) if lifts else None,
+        seconds={name: sum(repeat.seconds.get(name, 0.0) for repeat in repeats) for name in first.seconds},
+        notes=tuple(dict.fromkeys(note for repeat in repeats for note in repeat.notes)),
+        repeats=len(repeats),
+    )

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sdl_cli.errors import SdlError
+from sdl_cli.learning.models import traits
 from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
+from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import plain
 
 Values = dict[str, Any]
 POLL_SECONDS = 1.0  # between two looks at the folders of jobs that another launcher runs
@@ -60,7 +61,7 @@ def write(the_sweep: Sweep, verb: str) -> None:
     if the_sweep.jobs is not None:
         jobs = [{"overrides": job.overrides, "config": job.config} for job in the_sweep.jobs]
     parallel = None if the_sweep.parallel is None else plain(the_sweep.parallel)
-    run_folder.write_json(the_sweep.folder, sweep_folder.FILE, {"verb": verb, "jobs": jobs, "parallel": parallel})
+    writing.write_json(the_sweep.folder, sweep_folder.FILE, {"verb": verb, "jobs": jobs, "parallel": parallel})
 
 
 def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
@@ -100,7 +101,7 @@ def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
     except KeyboardInterrupt as stop:
         for _, cell in todo:
             if run_folder.read_state(cell.folder) == "running":
-                run_folder.record_failure(cell.folder, stop)
+                writing.record_failure(cell.folder, stop)
         raise
 
 
@@ -153,7 +154,7 @@ def _fingerprints(listener: Listener, load: Callable[[Values], Any]) -> Callable
 
     def fingerprint_of(config: Values) -> str | None:
         # a fine-tuned net chooses the size at which its images are read
-        model = config["model"] if config.get("model", {}).get("name") == "finetuned_cnn" else None
+        model = config["model"] if traits(config.get("model", {}).get("name")).is_pretrained else None
         key = json.dumps([config["dataset"], model], sort_keys=True)
         if key not in known:
             try:

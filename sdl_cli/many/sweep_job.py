@@ -17,8 +17,8 @@ from sdl_cli.errors import SdlError
 from sdl_cli.files import make_folder
 from sdl_cli.many.processes import as_run_error
 from sdl_cli.many.sweep_folder import JOB_FILE, read_made
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
-from sdl_cli.run import run_folder
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN, main_metric
+from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.parallel import Parallel
 
 Values = dict[str, Any]
@@ -95,7 +95,7 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
     """
     stored: Values = {"overrides": job.overrides, "config_sha256": config_sha256(job.config)}
     make_folder(folder)
-    run_folder.write_json(folder, JOB_FILE, stored)
+    writing.write_json(folder, JOB_FILE, stored)
     try:
         if (folder / "config.yaml").is_file():
             values = job.work.resume(folder, observer)
@@ -107,14 +107,14 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
         if raised is not error:
             raised.__cause__ = error
         if run_folder.read_state(folder) in ("missing", "running") or raised is not error:
-            run_folder.record_failure(folder, raised)
+            writing.record_failure(folder, raised)
         with contextlib.suppress(SdlError):
-            run_folder.write_json(folder, JOB_FILE, stored)  # a run that failed early removes all of its files
+            writing.write_json(folder, JOB_FILE, stored)  # a run that failed early removes all of its files
         raise raised  # noqa: B904
     if not job.is_search:
         return values
     stored["objective"] = _objective(job, values)
-    run_folder.write_json(folder, JOB_FILE, stored)
+    writing.write_json(folder, JOB_FILE, stored)
     return {**values, "objective": stored["objective"]}
 
 
@@ -153,7 +153,7 @@ def _objective(job: SweepJob, values: Values) -> float | None:
     """The main metric on validation rows; None where there is none, or where it is undefined."""
     if "metrics" not in values or job.work.score is None:
         return None
-    name = MAIN["classification" if "accuracy" in values["metrics"]["test"] else "regression"]
+    name = main_metric(values["metrics"]["test"])
     held = values["metrics"]["validation"].get(name)
     if held is not None:
         return None if held["value"] is None else float(held["value"])
@@ -193,6 +193,6 @@ def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values
 
 def clear(folder: Path) -> None:
     """Remove what a job left in its folder."""
-    run_folder.discard(folder)
+    writing.discard(folder)
     for name in ("repeats", "cells", "arms", "curve", "recommended", "best"):
         shutil.rmtree(folder / name, ignore_errors=True)

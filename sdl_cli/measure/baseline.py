@@ -15,26 +15,26 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.split import LabelledPart, TestPart
 from sdl_cli.errors import SdlError
 from sdl_cli.files import cache_folder, write_atomic
-from sdl_cli.learning.models import estimator_class, with_preparation
+from sdl_cli.learning.models import with_preparation
 from sdl_cli.learning.models.settings import BaselineSettings
 
 Array = np.ndarray[Any, Any]
 FITS = 2  # raised where the same settings come to fit otherwise, so that nothing older is remembered
 
 
-def baseline_outputs(dataset: Dataset, labelled: Array, test: Array, seed: int) -> Array:
+def baseline_outputs(labelled: LabelledPart, test: TestPart, seed: int) -> Array:
     """Outputs of the default baseline (a forest) on the test rows: probabilities `(T, K)`, or numbers `(T,)`."""
-    settings = BaselineSettings()
+    settings, dataset = BaselineSettings(), labelled.dataset
     key = hashlib.sha256(
         json.dumps(
             [FITS, dataset.fingerprint, dataset.X.shape, asdict(settings), seed, metadata.version("scikit-learn")]
         ).encode()
-        + labelled.tobytes()
+        + labelled.rows.tobytes()
         + b"/"
-        + test.tobytes()
+        + test.rows.tobytes()
     ).hexdigest()[:32]
     try:
         file = cache_folder("baselines") / f"{key}.npy"
@@ -43,10 +43,10 @@ def baseline_outputs(dataset: Dataset, labelled: Array, test: Array, seed: int) 
             return remembered
     except (SdlError, OSError, ValueError, EOFError):
         pass
-    arguments = {k: v for k, v in asdict(settings).items() if k != "name"}
-    model = with_preparation(estimator_class("baseline", dataset.task)(**arguments, random_state=seed), dataset, seed=seed)
-    model.fit(dataset.X[labelled], dataset.y[labelled])
-    outputs = model_outputs(model, dataset.X[test], len(dataset.classes))
+    model = settings.estimator_class(dataset.task)(**settings.arguments(), random_state=seed)
+    model = with_preparation(model, dataset, seed=seed)
+    model.fit(labelled.X, labelled.y)
+    outputs = model_outputs(model, test.X, len(dataset.classes))
     buffer = io.BytesIO()
     np.save(buffer, outputs, allow_pickle=False)
     with contextlib.suppress(SdlError):  # a cache that cannot be written costs time next time, nothing else
@@ -54,13 +54,12 @@ def baseline_outputs(dataset: Dataset, labelled: Array, test: Array, seed: int) 
     return outputs
 
 
-def majority_outputs(dataset: Dataset, labelled: Array, test: Array) -> Array:
-    """Outputs of the predictor that ignores its input: the class shares of the labelled rows, or their mean."""
-    y = dataset.y[labelled]
-    if dataset.task == "regression":
-        return np.full(len(test), y.mean())
-    shares = np.bincount(y, minlength=len(dataset.classes)) / len(y)
-    return np.tile(shares, (len(test), 1))
+def majority_outputs(labelled: LabelledPart, num: int) -> Array:
+    """Outputs of the predictor that ignores its input, for `num` rows: the class shares of the labelled rows, or their mean."""
+    if labelled.dataset.task == "regression":
+        return np.full(num, labelled.y.mean())
+    shares = np.bincount(labelled.y, minlength=len(labelled.dataset.classes)) / len(labelled)
+    return np.tile(shares, (num, 1))
 
 
 def model_outputs(model: Any, X: Array, num_classes: int) -> Array:

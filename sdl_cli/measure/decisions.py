@@ -72,7 +72,7 @@ def decision_sentence(threshold: str, weights: Array | None, counts: Array, clas
     rare = rarer(counts)
     cut = weights[1 - rare] / weights.sum()
     why = f"the share of {classes[rare]} among the labelled rows" if threshold == "balanced" else "as set"
-    return f"A row is called {classes[rare]} from a probability of {cut:.3g} on ({why}), else {classes[1 - rare]}."
+    return f"A row is called {classes[rare]} if its probability is at least {cut:.3g} ({why}), otherwise {classes[1 - rare]}."
 
 
 def rarer(counts: Array) -> int:

@@ -1,10 +1,13 @@
-"""How measured numbers are written: names of metrics, values with their unit and interval."""
+"""How measured numbers are written: names of models and metrics, values with their unit and interval, differences, p values."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.phrases import listed
 
 Values = dict[str, Any]
 PERCENT = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "roc_auc"})
@@ -15,6 +18,17 @@ def label(name: str) -> str:
     """A metric's name as people write it."""
     names = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "rmse": "RMSE", "mae": "MAE", "r2": "R2"}
     return names.get(name, name.replace("_", " "))
+
+
+def axis_label(name: str) -> str:
+    """A metric's name beside an axis whose ticks are `axes.tick_texts`."""
+    return f"{label(name)} (%)" if name in PERCENT else label(name)
+
+
+def model_name(model: Mapping[str, Any]) -> str:
+    """A model by its settings, with what tells it from others of its kind: `baseline (forest)`, `deep_net`."""
+    variant = next((model[key] for key in ("kind", "architecture", "estimator") if key in model), None)
+    return str(model["name"]) if variant in (None, "", "auto") else f"{model['name']} ({variant})"
 
 
 def shown(name: str, value: float | None, unit: bool = True) -> str:
@@ -33,12 +47,82 @@ def shown(name: str, value: float | None, unit: bool = True) -> str:
 
 def measured(name: str, value: Values) -> str:
     """`98.6 % (96.8 to 99.4)`: a value and its interval."""
-    if value["value"] is None:
-        return "undefined"
     text = shown(name, value["value"])
-    if value["low"] is None or value["high"] is None:
-        return f"{text} (not estimable)" if name in PERCENT and value["value"] in (0.0, 1.0) else text
-    return f"{text} ({shown(name, value['low'], unit=False)} to {shown(name, value['high'], unit=False)})"
+    if ends := interval(name, value["low"], value["high"]):
+        return f"{text} ({ends})"
+    return f"{text} (not estimable)" if name in PERCENT and value["value"] in (0.0, 1.0) else text
+
+
+def interval(name: str, low: float | None, high: float | None, level: float | None = None) -> str:
+    """`96.8 to 99.4`, with a level `95 % interval 96.8 to 99.4`; empty where either end is unknown or has no bound."""
+    if not _bounded(low, high):
+        return ""
+    opening = "" if level is None else f"{100 * level:g} % interval "
+    return f"{opening}{shown(name, low, unit=False)} to {shown(name, high, unit=False)}"
+
+
+def difference(name: str, value: float | None, low: float | None = None, high: float | None = None, unit: bool = True) -> str:
+    """`+1.7 points (+0.4 to +3.0)` of a metric in per cent, or `+0.12` in its own unit, with the interval where it is known."""
+    if value is None:
+        return "undefined"
+    text = _signed(name, value) + (" points" if unit and name in PERCENT else "")
+    return f"{text} ({ends})" if (ends := signed_interval(name, low, high)) else text
+
+
+def signed_interval(name: str, low: float | None, high: float | None) -> str:
+    """`+0.4 to +3.0`, the interval of a `difference`; empty where either end is unknown or has no bound."""
+    return f"{_signed(name, low)} to {_signed(name, high)}" if _bounded(low, high) else ""
+
+
+def size(name: str, value: float, unit: bool = True) -> str:
+    """The size of a difference, without a sign: `1.7 points`, or in the metric's own unit."""
+    if name not in PERCENT:
+        return f"{abs(value):.3g}"
+    text = f"{abs(100 * value):.1f}"
+    return f"{text} point{'' if text == '1.0' else 's'}" if unit else text
+
+
+def gain(name: str, value: float, low: float | None, high: float | None) -> str:
+    """`accuracy 1.7 points higher than the baseline's (95 % interval: 0.4 lower to 3.8 higher)`: which way it goes, in words.
+
+    Arguments:
+        value, low, high: the improvement and its interval, positive is better whichever way the metric runs.
+    """
+
+    def way(end: float) -> str:
+        return "higher" if (end > 0) == HIGHER_IS_BETTER[name] else "lower"
+
+    text = f"{label(name)} {f'{size(name, value)} {way(value)} than' if value else 'equal to'} the baseline's"
+    if low is None or high is None or not _bounded(low, high):
+        return text
+    near, far = sorted((low, high), key=abs) if way(low) == way(high) else (low, high)
+    first = size(name, near, unit=False) + ("" if way(low) == way(high) else f" {way(near)}")
+    return f"{text} (95 % interval: {first} to {size(name, far, unit=False)} {way(far)})"
+
+
+def judged(value: float | None, measurable: bool) -> str:
+    """What a difference comes to, in which positive is better."""
+    if value is None:
+        return "undefined"
+    return f"measurably {'better' if value > 0 else 'worse'}" if measurable else "no measurable difference"
+
+
+def p_value(p: float, name: str = "p = ") -> str:
+    """`p = 0.023`, `p < 0.001`: as far as it can be told; below the heading of a column the name is left out."""
+    if p < 0.001:
+        return f"{name.replace('=', '<')}0.001" if name else "< 0.001"
+    return f"{name}{p:.3f}" if p < 0.1 else f"{name}{p:.2f}"
+
+
+def _signed(name: str, value: float | None) -> str:
+    assert value is not None
+    text = f"{100 * value:+.1f}" if name in PERCENT else f"{value:+.3g}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
+
+
+def _bounded(*ends: float | None) -> bool:
+    """Whether every end of an interval is known; too few splits give one without a bound."""
+    return all(end is not None and abs(end) < 1e300 for end in ends)
 
 
 def rounded(size: float, least: int = 0) -> str:
@@ -58,8 +142,7 @@ def unequal_rows(named: Sequence[tuple[str, Values]]) -> str:
     if not aside or len(aside) == len(named):
         return ""
     first = next(iter(aside.values()))
-    names = ", ".join(list(aside)[:3]) + (f" and {len(aside) - 3} more" if len(aside) > 3 else "")
     return (
-        f"Not all learned from the same rows: {names} set {first['validation']:,} of {first['labelled']:,} labelled rows aside "
-        "for validation, the others none. For the same rows in all networks: training.select=best"
+        f"Not all learned from the same rows: {listed(list(aside), 3)} set {first['validation']:,} of {first['labelled']:,} "
+        "labelled rows aside for validation, the others none. For the same rows in all networks: training.select=best"
     )

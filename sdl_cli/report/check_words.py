@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from sdl_cli.phrases import counted, shortened
 from sdl_cli.report import layout
-from sdl_cli.report.words import class_counts
+from sdl_cli.report.words import class_counts, examples
 from sdl_cli.run.check import Problem
-from sdl_cli.run.check.problem import SEVERITIES, counted, name_of
+from sdl_cli.run.check.problem import SEVERITIES
 
 Values = dict[str, Any]
 _COLOURS = {"leak": "31", "warning": "33", "note": "1"}
@@ -47,26 +48,23 @@ def _more_lines(num: int, columns: int) -> list[str]:
 
 def summary_lines(summary: Values, columns: int) -> list[str]:
     """The data set in two lines, and a few notes on how it was read and divided."""
-    shape = " x ".join(f"{size:,}" for size in summary["shape"])
-    rows = counted(summary["rows"], {"image": "image", "table": "row", "text": "text"}[summary["modality"]])
-    of_what = ""
-    if summary["modality"] != "text":
-        of_what = f" of {shape}" if summary["modality"] == "image" else f" of {counted(summary['shape'][0], 'feature')}"
-    parts = summary["parts"]
+    data, parts = examples(summary["modality"], summary["shape"], summary["rows"]), summary["parts"]
     division = f"{parts['labelled']:,} labelled, {parts['test']:,} test"
     division += f", {parts['unused']:,} unused" if parts["unused"] else ""
     groups = f", {counted(summary['groups'], 'group')}" if summary["groups"] is not None else ""
-    lines = layout.labelled("data", f"{name_of(summary['name'])}: {rows}{of_what}{groups} ({division})", columns)
+    lines = layout.labelled("data", f"{shortened(summary['name'])}: {data}{groups} ({division})", columns)
     if summary["classes"]:
-        counts = {name_of(name): count for name, count in summary["classes"].items()}
-        lines += layout.labelled("classes", class_counts(counts), columns)
+        lines += layout.labelled("classes", class_counts(summary["classes"]), columns)
     elif summary["target"]:
-        target = summary["target"]
-        text = f"a number from {target['low']:.6g} to {target['high']:.6g}, mean {target['mean']:.4g}, s.d. {target['sd']:.4g}"
-        lines += layout.labelled("target", text, columns)
+        lines += layout.labelled("target", f"a number from {target_range(summary['target'])}", columns)
     for sentence in summary["notes"]:  # each may tell of something that was left out
         lines += layout.labelled("read", sentence, columns)
     return lines
+
+
+def target_range(target: Values) -> str:
+    """A numeric target in few words, of its `low`, `high`, `mean` and `sd`."""
+    return f"{target['low']:.6g} to {target['high']:.6g}, mean {target['mean']:.4g}, s.d. {target['sd']:.4g}"
 
 
 def column_lines(found: Sequence[Values], columns: int) -> list[str]:
@@ -77,23 +75,18 @@ def column_lines(found: Sequence[Values], columns: int) -> list[str]:
     rows = [["column", "kind", "missing", "examples"]]
     for one in shown:
         missing = "" if one["missing"] is None else f"{one['missing']:,}"
-        examples = ", ".join(_short(example, 20) for example in one["examples"])
-        rows.append([_short(one["name"], 28), one["kind"], missing, examples])
+        examples = ", ".join(shortened(example, 20) for example in one["examples"])
+        rows.append([shortened(one["name"], 28), one["kind"], missing, examples])
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = []
     for name, kind, missing, examples in rows:
         line = f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {missing:>{widths[2]}}  {examples}".rstrip()
-        lines.append(line if len(line) <= columns else f"{line[: columns - 3]}...")
+        lines.append(shortened(line, columns))
     more = Counter(one["kind"] for one in found[len(shown) :])
     if more:
         kinds = ", ".join(f"{num:,} {kind}" for kind, num in more.items())
         lines += layout.labelled("", f"... and {more.total():,} more ({kinds}): sdl check with --json lists them all.", columns)
     return ["", *lines, ""]
-
-
-def _short(text: str, most: int) -> str:
-    text = name_of(text)
-    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def problem_lines(problem: Problem, columns: int, with_advice: bool = True) -> list[str]:
@@ -107,14 +100,17 @@ def problem_lines(problem: Problem, columns: int, with_advice: bool = True) -> l
 
 def verdict_lines(problems: Sequence[Problem], columns: int) -> list[str]:
     """How many of each there are, and what that means for a result."""
-    counts = {s: sum(problem.severity == s for problem in problems) for s in SEVERITIES}
+    return layout.labelled("check", " ".join(verdict(problems)), columns)
+
+
+def verdict(problems: Sequence[Problem]) -> tuple[str, str]:
+    """How many of each there are, and what that means for a result."""
+    counts = Counter(problem.severity for problem in problems)
     if not problems:
-        return layout.labelled("check", "Nothing found.", columns)
-    listed = ", ".join(counted(num, name) for name, num in counts.items() if num)
+        return "Nothing found:", "no leak, no duplicate, nothing else worth knowing."
+    meaning = "nothing that makes a result untrustworthy."
     if counts["leak"]:
-        meaning = "a result cannot be trusted before the leaks are closed"
+        meaning = "a result cannot be trusted until the leaks are closed."
     elif counts["warning"]:
-        meaning = "no certain leak, but look at the warnings before you trust a result"
-    else:
-        meaning = "nothing that makes a result untrustworthy"
-    return layout.labelled("check", f"{listed}: {meaning}.", columns)
+        meaning = "no certain leak, but look at the warnings before you trust a result."
+    return ", ".join(counted(counts[name], name) for name in SEVERITIES if counts[name]) + ":", meaning

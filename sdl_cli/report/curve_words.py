@@ -6,60 +6,65 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from sdl_cli.measure.wording import label, rounded, shown
+from sdl_cli.measure.wording import interval, label, rounded, shown
+from sdl_cli.phrases import counted, duration
 from sdl_cli.report import layout
 from sdl_cli.report.chart import chart
+from sdl_cli.report.words import UNITS, examples, own_settings
 
 Values = dict[str, Any]
 
 
 def plan_lines(overview: Values) -> list[tuple[str, str]]:
     """Label and text of what is about to be measured."""
-    unit = {"image": "images", "table": "rows", "text": "texts"}[overview["modality"]]
+    units = f"{UNITS[overview['modality']]}s"
     sizes = ", ".join(f"{size:,}" for size in overview["sizes"])
-    repeats = f"{overview['repeats']} repeat{'s' if overview['repeats'] > 1 else ''}"
     at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
     guess = " (a first guess: no such curve was measured here before)" if overview["is_guess"] else ""
     left = overview["cells"] - overview["done"]
     many = f"{left} of {overview['cells']} cells ({overview['done']} are done)" if overview["done"] else f"{left} cells"
-    shape = " of " + " x ".join(map(str, overview["shape"])) if overview["shape"] else ""
+    data = examples(overview["modality"], overview["shape"])
     return [
-        ("data", f"{overview['dataset']}: {unit}{shape}, {overview['test_rows']:,} test {unit} in each repeat"),
+        ("data", f"{overview['dataset']}: {data}, {overview['test_rows']:,} test {units} in each repeat"),
         ("model", overview["name"]),
-        ("sizes", f"{sizes} labelled {unit}, {repeats} of each"),
+        ("sizes", f"{sizes} labelled {units}, {counted(overview['repeats'], 'repeat')} of each"),
         ("time", f"about {duration(overview['seconds'])} for {many}{at_once}{guess}"),
+    ]
+
+
+def point_rows(values: Values, with_seconds: bool = False) -> list[list[str]]:
+    """The measured points as a table, the header first; a column that no point fills is left out.
+
+    Arguments:
+        with_seconds: with what each point took, where that is known.
+    """
+    metric = values["metric"]
+    rows = [["labels", label(metric), "s.e.", "repeats", "seconds (sum)", "forest (quick baseline)"]]
+    for point in values["points"]:
+        error = "" if point["se"] is None else shown(metric, point["se"], unit=False)
+        seconds = f"{point['seconds']:.1f}" if with_seconds and point["seconds"] is not None else ""
+        other = "" if point["baseline"] is None else shown(metric, point["baseline"])
+        rows.append([f"{point['size']:,}", shown(metric, point["mean"]), error, str(point["repeats"]), seconds, other])
+    return layout.filled(rows)
+
+
+def forecast_rows(values: Values) -> list[list[str]]:
+    """The forecast as a table, the header first."""
+    metric = values["metric"]
+    rows = [["labels", "forecast", f"{100 * values['level']:g} % interval"]]
+    return rows + [
+        [f"{ahead['size']:,}", shown(metric, ahead["mean"]), interval(metric, ahead["low"], ahead["high"])]
+        for ahead in values["forecast"]
     ]
 
 
 def table_lines(values: Values) -> list[str]:
     """The measured points, and below them the forecast."""
-    metric, points = values["metric"], values["points"]
-    with_seconds, with_baseline = _any(points, "seconds"), _any(points, "baseline")
-    header = ["labels", label(metric), "s.e.", "repeats"]
-    header += (["seconds (sum)"] if with_seconds else []) + (["forest (quick baseline)"] if with_baseline else [])
-    rows = [header]
-    for point in points:
-        error = "" if point["se"] is None else shown(metric, point["se"], unit=False)
-        row = [f"{point['size']:,}", shown(metric, point["mean"]), error, str(point["repeats"])]
-        row += [f"{point['seconds']:.1f}"] if with_seconds else []
-        row += [shown(metric, point["baseline"]) if point["baseline"] is not None else ""] if with_baseline else []
-        rows.append(row)
-    lines = layout.table(_right(rows))
-    guess = points[-1].get("majority")
-    if guess is not None:
-        lines.append(f"Ignoring the inputs gives {shown(metric, guess)} with {points[-1]['size']:,} labels.")
-    if values["forecast"]:
-        ahead = [["labels", "forecast", f"{100 * values['level']:g} % interval"]]
-        ahead += [
-            [
-                f"{f['size']:,}",
-                shown(metric, f["mean"]),
-                f"{shown(metric, f['low'], unit=False)} to {shown(metric, f['high'], unit=False)}",
-            ]
-            for f in values["forecast"]
-        ]
-        lines += ["", *layout.table(_right(ahead))]
-    return lines
+    lines = layout.table(layout.right(point_rows(values, with_seconds=True)))
+    last = values["points"][-1]
+    if last.get("majority") is not None:
+        lines.append(f"Ignoring the inputs gives {shown(values['metric'], last['majority'])} with {last['size']:,} labels.")
+    return [*lines, "", *layout.table(layout.right(forecast_rows(values)))] if values["forecast"] else lines
 
 
 def chart_lines(values: Values) -> list[str]:
@@ -70,52 +75,30 @@ def chart_lines(values: Values) -> list[str]:
 
 def sweep_lines(jobs: Sequence[Values]) -> list[str]:
     """One line per curve: its largest size, the score there, at twice that, and the labels that the target needs."""
-    same = {curve["labels_needed"]["target"] for curve in _curves(jobs) if (curve["labels_needed"] or {}).get("given")}
+    done = [job["curve"] for job in jobs if job["status"] == "done"]
+    same = {curve["labels_needed"]["target"] for curve in done if (curve["labels_needed"] or {}).get("given")}
     with_target = len(same) == 1  # a target of its own for each curve could not be compared
     rows = [["job", "curve", "labels", "score", "with twice", *(["target needs"] if with_target else []), "settings"]]
-    common = set.intersection(*(set(job["overrides"]) for job in jobs)) if len(jobs) > 1 else set()
-    for number, job in enumerate(jobs):
-        settings = " ".join(o for o in job["overrides"] if o not in common)
-        if job["status"] != "done":
-            rows.append([str(number + 1), job["status"], "", "", "", *([""] if with_target else []), settings])
-            continue
-        curve = job["curve"]
-        metric, last = curve["metric"], curve["points"][-1]
-        twice = shown(metric, curve["twice"]["mean"]) if curve["twice"] else ""
-        row = [str(number + 1), curve["name"], f"{last['size']:,}", shown(metric, last["mean"]), twice]
-        rows.append([*row, *([_needed(curve)] if with_target else []), settings])
+    for number, (job, settings) in enumerate(zip(jobs, own_settings(jobs)[0], strict=True), 1):
+        row = [job["status"], "", "", "", ""]
+        if job["status"] == "done":
+            curve = job["curve"]
+            metric, last = curve["metric"], curve["points"][-1]
+            twice = shown(metric, curve["twice"]["mean"]) if curve["twice"] else ""
+            row = [curve["name"], f"{last['size']:,}", shown(metric, last["mean"]), twice, labels_needed(curve)]
+        rows.append([str(number), *row[: 5 if with_target else 4], settings])
     return layout.table(rows)
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it: 8 seconds, 3 minutes, 1.5 hours."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} second{'s' if round(seconds) > 1 else ''}"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} minutes"
-    return f"{seconds / 3600:.1f} hours"
-
-
-def _needed(curve: Values) -> str:
+def labels_needed(curve: Values) -> str:
+    """`95.0 %: about 6,100`: the target of a curve and the labels that it needs; empty without a target."""
     found = curve["labels_needed"]
     if found is None:
         return ""
-    target = shown(curve["metric"], found["target"])
     if found["reachable"] == "no":
-        return f"{target}: out of reach"
-    many = f"about {rounded(found['mid'])}" if found["mid"] is not None else f"more than {8 * curve['points'][-1]['size']:,}"
-    return f"{target}: {many}"
-
-
-def _curves(jobs: Sequence[Values]) -> list[Values]:
-    return [job["curve"] for job in jobs if job["status"] == "done"]
-
-
-def _any(points: Sequence[Values], key: str) -> bool:
-    return any(point[key] is not None for point in points)
-
-
-def _right(rows: list[list[str]]) -> list[list[str]]:
-    """Every column but the last set flush right, since they are numbers under each other."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+        many = "out of reach"
+    elif found["mid"] is None:
+        many = f"more than {8 * curve['points'][-1]['size']:,}"
+    else:
+        many = f"about {rounded(found['mid'])}"
+    return f"{shown(curve['metric'], found['target'])}: {many}"

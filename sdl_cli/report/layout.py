@@ -87,6 +87,18 @@ def table(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str
     return lines
 
 
+def filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows, the header first, without the columns that are empty in all others."""
+    kept = [k for k in range(len(rows[0])) if any(row[k] for row in rows[1:])]
+    return [[row[k] for k in kept] for row in rows]
+
+
+def right(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows for `table` with every column flush right, since they are numbers below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+
+
 def catalogue(items: Sequence[dict[str, str]]) -> list[str]:
     """Choices as `sdl list` shows them: each group's name, and below it its choices with one sentence each."""
     lines: list[str] = []

@@ -14,10 +14,12 @@ from sdl_cli.many.listing.query import values_of
 from sdl_cli.many.listing.reading import Run
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.wording import label, measured, shown
+from sdl_cli.phrases import shortened
 from sdl_cli.report import layout
 
 COLOURS = {"failed": "31", "unreadable": "31", "stopped": "33", "interrupted": "33", "running": "32"}
 _SHOWN_ANYWAY = ("date", "dataset", "model", "kind", "status", "verdict", "folder", "sweep", "reason")
+_MOST = 28  # letters of a cell that anyone may have written
 # what a terminal that is too narrow goes without, one after the other; the folder says much of it again
 _DISPENSABLE = ("interval", "when", "data", "verdict", "model")
 
@@ -70,22 +72,30 @@ def _rows(runs: Sequence[Run], root: Path, key: str, left_out: set[str]) -> list
     names = {key if key in HIGHER_IS_BETTER else run.metric for run in runs if run.metrics}
     only = next(iter(names)) if len(names) == 1 else ""
     extra = "" if key in (*_SHOWN_ANYWAY, *HIGHER_IS_BETTER) else key
-    header = {"when": "when", "kind": "kind", "data": "data", "model": "model", "score": _short(label(only)) if only else "score"}
-    header |= {"verdict": "verdict", "status": "status"} | ({"extra": _short(extra, 40)} if extra else {}) | {"folder": "folder"}
+    header = {
+        "when": "when",
+        "kind": "kind",
+        "data": "data",
+        "model": "model",
+        "score": shortened(label(only), _MOST) if only else "score",
+    }
+    header |= (
+        {"verdict": "verdict", "status": "status"} | ({"extra": shortened(extra, 40)} if extra else {}) | {"folder": "folder"}
+    )
     rows, before = [header], shown_root(root)
     for run in runs:
         row = {
             "when": datetime.fromtimestamp(run.begun).strftime("%Y-%m-%d %H:%M"),
             "kind": run.kind,
-            "data": _short(next(iter(run.datasets), "")),
-            "model": _short(next(iter(run.models), "")),
+            "data": shortened(next(iter(run.datasets), ""), _MOST),
+            "model": shortened(next(iter(run.models), ""), _MOST),
             "score": _score(run, key, bool(only), "interval" not in left_out),
             "verdict": _verdict(run),
             "status": run.status,
             "folder": pasted(os.path.normpath(f"{before}/{run.folder}")),
         }
         if extra:
-            row["extra"] = _short(next(iter(map(_plain, values_of(run, extra))), ""))
+            row["extra"] = shortened(next(iter(map(_plain, values_of(run, extra))), ""), _MOST)
         rows.append(row)
     return [[row[name] for name in header if name not in left_out] for row in rows]
 
@@ -96,7 +106,7 @@ def _score(run: Run, key: str, is_named: bool, interval: bool) -> str:
         return ""
     score = run.metrics[name]
     text = measured(name, score) if interval else shown(name, score["value"])
-    return text if is_named else f"{_short(label(name))} {text}"
+    return text if is_named else f"{shortened(label(name), _MOST)} {text}"
 
 
 def _verdict(run: Run) -> str:
@@ -106,7 +116,7 @@ def _verdict(run: Run) -> str:
         failed = f", {jobs['failed']:,} failed" if jobs["failed"] else ""
         return f"{jobs['done']:,} of {jobs['total']:,} done{failed}"
     if run.reason and run.status != "done":
-        return _short(run.reason, 40)
+        return shortened(run.reason, 40)
     if run.kind == "comparison":
         return "recommended" if run.details.get("recommended") else ""
     if run.kind == "curve":
@@ -117,12 +127,6 @@ def _verdict(run: Run) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _short(text: str, most: int = 28) -> str:
-    """Text that anyone may have written, in one short line; a control character is shown as `?`."""
-    text = text if len(text) <= most else text[: most - 3] + "..."
-    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _coloured(status: str) -> str:

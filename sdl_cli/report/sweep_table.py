@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.measure.metrics import MAIN
+from sdl_cli.measure.metrics import main_metric
 
 Values = dict[str, Any]
 TIMES = ("seconds_total", "seconds_fit")
@@ -58,7 +58,7 @@ def run_columns(item: Values) -> Values:
         item: metrics, baseline, lift, rows and seconds as in `metrics.json`; of a search its `objective` too.
     """
     test = item["metrics"]["test"]
-    main = MAIN["classification" if "accuracy" in test else "regression"]
+    main = main_metric(test)
     found = {f"test_{main}": test[main]["value"], f"test_{main}_low": test[main]["low"], f"test_{main}_high": test[main]["high"]}
     found |= {f"test_{name}": value["value"] for name, value in test.items() if name != main}
     found[f"validation_{main}"] = item["metrics"]["validation"].get(main, {}).get("value")

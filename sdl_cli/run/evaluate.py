@@ -11,19 +11,20 @@ import numpy as np
 from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import as_in_run
-from sdl_cli.data.split import split
+from sdl_cli.data.images.depth import as_in_run
+from sdl_cli.data.split import TestPart, split
 from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.learning.models import NETWORKS
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.metrics import Measured
 from sdl_cli.run import prepare, run_folder
+from sdl_cli.run.fit_and_score import score
 from sdl_cli.run.prepare import PATHS
 from sdl_cli.run.request import TABLES
-from sdl_cli.run.train import Observer, score
+from sdl_cli.run.train import Observer
 from sdl_cli.settings.contents import METRICS, checked
-from sdl_cli.settings.parse import DataSettings, Experiment, parse, parse_group
+from sdl_cli.settings.experiment import DataSettings, Experiment
+from sdl_cli.settings.parse import parse, parse_group
 
 Values = dict[str, Any]
 
@@ -51,7 +52,7 @@ def evaluate(
             raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "The rest is as it was trained.")
     found = prepare.absolute(parse(TABLES, config))
     same_data = config["dataset"] == stored.config["dataset"]
-    if found.model.name not in NETWORKS:
+    if not found.model.is_network:
         return _evaluate(stored, found, same_data, observer, trust)
     from sdl_cli.learning import loop
     from sdl_cli.learning.device import Runtime, resolve
@@ -104,9 +105,10 @@ def _evaluate(
             if dataset.part is not None and (dataset.part == "test").any()
             else np.arange(len(dataset))
         )
-    outputs = baseline.model_outputs(model, dataset.X[rows], len(inputs["classes"]))
+    test = TestPart(dataset, rows)
+    outputs = baseline.model_outputs(model, test.X, len(inputs["classes"]))
     decision = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
-    found = {k: v.to_json() for k, v in score(dataset, rows, outputs, decision).items()}
+    found = {k: v.to_json() for k, v in score(test, outputs, decision).items()}
     reproduced = _values(found) == _values(stored.metrics["metrics"]["test"]) if same_data else None
     if reproduced is False and observer.on_notice is not None:
         observer.on_notice(

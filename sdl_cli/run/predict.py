@@ -15,11 +15,12 @@ import numpy as np
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import traits
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, predictions
+from sdl_cli.phrases import shortened
 from sdl_cli.run import run_folder
-from sdl_cli.run.check.problem import MOST_NAMED, name_of, named
+from sdl_cli.run.check.problem import MOST_NAMED, named
 from sdl_cli.run.train import Observer
 
 Array = np.ndarray[Any, Any]
@@ -117,7 +118,7 @@ class _Empty:
         else:
             return
         self.count += len(found)
-        self.first += [name_of(ids[i]) for i in found[: max(0, MOST_NAMED - len(self.first))]]
+        self.first += [shortened(ids[i]) for i in found[: max(0, MOST_NAMED - len(self.first))]]
 
     def sentence(self) -> str:
         """What to say of them."""
@@ -146,7 +147,7 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
     """
     notes: list[str]
     if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
-        from sdl_cli.data.npz import read_inputs
+        from sdl_cli.data.sources.npz import read_inputs
 
         if inputs.get("value_range") is not None:
             message = (
@@ -157,14 +158,14 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
     elif inputs["modality"] == "image":
         yield from _iter_images(source, inputs, notice, on_error)
     elif inputs["modality"] == "text":
-        from sdl_cli.data.text import iter_texts
+        from sdl_cli.data.sources.new_texts import iter_texts
 
         notes = []
         yield from iter_texts(source, inputs["source"], notes=notes)
         for sentence in notes:
             notice(sentence)
     elif inputs.get("columns"):
-        from sdl_cli.data.new_rows import iter_rows
+        from sdl_cli.data.sources.new_rows import iter_rows
 
         notes = []
         yield from iter_rows(source, inputs, notes=notes)
@@ -178,13 +179,13 @@ def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_err
     notes: list[str] = []
     how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
     if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
-        from sdl_cli.data.image_table import iter_image_table
+        from sdl_cli.data.sources.image_table import iter_image_table
 
         found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range")}
         yield from iter_image_table(source, found, on_error=on_error, notes=notes)  # type: ignore[arg-type]
     else:
-        from sdl_cli.data.depth import stored_scale
-        from sdl_cli.data.image_folder import iter_images
+        from sdl_cli.data.images.depth import stored_scale
+        from sdl_cli.data.sources.image_folder import iter_images
 
         scale = stored_scale(inputs.get("value_range"))
         yield from iter_images(source, **how, on_error=on_error, notes=notes, scale=scale)  # type: ignore[arg-type]
@@ -194,7 +195,7 @@ def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_err
 
 def load_stored(stored: run_folder.StoredRun, observer: Observer, trust: bool) -> tuple[Any, dict[str, Any]]:
     """The stored model and the values beside it; a network that cannot run on the device it was trained on says so."""
-    if stored.config.get("model", {}).get("name") not in NETWORKS:
+    if not traits(stored.config.get("model", {}).get("name")).is_network:
         return load_model(stored.folder, trust)
     from sdl_cli.learning import loop
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,13 @@ import numpy as np
 
 from sdl_cli import data
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.split import Split, hold_out
+from sdl_cli.data.images.depth import eight_bit
+from sdl_cli.data.split import LabelledPart, Split, split
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
-from sdl_cli.learning.models import NETWORKS, build, estimator_class
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.learning.models import MODELS, build
+from sdl_cli.measure.decisions import decision_sentence, decision_weights
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
 _LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost
@@ -29,7 +33,7 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
     """
     experiment = absolute(experiment)
     preferred = None
-    if experiment.model.name == "finetuned_cnn" and hasattr(experiment.dataset, "size_px"):
+    if experiment.model.is_pretrained and hasattr(experiment.dataset, "size_px"):
         preferred = build(experiment, "classification").image_size()
     size, interpolation = preferred or (None, "bilinear")
     if dataset is None:
@@ -79,26 +83,22 @@ def absolute(experiment: Experiment) -> Experiment:
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
-    if experiment.model.name == "baseline":
-        from sdl_cli.learning.models.baseline import check_kind
-
-        check_kind(experiment.model.kind, dataset.task)
-    if experiment.model.name not in NETWORKS:
+    experiment.model.check_task(dataset.task)
+    if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
-            from sdl_cli.data.augment import check as check_policy
+            from sdl_cli.data.augment.policies import check as check_policy
 
             check_policy(experiment.augment, dataset.modality, dataset.task)
         return experiment
     loss = resolve_loss(experiment.loss, dataset.task)
     seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
-    kind = estimator_class(experiment.model.name, dataset.task)
-    if seen not in kind.modalities:
+    if seen not in experiment.model.modalities:
         what = "a table" if dataset.modality == "table" else "made of texts"
         raise ConfigError(
             f"model: {experiment.model.name} takes images, and the data set {dataset.name} is {what}.",
-            "Choose another model: baseline, deep_net, autoencoder or sklearn.",
+            f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}.",
         )
-    from sdl_cli.data.augment import check as check_augment
+    from sdl_cli.data.augment.policies import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)
@@ -119,11 +119,10 @@ def _check_size_of_target(dataset: Dataset) -> None:
 
 def settings_without_effect(experiment: Experiment) -> list[str]:
     """Sentences on settings that were changed and that the chosen model does not look at."""
-    name, found = experiment.model.name, []
-    if name not in NETWORKS:
-        if experiment.loss.name != "auto" and not (
-            name == "baseline" and getattr(experiment.loss, "class_weight", "") == "balanced"
-        ):
+    model, name, found = experiment.model, experiment.model.name, []
+    if not model.is_network:
+        weighed = model.takes_class_weight and getattr(experiment.loss, "class_weight", "") == "balanced"
+        if experiment.loss.name != "auto" and not weighed:
             found.append(f"loss={experiment.loss.name} has no effect: model={name} trains with a loss of its own.")
         if experiment.augment.name not in ("none", "text"):
             found.append(f"augment={experiment.augment.name} has no effect: model={name} does not train on batches.")
@@ -132,20 +131,66 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             found.append(f"training.{changed[0]} has no effect: model={name} is not trained in epochs.")
         if experiment.device != "auto" or experiment.precision != "auto":
             found.append(f"device and precision have no effect: model={name} runs on the CPU.")
-    elif (
-        name == "finetuned_cnn" and experiment.model.strategy == "probe" and experiment.loss.name not in ("cross_entropy", "mse")
-    ):
+    elif model.is_probe and experiment.loss.name not in ("cross_entropy", "mse"):
         found.append(f"loss={experiment.loss.name} has no effect: strategy=probe fits a logistic head.")
     return found
 
 
-def divide(parts: Split, dataset: Dataset, model: Any, experiment: Experiment) -> tuple[Array, Array]:
-    """Rows to fit on and rows to choose on: none of the latter, and all labelled rows to fit on, where the method needs none."""
-    if not model.needs_validation:
-        return parts.labelled, np.array([], dtype=np.int64)
-    if parts.validation is not None and len(parts.validation):
-        return np.setdiff1d(parts.labelled, parts.validation), parts.validation
-    y = dataset.y[parts.labelled]
-    groups = None if dataset.groups is None else dataset.groups[parts.labelled]
-    kept, held = hold_out(y, experiment.dataset.validation_fraction, experiment.seed, dataset.task, groups)
-    return parts.labelled[kept], parts.labelled[held]
+def divided(experiment: Experiment, dataset: Dataset) -> tuple[Dataset, Split]:
+    """The experiment's split, and the data set with deep images brought to 8 bits by what the labelled ones hold."""
+    parts = split(dataset, experiment.dataset, experiment.seed)
+    return eight_bit(dataset, parts.labelled), parts
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A fit that can begin.
+
+    Arguments:
+        experiment: with its settings resolved.
+        labelled: all rows that it may see: those to `fit` on, and those of `validation`, empty where the method needs none.
+        model: unfitted.
+        decision: `(K,)` as `decisions.decision_weights` gives it, or None.
+    """
+
+    experiment: Experiment
+    labelled: LabelledPart
+    fit: LabelledPart
+    validation: LabelledPart
+    model: Any
+    decision: Array | None
+
+
+def make_ready(experiment: Experiment, labelled: LabelledPart, notice: Callable[[str], None]) -> Ready:
+    """Build the model of a resolved experiment, and divide the labelled rows for it. Raises ConfigError as `build`."""
+    decision = _decision(experiment, labelled, notice)
+    model = build(experiment, labelled.dataset.task, labelled.dataset)
+    none = LabelledPart(labelled.dataset, np.array([], dtype=np.int64))
+    fit, validation = labelled, none
+    if model.needs_validation:
+        fit, validation = labelled.divided(experiment.dataset.validation_fraction, experiment.seed)
+    return Ready(experiment, labelled, fit, validation, model, decision)
+
+
+def _decision(experiment: Experiment, labelled: LabelledPart, notice: Callable[[str], None]) -> Array | None:
+    """How probabilities become classes; reported where it is not simply the most probable one."""
+    classes = labelled.dataset.classes
+    if labelled.dataset.task == "regression":
+        if experiment.threshold != "most_probable":
+            notice(f"threshold={experiment.threshold} has no effect: numbers are predicted, not classes.")
+        return None
+    if experiment.threshold == "balanced" and weighs_classes(experiment) and experiment.model.takes_class_weight:
+        # its probabilities are those of equal classes already
+        notice("threshold=balanced has no effect beside loss.class_weight=balanced, which does the same in training.")
+        return None
+    counts = np.bincount(labelled.y, minlength=len(classes))
+    weights = decision_weights(experiment.threshold, counts, classes)
+    sentence = decision_sentence(experiment.threshold, weights, counts, classes)
+    if sentence is not None:
+        notice(sentence)
+    return weights
+
+
+def weighs_classes(experiment: Experiment) -> bool:
+    """Whether the loss weighs all classes alike."""
+    return bool(getattr(experiment.loss, "class_weight", "none") == "balanced")

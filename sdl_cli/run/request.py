@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdl_cli.data import DATASETS
-from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.learning.losses import LOSSES
-from sdl_cli.learning.models import MODELS, NETWORKS
+from sdl_cli.learning.models import MODELS
 from sdl_cli.measure.decisions import check_threshold
 from sdl_cli.run import trackers
+from sdl_cli.settings.experiment import Experiment, Training
 from sdl_cli.settings.parallel import Parallel, check_backend
-from sdl_cli.settings.parse import Experiment, Training, parse, parse_group
+from sdl_cli.settings.parse import parse, parse_group
 
 Values = dict[str, Any]
 TABLES: dict[str, Any] = {
@@ -53,15 +54,8 @@ def check_experiment(found: Experiment) -> None:
     """Raise for what the settings alone show to be wrong."""
     check_threshold(found.threshold)
     trackers.check(found)
-    if found.model.name in NETWORKS and found.device not in ("auto", "cpu"):
+    if found.model.is_network and found.device not in ("auto", "cpu"):
         from sdl_cli.learning.device import resolve
 
         resolve(found.device, found.precision, found.memory_format, found.num_threads)
-    if found.model.name == "finetuned_cnn":
-        from sdl_cli.learning.models.pretrained import check_architecture
-
-        check_architecture(found.model.architecture)
-    if found.model.name == "sklearn":
-        from sdl_cli.learning.models.baseline import import_estimator
-
-        import_estimator(found.model.estimator)
+    found.model.check()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sdl_cli.errors import DataError, SdlError
+from sdl_cli.phrases import typed_line
 from sdl_cli.run import run_folder
 
 
@@ -16,7 +17,7 @@ def single_run(folder: Path, notice: Callable[[str], None]) -> Path:
     Raises:
         DataError: a comparison that kept no model.
     """
-    if not folder.is_dir() or run_folder.kind_of(folder) != "compare":
+    if not folder.is_dir() or run_folder.kind_of(folder) != "comparison":
         return folder
     chosen = folder / "recommended"
     if run_folder.read_state(chosen) != "done":
@@ -40,8 +41,7 @@ def reading(folder: Path) -> Iterator[None]:
     except Exception as error:
         if getattr(error, "run_folder", None) is not None and run_folder.read_state(folder) == "failed":
             raise
-        first = (str(error).splitlines() or [""])[0][:200]
         raise DataError(
-            f"{folder}: its files hold values that sdl does not write there ({type(error).__name__}: {first}).",
+            f"{folder}: its files hold values that sdl does not write there ({typed_line(error, 200)}).",
             "Restore the folder, or train again; --debug shows where it was met.",
         ) from error

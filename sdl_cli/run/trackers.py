@@ -16,9 +16,10 @@ from typing import Any, Protocol
 
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import make_folder, typed_path
-from sdl_cli.run import run_folder
+from sdl_cli.phrases import typed_line
+from sdl_cli.run import run_folder, writing
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 
 Values = dict[str, Any]
 Row = dict[str, Any]
@@ -125,11 +126,8 @@ def watched(experiment: Experiment, observer: Observer | None = None, parent: st
                 message(tracker)
             except Exception as error:
                 trackers.remove(tracker)
-                first = (str(error).splitlines() or [""])[0][:200]
                 if observer.on_notice is not None:
-                    observer.on_notice(
-                        f"{tracker.name} is told no more of this run, which goes on: {type(error).__name__}: {first}"
-                    )
+                    observer.on_notice(f"{tracker.name} is told no more of this run, which goes on: {typed_line(error, 200)}")
                 with contextlib.suppress(Exception):
                     tracker.close()
 
@@ -239,7 +237,7 @@ class MLflow:
         tags = {"mlflow.runName": folder.name, "sdl.folder": str(folder.absolute()), **self._tags}
         tags |= {"mlflow.parentRunId": self._parent} if self._parent else {}
         self.run_id = self._client.create_run(_experiment_id(self._client, self._uri), tags=tags).info.run_id
-        run_folder.write_json(folder, RUN_FILE, {"run_id": self.run_id})
+        writing.write_json(folder, RUN_FILE, {"run_id": self.run_id})
         self._log_settings(run_folder.read_config(folder))
 
     def _log_settings(self, config: Values) -> None:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.settings.parse import Count
+from sdl_cli.settings.experiment import Count
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
-"""Settings: frozen dataclasses with their bounds, and `parse`, which turns plain values into them or says all that is wrong.
+"""`parse` turns plain values into frozen dataclasses of settings, or reports everything that is wrong with them at once.
 
-YAML holds every value, a dataclass every type and bound. A field is `Annotated[type, Range(...)]` where it has bounds and
-`Literal[...]` where it is a choice. Each group of settings (data set, model, loss, ...) is a table of name -> dataclass;
-the `name` in the values picks the dataclass.
+Each group of settings (data set, model, loss, ...) is a table of name -> dataclass; the `name` in the values picks one.
 """
 
 from __future__ import annotations
@@ -13,143 +11,10 @@ import math
 import shlex
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sdl_cli.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class Range:
-    """Bounds of a number: `low <= value <= high`, or strictly within where the side is open."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-
-    def holds(self, value: float) -> bool:
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return above and below
-
-    def __str__(self) -> str:
-        low, high = (int(end) if math.isfinite(end) and end == int(end) else end for end in (self.low, self.high))
-        if self.high == math.inf:
-            return f"{'more than' if self.open_low else 'at least'} {low}"
-        return f"from {low}{' (excluded)' if self.open_low else ''} to {high}{' (excluded)' if self.open_high else ''}"
-
-
-Count = Annotated[int, Range(1)]
-NonNegative = Annotated[float, Range(0)]
-Positive = Annotated[float, Range(0, open_low=True)]
-Fraction = Annotated[float, Range(0, 1, open_high=True)]
-
-
-@dataclass(frozen=True)
-class Training:
-    """How a network is trained. None means: the model's own default for this kind of data, written into the run's config.
-
-    Arguments:
-        epochs: passes over the training rows.
-        steps: optimiser steps instead of epochs, or None.
-        batch_size: rows per optimiser step.
-        optimizer: AdamW (Loshchilov and Hutter 2019), Adam (Kingma and Ba 2015) or SGD with Nesterov momentum 0.9.
-        learning_rate: the peak learning rate.
-        schedule: constant; cosine decay to 0; one_cycle (Smith 2018); sgdr, cosine with warm restarts (Loshchilov and Hutter
-            2017).
-        warmup_fraction: fraction of all steps over which the rate rises linearly to its peak.
-        num_restarts: cycles of `sgdr`, each twice as long as the one before.
-        weight_decay: decay per step, times the learning rate (decoupled for AdamW and SGD).
-        clip_norm: largest gradient norm; 0 turns clipping off.
-        ema_decay: exponential moving average of the weights, used for prediction; 0 turns it off.
-        select: `last` epoch, or the `best` one on validation rows.
-        patience: stop after this many epochs without a better validation loss; 0 turns it off.
-        checkpoint_seconds: least time between two checkpoints; 0 writes one after every epoch.
-    """
-
-    epochs: Count | None = None
-    steps: Count | None = None
-    batch_size: Count | None = None
-    optimizer: Literal["adamw", "adam", "sgd"] | None = None
-    learning_rate: Positive | None = None
-    schedule: Literal["constant", "cosine", "one_cycle", "sgdr"] | None = None
-    warmup_fraction: Fraction | None = None
-    num_restarts: Count = 3
-    weight_decay: NonNegative | None = None
-    clip_norm: NonNegative | None = None
-    ema_decay: Fraction | None = None
-    select: Literal["last", "best"] | None = None
-    patience: Annotated[int, Range(0)] = 0
-    checkpoint_seconds: NonNegative = 30.0
-
-    def filled_from(self, defaults: Training) -> Training:
-        """These settings, with every None replaced by the value in `defaults`."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return dataclasses.replace(defaults, **{key: value for key, value in own.items() if value is not None})
-
-    @property
-    def needs_validation(self) -> bool:
-        return self.select == "best" or self.patience > 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSettings:
-    """What every data set accepts.
-
-    Arguments:
-        test_fraction: part of all rows that is only scored at the end; unused where the source brings its own test part.
-        validation_fraction: part of the labelled rows that a method may set aside to choose epochs or a temperature on.
-        num_per_class: use this many labelled rows of each class (a stratified, seeded, nested subset); None uses all.
-        num_train: use this many labelled rows in all, likewise; None uses all.
-        seed: seed of the split and the subset; None takes the experiment's.
-    """
-
-    test_fraction: Annotated[float, Range(0, 1, open_low=True, open_high=True)] = 0.2
-    validation_fraction: Annotated[float, Range(0, 1, open_low=True, open_high=True)] = 0.2
-    num_per_class: Count | None = None
-    num_train: Annotated[int, Range(2)] | None = None
-    seed: Annotated[int, Range(0, 2**31 - 1)] | None = None
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One run, complete: its values decide its result.
-
-    Arguments:
-        dataset, model, loss, augment: one dataclass each, picked by name from the tables of their groups.
-        training: how a network is trained; unused by methods that train none.
-        seed: seed of the split, of the initial weights and of everything random in training.
-        num_repeats: number of splits (seed, seed + 1, ...) over which the result is averaged.
-        device: auto, cpu, cuda, cuda:N or mps.
-        precision: auto, float32, bfloat16 or float16; the arithmetic of the network's forward and backward pass.
-        memory_format: auto, contiguous or channels_last.
-        num_threads: threads of one fit; None takes all cores of this machine.
-        threshold: most_probable gives a row its most probable class; balanced divides by each class's share first (best for
-            balanced accuracy); a number in (0, 1) names the rarer of two classes from that probability on.
-        tensorboard: write curves for TensorBoard into `tensorboard/` of the run folder.
-        mlflow: record the run in MLflow: the address of a server, `sqlite:///file.db`, or a folder; None does not.
-    """
-
-    dataset: Any
-    model: Any
-    loss: Any
-    augment: Any
-    training: Training
-    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
-    num_repeats: Count = 1
-    device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
-    num_threads: Count | None = None
-    threshold: str = "most_probable"
-    tensorboard: bool = False
-    mlflow: str | None = None
-
-    def to_plain(self) -> dict[str, Any]:
-        """Nested dictionaries of plain values, as written to `config.yaml` and read back by `parse`."""
-        return plain(self)
-
+from sdl_cli.settings.experiment import Experiment, Range
 
 Tables = Mapping[str, Mapping[str, type] | type]
 
@@ -167,7 +32,7 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
     problems: list[str] = []
     known = _full_keys(tables, values, into)
     arguments: dict[str, Any] = {}
-    hints = get_type_hints(into, include_extras=True)
+    hints = _hints(into)
     for key, value in values.items():
         if key in tables:
             arguments[key] = _parse_group(key, tables[key], value, known, problems)
@@ -175,9 +40,7 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
             arguments[key] = _convert(key, hints[key], value, problems)
         else:
             problems.append(_unknown(key, known))
-    for item in dataclasses.fields(into):
-        if item.name not in values and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            problems.append(f"{item.name}: missing.")
+    problems += _missing(into, values)
     if problems:
         raise ConfigError("\n".join(problems), _where_to_look(problems, "curve" if "curve" in tables else "train"))
     return into(**arguments)
@@ -193,11 +56,6 @@ def parse_group(group: str, table: Mapping[str, type] | type, value: Any) -> Any
     if problems:
         raise ConfigError("\n".join(problems), _where_to_look(problems))
     return found
-
-
-def plain(settings: Any) -> dict[str, Any]:
-    """A settings dataclass as nested dictionaries of plain values."""
-    return dataclasses.asdict(settings, dict_factory=lambda pairs: {k: list(v) if isinstance(v, tuple) else v for k, v in pairs})
 
 
 def suggest(word: str, candidates: Iterable[str]) -> str:
@@ -224,7 +82,7 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
         kind = table
     if hasattr(kind, "from_older"):  # settings that an older version stored
         value = kind.from_older(value)
-    hints = get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     before = len(problems)
     arguments = {}
     for key, item in value.items():
@@ -232,9 +90,7 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
             problems.append(_of_another(group, key, table, value) or _unknown(f"{group}.{key}", known))
         else:
             arguments[key] = _convert(f"{group}.{key}", hints[key], item, problems)
-    for item in dataclasses.fields(kind):
-        if item.name not in value and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            problems.append(f"{group}.{item.name}: missing.")
+    problems += _missing(kind, value, f"{group}.")
     if len(problems) > before:
         return None
     try:
@@ -244,9 +100,47 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
         return None
 
 
+def _hints(kind: type) -> dict[str, Any]:
+    """The type of each field; what a class says of itself (ClassVar) is no setting."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _missing(kind: type, values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """A sentence for each field without a default that is not given."""
+    fields = [f for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING]
+    return [f"{prefix}{f.name}: missing." for f in fields if f.name not in values]
+
+
 def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
-    bounds = None
-    optional = False
+    """The value as the field's type has it; None, with what is wrong added to `problems`, where it does not fit."""
+    kind, bounds, optional = _taken_apart(hint)
+    if value == "???":  # OmegaConf's mark of a value that must be given
+        problems.append(f"{key}: must be given, for example {key}=...")
+    elif value is None:
+        if not optional:
+            problems.append(f"{key}: a value is needed here ({_expected(kind, bounds)}).")
+    elif get_origin(kind) is Literal:
+        if value in get_args(kind) and not isinstance(value, bool):
+            return value
+        names = [str(choice) for choice in get_args(kind)]
+        problems.append(f"{key}: {value!r} is not one of {', '.join(names)}.{suggest(str(value), names)}")
+    elif get_origin(kind) is tuple:
+        if isinstance(value, (list, tuple)):
+            return tuple(_convert(f"{key}[{i}]", get_args(kind)[0], item, problems) for i, item in enumerate(value))
+        problems.append(f"{key}: {value!r} is not a list. Write {shlex.quote(f'{key}=[{str(value).strip(chr(39))}]')}")
+    elif get_origin(kind) is dict or kind is dict:
+        if isinstance(value, Mapping):
+            return dict(value)
+        problems.append(f"{key}: {value!r} is not a group of key: value.")
+    else:
+        return value if kind is Any else _scalar(key, kind, bounds, value, problems)
+    return None
+
+
+def _taken_apart(hint: Any) -> tuple[Any, Range | None, bool]:
+    """Of a type hint: the bare type, its bounds, and whether None is allowed."""
+    bounds, optional = None, False
     while True:
         if get_origin(hint) is Annotated:
             hint, *extras = get_args(hint)
@@ -254,51 +148,30 @@ def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
         elif get_origin(hint) in (Union, types.UnionType):
             members = [a for a in get_args(hint) if a is not type(None)]
             optional = optional or len(members) < len(get_args(hint))
-            assert len(members) == 1, f"{key}: only X | None is supported"
+            assert len(members) == 1, f"{hint}: only X | None is supported"
             hint = members[0]
         else:
-            break
-    if value == "???":  # OmegaConf's mark of a value that must be given
-        problems.append(f"{key}: must be given, for example {key}=...")
-        return None
-    if value is None:
-        if not optional:
-            problems.append(f"{key}: a value is needed here ({_expected(hint, bounds)}).")
-        return None
-    if get_origin(hint) is Literal:
-        if value in get_args(hint) and not isinstance(value, bool):
-            return value
-        names = [str(choice) for choice in get_args(hint)]
-        problems.append(f"{key}: {value!r} is not one of {', '.join(names)}.{suggest(str(value), names)}")
-        return None
-    if get_origin(hint) is tuple:
-        if not isinstance(value, (list, tuple)):
-            problems.append(f"{key}: {value!r} is not a list. Write {shlex.quote(f'{key}=[{str(value).strip(chr(39))}]')}")
-            return None
-        return tuple(_convert(f"{key}[{i}]", get_args(hint)[0], item, problems) for i, item in enumerate(value))
-    if get_origin(hint) is dict or hint is dict:
-        if not isinstance(value, Mapping):
-            problems.append(f"{key}: {value!r} is not a group of key: value.")
-            return None
-        return dict(value)
-    if hint is Any:
-        return value
-    if hint is str and isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = str(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if hint is int and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, hint) or (hint in (int, float) and isinstance(value, bool)):
-        problems.append(f"{key}: {value!r} is not {_expected(hint, bounds)}.")
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
+            return hint, bounds, optional
+
+
+def _scalar(key: str, kind: Any, bounds: Range | None, value: Any, problems: list[str]) -> Any:
+    """Text, a number, or true or false; a whole number may be written as a float, and the other way round."""
+    if not isinstance(value, bool):
+        if kind is str and isinstance(value, (int, float)):
+            value = str(value)
+        elif kind is float and isinstance(value, int):
+            value = float(value)
+        elif kind is int and isinstance(value, float) and value.is_integer():
+            value = int(value)
+    if not isinstance(value, kind) or (kind in (int, float) and isinstance(value, bool)):
+        problems.append(f"{key}: {value!r} is not {_expected(kind, bounds)}.")
+    elif isinstance(value, float) and not math.isfinite(value):
         problems.append(f"{key}: {value!r} is not a finite number.")
-        return None
-    if bounds is not None and not bounds.holds(value):
+    elif bounds is not None and not bounds.holds(value):
         problems.append(f"{key}: {value!r} is out of range: it must be {bounds}.")
-        return None
-    return value
+    else:
+        return value
+    return None
 
 
 def _expected(hint: Any, bounds: Range | None) -> str:
@@ -351,9 +224,6 @@ def _unknown(key: str, known: list[str]) -> str:
 
 def _where_to_look(problems: list[str], verb: str = "train") -> str:
     groups = sorted({p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]})
-    groups = ["curve" if group == "parallel" else group for group in groups]  # it stands in the same file
-    return (
-        f"See the settings and their meaning with: sdl show {groups[0]}"
-        if groups
-        else f"See the settings and their meaning with: sdl show {verb}"
-    )
+    first = groups[0] if groups else verb
+    # parallel stands in the same file as curve
+    return f"See the settings and their meaning with: sdl show {'curve' if first == 'parallel' else first}"

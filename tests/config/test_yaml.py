@@ -14,8 +14,9 @@ import yaml
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.errors import ConfigError
 from sdl_cli.run.request import TABLES, parse_experiment
+from sdl_cli.settings.experiment import Experiment, Training
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import Experiment, Training, parse
+from sdl_cli.settings.parse import parse
 from sdl_cli.settings.yaml_files import conf_dir, summary
 from sdl_cli.study.compare.settings import Compare, Shared, parse_shared
 from sdl_cli.study.curve.settings import Curve, CurveExperiment, parse_curve

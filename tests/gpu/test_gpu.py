@@ -13,7 +13,7 @@ from sdl_cli.learning import loop
 from sdl_cli.learning.device import resolve
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")]
 

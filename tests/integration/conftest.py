@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 
 from sdl_cli.cli import main
+from sdl_cli.learning.models.settings import BaselineSettings
+from sdl_cli.measure import baseline
 
 BASELINE = "model=baseline model.num_trees=5"
 NET = "dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=2"
@@ -53,6 +55,12 @@ def sdl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Outcome(int(stop.value.code or 0), found.out, found.err)
 
     return call
+
+
+@pytest.fixture
+def small_forests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forest beside each result has few trees in this process: where it is not what is looked at, it takes most of the time."""
+    monkeypatch.setattr(baseline, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from integration.conftest import BASELINE, NET, Sdl, tree
 
 from sdl_cli.errors import DataError
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 
 # command -> fragments that its message must have; {data} and {runs} are the folders of good and bad examples
 MISTAKES: list[tuple[str, list[str]]] = [
@@ -299,8 +299,8 @@ CHANGES: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     "predictions edited": (lambda run: (run / "predictions.csv").write_text("id\n"), ["predictions.csv", "changed after"]),
     "config edited": (lambda run: (run / "config.yaml").write_text("seed: 3\n"), ["config.yaml", "changed after"]),
     "status damaged": (lambda run: (run / "status.json").write_text("{"), ["status.json", "JSON"]),
-    "stopped": (lambda run: run_folder.write_status(run, "running"), ["not finished", "sdl train --resume"]),
-    "failed": (lambda run: run_folder.write_status(run, "failed", "nan"), ["not finished", "failed: nan"]),
+    "stopped": (lambda run: writing.write_status(run, "running"), ["not finished", "sdl train --resume"]),
+    "failed": (lambda run: writing.write_status(run, "failed", "nan"), ["not finished", "failed: nan"]),
 }
 
 
@@ -334,7 +334,7 @@ def test_a_strangers_run_imports_nothing_that_is_not_allowed(sdl: Sdl, tmp_path:
     for file in ("model.json", "config.yaml"):
         (run / file).write_text((run / file).read_text().replace("sklearn.neighbors.KNeighborsClassifier", "evil.Thing"))
     status = json.loads((run / "status.json").read_text())
-    run_folder.write_status(run, "done", files=list(status["files"]))
+    writing.write_status(run, "done", files=list(status["files"]))
     found = sdl("evaluate run")
     assert found.code == 2 and not (tmp_path / "it ran").exists()
     check_lines(found.err, [])
@@ -360,7 +360,7 @@ def test_values_of_another_kind_are_a_damaged_folder(sdl: Sdl, tmp_path: Path, r
     alter(values)
     (tmp_path / "run" / file).write_text(json.dumps(values))
     status = json.loads((tmp_path / "run" / "status.json").read_text())
-    run_folder.write_status(tmp_path / "run", "done", files=list(status["files"]))
+    writing.write_status(tmp_path / "run", "done", files=list(status["files"]))
     found = sdl(command)
     assert "should not happen" not in found.err
     if found.code:

@@ -126,14 +126,15 @@ def test_a_test_part_of_the_source_is_compared_over_its_rows(sdl: Sdl, tmp_path:
 
 
 def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = trials.learn
+    real = trials.fit_and_score
 
-    def fail(experiment: Any, *rest: Any, **more: Any) -> Any:
+    def fail(ready: Any, *rest: Any, **more: Any) -> Any:
+        experiment = ready.experiment
         if experiment.model.name == "baseline" and experiment.model.kind == "logistic" and experiment.seed == 1:
             raise RunError("no luck")
-        return real(experiment, *rest, **more)
+        return real(ready, *rest, **more)
 
-    monkeypatch.setattr(trials, "learn", fail)
+    monkeypatch.setattr(trials, "fit_and_score", fail)
     found = sdl(f"compare {THREE}")
     assert found.code == 1, found.err
     assert "failed  logistic: no luck" in found.out and "Failed, and so not compared: logistic." in " ".join(found.out.split())
@@ -263,8 +264,8 @@ def test_other_verbs_know_what_it_is(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"compare {TWO} compare.curve=false hydra.run.dir=c")
     for command, words in (
         ("predict c x.csv", ["its recommended run is taken, c/recommended", "x.csv: there is nothing here"]),
-        ("train --resume c", ["but a comparison", "sdl compare --resume"]),
-        ("curve --resume c", ["but a comparison", "sdl compare --resume"]),
+        ("train --resume c", ["this is a comparison, not a", "sdl compare --resume"]),
+        ("curve --resume c", ["this is a comparison, not a", "sdl compare --resume"]),
     ):
         found = sdl(command)
         assert found.code == 2 and all(word in " ".join(found.err.split()) for word in words), (command, found.err)

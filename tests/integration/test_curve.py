@@ -21,14 +21,14 @@ from PIL import Image
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.split import split
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 from sdl_cli.study.curve import measure
 from sdl_cli.study.curve.settings import parse_curve
 
 Start = Callable[..., subprocess.Popen[str]]
 WINE = "dataset=wine model.num_trees=5"
 HERE = "parallel.num_jobs=1"  # cells in this process: quicker for small ones
-SLOW = "dataset=digits model.num_trees=150 curve.num_repeats=3 curve.num_sizes=5 parallel.num_jobs=2"
+SLOW = "dataset=digits model.num_trees=80 curve.num_repeats=3 curve.num_sizes=5 parallel.num_jobs=2"
 
 
 def numbers(folder: Path) -> dict[str, Any]:
@@ -158,13 +158,13 @@ def test_the_subsets_are_nested_and_the_test_part_is_the_same(sdl: Sdl, tmp_path
 
 @pytest.mark.parametrize("how", ["parallel.num_jobs=2", "parallel.num_jobs=2 parallel.backend=threading"])
 def test_the_numbers_do_not_depend_on_how_many_cells_run_at_once(sdl: Sdl, tmp_path: Path, how: str) -> None:
-    settings = "dataset=breast_cancer model.kind=logistic curve.num_repeats=2"
+    settings = "dataset=wine model.kind=logistic curve.num_repeats=2 curve.sizes=[40,80,140]"
     assert sdl(f"curve {settings} {HERE} hydra.run.dir=one").code == 0
     assert sdl(f"curve {settings} {how} hydra.run.dir=two").code == 0
     assert numbers(tmp_path / "one") == numbers(tmp_path / "two")
 
 
-def test_a_regression_has_a_falling_curve(sdl: Sdl) -> None:
+def test_a_regression_has_a_falling_curve(sdl: Sdl, small_forests: None) -> None:
     settings = f"dataset=diabetes model.kind=ridge curve.num_repeats=2 curve.sizes=[40,160,320] {HERE}"
     values = sdl(f"curve {settings} --json").json
     assert values["metric"] == "rmse" and values["higher_is_better"] is False
@@ -186,7 +186,7 @@ def test_a_network_on_a_table_runs_in_workers_too(sdl: Sdl) -> None:
     assert len(found.json["points"]) == 4
 
 
-def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, data: Path) -> None:
+def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, small_forests: None, data: Path) -> None:
     images = (
         f"dataset=npz dataset.path={data}/good_images.npz model=deep_net model.architecture=plain model.depth=1 model.width=4"
     )
@@ -240,7 +240,7 @@ def test_a_fixed_test_part_is_the_same_in_every_repeat(sdl: Sdl, tmp_path: Path)
 # several
 
 
-def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, tmp_path: Path) -> None:
+def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, small_forests: None, tmp_path: Path) -> None:
     found = sdl(f"curve -m dataset=breast_cancer model.num_trees=5 model.kind=forest,logistic {HERE} curve.num_repeats=2 --json")
     assert found.code == 0, found.err
     values = found.json
@@ -362,7 +362,7 @@ def test_workers_that_are_killed_again_fail_their_cells_alone(sdl: Sdl, sdl_proc
 KNN = "dataset=wine model=sklearn model.estimator=sklearn.neighbors.KNeighborsClassifier model.params.n_neighbors=30"
 
 
-def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, tmp_path: Path) -> None:
+def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, small_forests: None, tmp_path: Path) -> None:
     found = sdl(f"curve {KNN} {HERE} curve.sizes=[20,40,80,140] curve.num_repeats=2 hydra.run.dir=c --json")
     assert found.code == 1
     values = found.json
@@ -416,7 +416,7 @@ def test_a_curve_on_data_that_changed_is_not_mixed(sdl: Sdl, tmp_path: Path) -> 
     folder = sdl(
         f"curve dataset=npz dataset.path=x.npz model.num_trees=5 {HERE} curve.num_repeats=1 hydra.run.dir=c --json"
     ).json["folder"]
-    run_folder.write_status(Path(folder), "failed", "stopped")
+    writing.write_status(Path(folder), "failed", "stopped")
     np.savez(tmp_path / "x.npz", X=rng.normal(size=(100, 3)) + y[:, None], y=y)
     found = sdl("curve --resume c")
     assert found.code == 2 and "the data has changed" in found.err
@@ -425,8 +425,8 @@ def test_a_curve_on_data_that_changed_is_not_mixed(sdl: Sdl, tmp_path: Path) -> 
 def test_a_curve_is_no_run(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"curve {WINE} {HERE} curve.num_repeats=1 hydra.run.dir=c")
     for command, part in {
-        "evaluate c": "this is a learning curve and no single run",
-        "predict c x.npz": "this is a learning curve and no single run",
+        "evaluate c": "this is a learning curve, not a single run",
+        "predict c x.npz": "this is a learning curve, not a single run",
         "train --resume c": "sdl curve --resume",
     }.items():
         found = sdl(command)

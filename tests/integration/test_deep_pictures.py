@@ -44,7 +44,7 @@ def test_a_run_on_deep_pictures(sdl: Sdl, tmp_path: Path) -> None:
     Image.new("L", (8, 8), 9).save(plain)
     refused = sdl(f"predict {folder} {plain.parent} -o {tmp_path}/q.csv")
     assert refused.code == 2
-    assert "a.png (8 bits, and those learned from have more)" in " ".join(refused.err.split())
+    assert "a.png (8 bits, and the images that the run learned from have more)" in " ".join(refused.err.split())
     np.savez(tmp_path / "x.npz", X=np.zeros((2, 8, 8), np.uint16))
     refused = sdl(f"predict {folder} {tmp_path}/x.npz -o {tmp_path}/q.csv")
     assert refused.code == 2 and "an npz file does not say how it is scaled" in " ".join(refused.err.split())

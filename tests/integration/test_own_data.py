@@ -13,7 +13,7 @@ from integration.conftest import BASELINE, Sdl
 from PIL import Image
 
 from sdl_cli.learning.models.settings import BaselineSettings
-from sdl_cli.measure import baseline, metrics
+from sdl_cli.measure import baseline, scoring
 
 QUICK = f"{BASELINE} model.kind=logistic"
 
@@ -52,7 +52,7 @@ def test_a_group_that_was_not_named_is_suspected_and_one_that_was_is_kept_in_eva
     assert "Column record counts the rows" in flat(found.err)
     assert rows_of(tmp_path / "a" / "predictions.csv")[0]["id"].isdigit()  # the records are the ids, not the lines
     found = sdl(f"train {data} dataset.group=patient {QUICK} hydra.run.dir=b")
-    assert "dataset.group=patient" not in found.err and "intervals count each row as if it stood alone" in flat(found.err)
+    assert "dataset.group=patient" not in found.err and "intervals count each row as if it were independent" in flat(found.err)
     stored = json.loads((tmp_path / "b" / "metrics.json").read_text())["metrics"]["test"]
     for more in (data, f"{data} dataset.seed=5"):  # the group is forgotten, the seed another: the stored split counts
         again = sdl(f"evaluate b {more} --json")
@@ -66,7 +66,7 @@ def test_values_that_a_run_does_not_know_are_counted(sdl: Sdl, tmp_path: Path) -
     patients(tmp_path / "p.csv")
     sdl(f"train dataset=table dataset.path=p.csv dataset.target=outcome dataset.categorical=[site] {QUICK} hydra.run.dir=a")
     rows = rows_of(tmp_path / "p.csv")[:6]
-    for name, cell in (("same", "{}.0"), ("other", "9")):  # 1.0 is the site 1, as programs write numbers anew; 9 is none
+    for name, cell in (("same", "{}.0"), ("other", "9")):  # 1.0 is the site 1, as programs rewrite numbers; 9 is none
         lines = [f"{r['patient']},{cell.format(r['site'])},{r['value']}" for r in rows]
         (tmp_path / f"{name}.csv").write_text("patient,site,value\n" + "\n".join(lines) + "\n")
     same, other = sdl("predict a same.csv -o same_out.csv"), sdl("predict a other.csv -o other_out.csv")
@@ -91,7 +91,7 @@ def test_doubts_about_columns_and_classes_are_said(sdl: Sdl, tmp_path: Path) -> 
     assert "Column when: dates such as 01/01/2024 were read as" in said and "the other way round" in said
     assert "Column price holds numbers with a unit or thousands marks" in said
     assert "Column share was read as categories, since its numbers have a unit" in said
-    assert "differ in case or blanks only are classes of their own: Ill and ill" in said
+    assert "differ only in case or blanks are separate classes: Ill and ill" in said
 
 
 def test_one_odd_cell_in_a_numeric_target_is_named(sdl: Sdl, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_balanced_asks_are_judged_by_balanced_accuracy(sdl: Sdl, tmp_path: Path)
     found = sdl(f"{data} threshold=balanced")
     balanced = json.loads(found.out)
     assert (plain["lift"]["metric"], balanced["lift"]["metric"]) == ("accuracy", "balanced_accuracy")
-    assert "A row is called rare from a probability of 0.125 on" in flat(found.err)
+    assert "A row is called rare if its probability is at least 0.125 (" in flat(found.err)
     assert balanced["metrics"]["test"]["balanced_accuracy"]["value"] > plain["metrics"]["test"]["balanced_accuracy"]["value"]
     found = sdl(f"{data} threshold=balanced loss.class_weight=balanced")  # both at once would correct twice
     assert "threshold=balanced has no effect" in flat(found.err)
@@ -125,7 +125,7 @@ def test_balanced_asks_are_judged_by_balanced_accuracy(sdl: Sdl, tmp_path: Path)
 def test_a_balanced_lift_is_the_difference_of_mean_recalls() -> None:
     labels = np.array([0, 0, 0, 1])
     ours, theirs = np.eye(2)[[0, 0, 1, 1]], np.eye(2)[[0, 0, 0, 0]]
-    found = metrics.paired_lift("classification", labels, ours, theirs, balanced=True)
+    found = scoring.paired_lift("classification", labels, ours, theirs, balanced=True)
     assert found.value == pytest.approx((2 / 3 + 1) / 2 - 1 / 2) and found.metric == "balanced_accuracy"
 
 
@@ -141,7 +141,7 @@ def test_a_table_of_photos_with_a_root_is_predicted_from_elsewhere(sdl: Sdl, tmp
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     data = "dataset=image_table dataset.path=t.csv dataset.target=y dataset.root=photos"
     found = sdl(f"train {data} {QUICK} hydra.run.dir=a")
-    assert found.code == 0 and "Column split looks like ready parts" in flat(found.err)
+    assert found.code == 0 and "Column split holds words such as train and test" in flat(found.err)
     assert sdl("predict a t.csv -o p.csv").code == 0 and len(rows_of(tmp_path / "p.csv")) == 24
     (tmp_path / "photos" / "3.png").unlink()
     assert "Training will be refused" not in (checked := sdl(f"check {data}")).out and "have no image" in flat(checked.out)
@@ -179,9 +179,9 @@ def test_a_few_cells_that_are_no_numbers_are_named_with_the_setting_that_reads_t
     ]
     (tmp_path / "odd.csv").write_text("\n".join(lines) + "\n")
     said = flat(sdl("check odd.csv target=outcome").out)
-    assert "Column age was read as categories, since 1 of its cells is no number, such as 'n/k' in line 19" in said
+    assert "Column age was read as categories, since 1 of its cells is not a number, such as 'n/k' in line 19" in said
     assert "'dataset.missing_values=[n/k]'" in said
-    assert "Column cost holds 1 cell that is no number among numbers, such as 'unknown'" in said
+    assert "Column cost holds 1 cell that is not a number among numbers, such as 'unknown'" in said
     assert "where that means missing: 'dataset.missing_values=[unknown]'" in said and "unit or thousands" not in said
     said = flat(sdl("check odd.csv target=outcome", "dataset.missing_values=[n/k,unknown]").out)
     assert "120 rows of 2 features" in said and "was read as categories" not in said and "left out" not in said

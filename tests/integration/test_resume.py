@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from integration.conftest import BASELINE, Sdl, run_here
 
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 
 Start = Callable[..., subprocess.Popen[str]]
 # long enough to be stopped in the middle, and a checkpoint after every epoch
@@ -123,12 +123,12 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(sdl: Sdl, tmp_pat
     stored = json.loads((run / "metrics.json").read_text())["metrics"]
     for name in ("metrics.json", "model.json", "predictions.csv"):
         (run / name).unlink()
-    run_folder.write_status(run, "running")
+    writing.write_status(run, "running")
     assert sdl("train --resume run --json").json["metrics"] == stored
 
 
 def test_a_run_without_its_configuration_cannot_go_on(sdl: Sdl, tmp_path: Path) -> None:
-    run_folder.claim(tmp_path / "run")
+    writing.claim(tmp_path / "run")
     found = sdl("train --resume run")
     assert found.code == 2 and "nothing was begun here" in found.err
     (tmp_path / "run" / "config.yaml").write_text("seed: 3\nmodel: {name: nothing}\n")
@@ -145,7 +145,7 @@ def test_a_run_on_data_that_changed_does_not_go_on(sdl: Sdl, tmp_path: Path, rep
     run = tmp_path / "r"
     if repeats > 1:  # one is done, and the other was not begun
         shutil.rmtree(run / "repeats" / "1")
-    run_folder.write_status(run, "failed", "stopped")
+    writing.write_status(run, "failed", "stopped")
     before = (run / "metrics.json").read_bytes()
     (tmp_path / "x.csv").write_text("\n".join(["u,v,y", *rows[:-1], "59,3,a"]) + "\n")
     found = sdl("train --resume r")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from integration.conftest import BASELINE, Outcome, Sdl, run_here, tree
 
-from sdl_cli.data import new_rows
+from sdl_cli.data.sources import new_rows
 from sdl_cli.learning.models.settings import BaselineSettings
 from sdl_cli.measure import baseline
 
@@ -187,7 +187,7 @@ ODD: list[tuple[str, str, list[str]]] = [
     ("x,y\n" + "1,\x1b[31mred\n2,blue\n" * 10, "", []),
     ("x,y\n" + "1,a\n2,b\n" * 10 + "3,\n", "dataset.missing_target=drop", ["1 of 21 rows have no target"]),
     ("x,y\n" + "1,a\n2,b\n" * 10 + "3,c\n", "dataset.min_class_rows=2", ["c (1)"]),
-    ("x,y\n" + "1,01\n2,1\n3,2\n" * 10, "", ["classes of y of their own: 01 and 1"]),
+    ("x,y\n" + "1,01\n2,1\n3,2\n" * 10, "", ["separate classes of y: 01 and 1"]),
     ("x,y\n" + "1,NA\n2,EU\n" * 10, "dataset.missing_values=[]", []),
     ("x,y\n" + "1,NA\n2,EU\n" * 10, "dataset.text=[y]", []),
     ("x,y\n" + "1,a;b\n2,b;a\n" * 10, "", ["several labels in 20 of 20 cells"]),
@@ -453,7 +453,7 @@ def test_a_threshold_goes_with_the_run(sdl: Sdl, tables: Path) -> None:
         f"dataset=table dataset.path={tables}/people.csv dataset.target=outcome dataset.features=[kind,smoker] dataset.id=case"
     )
     found = sdl(f"train {settings} {BASELINE} threshold=0.2 hydra.run.dir=run")
-    assert found.code == 0 and "from a probability of 0.2 on" in " ".join(found.err.split())
+    assert found.code == 0 and "if its probability is at least 0.2" in " ".join(found.err.split())
     assert sdl(f"predict run {tables}/people.csv -o p.csv").code == 0
     for rows in (read("p.csv"), read("run/predictions.csv")):
         named = np.array([row["prediction"] == "well" for row in rows])  # of two classes as frequent the second
@@ -477,7 +477,7 @@ def test_groups_stay_together_in_ten_runs(sdl: Sdl, tmp_path: Path) -> None:
 
 
 def test_a_zip_bomb_is_refused(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdl_cli.data import text_file
+    from sdl_cli.data.files import text_file
 
     monkeypatch.setattr(text_file, "_MAX_UNPACKED_BYTES", 10**5)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"x,y\n" + b"0,a\n" * 10**6))

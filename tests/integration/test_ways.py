@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from integration.conftest import BASELINE, Sdl
 
 from sdl_cli.cli.hydra.bare_paths import with_bare_path
 from sdl_cli.errors import ConfigError
-from sdl_cli.run import locks, run_folder
+from sdl_cli.run import locks, run_folder, writing
 
 Start = Callable[..., subprocess.Popen[str]]
 LONG = "dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=100000 training.checkpoint_seconds=0"
@@ -142,54 +143,57 @@ def test_the_workers_of_a_sweep_end_with_sigterm(sdl_process: Start, tmp_path: P
         os.kill(worker, 0)
 
 
-@pytest.mark.parametrize(
-    ("kind", "command"),
-    [("run", "train"), ("repeats", "train"), ("curve", "curve"), ("comparison", "compare"), ("sweep", "train")],
-    ids=str,
-)
-def test_a_second_resume_of_a_folder_is_refused(
-    sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, command: str
-) -> None:
-    small = f"{command} dataset=wine parallel.num_jobs=1"
-    more = {
-        "run": BASELINE,
-        "repeats": f"{BASELINE} num_repeats=2",
-        "curve": f"{BASELINE} curve.num_repeats=1",
-        "comparison": "'compare.arms=[logistic,svm]' compare.num_repeats=2 compare.num_candidates=1 compare.curve=false",
-        "sweep": f"-m {BASELINE} seed=0,1 hydra.sweep.dir=x",
-    }
-    assert sdl(f"{small} {more[kind]} hydra.run.dir=x").code == 0
+SMALL = {  # kind -> a command that leaves such a folder
+    "run": f"train {BASELINE}",
+    "repeats": f"train {BASELINE} num_repeats=2",
+    "curve": f"curve {BASELINE} curve.num_repeats=1",
+    "comparison": "compare 'compare.arms=[logistic,svm]' compare.num_repeats=2 compare.num_candidates=1 compare.curve=false",
+    "sweep": f"train -m {BASELINE} seed=0,1 hydra.sweep.dir=x",
+}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_second_resume_of_a_folder_is_refused(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    assert sdl(f"{SMALL[kind]} dataset=wine parallel.num_jobs=1 hydra.run.dir=x").code == 0
     if kind != "sweep":
         assert json.loads((tmp_path / "x" / "status.json").read_text())["kind"] == kind
-        run_folder.write_status(tmp_path / "x", "interrupted", "by Ctrl-C")
+        writing.write_status(tmp_path / "x", "interrupted", "by Ctrl-C")
     locks.hold(tmp_path / "x")
     monkeypatch.setattr(locks, "_held", {})  # as another process would see it
-    found = sdl(f"{command} --resume x")
+    found = sdl(f"{SMALL[kind].split()[0]} --resume x")
     assert found.code == 2
     assert f"process {os.getpid()} on " in found.err and "is at it already" in found.err
+    assert kind == "sweep" or run_folder.read_state(tmp_path / "x") == "interrupted"
 
 
-def test_a_resumed_run_is_running_while_it_runs(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdl_cli.measure import baseline
+@pytest.mark.parametrize("kind", [kind for kind in SMALL if kind != "sweep"])
+def test_what_is_resumed_is_running_from_the_moment_its_data_is_loaded(
+    sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    from sdl_cli import data
+    from sdl_cli.run import prepare
 
-    assert sdl(f"train dataset=wine {BASELINE} hydra.run.dir=x").code == 0
-    run_folder.write_status(tmp_path / "x", "interrupted", "by SIGTERM")
+    assert sdl(f"{SMALL[kind]} dataset=wine parallel.num_jobs=1 hydra.run.dir=x").code == 0
+    writing.write_status(tmp_path / "x", "failed", "stopped")
+    if kind == "repeats":
+        writing.write_status(tmp_path / "x" / "repeats" / "1", "failed", "stopped")
     seen: list[str] = []
-    real = baseline.majority_outputs
+    real = data.load
 
-    def watched(*arguments: object) -> object:
+    def watched(*arguments: Any, **settings: Any) -> Any:
         seen.append(run_folder.read_state(tmp_path / "x"))
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments, **settings)
 
-    monkeypatch.setattr(baseline, "majority_outputs", watched)
-    assert sdl("train --resume x").code == 0
-    assert seen == ["running"] and run_folder.read_state(tmp_path / "x") == "done"
+    monkeypatch.setattr(data, "load", watched)
+    monkeypatch.setattr(prepare, "_loaded", {})
+    assert sdl(f"{SMALL[kind].split()[0]} --resume x").code == 0
+    assert set(seen) == {"running"} and run_folder.read_state(tmp_path / "x") == "done"
 
 
 def test_runs_calls_an_interrupted_run_so_old_ones_too(sdl: Sdl, tmp_path: Path) -> None:
     for name in ("new", "old"):
         assert sdl(f"train dataset=wine {BASELINE} hydra.run.dir=runs/{name}").code == 0
-    run_folder.write_status(tmp_path / "runs" / "new", "interrupted", "by SIGTERM")
+    writing.write_status(tmp_path / "runs" / "new", "interrupted", "by SIGTERM")
     (tmp_path / "runs" / "old" / "status.json").write_text('{"state": "failed", "reason": "interrupted", "files": {}}')
     assert [item["status"] for item in sdl("runs --json").json["items"]] == ["interrupted", "interrupted"]
     assert len(sdl("runs --where status=interrupted --json").json["items"]) == 2

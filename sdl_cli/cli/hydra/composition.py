@@ -19,6 +19,7 @@ from sdl_cli.cli.hydra.overrides import first_choice, forced, name_the_set, pars
 from sdl_cli.cli.hydra.quoting import quote
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import unwritable
+from sdl_cli.phrases import first_line
 from sdl_cli.settings.parse import suggest
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, user_dirs
 
@@ -113,7 +114,7 @@ def reworded(verb: str, overrides: Sequence[str], check: Check, is_composing: bo
         found = re.match(r"Could not override '([^']+)'", str(error))
         if found:
             raise ConfigError(f"{found[1]}: no such setting.", f"See all settings with: sdl {verb} --cfg all") from error
-        raise ConfigError(_first_line(error), "See the settings with: sdl list, and sdl show GROUP=NAME") from error
+        raise ConfigError(first_line(error), "See the settings with: sdl list, and sdl show GROUP=NAME") from error
     except OSError as error:
         raise unwritable(Path(str(error.filename or "runs")), error) from error
     except (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError, ArithmeticError) as error:
@@ -121,7 +122,7 @@ def reworded(verb: str, overrides: Sequence[str], check: Check, is_composing: bo
             raise
         _name_unknown_keys(verb, overrides, check)
         raise ConfigError(
-            f"These settings do not go together: {_first_line(error)[:300]}", "See them with: sdl list, and sdl show GROUP=NAME"
+            f"These settings do not go together: {first_line(error, 300)}", "See them with: sdl list, and sdl show GROUP=NAME"
         ) from error
 
 
@@ -159,8 +160,3 @@ def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> 
     except ConfigError as found:
         return found
     return ConfigError(f"{group}={name}: there is no such choice.", "See: sdl list")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

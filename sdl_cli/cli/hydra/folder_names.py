@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sdl_cli.learning.models.settings import traits
+
 _MOST_LETTERS = 40
 
 
@@ -25,7 +27,7 @@ def data_name(settings: dict[str, Any]) -> str:
 def method_name(settings: dict[str, Any]) -> str:
     """Of the settings of a model: the kind of a baseline, the class of an estimator, or else its own name."""
     name = str(settings.get("name", ""))
-    own = {"baseline": "kind", "sklearn": "estimator"}.get(name)
+    own = traits(name).named_by
     value = settings.get(own) if own else None
     return _plain(value.rpartition(".")[2]) or name if isinstance(value, str) and _is_given(value) else _plain(name)
 

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sdl_cli.cli.hydra.quoting import is_literal_path, quote, quote_list, quote_path, split_paths
 from sdl_cli.errors import ConfigError
+from sdl_cli.phrases import shortened
 from sdl_cli.settings.yaml_files import GROUPS, options
 
 OPEN_KEYS = ("model.params.",)  # below these any key may be set
@@ -82,13 +83,10 @@ def _no_assignment(text: str) -> ConfigError:
         hint = "A list with spaces in it goes into quotes: 'compare.arms=[forest, deep_net]'"
     elif known is None and ("/" in text or Path(text[-200:]).suffix):
         return ConfigError(
-            f"{_short(text)}: there is no such file or folder.", "The data goes first: sdl train patients.csv target=outcome"
+            f"{shortened(text, 120)}: there is no such file or folder.",
+            "The data goes first: sdl train patients.csv target=outcome",
         )
-    return ConfigError(f"{_short(text)}: this is not of the form key=value.", hint)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:100]}..."
+    return ConfigError(f"{shortened(text, 120)}: this is not of the form key=value.", hint)
 
 
 def _check_choice(text: str, group: str, value: str) -> None:
@@ -101,7 +99,8 @@ def _check_choice(text: str, group: str, value: str) -> None:
     if any(name is None or isinstance(name, (bool, int, float, list, dict)) for name in names):
         there = ", ".join(options(group)) if group in GROUPS else ""
         raise ConfigError(
-            f"{_short(text)}: {group} is chosen by a name.", f"There are: {there}." if there else f"For example {group}=basic"
+            f"{shortened(text, 120)}: {group} is chosen by a name.",
+            f"There are: {there}." if there else f"For example {group}=basic",
         )
 
 
@@ -119,7 +118,7 @@ def num_jobs(overrides: Sequence[Override]) -> int:
 
 
 def _num_values(override: Override, found: object) -> int:
-    text = _short(str(override.input_line))
+    text = shortened(override.input_line, 120)
     if isinstance(found, ChoiceSweep):
         return len(found.list)
     if isinstance(found, RangeSweep) and found.start is not None and found.stop is not None:

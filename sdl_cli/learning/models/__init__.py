@@ -1,33 +1,12 @@
-"""The kinds of model: their settings in `MODELS`, and `build`, which makes the estimator that takes them.
-
-Importing this package imports neither torch nor scikit-learn; `build` imports what the one model needs.
-"""
+"""`build` makes the estimator of an experiment; importing this package imports neither torch nor scikit-learn."""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 from typing import Any
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.learning.models.settings import MODELS
-from sdl_cli.settings.parse import Experiment
-
-# name in the configuration -> module, classifier, regressor
-ESTIMATORS: dict[str, tuple[str, str, str]] = {
-    "baseline": ("sdl_cli.learning.models.baseline", "Baseline", "BaselineRegressor"),
-    "finetuned_cnn": ("sdl_cli.learning.models.finetuned_cnn", "FinetunedCNN", "FinetunedCNNRegressor"),
-    "deep_net": ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor"),
-    "autoencoder": ("sdl_cli.learning.models.autoencoder", "AutoencoderNet", "AutoencoderNetRegressor"),
-    "sklearn": ("sdl_cli.learning.models.baseline", "SklearnModel", "SklearnModelRegressor"),
-}
-NETWORKS = frozenset({"finetuned_cnn", "deep_net", "autoencoder"})
-
-
-def estimator_class(name: str, task: str) -> Any:
-    """The estimator class of model `name` for `classification` or `regression`."""
-    module, classifier, regressor = ESTIMATORS[name]
-    return getattr(importlib.import_module(module), classifier if task == "classification" else regressor)
+from sdl_cli.learning.models.settings import MODELS, traits
+from sdl_cli.settings.experiment import Experiment
 
 
 def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> Any:
@@ -37,12 +16,9 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
         dataset: its data set, where the inputs of this one need a preparation (mixed tables, texts) that goes before the model.
     """
     settings = experiment.model
-    arguments = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings) if f.name != "name"}
-    arguments["random_state"] = experiment.seed
+    arguments = settings.arguments() | {"random_state": experiment.seed}
     on_texts = dataset is not None and dataset.modality == "text"
-    if settings.name == "baseline" and task == "classification":
-        arguments["class_weight"] = "balanced" if getattr(experiment.loss, "class_weight", "none") == "balanced" else None
-    if settings.name in NETWORKS:
+    if settings.is_network:
         arguments |= {
             "loss": experiment.loss,
             "augment": None if on_texts else experiment.augment,
@@ -53,7 +29,9 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
             "memory_format": experiment.memory_format,
             "num_threads": experiment.num_threads,
         }
-    model = estimator_class(settings.name, task)(**arguments)
+    elif settings.takes_class_weight and task == "classification":
+        arguments["class_weight"] = "balanced" if getattr(experiment.loss, "class_weight", "none") == "balanced" else None
+    model = settings.estimator_class(task)(**arguments)
     if dataset is None:
         return model
     augment = experiment.augment if on_texts and experiment.augment.name != "none" else None
@@ -75,7 +53,7 @@ def with_preparation(model: Any, dataset: Dataset, augment: Any = None, validati
         from sdl_cli.learning.models.text_features import TextEncoder
 
         return Prepared(TextEncoder(random_state=seed), model, augment, validation_fraction, seed)
-    from sdl_cli.data.columns import level_counts
+    from sdl_cli.data.files.columns import level_counts
     from sdl_cli.learning.models.encoding import TableEncoder
 
     return Prepared(TableEncoder(level_counts(dataset.columns)), model, None, validation_fraction, seed)
@@ -86,4 +64,4 @@ def needs_preparation(dataset: Dataset) -> bool:
     return bool(dataset.columns) or dataset.modality == "text"
 
 
-__all__ = ["ESTIMATORS", "MODELS", "NETWORKS", "build", "estimator_class", "needs_preparation", "with_preparation"]
+__all__ = ["MODELS", "build", "needs_preparation", "traits", "with_preparation"]

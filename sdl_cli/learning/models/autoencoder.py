@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,75 +14,24 @@ from torch import Tensor, nn
 
 from sdl_cli.errors import DataError
 from sdl_cli.learning import loop
-from sdl_cli.learning.device import place
+from sdl_cli.learning.device import place, resident
+from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.deep_net import initialise
-from sdl_cli.learning.models.estimator import NetworkEstimator
-from sdl_cli.learning.models.network import Array, Network, resident
-from sdl_cli.settings.parse import Training
+from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
+from sdl_cli.learning.models.network import Array, Network
+from sdl_cli.learning.models.settings import AutoencoderSettings
+from sdl_cli.settings.experiment import Training
 
 
+@takes(AutoencoderSettings, standardize=True, **NETWORK)
 class _AutoencoderNet(NetworkEstimator):
-    default_training: ClassVar[dict[str, Training]] = {
-        "table": Training(
-            epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
-            weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-        "image": Training(
-            optimizer="adamw", learning_rate=0.003, schedule="one_cycle", warmup_fraction=0.0,
-            weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-    }  # fmt: skip
-
-    def __init__(
-        self,
-        widths: Sequence[int] | None = None,
-        pretrain: bool = True,
-        corruption_fraction: float = 0.2,
-        sparsity_weight: float = 0.0,
-        sparsity_target: float = 0.05,
-        pretrain_epochs: int = 30,
-        pretrain_learning_rate: float = 0.001,
-        unlabeled: str | None = None,
-        dropout: float = 0.0,
-        loss: Any = None,
-        augment: Any = None,
-        training: Training | None = None,
-        validation_fraction: float = 0.2,
-        standardize: bool = True,
-        device: str = "auto",
-        precision: str = "auto",
-        memory_format: str = "auto",
-        num_threads: int | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.widths = widths
-        self.pretrain = pretrain
-        self.corruption_fraction = corruption_fraction
-        self.sparsity_weight = sparsity_weight
-        self.sparsity_target = sparsity_target
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_learning_rate = pretrain_learning_rate
-        self.unlabeled = unlabeled
-        self.dropout = dropout
-        self.loss = loss
-        self.augment = augment
-        self.training = training
-        self.validation_fraction = validation_fraction
-        self.standardize = standardize
-        self.device = device
-        self.precision = precision
-        self.memory_format = memory_format
-        self.num_threads = num_threads
-        self.random_state = random_state
-
     def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
         combined = bool(getattr(self.loss, "xent_weight", 0))
         sparse = self.sparsity_target if self.sparsity_weight > 0 else None
         if len(input_shape) == 1:
             widths = self.widths or (128, 64, 32)
             body = Encoder(
-                [DenseLayer(a, b, sparse) for a, b in zip((input_shape[0], *widths), widths, strict=False)],
-                self.dropout,
+                [DenseLayer(a, b, sparse) for a, b in zip((input_shape[0], *widths), widths, strict=False)], self.dropout
             )
             return Network(body, widths[-1], num_outputs, combined=combined)
         widths = self.widths or (32, 64, 128)
@@ -93,55 +42,51 @@ class _AutoencoderNet(NetworkEstimator):
             layers.append(ConvLayer(channels, width, stride, sparse))
             side, channels = (side + stride - 1) // stride, width
         return Network(
-            Encoder(layers, self.dropout),
-            channels,
-            num_outputs,
-            [0.5] * input_shape[0],
-            [0.25] * input_shape[0],
-            combined,
+            Encoder(layers, self.dropout), channels, num_outputs, [0.5] * input_shape[0], [0.25] * input_shape[0], combined
         )
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(loop.phase_seed(self.seed_, "weights fit"))
-            net = self.build_network(self.input_shape_, targets.shape[1])
-        if inputs.ndim == 4:
-            net.standardise_with(X)
-        runtime = self.settle_runtime(net, inputs, targets)
-        place(net, runtime)
-        self.reconstruction_: list[dict[str, float]] = []
-        if self.pretrain:
-            self._pretrain(net, self._with_unlabeled(inputs))
-        self.networks_ = [net]
-        self.train_network(net, inputs, targets, validation, "fit")
-
-    def _pretrain(self, net: Network, inputs: Tensor) -> None:
-        """Greedy layer-wise pretraining; afterwards `reconstruction_` has, per layer, the error before and after.
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
+        """Pretrain layer by layer, then train the whole; `reconstruction_` has, per layer, the error before and after.
 
         An error is the mean squared reconstruction error over the variance of what is reconstructed: the mean alone has 1.
         """
-        assert isinstance(net.body, Encoder)
-        runtime = self.runtime_
-        inputs = resident(inputs, runtime)
-        nothing = torch.zeros(len(inputs), 1, device=inputs.device)
-        batch_size = min(64, max(8, len(inputs) // 8))
-        training = Training(
+        net = self.fresh_network("fit", X, targets.shape[1])
+        runtime = self.settle_runtime(net, inputs, targets)
+        self.networks_ = [net]
+        self.reconstruction_: list[dict[str, float]] = []
+        if self.pretrain:
+            more = resident(self._with_unlabeled(inputs), runtime)
+            nothing, training = torch.zeros(len(more), 1, device=more.device), self._pretraining(len(more))
+            for phase, stage in self._stages(net):
+                before = stage.relative_error(more, runtime)
+                loop.train(
+                    stage, lambda s, x, _: s(x), more, nothing, training, runtime,
+                    seed=self.seed_, phase=phase, parameters=[(1.0, list(stage.trained_parameters()))],
+                )  # fmt: skip
+                self.reconstruction_.append({"before": before, "after": stage.relative_error(more, runtime)})
+        loop.train(
+            net, self.objective, inputs, targets, self.training_, runtime,
+            seed=self.seed_, augment=self._augment, validate=validate,
+        )  # fmt: skip
+
+    def _pretraining(self, num_rows: int) -> Training:
+        batch_size = min(64, max(8, num_rows // 8))
+        return Training(
             epochs=self.pretrain_epochs, batch_size=batch_size, optimizer="adam", learning_rate=self.pretrain_learning_rate,
             schedule="cosine", warmup_fraction=0.0, weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
             checkpoint_seconds=self.training_.checkpoint_seconds,
         )  # fmt: skip
+
+    def _stages(self, net: Network) -> Iterator[tuple[str, LayerAutoencoder]]:
+        """For each layer the name of its phase, and the autoencoder that pretrains it, made when the one before is done."""
+        assert isinstance(net.body, Encoder)
+        place(net, self.runtime_)
         for depth in range(len(net.body.layers)):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(loop.phase_seed(self.seed_, f"weights layer{depth}"))
                 stage = LayerAutoencoder(net, depth, self.corruption_fraction, self.sparsity_weight, self.sparsity_target)
-            place(stage, runtime)
-            before = stage.relative_error(inputs, runtime)
-            loop.train(
-                stage, lambda s, x, _: s(x), inputs, nothing, training, runtime,
-                seed=self.seed_, phase=f"layer{depth}", parameters=[(1.0, list(stage.trained_parameters()))],
-            )  # fmt: skip
-            after = stage.relative_error(inputs, runtime)
-            self.reconstruction_.append({"before": before, "after": after})
+            place(stage, self.runtime_)
+            yield f"layer{depth}", stage
 
     def _with_unlabeled(self, inputs: Tensor) -> Tensor:
         """The training inputs, and those of `unlabeled` behind them."""
@@ -151,11 +96,11 @@ class _AutoencoderNet(NetworkEstimator):
         if not path.exists():
             raise DataError(f"model.unlabeled: there is nothing at {path}.", "Give an npz file, or for images a folder.")
         if path.suffix == ".npz":
-            from sdl_cli.data.npz import read_inputs
+            from sdl_cli.data.sources.npz import read_inputs
 
             _, more = read_inputs(path)
         elif inputs.ndim == 4 and path.is_dir():
-            from sdl_cli.data.image_folder import read_images
+            from sdl_cli.data.sources.image_folder import read_images
 
             _, more, _ = read_images(path, int(inputs.shape[2]), channels="grey" if inputs.shape[1] == 1 else "rgb")
         else:
@@ -179,23 +124,13 @@ class _AutoencoderNet(NetworkEstimator):
 class AutoencoderNet(ClassifierMixin, _AutoencoderNet):  # type: ignore[misc]
     """A classifier whose encoder is pretrained layer by layer as a stacked (denoising, sparse) autoencoder.
 
-    Arguments:
-        widths: units (tables) or channels (images) of each encoder layer; None: (128, 64, 32) and (32, 64, 128).
-        pretrain: False gives the same network from random weights, for comparison.
-        corruption_fraction: of each layer's inputs set to 0 for it to repair, in [0, 1).
-        sparsity_weight, sparsity_target: weight of the Kullback-Leibler penalty that draws the mean activation of each (then
-            sigmoid) hidden unit to the target; 0 turns it off.
-        pretrain_epochs, pretrain_learning_rate: of each layer, with Adam.
-        unlabeled: a path to more inputs without labels.
-        dropout: probability of dropping a unit of the code before the head.
-
-    The other arguments are those of every network here, see `NetworkEstimator`. Sources: Vincent et al., JMLR 2010 (stacked
+    Its arguments are those of `AutoencoderSettings` and of every `NetworkEstimator`. Sources: Vincent et al., JMLR 2010 (stacked
     denoising autoencoders); Feng, Zhou and Dong, Computational Materials Science 2019 (pretraining on small data).
     """
 
 
 class AutoencoderNetRegressor(RegressorMixin, _AutoencoderNet):  # type: ignore[misc]
-    """The same for numbers. Arguments as for `AutoencoderNet`."""
+    """The same for numbers."""
 
 
 class Encoder(nn.Module):

@@ -4,65 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar
 
-import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning.loop import phase_seed
-from sdl_cli.learning.models.estimator import NetworkEstimator
+from sdl_cli.learning import loop
+from sdl_cli.learning.models.arguments import NETWORK, takes
+from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
-from sdl_cli.settings.parse import Training
+from sdl_cli.learning.models.settings import DeepNetSettings
 
 
+@takes(DeepNetSettings, standardize=True, **NETWORK)
 class _DeepNet(NetworkEstimator):
-    default_training: ClassVar[dict[str, Training]] = {
-        "table": Training(
-            epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
-            weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-        "image": Training(
-            optimizer="adamw", learning_rate=0.005, schedule="one_cycle", warmup_fraction=0.0,
-            weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-    }  # fmt: skip
-
-    def __init__(
-        self,
-        architecture: str = "auto",
-        depth: int | None = None,
-        width: int | None = None,
-        dropout: float | None = None,
-        num_members: int = 1,
-        loss: Any = None,
-        augment: Any = None,
-        training: Training | None = None,
-        validation_fraction: float = 0.2,
-        standardize: bool = True,
-        device: str = "auto",
-        precision: str = "auto",
-        memory_format: str = "auto",
-        num_threads: int | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.architecture = architecture
-        self.depth = depth
-        self.width = width
-        self.dropout = dropout
-        self.num_members = num_members
-        self.loss = loss
-        self.augment = augment
-        self.training = training
-        self.validation_fraction = validation_fraction
-        self.standardize = standardize
-        self.device = device
-        self.precision = precision
-        self.memory_format = memory_format
-        self.num_threads = num_threads
-        self.random_state = random_state
-
     def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
         is_image = len(input_shape) == 3
         architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image else "mlp")
@@ -85,39 +40,31 @@ class _DeepNet(NetworkEstimator):
         channels = input_shape[0]
         return Network(body, body.embedding_size, num_outputs, [0.5] * channels, [0.25] * channels, combined)
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
         self.networks_ = []
         for member in range(self.num_members):
             phase = f"member{member}" if self.num_members > 1 else "fit"
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(phase_seed(self.seed_, f"weights {phase}"))
-                net = self.build_network(self.input_shape_, targets.shape[1])
-            if inputs.ndim == 4:
-                net.standardise_with(X)
+            net = self.fresh_network(phase, X, targets.shape[1])
             if member == 0:
                 self.settle_runtime(net, inputs, targets)
-            self.train_network(net, inputs, targets, validation, phase)
+            loop.train(
+                net, self.objective, inputs, targets, self.training_, self.runtime_,
+                seed=self.seed_, phase=phase, augment=self._augment, validate=validate,
+            )  # fmt: skip
             self.networks_.append(copy.deepcopy(net).eval())
 
 
 class DeepNet(ClassifierMixin, _DeepNet):  # type: ignore[misc]
     """A deep network trained from scratch, as a scikit-learn classifier.
 
-    Arguments:
-        architecture: `auto` (mlp for tables, resnet for images), `mlp`, `resnet` or `plain`.
-        depth: hidden layers of an mlp (None: 10), weighted layers of a resnet (9) or convolutions of plain (4).
-        width: units per hidden layer (100), channels of a resnet's stem (24) or plain's first convolutions (32).
-        dropout: probability in [0, 1) of dropping a hidden unit; None: 0.15 for an mlp, 0 for images.
-        num_members: networks whose probabilities are averaged.
-
-    The other arguments are those of every network here, see `NetworkEstimator`. The table default is the network of Olson,
+    Its arguments are those of `DeepNetSettings` and of every `NetworkEstimator`. The table default is the network of Olson,
     Wyner and Berk, "Modern neural networks generalize on small data sets" (NeurIPS 2018): 10 hidden layers of 100 ELU units, He
     initialisation, Adam, dropout 0.15. The image default is a residual network (He et al. 2016).
     """
 
 
 class DeepNetRegressor(RegressorMixin, _DeepNet):  # type: ignore[misc]
-    """The same network for numbers; targets are standardised inside. Arguments as for `DeepNet`."""
+    """The same network for numbers; targets are standardised inside."""
 
 
 class MLP(nn.Module):

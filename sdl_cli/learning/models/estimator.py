@@ -1,49 +1,48 @@
-"""The estimator that trains a network: encode, standardise, fit, predict, save and load."""
+"""The estimator that trains a network: check, encode, standardise, fit, predict."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
-from sdl_cli.data import augment as augmentation
+from sdl_cli.data.augment import policies as augmentation
 from sdl_cli.data.split import hold_out
-from sdl_cli.errors import ConfigError, DataError, DeviceError
+from sdl_cli.errors import ConfigError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.models.network import Array, Network, resident
+from sdl_cli.learning.models.kind import ModelSettings
+from sdl_cli.learning.models.network import Array, Network
+from sdl_cli.learning.models.stored_network import StoredNetwork
 from sdl_cli.learning.models.target_scale import mean_and_spread
-from sdl_cli.machine import available_cores
-from sdl_cli.settings.parse import Training, parse_group, plain
+from sdl_cli.settings.experiment import Training
 
-State = tuple[dict[str, Tensor], dict[str, Any]]
-_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_COLUMNS = 64, 16_384, 10_000_000  # of a stored network's rows
+Validate = Callable[[nn.Module], dict[str, float]]
 
 
-class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
+class NetworkEstimator(StoredNetwork):
     """What the estimators of deep_net, finetuned_cnn and autoencoder share; a subclass gives `build_network` and `_fit_networks`.
 
-    Every subclass takes, besides its own, these keyword arguments: `loss` and `augment` (settings, or None for auto and none),
-    `training` (a Training; None fields take the subclass's defaults), `validation_fraction`, `device`, `precision`,
-    `memory_format`, `num_threads` and `random_state`. Those for tables also take `standardize`: centre and scale each column,
-    or divide all by one number.
+    Every subclass takes its own settings and the arguments in `arguments.NETWORK`: `loss` and `augment` (settings, or None for
+    auto and none), `training` (a Training; None fields take the defaults of its settings), `validation_fraction`, `device`,
+    `precision`, `memory_format`, `num_threads` and `random_state`. Those for tables also take `standardize`: centre and scale
+    each column, or divide all by one number.
 
     Learned state: `networks_`, `classes_` (classifiers), `runtime_`, `training_`, `temperature_` (cosine loss),
     `input_shape_`, and for tables the `mean_` and `scale_` of the columns.
     """
 
-    default_training: ClassVar[dict[str, Training]]
-    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("table", "image")
+    settings: ClassVar[type[ModelSettings]]
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> NetworkEstimator:
         """Train on images `uint8 (N, C, H, W)` or a table `(N, F)` with targets `(N,)`.
@@ -55,23 +54,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             RunError: training diverged.
         """
         X, y = self._check(X, y, fitting=True)
-        modality = "image" if X.ndim == 4 else "table"
+        modality: Literal["image", "table"] = "image" if X.ndim == 4 else "table"
         task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
-        if modality not in self.modalities:
-            raise ConfigError(
-                f"model: {type(self).__name__} takes images, and this data is a table.",
-                "Choose another, for example model=deep_net.",
-            )
-        self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
-        policy = self.augment or augmentation.NoAugment()
-        for sentence in augmentation.check(policy, modality, task):
-            loop.current_context().notice(sentence)
-        self.training_ = self.filled_training(modality, len(X))
-        self.seed_ = (
-            int(np.random.RandomState(self.random_state).randint(2**31 - 1))
-            if not isinstance(self.random_state, int)
-            else self.random_state
-        )
+        policy = self._settle_settings(modality, task, len(X))
         if X_val is None and self.needs_validation:
             kept, held = hold_out(y, self.validation_fraction, self.seed_, task)
             X, y, X_val, y_val = X[kept], y[kept], X[held], y[held]
@@ -80,12 +65,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         targets = self._encode(y, fit=True)
         self.input_shape_ = list(X.shape[1:])
         if modality == "table":
-            scale = X.std(axis=0)
-            if self.standardize:
-                self.mean_, self.scale_ = X.mean(axis=0), np.where(scale > 0, scale, 1.0)
-            else:  # one number for all columns, so that they keep their relative sizes
-                self.mean_ = np.zeros(X.shape[1])
-                self.scale_ = np.full(X.shape[1], np.sqrt((scale**2).mean()) or 1.0)
+            self.mean_, self.scale_ = self._column_scales(X)
         target_zero = None if task == "classification" else -self.target_mean_ / self.target_scale_
         self._augment = augmentation.build(policy, target_zero) if policy.name != "none" else None
         validation = None
@@ -95,7 +75,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 X_val, y_val = X_val[known], np.asarray(y_val)[known]
             validation = (self._as_inputs(X_val), self._encode(y_val))
         self.temperature_ = 1.0
-        self._fit_networks(X, self._as_inputs(X), targets, validation)
+        self._fit_networks(X, self._as_inputs(X), targets, self._validator(*validation) if validation else None)
         if self._scales_outputs and validation is not None:
             # each member's outputs are scaled before probabilities are averaged, so each counts in choosing the scale
             outputs = torch.cat([loop.apply(net, validation[0], self.runtime_) for net in self.networks_])
@@ -104,9 +84,34 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         del self._augment
         return self
 
+    def _settle_settings(self, modality: Literal["image", "table"], task: str, num_rows: int) -> Any:
+        """Settle loss, training and seed, and return the augmentation policy; all of them checked against the data."""
+        if modality not in self.settings.modalities:
+            raise ConfigError(
+                f"model: {type(self).__name__} takes images, and this data is a table.",
+                "Choose another, for example model=deep_net.",
+            )
+        self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
+        policy = self.augment or augmentation.NoAugment()
+        for sentence in augmentation.check(policy, modality, task):
+            loop.current_context().notice(sentence)
+        self.training_ = self.filled_training(modality, num_rows)
+        self.seed_ = self.random_state
+        if not isinstance(self.random_state, int):
+            self.seed_ = int(np.random.RandomState(self.random_state).randint(2**31 - 1))
+        return policy
+
+    def _column_scales(self, X: Array) -> tuple[Array, Array]:
+        """What is taken off each column, and what it is then divided by, both `(F,)`."""
+        scale = X.std(axis=0)
+        if self.standardize:
+            return X.mean(axis=0), np.where(scale > 0, scale, 1.0)
+        # one number for all columns, so that they keep their relative sizes
+        return np.zeros(X.shape[1]), np.full(X.shape[1], np.sqrt((scale**2).mean()) or 1.0)
+
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """The training settings with this model's defaults for `modality` and this many rows in the place of every None."""
-        filled = (self.training or Training()).filled_from(self.default_training[modality])
+        filled = (self.training or Training()).filled_from(self.settings.default_training[modality])
         if filled.batch_size is None:  # about 24 steps an epoch
             filled = dataclasses.replace(filled, batch_size=int(min(256, max(32, 2 ** round(math.log2(max(num_rows, 1) / 24))))))
         if filled.epochs is None:  # about 20,000 rows in all: few rows are seen more often
@@ -117,7 +122,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def needs_validation(self) -> bool:
         """Whether fit sets rows aside: to choose an epoch, or to fit the temperature of the cosine loss."""
         training = self.training or Training()
-        filled = [training.filled_from(self.default_training[m]) for m in self.modalities]
+        filled = [training.filled_from(self.settings.default_training[m]) for m in self.settings.modalities]
         return any(f.needs_validation for f in filled) or self._scales_outputs
 
     @property
@@ -152,178 +157,61 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """A network with fresh weights for inputs of this shape (no batch axis)."""
         raise NotImplementedError
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
+        """Train on these rows, as they came and as the networks take them, and leave the result in `networks_`."""
         raise NotImplementedError
 
-    def restore_fitted(self, fitted: dict[str, Any]) -> None:
-        """Take back what this subclass added to the stored state, before its networks are built."""
-
-    # saving and loading
-
-    def get_state(self) -> State:
-        """Tensors and JSON-ready values from which `from_state` rebuilds this fitted estimator."""
-        check_is_fitted(self, "networks_")
-        tensors = {
-            f"{i}.{k}": v.detach().cpu().contiguous() for i, net in enumerate(self.networks_) for k, v in net.state_dict().items()
-        }
-        params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
-        fitted: dict[str, Any] = {
-            "num_networks": len(self.networks_),
-            "input_shape": self.input_shape_,
-            "temperature": self.temperature_,
-            "runtime": self.runtime_.to_plain(),
-        }
-        if is_classifier(self):
-            fitted["classes"] = self.classes_.tolist()
-        else:
-            fitted |= {"target_mean": self.target_mean_, "target_scale": self.target_scale_}
-        if hasattr(self, "mean_"):
-            tensors |= {"table.mean": torch.from_numpy(self.mean_), "table.scale": torch.from_numpy(self.scale_)}
-        return tensors, {"params": params, "fitted": fitted}
-
-    @classmethod
-    def from_state(cls, tensors: dict[str, Tensor], values: dict[str, Any]) -> NetworkEstimator:
-        """Rebuild a fitted estimator. Raises DataError where tensors and values do not belong together."""
-        params, fitted = dict(values["params"]), values["fitted"]
-        tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": augmentation.AUGMENTS, "training": Training}
-        for key, table in tables.items():
-            if params.get(key) is not None:
-                params[key] = parse_group(key, table, params[key])
-        if isinstance(params.get("widths"), list):
-            params["widths"] = tuple(params["widths"])
-        model = cls(**params)
-        model.input_shape_ = [int(n) for n in fitted["input_shape"]]
-        model.temperature_ = float(fitted["temperature"])
-        model.loss_ = losses.resolve(model.loss or losses.Auto(), "classification" if is_classifier(model) else "regression")
-        num_outputs = 1
-        if is_classifier(model):
-            model.classes_ = np.asarray(fitted["classes"])
-            num_outputs = len(model.classes_)
-        else:
-            model.target_mean_, model.target_scale_ = float(fitted["target_mean"]), float(fitted["target_scale"])
-        if "table.mean" in tensors:
-            model.mean_, model.scale_ = tensors["table.mean"].numpy(), tensors["table.scale"].numpy()
-            model.n_features_in_ = len(model.mean_)
-        model.runtime_ = _runtime_here(Runtime.from_plain(fitted["runtime"]))
-        model.restore_fitted(fitted)
-        model.networks_ = []
-        for i in range(int(fitted["num_networks"])):
-            own = {k.partition(".")[2]: v for k, v in tensors.items() if k.startswith(f"{i}.")}
-            model.check_tensors(own, num_outputs)
-            net = model.build_network(model.input_shape_, num_outputs)
-            net.load_state_dict(own)
-            model.networks_.append(device.place(net, model.runtime_).eval())
-        return model
-
-    def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
-        """Raise DataError unless tensors are those of the network that the settings describe; until then it takes no memory."""
-        shape = self.input_shape_
-        most = (_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_SIDE_PX) if len(shape) == 3 else (_MOST_COLUMNS,)
-        if len(shape) != len(most) or not all(1 <= n <= limit for n, limit in zip(shape, most, strict=True)):
-            raise DataError(f"The stored network takes rows of an impossible shape, {tuple(shape)}.")
-        with torch.device("meta"):
-            wanted = self.build_network(shape, num_outputs).state_dict()
-        strange = [k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape] or sorted(
-            set(tensors) - set(wanted)
-        )
-        if strange:
-            raise DataError(
-                f"The weights do not fit the network they are stored with: {strange[0]} is missing or of another shape."
-            )
-
     # shared by the subclasses
+
+    def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:
+        """A network with the weights that belong to this seed and phase; it standardises images as the rows `X` ask."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(loop.phase_seed(self.seed_, f"weights {phase}"))
+            net = self.build_network(self.input_shape_, num_outputs)
+        if net.mean is not None:
+            net.standardise_with(X)
+        return net
 
     def settle_runtime(self, net: nn.Module, inputs: Tensor, targets: Tensor, what: str = "train") -> Runtime:
         """The runtime of this fit: the context's, or resolved from the settings and, for image networks, timed."""
         surroundings = loop.current_context()
-        if surroundings.runtime is not None:
-            self.runtime_ = surroundings.runtime
-            if surroundings.on_runtime is not None:
-                surroundings.on_runtime(self.runtime_)
-            return self.runtime_
-        # a number to predict has more digits than bfloat16 keeps, a class has not
-        precision = self.precision if is_classifier(self) or self.precision != "auto" else "float32"
-        runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)
-        small = inputs.ndim == 2
-        key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
 
         def seconds(candidate: Runtime) -> float:
             return loop.seconds_per_step(net, self.objective, inputs[:16], targets[:16], candidate)
 
-        self.runtime_ = device.settle(runtime, key, None if small else seconds)
+        if surroundings.runtime is not None:
+            self.runtime_ = surroundings.runtime
+        else:
+            # a number to predict has more digits than bfloat16 keeps, a class has not
+            precision = self.precision if is_classifier(self) or self.precision != "auto" else "float32"
+            runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)
+            key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
+            self.runtime_ = device.settle(runtime, key, None if inputs.ndim == 2 else seconds)
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(self.runtime_)
         return self.runtime_
 
     def objective(self, net: nn.Module, x: Tensor, t: Tensor) -> Tensor:
         """Per-row losses `(N,)` of this estimator's loss."""
-        outputs, loss = net(x), self.loss_
-        if isinstance(loss, losses.CrossEntropy):
-            rows = losses.cross_entropy(outputs, t, loss.label_smoothing)
-        elif isinstance(loss, losses.Cosine) and loss.xent_weight:
-            half = outputs.shape[1] // 2
-            rows = losses.combined(outputs[:, :half], outputs[:, half:], t, loss.xent_weight)
-        elif isinstance(loss, losses.Cosine):
-            rows = losses.cosine(outputs, t)
-        elif isinstance(loss, losses.Huber):
-            rows = losses.huber(outputs, t, loss.delta)
-        else:
-            rows = losses.mse(outputs, t)
-        if getattr(loss, "class_weight", "none") == "balanced":
+        rows: Tensor = self.loss_.rows(net(x), t)
+        if getattr(self.loss_, "class_weight", "none") == "balanced":
             rows = rows * losses.sample_weights(t, self._class_weights.to(t))
         return rows
 
-    def train_network(
-        self,
-        net: Network,
-        inputs: Tensor,
-        targets: Tensor,
-        validation: tuple[Tensor, Tensor] | None,
-        phase: str,
-        parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None = None,
-        augment: loop.Augment | None = None,
-    ) -> None:
-        """Train one network with this estimator's loss and settings, on the settled runtime."""
-        runtime = self.runtime_
-        device.place(net, runtime)
-        loop.train(
-            net,
-            self.objective,
-            resident(inputs, runtime),
-            resident(targets, runtime),
-            self.training_,
-            runtime,
-            seed=self.seed_,
-            phase=phase,
-            augment=augment or self._augment,
-            validate=self._validator(validation) if validation is not None else None,
-            parameters=parameters,
-        )
-
-    def _validator(self, validation: tuple[Tensor, Tensor]) -> Callable[[nn.Module], dict[str, float]]:
-        inputs, targets = validation
-
+    def _validator(self, inputs: Tensor, targets: Tensor) -> Validate:
         def validate(net: nn.Module) -> dict[str, float]:
             outputs = loop.apply(net, inputs, self.runtime_)
             if not is_classifier(self):
                 error = float(nn.functional.mse_loss(outputs, targets))
                 return {"loss": error, "rmse": error**0.5 * self.target_scale_}
             accuracy = float((self._probabilities(outputs).argmax(1) == targets.argmax(1)).float().mean())
-            if isinstance(self.loss_, losses.Cosine):
-                half = targets.shape[1]
-                return {"loss": float(losses.cosine(outputs[:, :half], targets).mean()), "accuracy": accuracy}
-            return {"loss": float(losses.cross_entropy(outputs, targets).mean()), "accuracy": accuracy}
+            return {"loss": float(self.loss_.checked(outputs, targets).mean()), "accuracy": accuracy}
 
         return validate
 
     def _probabilities(self, outputs: Tensor) -> Tensor:
-        outputs = outputs.double()
-        if isinstance(self.loss_, losses.Cosine):
-            if self.loss_.xent_weight:
-                outputs = outputs[:, outputs.shape[1] // 2 :]
-            else:
-                outputs = self.temperature_ * nn.functional.normalize(outputs, dim=1)
-        return outputs.softmax(1)
+        probs: Tensor = self.loss_.class_logits(outputs.double(), self.temperature_).softmax(1)
+        return probs
 
     def _check(self, X: Any, y: Any = None, fitting: bool = False) -> tuple[Array, Any]:
         if getattr(X, "ndim", None) == 4:
@@ -363,18 +251,3 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if X.ndim == 4:
             return torch.from_numpy(X if X.flags.writeable and X.flags.c_contiguous else np.array(X))
         return torch.from_numpy(((X - self.mean_) / self.scale_).astype(np.float32))
-
-
-def _runtime_here(runtime: Runtime) -> Runtime:
-    """The stored runtime where this machine has its device, else the CPU in float32, which every machine has."""
-    override = loop.current_context().runtime
-    if override is not None:
-        return override
-    try:
-        device.resolve(runtime.device)
-    except DeviceError:
-        loop.current_context().notice(
-            f"This run was trained on {runtime.device}, which is not here: predicting on the CPU in float32."
-        )
-        return Runtime("cpu", "float32", "contiguous", available_cores(), "the run's own device is not here")
-    return runtime

@@ -14,15 +14,9 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
 from sdl_cli.files import cache_folder, write_atomic
 from sdl_cli.learning.models import build
-from sdl_cli.settings.parse import Experiment, plain
+from sdl_cli.settings.experiment import Experiment, plain
 
 Array = np.ndarray[Any, Any]
-
-
-def are_used(experiment: Experiment) -> bool:
-    """Whether the model probes features that do not depend on the seed."""
-    model = experiment.model
-    return bool(model.name == "finetuned_cnn" and model.strategy != "finetune" and model.weights != "none")
 
 
 def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
@@ -37,14 +31,8 @@ def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
     how = model.image_size()
     device = [experiment.device, experiment.precision, experiment.memory_format]
     weights = pretrained.weights_key(experiment.model.architecture, experiment.model.weights)
-    named = [
-        dataset.fingerprint,
-        list(dataset.X.shape),
-        weights,
-        how,
-        device,
-        [settings[k] for k in ("architecture", "image_size_px")],
-    ]
+    seen = [settings[k] for k in ("architecture", "image_size_px")]
+    named = [dataset.fingerprint, list(dataset.X.shape), weights, how, device, seen]
     if dataset.value_range is not None:
         named.append(plain(dataset.value_range))
     key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,66 +12,22 @@ from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sdl_cli.data import augment as augmentation
+from sdl_cli.data.augment import policies as augmentation
 from sdl_cli.errors import DataError
 from sdl_cli.learning import loop, losses
 from sdl_cli.learning.device import place
 from sdl_cli.learning.models import pretrained
-from sdl_cli.learning.models.estimator import NetworkEstimator
+from sdl_cli.learning.models.arguments import NETWORK, takes
+from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.probe import fit_probe
-from sdl_cli.settings.parse import Training
+from sdl_cli.learning.models.settings import FinetunedCNNSettings
 
 _MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
 
 
+@takes(FinetunedCNNSettings, **NETWORK)
 class _FinetunedCNN(NetworkEstimator):
-    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("image",)
-    default_training: ClassVar[dict[str, Training]] = {
-        "image": Training(
-            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0001, schedule="cosine", warmup_fraction=0.1,
-            weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last",
-        ),
-    }  # fmt: skip
-
-    def __init__(
-        self,
-        architecture: str = "squeezenet1_1",
-        weights: str = "default",
-        strategy: str = "probe_then_finetune",
-        backbone_rate_factor: float = 0.1,
-        start_fraction: float = 0.5,
-        freeze_batchnorm: bool = True,
-        num_views: int | None = None,
-        image_size_px: int | None = None,
-        loss: Any = None,
-        augment: Any = None,
-        training: Training | None = None,
-        validation_fraction: float = 0.2,
-        device: str = "auto",
-        precision: str = "auto",
-        memory_format: str = "auto",
-        num_threads: int | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.architecture = architecture
-        self.weights = weights
-        self.strategy = strategy
-        self.backbone_rate_factor = backbone_rate_factor
-        self.start_fraction = start_fraction
-        self.freeze_batchnorm = freeze_batchnorm
-        self.num_views = num_views
-        self.image_size_px = image_size_px
-        self.loss = loss
-        self.augment = augment
-        self.training = training
-        self.validation_fraction = validation_fraction
-        self.device = device
-        self.precision = precision
-        self.memory_format = memory_format
-        self.num_threads = num_threads
-        self.random_state = random_state
-
     def image_size(self) -> tuple[int, str]:
         found = self._preprocessing()
         return found.resize_px, found.interpolation
@@ -140,10 +96,8 @@ class _FinetunedCNN(NetworkEstimator):
             return np.asarray(self._probabilities(outputs))
         return np.asarray(outputs.double()[:, 0]) * self.target_scale_ + self.target_mean_
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validation: tuple[Tensor, Tensor] | None) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(loop.phase_seed(self.seed_, "weights fit"))
-            net = self.build_network(self.input_shape_, targets.shape[1])
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
+        net = self.fresh_network("fit", X, targets.shape[1])
         assert isinstance(net.body, Backbone)
         pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
         self.networks_ = [net]
@@ -159,7 +113,11 @@ class _FinetunedCNN(NetworkEstimator):
         head = [p for name, p in net.named_parameters() if not name.startswith("body.")]
         backbone = [p for p in net.body.parameters() if p.requires_grad]
         start = [p.detach().clone() for p in (*backbone, *head)]
-        self.train_network(net, inputs, targets, validation, "fit", [(self.backbone_rate_factor, backbone), (1.0, head)])
+        loop.train(
+            net, self.objective, inputs, targets, self.training_, runtime,
+            seed=self.seed_, augment=self._augment, validate=validate,
+            parameters=[(self.backbone_rate_factor, backbone), (1.0, head)],
+        )  # fmt: skip
         if self.strategy == "probe_then_finetune" and self.start_fraction:
             with torch.no_grad():
                 for weight, begun in zip((*backbone, *head), start, strict=True):
@@ -190,11 +148,7 @@ class _FinetunedCNN(NetworkEstimator):
             net.head.bias.copy_(torch.from_numpy(bias))
 
     def _features(
-        self,
-        net: Network,
-        inputs: Tensor,
-        augment: loop.Augment | None = None,
-        generator: torch.Generator | None = None,
+        self, net: Network, inputs: Tensor, augment: loop.Augment | None = None, generator: torch.Generator | None = None
     ) -> Array:
         """Embeddings `float64 (N, D)` of the images, or of an augmented view, `(N, D + 1)`: last what a target of 1 became."""
 
@@ -214,24 +168,15 @@ class _FinetunedCNN(NetworkEstimator):
 class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
     """A torchvision network pretrained elsewhere, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
 
-    Arguments:
-        architecture: a classification builder of torchvision, by name.
-        weights: `default`, a path to a state dict, the folder of an earlier run, or `none`.
-        strategy: `probe` (a logistic head on frozen features, C by 5-fold log loss, refitted on all rows), `finetune` (all
-            layers, the backbone at `backbone_rate_factor` of the head's learning rate) or `probe_then_finetune` (finetune from
-            the probe; Kumar et al., ICLR 2022, find that a random head distorts pretrained features).
-        start_fraction: of probe_then_finetune: share of the probe's weights in the final ones, in [0, 1); the rest is of the
-            fine-tuned ones (Wortsman et al., CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).
-        freeze_batchnorm: BatchNorm stays in eval mode and keeps its statistics.
-        num_views: augmented views per image for the probe, the image itself included; None: 1, or 4 with augmentation.
-        image_size_px: side of the square the network sees; None: what the weights were trained with.
-
-    The other arguments are those of every network here, see `NetworkEstimator`.
+    Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`. A probe is a logistic head on frozen
+    features, its C chosen by 5-fold log loss and refitted on all rows. Fine-tuning starts from it, since a random head distorts
+    pretrained features (Kumar et al., ICLR 2022), and what it ends with is averaged with where it started (Wortsman et al.,
+    CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).
     """
 
 
 class FinetunedCNNRegressor(RegressorMixin, _FinetunedCNN):  # type: ignore[misc]
-    """The same for numbers: the probe is a ridge whose penalty is chosen by cross-validation. Arguments as for `FinetunedCNN`."""
+    """The same for numbers: the probe is a ridge whose penalty is chosen by cross-validation."""
 
 
 class Backbone(nn.Module):

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdl_cli.learning.device import Runtime
-
 Array = np.ndarray[Any, Any]
 
 
@@ -66,15 +64,6 @@ class Network(nn.Module):
         if self.combined_head is None:
             return outputs
         return torch.cat([outputs, self.combined_head(outputs.float())], dim=1)
-
-
-def resident(tensor: Tensor, runtime: Runtime) -> Tensor:
-    """`tensor` on the device once and for all where it takes less than a third of the free memory, else pinned on the host."""
-    if not runtime.device.startswith("cuda"):
-        return tensor.to(runtime.device)
-    free, _ = torch.cuda.mem_get_info(runtime.device)
-    size = tensor.numel() * tensor.element_size()
-    return tensor.to(runtime.device) if size < free / 3 else tensor.pin_memory()
 
 
 def channel_statistics(X: Array) -> tuple[list[float], list[float]]:

@@ -29,12 +29,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        encoder: Any,
-        model: Any,
-        text_augment: Any = None,
-        validation_fraction: float = 0.2,
-        random_state: int = 0,
+        self, encoder: Any, model: Any, text_augment: Any = None, validation_fraction: float = 0.2, random_state: int = 0
     ) -> None:
         self.encoder = encoder
         self.model = model
@@ -105,16 +100,12 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        own = get_tags(self.model)
-        tags.estimator_type, tags.classifier_tags, tags.regressor_tags = (
-            own.estimator_type,
-            own.classifier_tags,
-            own.regressor_tags,
-        )
+        for name in ("estimator_type", "classifier_tags", "regressor_tags"):
+            setattr(tags, name, getattr(get_tags(self.model), name))
         return tags
 
     def _with_copies(self, X: Any, y: Array) -> tuple[Any, Array]:
-        from sdl_cli.data.text_augment import augment_texts
+        from sdl_cli.data.augment.texts import augment_texts
 
         texts, rows, notes = augment_texts(X, self.text_augment, self.random_state)
         self.notes_ = list(notes)

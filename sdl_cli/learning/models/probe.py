@@ -53,11 +53,7 @@ def _folds(y: Array, num_views: int, classify: bool, seed: int) -> list[tuple[Ar
     num_folds = min(5, int(np.bincount(own).min()) if classify else num_rows)
     if num_folds < 2:  # a class with one image: nothing to validate on
         return []
-    splitter = (
-        StratifiedKFold(num_folds, shuffle=True, random_state=seed)
-        if classify
-        else KFold(num_folds, shuffle=True, random_state=seed)
-    )
+    splitter = (StratifiedKFold if classify else KFold)(num_folds, shuffle=True, random_state=seed)
     if num_views == 1:
         return list(splitter.split(own, own))
     offsets = np.arange(num_views)[:, None] * num_rows

@@ -1,18 +1,35 @@
-"""The settings of each kind of model; the estimators that take them as keyword arguments stand in modules of the same name.
+"""Each kind of model: its settings and its traits; `MODELS` is the table of them.
 
-They are apart from the estimators so that a command line is read and checked without importing torch or scikit-learn.
+The estimators take these settings as keyword arguments, with these defaults (`arguments.takes`). They live in modules of their
+own, so that a command line is read and checked without importing torch or scikit-learn.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Literal
 
-from sdl_cli.settings.parse import Count, Fraction, NonNegative, Positive, Range
+from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models.kind import ROW, FromScratch, ModelSettings
+from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
+
+# Seconds on one core of a 2026 server: fixed, and for every labelled row and feature (or pixel) seen.
+FOREST = (0.45, 7e-6)
+OTHER = (0.05, 2e-6)
+FINETUNING = (2.5, 6e-8)
+
+_TABLE_TRAINING = Training(
+    epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
+    weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
+)  # fmt: skip
+_IMAGE_TRAINING = Training(
+    optimizer="adamw", learning_rate=0.005, schedule="one_cycle", warmup_fraction=0.0,
+    weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class BaselineSettings:
+class BaselineSettings(ModelSettings):
     """A quick scikit-learn model, the measure of every other.
 
     Arguments:
@@ -35,16 +52,31 @@ class BaselineSettings:
     alpha: NonNegative = 1.0
     max_px: Annotated[int, Range(1, 1024)] = 32
 
+    estimators = ("sdl_cli.learning.models.baseline", "Baseline", "BaselineRegressor")
+    named_by = "kind"
+
+    def check_task(self, task: str) -> None:
+        if self.kind == "logistic" and task == "regression":
+            raise ConfigError("model.kind: logistic does not predict numbers.", "Use model.kind=ridge, or forest.")
+        if self.kind == "ridge" and task == "classification":
+            raise ConfigError("model.kind: ridge does not predict classes.", "Use model.kind=logistic, or forest.")
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        is_forest = self.kind in ("forest", "extra_trees")
+        fixed, rate = FOREST if is_forest else OTHER
+        share = self.num_trees / 500 if is_forest else 1.0
+        return share * (fixed + rate * num_rows * min(num_features, 3 * self.max_px**2))
+
 
 @dataclass(frozen=True)
-class FinetunedCNNSettings:
+class FinetunedCNNSettings(ModelSettings):
     """A torchvision network, pretrained elsewhere, brought to these images.
 
     Arguments:
         architecture: any classification builder of torchvision, by name.
         weights: `default` (torchvision's best for the architecture, downloaded once), a path to a state dict (.pth or
             .safetensors), the folder of an earlier sdl run, or `none`.
-        strategy: probe (frozen features, regularised logistic head), finetune (all layers), or probe_then_finetune.
+        strategy: probe (frozen features, regularised logistic or ridge head), finetune (all layers), or probe_then_finetune.
         backbone_rate_factor: learning rate of the pretrained layers as a fraction of the head's.
         start_fraction: of probe_then_finetune: share of the probe's weights in the final ones (Wortsman et al. 2022).
         freeze_batchnorm: keep BatchNorm's statistics as pretrained; with few images new ones are noise.
@@ -63,9 +95,41 @@ class FinetunedCNNSettings:
     num_views: Annotated[int, Range(1, 64)] | None = None
     image_size_px: Annotated[int, Range(8, 2048)] | None = None
 
+    estimators = ("sdl_cli.learning.models.finetuned_cnn", "FinetunedCNN", "FinetunedCNNRegressor")
+    modalities = ("image",)
+    is_network = True
+    is_pretrained = True
+    default_training: ClassVar[dict[str, Training]] = {
+        "image": Training(
+            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0001, schedule="cosine", warmup_fraction=0.1,
+            weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last",
+        ),
+    }  # fmt: skip
+
+    def check(self) -> None:
+        from sdl_cli.learning.models.pretrained import check_architecture
+
+        check_architecture(self.architecture)
+
+    @property
+    def is_probe(self) -> bool:
+        return self.strategy == "probe"
+
+    @property
+    def uses_frozen_features(self) -> bool:
+        return self.strategy != "finetune" and self.weights != "none"
+
+    @property
+    def uses_augment(self) -> bool:
+        return not (self.is_probe and self.num_views == 1)
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        fixed, rate = FINETUNING
+        return fixed + (0 if self.is_probe else num_rows * epochs) * (ROW + rate * num_features)
+
 
 @dataclass(frozen=True)
-class DeepNetSettings:
+class DeepNetSettings(FromScratch):
     """A deep network trained from scratch.
 
     Arguments:
@@ -83,9 +147,12 @@ class DeepNetSettings:
     dropout: Fraction | None = None
     num_members: Annotated[int, Range(1, 100)] = 1
 
+    estimators = ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor")
+    default_training = {"table": _TABLE_TRAINING, "image": _IMAGE_TRAINING}
+
 
 @dataclass(frozen=True)
-class AutoencoderSettings:
+class AutoencoderSettings(FromScratch):
     """A network whose layers are first pretrained as stacked autoencoders.
 
     Arguments:
@@ -112,15 +179,16 @@ class AutoencoderSettings:
     unlabeled: str | None = None
     dropout: Fraction = 0.0
 
-    def __post_init__(self) -> None:
-        from sdl_cli.errors import ConfigError
+    estimators = ("sdl_cli.learning.models.autoencoder", "AutoencoderNet", "AutoencoderNetRegressor")
+    default_training = {"table": _TABLE_TRAINING, "image": replace(_IMAGE_TRAINING, learning_rate=0.003)}
 
+    def __post_init__(self) -> None:
         if self.widths is not None and not self.widths:
             raise ConfigError("widths must name at least one layer, for example [128,64,32].")
 
 
 @dataclass(frozen=True)
-class SklearnSettings:
+class SklearnSettings(ModelSettings):
     """The open door: any scikit-learn-compatible estimator.
 
     Arguments:
@@ -136,11 +204,30 @@ class SklearnSettings:
     standardize: bool = True
     max_px: Annotated[int, Range(1, 1024)] = 32
 
+    estimators = ("sdl_cli.learning.models.open_door", "SklearnModel", "SklearnModelRegressor")
+    is_foreign = True
+    takes_class_weight = False
+    named_by = "estimator"
 
-MODELS: dict[str, type] = {
+    def check(self) -> None:
+        from sdl_cli.learning.models.open_door import import_estimator
+
+        import_estimator(self.estimator)
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        fixed, rate = OTHER
+        return fixed + rate * num_rows * min(num_features, 3 * self.max_px**2)
+
+
+MODELS: dict[str, type[ModelSettings]] = {
     "baseline": BaselineSettings,
     "finetuned_cnn": FinetunedCNNSettings,
     "deep_net": DeepNetSettings,
     "autoencoder": AutoencoderSettings,
     "sklearn": SklearnSettings,
 }
+
+
+def traits(name: object) -> type[ModelSettings]:
+    """What the model of that name in a stored configuration says of itself; of an unknown one, nothing special."""
+    return MODELS.get(str(name), ModelSettings)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,12 @@ import numpy as np
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
-from sdl_cli.learning.models import ESTIMATORS, NETWORKS, estimator_class
-from sdl_cli.learning.models.settings import MODELS
+from sdl_cli.learning.models.settings import MODELS, traits
 from sdl_cli.machine import available_bytes
+from sdl_cli.phrases import first_line
 from sdl_cli.settings.contents import INPUTS, checked
-from sdl_cli.settings.parse import parse_group, plain
+from sdl_cli.settings.experiment import plain
+from sdl_cli.settings.parse import parse_group
 
 FORMAT = 1
 PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it stands in model.json
@@ -42,7 +45,7 @@ def save_model(
             write_atomic(folder / PREPARATION, save_preparation(arrays))
             files.append(PREPARATION)
         model = model.model_
-    if name in NETWORKS:
+    if traits(name).is_network:
         from safetensors.torch import save
 
         tensors, more = model.get_state()
@@ -77,12 +80,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
     try:
         values: dict[str, Any] = plain_json(read_guarded(folder / "model.json", MOST_JSON_BYTES, within=folder))
         name, task, inputs = values["model"], values["task"], values["inputs"]
-        if (
-            values["format"] != FORMAT
-            or name not in MODELS
-            or name not in ESTIMATORS
-            or task not in ("classification", "regression")
-        ):
+        if values["format"] != FORMAT or name not in MODELS or task not in ("classification", "regression"):
             raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
         checked(inputs, INPUTS, folder / "model.json")
         check_settings(name, values["params"])
@@ -94,7 +92,9 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         missing = next((n for n in ("model.json", "model.safetensors") if not (folder / n).is_file()), "model.skops")
         raise DataError(f"{folder}: no model is stored here ({missing} is missing).") from error
     except Exception as error:  # whatever a damaged or crafted file makes of the readers
-        raise DataError(f"{folder}: the stored model cannot be read ({type(error).__name__}: {str(error)[:200]}).") from error
+        raise DataError(
+            f"{folder}: the stored model cannot be read ({type(error).__name__}: {first_line(error, 200)})."
+        ) from error
 
 
 def check_settings(name: str, params: Any) -> None:
@@ -141,8 +141,8 @@ def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any
 
 
 def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
-    kind = estimator_class(values["model"], values["task"])
-    if values["model"] in NETWORKS:
+    kind = traits(values["model"]).estimator_class(values["task"])
+    if traits(values["model"]).is_network:
         from safetensors.torch import load
 
         return kind.from_state(load(_read_arrays(folder / "model.safetensors")), values)
@@ -167,18 +167,36 @@ def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
 def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bool) -> Any:
     import skops.io
 
-    from sdl_cli.learning.models.baseline import check_trusted
+    from sdl_cli.learning.models.open_door import check_trusted
     from sdl_cli.learning.models.stored_arrays import check_model
     from sdl_cli.learning.models.stored_types import check_file
 
     content = _read_arrays(file)
     if trust:
+        content = _with_modules_of_today(content)
         return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
     if values["model"] == "sklearn":
         check_trusted(str(values["params"]["estimator"]), trust)
     model = skops.io.loads(content, trusted=check_file(content))
     check_model(model, num_features)
     return model
+
+
+def _with_modules_of_today(content: bytes) -> bytes:
+    """The same skops file, where it names modules of this package that have moved since."""
+    from sdl_cli.learning.models.open_door import MOVED
+
+    with zipfile.ZipFile(io.BytesIO(content)) as stored:
+        schema = changed = stored.read("schema.json")
+        for old, new in MOVED.items():
+            changed = changed.replace(f'"{old}'.encode(), f'"{new}'.encode())
+        if changed == schema:
+            return content
+        found = io.BytesIO()
+        with zipfile.ZipFile(found, "w") as written:
+            for name in stored.namelist():
+                written.writestr(name, changed if name == "schema.json" else stored.read(name))
+    return found.getvalue()
 
 
 def _read_arrays(file: Path) -> bytes:

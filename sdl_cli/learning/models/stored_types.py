@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.npz import array_header
+from sdl_cli.data.sources.npz import array_header
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 Node = dict[str, Any]
 Path = tuple[str, str]  # module, name
@@ -91,28 +92,10 @@ _TRANSFORMERS = {
 }
 # the packages of scikit-learn whose estimators predict classes or numbers
 _ROOMS = {
-    *(
-        "calibration",
-        "compose",
-        "cross_decomposition",
-        "discriminant_analysis",
-        "dummy",
-        "ensemble",
-        "gaussian_process",
-        "isotonic",
-    ),
-    *(
-        "kernel_ridge",
-        "linear_model",
-        "multiclass",
-        "multioutput",
-        "naive_bayes",
-        "neighbors",
-        "neural_network",
-        "semi_supervised",
-    ),
-    *("svm", "tree"),
-}
+    "calibration", "compose", "cross_decomposition", "discriminant_analysis", "dummy", "ensemble", "gaussian_process", "isotonic",
+    "kernel_ridge", "linear_model", "multiclass", "multioutput", "naive_bayes", "neighbors", "neural_network", "semi_supervised",
+    "svm", "tree",
+}  # fmt: skip
 _MODULE = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+")
 
 
@@ -292,5 +275,4 @@ def _whole(node: Node) -> int:
 
 
 def _shown(path: tuple[str, ...]) -> str:
-    text = ".".join(path)
-    return text if len(text) <= 120 else text[:117] + "..."
+    return shortened(".".join(path), 120)

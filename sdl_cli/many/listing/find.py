@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sdl_cli.errors import DataError
 from sdl_cli.many.listing.reading import Run, read, read_sweep
 from sdl_cli.many.listing.untrusted import Values
+from sdl_cli.phrases import listed
 
 # folders of a run -> what is in them; a comparison has a curve of its own
 PARTS = {"cells": "cell", "curve": "cell", "repeats": "repeat", "arms": "arm", "recommended": "recommended"}
@@ -167,8 +168,7 @@ def _together(jobs: list[Run], name: str) -> list[str]:
     """Names of the data sets or models of all jobs; the first, to be shown, is all that are shown of the jobs."""
     each = list(map(attrgetter(name), jobs))
     shown = list(dict.fromkeys(names[0] for names in each if names))
-    together = ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
-    return list(dict.fromkeys([together, *(n for names in each for n in names)])) if shown else []
+    return list(dict.fromkeys([listed(shown, 3), *(n for names in each for n in names)])) if shown else []
 
 
 def _is_alive(run: Run, root: str) -> bool:

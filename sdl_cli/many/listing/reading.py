@@ -12,11 +12,12 @@ from typing import Any
 from sdl_cli.errors import SdlError
 from sdl_cli.many import sweep_folder
 from sdl_cli.many.listing.untrusted import Values, flat, number, read_json, read_yaml, short_text
-from sdl_cli.measure.metrics import MAIN
+from sdl_cli.measure.metrics import main_metric
+from sdl_cli.measure.wording import model_name
 from sdl_cli.settings.contents import state_of
 
 STATES = ("running", "done", "failed", "interrupted")
-VARIANTS = ("kind", "architecture", "estimator")  # the setting that tells models of one name apart
+KINDS = ("run", "repeats", "curve", "comparison")  # of folders that are no part of another
 FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
 _NAMED = re.compile(r"(\d{4})-(\d\d)-(\d\d)/(\d\d)-(\d\d)-(\d\d)[^/]*$")
@@ -73,13 +74,11 @@ class Run:
             return tuple(self.details["models"])
         if self.kind == "comparison":
             return tuple(filter(None, [self.details.get("recommended", "")]))
-        name = self.config.get("model.name")
-        if name is None:
+        model = {key.removeprefix("model."): value for key, value in self.config.items() if key.startswith("model.")}
+        if model.get("name") is None:
             return ()
-        variant = next((self.config[f"model.{key}"] for key in VARIANTS if f"model.{key}" in self.config), None)
-        if variant in (None, "", "auto"):
-            return (str(name),)
-        return (f"{name} ({variant})", str(name), str(variant))
+        shown, name = model_name(model), str(model["name"])
+        return (shown,) if shown == name else (shown, name, shown.removeprefix(f"{name} (")[:-1])
 
     def to_json(self, root: Path) -> Values:
         """The object that stands in `items` of `sdl runs --json`; `root` is the folder that was listed."""
@@ -121,14 +120,11 @@ def read(path: str, folder: str, role: str = "") -> Run:
     job = read_json(f"{path}/job.json")
     settings = flat(config if isinstance(config, dict) else read_yaml(f"{path}/config.yaml"))
     found["config"] = settings or flat(_of_overrides(job))
-    keys = {key.partition(".")[0] for key in settings}
-    if comparison is not None or "compare" in keys:
-        kind = "comparison"
-    elif curve is not None or "curve" in keys:
-        kind = "curve"
-    else:
-        repeats = settings.get("num_repeats", 1)
-        kind = "job" if job is not None else "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
+    kind = status.get("kind")
+    if kind not in KINDS:  # written before there were kinds
+        kind = _kind_before_kinds(settings, curve, comparison)
+    if job is not None and kind in ("run", "repeats"):
+        kind = "job"
     if found["status"] == "running":
         found["details"] = _process(status.get("process"))
     return Run(folder, role or kind, begun=begun, **found)
@@ -137,6 +133,16 @@ def read(path: str, folder: str, role: str = "") -> Run:
 def _process(values: Any) -> Values:
     pid = values.get("pid") if isinstance(values, dict) else None
     return {"process": {"host": short_text(values.get("host")), "pid": pid}} if type(pid) is int and 0 < pid < 2**31 else {}
+
+
+def _kind_before_kinds(settings: Values, curve: Values | None, comparison: Values | None) -> str:
+    keys = {key.partition(".")[0] for key in settings}
+    if comparison is not None or "compare" in keys:
+        return "comparison"
+    if curve is not None or "curve" in keys:
+        return "curve"
+    repeats = settings.get("num_repeats", 1)
+    return "repeats" if isinstance(repeats, int) and repeats > 1 else "run"
 
 
 def read_sweep(path: str, folder: str) -> Run:
@@ -160,7 +166,7 @@ def _of_run(metrics: Values) -> Values:
         verdict = "no difference" if not measurable else "better" if ends["value"] > 0 else "worse"
     elif "lift" in metrics and metrics.get("baseline") is None:
         verdict = "baseline"
-    metric = MAIN["classification" if "accuracy" in test else "regression"] if test else ""
+    metric = main_metric(test) if test else ""
     return {"metric": metric, "metrics": test, "details": details, "verdict": verdict, "seconds": _seconds(metrics)}
 
 

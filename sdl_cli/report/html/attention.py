@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import traits
 from sdl_cli.report.html.mistakes import gallery, row_name, worst_mistakes
-from sdl_cli.report.html.opened import OpenedRun, Predicted, shortened
-from sdl_cli.report.html.section import Section, escape, figure, picture, plain
+from sdl_cli.report.html.opened import OpenedRun, Predicted
+from sdl_cli.report.html.section import Section, escape, figure, picture, short_name
 
 Array = np.ndarray[Any, Any]
 _MOST_OF_EACH = 4
@@ -23,7 +23,7 @@ _ALPHA = 0.55  # of the map over the image
 
 def build(run: OpenedRun) -> Section | None:
     """The section; None for all but networks that tell classes of images apart."""
-    if not run.is_classification or run.inputs["modality"] != "image" or run.config["model"]["name"] not in NETWORKS:
+    if not run.is_classification or run.inputs["modality"] != "image" or not traits(run.config["model"]["name"]).is_network:
         return None
     right, wrong = chosen_rows(run.predicted)
     rows = np.concatenate([right, wrong])
@@ -34,8 +34,8 @@ def build(run: OpenedRun) -> Section | None:
     title = "Where the network looked"
     if found is None:
         no_map = (
-            f"This network has no feature map of at least {LEAST_CELLS} x {LEAST_CELLS} cells that all of it passes through, as "
-            "vision transformers have none; what is coarser says nothing of where."
+            f"This network has no feature map of at least {LEAST_CELLS} x {LEAST_CELLS} cells through which everything passes "
+            "(vision transformers have none); a coarser map would not say where."
         )
         return Section("attention", title, "", no_map)
     seen = slice(found.top, found.top + found.side), slice(found.left, found.left + found.side)
@@ -48,7 +48,7 @@ def build(run: OpenedRun) -> Section | None:
         + _part("Wrong", pairs[len(right) :])
         + f'<p class="muted">{escape(_limits(model, found.maps), 1000)}</p>'
     )
-    lead = "Bright is where the image spoke for the class that was predicted, dark is where it did not."
+    lead = "Bright is where the image spoke for the predicted class, dark where it did not."
     return Section("attention", title, body, lead)
 
 
@@ -81,7 +81,7 @@ def overlay(image: Array, cells: Array) -> Array:
 
 def _pair(predicted: Predicted, row: int, image: Array, cells: Array) -> str:
     name = row_name(predicted, row)
-    truth, called = (shortened(plain(predicted.classes[k]), 30) for k in (predicted.truth[row], predicted.prediction[row]))
+    truth, called = (short_name(predicted.classes[k], 30) for k in (predicted.truth[row], predicted.prediction[row]))
     share = f"{100 * predicted.outputs[row, predicted.prediction[row]]:.1f} %"
     told = f"{truth} ({share})" if truth == called else f"{truth}, called {called} ({share})"
     if not cells.max() > 0:
@@ -103,5 +103,5 @@ def _limits(model: Any, maps: Array) -> str:
     return (
         f"The map (Grad-CAM) has {cells} cells, which are blurred over the image, and its colours are scaled within each image, "
         "so two images cannot be compared by them. A bright border or background is worth a second look: the network may have "
-        f"learned from what should not count. A sensible map proves nothing about why the network decided so.{which}"
+        f"learned from what should not count. A sensible map does not prove why the network decided so.{which}"
     )

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.augment import AUGMENTS, MODALITY, TextAugment
+from sdl_cli.data.augment.policies import AUGMENTS, MODALITY, TextAugment
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import MODELS
 from sdl_cli.report.html.mistakes import gallery
-from sdl_cli.report.html.opened import OpenedRun, shortened
+from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
-from sdl_cli.report.html.section import Section, figure, picture, plain, table
+from sdl_cli.report.html.section import Section, figure, picture, short_name, table
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -21,14 +21,14 @@ _MOST_COLUMNS = 8
 _PX = 92  # the original and its versions beside each other on a desktop
 _SEED = 0
 _LEAD = "Look at each version: would you still give it the label of the original? If not, choose a weaker policy."
-_MIXED = " Where two images are mixed, so are their labels, in the shares that stand below."
+_MIXED = " Where two images are mixed, so are their labels, in the shares shown below."
 
 
 def build(run: OpenedRun) -> Section | None:
     """The section; None where the model saw rows as they are."""
-    settings = parse_group("augment", AUGMENTS, run.config["augment"])
+    settings, model = parse_group("augment", AUGMENTS, run.config["augment"]), parse_group("model", MODELS, run.config["model"])
     modality = run.inputs["modality"]
-    if settings.name == "none" or modality not in MODALITY[settings.name] or not _is_used(run.config["model"], modality):
+    if settings.name == "none" or modality not in MODALITY[settings.name] or not (modality == "text" or model.uses_augment):
         return None
     dataset = run.dataset
     rows = shown_rows(dataset, run.parts.labelled)
@@ -36,19 +36,13 @@ def build(run: OpenedRun) -> Section | None:
     if modality == "text":
         body = _texts(settings, dataset, rows)
     elif modality == "image":
-        body = _images(settings, run.config["model"], dataset, rows)
+        body = _images(settings, model.is_probe, dataset, rows)
     elif dataset.columns:  # noise is added behind the preparation of a mixed table, to numbers that nobody knows
         return None
     else:
         body = _numbers(settings, run.model, dataset, rows[:1])
-    mixes = getattr(settings, "mix_probability", 0) > 0 and run.config["model"].get("strategy") != "probe"
+    mixes = getattr(settings, "mix_probability", 0) > 0 and not model.is_probe
     return Section("augmentation", title, body, _LEAD + _MIXED * mixes) if body else None
-
-
-def _is_used(model: dict[str, Any], modality: str) -> bool:
-    if modality == "text":
-        return True
-    return model["name"] in NETWORKS and not (model.get("strategy") == "probe" and model.get("num_views") == 1)
 
 
 def shown_rows(dataset: Dataset, labelled: Array) -> Array:
@@ -60,15 +54,15 @@ def shown_rows(dataset: Dataset, labelled: Array) -> Array:
     return np.asarray(labelled[order[:_NUM_ROWS]])
 
 
-def _images(settings: Any, model: dict[str, Any], dataset: Dataset, rows: Array) -> str:
+def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str:
     import dataclasses
 
     import torch
 
-    from sdl_cli.data import augment
+    from sdl_cli.data.augment import policies as augment
     from sdl_cli.learning.losses import one_hot
 
-    if model.get("strategy") == "probe" and hasattr(settings, "mix_probability"):
+    if is_probe and hasattr(settings, "mix_probability"):
         settings = dataclasses.replace(settings, mix_probability=0.0)  # as the probe does
     images = np.array(dataset.X[rows])
     batch = torch.from_numpy(images).float().div(255).repeat_interleave(_NUM_VERSIONS, dim=0)
@@ -94,14 +88,14 @@ def _target(dataset: Dataset, target: Any) -> str:
     if not dataset.classes:
         return number(float(target[0]))
     shares = {k: float(share) for k, share in enumerate(target) if share > 0.005}
-    names = {k: shortened(plain(dataset.classes[k]), 20) for k in shares}
+    names = {k: short_name(dataset.classes[k], 20) for k in shares}
     if len(shares) == 1:
         return next(iter(names.values()))
     return " + ".join(f"{100 * share:.0f} % {names[k]}" for k, share in sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def _texts(settings: TextAugment, dataset: Dataset, rows: Array) -> str:
-    from sdl_cli.data.text_augment import augment_texts
+    from sdl_cli.data.augment.texts import augment_texts
 
     texts, origins, _ = augment_texts(dataset.X[rows], settings, _SEED)
     cells = []
@@ -112,14 +106,14 @@ def _texts(settings: TextAugment, dataset: Dataset, rows: Array) -> str:
 
 
 def _text(text: str) -> str:
-    return shortened(plain(text, 2000), 200)
+    return short_name(text, 200)
 
 
 def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
     """One training row and versions of it, in the units of its columns."""
     import torch
 
-    from sdl_cli.data import augment
+    from sdl_cli.data.augment import policies as augment
 
     scaled = torch.from_numpy((dataset.X[rows] - model.mean_) / model.scale_).float().repeat(_NUM_VERSIONS, 1)
     generator = torch.Generator().manual_seed(_SEED)
@@ -127,7 +121,7 @@ def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
     versions = changed.numpy() * model.scale_ + model.mean_
     header = ["column", "as it is", *(f"version {k + 1}" for k in range(_NUM_VERSIONS))]
     cells = [
-        [shortened(plain(name), 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
+        [short_name(name, 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
         for j, name in enumerate(dataset.feature_names[:_MOST_COLUMNS])
     ]
     return table(header, cells, numeric=range(1, len(header)))

@@ -8,8 +8,9 @@ import numpy as np
 
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.measure.wording import measured
-from sdl_cli.report.html.opened import OpenedRun, shortened
-from sdl_cli.report.html.section import GRID, INK, SERIES, Section, figure, new_figure, plain, svg, table
+from sdl_cli.report.html.drawing import GRID, INK, SERIES, new_figure, svg
+from sdl_cli.report.html.opened import OpenedRun
+from sdl_cli.report.html.section import Section, figure, short_name, table
 
 Array = np.ndarray[Any, Any]
 _MOST_CLASSES = 12  # of a picture
@@ -40,12 +41,12 @@ def count_confusions(truth: Array, prediction: Array, num_classes: int) -> Array
 def _lead(counts: Array, classes: tuple[str, ...]) -> str:
     total, right = int(counts.sum()), int(np.trace(counts))
     if right == total:
-        return f"All {total:,} test rows are given their own class."
+        return f"All {total:,} test rows are classified correctly."
     wrong = _mistakes(counts)
     i, j = np.unravel_index(wrong.argmax(), wrong.shape)
-    names = [shortened(plain(classes[k]), 60) for k in (i, j)]
+    names = [short_name(classes[k], 60) for k in (i, j)]
     often = f"Most often {names[0]} is taken for {names[1]}: {wrong[i, j]:,} of {counts[i].sum():,} rows."
-    told = f"{right:,} of {total:,} test rows are given their own class, {total - right:,} another."
+    told = f"{right:,} of {total:,} test rows are classified correctly, and {total - right:,} wrongly."
     return f"{told} {often if wrong[i, j] > 1 else 'No class is taken for another more than once.'}"
 
 
@@ -58,32 +59,32 @@ def _matrix(counts: Array, classes: tuple[str, ...]) -> str:
 
     num = len(classes)
     across = max(len(name) for name in classes) * 5.5 < 0.8 * 72 * (_WIDTH_IN - 1) / num  # in points
-    names = [shortened(plain(name), 16 if across else 14) for name in classes]
+    names = [short_name(name, 16 if across else 14) for name in classes]
     cell = min(0.62, (_WIDTH_IN - 1.4) / num)
-    picture = new_figure(min(_WIDTH_IN, num * cell + 1.9), num * min(cell, 0.45) + (0.7 if across else 1.3))
-    axes = picture.add_subplot()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    for i, j in np.ndindex(counts.shape):
-        colour = SERIES[0] if i == j else SERIES[1]
-        if counts[i, j]:
-            shade = _SHADES[0] + (_SHADES[1] - _SHADES[0]) * shares[i, j]
-            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0))
-        if counts[i, j] or i == j:
-            axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center_baseline", color=INK, fontsize=10)
-    edges = np.arange(num + 1) - 0.5
-    axes.hlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
-    axes.vlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
-    axes.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -0.5), xlabel="predicted class", ylabel="true class")
-    axes.set_xticks(range(num), names, rotation=0 if across else 90)
-    axes.set_yticks(range(num), names)
-    axes.tick_params(length=0)
-    axes.xaxis.set_label_position("top")
-    axes.xaxis.tick_top()
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    with new_figure(min(_WIDTH_IN, num * cell + 1.9), num * min(cell, 0.45) + (0.7 if across else 1.3)) as picture:
+        axes = picture.add_subplot()
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        for i, j in np.ndindex(counts.shape):
+            colour = SERIES[0] if i == j else SERIES[1]
+            if counts[i, j]:
+                shade = _SHADES[0] + (_SHADES[1] - _SHADES[0]) * shares[i, j]
+                axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0))
+            if counts[i, j] or i == j:
+                axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center_baseline", color=INK, fontsize=10)
+        edges = np.arange(num + 1) - 0.5
+        axes.hlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
+        axes.vlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
+        axes.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -0.5), xlabel="predicted class", ylabel="true class")
+        axes.set_xticks(range(num), names, rotation=0 if across else 90)
+        axes.set_yticks(range(num), names)
+        axes.tick_params(length=0)
+        axes.xaxis.set_label_position("top")
+        axes.xaxis.tick_top()
+        for spine in axes.spines.values():
+            spine.set_visible(False)
     caption = (
-        "Each row of the picture holds the test rows of one true class, and the numbers count what they were called. Blue cells "
-        "are right, orange ones wrong; the stronger the colour, the larger the share of that true class."
+        "Each row of the picture holds the test rows of one true class, and the numbers count what they were classified as. Blue "
+        "cells are right, orange ones wrong; the stronger the colour, the larger the share of that true class."
     )
     return figure(svg(picture, f"Confusion matrix of {num} classes"), caption)
 
@@ -94,7 +95,7 @@ def _class_table(counts: Array, classes: tuple[str, ...], which: Array, distinct
         right, true, called = int(counts[k, k]), int(counts[k].sum()), int(counts[:, k].sum())
         recall = _proportion(right, true, distinct) if true else "no test rows"
         precision = _proportion(right, called, distinct) if called else "never predicted"
-        rows.append([shortened(plain(classes[k]), 60), f"{true:,}", recall, f"{called:,}", precision])
+        rows.append([short_name(classes[k], 60), f"{true:,}", recall, f"{called:,}", precision])
     header = ["class", "test rows", "found (recall, 95 % interval)", "predicted", "of these right (precision, 95 % interval)"]
     return table(header, rows, numeric=(1, 2, 3, 4))
 
@@ -111,7 +112,7 @@ def _largest(counts: Array, classes: tuple[str, ...], distinct: float) -> str:
     rows = []
     for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True):
         if wrong[i, j]:
-            names = [shortened(plain(classes[k]), 60) for k in (i, j)]
+            names = [short_name(classes[k], 60) for k in (i, j)]
             rows.append([*names, f"{wrong[i, j]:,}", f"{100 * wrong[i, j] / counts[i].sum():.1f} %"])
     frequent = table(["true class", "predicted as", "test rows", "share of the true class"], rows, numeric=(2, 3))
     true = counts.sum(axis=1)
@@ -121,4 +122,4 @@ def _largest(counts: Array, classes: tuple[str, ...], distinct: float) -> str:
     if not rows:
         return ""
     found_least = _class_table(counts, classes, worst, distinct)
-    return f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes that are found least</h3>{found_least}"
+    return f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes found least often</h3>{found_least}"

@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sdl_cli.data import DATASETS
-from sdl_cli.data.augment import AUGMENTS
-from sdl_cli.data.depth import eight_bit
+from sdl_cli.data.augment.policies import AUGMENTS
+from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import split
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.losses import LOSSES
 from sdl_cli.learning.models import MODELS
+from sdl_cli.phrases import counted
+from sdl_cli.report.check_words import target_range, verdict
 from sdl_cli.report.html.section import Section, escape, table
-from sdl_cli.report.words import class_counts
+from sdl_cli.report.words import UNITS, class_counts
 from sdl_cli.run import check, prepare
 from sdl_cli.run.check import Problem
-from sdl_cli.run.check.problem import SEVERITIES, counted
-from sdl_cli.settings.parse import Experiment, Training, parse
+from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.settings.parse import parse
 
 Values = dict[str, Any]
 TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
@@ -50,14 +52,14 @@ def data_section(config: Values, fingerprint: str | None, notice: Callable[[str]
         experiment = experiment_of(config)
         dataset, experiment, _ = prepare.load_dataset(experiment)
         if fingerprint is not None and dataset.fingerprint != fingerprint:
-            return _without("The data was changed since this run, so that it is not looked at here.", notice)
+            return _without("The data has changed since this run, so it is not checked here.", notice)
         parts = split(dataset, experiment.dataset, experiment.seed)
         dataset = eight_bit(dataset, parts.labelled)
         problems = check.worst_first([*check.inspect_files(experiment.dataset), *check.inspect(dataset, parts)])
         summary = check.summary(dataset, parts)
     except SdlError as error:
         return _without(f"The data could not be read again: {error.message}", notice)
-    return Section("data", "Data check", _facts(summary) + _findings(problems), _lead(problems))
+    return Section("data", "Data check", _facts(summary) + _findings(problems), " ".join(verdict(problems)))
 
 
 def _without(sentence: str, notice: Callable[[str], None]) -> Section:
@@ -65,22 +67,13 @@ def _without(sentence: str, notice: Callable[[str], None]) -> Section:
     return Section("data", "Data check", f"<p>{escape(sentence)}</p>")
 
 
-def _lead(problems: Sequence[Problem]) -> str:
-    counts = {severity: sum(problem.severity == severity for problem in problems) for severity in SEVERITIES}
-    found = ", ".join(counted(count, name) for name, count in counts.items() if count)
-    if not problems:
-        return "Nothing found: no leak, no duplicate, no other thing worth knowing."
-    if counts["leak"]:
-        return f"{found}. A result cannot be trusted before the leaks are closed."
-    if counts["warning"]:
-        return f"{found}. No certain leak, but look at the warnings before you trust a result."
-    return f"{found}. Nothing that makes a result untrustworthy."
-
-
 def _facts(summary: Values) -> str:
     parts, shape = summary["parts"], " x ".join(f"{size:,}" for size in summary["shape"])
-    unit = {"image": "images", "table": "rows", "text": "texts"}[summary["modality"]]
-    rows = [[unit, f"{summary['rows']:,}"], ["labelled", f"{parts['labelled']:,}"], ["test", f"{parts['test']:,}"]]
+    rows = [
+        [f"{UNITS[summary['modality']]}s", f"{summary['rows']:,}"],
+        ["labelled", f"{parts['labelled']:,}"],
+        ["test", f"{parts['test']:,}"],
+    ]
     rows += [["not used", f"{parts['unused']:,}"]] if parts["unused"] else []
     if summary["modality"] != "text":
         rows.append(["size of one image" if summary["modality"] == "image" else "features", shape])
@@ -92,10 +85,7 @@ def _facts(summary: Values) -> str:
         counts = summary["classes"]
         rows.append([counted(len(counts), "class"), class_counts(counts, _MOST_CLASSES)])
     elif summary["target"]:
-        target = summary["target"]
-        rows.append(
-            ["target", f"{target['low']:.6g} to {target['high']:.6g}, mean {target['mean']:.4g}, s.d. {target['sd']:.4g}"]
-        )
+        rows.append(["target", target_range(summary["target"])])
     rows += [["read", note] for note in summary["notes"]]
     return table(["what", "how many, or which"], rows)
 

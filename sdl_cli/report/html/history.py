@@ -13,11 +13,14 @@ from matplotlib.ticker import MaxNLocator
 from sdl_cli.errors import DataError
 from sdl_cli.files import read_guarded
 from sdl_cli.measure import wording
-from sdl_cli.report.html.section import MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
+from sdl_cli.phrases import duration
+from sdl_cli.report.html.drawing import MUTED, SERIES, new_figure, svg
+from sdl_cli.report.html.section import Section, figure, plain
 
 Row = dict[str, float]
 _MOST_BYTES = 32 << 20
 _LOG_FROM = 30.0  # largest over smallest loss, from which on a linear scale would hide the end of training
+_DASHED = (0, (4, 2))
 _METRICS = ("accuracy", "rmse")
 
 
@@ -46,8 +49,7 @@ def history_section(folder: Path, of: str = "") -> Section | None:
         return None
     metric = next((name for name in _METRICS if _has(phases, f"validation_{name}")), None)
     has_validation = _has(phases, "validation_loss")
-    made = new_figure(5.2, 4.4 if metric else 2.7)
-    with report_style():
+    with new_figure(5.2, 4.4 if metric else 2.7) as made:
         panels = made.subplots(2 if metric else 1, 1, sharex=True, squeeze=False)[:, 0]
         _losses(panels[0], phases, has_validation)
         if metric:
@@ -59,7 +61,8 @@ def history_section(folder: Path, of: str = "") -> Section | None:
         f"{row['epoch']:.0f}{f' ({plain(name, 30)})' if len(last) > 1 else ''}" for name, row in list(last.items())[:8]
     )
     seconds = sum(row.get("seconds", 0.0) for rows in phases.values() for row in rows)
-    lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epoch{'' if epochs == '1' else 's'} in {seconds:.1f} seconds."
+    took = duration(seconds, exact=True)
+    lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epoch{'' if epochs == '1' else 's'} in {took}."
     return Section(
         "history",
         "Training history",
@@ -69,48 +72,45 @@ def history_section(folder: Path, of: str = "") -> Section | None:
 
 
 def _losses(axes: Axes, phases: dict[str, list[Row]], has_validation: bool) -> None:
-    values = []
-    for number, (name, rows) in enumerate(phases.items()):
-        for key, style, alpha in (("train_loss", "-", 1.0), ("validation_loss", (0, (4, 2)), 1.0)):
-            pairs = [(row["epoch"], row[key]) for row in rows if key in row]
-            if not pairs:
-                continue
-            what = "training" if key == "train_loss" else "validation"
-            label = what if len(phases) == 1 else f"{plain(name, 18)}, {what}"
-            colour = SERIES[number % 6] if len(phases) > 1 else SERIES[0] if key == "train_loss" else SERIES[1]
-            marker = "o" if len(pairs) == 1 else None
-            axes.plot(*zip(*pairs, strict=True), color=colour, linestyle=style, alpha=alpha, marker=marker, label=label)
-            values += [value for _, value in pairs]
-    if min(values) > 0 and max(values) / min(values) > _LOG_FROM:
+    values = _lines(axes, phases, "train_loss", "training", "-", SERIES[0])
+    values += _lines(axes, phases, "validation_loss", "validation", _DASHED, SERIES[1])
+    is_log = min(values) > 0 and max(values) / min(values) > _LOG_FROM
+    if is_log:
         axes.set_yscale("log")
-        axes.set_title("loss (log scale)")
-    else:
-        axes.set_title("loss")
-    axes.grid(axis="y")
+    axes.set_title("loss (log scale)" if is_log else "loss")
     if len(phases) > 1 and len(phases) <= 6 or has_validation and len(phases) == 1:
         axes.legend(ncols=2 if len(phases) > 1 else 1)
 
 
 def _scores(axes: Axes, phases: dict[str, list[Row]], metric: str) -> None:
     scale = 100 if metric in wording.PERCENT else 1
-    key = f"validation_{metric}"
-    for number, rows in enumerate(phases.values()):
-        pairs = [(row["epoch"], scale * row[key]) for row in rows if key in row]
-        if pairs:
-            colour = SERIES[number % 6] if len(phases) > 1 else SERIES[1]
-            marker = "o" if len(pairs) == 1 else None
-            axes.plot(*zip(*pairs, strict=True), color=colour, linestyle=(0, (4, 2)) if len(phases) > 1 else "-", marker=marker)
-    axes.set_title(f"validation {wording.label(metric)}{' (%)' if scale == 100 else ''}")
-    axes.grid(axis="y")
+    _lines(axes, phases, f"validation_{metric}", "", _DASHED if len(phases) > 1 else "-", SERIES[1], scale)
+    axes.set_title(f"validation {wording.axis_label(metric)}")
     axes.axhline(axes.get_ylim()[0], color=MUTED, linewidth=0)
 
 
+def _lines(
+    axes: Axes, phases: dict[str, list[Row]], key: str, what: str, style: Any, colour: str, scale: float = 1.0
+) -> list[float]:
+    """A line for each phase, in colours of their own where there are several. Returns the values that were drawn."""
+    values: list[float] = []
+    for number, (name, rows) in enumerate(phases.items()):
+        found = [(row["epoch"], scale * row[key]) for row in rows if key in row]
+        if found:
+            label, own = (what, colour) if len(phases) == 1 else (f"{plain(name, 18)}, {what}", SERIES[number % 6])
+            marker = "o" if len(found) == 1 else None
+            axes.plot(*zip(*found, strict=True), color=own, linestyle=style, marker=marker, label=label)
+            values += [value for _, value in found]
+    axes.grid(axis="y")
+    return values
+
+
 def _caption(phases: dict[str, list[Row]], metric: str | None, has_validation: bool) -> str:
-    text = "The loss is what training makes small; where it still falls steeply at the end, more epochs may help."
+    text = "Training minimises the loss; if it still falls steeply at the end, more epochs may help."
     if has_validation:
-        return f"{text} Validation loss that rises while training loss falls means the net learns its rows by heart."
+        return f"{text} Validation loss that rises while training loss falls means that the network is memorising its rows."
     if metric is None:
-        text += " No validation rows were set aside: the net learned from all labelled rows and its last epoch was taken."
+        text += " No validation rows were set aside: the network learned from all labelled rows, and its last epoch was taken."
     return text
 
 

@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.dataset import Dataset
-from sdl_cli.measure import baseline, metrics
-from sdl_cli.measure.decisions import decide
+from sdl_cli.measure import baseline
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.statistics import bootstrap
 from sdl_cli.measure.wording import PERCENT, label
-from sdl_cli.report.html.opened import OpenedRun, shortened
-from sdl_cli.report.html.section import GRID, MUTED, SERIES, Section, figure, new_figure, plain, report_style, svg
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, svg
+from sdl_cli.report.html.opened import OpenedRun
+from sdl_cli.report.html.section import Section, figure, short_name
+from sdl_cli.run.fit_and_score import main_score
 
 Array = np.ndarray[Any, Any]
 Predict = Callable[[Array], Array]
-Score = Callable[[Array], metrics.Metric]
+Metric = Callable[[Array], Array]  # row weights `(B, N)` to values `(B,)`
+Score = Callable[[Array], Metric]
 
 _MOST_SHOWN = 15
 _ROUNDING = 1e-7  # of the metric: what a larger batch may change in the last bits of an output
@@ -59,60 +61,31 @@ def build(run: OpenedRun) -> Section | None:
     rows = run.test_rows
     if len(rows) > _MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False))
-    columns = original_columns(dataset)
-    metric, score = main_score(run, dataset.y[rows])
+    columns = dataset.own_columns
+    weighs = run.config["loss"].get("class_weight") == "balanced"
+    metric, score = main_score(dataset.y[rows], run.is_classification, run.decision, weighs)
     num_classes = len(dataset.classes)
     found = permutation_importance(
         lambda X: baseline.model_outputs(model, X, num_classes), score, dataset.X[rows], [place for _, place in columns],
-        higher_is_better=metrics.HIGHER_IS_BETTER[metric],
+        higher_is_better=HIGHER_IS_BETTER[metric],
     )  # fmt: skip
     title = "Which columns the model uses"
     if found is None:
-        slow = f"Not measured: to shuffle each of {len(columns):,} columns and predict again would take too long with this model."
+        slow = (
+            f"Not measured: shuffling each of {len(columns):,} columns and predicting again would take too long with this model."
+        )
         return Section("importance", title, "", slow)
     names = [columns[j][0] for j in found.columns]
     unit = 100.0 if metric in PERCENT else 1.0
     what = f"points of {label(metric)} lost" if metric in PERCENT else f"{label(metric)} added"
     drawn = svg(_bars(names, found, unit, what), f"Importance of columns: {what} when each is shuffled")
     caption = (
-        f"Each bar says what is lost when one column is shuffled among the {len(rows):,} test rows, so that it says nothing of "
-        f"the row any more: the mean of {found.num_permutations} shuffles, with its 95 % interval over test rows (bootstrap). "
-        "Columns that tell the same share their importance: each may look small although the model needs one of them. It says "
-        "what this model uses, not what causes the target."
+        f"Each bar shows what is lost when one column is shuffled among the {len(rows):,} test rows, so that it no longer says "
+        f"anything about the row: the mean of {found.num_permutations} shuffles, with its 95 % interval over test rows "
+        "(bootstrap). Columns that carry the same information share their importance: each may look small although the model "
+        "needs one of them. It shows what this model uses, not what causes the target."
     )
     return Section("importance", title, figure(drawn, caption), _lead(names, found, metric))
-
-
-def original_columns(dataset: Dataset) -> list[tuple[str, list[int]]]:
-    """Name of each column as the user knows it, and its places in X: a category has one, a date one for each of its parts."""
-    if not dataset.columns:
-        return [(name, [j]) for j, name in enumerate(dataset.feature_names)]
-    found, start = [], 0
-    for column in dataset.columns:
-        num = len(column.parts) if column.kind == "date" else 1
-        found.append((column.name, list(range(start, start + num))))
-        start += num
-    return found
-
-
-def main_score(run: OpenedRun, y: Array) -> tuple[str, Score]:
-    """Name of the run's main metric, and what turns outputs into it, a function of row weights.
-
-    It is balanced accuracy where the run is told to weigh classes alike, as for its lift over the baseline.
-    """
-    weights = run.decision
-    if not run.is_classification:
-        return "rmse", lambda outputs: metrics.rmse(y, outputs)
-    if weights is not None or run.config["loss"].get("class_weight") == "balanced":
-        return "balanced_accuracy", lambda outputs: metrics.balanced_accuracy(
-            y, outputs if weights is None else outputs * weights
-        )
-
-    def accuracy(outputs: Array) -> metrics.Metric:
-        correct = (decide(outputs, None) == y).astype(np.float64)
-        return lambda rows: (rows @ correct) / rows.sum(axis=1)
-
-    return "accuracy", accuracy
 
 
 def permutation_importance(
@@ -141,7 +114,7 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     shuffled = [[score(outputs) for outputs in each] for each in _shuffled_outputs(predict, X, columns, num, rng)]
 
-    def lost(those: list[metrics.Metric]) -> metrics.Metric:
+    def lost(those: list[Metric]) -> Metric:
         def lost_by(rows: Array) -> Array:
             whole = own(rows)
             change = sign * np.mean([whole - metric(rows) for metric in those], axis=0)
@@ -191,7 +164,7 @@ def _lead(names: Sequence[str], found: Importance, metric: str) -> str:
     unit = 100.0 if metric in PERCENT else 1.0
     value, low, high = (_amount(unit * part[0]) for part in (found.values, found.low, found.high))
     change = f"falls by {value} points" if metric in PERCENT else f"rises by {value}"
-    first = f"{shortened(plain(names[0]), 60)} matters most: without it {label(metric)} {change} ({low} to {high})."
+    first = f"{short_name(names[0], 60)} matters most: without it {label(metric)} {change} ({low} to {high})."
     num = f"{clear} of {len(names)}" if len(names) <= _MOST_SHOWN else f"{clear} of the {_MOST_SHOWN} largest of {len(names)}"
     return f"{first} The interval of {num} columns lies above zero."
 
@@ -202,18 +175,17 @@ def _amount(value: float) -> str:
 
 def _bars(names: Sequence[str], found: Importance, unit: float, what: str) -> Any:
     num = min(_MOST_SHOWN, len(names))
-    picture = new_figure(5.2, 0.3 * num + 0.8)
-    axes = picture.add_subplot()
-    values, low, high = (part[:num] * unit for part in (found.values, found.low, found.high))
-    places = np.arange(num)
-    with report_style():
+    with new_figure(5.2, 0.3 * num + 0.8) as picture:
+        axes = picture.add_subplot()
+        values, low, high = (part[:num] * unit for part in (found.values, found.low, found.high))
+        places = np.arange(num)
         axes.barh(places, values, height=0.62, color=SERIES[0], alpha=0.75)
         axes.hlines(places, low, high, color=MUTED, linewidth=1.4)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.grid(axis="x", color=GRID)
-    axes.set_yticks(places, [shortened(plain(name), 26) for name in names[:num]])
-    axes.tick_params(axis="y", length=0)
-    axes.set(ylim=(num - 0.5, -0.5), xlabel=what)
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        axes.set_yticks(places, [short_name(name, 26) for name in names[:num]])
+        axes.tick_params(axis="y", length=0)
+        axes.set(ylim=(num - 0.5, -0.5), xlabel=what)
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     return picture

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sdl_cli.errors import SdlError
+from sdl_cli.phrases import listed, typed_line
 from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section
@@ -60,12 +61,11 @@ def sections(
         except SdlError as error:
             left_out.setdefault(" ".join(filter(None, (error.message, error.hint))), []).append(name)
         except Exception as error:  # a picture less is no reason to have no report
-            reason = f"{type(error).__name__}: {str(error)[:200]}".partition("\n")[0]
-            left_out.setdefault(reason, []).append(name)
+            left_out.setdefault(typed_line(error, 200), []).append(name)
         else:
             if section is not None:
                 lead = f"{told[pooled]} {section.lead}".strip()
                 found.append(Section(section.id, section.title, section.body, lead))
     for reason, names in left_out.items():
-        notice(f"Left out of the report: {', '.join(names)}. {reason}")
+        notice(f"Left out of the report: {listed(names)}. {reason}")
     return found

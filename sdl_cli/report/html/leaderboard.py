@@ -7,10 +7,12 @@ from typing import Any
 
 from sdl_cli.measure import wording
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.phrases import counted
 from sdl_cli.report.compare_words import metrics_rows
 from sdl_cli.report.html.scores import Bar, interval_chart
 from sdl_cli.report.html.section import Section, escape, figure, table
-from sdl_cli.report.html.sweep import Group, Sweep
+from sdl_cli.report.html.sweep import Group, Sweep, failed_table
+from sdl_cli.report.layout import filled
 
 Values = dict[str, Any]
 
@@ -40,12 +42,12 @@ def _chart(values: Values) -> str:
     bars = [Bar(a["name"], a["mean"], a["low"], a["high"], a["scores"], not a["measurable"]) for a in known]
     quick = next((a for a in known if a["baseline"]), None)
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
-    caption = f"Dot: mean {wording.label(metric)} over {_times(values['repeats'], 'split')} ({better} is better). "
+    caption = f"Dot: mean {wording.label(metric)} over {counted(values['repeats'], 'split')} ({better} is better). "
     caption += "Bar: 95 % interval of the mean. Thin lines: single splits. Grey: measurably worse than the best. "
     caption += "Dashed: the quick baseline. " if quick else ""
     by = "test row by test row" if values.get("fixed_test") else "split by split"
-    caption += f"All methods saw the same rows, so that differences are judged {by}: bars may overlap and a "
-    caption += "difference still be measurable."
+    caption += f"All methods saw the same rows, so differences are judged {by}: bars may overlap although "
+    caption += "a difference is measurable."
     guess = (values.get("majority") or {}).get("mean")
     caption += f" Ignoring the inputs gives {wording.shown(metric, guess)}." if guess is not None else ""
     line = ("quick baseline", quick["mean"]) if quick else None
@@ -59,10 +61,10 @@ def _ranking(metric: str, arms: Sequence[Values]) -> str:
     rows = [
         [
             _arm_name(arm),
-            wording.measured(metric, {"value": arm["mean"], "low": arm["low"], "high": arm["high"]}),
-            "" if arm["best"] else _judged(arm),
-            _judged(arm["to_baseline"]) if arm["to_baseline"] else "",
-            *([_judged(arm["to_majority"]) if arm.get("to_majority") else ""] if guessed else []),
+            wording.measured(metric, arm | {"value": arm["mean"]}),
+            _judged(_to_best(arm)),
+            _judged(arm["to_baseline"]),
+            *([_judged(arm.get("to_majority"))] if guessed else []),
             f"{arm['seconds']:,.1f}",
         ]
         for arm in arms
@@ -75,16 +77,21 @@ def _metrics(values: Values) -> str:
     if not rows:
         return ""
     header, *body = rows
-    note = "Means over splits, on the same test rows for all. Log loss is of the probabilities, and lower is better."
+    note = "Means over splits, on the same test rows for all. Log loss judges the probabilities; lower is better."
     if values["task"] == "regression":
-        note = "Means over splits, on the same test rows for all. Of RMSE and MAE less is better."
+        note = "Means over splits, on the same test rows for all. Lower is better for RMSE and MAE."
     return f"<h3>All metrics</h3>{figure(table(['method', *header[1:]], body, tuple(range(1, len(header)))), note)}"
+
+
+def _to_best(arm: Values) -> Values | None:
+    """The difference of an arm to the best, as `to_baseline` holds that to the baseline."""
+    return None if arm["best"] else {**arm, "low": arm["difference_low"], "high": arm["difference_high"]}
 
 
 def _differences(metric: str, arms: Sequence[Values], fixed_test: bool, simultaneous: bool) -> str:
     guessed = simultaneous and any(arm.get("to_majority") for arm in arms)
     rows = [
-        [str(arm["name"]), *_to_best(metric, arm), *_to(metric, arm["to_baseline"])]
+        [str(arm["name"]), *_to(metric, _to_best(arm)), *_to(metric, arm["to_baseline"])]
         + (_to(metric, arm["to_majority"]) if guessed else [])
         for arm in arms
     ]
@@ -123,17 +130,14 @@ def sweep_section(sweep: Sweep) -> Section:
         body = figure(interval_chart(bars, metric, f"Test {wording.label(metric)} of each job"), caption) if bars else ""
         header = ["settings", "jobs", f"test {wording.label(metric)} (95 % interval)", "validation", "quick baseline", "seconds"]
     if groups:
-        rows = [_group_row(g, metric) for g in groups]
-        kept = [column for column in range(len(header)) if any(row[column] for row in rows)]
-        numeric = [place for place, column in enumerate(kept) if header[column] in ("jobs", "seconds")]
-        body += table([header[column] for column in kept], [[row[column] for column in kept] for row in rows], numeric)
+        header, *rows = filled([header, *(_group_row(group, metric) for group in groups)])
+        body += table(header, rows, [place for place, name in enumerate(header) if name in ("jobs", "seconds")])
     if sweep.shared:
         body += f'<p class="muted">All jobs: <code>{escape(" ".join(sweep.shared))}</code></p>'
     if sweep.failed:
-        rows = [[job.label, job.state, job.reason] for job in sweep.failed]
-        body += f"<h3>Not finished</h3>{table(['job', 'state', 'reason'], rows)}"
+        body += f"<h3>Not finished</h3>{failed_table(sweep)}"
     named = [(f"job {job.label}", job.values["rows"]) for job in sweep.done if job.values and "rows" in job.values]
-    lead = f"Jobs that differ only in their seed are taken together. {wording.unequal_rows(named)}"
+    lead = f"Jobs that differ only in their seed are grouped. {wording.unequal_rows(named)}"
     return Section("leaderboard", "Leaderboard", body, lead.strip())
 
 
@@ -153,50 +157,22 @@ def _arm_name(arm: Values) -> str:
     return f"{arm['name']} ({', '.join(marks)})" if marks else str(arm["name"])
 
 
-def difference_words(metric: str, value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """`+2.8 points (+1.1 to +5.0)`: a difference in which positive is better, and its interval."""
-    if value is None:
-        return "undefined"
-    scale, unit, form = (100, " points", "+.1f") if metric in wording.PERCENT else (1, "", "+.3g")
-    shown = [f"{scale * number:{form}}" for number in (value, low, high) if number is not None]
-    shown = ["0.0" if float(text) == 0 else text for text in shown]
-    text = f"{shown[0]}{unit}"
-    return f"{text} ({shown[1]} to {shown[2]})" if len(shown) == 3 else text
-
-
-def _to_best(metric: str, arm: Values) -> tuple[str, str]:
-    if arm["best"]:
-        return "", ""
-    return difference_words(metric, arm["difference"], arm["difference_low"], arm["difference_high"]), p_words(arm["p"])
-
-
 def _to(metric: str, other: Values | None) -> list[str]:
+    """A difference with its interval, and its p value."""
     if other is None:
         return ["", ""]
-    return [difference_words(metric, other["difference"], other["low"], other["high"]), p_words(other["p"])]
+    return [wording.difference(metric, other["difference"], other["low"], other["high"]), wording.p_value(other["p"], name="")]
 
 
-def _judged(difference: Values) -> str:
-    """What a difference and its `measurable` come to."""
-    if difference["difference"] is None:
-        return "undefined"
-    if not difference["measurable"]:
-        return "no measurable difference"
-    return "measurably better" if difference["difference"] > 0 else "measurably worse"
-
-
-def p_words(p: float | None) -> str:
-    """A p value to two figures, as far as it can be told."""
-    if p is None:
-        return ""
-    return "under 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+def _judged(difference: Values | None) -> str:
+    return wording.judged(difference["difference"], difference["measurable"]) if difference else ""
 
 
 def _about(arms: Sequence[Values]) -> str:
     rows = []
     for arm in arms:
         chosen = sorted(dict.fromkeys(arm["chosen"]), key=lambda text: -arm["chosen"].count(text))
-        counts = [f"{text or 'as it is'} ({_times(arm['chosen'].count(text), 'split')})" for text in chosen]
+        counts = [f"{text or 'as it is'} ({counted(arm['chosen'].count(text), 'split')})" for text in chosen]
         rows.append([arm["name"], arm["summary"], "; ".join(counts)])
     header = ["method", "what it is", "chosen on validation rows"]
     return f"<h3>The methods</h3>{table(header, rows)}"
@@ -205,8 +181,8 @@ def _about(arms: Sequence[Values]) -> str:
 def _missing(values: Values) -> str:
     body = ""
     for key, title, lead in (
-        ("given_up", "Given up", "There was no time left for these within the limit."),
-        ("left_out", "Left out", "These do not go with this data."),
+        ("given_up", "Given up", "The time limit left no time for these."),
+        ("left_out", "Left out", "These do not suit this data."),
         ("failed", "Failed", "These ended with an error."),
     ):
         items = values.get(key) or []
@@ -219,10 +195,6 @@ def _missing(values: Values) -> str:
 def _lead(values: Values) -> str:
     kept = "the same test rows each time" if values.get("fixed_test") else "each with test rows of its own"
     return (
-        f"{_times(len(values['arms']), 'method')} on {_times(values['repeats'], 'split')} of the data, {kept}: "
+        f"{counted(len(values['arms']), 'method')} on {counted(values['repeats'], 'split')} of the data, {kept}: "
         f"{values['labelled_rows']:,} labelled and {values['test_rows']:,} test rows."
     )
-
-
-def _times(count: int, unit: str) -> str:
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"

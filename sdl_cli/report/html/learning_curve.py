@@ -5,29 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
-
 from sdl_cli.measure import wording
-from sdl_cli.measure.axes import extent, line_at, size_ticks, tick_texts, value_ticks, view
-from sdl_cli.measure.wording import rounded
-from sdl_cli.report.html.section import (
-    MUTED,
-    PAPER,
-    SERIES,
-    Section,
-    escape,
-    figure,
-    new_figure,
-    plain,
-    report_style,
-    svg,
-    table,
-)
+from sdl_cli.measure.figure import Look, draw_one, draw_several, legend
+from sdl_cli.report.curve_words import forecast_rows, labels_needed, point_rows
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
+from sdl_cli.report.html.section import Section, escape, figure, plain, table
 
 Values = dict[str, Any]
-_MARKERS = "osD^vP"
-_DASHED = (0, (4, 2.5))
+_LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, ticks=6, area=(330, 190), halo=())
 
 
 def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
@@ -37,27 +22,18 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
         curve: as `curve.json` holds it.
         more_labels: what a comparison says of more labels, with its `sentence`.
     """
-    metric, points = curve["metric"], curve["points"]
     lead = more_labels["sentence"] if more_labels else ""
-    caption = f"Score of {plain(curve['name'], 60)} on rows held out, against the number of labelled rows (on a log scale). "
+    caption = f"Score of {plain(curve['name'], 60)} on held-out rows, against the number of labelled rows (on a log scale). "
     caption += "Dots: measured means, with one standard error to each side. "
     if curve["line"]:
         level = f"{100 * curve['level']:g} %"
         caption += f"Line: the fitted curve, dashed where it is a forecast, with its {level} interval shaded."
     body = figure(_drawn([curve]), caption)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve["warnings"])
-    header = ["labelled rows", wording.label(metric), "standard error", "repeats", "quick baseline"]
-    rows = []
-    for point in points:
-        error = "" if point["se"] is None else wording.shown(metric, point["se"], unit=False)
-        other = "" if point["baseline"] is None else wording.shown(metric, point["baseline"])
-        rows.append([f"{point['size']:,}", wording.shown(metric, point["mean"]), error, str(point["repeats"]), other])
-    if not any(row[-1] for row in rows):
-        header, rows = header[:-1], [row[:-1] for row in rows]
+    header, *rows = point_rows(curve)
     body += "<h3>Measured</h3>" + table(header, rows, numeric=range(len(header)))
     if curve["forecast"]:
-        rows = [[f"{f['size']:,}", wording.shown(metric, f["mean"]), _interval(metric, f)] for f in curve["forecast"]]
-        header = ["labelled rows", "forecast", f"{100 * curve['level']:g} % interval"]
+        header, *rows = forecast_rows(curve)
         body += "<h3>Forecast</h3>" + table(header, rows, numeric=(0, 1, 2))
     return Section("curve", "Would more labels help?", body, lead)
 
@@ -78,106 +54,21 @@ def curves_section(curves: Sequence[Values]) -> Section:
     rows = []
     for curve in curves:
         last, twice = curve["points"][-1], curve["twice"]
-        row = [curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"])]
-        row += [f"{wording.shown(metric, twice['mean'])} ({_interval(metric, twice)})" if twice else "", _needed(curve)]
-        rows.append(row)
+        ahead = wording.measured(metric, twice | {"value": twice["mean"]}) if twice else ""
+        rows.append([curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"]), ahead, labels_needed(curve)])
     header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "rows for the target"]
     body += table(header, rows, numeric=(1, 2))
     return Section("curve", "Learning curves", body)
 
 
-def _drawn(curves: Sequence[Values]) -> str:
-    single = len(curves) == 1
-    made = new_figure(5.2, 3.6 if single else 3.5 + 0.16 * len(curves))
-    with report_style():
-        axes = made.subplots()
-        _axes(axes, curves)
-        for number, curve in enumerate(curves):
-            shift = 1 + 0.02 * (number - (len(curves) - 1) / 2)  # so that curves at the same sizes do not hide each other
-            _fitted(axes, curve, SERIES[number], with_band=single)
-            _measured(axes, curve, SERIES[number], _MARKERS[number], shift, "measured" if single else plain(curve["name"], 40))
-        if single:
-            _beside(axes, curves[0])
-        made.legend(loc="outside lower center", ncols=2 if single else 1)
-    return svg(made, f"Learning curve: {wording.label(curves[0]['metric'])} against the number of labelled rows")
-
-
-def _axes(axes: Axes, curves: Sequence[Values]) -> None:
+def _drawn(curves: Sequence[Values], crossings: Sequence[Values] = ()) -> str:
     metric = curves[0]["metric"]
-    first, last = extent(curves)
-    low, high = view(curves)
-    axes.set_xscale("log")
-    axes.set_xlim(first, last)
-    axes.set_ylim(low, high)
-    sizes = size_ticks(first, last, min(curve["points"][0]["size"] for curve in curves))
-    axes.xaxis.set_major_locator(FixedLocator(sizes))
-    axes.xaxis.set_major_formatter(FixedFormatter([f"{size:,}" for size in sizes]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    values = value_ticks(low, high, 6)
-    axes.yaxis.set_major_locator(FixedLocator(values))
-    axes.yaxis.set_major_formatter(FixedFormatter(tick_texts(metric, values)))
-    axes.grid(axis="y")
-    axes.set_xlabel("number of labelled rows")
-    name = wording.label(metric)
-    axes.set_title(f"{name} (%)" if metric in wording.PERCENT else name, color=MUTED, weight="normal")
-
-
-def _fitted(axes: Axes, curve: Values, colour: str, with_band: bool) -> None:
-    line, largest = curve["line"], curve["points"][-1]["size"]
-    border = line_at(line, largest)
-    inside = [row for row in line if row["size"] < largest] + ([border] if border else [])
-    beyond = ([border] if border else []) + [row for row in line if row["size"] > largest]
-    for rows, style, label in ((inside, "-", "fitted"), (beyond, _DASHED, "forecast")):
-        if len(rows) > 1:
-            xs, ys = [row["size"] for row in rows], [row["mean"] for row in rows]
-            axes.plot(xs, ys, color=colour, linestyle=style, zorder=3, label=label if with_band else None)
-    banded = [row for row in line if row["low"] is not None and row["high"] is not None]
-    if banded and with_band:
-        xs, low, high = ([row[key] for row in banded] for key in ("size", "low", "high"))
-        text = f"{100 * curve['level']:g} % interval of the forecast"
-        axes.fill_between(xs, low, high, color=colour, alpha=0.2, linewidth=0, zorder=1.5, label=text)
-
-
-def _measured(axes: Axes, curve: Values, colour: str, marker: str, shift: float, label: str) -> None:
-    known = [point for point in curve["points"] if point["se"] is not None]
-    if known:
-        xs, ys, errors = ([point[key] for point in known] for key in ("size", "mean", "se"))
-        axes.errorbar([shift * x for x in xs], ys, yerr=errors, fmt="none", ecolor=colour, elinewidth=1.3, zorder=4)
-    xs, ys = ([point[key] for point in curve["points"]] for key in ("size", "mean"))
-    style: Values = {"markeredgecolor": PAPER, "markeredgewidth": 0.8, "markersize": 6.5, "zorder": 5}
-    axes.plot([shift * x for x in xs], ys, linestyle="none", marker=marker, color=colour, label=label, **style)
-
-
-def _beside(axes: Axes, curve: Values) -> None:
-    """The quick baseline at the same sizes, and the target with the rows that it needs."""
-    known = [point for point in curve["points"] if point["baseline"] is not None]
-    if known:
-        xs, ys = [point["size"] for point in known], [point["baseline"] for point in known]
-        axes.plot(xs, ys, color=MUTED, linewidth=1.3, marker=".", markersize=6, zorder=2, label="forest (quick baseline)")
-    need = curve["labels_needed"]
-    if need:
-        label = f"target {wording.shown(curve['metric'], need['target'])}"
-        axes.axhline(need["target"], color=SERIES[1], linewidth=1.2, zorder=2.5, label=label)
-        first, last = axes.get_xlim()
-        if need["mid"] is not None and first <= need["mid"] <= last:
-            low, high = max(need["low"] or first, first), min(need["high"] or last, last)
-            axes.plot([low, high], [need["target"]] * 2, color=SERIES[1], linewidth=6, alpha=0.3, zorder=2.6)
-            style: Values = {"markeredgecolor": SERIES[1], "markeredgewidth": 1.6, "markersize": 7, "zorder": 6}
-            axes.plot([need["mid"]], [need["target"]], "D", color=PAPER, **style)
-
-
-def _interval(metric: str, row: Values) -> str:
-    if row["low"] is None or row["high"] is None:
-        return ""
-    return f"{wording.shown(metric, row['low'], unit=False)} to {wording.shown(metric, row['high'], unit=False)}"
-
-
-def _needed(curve: Values) -> str:
-    need = curve["labels_needed"]
-    if need is None:
-        return ""
-    target = wording.shown(curve["metric"], need["target"])
-    if need["reachable"] == "no":
-        return f"{target}: out of reach"
-    return f"{target}: about {rounded(need['mid'])}" if need["mid"] else f"{target}: beyond this forecast"
+    with new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves)) as made:
+        axes = made.subplots()
+        single = len(curves) == 1
+        handles, texts = draw_one(axes, curves[0], _LOOK) if single else draw_several(axes, curves, _LOOK, crossings)
+        axes.set_title(wording.axis_label(metric), color=MUTED, weight="normal")
+        axes.minorticks_off()
+        columns = 2 if max(map(len, texts)) <= 30 else 1
+        legend(made, handles, texts, columns, 165 if columns == 2 else 300)
+    return svg(made, f"Learning curve: {wording.label(metric)} against the number of labelled rows")

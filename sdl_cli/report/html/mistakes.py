@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.columns import Column
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files.columns import Column
 from sdl_cli.errors import SdlError
-from sdl_cli.report.html.importance import original_columns
-from sdl_cli.report.html.opened import OpenedRun, Predicted, shortened
+from sdl_cli.report.html.opened import OpenedRun, Predicted
 from sdl_cli.report.html.residuals import number
-from sdl_cli.report.html.section import Section, escape, figure, picture, plain, table
+from sdl_cli.report.html.section import Section, escape, figure, picture, short_name, table
 
 Array = np.ndarray[Any, Any]
 _MOST_SHOWN = 12
@@ -36,7 +35,7 @@ def build(run: OpenedRun) -> Section:
         if dataset.modality == "image":
             body = gallery([_card(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
         elif dataset.modality == "text":
-            body = _table(predicted, worst, "text", [shortened(plain(dataset.X[row], 1000), 300) for row in rows])
+            body = _table(predicted, worst, "text", [short_name(dataset.X[row], 300) for row in rows])
         else:
             header = "unusual values (share of labelled rows as unusual)"
             body = _table(predicted, worst, header, unusual_values(dataset, run.parts.labelled, rows))
@@ -64,7 +63,7 @@ def worst_mistakes(predicted: Predicted) -> Array:
 
 def row_name(predicted: Predicted, row: int) -> str:
     """What the user knows a row by: a file, a name, or its number."""
-    name = shortened(plain(predicted.ids[row], 1000), 40)
+    name = short_name(predicted.ids[row], 40)
     return f"row {name}" if name.isdigit() else name
 
 
@@ -83,7 +82,7 @@ def _lead(predicted: Predicted, worst: Array) -> str:
     if predicted.distinct < 1:
         rows = len({name for name, one in zip(predicted.ids, wrong, strict=True) if one})
         which = f"All {rows}" if rows == len(worst) else f"The {len(worst)} worst of {rows:,}"
-        told = "rows that were mistaken in any split, each where it went worst, lowest probability of the true class first."
+        told = "rows that were wrong in any split, each where it went worst, lowest probability of the true class first."
         return f"{which} {told} {look}"
     if num == 1:
         return f"The one mistake in {len(predicted):,} test rows. {look}"
@@ -103,7 +102,7 @@ def _card(predicted: Predicted, row: int, pixels: Array) -> str:
 def _named(predicted: Predicted, row: int) -> tuple[str, str]:
     if not predicted.classes:
         return number(predicted.truth[row]), number(predicted.prediction[row])
-    truth, prediction = (shortened(plain(predicted.classes[k]), 30) for k in (predicted.truth[row], predicted.prediction[row]))
+    truth, prediction = (short_name(predicted.classes[k], 30) for k in (predicted.truth[row], predicted.prediction[row]))
     return truth, prediction
 
 
@@ -122,7 +121,7 @@ def _table(predicted: Predicted, worst: Array, header: str = "", cells: list[str
             error = predicted.prediction[row] - predicted.truth[row]
             numbers = [f"{'+' if error > 0 else '-'}{number(abs(error))}"]
         more = [] if cells is None else [cells[place]]
-        rows.append([shortened(plain(predicted.ids[row], 1000), 40), truth, prediction, *numbers, *more])
+        rows.append([short_name(predicted.ids[row], 40), truth, prediction, *numbers, *more])
     numeric = (3, 4) if predicted.classes else (1, 2, 3)
     return table(["row", "true", "predicted", *told, *([] if cells is None else [header])], rows, numeric)
 
@@ -132,15 +131,14 @@ def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
 
     A number is as far out as the smaller of its two tails, doubled; a category as rare as its share.
     """
-    columns = original_columns(dataset)
+    columns = dataset.own_columns
     shares = np.stack([_shares(dataset, place, labelled, rows) for _, place in columns], axis=1)
     kinds: list[Column | None] = list(dataset.columns) or [None] * len(columns)
     found = []
     for row, own in zip(rows, shares, strict=True):
         order = [j for j in np.argsort(own, kind="stable")[:_MOST_VALUES] if own[j] <= _UNUSUAL_FRACTION]
         words = [
-            f"{shortened(plain(columns[j][0]), 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({_share(own[j])})"
-            for j in order
+            f"{short_name(columns[j][0], 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({_share(own[j])})" for j in order
         ]
         found.append(", ".join(words) or "nothing unusual")
     return found
@@ -149,7 +147,7 @@ def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
 def _shares(dataset: Dataset, place: list[int], labelled: Array, rows: Array) -> Array:
     """Share of the labelled rows that are as far out as each of `rows` in one column."""
     known, own = dataset.X[labelled, place[0]], dataset.X[rows, place[0]]  # of a date its first part, which counts its days
-    column = next((c for c, (_, p) in zip(dataset.columns, original_columns(dataset), strict=False) if p == place), None)
+    column = next((c for c, (_, p) in zip(dataset.columns, dataset.own_columns, strict=False) if p == place), None)
     missing = np.isnan(own)
     if column is not None and column.kind in ("category", "boolean"):
         shares = (known[None] == own[:, None]).mean(axis=1)
@@ -174,4 +172,4 @@ def _cell(column: Column | None, values: Array) -> str:
     if column.kind == "date":
         return f"= {np.datetime64(int(value), 'D')}"
     levels = column.levels
-    return f"= {shortened(plain(levels[int(value)]), 30)}" if int(value) < len(levels) else "= a level not seen before"
+    return f"= {short_name(levels[int(value)], 30)}" if int(value) < len(levels) else "= a level not seen before"

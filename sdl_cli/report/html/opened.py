@@ -15,7 +15,7 @@ import numpy as np
 from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import as_in_run
+from sdl_cli.data.images.depth import as_in_run
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.files import read_guarded
@@ -156,12 +156,3 @@ class OpenedRun:
         if isinstance(self._made[name], SdlError):
             raise self._made[name]
         return self._made[name]
-
-
-def shortened(name: object, most: int) -> str:
-    """A name of at most `most` letters; of a longer one the middle is left out, since names often differ at their end."""
-    text = str(name)
-    if len(text) <= most:
-        return text
-    tail = (most - 1) // 2
-    return f"{text[: most - 1 - tail].rstrip()}…{text[-tail:].lstrip() if tail else ''}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sdl_cli import __version__
 from sdl_cli.report.html.section import Section, escape
-from sdl_cli.report.html.style import style_sheet
 
 # no script, and nothing from elsewhere, whatever text there is in the page
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_STYLE = Path(__file__).with_name("style.css")  # its colours of light are those of `drawing`
 _MOST_LETTERS = 1500
 _NUMBER_PERCENT = re.compile(r"(?<=\d) %")  # a number and its per cent sign stay in one line
 
@@ -49,7 +50,7 @@ def page(head: Head, sections: Sequence[Section]) -> str:
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="sdl {__version__}">
 <title>{escape(head.title, 120)}</title>
-<style>{style_sheet()}</style>
+<style>{_STYLE.read_text(encoding="utf-8")}</style>
 </head>
 <body>
 <div class="page">

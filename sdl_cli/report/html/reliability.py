@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.statistics import wilson
-from sdl_cli.measure.wording import measured
+from sdl_cli.measure.wording import interval, size
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import GRID, INK, MUTED, SERIES, Section, figure, new_figure, report_style, svg
+from sdl_cli.report.html.section import Section, figure
 
 Array = np.ndarray[Any, Any]
 _MOST_BINS = 10
+_NUM_DRAWS = 400
 _LEAST_ROWS = 15  # of a bin: fewer say nearly nothing
 
 
@@ -35,10 +37,14 @@ def build(run: OpenedRun) -> Section | None:
     if run.decision is not None:
         caption += " The threshold of this run, which moves decisions and not probabilities, plays no part here."
     error = run.metrics["metrics"]["test"]["calibration_error"]
-    told = measured("calibration_error", error)
     of = "test rows" if run.repeats == 1 else "splits (mean over them)"
-    claim = verdict(confidence, correct, predicted.distinct)
-    lead = f"{claim} Expected calibration error (15 bins): {told}, n = {error['n']:,} {of}."
+    gap, chance = size("accuracy", error["value"]), size("accuracy", error_by_chance(confidence, predicted.distinct))
+    ends = interval("accuracy", error["low"], error["high"], 0.95)
+    lead = (
+        f"{verdict(confidence, correct, predicted.distinct)} Within groups of like confidence the two are {gap} apart on average "
+        f"(expected calibration error, 15 bins{f', {ends}' if ends else ''}, n = {error['n']:,} {of}); on so many rows chance "
+        f"alone can give up to {chance}."
+    )
     drawn = figure(
         svg(_diagram(confidence, correct, predicted.distinct), "Reliability diagram: confidence against accuracy"), caption
     )
@@ -54,8 +60,21 @@ def verdict(confidence: Array, correct: Array, distinct: float = 1.0) -> str:
         f"{len(correct):,} test rows."
     )
     if low <= mean <= high:
-        return f"Neither over- nor under-confidence can be told from so few rows: {claim}"
+        return f"There is no measurable bias, be it over- or under-confidence: {claim}"
     return f"The model is {'over' if mean > high else 'under'}-confident: {claim}"
+
+
+def error_by_chance(confidence: Array, distinct: float = 1.0) -> float:
+    """Calibration error that 95 % of models with these confidences stay below although each of theirs is exactly right.
+
+    Arguments:
+        confidence: `(N,)`. distinct: as of `Predicted`; a row that several splits tested counts once for chance.
+    """
+    rng = np.random.default_rng(0)
+    bins = np.clip(np.ceil(confidence * 15).astype(np.int64) - 1, 0, 14)  # as for `metrics.calibration_error`
+    gaps = [np.bincount(bins, (rng.random(len(bins)) < confidence) - confidence) for _ in range(_NUM_DRAWS)]
+    errors = [np.abs(gap).sum() / len(bins) for gap in gaps]
+    return float(np.quantile(errors, 0.95) / np.sqrt(distinct))
 
 
 def equal_count_bins(confidence: Array) -> list[Array]:
@@ -76,12 +95,11 @@ def equal_count_bins(confidence: Array) -> list[Array]:
 
 
 def _diagram(confidence: Array, correct: Array, distinct: float) -> Any:
-    picture = new_figure(4.6, 4.6)
-    upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
-    bins = [(float(confidence[rows].mean()), int(correct[rows].sum()), len(rows)) for rows in equal_count_bins(confidence)]
-    ends = [wilson(distinct * right, distinct * num) for _, right, num in bins]
-    first, least = (max(0.0, np.floor(10 * low) / 10) for low in (confidence.min(), min(end[0] for end in ends)))
-    with report_style():
+    with new_figure(4.6, 4.6) as picture:
+        upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
+        bins = [(float(confidence[rows].mean()), int(correct[rows].sum()), len(rows)) for rows in equal_count_bins(confidence)]
+        ends = [wilson(distinct * right, distinct * num) for _, right, num in bins]
+        first, least = (max(0.0, np.floor(10 * low) / 10) for low in (confidence.min(), min(end[0] for end in ends)))
         upper.plot([first, 1], [first, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
         for (mean, right, num), end in zip(bins, ends, strict=True):
             upper.plot([mean, mean], end, color=SERIES[0], linewidth=1.6, alpha=0.6)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.wording import measured, shown
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import GRID, MUTED, SERIES, Section, figure, new_figure, report_style, svg
+from sdl_cli.report.html.section import Section, figure
 
 Array = np.ndarray[Any, Any]
 _MOST_POINTS = 500  # each is an element of the page
@@ -27,9 +28,9 @@ def build(run: OpenedRun) -> Section | None:
     )
     kept = thinned(np.abs(prediction - truth))
     caption = (
-        "Above: each point is a test row, and on the dashed line a prediction is exact. Below: what prediction minus truth is "
-        "left over. Points without any pattern around the line are what to hope for; a bend, a slope or a funnel says that the "
-        f"model misses something. {_bias(truth, prediction)}"
+        "Above: each point is a test row, and on the dashed line a prediction is exact. Below: the residuals, prediction "
+        "minus truth. Points without any pattern around the line are what to hope for; a bend, a slope or a funnel means that "
+        f"the model misses something. {_bias(truth, prediction)}"
     )
     if len(kept) < len(truth):
         caption += f" Of {len(truth):,} rows {len(kept)} are drawn, the largest errors among them."
@@ -63,12 +64,11 @@ def _bias(truth: Array, prediction: Array) -> str:
 def _panels(truth: Array, prediction: Array) -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    picture = new_figure(4.6, 6.4)
-    upper, lower = picture.subplots(2, 1, height_ratios=(1.5, 1))
-    both = np.concatenate([truth, prediction])
-    ends = [float(both.min()), float(both.max())]
-    look: dict[str, Any] = {"color": SERIES[0], "markersize": 4, "alpha": 0.45, "linestyle": "none", "marker": "o"}
-    with report_style():
+    with new_figure(4.6, 6.4) as picture:
+        upper, lower = picture.subplots(2, 1, height_ratios=(1.5, 1))
+        both = np.concatenate([truth, prediction])
+        ends = [float(both.min()), float(both.max())]
+        look: dict[str, Any] = {"color": SERIES[0], "markersize": 4, "alpha": 0.45, "linestyle": "none", "marker": "o"}
         upper.plot(ends, ends, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
         upper.plot(truth, prediction, markeredgewidth=0, **look)
         lower.axhline(0, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)

@@ -9,10 +9,13 @@ from typing import Any
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from sdl_cli.measure.axes import tick_texts, value_ticks
-from sdl_cli.measure.metrics import MAIN
-from sdl_cli.measure.wording import PERCENT, label, measured, shown
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
+from sdl_cli.measure.wording import axis_label, label, model_name, shown
 from sdl_cli.phrases import counted
-from sdl_cli.report.html.section import INK, MUTED, PAPER, SERIES, Section, figure, new_figure, plain, report_style, svg, table
+from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, svg
+from sdl_cli.report.html.section import Section, figure, plain, table
+from sdl_cli.report.layout import filled
+from sdl_cli.report.words import baseline_name, score_rows
 
 Values = dict[str, Any]
 _WIDTH_IN = 5.2
@@ -51,8 +54,7 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
     ends += [line[1]] if line else []
     room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
     low, high = min(ends) - room, max(ends) + room
-    made = new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75)
-    with report_style():
+    with new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75) as made:
         axes = made.subplots()
         axes.set_xlim(low, high)
         axes.set_ylim(len(drawn) - 0.4, -0.6)
@@ -74,14 +76,9 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         ticks = value_ticks(low, high, 6)
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FixedFormatter(tick_texts(metric, ticks)))
-        axes.set_xlabel(f"{label(metric)} (%)" if metric in PERCENT else label(metric))
+        axes.set_xlabel(axis_label(metric))
         axes.grid(axis="x")
     return svg(made, title)
-
-
-def main_metric(test: Values) -> str:
-    """The metric that a result is named by: that of its task."""
-    return MAIN["classification" if "accuracy" in test else "regression"]
 
 
 def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
@@ -93,7 +90,7 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
     """
     test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
     metric = main_metric(test)
-    model, n = model_name(values), test[metric]["n"]
+    model, n = model_name(values["config"]["model"]), test[metric]["n"]
     of = counted(n, "split") if repeats else counted(n, "test row")
     entries = [(model, test[metric], [r["metrics"]["test"][metric]["value"] for r in repeats], True)]
     if baseline:
@@ -105,12 +102,15 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
         if m["value"] is not None
     ]
     guess = shown(metric, majority[metric]["value"])
-    better = "lower" if metric in ("rmse", "mae") else "higher"
+    better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
     caption += " Thin lines: the single splits." if repeats else " Where two bars overlap widely, chance may explain it."
     caption += f" Ignoring the inputs gives {guess}."
     body = figure(interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline"), caption) if bars else ""
-    body += table(*_all_metrics(values))
+    guessed = "most frequent class" if "accuracy" in test else "mean of the labels"
+    header = ["metric", model, baseline_name(values), guessed, f"{model} on validation rows"]
+    header, *rows = filled([header, *score_rows(values)])
+    body += table(header, rows)
     if repeats:
         body += "<h3>Splits</h3>" + table(*_repeat_rows(repeats, metric), numeric=(1, 2, 3))
     lead = f"On {of} that took no part in training; 95 % interval in brackets."
@@ -119,32 +119,6 @@ def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
             f"Means over {of}, each scored on test rows of its own; 95 % t interval of the mean in brackets (the splits overlap)."
         )
     return Section("leaderboard" if repeats else "scores", "Scores", body, lead)
-
-
-def model_name(values: Values) -> str:
-    """The model of a run as people call it: forest, deep_net, finetuned_cnn (resnet18)."""
-    model = values["config"]["model"]
-    if model["name"] == "baseline":
-        return str(model["kind"])
-    variant = next((model[key] for key in ("architecture", "estimator") if model.get(key) not in (None, "auto")), "")
-    return f"{model['name']} ({variant})" if variant else str(model["name"])
-
-
-def _all_metrics(values: Values) -> tuple[list[str], list[list[str]]]:
-    test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
-    held = values["metrics"].get("validation") or {}
-    header = ["metric", model_name(values)]
-    header += [f"{baseline['name']} (quick baseline)"] if baseline else []
-    header += ["most frequent class" if "accuracy" in test else "mean of the labels"]
-    header += [f"{model_name(values)} on validation rows"] if held else []
-    rows = []
-    for name, value in test.items():
-        row = [label(name), measured(name, value)]
-        row += [measured(name, baseline["test"][name])] if baseline else []
-        row += [shown(name, majority[name]["value"])]
-        row += [measured(name, held[name]) if name in held else ""] if held else []
-        rows.append(row)
-    return header, rows
 
 
 def _repeat_rows(repeats: Sequence[Values], metric: str) -> tuple[list[str], list[list[str]]]:

@@ -1,72 +1,19 @@
-"""What a report is made of: sections, and text, tables, pictures and figures as safe HTML that works in light and in dark."""
+"""What a report is made of: sections, and text, tables and pictures as safe HTML."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import io
-import re
 import unicodedata
-import warnings
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib.style
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.rcsetup import cycler
-from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, FuncFormatter, LogFormatter, NullFormatter
 
-# as drawn; `svg` turns each into a variable of the page, which has one value for light and one for dark
-PAPER, INK, MUTED, GRID = "#fdfdfb", "#20242c", "#676e7d", "#d9dde5"
-SERIES = ("#1d6fb8", "#d0541b", "#11866a", "#a04f9c", "#a87b06", "#3d4f9f")
-VARIABLES = {PAPER: "paper", INK: "ink", MUTED: "muted", GRID: "grid", **{c: f"series-{k}" for k, c in enumerate(SERIES)}}
 MOST_LETTERS = 400
 _JOINERS = "\u200c\u200d"  # parts of ordinary words in Persian, Hindi and of emoji
-_STYLE = {
-    "text.parse_math": False,
-    "svg.hashsalt": "sdl",  # the same file for the same figure
-    "svg.fonttype": "none",  # text stays text: it can be searched, read aloud, and takes the page's font
-    "font.size": 11.0,
-    "axes.titlesize": 11.0,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 10.5,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": MUTED,
-    "axes.linewidth": 0.8,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=SERIES),
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 2.0,
-    "legend.frameon": False,
-    "legend.fontsize": 10.5,
-    "hatch.color": MUTED,
-}
-_NAMESPACE = re.compile(r"\{[^}]*\}")
-_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
-_REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
 @dataclass(frozen=True)
@@ -94,6 +41,15 @@ def plain(text: object, most: int = MOST_LETTERS) -> str:
     whole = str(text)
     line = "".join(_visible(letter) for letter in whole[:most])
     return line if len(whole) <= most else line[: most - 1].rstrip() + "…"
+
+
+def short_name(name: object, most: int) -> str:
+    """`plain` text of which the middle is left out where it is longer than `most` letters: names often differ at their end."""
+    whole = str(name)
+    if len(whole) > most:
+        tail = (most - 1) // 2
+        whole = f"{whole[: most - 1 - tail].rstrip()}…{whole[len(whole) - tail :].lstrip()}"
+    return plain(whole)
 
 
 def escape(text: object, most: int = MOST_LETTERS) -> str:
@@ -154,72 +110,6 @@ def picture(pixels: np.ndarray[Any, Any], alt: str, px: int = 96) -> str:
     return f'<img{look} src="data:image/{kind};base64,{data}" width="{width}" height="{height}" alt="{escape(alt)}">'
 
 
-@contextmanager
-def report_style() -> Iterator[None]:
-    """Matplotlib's defaults and ours, whatever the user's own file of settings says: draw within it.
-
-    Axes of a `new_figure` are made in this style everywhere; what is drawn into them (line widths, legends) needs this.
-    """
-    with warnings.catch_warnings(), matplotlib.style.context(["default", _STYLE]):
-        # the page's own fonts draw the text; matplotlib only measures it
-        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from", category=UserWarning)
-        yield
-
-
-def new_figure(width_in: float, height_in: float) -> Figure:
-    """An empty figure in the report's style, its parts laid out so that none is cut.
-
-    Colours are INK, MUTED, GRID, PAPER and SERIES, with alpha where a shade is needed (a heat map: SERIES[0] with its share as
-    alpha), so that they change with the page from light to dark. Labels from data pass through `plain`.
-
-    Arguments:
-        width_in: inches, up to about 5.2: there 11 points are still legible on a phone, and 14 px high on a desktop.
-        height_in: inches.
-    """
-    with report_style():
-        made = _StyledFigure(figsize=(width_in, height_in), dpi=72, layout="constrained")
-    FigureCanvasAgg(made)
-    return made
-
-
-def svg(figure: Figure, title: str) -> str:
-    """A figure as an inline `<svg>` that is as wide as the page allows, in colours that follow the page.
-
-    Arguments:
-        figure: from `new_figure`.
-        title: what it shows, plain text, for who cannot see it.
-    """
-    with report_style():
-        _clean_texts(figure)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    root = ET.fromstring(out.getvalue())
-    _tidy(root)
-    width, height = figure.get_size_inches() * 72
-    _rename(root, hashlib.sha256((title + out.getvalue()).encode()).hexdigest()[:8])
-    root.attrib = {
-        "viewBox": f"0 0 {width:g} {height:g}",
-        "role": "img",
-        "aria-label": plain(title),
-        "style": f"max-width:{1.32 * width / 16:.3g}rem",
-    }
-    return ET.tostring(root, encoding="unicode")
-
-
-class _StyledFigure(Figure):
-    """A figure whose axes are made in the report's style, wherever they are made."""
-
-    def add_subplot(self, *args: Any, **kwargs: Any) -> Axes:
-        with report_style():
-            made: Axes = super().add_subplot(*args, **kwargs)
-        return made
-
-    def add_axes(self, *args: Any, **kwargs: Any) -> Axes:
-        with report_style():
-            made: Axes = super().add_axes(*args, **kwargs)
-        return made
-
-
 def _column_class(cells: Sequence[str], is_numeric: bool) -> str:
     """Numbers and short words keep to one line, so that an interval is not broken; words and long texts wrap."""
     if is_numeric:
@@ -227,28 +117,6 @@ def _column_class(cells: Sequence[str], is_numeric: bool) -> str:
     longest = max((len(cell) for cell in cells), default=0)
     with_digits = any(letter.isdecimal() for cell in cells for letter in cell[:30])
     return "short" if longest <= (30 if with_digits else 18) else "words" if longest <= 30 else "long"
-
-
-def _clean_texts(figure: Figure) -> None:
-    """Make all text drawable (half a surrogate pair ends matplotlib), with no part of it read as mathematics."""
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            formatter = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):
-                formatter.seq = [plain(text) for text in formatter.seq]
-            elif isinstance(formatter, FuncFormatter):  # also what labels given with the ticks become
-                axis.set_major_formatter(FuncFormatter(_plain_ticks(formatter.func)))
-            elif isinstance(formatter, LogFormatter):  # powers of ten are written in mathematics
-                axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
-                axis.set_minor_formatter(NullFormatter())
-    for text in figure.findobj(Text):
-        assert isinstance(text, Text)
-        text.set_parse_math(False)
-        text.set_text("\n".join(plain(line) for line in text.get_text().split("\n")))
-
-
-def _plain_ticks(write: Callable[..., str]) -> Callable[[float, int], str]:
-    return lambda value, position: plain(write(value, position))
 
 
 def _visible(letter: str) -> str:
@@ -260,56 +128,3 @@ def _visible(letter: str) -> str:
     if code < 0x20 or code == 0x7F:
         return chr(0x2400 + code) if code < 0x20 else "␡"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _tidy(root: ET.Element) -> None:
-    """Drop what a page needs not (metadata, a style sheet that would reach all of it), shorten numbers, name the colours."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if _NAMESPACE.sub("", child.tag) in ("metadata", "style"):
-                parent.remove(child)
-    for element in root.iter():
-        element.text, element.tail = (text if text and text.strip() else None for text in (element.text, element.tail))
-        element.tag = _NAMESPACE.sub("", element.tag)
-        element.attrib = {_NAMESPACE.sub("", key): value for key, value in element.attrib.items()}
-        for key, value in list(element.attrib.items()):
-            if key == "transform" and value.startswith("rotate(-0 "):
-                del element.attrib[key]
-            elif key == "style":
-                element.attrib[key] = _page_style(value)
-            elif key != "href":
-                element.attrib[key] = _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), value)
-
-
-def _page_style(style: str) -> str:
-    """A style attribute with the page's variables for our colours, and without a font family."""
-    kept = []
-    for part in style.split(";"):
-        key, _, value = (piece.strip() for piece in part.partition(":"))
-        if key == "font-family":
-            continue
-        if key == "font":  # weight and size before the families
-            words = value.split("'")[0].split('"')[0].split()
-            kept += [f"font-weight:{word}" for word in words if word in ("bold", "700", "600")]
-            kept += [f"font-size:{word}" for word in words if word.endswith("px")]
-        elif key:
-            name = VARIABLES.get(value.lower())
-            kept.append(f"{key}:var(--{name})" if name else f"{key}:{value}")
-    return ";".join(kept)
-
-
-def _rename(root: ET.Element, prefix: str) -> None:
-    """Give the ids that are referred to a name of their own in the page, and drop the others."""
-    used = set()
-    for element in root.iter():
-        for key, value in element.attrib.items():
-            if key == "href" and value.startswith("#"):
-                used.add(value[1:])
-                element.attrib[key] = f"#f{prefix}-{value[1:]}"
-            elif "url(#" in value:
-                used |= set(_REFERENCE.findall(value))
-                element.attrib[key] = _REFERENCE.sub(rf"url(#f{prefix}-\1)", value)
-    for element in root.iter():
-        name = element.attrib.pop("id", None)
-        if name in used:
-            element.attrib["id"] = f"f{prefix}-{name}"

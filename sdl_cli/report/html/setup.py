@@ -10,11 +10,12 @@ from typing import Any
 
 import yaml
 
+from sdl_cli.phrases import counted
 from sdl_cli.report.html.data_check import TABLES
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.html.section import plain as plain_text
+from sdl_cli.settings.experiment import Experiment, plain
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import Experiment, plain
 from sdl_cli.study.compare.settings import Compare
 from sdl_cli.study.curve.settings import Curve
 
@@ -82,7 +83,7 @@ def machine_section(environment: Values, seconds: Values | None) -> Section:
     rows.append(["system", str(environment.get("platform", "unknown"))])
     runtime = environment.get("runtime")
     if runtime:
-        threads = f"{runtime['num_threads']} thread{'' if runtime['num_threads'] == 1 else 's'}"
+        threads = counted(runtime["num_threads"], "thread")
         rows.append(["device", f"{runtime['device']}, {runtime['precision']}, {runtime['memory_format']}, {threads}"])
     for name, value in (seconds or {}).items():
         if value >= 0.05:
@@ -119,16 +120,16 @@ def reproduce_section(environment: Values, folder: str, kind: str) -> Section:
     body = f'<pre class="wrapped">{chr(10).join(escape(line, most=4000) for line in lines)}</pre>'
     same = "With the same data, versions and machine the numbers are the same" if command else "The command was not recorded."
     if command:
-        same += "; a time limit may end it elsewhere." if kind == "comparison" else "."
+        same += "; a time limit may stop it at another point." if kind == "comparison" else "."
     return Section("reproduce", "How to reproduce", body, same)
 
 
-def notes_section(notes: list[str]) -> Section | None:
-    """What was said of the data and the settings as it ran; None where nothing was."""
+def notes_section(notes: Sequence[str]) -> list[Section]:
+    """What was said of the data and the settings as it ran; empty where nothing was."""
     if not notes:
-        return None
+        return []
     items = "".join(f"<li>{escape(note, most=1000)}</li>" for note in notes[:_MOST_NOTES])
-    return Section("notes", "Notes", f"<ul>{items}</ul>", "How data and settings were taken, as said while it ran.")
+    return [Section("notes", "Notes", f"<ul>{items}</ul>", "How data and settings were taken, as reported while it ran.")]
 
 
 def _defaults(kind: type) -> Values:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from sdl_cli.errors import DataError
 from sdl_cli.many import sweep_folder
 from sdl_cli.many.sweep_folder import StoredJob
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER, Measured, over_repeats
-from sdl_cli.report.html.scores import main_metric
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
+from sdl_cli.report.html.section import table
+from sdl_cli.report.words import but_seeds, mean_over_seeds
 from sdl_cli.run import run_folder
 
 Values = dict[str, Any]
-_SEEDS = ("seed=", "dataset.seed=")
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,15 @@ def read_sweep(folder: Path) -> Sweep:
     return Sweep(folder, verb, tuple(done), tuple(failed), groups, metric, _best(groups, metric), tuple(shared))
 
 
+def failed_table(sweep: Sweep) -> str:
+    """The jobs that are not done, as an HTML table."""
+    return table(["job", "state", "reason"], [[job.label, job.state, job.reason] for job in sweep.failed])
+
+
 def _groups(done: Sequence[Job], shared: Sequence[str]) -> tuple[tuple[Group, ...], str | None]:
     alike: dict[tuple[str, ...], list[Job]] = {}
     for job in done:
-        alike.setdefault(tuple(o for o in job.overrides if not o.startswith(_SEEDS)), []).append(job)
+        alike.setdefault(but_seeds(job.overrides), []).append(job)
     groups = [_group(" ".join(o for o in key if o not in shared) or "all jobs", jobs) for key, jobs in alike.items()]
     metrics = {group.metric for group in groups}
     metric = metrics.pop() if len(metrics) == 1 and len({_data_of(job) for job in done}) == 1 else None
@@ -108,7 +114,7 @@ def _group(name: str, jobs: Sequence[Job]) -> Group:
     scores = [float(m["value"]) for m in measured if m["value"] is not None]
     test = measured[0]
     if len(scores) > 1:
-        test = over_repeats([{metric: Measured(s, s, s, 1)} for s in scores])[metric].to_json()
+        test = mean_over_seeds(metric, scores)
         if test["low"] == test["high"]:  # equal scores say nothing of chance: the interval of one job does
             test = {**test, "low": measured[0]["low"], "high": measured[0]["high"]}
     held = [(values["metrics"].get("validation") or {}).get(metric, {}).get("value") for values in found]
@@ -119,8 +125,8 @@ def _group(name: str, jobs: Sequence[Job]) -> Group:
         metric,
         test,
         tuple(scores),
-        _mean(held) if None not in held else None,
-        _mean(others) if others and None not in others else None,
+        fmean(held) if None not in held else None,
+        fmean(others) if others and None not in others else None,
         sum(values["seconds"]["total"] for values in found),
     )
 
@@ -130,7 +136,3 @@ def _best(groups: Sequence[Group], metric: str | None) -> Group | None:
         return None
     sign = 1 if HIGHER_IS_BETTER[metric] else -1
     return max(groups, key=lambda group: sign * (group.validation or 0.0))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(sum(values) / len(values))

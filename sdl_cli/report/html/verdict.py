@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from sdl_cli.measure import wording
-from sdl_cli.phrases import counted
+from sdl_cli.measure.metrics import main_metric
+from sdl_cli.phrases import counted, listed
 from sdl_cli.report import words
-from sdl_cli.report.html.scores import main_metric, model_name
 from sdl_cli.report.html.sweep import Sweep
 
 Values = dict[str, Any]
 _CALIBRATED = 0.05  # calibration error up to which probabilities are near enough to what happens
 
 
-def run_verdict(values: Values) -> list[str]:
+def run_verdict(values: Values, by_chance: float = 0.0) -> list[str]:
     """Sentences on one run, or on one repeated over several splits.
 
     Arguments:
         values: of `metrics.json`.
+        by_chance: calibration error that chance alone can give on as many rows (`reliability.error_by_chance`).
     """
     test, repeats = values["metrics"]["test"], values.get("repeats", 1)
     metric = main_metric(test)
@@ -27,7 +28,7 @@ def run_verdict(values: Values) -> list[str]:
     return [
         first,
         _against_baseline(values, metric),
-        *([_calibration(test["calibration_error"])] if "calibration_error" in test else []),
+        *([_calibration(test["calibration_error"], by_chance)] if "calibration_error" in test else []),
     ]
 
 
@@ -49,12 +50,17 @@ def sweep_verdict(sweep: Sweep) -> list[str]:
     else:
         said.append(f"{done} jobs are listed by their test score, and no best one is named.")
         said.append(
-            "No validation scores were kept for all of them. To pick the job with the best test score would flatter it: "
-            "chance alone puts one of many ahead. sdl compare chooses on rows of their own and says which differences are real."
+            "No validation scores were kept for all of them. Picking the job with the best test score would flatter it: "
+            "chance alone puts one of many ahead. sdl compare chooses on separate rows and says which differences are real."
         )
     if failed:
-        said.append(f"{failed} of {done + failed} jobs did not finish; they are named below.")
+        said.append(not_finished(failed, done, "job"))
     return said
+
+
+def not_finished(failed: int, done: int, unit: str) -> str:
+    """How many of a sweep's jobs did not finish."""
+    return f"{failed} of {counted(done + failed, unit)} did not finish; they are named below."
 
 
 def curve_verdict(values: Values) -> list[str]:
@@ -72,7 +78,7 @@ def comparison_verdict(values: Values) -> list[str]:
     more = (values.get("more_labels") or {}).get("sentence")
     said += [more] if more and more not in values["verdict"] else []
     failed = values.get("failed") or []
-    return [*said, *([f"Failed, and not in the ranking: {', '.join(item['name'] for item in failed)}."] if failed else [])]
+    return [*said, *([f"Failed, and not in the ranking: {listed([item['name'] for item in failed])}."] if failed else [])]
 
 
 def _sentences(text: str) -> list[str]:
@@ -82,40 +88,38 @@ def _sentences(text: str) -> list[str]:
 
 
 def _score(metric: str, value: Values) -> str:
-    text = wording.shown(metric, value["value"])
-    if value["value"] is None or value["low"] is None or value["high"] is None:
-        return text
-    low, high = (wording.shown(metric, value[end], unit=False) for end in ("low", "high"))
-    return f"{text} (95 % interval {low} to {high})"
+    ends = wording.interval(metric, value["low"], value["high"], 0.95)
+    return wording.shown(metric, value["value"]) + (f" ({ends})" if ends else "")
 
 
 def _against_baseline(values: Values, metric: str) -> str:
     guess = f"ignoring the inputs gives {wording.shown(metric, values['majority']['test'][metric]['value'])}"
     sentence, judged, _ = words.lift_words(values)
     if values["lift"] is None:
-        ending = f", and {judged}" if judged else ""
-        return f"{_capital(model_name(values))} is itself the quick baseline{ending}; {guess}."
+        return f"This is the quick baseline itself{f', and {judged}' if judged else ''}; {guess}."
     other = values["baseline"]
     named = f"the quick baseline ({other['name']}, {wording.shown(metric, other['test'][metric]['value'])})"
     if not judged:
-        return f"How it stands to {named} is undefined; {guess}."
-    start = {"measurably better": "It is measurably better than", "measurably worse": "It is measurably worse than"}
-    opening = next((text for key, text in start.items() if judged.startswith(key)), "There is no measurable difference to")
-    also = judged.partition(", and ")[2]
+        return f"How it compares with {named} is undefined; {guess}."
+    judged, _, also = judged.partition(", and ")
+    opening = f"It is {judged} than" if judged.startswith("measurably") else "There is no measurable difference to"
     return f"{opening} {named}: {sentence}{f', and {also}' if also else ''}; {guess}."
 
 
-def _calibration(value: Values) -> str:
+def _calibration(value: Values, by_chance: float) -> str:
     error, low, high = value["value"], value["low"], value["high"]
     if error is None:
         return "Whether its probabilities can be believed is undefined."
-    interval = "" if low is None or high is None else f", 95 % interval {100 * low:.1f} to {100 * high:.1f}"
-    number = f"off by {100 * error:.1f} points on average{interval}"
+    ends = "" if low is None or high is None else f", 95 % interval {100 * low:.1f} to {100 * high:.1f}"
+    off = f"they are off by {wording.size('accuracy', error)} on average{ends}"
     if high is not None and high <= _CALIBRATED:
-        return f"Its probabilities can be taken at their word: {number}."
+        return f"Its probabilities can be taken at their word: {off}."
+    if error <= by_chance:
+        chance = f"on so few rows chance alone can give up to {wording.size('accuracy', by_chance)}"
+        return f"Whether its probabilities can be taken at their word cannot be told: {off}, and {chance}."
     if low is not None and low > _CALIBRATED:
-        return f"Its probabilities should not be taken at their word: {number}."
-    return f"Its probabilities are about right, as far as these rows can tell: {number}."
+        return f"Its probabilities should not be taken at their word: {off}."
+    return f"Its probabilities are roughly right, as far as these rows can tell: {off}."
 
 
 def _capital(text: str) -> str:

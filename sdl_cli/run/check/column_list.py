@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.columns import Column
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files.columns import Column
 
 Array = np.ndarray[Any, Any]
 _EXAMPLES = 3

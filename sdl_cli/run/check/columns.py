@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data import columns as data_columns
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files import columns as data_columns
 from sdl_cli.data.split import Split
-from sdl_cli.run.check.problem import MOST_NAMED, Problem, counted, name_of, named, percent
+from sdl_cli.phrases import counted, shortened
+from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, percent
 
 Array = np.ndarray[Any, Any]
 
@@ -29,7 +30,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     """Problems of single columns, and pairs of equal ones."""
     if dataset.modality != "table" or len(dataset) == 0:
         return
-    names = [name_of(name) for name in dataset.feature_names]
+    names = [shortened(name) for name in dataset.feature_names]
     missing = np.isnan(dataset.X)
     low = np.fmin.reduce(dataset.X, axis=0, initial=np.inf)
     high = np.fmax.reduce(dataset.X, axis=0, initial=-np.inf)
@@ -96,7 +97,7 @@ def _identifiers(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
     found = identifier_columns(dataset)
     which = [j for j, words in found.items() if words not in (_RISES, _FALLS)]
     if which:
-        what = f"{counted(len(which), 'column', 'names/name')} or {'counts' if len(which) == 1 else 'count'} the rows"
+        what = f"{counted(len(which), 'column', verbs='names/name')} or {'counts' if len(which) == 1 else 'count'} the rows"
         where = named([f"{names[j]} ({found[j]})" for j in which])
         yield Problem(
             "warning", f"{what}, which says nothing about new ones.", where, leave_out(dataset, [names[j] for j in which])
@@ -136,7 +137,7 @@ def _missing(names: list[str], missing: Array) -> Iterator[Problem]:
     advice = "They are filled in from training rows; ask why they are missing, for new rows may lack others."
     num_mostly = int((shares > _MOSTLY).sum())
     if num_mostly:
-        what = f"{what}; {counted(num_mostly, 'column', 'is/are')} missing in more than half of the rows"
+        what = f"{what}; {counted(num_mostly, 'column', verbs='is/are')} missing in more than half of the rows"
         advice = "Leave out what is mostly missing; the rest is filled in from training rows."
     where = named([f"{names[j]} ({percent(float(shares[j]))})" for j in which])
     yield Problem("warning" if num_mostly else "note", f"{what}.", where, advice)
@@ -191,7 +192,7 @@ def _copies(dataset: Dataset, names: list[str], varied: Array) -> Iterator[Probl
             if np.allclose(whole, _canonical(dataset.X[:, j], levels[j] > 0), rtol=0, atol=1e-6, equal_nan=True):
                 pairs.append(f"{names[j]} = {names[first]}")
     if pairs:
-        what = f"{counted(len(pairs), 'column', 'is a copy/are copies')} of another, as it stands or on another scale."
+        what = f"{counted(len(pairs), 'column', verbs='is a copy/are copies')} of another, as it stands or on another scale."
         yield Problem("note", what, named(pairs), "One of each is enough: copies make a feature look more important than it is.")
 
 

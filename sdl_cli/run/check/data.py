@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.depth import eight_bit
+from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import DataError
 from sdl_cli.run import check as checking

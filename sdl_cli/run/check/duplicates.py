@@ -15,7 +15,8 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
-from sdl_cli.run.check.problem import Problem, Severity, counted, percent, rows_named, sides
+from sdl_cli.phrases import counted
+from sdl_cli.run.check.problem import Problem, Severity, percent, rows_named, sides
 
 Array = np.ndarray[Any, Any]
 
@@ -72,7 +73,7 @@ def _in_images(dataset: Dataset, parts: Split) -> Iterator[Problem]:
     yield from _repeated(dataset, equals, twice, "image", bool(len(crossing)))
     yield from _contradictions(dataset, equals, twice, "image")
     if flat.any():
-        what = f"{counted(int(flat.sum()), 'image', 'is/are')} of one colour all over."
+        what = f"{counted(int(flat.sum()), 'image', verbs='is/are')} of one colour all over."
         yield Problem("warning", what, rows_named(dataset, flat), "Look whether they are damaged, and leave them out.")
 
 
@@ -80,7 +81,7 @@ def _in_texts(dataset: Dataset, parts: Split) -> Iterator[Problem]:
     plain = [" ".join(str(text).lower().split()) for text in dataset.X]
     empty = np.array([text == "" for text in plain])
     if empty.any():
-        what = f"{counted(int(empty.sum()), 'text', 'is/are')} empty."
+        what = f"{counted(int(empty.sum()), 'text', verbs='is/are')} empty."
         yield Problem("warning", what, rows_named(dataset, empty), "Leave out rows without a text.")
     short = np.array([text.count(" ") < _SHORT_WORDS for text in plain])
     equals = Equals.of(np.array([_digest(text.encode("utf-8", "replace")) for text in plain]))
@@ -109,7 +110,7 @@ def _in_table(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         yield from _repeated(dataset, whole, whole.size > 1, "row", bool(len(crossing)))
     else:
         num_crossing = len(equals.crossing(side))
-        what = f"{counted(int(twice.sum()), 'row', 'equals/equal')} another one in all features"
+        what = f"{counted(int(twice.sum()), 'row', verbs='equals/equal')} another one in all features"
         if num_crossing:
             share = percent(num_crossing / len(parts.test))
             what = f"{what}, {counted(num_crossing, 'test row')} ({share} of the test part) a labelled one"
@@ -135,7 +136,8 @@ def crossing_problem(
         return
     share = len(crossing) / len(parts.test)
     severity: Severity = "leak" if share >= material_share else "warning"
-    what = f"{counted(len(crossing), 'test row', 'has/have')} {twin} among the labelled rows: {percent(share)} of the test part."
+    rows = counted(len(crossing), "test row", verbs="has/have")
+    what = f"{rows} {twin} among the labelled rows: {percent(share)} of the test part."
     advice = "Remove the copies, or give copies one group, so that they stay on one side of the split."
     if dataset.part is not None:  # the parts are given: groups move nothing
         advice = "Remove the copies from one of the parts."
@@ -145,7 +147,7 @@ def crossing_problem(
 def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said: bool) -> Iterator[Problem]:
     surplus = int(twice.sum()) - len(np.unique(equals.member[twice]))
     if surplus:
-        what = f"{counted(surplus, unit, 'repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
+        what = f"{counted(surplus, unit, verbs='repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
         advice = "" if is_said else "Remove the copies: another split would put them on both sides."
         severity: Severity = "note" if is_said or surplus < _MANY_COPIES * len(dataset) else "warning"
         yield Problem(severity, what, rows_named(dataset, twice), advice)
@@ -163,7 +165,7 @@ def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -
     if not len(involved):
         return
     num_wrong = int((table.sum(axis=1) - table.max(axis=1)).sum())
-    what = f"{counted(len(involved), unit, 'equals/equal')} another one of a different class: any method is wrong"
+    what = f"{counted(len(involved), unit, verbs='equals/equal')} another one of a different class: any method is wrong"
     what = f"{what} about {counted(num_wrong, 'row')} of {len(dataset):,} at least ({percent(num_wrong / len(dataset))})."
     is_serious = dataset.modality == "image" or num_wrong >= _LACKING * len(dataset)
     severity: Severity = "warning" if is_serious else "note"

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.data.decode import num_cores, reason, size_and_mode
-from sdl_cli.data.image_folder import ImageFolder
-from sdl_cli.data.image_table import ImageTable, list_photos
-from sdl_cli.data.listing import existing_folder, list_folder, shown_name
-from sdl_cli.run.check.problem import Problem, counted, name_of, named, worst_first
+from sdl_cli.data.images.decode import reason, size_and_mode
+from sdl_cli.data.images.listing import existing_folder, list_folder, shown_name
+from sdl_cli.data.sources.image_folder import ImageFolder
+from sdl_cli.data.sources.image_table import ImageTable, list_photos
+from sdl_cli.machine import available_cores
+from sdl_cli.phrases import counted, shortened
+from sdl_cli.run.check.problem import Problem, named, worst_first
 
 _LONG = 2.0  # times as long as wide: the centre square is less than half of it
 _PLAIN_MODES = frozenset({"RGB", "L"})
@@ -59,9 +61,9 @@ def inspect_images(files: Sequence[Path], names: Sequence[str], size_px: int | N
     """
     with warnings.catch_warnings():  # once here, not in the threads: the filters belong to the whole process
         warnings.simplefilter("ignore")
-        with ThreadPoolExecutor(num_cores()) as pool:
+        with ThreadPoolExecutor(available_cores()) as pool:
             headers = list(pool.map(_header, files))
-    shown = [name_of(name) for name in names]
+    shown = [shortened(name) for name in names]
     images = list(zip(shown, headers, strict=True))
     return worst_first([*_unreadable(images), *_same_names(files, images), *_modes(images), *_sizes(images, size_px)])
 
@@ -100,7 +102,7 @@ def _same_names(files: Sequence[Path], images: _Named) -> Iterator[Problem]:
                 equal[file.name, hashlib.file_digest(opened, "sha256").digest()].append(name)
     twice = [" = ".join(names[:2]) for names in equal.values() if len(names) > 1]
     if twice:
-        what = f"{counted(len(twice), 'file name', 'stands/stand')} in several folders with the same content."
+        what = f"{counted(len(twice), 'file name', verbs='stands/stand')} in several folders with the same content."
         yield Problem("warning", what, named(twice), "They are the same photos: keep each once.")
 
 
@@ -118,9 +120,11 @@ def _sizes(images: _Named, size_px: int | None) -> Iterator[Problem]:
     read = [(f"{name} ({h.width} x {h.height})", h) for name, h in images if h.width]
     small = [name for name, h in read if size_px is not None and min(h.width, h.height) < size_px]
     if small:
-        what = f"{counted(len(small), 'image', 'is/are')} smaller than {size_px} px and will be enlarged (of {len(images):,})."
+        what = (
+            f"{counted(len(small), 'image', verbs='is/are')} smaller than {size_px} px and will be enlarged (of {len(images):,})."
+        )
         yield Problem("note", what, named(small), "A smaller dataset.size_px is quicker and loses nothing of these.")
     long = [name for name, h in read if max(h.width, h.height) > _LONG * min(h.width, h.height)]
     if long:
-        what = f"{counted(len(long), 'image', 'is/are')} more than twice as long as wide (of {len(images):,})."
+        what = f"{counted(len(long), 'image', verbs='is/are')} more than twice as long as wide (of {len(images):,})."
         yield Problem("note", what, named(long), "Only the centre square is used: cut them to what matters.")

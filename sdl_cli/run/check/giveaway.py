@@ -16,8 +16,9 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.measure.statistics import wilson
+from sdl_cli.phrases import shortened
 from sdl_cli.run.check.columns import column_names, identifier_columns, leave_out, level_counts
-from sdl_cli.run.check.problem import Problem, Severity, name_of, named, percent, ranked
+from sdl_cli.run.check.problem import Problem, Severity, named, percent, ranked
 
 Array = np.ndarray[Any, Any]
 
@@ -56,11 +57,11 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         some = [one for one in found if one.severity == severity]
         if some:
             names = [one.name for one in some]
-            what = f"{name_of(names[0])} alone {verb} the target away: it {some[0].words}."
+            what = f"{shortened(names[0])} alone {verb} the target away: it {some[0].words}."
             if len(some) > 1:
                 what = f"{len(some)} features, each alone, {verb.removesuffix('s')} the target away; the first {some[0].words}."
             advice = f"Is it made from the target, or known only after it? {leave_out(dataset, names)}"
-            yield Problem(some[0].severity, what, named([name_of(name) for name in names]) if len(some) > 1 else "", advice)
+            yield Problem(some[0].severity, what, named([shortened(name) for name in names]) if len(some) > 1 else "", advice)
 
 
 def _chosen_rows(num: int, num_features: int, brief: bool) -> Array:
@@ -77,7 +78,7 @@ def _classes(dataset: Dataset, rows: Array, brief: bool) -> Iterator[_Score]:
     if not 2 <= int(y.max()) + 1 <= len(y) // 4:
         return
     folds = _folds(len(y), None if dataset.groups is None else dataset.groups[rows])
-    by_missing = _by_missing_cells(X, y, [name_of(dataset.classes[label]) for label in labels])
+    by_missing = _by_missing_cells(X, y, [shortened(dataset.classes[label]) for label in labels])
     sources = column_names(dataset)
     yield from {sources[j]: _Score(sources[j], *score) for j, score in by_missing.items()}.values()  # a date once, not its parts
     for j in _candidates(X, y)[: _BRIEF_CANDIDATES if brief else _CANDIDATES]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
+from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.duplicates import crossing_problem, image_keys
-from sdl_cli.run.check.problem import MOST_NAMED, Problem, counted, name_of, named, sides
+from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, sides
 
 Array = np.ndarray[Any, Any]
 
@@ -64,7 +65,7 @@ def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Pro
 
 
 def _pairs_named(dataset: Dataset, pairs: Array) -> str:
-    return named([f"{name_of(dataset.ids[a])} = {name_of(dataset.ids[b])}" for a, b in pairs[:MOST_NAMED]], len(pairs))
+    return named([f"{shortened(dataset.ids[a])} = {shortened(dataset.ids[b])}" for a, b in pairs[:MOST_NAMED]], len(pairs))
 
 
 def _are_drawings(X: Array, pairs: Array) -> Array:

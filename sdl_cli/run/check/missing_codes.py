@@ -9,8 +9,9 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
+from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.columns import column_kinds
-from sdl_cli.run.check.problem import Problem, counted, name_of, named
+from sdl_cli.run.check.problem import Problem, named
 
 Array = np.ndarray[Any, Any]
 
@@ -32,7 +33,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
             continue
         x = dataset.X[:, j]
         x = x[np.isfinite(x)]
-        name = name_of(dataset.feature_names[j])
+        name = shortened(dataset.feature_names[j])
         for code in _codes(x):
             codes.setdefault(code, []).append(f"{name} ({counted(int((x == code).sum()), 'row')})")
         if _has_odd_zeros(x):
@@ -42,7 +43,8 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         advice = f"If it does: 'dataset.missing_values=[{code:.15g}]'" if dataset.columns else "If it does, make it NaN."
         yield Problem("note", what, named(names), advice)
     if zeros:
-        what = f"{counted(len(zeros), 'column', 'holds/hold')} 0 in a few rows, far from all other values: it may mean missing."
+        columns = counted(len(zeros), "column", verbs="holds/hold")
+        what = f"{columns} 0 in a few rows, far from all other values: it may mean missing."
         # dataset.missing_values would take the zeros of all other columns with it, and class 0
         yield Problem("note", what, named(zeros), "If it does, empty these cells in the data: a missing value is filled in.")
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
+from sdl_cli.phrases import listed, shortened
 
 Array = np.ndarray[Any, Any]
 Severity = Literal["leak", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("leak", "warning", "note")
 MOST_NAMED = 5
-_MOST_LETTERS = 60
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ def named(names: Iterable[str], num: int | None = None) -> str:
     Arguments:
         num: how many there are, where `names` holds only the first of them; None counts `names`.
     """
-    listed = list(names)
-    more = (len(listed) if num is None else num) - MOST_NAMED
-    return ", ".join(listed[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return listed(list(names), MOST_NAMED, num, last=", ")
 
 
 def rows_named(dataset: Dataset, rows: Array) -> str:
@@ -62,21 +60,8 @@ def rows_named(dataset: Dataset, rows: Array) -> str:
         rows: positions `(M,)`, or a mask `(N,)` of bool.
     """
     positions = np.flatnonzero(rows) if rows.dtype == bool else rows
-    listed = named([name_of(name) for name in dataset.ids[positions[:MOST_NAMED]]], len(positions))
-    return listed if dataset.modality == "image" else f"id{'' if len(positions) == 1 else 's'} {listed}"
-
-
-def name_of(text: object) -> str:
-    """A name from the data as it can be printed: one line, control characters shown as `?`, cut where it is long."""
-    flat = "".join(letter if letter.isprintable() else "?" for letter in str(text)[: 2 * _MOST_LETTERS])
-    return flat if len(str(text)) <= _MOST_LETTERS else flat[: _MOST_LETTERS - 3] + "..."
-
-
-def counted(num: int, unit: str, verbs: str = "") -> str:
-    """`1 row`, `1,200 rows`; with verbs "has/have" also `1 row has`, `1,200 rows have`."""
-    plural = unit + ("es" if unit.endswith("s") else "s")
-    verb = f" {verbs.split('/')[num != 1]}" if verbs else ""
-    return f"{num:,} {unit if num == 1 else plural}{verb}"
+    names = named([shortened(name) for name in dataset.ids[positions[:MOST_NAMED]]], len(positions))
+    return names if dataset.modality == "image" else f"id{'' if len(positions) == 1 else 's'} {names}"
 
 
 def percent(fraction: float) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.measure.statistics import wilson
-from sdl_cli.run.check.problem import Problem, counted, name_of, named, percent
+from sdl_cli.phrases import counted, shortened
+from sdl_cli.run.check.problem import Problem, named, percent
 
 Array = np.ndarray[Any, Any]
 
@@ -32,20 +33,21 @@ def crossing_groups(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Pro
     both = np.intersect1d(groups[parts.labelled], groups[parts.test])
     if len(both):
         num = int(np.isin(groups[parts.test], both).sum())
-        what = f"{counted(len(both), 'group', 'has/have')} rows on both sides of the split, {counted(num, 'test row')} among them"
+        crossing = counted(len(both), "group", verbs="has/have")
+        what = f"{crossing} rows on both sides of the split, {counted(num, 'test row')} among them"
         what = f"{what} ({percent(num / len(parts.test))} of the test part)."
         yield Problem("leak", what, _groups_named(both), advice)
     if parts.validation is not None:
         training = np.setdiff1d(parts.labelled, parts.validation)
         shared = np.intersect1d(groups[training], groups[parts.validation])
         if len(shared):
-            what = f"{counted(len(shared), 'group', 'has/have')} rows in the training and in the validation part"
+            what = f"{counted(len(shared), 'group', verbs='has/have')} rows in the training and in the validation part"
             what = f"{what}: what is chosen on validation rows is chosen on kin of training rows."
             yield Problem("warning", what, _groups_named(shared), advice)
 
 
 def _groups_named(groups: Array) -> str:
-    return f"group{'' if len(groups) == 1 else 's'} {named([name_of(group) for group in groups])}"
+    return f"group{'' if len(groups) == 1 else 's'} {named([shortened(group) for group in groups])}"
 
 
 def classes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
@@ -56,7 +58,9 @@ def classes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     in_test = np.bincount(dataset.y[parts.test], minlength=len(counts))
     few = [i for i in np.argsort(counts, kind="stable") if counts[i] < _FEW_ROWS]
     if few:
-        what = f"{counted(len(few), 'class', 'has/have')} fewer than {_FEW_ROWS} rows: too few to learn and to be scored on."
+        what = (
+            f"{counted(len(few), 'class', verbs='has/have')} fewer than {_FEW_ROWS} rows: too few to learn and to be scored on."
+        )
         advice = "Add rows, join classes, or leave small ones out" + (
             f": dataset.min_class_rows={_FEW_ROWS}" if dataset.source else "."
         )
@@ -64,10 +68,12 @@ def classes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     absent = np.flatnonzero((in_test == 0) & (counts > 0))
     if len(absent) and len(parts.test):
         only = np.flatnonzero(in_test)
-        what = f"{counted(len(absent), 'class', 'has/have')} no test row: the score does not cover such rows."
+        what = f"{counted(len(absent), 'class', verbs='has/have')} no test row: the score does not cover such rows."
         if len(only) == 1:
-            name = name_of(dataset.classes[only[0]])
-            what = f"{counted(len(absent), 'class', 'has/have')} no test row: all {len(parts.test):,} are of class {name}, and"
+            name = shortened(dataset.classes[only[0]])
+            what = (
+                f"{counted(len(absent), 'class', verbs='has/have')} no test row: all {len(parts.test):,} are of class {name}, and"
+            )
             what = f"{what} always answering {name} scores 100 %."
         advice = "Add rows, or raise dataset.test_fraction."
         if dataset.groups is not None:
@@ -86,9 +92,8 @@ def _imbalance(dataset: Dataset, counts: Array) -> Iterator[Problem]:
     share = percent(counts[largest] / len(dataset))
     mostly_one = counts[largest] >= _MAJORITY * len(dataset)
     if mostly_one or counts[largest] >= _IMBALANCE * counts[smallest]:
-        what = (
-            f"Classes are of unequal size: always answering {name_of(dataset.classes[largest])} is right in {share} of the rows."
-        )
+        most = shortened(dataset.classes[largest])
+        what = f"Classes are of unequal size: always answering {most} is right in {share} of the rows."
         where = f"largest and smallest: {_class_rows(dataset, [largest, smallest], counts)}"
         advice = (
             "Read balanced accuracy beside accuracy; weigh classes alike with loss.class_weight=balanced, or threshold=balanced"
@@ -97,7 +102,7 @@ def _imbalance(dataset: Dataset, counts: Array) -> Iterator[Problem]:
 
 
 def _class_rows(dataset: Dataset, which: Any, counts: Array) -> str:
-    return named([f"{name_of(dataset.classes[i])} ({counts[i]:,})" for i in which])
+    return named([f"{shortened(dataset.classes[i])} ({counts[i]:,})" for i in which])
 
 
 def targets(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
@@ -113,9 +118,9 @@ def targets(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     far = np.flatnonzero(distance > _FAR * (high - low)) if high > low else np.empty(0, np.int64)
     if 0 < len(far) <= max(1, _FEW_FRACTION * len(y)):
         far = far[np.argsort(-distance[far], kind="stable")]
-        what = f"{counted(len(far), 'target', 'lies/lie')} far from the rest: the median is {middle:.4g}, half of all are"
+        what = f"{counted(len(far), 'target', verbs='lies/lie')} far from the rest: the median is {middle:.4g}, half of all are"
         what = f"{what} from {low:.4g} to {high:.4g}."
-        where = named([f"{y[i]:.6g} (id {name_of(dataset.ids[i])})" for i in far])
+        where = named([f"{y[i]:.6g} (id {shortened(dataset.ids[i])})" for i in far])
         yield Problem(
             "note", what, where, "Look whether they are mistakes; if not, loss=huber gives them less weight in networks."
         )

@@ -25,7 +25,7 @@ def summary(dataset: Dataset, parts: Split) -> dict[str, Any]:
         "task": dataset.task,
         "modality": dataset.modality,
         "rows": len(dataset),
-        "shape": [int(size) for size in dataset.X.shape[1:]],
+        "shape": dataset.row_shape,
         "classes": None,
         "target": None,
         "missing": {"cells": 0, "columns": 0},

@@ -15,7 +15,8 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
-from sdl_cli.run.check.problem import Problem, counted, name_of, named, ranked, sides
+from sdl_cli.phrases import counted, shortened
+from sdl_cli.run.check.problem import Problem, named, ranked, sides
 
 Array = np.ndarray[Any, Any]
 
@@ -37,7 +38,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
             continue
         value = likeness(dataset.y[known], time[known], dataset.task == "classification")
         if value is not None:
-            found[name_of(name)] = value
+            found[shortened(name)] = value
     if not found:
         return
     which = sorted(found, key=lambda name: -found[name])

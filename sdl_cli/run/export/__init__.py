@@ -11,8 +11,8 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import write_atomic
-from sdl_cli.learning.models import NETWORKS
-from sdl_cli.run import run_folder
+from sdl_cli.learning.models import traits
+from sdl_cli.run import run_folder, writing
 from sdl_cli.run.train import Observer
 
 FORMATS = {".onnx": "onnx", ".pt2": "torch"}
@@ -44,8 +44,8 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
     stored = _single(stored, observer)
     name = str(stored.config.get("model", {}).get("name"))
     if kind == "onnx":
-        _require_packages("network" if name in NETWORKS else "scikit-learn")
-    elif name not in NETWORKS:
+        _require_packages("network" if traits(name).is_network else "scikit-learn")
+    elif not traits(name).is_network:
         raise ConfigError(f"{out}: model={name} is no network, and torch.export takes networks only.", "End the file in .onnx.")
 
     from sdl_cli.run.export.description import describe
@@ -57,7 +57,7 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
         described = describe(stored, model, values, out)
         graphs = _graphs(kind, name, rows.inner, described)
         graph, difference = first_equal(graphs, rows, out)
-    text = json.dumps(run_folder.finite(described | graph.ports()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(writing.finite(described | graph.ports()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     beside = out.with_suffix(".preprocessing.json")
     write_atomic(beside, text)
     try:
@@ -113,7 +113,7 @@ def _require_packages(route: str) -> None:
 @contextlib.contextmanager
 def _float32_on_cpu(stored: run_folder.StoredRun, name: str, observer: Observer) -> Iterator[None]:
     """Load and run networks in float32 on the CPU, as the graph computes; say so where the run itself does otherwise."""
-    if name not in NETWORKS:
+    if not traits(name).is_network:
         yield
         return
     from sdl_cli.learning import loop
@@ -141,7 +141,7 @@ def _load(stored: run_folder.StoredRun, trust: bool) -> tuple[Any, dict[str, Any
 
 def _graphs(kind: str, name: str, inner: Any, described: dict[str, Any]) -> Any:
     """The candidates, best first, each built when it is asked for."""
-    if name not in NETWORKS:
+    if not traits(name).is_network:
         from sdl_cli.run.export.scikit import to_onnx
 
         return to_onnx(inner, described)

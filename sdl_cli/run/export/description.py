@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli import __version__
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import traits
 from sdl_cli.run import run_folder
 
 FORMAT = 1
@@ -46,7 +46,7 @@ def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], o
 def _preprocessing(model: Any, inner: Any, values: dict[str, Any]) -> dict[str, Any]:
     inputs = values["inputs"]
     if inputs["modality"] == "image":
-        return _images(inputs, None if values["model"] in NETWORKS else inner.max_px)
+        return _images(inputs, None if traits(values["model"]).is_network else inner.max_px)
     encoder = getattr(model, "encoder_", None)
     if encoder is None:
         return {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from sdl_cli.machine import available_cores
 
 Array = np.ndarray[Any, Any]
 OPSET = 18  # of 2022, which every current ONNX runtime reads
@@ -81,7 +82,7 @@ def finish_onnx(model: Any, described: dict[str, Any], source: Port, target: Por
     content: bytes = model.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    options.intra_op_num_threads = available_cores()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(inputs: Array) -> Array:

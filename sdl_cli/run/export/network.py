@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.learning import losses
 from sdl_cli.learning.models.estimator import NetworkEstimator
-from sdl_cli.run import run_folder
+from sdl_cli.phrases import first_line
+from sdl_cli.run import writing
 from sdl_cli.run.export.graph import OPSET, Array, Graph, Port, finish_onnx, output_port
 
 LARGEST_BYTES = 2**31 - 2**20  # protobuf, and so an ONNX file, ends at 2 GB
@@ -87,9 +88,7 @@ def to_onnx(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
         assert program is not None
         return finish_onnx(program.model_proto, described, source, target, inside)
     except Exception as error:  # an exporter raises nearly anything
-        raise RunError(
-            f"This network cannot be written as ONNX: {_first_line(error)}", "End the file in .pt2 instead."
-        ) from error
+        raise RunError(f"This network cannot be written as ONNX: {first_line(error)}", "End the file in .pt2 instead.") from error
 
 
 def to_program(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
@@ -102,12 +101,10 @@ def to_program(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.export.export(predictor, (_example(source),), dynamic_shapes=({0: torch.export.Dim("batch")},))
-            torch.export.save(program, buffer, extra_files={"sdl.json": json.dumps(run_folder.finite(described | ports))})
+            torch.export.save(program, buffer, extra_files={"sdl.json": json.dumps(writing.finite(described | ports))})
             again = torch.export.load(io.BytesIO(buffer.getvalue())).module()
     except Exception as error:
-        raise RunError(
-            f"torch.export cannot take this network: {_first_line(error)}", "End the file in .onnx instead."
-        ) from error
+        raise RunError(f"torch.export cannot take this network: {first_line(error)}", "End the file in .onnx instead.") from error
 
     def run(inputs: Array) -> Array:
         with torch.no_grad():
@@ -138,7 +135,3 @@ def _prepare(estimator: NetworkEstimator) -> tuple[Predictor, Port, list[str]]:
 
 def _example(source: Port) -> Tensor:
     return torch.zeros((2, *source.shape), dtype=getattr(torch, source.dtype))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -13,10 +13,10 @@ from sklearn.base import is_classifier
 from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import as_in_run
+from sdl_cli.data.images.depth import as_in_run
 from sdl_cli.data.split import split
 from sdl_cli.errors import RunError, SdlError
-from sdl_cli.learning.models import NETWORKS
+from sdl_cli.learning.models import traits
 from sdl_cli.run import run_folder
 from sdl_cli.run.export.graph import Array, Graph
 from sdl_cli.run.train import Observer
@@ -54,7 +54,7 @@ def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], 
     """
     encoder = getattr(model, "encoder_", None)
     inner = model if encoder is None else model.model_
-    is_network = values["model"] in NETWORKS
+    is_network = traits(values["model"]).is_network
     found = _own_rows(stored, values["inputs"])
     if found is None:
         if observer.on_notice is not None:
@@ -71,7 +71,7 @@ def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], 
         if encoder is not None:
             X = encoder.transform(X)
     if not is_network and X.ndim == 4:
-        from sdl_cli.learning.models.baseline import reduce_images
+        from sdl_cli.learning.models.flat import reduce_images
 
         X = reduce_images(X, inner.max_px).reshape(len(X), -1)
     scale = 1.0

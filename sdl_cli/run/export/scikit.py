@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sdl_cli.errors import ConfigError
+from sdl_cli.phrases import first_line
 from sdl_cli.run.export.graph import OPSET, Graph, Port, finish_onnx, output_port
 
 
@@ -36,9 +37,8 @@ def to_onnx(estimator: Any, described: dict[str, Any]) -> Iterator[Graph]:
     if not found:
         assert first is not None
         last = estimator.model_.steps[-1][1] if isinstance(estimator.model_, Pipeline) else estimator.model_
-        reason = (str(first).strip().splitlines() or [type(first).__name__])[0][:200]
         raise ConfigError(
-            f"{type(last).__name__} cannot be written as ONNX: {reason}",
+            f"{type(last).__name__} cannot be written as ONNX: {first_line(first, 200)}",
             "Use sdl predict with the run itself, or train a model that can, such as model=baseline or model=deep_net.",
         ) from first
 

@@ -15,7 +15,8 @@ import yaml
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.settings import MODELS
-from sdl_cli.settings.parse import NonNegative, parse_group
+from sdl_cli.settings.experiment import NonNegative
+from sdl_cli.settings.parse import parse_group
 from sdl_cli.settings.yaml_files import GROUPS, current, find, options, summary
 from sdl_cli.study.compare.settings import MODALITIES, MOST_CANDIDATES, Arm, Candidate, Compare
 
@@ -71,10 +72,12 @@ def ladder(config_dir: str | None = None) -> list[str]:
 
 
 def _arm_with(key: str) -> str:
-    """An arm that has a setting, to stand in a hint."""
+    """An arm that has a setting and leaves its model as it is, to stand in a hint; of the networks, for other settings."""
     last = key.removeprefix("model.")
-    models = [name for name, kind in MODELS.items() if key != last and last in {field.name for field in dataclasses.fields(kind)}]
-    return "forest" if models[:1] == ["baseline"] else "finetune" if models == ["finetuned_cnn"] else (models or ["deep_net"])[0]
+    having = [kind for kind in MODELS.values() if key != last and last in {field.name for field in dataclasses.fields(kind)}]
+    model = (having or [kind for kind in MODELS.values() if kind.starts_random])[0]()
+    own = {f"model={model.name}", *(f"model.{name}={value}" for name, value in model.arguments().items())}
+    return next(name for name in (*ladder(), *options("arm")) if set(read_method(name)[0].overrides) <= own)
 
 
 def shared_overrides(overrides: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sdl_cli.data.split import split
 from sdl_cli.measure import baseline
-from sdl_cli.study.compare.judge import row_contributions
+from sdl_cli.run.fit_and_score import row_contributions
 from sdl_cli.study.compare.plan import Plan, first_experiment, shifted
 
 Array = np.ndarray[Any, Any]
@@ -20,9 +20,8 @@ def floor_rows(plan: Plan) -> Array:
     for repeat in range(plan.num_repeats):
         experiment = shifted(first_experiment(plan.arms), repeat)
         parts = split(dataset, experiment.dataset, experiment.seed)
-        outputs = baseline.majority_outputs(dataset, parts.labelled, parts.test)
-        predicted = outputs if dataset.task == "regression" else outputs.argmax(axis=1)
-        rows = row_contributions(plan.metric, dataset.y[parts.test], outputs, predicted)
+        labelled, test = parts.parts(dataset)
+        rows = row_contributions(plan.metric, test, baseline.majority_outputs(labelled, len(test)))
         assert rows is not None, "the plan refuses other metrics on a test part of the source"
         found.append(rows)
     return np.asarray(np.mean(found, axis=0))

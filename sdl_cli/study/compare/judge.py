@@ -227,33 +227,3 @@ def _family(paired: Paired, sign: float, names: Sequence[str], reference: str | 
         plain_low, plain_high = sorted(sign * end for end in paired.difference(name, reference)[1:])
         differences[name] = Difference(sign * value, low, high, p, p <= ALPHA and value != 0, plain_low, plain_high)
     return differences
-
-
-def row_contributions(metric: str, truth: Array, outputs: Array, predicted: Array) -> Array | None:
-    """What each test row adds to a score, for metrics of which the score is a mean or can be linearised; else None.
-
-    Arguments:
-        metric: its key.
-        truth: `(T,)` class indices or numbers.
-        outputs: probabilities `(T, K)` or numbers `(T,)`.
-        predicted: `(T,)` class indices or numbers.
-    Returns:
-        `(T,)`: right or wrong for accuracy; the same weighted by class for balanced accuracy; the absolute error; minus the log
-        probability; for RMSE its first-order influence (mean squared error is a mean, and the root is linearised at its value).
-    """
-    if metric == "accuracy":
-        return np.asarray(predicted == truth, dtype=float)
-    if metric == "balanced_accuracy":
-        classes, index, counts = np.unique(truth, return_inverse=True, return_counts=True)
-        weighted: Array = (predicted == truth) * len(truth) / (len(classes) * counts[index])
-        return weighted
-    if metric == "log_loss":
-        probs = outputs[np.arange(len(truth)), truth] / outputs.sum(axis=1)
-        return np.asarray(-np.log(np.clip(probs, 1e-15, 1)))
-    if metric == "mae":
-        return np.asarray(np.abs(outputs - truth))
-    if metric == "rmse":
-        squared = (outputs - truth) ** 2
-        rmse = math.sqrt(float(squared.mean()))
-        return np.full(len(truth), 0.0) if rmse == 0 else rmse + (squared - rmse**2) / (2 * rmse)
-    return None

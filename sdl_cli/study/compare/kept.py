@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import SdlError, StorageError
-from sdl_cli.learning.models import NETWORKS
 from sdl_cli.many.cells import Outcome
 from sdl_cli.run import run_folder, train
 from sdl_cli.run.prepare import load_here, resolve_settings
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare.plan import Key, Plan
 from sdl_cli.study.compare.trial import shortened
 
@@ -38,7 +37,7 @@ def _keep(plan: Plan, where: Path, name: str, outcomes: Mapping[Key, Outcome], n
     trial = plan.trial((), None)
     resolved = resolve_settings(single, load_here(single), len(plan.split.labelled))
     single = shortened(resolved, load_here(single), trial.image_fraction, single)
-    if single.model.name in NETWORKS and chosen["runtime"] is not None:
+    if single.model.is_network and chosen["runtime"] is not None:
         on = chosen["runtime"]
         single = dataclasses.replace(single, precision=on["precision"], memory_format=on["memory_format"])
     if run_folder.read_state(where) != "missing" and not _holds(where, single):

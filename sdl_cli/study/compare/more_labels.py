@@ -10,11 +10,11 @@ from sdl_cli.errors import DataError
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.run import run_folder
+from sdl_cli.measure.wording import difference
+from sdl_cli.run.writing import finite
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.plan import Budget, Key, Plan
 from sdl_cli.study.compare.trial import run_trial_in_time
-from sdl_cli.study.compare.verdict import points
 from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.measure import noise_rows
 from sdl_cli.study.curve.points import Points
@@ -64,7 +64,7 @@ def measure_curve(
         notice("No learning curve: it could not be measured.")
         return None, None
     rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
-    curve = {"name": name, "dataset": plan.dataset.name} | run_folder.finite(
+    curve = {"name": name, "dataset": plan.dataset.name} | finite(
         summarise(measured, Question(None, None, 0.9, plan.test_rows, rows, plan.fixed_test))
     )
     curve["labels_needed"] = None  # nobody asked for a target here
@@ -90,7 +90,7 @@ def beside_methods(values: Values, curve: Values) -> Values | None:
     rest = f"Measured with {curve['name']} on {len(curve['points'][-1]['scores'])} of the {values['repeats']} splits."
     if method_gain > 0:
         than = "less" if more else "more"
-        rest += f" {best['name']} brings {than} without any new label ({points(metric, method_gain)})."
+        rest += f" {best['name']} brings {than} without any new label ({difference(metric, method_gain)})."
     return {
         **{key: twice[key] for key in ("size", "mean", "low", "high")},
         "gain": twice["gain"],

@@ -12,18 +12,16 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import eight_bit
-from sdl_cli.data.split import Split, split
+from sdl_cli.data.split import Split
 from sdl_cli.errors import ConfigError, SdlError
-from sdl_cli.learning.models import NETWORKS
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.settings import Arm, Candidate, Comparison
 from sdl_cli.study.compare.trial import Trial
@@ -31,7 +29,7 @@ from sdl_cli.study.curve.measure import brings_test_part
 
 Array = np.ndarray[Any, Any]
 Key = tuple[str, int]  # arm, repeat
-BY_ROW = ("accuracy", "balanced_accuracy", "log_loss", "mae", "rmse")  # metrics that `judge.row_contributions` knows
+BY_ROW = ("accuracy", "balanced_accuracy", "log_loss", "mae", "rmse")  # metrics that `scoring.row_contributions` knows
 MOST_OF_ONE_CLASS = 0.7  # share of the labelled rows, over which accuracy says little
 FIRST_SHARE = 0.3  # of the time limit, for the first split of every arm
 FINISH_SHARE = 0.1  # of it, kept for the curve and the recommended run
@@ -128,9 +126,8 @@ def make_plan(request: Comparison) -> Plan:
     shared = request.shared
     arms = [seeded(arm, shared.seed) for arm in request.arms]
     dataset, filled, _ = prepare.load_dataset(first_experiment(arms))
-    parts = split(dataset, filled.dataset, filled.seed)
+    dataset, parts = prepare.divided(filled, dataset)
     metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
-    dataset = eight_bit(dataset, parts.labelled)
     suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
     fixed = brings_test_part(dataset)
     if fixed and metric not in BY_ROW:
@@ -169,7 +166,7 @@ def first_experiment(arms: Iterable[Arm]) -> Experiment:
 
 
 def _is_pretrained(arm: Arm) -> bool:
-    return any(c.experiment.model.name == "finetuned_cnn" for found in arm.candidates.values() for c in found)
+    return any(c.experiment.model.is_pretrained for found in arm.candidates.values() for c in found)
 
 
 def _is_of(metric: str, dataset: Dataset) -> bool:
@@ -254,7 +251,7 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
 
 def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str], SdlError | None]) -> None:
     """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
-    wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.name == "finetuned_cnn"}
+    wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.is_pretrained}
     for key in sorted(wanted - set(known)):
         from sdl_cli.learning.models import pretrained
 
@@ -272,7 +269,7 @@ def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str
 def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
     """How many cells run at once, on which GPUs, and a sentence where that is not what was asked for."""
     shared, wanted, why = request.shared, request.shared.parallel, ""
-    networks = any(c.experiment.model.name in NETWORKS for arm in arms for c in arm.candidates[dataset.modality])
+    networks = any(c.experiment.model.is_network for arm in arms for c in arm.candidates[dataset.modality])
     if networks:
         from sdl_cli.learning.device import resolve
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import OutOfTimeError, RunError, SdlError, StorageError
-from sdl_cli.learning.models import features
+from sdl_cli.errors import OutOfTimeError
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
+from sdl_cli.phrases import duration
 from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here
+from sdl_cli.run.writing import resumed, writing
 from sdl_cli.study.compare.kept import keep_models
 from sdl_cli.study.compare.more_labels import measure_curve
 from sdl_cli.study.compare.plan import Budget, Key, Plan, arm_folder, make_plan
+from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.compare.settings import Comparison, parse_comparison
 from sdl_cli.study.compare.summary import summarise
 from sdl_cli.study.compare.trial import frozen_here, run_trial_in_time
@@ -90,33 +91,25 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
     plan = make_plan(request)
     if resume:
         plan = _as_begun(plan, folder)
-    else:
-        folder = run_folder.claim(folder, "comparison")
-    try:
-        run_folder.write_status(folder, "running")
-        run_folder.write_config(folder, plan.request.to_plain())
-        environment = run_folder.environment(plan.dataset.fingerprint) | {"left_out": dict(plan.left_out)}
-        run_folder.write_json(folder, "environment.json", environment)
+    values: Values
+    with writing(folder, "comparison", resume) as out:
+        out.config(plan.request.to_plain())
+        out.environment(data_fingerprint=plan.dataset.fingerprint, left_out=dict(plan.left_out))
         if observer.on_plan is not None:
-            observer.on_plan(overview(plan, folder))
-        work = _run_arms(plan, folder, budget, observer)
-        values = summarise(plan, folder, work.outcomes, work.given_up, work.failed)
-        values["curve"], values["more_labels"] = measure_curve(plan, folder, values, work.outcomes, budget, notice)
-        keep_models(plan, folder, values, work.outcomes, notice)
+            observer.on_plan(overview(plan, out.folder))
+        work = _run_arms(plan, out.folder, budget, observer)
+        values = summarise(plan, out.folder, work.outcomes, work.given_up, work.failed)
+        values["curve"], values["more_labels"] = measure_curve(plan, out.folder, values, work.outcomes, budget, notice)
+        keep_models(plan, out.folder, values, work.outcomes, notice)
         values["notes"] = list(dict.fromkeys([*values["notes"], *said]))
-        _write(plan, folder, values, work, time.time() - budget.started)
-    except StorageError as error:
-        stopped = RunError(
-            error.message, f"What is done stays. Free some space, then: sdl compare --resume {run_folder.quoted(folder)}"
-        )
-        run_folder.end_badly(folder, stopped, resumed=True)
-        raise stopped from error
-    except BaseException as error:
-        kept = resume or any((folder / "arms").glob("*/*/metrics.json"))
-        if not kept and isinstance(error, SdlError) and error.exit_code == 2:
-            shutil.rmtree(folder / "arms", ignore_errors=True)
-        run_folder.end_badly(folder, error, kept)
-        raise
+        values["seconds"] = {"total": round(time.time() - budget.started, 3)}
+        values = ComparisonResult.from_json(values).to_json()
+        out.json("comparison.json", values)
+        if values["failed"]:
+            first = values["failed"][0]
+            out.failed(f"{len(values['failed'])} of {len(plan.arms)} arms failed, {first['name']} first: {first['reason']}")
+        else:
+            out.done(FILES)
     return values
 
 
@@ -127,7 +120,7 @@ def overview(plan: Plan, folder: Path) -> Values:
     return {
         "dataset": plan.dataset.name,
         "modality": plan.dataset.modality,
-        "shape": list(plan.dataset.X.shape[1:]),
+        "shape": plan.dataset.row_shape,
         "labelled_rows": len(plan.split.labelled),
         "test_rows": plan.test_rows,
         "fixed_test": plan.fixed_test,
@@ -168,7 +161,7 @@ def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserve
     fitting = budget.fitting(costs, running)
     for name in running:
         if name not in fitting:
-            work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
+            work.given_up[name] = f"the splits that are missing would take about {duration(costs[name])} more"
     keys = [(name, repeat) for name in fitting for repeat in range(1, plan.num_repeats)]
     _run_cells(plan, folder, keys, budget.deadline, observer, work, each)
     for name in names:
@@ -187,7 +180,7 @@ def _go_on_with(name: str, plan: Plan, folder: Path, budget: Budget, observer: C
         done = [_seconds(work.outcomes[name, r]) for r in range(plan.num_repeats) if _is_done(work, (name, r))]
         costs[name] = (done[-1] if done else 0.0) * len(open_splits) / plan.num_jobs
         if not is_needed and costs[name] > HOPELESS * budget.left():
-            work.given_up[name] = f"the splits that are missing would take {_minutes(costs[name])} more"
+            work.given_up[name] = f"the splits that are missing would take about {duration(costs[name])} more"
             return
         now, open_splits = open_splits[: plan.num_jobs], open_splits[plan.num_jobs :]
         keys = [(name, repeat) for repeat in now]
@@ -270,29 +263,12 @@ def _seconds(outcome: Outcome) -> float:
     return float(outcome.metrics["seconds"]["total"])
 
 
-def _minutes(seconds: float) -> str:
-    return f"about {seconds:.0f} seconds" if seconds < 100 else f"about {seconds / 60:.0f} minutes"
-
-
 def _prepare_features(plan: Plan) -> None:
     """Frozen features of all images once, before several processes need them."""
     for arm in plan.arms:
         for candidate in plan.candidates(arm, 0):
-            if features.are_used(candidate.experiment):
+            if candidate.experiment.model.uses_frozen_features:
                 frozen_here(candidate.experiment, load_here(candidate.experiment))
-
-
-def _write(plan: Plan, folder: Path, values: Values, work: Work, seconds: float) -> None:
-    values["seconds"] = {"total": round(seconds, 3)}
-    cleaned: Values = run_folder.finite(values)
-    values.update(cleaned)
-    run_folder.write_json(folder, "comparison.json", values)
-    if values["failed"]:
-        first = values["failed"][0]
-        reason = f"{len(values['failed'])} of {len(plan.arms)} arms failed, {first['name']} first: {first['reason']}"
-        run_folder.write_status(folder, "failed", reason)
-    else:
-        run_folder.write_status(folder, "done", files=FILES)
 
 
 def _as_begun(plan: Plan, folder: Path) -> Plan:
@@ -313,5 +289,5 @@ def resume(folder: Path, observer: CompareObserver | None = None) -> Values:
         if observer and observer.on_notice:
             observer.on_notice("This comparison is finished; there is nothing to resume.")
         return {**run_folder.read_json(folder / "comparison.json"), "folder": str(folder)}
-    with run_folder.resumed(folder):
+    with resumed(folder):
         return run(parse_comparison(stored.config, folder), folder, observer, resume=True)

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from sdl_cli.errors import DataError
 from sdl_cli.measure.decisions import check_threshold
 from sdl_cli.run.request import TABLES, parse_experiment
+from sdl_cli.settings.experiment import Count, Experiment, NonNegative, Positive, Range, Training, plain
 from sdl_cli.settings.parallel import Parallel, check_backend
-from sdl_cli.settings.parse import Count, Experiment, NonNegative, Positive, Range, Training, parse, plain
+from sdl_cli.settings.parse import parse
 from sdl_cli.study.curve.settings import Metric
 
 Share = Annotated[float, Range(0, 1, open_low=True)]

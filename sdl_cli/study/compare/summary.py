@@ -13,6 +13,7 @@ from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, RANGE
 from sdl_cli.measure.statistics import corrected_t_interval
 from sdl_cli.measure.wording import unequal_rows
+from sdl_cli.phrases import first_line
 from sdl_cli.run.run_folder import quoted
 from sdl_cli.study.compare.floor import floor_rows
 from sdl_cli.study.compare.judge import FLOOR, Difference, Judged, Judgement, Paired, Rule, judge
@@ -74,7 +75,7 @@ def summarise(
         "left_out": [{"name": name, "reason": reason} for name, reason in plan.left_out.items()],
         "given_up": [{"name": name, "reason": reason} for name, reason in given_up.items() if name not in failed],
         "failed": [
-            {"name": name, "folder": str(outcome.cell.folder), "reason": str(outcome.error).partition("\n")[0]}
+            {"name": name, "folder": str(outcome.cell.folder), "reason": first_line(outcome.error)}
             for name, outcome in failed.items()
         ]
         + [{"name": n, "folder": str(arm_folder(folder, n)), "reason": f"{plan.metric} is undefined"} for n in undefined],

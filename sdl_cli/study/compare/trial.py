@@ -14,24 +14,21 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import eight_bit, is_scaled
-from sdl_cli.data.split import Split, hold_out, split
+from sdl_cli.data.images.depth import is_scaled
+from sdl_cli.data.sources.npz import array_header
+from sdl_cli.data.split import LabelledPart, Split
 from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
-from sdl_cli.files import make_folder, write_atomic
+from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import features
-from sdl_cli.measure import baseline
-from sdl_cli.measure.decisions import decide
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
-from sdl_cli.run import run_folder
-from sdl_cli.run.prepare import load_here, resolve_settings
-from sdl_cli.run.train import Clock, Observer, decide_by, learn, values_of
-from sdl_cli.settings.parse import Experiment
-from sdl_cli.study.compare.judge import row_contributions
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.run.fit_and_score import Around, fit_and_score, held_out_score, row_contributions
+from sdl_cli.run.prepare import divided, load_here, make_ready, resolve_settings
+from sdl_cli.run.writing import finite, write_predictions, writing
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare.settings import Candidate
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
-FROM_SCRATCH = ("deep_net", "autoencoder")
 ROWS_FILE = "rows.npy"
 PREDICTIONS_FILE = "predictions.csv"
 
@@ -69,52 +66,32 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
         ConfigError, DataError: settings that do not go with the data. RunError: training failed. OutOfTimeError: time is over.
     """
     notes: list[str] = []
-    clock = Clock()
-    observer = Observer(on_epoch=_watch(trial.deadline))
-    make_folder(folder)
-    try:
-        run_folder.write_status(folder, "running", kind="cell")
-        with clock.phase("load"):
+    around = Around(on_epoch=_watch(trial.deadline), notice=notes.append)
+    with writing(folder, "cell", resume) as out:
+        with around.clock.phase("load"):
             first = trial.candidates[0].experiment
-            dataset = load_here(first)
-            parts = split(dataset, first.dataset, first.seed)
-            dataset = eight_bit(dataset, parts.labelled)
-        with clock.phase("tune"):
-            index, scores = tune(trial, dataset, parts, observer)
+            dataset, parts = divided(first, load_here(first))
+            labelled, test = parts.parts(dataset)
+        with around.clock.phase("tune"):
+            index, scores = tune(trial, labelled)
         chosen = trial.candidates[index].experiment
-        experiment = resolve_settings(chosen, dataset, len(parts.labelled))
+        experiment = resolve_settings(chosen, dataset, len(labelled))
         experiment = shortened(experiment, dataset, trial.image_fraction, chosen)
-        decision = decide_by(experiment, dataset, parts, notes.append)
-        frozen = frozen_here(experiment, dataset)
-        learned = learn(experiment, dataset, parts, None, observer, notes.append, None, frozen, clock)
-        majority = baseline.majority_outputs(dataset, parts.labelled, parts.test)
-        values: Values = run_folder.finite(
-            {
-                "test": values_of(dataset, parts.test, learned.outputs, decision),
-                "majority": values_of(dataset, parts.test, majority),
-                "rows": {"labelled": len(parts.labelled), "validation": learned.num_validation, "test": len(parts.test)},
-                "seconds": {name: round(value, 3) for name, value in clock.total().items()},
-                "runtime": learned.runtime,
-                "notes": list(dict.fromkeys([*parts.notes, *notes])),
-                "chosen": {"index": index, "label": trial.candidates[index].label, "scores": scores},
-                "split": _digest(parts),
-            }
-        )
-        if trial.keep_rows:
-            truth, outputs = dataset.y[parts.test], learned.outputs
-            predicted = outputs if dataset.task == "regression" else decide(outputs, decision)
-            rows = row_contributions(trial.metric, truth, outputs, predicted)
-            if rows is not None:
-                write_atomic(folder / ROWS_FILE, _npy(rows))
+        ready = make_ready(experiment, labelled, notes.append)
+        around.features = frozen_here(experiment, dataset)
+        scored = fit_and_score(ready, test, around)
+        values = scored.numbers(around.clock.total(), [*parts.notes, *notes])
+        values["chosen"] = {"index": index, "label": trial.candidates[index].label, "scores": finite(scores)}
+        values["split"] = _digest(parts)
+        rows = row_contributions(trial.metric, test, scored.outputs, ready.decision) if trial.keep_rows else None
+        if rows is not None:
+            write_atomic(folder / ROWS_FILE, _npy(rows))
         if trial.keep_predictions:
-            ids, truth = dataset.ids[parts.test], dataset.y[parts.test]
-            run_folder.write_predictions(folder / PREDICTIONS_FILE, ids, truth, learned.outputs, dataset.classes, decision)
-        run_folder.write_config(folder, experiment.to_plain())
-        run_folder.write_json(folder, "metrics.json", values)
-        run_folder.write_status(folder, "done")
-    except BaseException as error:
-        run_folder.record_failure(folder, error)
-        raise
+            ids = dataset.ids[test.rows]
+            write_predictions(folder / PREDICTIONS_FILE, ids, test.y, scored.outputs, dataset.classes, ready.decision)
+        out.config(experiment.to_plain())
+        out.json("metrics.json", values)
+        out.done()
     return values
 
 
@@ -125,7 +102,7 @@ def run_trial_in_time(trial: Trial, folder: Path, resume: bool) -> Values:
     return run_trial(trial, folder, resume)
 
 
-def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tuple[int, list[float | None]]:
+def tune(trial: Trial, labelled: LabelledPart) -> tuple[int, list[float | None]]:
     """Choose a candidate on validation rows: the source's own among the labelled ones, else a seeded stratified part of them.
 
     Networks try each for a part of their epochs, and forests with a part of their trees, as in successive halving (Jamieson and
@@ -139,18 +116,21 @@ def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tu
     """
     if len(trial.candidates) == 1:
         return 0, []
-    first = trial.candidates[0].experiment
-    inner = validation_split(first, dataset, parts)
-    if dataset.task == "classification" and len(np.unique(dataset.y[inner.test])) < 2:
+    first, dataset = trial.candidates[0].experiment, labelled.dataset
+    kept, held = labelled.divided(first.dataset.validation_fraction, first.seed)
+    if dataset.task == "classification" and len(np.unique(held.y)) < 2:
         return 0, []  # nothing to choose on
+    around = Around(on_epoch=_watch(trial.deadline))
     scores: list[float | None] = []
     errors: list[Exception] = []
     for candidate in trial.candidates:
         try:
-            experiment = resolve_settings(candidate.experiment, dataset, len(inner.labelled))
+            experiment = resolve_settings(candidate.experiment, dataset, len(kept))
             experiment = shortened(experiment, dataset, trial.image_fraction, candidate.experiment)
             experiment = quick(experiment, trial.tuning_fraction)
-            scores.append(score_of(experiment, dataset, inner, trial.metric, observer))
+            around.features = frozen_here(experiment, dataset)
+            found = held_out_score(experiment, kept, held, trial.metric, around)
+            scores.append(found if np.isfinite(found) else None)
         except OutOfTimeError:
             raise
         except (ConfigError, RunError) as error:
@@ -165,47 +145,13 @@ def tune(trial: Trial, dataset: Dataset, parts: Split, observer: Observer) -> tu
     return max(known, key=lambda pair: (sign * pair[1], -pair[0]))[0], scores
 
 
-def validation_split(experiment: Experiment, dataset: Dataset, parts: Split) -> Split:
-    """The labelled rows of a split, divided once more: its test rows are validation rows."""
-    if parts.validation is not None and len(parts.validation):
-        return Split(np.setdiff1d(parts.labelled, parts.validation), None, parts.validation)
-    groups = None if dataset.groups is None else dataset.groups[parts.labelled]
-    fraction = experiment.dataset.validation_fraction
-    kept, held = hold_out(dataset.y[parts.labelled], fraction, experiment.seed, dataset.task, groups)
-    return Split(parts.labelled[kept], None, parts.labelled[held])
-
-
-def score_of(experiment: Experiment, dataset: Dataset, parts: Split, metric: str, observer: Observer) -> float | None:
-    """Fit on the labelled rows of a split and score its test rows; None where the metric is undefined on them."""
-    ignore: Callable[[str], None] = lambda sentence: None  # noqa: E731
-    decision = decide_by(experiment, dataset, parts, ignore)
-    learned = learn(experiment, dataset, parts, None, observer, ignore, None, frozen_here(experiment, dataset))
-    found = values_of(dataset, parts.test, learned.outputs, decision)[metric]
-    return found if np.isfinite(found) else None
-
-
-def validation_score(experiment: Experiment) -> float:
-    """The main metric of an experiment on validation rows held out from its labelled rows: what a search may look at.
-
-    Raises:
-        ConfigError, DataError, RunError: as a training.
-    """
-    dataset = load_here(experiment)
-    parts = split(dataset, experiment.dataset, experiment.seed)
-    dataset = eight_bit(dataset, parts.labelled)
-    inner = validation_split(experiment, dataset, parts)
-    resolved = resolve_settings(experiment, dataset, len(inner.labelled))
-    found = score_of(resolved, dataset, inner, MAIN[dataset.task], Observer())
-    return float("nan") if found is None else found
-
-
 def shortened(experiment: Experiment, dataset: Dataset, fraction: float, asked: Experiment) -> Experiment:
     """The experiment with its epochs cut to a part where it is a network trained on images from scratch.
 
     Arguments:
         asked: the same before its settings were filled in; epochs that were asked for stay.
     """
-    is_slow = experiment.model.name in FROM_SCRATCH and dataset.modality == "image" and asked.training.epochs is None
+    is_slow = experiment.model.starts_random and dataset.modality == "image" and asked.training.epochs is None
     return quick(experiment, fraction) if is_slow else experiment
 
 
@@ -222,7 +168,7 @@ def quick(experiment: Experiment, fraction: float) -> Experiment:
 
 def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     """Frozen features of all rows where the model uses any; computed once for all processes, and read once in this one."""
-    if not features.are_used(experiment) or not is_scaled(dataset):
+    if not experiment.model.uses_frozen_features or not is_scaled(dataset):
         return None
     model = experiment.model
     settings = (experiment.device, experiment.precision, experiment.memory_format)
@@ -244,10 +190,19 @@ def read_rows(folders: Sequence[Path]) -> Array | None:
     found = []
     for folder in folders:
         try:
-            found.append(np.load(folder / ROWS_FILE, allow_pickle=False))
+            found.append(_read_npy(folder / ROWS_FILE))
         except (OSError, ValueError, EOFError):
             return None
     return np.mean(found, axis=0) if found and len({len(rows) for rows in found}) == 1 else None
+
+
+def _read_npy(file: Path) -> Array:
+    """A stored row of numbers, whose size was looked at first; ValueError where it is no such file."""
+    with file.open("rb") as raw:
+        shape, dtype, start = array_header(raw)
+        if len(shape) != 1 or dtype != np.float64 or shape[0] * dtype.itemsize != file.stat().st_size - start:
+            raise ValueError(f"{file}: no row of numbers, or not as long as it says")
+        return np.fromfile(raw, dtype, shape[0])
 
 
 def _watch(deadline: float | None) -> Callable[[Values], None] | None:

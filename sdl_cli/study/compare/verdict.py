@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sdl_cli.measure.wording import PERCENT, label, shown
+from sdl_cli.measure.wording import difference, interval, label, p_value, shown, signed_interval, size
+from sdl_cli.phrases import listed
 
 Values = dict[str, Any]
 FEW_REPEATS = 6
@@ -38,7 +39,8 @@ def verdict(values: Values) -> str:
 
 def _first(values: Values, chosen: Values) -> list[str]:
     metric = values["metric"]
-    score = f"{label(metric)} {shown(metric, chosen['mean'])}{_interval(metric, chosen)}"
+    ends = interval(metric, chosen["low"], chosen["high"], 0.95)
+    score = f"{label(metric)} {shown(metric, chosen['mean'])}{f' ({ends})' if ends else ''}"
     if values["majority"]["beaten"] is not False:
         return [f"Use {chosen['name']}: {score}."]
     guess = f"ignoring the inputs ({label(metric)} {shown(metric, values['majority']['mean'])})"
@@ -74,7 +76,7 @@ def _simpler(values: Values, chosen: Values, leader: Values) -> str:
     metric, behind = values["metric"], chosen["behind"]
     opening = f"{leader['name']} has {'the best' if leader['best'] else 'a better'} mean ({shown(metric, leader['mean'])}), but"
     if values["rule"] == "simplest":
-        gap = points(metric, behind["difference"])
+        gap = difference(metric, behind["difference"])
         return (
             f"{opening} the difference ({gap}, adjusted {p_value(behind['p'])}) can be chance, and {chosen['name']} is simpler "
             "(compare.recommend=simplest)."
@@ -116,9 +118,9 @@ def _beside_baseline(values: Values, chosen: Values) -> list[str]:
         told = "not measurably different from"
         if found["measurable"]:
             told = f"measurably {'better' if found['difference'] > 0 else 'worse'} than"
-        ends = _ends(metric, found["low"], found["high"])
-        gap = points(metric, found["difference"])
-        return [f"It is {told} {_called(base)} ({gap}{ends}, adjusted {p_value(found['p'])})."]
+        ends = signed_interval(metric, found["low"], found["high"])
+        gap = difference(metric, found["difference"]) + (f", 95 % interval {ends}" if ends else "")
+        return [f"It is {told} {_called(base)} ({gap}, adjusted {p_value(found['p'])})."]
     leads = [arm for arm in values["arms"] if arm["to_baseline"] and _is_lead(arm["to_baseline"])]
     if chosen["name"] == base and not leads and any(not arm["measurable"] and not arm["best"] for arm in values["arms"]):
         return ["No method is measurably better than this quick baseline."]
@@ -156,32 +158,6 @@ def margin_words(values: Values) -> str:
     return f"{text} (compare.margin)"
 
 
-def size(metric: str, difference: float) -> str:
-    """The size of a difference, without a sign: `1.7 points`, or in the metric's own unit."""
-    if metric in PERCENT:
-        text = f"{100 * difference:.1f}"
-        return f"{text} point{'' if text == '1.0' else 's'}"
-    return f"{difference:.3g}"
-
-
-def points(metric: str, difference: float) -> str:
-    """`+1.7 points` of a metric in per cent, or `+0.12` in its own unit; positive is better."""
-    if metric in PERCENT:
-        text = f"{100 * difference:+.1f}"
-        return ("0.0" if text in ("-0.0", "+0.0") else text) + " points"
-    return f"{difference:+.3g}"
-
-
-def p_value(p: float) -> str:
-    """`p = 0.023`, `p < 0.001`: three digits, and no more certainty than that."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
-
-
-def listed(names: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _called(baseline: str) -> str:
     return "the quick baseline, a random forest" if baseline in ("forest", "baseline") else f"the baseline {baseline}"
 
@@ -190,20 +166,5 @@ def _are(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def _is_lead(difference: Values) -> bool:
-    return bool(difference["measurable"] and difference["difference"] > 0)
-
-
-def _interval(metric: str, arm: Values) -> str:
-    low, high = arm["low"], arm["high"]
-    if low is None or high is None or not all(abs(end) < 1e300 for end in (low, high)):
-        return ""
-    return f" (95 % interval {shown(metric, low, unit=False)} to {shown(metric, high, unit=False)})"
-
-
-def _ends(metric: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None or not all(abs(end) < 1e300 for end in (low, high)):
-        return ""
-    if metric in PERCENT:
-        return f", 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-    return f", 95 % interval {low:+.3g} to {high:+.3g}"
+def _is_lead(found: Values) -> bool:
+    return bool(found["measurable"] and found["difference"] > 0)

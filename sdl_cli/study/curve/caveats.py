@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.metrics import RANGE
-from sdl_cli.measure.wording import PERCENT, label, shown
+from sdl_cli.measure.wording import PERCENT, difference, label, shown, size
+from sdl_cli.phrases import counted
 from sdl_cli.study.curve.forecast import HORIZON, usual_deviation
 from sdl_cli.study.curve.points import Points
 
@@ -34,13 +35,6 @@ def warnings(points: Points, values: Values) -> list[str]:
         _far(values),
     ]
     return [sentence for sentence in found if sentence]
-
-
-def difference(metric: str, value: float) -> str:
-    """A difference of two scores: `+0.9 points`, or in the metric's own unit."""
-    if metric in PERCENT:
-        return f"{100 * value:+.1f} points"
-    return f"{value:+.3g}"
 
 
 def noise_floor(metric: str, score: float, noise_rows: float | None) -> float | None:
@@ -152,10 +146,10 @@ def _not_monotone(points: Points, values: Values) -> str:
     if not found:
         return ""
     earlier, later, change, error = found[0]
-    noise = f"{100 * error:.1f}" if points.metric in PERCENT else f"{error:.3g}"
     return (
         f"The curve is not monotone: with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} "
-        f"({difference(points.metric, change)}, standard error {noise}). The forecast assumes that more labels do not harm."
+        f"({difference(points.metric, change)}, standard error {size(points.metric, error, unit=False)}). "
+        "The forecast assumes that more labels do not harm."
     )
 
 
@@ -182,7 +176,7 @@ def _few(points: Points, values: Values) -> str:
     if num >= FEW_SIZES:
         return ""
     if not values["forecast"]:
-        return f"Only {num} size{'s' if num != 1 else ''} could be measured, and a forecast needs 3."
+        return f"Only {counted(num, 'size')} could be measured, and a forecast needs 3."
     return f"Only {num} sizes were measured: a forecast from so few is rough, and its interval allows for that."
 
 
@@ -198,15 +192,16 @@ def _small_test(points: Points, values: Values) -> str:
     asked = asked_difference(values)
     if asked is None or values["test_rows"] is None or asked >= 2 * values["noise_floor"]:
         return ""
-    formula = "sqrt(p(1-p)/n)" if points.metric == "accuracy" else "from the recalls of its classes"
+    metric = points.metric
+    formula = "sqrt(p(1-p)/n)" if metric == "accuracy" else "from the recalls of its classes"
     help_ = "a larger dataset.test_fraction" if not values["same_test_rows"] else "more test rows"
     steady = ""
     if not values["same_test_rows"] and max(points.repeats) > 1:
-        off = f"{100 * mean_noise(values):.1f}"
+        off = size(metric, mean_noise(values))
         steady = f" The mean over {max(points.repeats)} repeats can be off by {off}; more repeats help too."
     return (
         f"The test part of {values['test_rows']:,} rows is small for this question: its score can be off by "
-        f"{100 * values['noise_floor']:.1f} points by chance ({formula}), and the target is {100 * asked:.1f} points away. "
+        f"{size(metric, values['noise_floor'])} by chance ({formula}), and the target is {size(metric, asked)} away. "
         f"What helps is {help_}.{steady}"
     )
 

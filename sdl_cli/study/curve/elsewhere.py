@@ -7,9 +7,9 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, check_target
-from sdl_cli.run import run_folder
 from sdl_cli.settings.parse import suggest
 from sdl_cli.study.curve.points import read_csv
+from sdl_cli.study.curve.result import CurveResult
 from sdl_cli.study.curve.summary import Question, summarise
 
 Values = dict[str, Any]
@@ -30,4 +30,5 @@ def forecast(source: Path, metric: str, question: Question) -> Values:
         )
     check_target("--target", metric, question.target)
     points = read_csv(source, metric)
-    return {"name": source.stem, "dataset": source.name, **run_folder.finite(summarise(points, question))}
+    found = summarise(points, question)
+    return CurveResult.from_json({"name": source.stem, "dataset": source.name, **found}).to_json()

@@ -16,15 +16,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import SdlError
 from sdl_cli.files import cache_folder, write_atomic
 from sdl_cli.run.prepare import resolve_settings
-from sdl_cli.settings.parse import Experiment, plain
-
-# Seconds on one core of a 2026 server, for the first guess: fixed, and for every labelled row and feature (or pixel) seen.
-FOREST = (0.45, 7e-6)
-OTHER = (0.05, 2e-6)
-TABLE_NETWORK = (0.3, 3e-6)
-IMAGE_NETWORK = (0.5, 5e-7)
-FINETUNING = (2.5, 6e-8)
-ROW = 4e-4  # of a network, for every row seen, however small
+from sdl_cli.settings.experiment import Experiment, plain
 
 
 class CellSeconds:
@@ -89,19 +81,5 @@ class CellSeconds:
 
 
 def _guess(single: Experiment, dataset: Dataset, size: int) -> float:
-    model = single.model
-    num_features = int(np.prod(dataset.X.shape[1:]))
-    if model.name in ("baseline", "sklearn"):
-        forest = getattr(model, "kind", "") in ("forest", "extra_trees")
-        fixed, rate = FOREST if forest else OTHER
-        share = model.num_trees / 500 if forest else 1.0
-        return share * (fixed + rate * size * min(num_features, 3 * getattr(model, "max_px", 32) ** 2))
-    training = resolve_settings(single, dataset, size).training
-    epochs = training.epochs or 20
-    if model.name == "finetuned_cnn":
-        rows = size * epochs if model.strategy != "probe" else 0
-        fixed, rate = FINETUNING
-    else:
-        rows = size * epochs * getattr(model, "num_members", 1)
-        fixed, rate = IMAGE_NETWORK if dataset.modality == "image" else TABLE_NETWORK
-    return fixed + rows * (ROW + rate * num_features)
+    epochs = resolve_settings(single, dataset, size).training.epochs or 20
+    return float(single.model.seconds(size, int(np.prod(dataset.X.shape[1:])), dataset.modality, epochs))

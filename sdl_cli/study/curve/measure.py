@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.depth import eight_bit, is_scaled
+from sdl_cli.data.images.depth import is_scaled
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.models import NETWORKS, features
+from sdl_cli.learning.models import features
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import MAIN, check_target
 from sdl_cli.run import prepare, run_folder, train
+from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score
 from sdl_cli.run.train import Observer
+from sdl_cli.run.writing import finite, writing
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import Experiment
 from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds
 from sdl_cli.study.curve.points import Points
@@ -115,15 +117,14 @@ def plan(request: CurveExperiment) -> Plan:
     if why:
         notes.append(why)
     first = dataclasses.replace(request.cell(2, 0).dataset, num_train=request.dataset.num_train)
-    parts = split(dataset, first, request.seed)
-    notes += train.look(filled, eight_bit(dataset, parts.labelled), parts)
+    notes += train.look(filled, *prepare.divided(dataclasses.replace(filled, dataset=first, seed=request.seed), dataset))
     seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
     return Plan(request, dataset, chosen, len(test), noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
 
 
 def prepare_workers(request: CurveExperiment) -> None:
     """Start worker processes for a model that runs in them."""
-    if request.model.name not in NETWORKS:
+    if not request.model.is_network:
         cells.start_workers(request.parallel, _import_baseline)
 
 
@@ -150,7 +151,7 @@ def measure(
     curve, todo = the_plan.request.curve, the_plan.cells(folder)
     frozen = None
     left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
-    if left and is_scaled(the_plan.dataset) and features.are_used(the_plan.request):
+    if left and is_scaled(the_plan.dataset) and the_plan.request.model.uses_frozen_features:
         frozen = features.frozen_features(the_plan.request, the_plan.dataset)
     keys = {cell.folder: key for key, cell in todo.items()}
     found: dict[tuple[int, int], Outcome] = {}
@@ -184,11 +185,48 @@ def run_cell(
     frozen: Array | None = None,
     runtime: Runtime | None = None,
 ) -> Values:
-    """One cell, in whatever process: its numbers, or with `keep_models` a whole run folder and the same numbers of it."""
-    dataset = dataset or _dataset_here(dataclasses.replace(single, dataset=dataclasses.replace(single.dataset, num_train=None)))
-    if not keep_models:
-        return train.measure(single, folder, observer, resume, dataset, frozen, runtime)
-    return cell_values(train.run(single, folder, observer, resume).to_json())
+    """One cell, in whatever process: its numbers, or with `keep_models` a whole run folder and the same numbers of it.
+
+    Arguments:
+        single: one size in one repeat.
+        dataset: its data set, where it was loaded before.
+        frozen, runtime: as of `fit_and_score.Around`.
+    Returns:
+        `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`; the baseline is null where the
+        cell's settings are the baseline's own.
+    Raises:
+        As `train.run`; whatever it is stays in the folder's `status.json`.
+    """
+    dataset = dataset or prepare.load_here(single)
+    if keep_models:
+        return cell_values(train.run(single, folder, observer, resume).to_json())
+    notes: list[str] = []
+    clock = Clock()
+    with writing(folder, "cell", resume) as out:
+        with clock.phase("load"):
+            dataset, experiment, _ = prepare.load_dataset(single, dataset)
+            dataset, parts = prepare.divided(experiment, dataset)
+            labelled, test = parts.parts(dataset)
+        experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
+        ready = prepare.make_ready(experiment, labelled, notes.append)
+        out.config(experiment.to_plain())
+        fingerprint = dataset.fingerprint
+
+        def settled(found: Values | None) -> None:
+            if observer is not None and observer.on_runtime is not None:
+                observer.on_runtime(found)
+            if found is not None:
+                out.environment(data_fingerprint=fingerprint, runtime=found)
+
+        runtime = (train.stored_runtime(folder) if resume else None) or runtime
+        on_epoch = None if observer is None else observer.on_epoch
+        around = Around(folder, runtime, frozen, on_epoch, settled, notes.append, clock)
+        scored = fit_and_score(ready, test, around, beside_baseline=True)
+        values = scored.numbers(clock.total(), [*parts.notes, *notes])
+        values["baseline"] = finite({name: found.value for name, found in scored.baseline.items()}) or None
+        out.json("metrics.json", values)
+        out.done()
+    return values
 
 
 def cell_values(metrics: Values) -> Values:
@@ -209,18 +247,6 @@ def cell_values(metrics: Values) -> Values:
 
 def num_jobs(parallel: Parallel | None) -> int:
     return 1 if parallel is None else parallel.num_jobs or available_cores()
-
-
-_loaded: dict[str, Dataset] = {}
-
-
-def _dataset_here(whole: Experiment) -> Dataset:
-    """The data set of an experiment, loaded once in this process for all cells that come to it."""
-    key = f"{whole.dataset} {whole.model}"
-    if key not in _loaded:
-        _loaded.clear()
-        _loaded[key] = prepare.load_dataset(whole)[0]
-    return _loaded[key]
 
 
 def _in_this_process(the_plan: Plan, observer: Observer, frozen: Array | None, todo: Sequence[Cell]) -> cells.RunOne:
@@ -284,7 +310,7 @@ def _check_metric(metric: str, target: float | None, dataset: Dataset) -> None:
 def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:
     """How many cells run at once, and a sentence where that is not what was asked for."""
     wanted = request.parallel
-    if request.model.name in NETWORKS:
+    if request.model.is_network:
         from sdl_cli.learning.device import resolve
 
         on = resolve(request.device, request.precision, request.memory_format, request.num_threads).device

@@ -13,6 +13,7 @@ import numpy as np
 from sdl_cli.files import write_atomic
 from sdl_cli.measure.statistics import corrected_t_interval
 from sdl_cli.measure.wording import label, rounded, shown
+from sdl_cli.phrases import listed
 
 Values = dict[str, Any]
 
@@ -95,8 +96,8 @@ def sentences(curves: Sequence[Values], found: Sequence[Values]) -> list[str]:
     behind = [curve["name"] for curve in others if lead(best, curve, size)[3]]
     level = [curve["name"] for curve in others if curve["name"] not in behind]
     text = f"With {size:,} labels {best['name']} has the best {label(metric)}, {shown(metric, means[best['name']])}"
-    text += f"; measurably ahead of {', '.join(behind)}" if behind else ""
-    text += f"; no measurable difference to {', '.join(level)}" if level else ""
+    text += f"; measurably ahead of {listed(behind)}" if behind else ""
+    text += f"; no measurable difference to {listed(level)}" if level else ""
     return [*said, text + "."]
 
 
@@ -138,7 +139,7 @@ def overlay(folder: Path, items: list[Values]) -> Values:
     Returns:
         `{"picture", "pictures", "crossings", "sentences"}`; picture is the first of pictures, or None where no two go together.
     """
-    from sdl_cli.measure.figure import draw_overlay
+    from sdl_cli.measure.png import draw_overlay
 
     groups: dict[tuple[str, str], list[Values]] = {}
     for item in items:

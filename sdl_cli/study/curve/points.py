@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sdl_cli.data.roles import short
 from sdl_cli.errors import DataError
 from sdl_cli.measure.metrics import RANGE
+from sdl_cli.phrases import shortened
 from sdl_cli.settings.parse import suggest
 
 Scores = dict[int, dict[str, float]]
@@ -143,7 +143,7 @@ def _size(file: Path, line: int, text: str) -> int:
         size = math.nan
     if not (1 <= size <= 1e12 and size == int(size)):
         hint = "Write it without a separator: 1000" if re.fullmatch(r"\s*\d{1,3}([,.' ]\d{3})+\s*", text) else ""
-        raise DataError(f"{file}, line {line}: size {short(text.strip(), 40)!r} is no whole number of rows.", hint)
+        raise DataError(f"{file}, line {line}: size {shortened(text.strip(), 40)!r} is no whole number of rows.", hint)
     return int(size)
 
 
@@ -155,12 +155,13 @@ def _score(file: Path, line: int, text: str, metric: str) -> float:
     low, high = RANGE[metric]
     if re.fullmatch(r"\s*\d+(\.\d+)?\s*%\s*", text):
         raise DataError(
-            f"{file}, line {line}: score {short(text.strip(), 40)!r} is in per cent.", "Write it as a fraction, for example 0.80."
+            f"{file}, line {line}: score {shortened(text.strip(), 40)!r} is in per cent.",
+            "Write it as a fraction, for example 0.80.",
         )
     if not math.isfinite(score):
         hint = "The line has no score: delete it, or fill it in." if not text.strip() else ""
         hint = "Write the decimal point as a point: 0.95" if re.fullmatch(r"\s*\d+,\d+\s*", text) else hint
-        raise DataError(f"{file}, line {line}: score {short(text.strip(), 40)!r} is no finite number.", hint)
+        raise DataError(f"{file}, line {line}: score {shortened(text.strip(), 40)!r} is no finite number.", hint)
     if not low <= score <= high:
         per_cent = " Per cent must be divided by 100." if high == 1 and 1 < score <= 100 else ""
         bounds = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -9,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import RunError, StorageError
+from sdl_cli.errors import RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.many.cells import Outcome
-from sdl_cli.phrases import counted
+from sdl_cli.measure.wording import model_name
+from sdl_cli.phrases import counted, first_line
 from sdl_cli.run import prepare, run_folder
-from sdl_cli.run.train import VARIANTS, Observer
+from sdl_cli.run.train import Observer
+from sdl_cli.run.writing import Writing, resumed, writing
 from sdl_cli.study.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import CurveResult, Failed
 from sdl_cli.study.curve.settings import CurveExperiment, parse_curve
 from sdl_cli.study.curve.summary import Question, summarise
 
@@ -58,42 +62,28 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
     the_plan = plan(request)
     if resume:
         run_folder.require_same_data(folder, the_plan.dataset.fingerprint, "curve", "curve")
-    else:
-        folder = run_folder.claim(folder, "curve")
-    try:
-        run_folder.write_status(folder, "running")
-        run_folder.write_config(folder, prepare.absolute(the_plan.request).to_plain())
-        run_folder.write_json(folder, "environment.json", run_folder.environment(the_plan.dataset.fingerprint))
+    with writing(folder, "curve", resume) as out:
+        out.config(prepare.absolute(the_plan.request).to_plain())
+        out.environment(data_fingerprint=the_plan.dataset.fingerprint)
         if observer.on_plan is not None:
-            observer.on_plan(overview(the_plan, folder))
+            observer.on_plan(overview(the_plan, out.folder))
         threading.Thread(target=_import_picture, daemon=True).start()  # while the cells are waited for
         points, failed = measure(
-            the_plan, folder, Observer(), observer.on_progress or (lambda progress: None), observer.on_notice
+            the_plan, out.folder, Observer(), observer.on_progress or (lambda progress: None), observer.on_notice
         )
         if not points.scores:
-            raise _nothing(failed, folder)
-        values = _values(the_plan, folder, points, failed, time.perf_counter() - started)
-        _write(folder, values, points)
+            raise _nothing(failed, out.folder)
+        values = _result(the_plan, out.folder, points, failed, time.perf_counter() - started).to_json()
+        _write(out, values, points)
         if failed:
-            run_folder.write_status(
-                folder, "failed", f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}"
-            )
+            out.failed(f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}")
         else:
-            run_folder.write_status(folder, "done", files=FILES)
-    except StorageError as error:
-        stopped = RunError(
-            error.message, f"What is done stays. Free some space, then: sdl curve --resume {run_folder.quoted(folder)}"
-        )
-        run_folder.end_badly(folder, stopped, resumed=True)
-        raise stopped from error
-    except BaseException as error:
-        run_folder.end_badly(folder, error, resume or any((folder / "cells").glob("*/metrics.json")))
-        raise
+            out.done(FILES)
     return values
 
 
 def _import_picture() -> None:
-    import sdl_cli.measure.figure  # noqa: F401
+    import sdl_cli.measure.png  # noqa: F401
 
 
 def overview(the_plan: Plan, folder: Path) -> Values:
@@ -102,9 +92,9 @@ def overview(the_plan: Plan, folder: Path) -> Values:
     left = [size for (size, _), cell in todo.items() if run_folder.read_state(cell.folder) != "done"]
     return {
         "dataset": the_plan.dataset.name,
-        "shape": list(the_plan.dataset.X.shape[1:]),
+        "shape": the_plan.dataset.row_shape,
         "modality": the_plan.dataset.modality,
-        "name": name_of(request),
+        "name": model_name(vars(request.model)),
         "sizes": list(the_plan.sizes),
         "repeats": request.curve.num_repeats,
         "test_rows": the_plan.test_rows,
@@ -117,29 +107,19 @@ def overview(the_plan: Plan, folder: Path) -> Values:
     }
 
 
-def name_of(request: Any) -> str:
-    """The model and what tells it from others of its kind: `baseline (forest)`."""
-    variant = next((getattr(request.model, key) for key in VARIANTS if hasattr(request.model, key)), "")
-    return f"{request.model.name} ({variant})" if variant not in ("", "auto") else str(request.model.name)
-
-
-def _values(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> Values:
+def _result(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> CurveResult:
     curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
     found = summarise(points, question)
     notes = [*the_plan.notes, *_cell_notes(the_plan, folder)]
-    cleaned: Values = run_folder.finite(
-        {
-            "folder": str(folder),
-            "name": name_of(the_plan.request),
-            "dataset": the_plan.dataset.name,
-            **found,
-            "failed": [{"folder": str(o.cell.folder), "reason": str(o.error).partition("\n")[0]} for o in failed],
-            "notes": list(dict.fromkeys(notes)),
-            "seconds": round(seconds, 3),
-        }
+    values = {"name": model_name(vars(the_plan.request.model)), "dataset": the_plan.dataset.name, **found}
+    return dataclasses.replace(
+        CurveResult.from_json(values),
+        folder=folder,
+        failed=tuple(Failed(o.cell.folder, first_line(o.error)) for o in failed),
+        notes=tuple(dict.fromkeys(notes)),
+        seconds=round(seconds, 3),
     )
-    return cleaned
 
 
 def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
@@ -150,12 +130,12 @@ def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
     return [note for cell in done[:1] for note in cell_values(run_folder.read_run(cell.folder).metrics)["notes"]]
 
 
-def _write(folder: Path, values: Values, points: Points) -> None:
-    from sdl_cli.measure.figure import draw_curve
+def _write(out: Writing, values: Values, points: Points) -> None:
+    from sdl_cli.measure.png import draw_curve
 
-    write_atomic(folder / "curve.csv", points.to_csv())
-    write_atomic(folder / "curve.png", draw_curve(values))
-    run_folder.write_json(folder, "curve.json", values)
+    write_atomic(out.folder / "curve.csv", points.to_csv())
+    write_atomic(out.folder / "curve.png", draw_curve(values))
+    out.json("curve.json", values)
 
 
 def _nothing(failed: list[Outcome], folder: Path) -> Exception:
@@ -164,7 +144,7 @@ def _nothing(failed: list[Outcome], folder: Path) -> Exception:
     if first is not None and getattr(first, "exit_code", 1) == 2:
         return first
     return RunError(
-        f"None of {counted(len(failed), 'cell')} could be measured: {str(first).splitlines()[0] if first else 'no score'}",
+        f"None of {counted(len(failed), 'cell')} could be measured: {first_line(first) if first else 'no score'}",
         f"Try again: sdl curve --resume {run_folder.quoted(folder)}",
     )
 
@@ -177,5 +157,5 @@ def resume(folder: Path, observer: CurveObserver | None = None) -> Values:
         if observer and observer.on_notice:
             observer.on_notice("This curve is finished; there is nothing to resume.")
         return run_folder.read_json(folder / "curve.json")
-    with run_folder.resumed(folder):
+    with resumed(folder):
         return run(parse_curve(stored.config), folder, observer, resume=True)

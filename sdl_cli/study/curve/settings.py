@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.run.request import TABLES, check_experiment
+from sdl_cli.settings.experiment import Count, Experiment, Range
 from sdl_cli.settings.parallel import Parallel, check_backend
-from sdl_cli.settings.parse import Count, Experiment, Range, parse
+from sdl_cli.settings.parse import parse
 
 Metric = Literal[
     "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "calibration_error", "rmse", "mae", "r2"

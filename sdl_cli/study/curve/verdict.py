@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sdl_cli.measure.wording import PERCENT, label, rounded, shown
+from sdl_cli.measure.wording import PERCENT, interval, label, rounded, shown, size
 from sdl_cli.study.curve import caveats
 from sdl_cli.study.curve.forecast import HORIZON
 
@@ -35,24 +35,20 @@ def _expected(values: Values) -> list[str]:
     asked = values["forecast"][:3] if values["at_given"] else [values["twice"]]
     sentences = []
     for row in asked:
-        interval = f"{shown(metric, row['low'], unit=False)} to {shown(metric, row['high'], unit=False)}"
         many = f"{row['size']:,} labels" if values["at_given"] else f"twice the labels ({row['size']:,})"
-        text = (
-            f"With {many} expect {label(metric)} {shown(metric, row['mean'])} ({100 * values['level']:g} % interval {interval})"
-        )
+        ends = interval(metric, row["low"], row["high"], values["level"])
+        text = f"With {many} expect {label(metric)} {shown(metric, row['mean'])} ({ends})"
         if row["size"] <= values["points"][-1]["size"]:
             sentences.append(f"{text}.")
         elif caveats.is_small(values, (row["mean"] - now) * (1 if values["higher_is_better"] else -1)):
             sentences.append(f"{text}: the fitted curve hardly moves from the {shown(metric, now)} of now.")
         else:
-            sentences.append(f"{text}, {_gain(metric, row['mean'] - now)} the fitted {shown(metric, now)} of now.")
+            sentences.append(f"{text}, {_way(metric, row['mean'] - now)} than the fitted {shown(metric, now)} of now.")
     return sentences
 
 
-def _gain(metric: str, change: float) -> str:
-    if metric in PERCENT:
-        return f"{caveats.difference(metric, change)} over"
-    return f"{abs(change):.3g} {'lower' if change < 0 else 'higher'} than"
+def _way(metric: str, change: float) -> str:
+    return f"{size(metric, change)} {'lower' if change < 0 else 'higher'}"
 
 
 def _needed(values: Values) -> str:

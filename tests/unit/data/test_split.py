@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import hold_out, nested_per_class, nested_subset, split
 from sdl_cli.errors import DataError
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.settings.experiment import DataSettings
 
 Task = Literal["classification", "regression"]
 

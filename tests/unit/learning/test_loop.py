@@ -13,7 +13,7 @@ from sdl_cli.errors import DataError, DeviceError, RunError
 from sdl_cli.learning import loop
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.optimization import build_optimizer, schedule_factor
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 CPU = Runtime("cpu", "float32", "contiguous", 1)
 FULL = Training(

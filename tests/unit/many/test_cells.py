@@ -16,9 +16,9 @@ import pytest
 from sdl_cli.errors import ConfigError, DataError, RunError, StorageError
 from sdl_cli.machine import available_cores
 from sdl_cli.many.cells import Cell, Outcome, end_workers, run_cells, visible_gpus
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
+from sdl_cli.settings.experiment import Experiment, Training
 from sdl_cli.settings.parallel import Parallel, check_backend
-from sdl_cli.settings.parse import Experiment, Training
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +33,10 @@ def cells(root: Path, num: int) -> list[Cell]:
 
 def finish(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
     """A run that does nothing but leave a run folder."""
-    folder = folder if resume else run_folder.claim(folder)
-    run_folder.write_config(folder, {"seed": experiment.seed})
-    run_folder.write_json(folder, "metrics.json", {"seed": experiment.seed, "resumed": resume})
-    run_folder.write_status(folder, "done", files=["config.yaml", "metrics.json"])
+    folder = folder if resume else writing.claim(folder)
+    writing.write_config(folder, {"seed": experiment.seed})
+    writing.write_json(folder, "metrics.json", {"seed": experiment.seed, "resumed": resume})
+    writing.write_status(folder, "done", files=["config.yaml", "metrics.json"])
     return {"seed": experiment.seed, "resumed": resume}
 
 
@@ -78,7 +78,7 @@ def test_what_every_later_cell_would_meet_too_is_raised(tmp_path: Path, error: B
 
 
 def test_a_cell_that_was_stopped_is_resumed(tmp_path: Path) -> None:
-    run_folder.claim(tmp_path / "0")
+    writing.claim(tmp_path / "0")
     outcomes = run_cells(cells(tmp_path, 2), finish)
     assert [o.metrics and o.metrics["resumed"] for o in outcomes] == [True, False]
 
@@ -145,7 +145,7 @@ def go_wrong(experiment: Experiment, folder: Path, resume: bool) -> dict[str, An
     """Kills its process for seeds 1 and 6, for 1 the first time only; exits for 2, 3 and 5, for 5 once it is done; raises for 4."""
     marker = folder.parent / f"died-{experiment.seed}"
     if not resume:
-        run_folder.claim(folder)
+        writing.claim(folder)
     if experiment.seed == 6 or (experiment.seed == 1 and not marker.exists()):
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)

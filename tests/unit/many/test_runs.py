@@ -145,7 +145,7 @@ def test_a_sweep_is_what_its_jobs_are(root: Path) -> None:
     sweep = by_folder(find_runs(root))["10-03-00_sweep"]
     assert sweep.status == "stopped", "one of three jobs was never begun"
     assert sweep.details["jobs"] == {"total": 3, "done": 2, "failed": 0} and sweep.seconds == 5
-    assert sweep.datasets == ("digits, wine", "digits", "wine") and sweep.models[0] == "baseline (forest)"
+    assert sweep.datasets == ("digits and wine", "digits", "wine") and sweep.models[0] == "baseline (forest)"
     assert "dataset.name" not in sweep.config and sweep.config["seed"] == 3, "settings that all jobs share"
     write(root / DAY / "10-03-00_sweep" / "2", state="failed", accuracy=None)
     assert by_folder(find_runs(root))["10-03-00_sweep"].status == "failed"

@@ -15,9 +15,9 @@ from sdl_cli.cli.verbs import VERBS
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.many import sweep_folder, sweep_job
 from sdl_cli.many.sweep_job import SweepJob, Work
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
+from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment
-from sdl_cli.study.compare.trial import validation_score
 
 TRAIN = VERBS["train"].work
 OVERRIDES = ["dataset=wine", "model=baseline", "model.num_trees=5"]
@@ -65,7 +65,7 @@ def test_the_hash_of_settings_does_not_know_their_order() -> None:
 )
 def test_a_failure_stays_in_the_folder(config: dict[str, Any], tmp_path: Path, error: BaseException, reason: str) -> None:
     def fail(asked: Any, folder: Path, observer: Any) -> None:
-        run_folder.discard(folder)  # as a run that had not got anywhere does
+        writing.discard(folder)  # as a run that had not got anywhere does
         raise error
 
     work = Work(parse_experiment, fail, fail)
@@ -79,7 +79,7 @@ def test_a_failure_stays_in_the_folder(config: dict[str, Any], tmp_path: Path, e
 
 
 def test_a_failed_job_begins_again(config: dict[str, Any], tmp_path: Path) -> None:
-    run_folder.record_failure(tmp_path / "0", ValueError("before it began"))
+    writing.record_failure(tmp_path / "0", ValueError("before it began"))
     job = SweepJob(TRAIN, config, OVERRIDES)
     assert not sweep_job.is_done(tmp_path / "0", job)
     sweep_job.run(job, tmp_path / "0")
@@ -111,7 +111,7 @@ def test_other_data_is_seen_in_any_part_of_a_run(config: dict[str, Any], tmp_pat
     assert not sweep_job.has_other_data(tmp_path, job, lambda values: pytest.fail("there is nothing to compare"))
     part = tmp_path / "repeats" / "0"
     part.mkdir(parents=True)
-    run_folder.write_json(part, "environment.json", {"data_fingerprint": "abc"})
+    writing.write_json(part, "environment.json", {"data_fingerprint": "abc"})
     for now, other in (("abc", False), ("abd", True), (None, False)):
         assert sweep_job.has_other_data(tmp_path, job, lambda values, now=now: now) is other
     sweep_job.clear(tmp_path)

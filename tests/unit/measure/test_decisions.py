@@ -56,8 +56,8 @@ def test_balanced_is_the_share_of_the_rarer_of_two_classes(counts: list[int], cu
         assert decide(probs if rare == 0 else probs[:, ::-1], weights).tolist() == [expected]
     sentence = decision_sentence("balanced", weights, np.array(counts), ["a", "b"])
     assert sentence == (
-        f"A row is called {'ab'[rare]} from a probability of {cut:.3g} on "
-        f"(the share of {'ab'[rare]} among the labelled rows), else {'ab'[1 - rare]}."
+        f"A row is called {'ab'[rare]} if its probability is at least {cut:.3g} "
+        f"(the share of {'ab'[rare]} among the labelled rows), otherwise {'ab'[1 - rare]}."
     )
 
 
@@ -104,7 +104,7 @@ def test_what_is_said_of_a_decision() -> None:
     weights = decision_weights("0.4", counts, ["a", "b"])
     assert (
         decision_sentence("0.4", weights, counts, ["a", "b"])
-        == "A row is called a from a probability of 0.4 on (as set), else b."
+        == "A row is called a if its probability is at least 0.4 (as set), otherwise b."
     )
     three = decision_weights("balanced", np.array([1, 2, 3]), ["a", "b", "c"])
     sentence = decision_sentence("balanced", three, np.array([1, 2, 3]), ["a", "b", "c"])

@@ -11,7 +11,8 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from sdl_cli.measure.figure import COLOURS, curve_figure, draw_curve, draw_overlay, overlay_figure
+from sdl_cli.measure.figure import COLOURS
+from sdl_cli.measure.png import curve_figure, draw_curve, draw_overlay, overlay_figure
 
 SIZES = (22, 44, 89, 179, 359, 718, 1437)
 NASTY = ["a$\\frac{$", "50$_", "_private", "<b>&amp;", "漢字 🙂 ü", "half \udcff and\nlines\x00", "W" * 300, ""]
@@ -198,5 +199,5 @@ def test_nothing_global_changes_and_the_users_own_settings_do_not_matter():
         before = dict(matplotlib.rcParams)
         assert draw_curve(curve("50$_")) == plain
         assert dict(matplotlib.rcParams) == before
-    program = "import sys; import sdl_cli.measure.figure; assert 'matplotlib.pyplot' not in sys.modules"
+    program = "import sys; import sdl_cli.measure.png; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

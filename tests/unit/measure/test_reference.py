@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from sdl_cli import data
 from sdl_cli.data import DATASETS
+from sdl_cli.data.split import LabelledPart, TestPart
 from sdl_cli.learning.models.baseline import Baseline
 from sdl_cli.measure import baseline
 
@@ -19,47 +20,47 @@ def wine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-un
     monkeypatch.setenv("SDL_CACHE", str(tmp_path))
     dataset = data.load(DATASETS["wine"]())
     order = np.random.default_rng(0).permutation(len(dataset))
-    return dataset, order[:140], order[140:]
+    return LabelledPart(dataset, order[:140]), TestPart(dataset, order[140:])
 
 
 def test_it_is_the_default_forest_fitted_on_the_labelled_rows(wine) -> None:  # type: ignore[no-untyped-def]
-    dataset, labelled, test = wine
-    expected = RandomForestClassifier(500, random_state=7, n_jobs=1).fit(dataset.X[labelled], dataset.y[labelled])
-    assert np.array_equal(baseline.baseline_outputs(dataset, labelled, test, 7), expected.predict_proba(dataset.X[test]))
+    labelled, test = wine
+    expected = RandomForestClassifier(500, random_state=7, n_jobs=1).fit(labelled.X, labelled.y)
+    assert np.array_equal(baseline.baseline_outputs(labelled, test, 7), expected.predict_proba(test.X))
 
 
 def test_it_is_fitted_once_per_data_split_and_seed(wine, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    dataset, labelled, test = wine
+    labelled, test = wine
     fits = []
     original = Baseline.fit
     monkeypatch.setattr(Baseline, "fit", lambda self, X, y: (fits.append(len(y)), original(self, X, y))[1])
-    first = baseline.baseline_outputs(dataset, labelled, test, 0)
-    assert np.array_equal(baseline.baseline_outputs(dataset, labelled, test, 0), first) and fits == [140]
-    baseline.baseline_outputs(dataset, labelled[:100], test, 0)
-    baseline.baseline_outputs(dataset, labelled, test[:20], 0)
-    baseline.baseline_outputs(dataset, labelled, test, 1)
+    first = baseline.baseline_outputs(labelled, test, 0)
+    assert np.array_equal(baseline.baseline_outputs(labelled, test, 0), first) and fits == [140]
+    baseline.baseline_outputs(LabelledPart(labelled.dataset, labelled.rows[:100]), test, 0)
+    baseline.baseline_outputs(labelled, TestPart(test.dataset, test.rows[:20]), 0)
+    baseline.baseline_outputs(labelled, test, 1)
     assert fits == [140, 100, 140, 140]
 
 
 def test_a_damaged_memory_is_made_anew(wine, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    dataset, labelled, test = wine
-    first = baseline.baseline_outputs(dataset, labelled, test, 0)
+    labelled, test = wine
+    first = baseline.baseline_outputs(labelled, test, 0)
     [file] = (tmp_path / "baselines").iterdir()
     for content in (b"", b"garbage", file.read_bytes()[:-50]):
         file.write_bytes(content)
-        assert np.array_equal(baseline.baseline_outputs(dataset, labelled, test, 0), first)
+        assert np.array_equal(baseline.baseline_outputs(labelled, test, 0), first)
 
 
 def test_the_majority_predictor(wine) -> None:  # type: ignore[no-untyped-def]
-    dataset, labelled, test = wine
-    shares = np.bincount(dataset.y[labelled], minlength=3) / 140
-    assert np.allclose(baseline.majority_outputs(dataset, labelled, test), shares)
+    labelled, test = wine
+    shares = np.bincount(labelled.y, minlength=3) / 140
+    assert np.allclose(baseline.majority_outputs(labelled, len(test)), shares)
     diabetes = data.load(DATASETS["diabetes"]())
-    assert np.allclose(baseline.majority_outputs(diabetes, np.arange(100), np.arange(100, 120)), diabetes.y[:100].mean())
+    assert np.allclose(baseline.majority_outputs(LabelledPart(diabetes, np.arange(100)), 20), diabetes.y[:100].mean())
 
 
 def test_a_class_the_model_never_saw_gets_probability_zero(wine) -> None:  # type: ignore[no-untyped-def]
-    dataset, _, _ = wine
+    dataset = wine[0].dataset
     rows = np.flatnonzero(dataset.y != 1)
     model = Baseline(num_trees=10).fit(dataset.X[rows], dataset.y[rows])
     outputs = baseline.model_outputs(model, dataset.X, 3)

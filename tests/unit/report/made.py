@@ -12,7 +12,7 @@ import numpy as np
 
 from sdl_cli.many import repeats
 from sdl_cli.measure import statistics
-from sdl_cli.run import run_folder
+from sdl_cli.run import writing
 from sdl_cli.run.request import parse_experiment
 
 Values = dict[str, Any]
@@ -69,7 +69,7 @@ def write_history(folder: Path, epochs: int = 20) -> None:
         }
         for e in steps
     ]
-    run_folder.write_history(folder, rows)
+    writing.write_history(folder, rows)
 
 
 def curve_of(name: str, dataset: str) -> Values:
@@ -81,7 +81,7 @@ def curve_of(name: str, dataset: str) -> Values:
     sizes = (90, 180, 360, 720, 1437)
     scores = {n: {str(r): float(1 - 2.2 * n**-0.68 + rng.normal(0, 0.1 * n**-0.5)) for r in range(5)} for n in sizes}
     points = Points(metric="accuracy", scores=scores)
-    return {"name": name, "dataset": dataset, **run_folder.finite(summarise(points, Question(test_rows=360)))}
+    return {"name": name, "dataset": dataset, **writing.finite(summarise(points, Question(test_rows=360)))}
 
 
 def comparison(names: list[str] | None = None, dataset: str = "digits", repeats: int = 10) -> Values:
@@ -157,29 +157,29 @@ def write_comparison(folder: Path, values: Values) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     values = {**copy.deepcopy(values), "folder": str(folder)}
     config = {"dataset": {"name": "digits"}, "compare": {"num_repeats": values["repeats"]}, "seed": 0}
-    run_folder.write_config(folder, config)
-    run_folder.write_json(folder, "comparison.json", values)
-    run_folder.write_json(
-        folder, "environment.json", run_folder.environment("0" * 64) | {"command_line": ["sdl compare", "dataset=digits"]}
+    writing.write_config(folder, config)
+    writing.write_json(folder, "comparison.json", values)
+    writing.write_json(
+        folder, "environment.json", writing.environment("0" * 64) | {"command_line": ["sdl compare", "dataset=digits"]}
     )
-    run_folder.write_status(folder, "done", files=["config.yaml", "comparison.json"])
+    writing.write_status(folder, "done", files=["config.yaml", "comparison.json"])
 
 
 def write_sweep(folder: Path, jobs_done: list[tuple[list[str], Values]], failed: list[tuple[list[str], str]] = []) -> None:  # noqa: B006
     """The folder of a sweep of finished runs and failed ones, each given by its overrides and its metrics or reason."""
     folder.mkdir(parents=True)
-    run_folder.write_json(folder, "sweep.json", {"verb": "train", "jobs": None})
+    writing.write_json(folder, "sweep.json", {"verb": "train", "jobs": None})
     for number, (overrides, found) in enumerate([*jobs_done, *failed]):
         job = folder / str(number)
         job.mkdir(exist_ok=True)
-        run_folder.write_json(job, "job.json", {"overrides": overrides})
+        writing.write_json(job, "job.json", {"overrides": overrides})
         if isinstance(found, str):
-            run_folder.write_status(job, "failed", found)
+            writing.write_status(job, "failed", found)
             continue
-        run_folder.write_config(job, found["config"])
-        run_folder.write_json(job, "metrics.json", found)
-        run_folder.write_json(job, "environment.json", run_folder.environment("0" * 64))
-        run_folder.write_status(job, "done", files=["config.yaml", "metrics.json"])
+        writing.write_config(job, found["config"])
+        writing.write_json(job, "metrics.json", found)
+        writing.write_json(job, "environment.json", writing.environment("0" * 64))
+        writing.write_status(job, "done", files=["config.yaml", "metrics.json"])
 
 
 def metrics_of(accuracy: float, validation: float | None = None, rows: int = 100, dataset: str = "wine") -> Values:

@@ -11,9 +11,9 @@ import pytest
 from sdl_cli.measure import wording
 from sdl_cli.measure.wording import measured as words_measured
 from sdl_cli.measure.wording import unequal_rows
+from sdl_cli.phrases import duration
 from sdl_cli.report import layout
 from sdl_cli.report.console import Display, resume_command
-from sdl_cli.report.curve_words import duration
 
 
 def measured(value: float | None, half: float = 0.05, n: int = 360) -> dict[str, Any]:
@@ -93,7 +93,9 @@ def test_the_lift_is_said_with_its_verdict(
 ) -> None:
     lift = {"metric": "accuracy", "value": value, "low": -0.2, "high": 0.2, "measurable": measurable}
     text = printed(capsys, lambda display: display.result(result(lift=lift)))
-    assert f"{100 * value:+.1f} points of accuracy over the baseline, 95 % interval -20.0 to +20.0" in text
+    way = "higher" if value > 0 else "lower"
+    words = f"accuracy 10.0 points {way} than the baseline's (95 % interval: 20.0 lower to 20.0 higher)"
+    assert words in " ".join(text.split())
     assert text.count("measurabl") == 1 and verdict in text
 
 
@@ -113,7 +115,7 @@ def overview(**changes: Any) -> dict[str, Any]:
         "dataset": "digits", "task": "classification", "modality": "image", "shape": [1, 8, 8],
         "rows": {"train": 1150, "validation": 287, "test": 360},
         "per_class": {"train": {"a": 3, "b": 3, "c": 3}, "test": {"a": 1, "b": 40}},
-        "model": "deep_net", "variant": "auto", "network": True, "loss": "cosine", "augment": "shift",
+        "model": "deep_net", "network": True, "loss": "cosine", "augment": "shift",
     }  # fmt: skip
     return found | changes
 
@@ -141,7 +143,7 @@ def test_another_data_set_is_news(capsys: pytest.CaptureFixture[str]) -> None:
         display.start(overview(dataset="other", modality="table", shape=[4]))
 
     text = printed(capsys, show)
-    assert "other: 1,150 train, 287 validation, 360 test (rows of 4)" in text
+    assert "other: 1,150 train, 287 validation, 360 test (rows of 4 features)" in text
 
 
 @pytest.mark.parametrize(
@@ -209,10 +211,10 @@ def test_no_mean_over_seeds_where_none_is_repeated(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("value", "low", "high", "expected"),
     [
-        (0.213, 0.1, 0.3, "RMSE lower by 0.213 than the baseline's, 95 % interval lower by 0.1 to 0.3"),
-        (-0.2, -0.3, -0.1, "RMSE higher by 0.2 than the baseline's, 95 % interval higher by 0.1 to 0.3"),
-        (0.1, -0.2, 0.4, "RMSE lower by 0.1 than the baseline's, 95 % interval higher by 0.2 to lower by 0.4"),
-        (0.1, None, None, "RMSE lower by 0.1 than the baseline's"),
+        (0.213, 0.1, 0.3, "RMSE 0.213 lower than the baseline's (95 % interval: 0.1 to 0.3 lower)"),
+        (-0.2, -0.3, -0.1, "RMSE 0.2 higher than the baseline's (95 % interval: 0.1 to 0.3 higher)"),
+        (0.1, -0.2, 0.4, "RMSE 0.1 lower than the baseline's (95 % interval: 0.2 higher to 0.4 lower)"),
+        (0.1, None, None, "RMSE 0.1 lower than the baseline's"),
     ],
 )
 def test_a_lift_in_errors_says_which_way_it_goes(value: float, low: float | None, high: float | None, expected: str) -> None:
@@ -254,10 +256,10 @@ def test_progress_on_a_terminal_is_a_bar_that_goes_away(monkeypatch: pytest.Monk
         display.epoch({"phase": "fit", "epoch": epoch, "epochs": 5, "train_loss": 0.5, "validation_accuracy": 0.25})
     text = display.err.getvalue()
     assert "validation accuracy 25.0 %" in text and "5/5" in text
-    assert display._progress is None
+    assert not display.progress.is_shown
     display.epoch({"phase": "fit", "epoch": 1, "epochs": 5, "train_loss": 0.5})
     display.notice("something")
-    assert display._progress is None and "something" in display.err.getvalue()
+    assert not display.progress.is_shown and "something" in display.err.getvalue()
 
 
 def test_with_json_nothing_is_written_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,21 +18,22 @@ from sklearn.inspection import permutation_importance as reference_importance
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from sdl_cli.data.augment import NoAugment, Noise, Shift, Strong, TextAugment
-from sdl_cli.data.builtin import Diabetes, Digits, Wine
-from sdl_cli.data.table import Table
-from sdl_cli.data.text import Text
+from sdl_cli.data.augment.policies import NoAugment, Noise, Shift, Strong, TextAugment
+from sdl_cli.data.sources.builtin import Diabetes, Digits, Wine
+from sdl_cli.data.sources.table import Table
+from sdl_cli.data.sources.text import Text
 from sdl_cli.errors import DataError
 from sdl_cli.learning.losses import Auto
 from sdl_cli.learning.models.settings import BaselineSettings, DeepNetSettings
-from sdl_cli.measure import baseline, metrics
+from sdl_cli.measure import baseline, scoring
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
 from sdl_cli.report.html.inspect import BUILDERS, sections
-from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions, shortened
-from sdl_cli.report.html.section import Section
+from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
+from sdl_cli.report.html.section import Section, short_name
+from sdl_cli.run.fit_and_score import main_score
 from sdl_cli.run.train import run
-from sdl_cli.settings.parse import Experiment, Training
+from sdl_cli.settings.experiment import Experiment, Training
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -41,9 +42,7 @@ HOSTILE = "<script>alert(1)</script>"
 def _no_forest_beside() -> Iterator[None]:
     """The quick baseline that stands beside each run plays no part here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            baseline, "baseline_outputs", lambda data, labelled, test, seed: baseline.majority_outputs(data, labelled, test)
-        )
+        patch.setattr(baseline, "baseline_outputs", lambda labelled, test, seed: baseline.majority_outputs(labelled, len(test)))
         yield
 
 
@@ -191,7 +190,7 @@ def test_recall_and_precision_are_those_of_scikit_learn(mixed: Path) -> None:
 def test_stored_decisions_are_shown_not_the_most_probable_class() -> None:
     own = predicted([0, 1], [1, 1], [[0.6, 0.4, 0], [0.1, 0.9, 0]])
     found = confusion.build(SimpleNamespace(is_classification=True, predicted=own))  # type: ignore[arg-type]
-    assert found is not None and found.lead.startswith("1 of 2 test rows are given their own class, 1 another.")
+    assert found is not None and found.lead.startswith("1 of 2 test rows are classified correctly, and 1 wrongly.")
 
 
 def test_many_classes_become_a_list() -> None:
@@ -212,7 +211,7 @@ def test_many_classes_become_a_list() -> None:
 def test_no_mistakes_are_said() -> None:
     own = predicted([0, 1, 2], [0, 1, 2], np.eye(3))
     opened: Any = SimpleNamespace(is_classification=True, predicted=own)
-    assert confusion.build(opened).lead == "All 3 test rows are given their own class."  # type: ignore[union-attr]
+    assert confusion.build(opened).lead == "All 3 test rows are classified correctly."  # type: ignore[union-attr]
     assert mistakes.build(opened).lead == "No mistakes in 3 test rows."
 
 
@@ -233,9 +232,7 @@ def test_bins_hold_equal_numbers_and_keep_ties_together() -> None:
     assert len(reliability.equal_count_bins(np.linspace(0, 1, 29))) == 1
 
 
-@pytest.mark.parametrize(
-    ("claimed", "words"), [(0.99, "over-confident"), (0.6, "under-confident"), (0.8, "Neither over- nor under-")]
-)
+@pytest.mark.parametrize(("claimed", "words"), [(0.99, "over-confident"), (0.6, "under-confident"), (0.8, "no measurable bias")])
 def test_confidence_is_judged_by_the_interval_of_the_accuracy(claimed: float, words: str) -> None:
     correct = np.arange(100) < 80
     sentence = reliability.verdict(np.full(100, claimed), correct)
@@ -246,7 +243,16 @@ def test_confidence_is_judged_by_the_interval_of_the_accuracy(claimed: float, wo
 def test_calibration_error_is_the_stored_one(digits: Path, looked: dict[str, Section]) -> None:
     opened = OpenedRun(digits)
     error = opened.metrics["metrics"]["test"]["calibration_error"]
-    assert f"Expected calibration error (15 bins): {error['value']:.3f}" in looked["reliability"].lead
+    assert f"are {100 * error['value']:.1f} points apart on average (expected calibration error" in looked["reliability"].lead
+
+
+def test_how_far_probabilities_that_are_right_can_be_off_by_chance() -> None:
+    # all in one bin: the gap is that of a share of 100 tosses of a coin, whose 95 % lie within 1.96 standard errors of 0.05
+    even = np.full(100, 0.5)
+    assert reliability.error_by_chance(even) == pytest.approx(1.96 * 0.05, abs=0.02)
+    assert reliability.error_by_chance(even, distinct=0.25) == pytest.approx(2 * reliability.error_by_chance(even))
+    assert reliability.error_by_chance(np.ones(100)) == 0
+    assert reliability.error_by_chance(np.linspace(0.4, 1, 30)) > 0.1 > reliability.error_by_chance(np.linspace(0.4, 1, 3000))
 
 
 # residuals and mistakes
@@ -299,9 +305,9 @@ def test_cells_are_told_as_the_user_wrote_them(mixed: Path) -> None:
 
 
 def test_names_are_cut_in_their_middle() -> None:
-    assert shortened("train/bees/0001.jpg", 40) == "train/bees/0001.jpg"
-    assert shortened("abcdefghij", 7) == "abc…hij"
-    assert len(shortened("x" * 99, 20)) == 20
+    assert short_name("train/bees/0001.jpg", 40) == "train/bees/0001.jpg"
+    assert short_name("abcdefghij", 7) == "abc…hij"
+    assert len(short_name("x" * 99, 20)) == 20
 
 
 # importance
@@ -314,7 +320,7 @@ def test_importance_of_a_linear_model_is_known() -> None:
     y = X @ b + rng.normal(size=3000)
     found = importance.permutation_importance(
         lambda rows: rows @ b,
-        lambda out: metrics.rmse(y, out),
+        lambda out: scoring.rmse(y, out),
         X,
         [[0], [1], [2], [3]],
         higher_is_better=False,
@@ -334,7 +340,7 @@ def test_importance_is_that_of_scikit_learn() -> None:
     model = LinearRegression().fit(X, y)
     theirs = reference_importance(model, X, y, scoring="neg_root_mean_squared_error", n_repeats=200, random_state=0)
     ours = importance.permutation_importance(
-        model.predict, lambda out: metrics.rmse(y, out), X, [[0], [1], [2]], higher_is_better=False, num_permutations=200
+        model.predict, lambda out: scoring.rmse(y, out), X, [[0], [1], [2]], higher_is_better=False, num_permutations=200
     )
     assert ours is not None
     np.testing.assert_allclose(ours.values, theirs.importances_mean[ours.columns], atol=0.03)
@@ -346,25 +352,24 @@ def test_interval_holds_the_noise_of_few_rows() -> None:
     X = rng.normal(size=(12, 1))
     y = (X[:, 0] + 2 * rng.normal(size=12) > 0).astype(int)
     probs = lambda rows: np.stack([rows[:, 0] <= 0, rows[:, 0] > 0], axis=1).astype(float)  # noqa: E731
-    own: Any = SimpleNamespace(is_classification=True, decision=None, config={"loss": {}})
-    name, score = importance.main_score(own, y)
+    name, score = main_score(y, True, None, False)
     found = importance.permutation_importance(probs, score, X, [[0]], higher_is_better=True)
     assert name == "accuracy" and found is not None and found.low[0] <= 0 < found.high[0]
 
 
 def test_original_columns_of_a_mixed_table(mixed: Path) -> None:
     opened = OpenedRun(mixed)
-    names = [name for name, _ in importance.original_columns(opened.dataset)]
-    places = [place for _, place in importance.original_columns(opened.dataset)]
+    names = [name for name, _ in opened.dataset.own_columns]
+    places = [place for _, place in opened.dataset.own_columns]
+    assert opened.dataset.row_shape == [len(names)]  # a date is one column, whatever it is made of
     assert names == ["size", '"><img src=x onerror=alert(1)>', "day"]
     assert places == [[0], [1], [2, 3, 4, 5, 6]]
     assert made(mixed)["importance"].lead.startswith('"><img src=x onerror=alert(1)> matters most: without it accuracy falls by')
 
 
 def test_a_shifted_threshold_is_judged_by_balanced_accuracy() -> None:
-    own: Any = SimpleNamespace(is_classification=True, decision=np.array([1.0, 4.0]), config={"loss": {}})
     y = np.array([0, 0, 0, 1])
-    name, score = importance.main_score(own, y)
+    name, score = main_score(y, True, np.array([1.0, 4.0]), False)
     outputs = np.array([[0.7, 0.3], [0.9, 0.1], [0.9, 0.1], [0.7, 0.3]])  # 0.3 x 4 is more than 0.7: called 1
     assert name == "balanced_accuracy"
     assert score(outputs)(np.ones((1, 4)))[0] == pytest.approx((2 / 3 + 1) / 2)
@@ -375,7 +380,7 @@ def test_a_slow_model_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importance.time, "perf_counter", lambda: next(clock))
     X = np.zeros((20, 2))
     assert (
-        importance.permutation_importance(lambda rows: rows[:, 0], lambda out: metrics.rmse(X[:, 0], out), X, [[0], [1]], False)
+        importance.permutation_importance(lambda rows: rows[:, 0], lambda out: scoring.rmse(X[:, 0], out), X, [[0], [1]], False)
         is None
     )
 

@@ -14,17 +14,18 @@ from unit.report.test_section import Reader
 
 from sdl_cli.errors import DataError
 from sdl_cli.measure import statistics
+from sdl_cli.measure.wording import difference, p_value
 from sdl_cli.report.html import setup, verdict
 from sdl_cli.report.html.data_check import data_section
 from sdl_cli.report.html.history import history_section, read_history
-from sdl_cli.report.html.leaderboard import comparison_section, difference_words, p_words, sweep_section
+from sdl_cli.report.html.leaderboard import comparison_section, sweep_section
 from sdl_cli.report.html.learning_curve import curve_section, curves_section
 from sdl_cli.report.html.page import Head, page
 from sdl_cli.report.html.scores import Bar, interval_chart, scores_section
 from sdl_cli.report.html.section import Section
 from sdl_cli.report.html.sweep import read_sweep
-from sdl_cli.run import run_folder
-from sdl_cli.settings.parse import Training
+from sdl_cli.run import writing
+from sdl_cli.settings.experiment import Training
 
 Values = dict[str, Any]
 
@@ -58,14 +59,15 @@ def test_two_sections_of_one_id_are_our_mistake() -> None:
     ],
 )
 def test_differences_in_words(metric: str, numbers: tuple[float | None, ...], text: str) -> None:
-    assert difference_words(metric, *numbers) == text
+    assert difference(metric, *numbers) == text
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(None, ""), (0.0004, "under 0.001"), (0.0234, "0.023"), (0.0496, "0.050"), (0.21, "0.21"), (1.0, "1.00")]
+    ("p", "text"), [(0.0004, "< 0.001"), (0.0234, "0.023"), (0.0496, "0.050"), (0.21, "0.21"), (1.0, "1.00")]
 )
-def test_p_values_in_words(p: float | None, text: str) -> None:
-    assert p_words(p) == text
+def test_p_values_in_words(p: float, text: str) -> None:
+    assert p_value(p, name="") == text
+    assert p_value(p) == (f"p {text}" if text.startswith("<") else f"p = {text}")
 
 
 def test_a_comparison_says_what_can_be_told_of_each_arm() -> None:
@@ -114,7 +116,11 @@ def test_scores_of_a_run_stand_beside_the_baseline_and_the_guess() -> None:
     found = Reader(scores_section(made.metrics_of(0.95, 0.93), []).body)
     low, high = statistics.wilson(95, 100)
     assert f"95.0 % ({100 * low:.1f} to {100 * high:.1f})" in found.text
-    assert "forest (quick baseline)" in found.text and "40.0 %" in found.text and "forest on validation rows" in found.text
+    assert (
+        "forest (quick baseline)" in found.text
+        and "40.0 %" in found.text
+        and "baseline (forest) on validation rows" in found.text
+    )
     repeats = [made.metrics_of(0.9 + k / 100) for k in range(3)]
     section = scores_section({**made.metrics_of(0.91), "repeats": 3}, repeats)
     assert section.id == "leaderboard" and "Thin lines: the single splits" in section.body
@@ -129,11 +135,14 @@ def lifted(value: float, low: float, high: float, **changes: Any) -> Values:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (lifted(0.05, 0.01, 0.09), "It is measurably better than the quick baseline (forest, 90.0 %): +5.0 points of accuracy"),
+        (
+            lifted(0.05, 0.01, 0.09),
+            "It is measurably better than the quick baseline (forest, 90.0 %): accuracy 5.0 points higher",
+        ),
         (lifted(0.05, -0.01, 0.09), "There is no measurable difference to the quick baseline (forest, 90.0 %)"),
         (lifted(-0.05, -0.09, -0.01), "It is measurably worse than the quick baseline"),
         (lifted(-0.6, -0.7, -0.5), "and worse than ignoring the inputs; ignoring the inputs gives 40.0 %"),
-        ({**made.metrics_of(0.9), "lift": None, "baseline": None}, "Forest is itself the quick baseline; ignoring"),
+        ({**made.metrics_of(0.9), "lift": None, "baseline": None}, "This is the quick baseline itself; ignoring"),
     ],
 )
 def test_the_verdict_of_a_run(values: Values, said: str) -> None:
@@ -145,9 +154,9 @@ def test_the_verdict_of_a_run(values: Values, said: str) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ((0.02, 0.01, 0.04), "can be taken at their word: off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
-        ((0.12, 0.08, 0.2), "should not be taken at their word: off by 12.0 points"),
-        ((0.06, 0.03, 0.09), "are about right, as far as these rows can tell"),
+        ((0.02, 0.01, 0.04), "can be taken at their word: they are off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
+        ((0.12, 0.08, 0.2), "should not be taken at their word: they are off by 12.0 points"),
+        ((0.06, 0.03, 0.09), "are roughly right, as far as these rows can tell"),
         ((None, None, None), "is undefined"),
     ],
 )
@@ -155,6 +164,16 @@ def test_calibration_in_a_word(error: tuple[float | None, ...], said: str) -> No
     values = lifted(0.05, 0.01, 0.09)
     values["metrics"]["test"]["calibration_error"] = dict(zip(("value", "low", "high"), error, strict=True)) | {"n": 100}
     assert said in verdict.run_verdict(values)[-1]
+
+
+def test_a_gap_that_chance_can_give_is_no_verdict_on_probabilities() -> None:
+    values = lifted(0.05, 0.01, 0.09)
+    values["metrics"]["test"]["calibration_error"] = {"value": 0.17, "low": 0.08, "high": 0.3, "n": 36}
+    assert verdict.run_verdict(values, by_chance=0.19)[-1] == (
+        "Whether its probabilities can be taken at their word cannot be told: they are off by 17.0 points on average, 95 % "
+        "interval 8.0 to 30.0, and on so few rows chance alone can give up to 19.0 points."
+    )
+    assert "should not be taken at their word" in verdict.run_verdict(values, by_chance=0.15)[-1]
 
 
 def test_a_sweep_is_judged_by_validation_where_all_have_it(tmp_path: Path) -> None:
@@ -206,7 +225,7 @@ def test_a_sweep_in_which_nothing_is_done(tmp_path: Path) -> None:
 
 def test_jobs_that_never_began_are_named(tmp_path: Path) -> None:
     made.write_sweep(tmp_path / "sweep", [(["a=1"], made.metrics_of(0.9))])
-    run_folder.write_json(tmp_path / "sweep", "sweep.json", {"verb": "train", "jobs": [{"overrides": [], "config": {}}] * 3})
+    writing.write_json(tmp_path / "sweep", "sweep.json", {"verb": "train", "jobs": [{"overrides": [], "config": {}}] * 3})
     assert [(job.label, job.state) for job in read_sweep(tmp_path / "sweep").failed] == [("2", "not run"), ("3", "not run")]
 
 
@@ -218,12 +237,12 @@ def test_history(tmp_path: Path) -> None:
     section = history_section(tmp_path)
     assert section is not None and section.lead == "Learned for 12 epochs in 6.0 seconds."
     text = Reader(section.body).text
-    assert "validation accuracy (%)" in text and "loss (log scale)" in text and "by heart" in text
+    assert "validation accuracy (%)" in text and "loss (log scale)" in text and "memorising" in text
 
 
 def test_history_of_several_phases_and_of_a_broken_file(tmp_path: Path) -> None:
     rows = [{"phase": SCRIPT if k < 3 else "fit", "epoch": k % 3 + 1, "train_loss": 1 / (k + 1)} for k in range(6)]
-    run_folder.write_history(tmp_path, rows)
+    writing.write_history(tmp_path, rows)
     section = history_section(tmp_path)
     assert section is not None and SCRIPT[:10] in Reader(section.body).text and "script" not in Reader(section.body).tags
     (tmp_path / "history.csv").write_bytes(b"phase,epoch\n\xff\x00,nan\n,,,,,\n")
@@ -295,7 +314,7 @@ def test_the_data_check_finds_what_there_is_and_says_what_it_cannot() -> None:
     found = Reader(section.body)
     assert "178" in found.text and "class_1 71" in found.text and not said
     section = data_section(config, "0" * 64, said.append)
-    assert said == ["The data was changed since this run, so that it is not looked at here."] and said[0] in section.body
+    assert said == ["The data has changed since this run, so it is not checked here."] and said[0] in section.body
     gone = {"dataset": {"name": "table", "path": f"/nowhere/{SCRIPT}.csv", "target": "y"}}
     section = data_section(gone, None, said.append)
     assert "could not be read again" in said[1] and "script" not in Reader(section.body).tags

@@ -12,7 +12,7 @@ from unit.report.test_section import Reader
 
 from sdl_cli.errors import DataError
 from sdl_cli.report.html.write import kind_of, write_report
-from sdl_cli.run import run_folder
+from sdl_cli.run import run_folder, writing
 
 Values = dict[str, Any]
 ALWAYS = ["data", "configuration", "machine", "reproduce"]
@@ -65,10 +65,10 @@ def test_a_sweep_with_a_failed_job(tmp_path: Path) -> None:
 def write_curve(folder: Path, state: str = "done", failed: list[Values] | None = None, dataset: str = "wine") -> None:
     folder.mkdir(parents=True)
     config = {"dataset": {"name": "wine"}, "model": {"name": "baseline", "num_trees": 10}, "curve": {"num_repeats": 5}}
-    run_folder.write_config(folder, config)
+    writing.write_config(folder, config)
     curve = {**made.curve_of("baseline (forest)", dataset), "failed": failed or [], "notes": [], "seconds": 12.0}
-    run_folder.write_json(folder, "curve.json", curve)
-    run_folder.write_status(folder, state, "2 of 20 cells failed" if failed else "")
+    writing.write_json(folder, "curve.json", curve)
+    writing.write_status(folder, state, "2 of 20 cells failed" if failed else "")
 
 
 def test_a_curve_also_with_failed_cells(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_a_curve_also_with_failed_cells(tmp_path: Path) -> None:
 def test_a_sweep_of_curves(tmp_path: Path, datasets: tuple[str, str], sections: list[str]) -> None:
     for number, dataset in enumerate(datasets):
         write_curve(tmp_path / "sweep" / str(number), dataset=dataset)
-        run_folder.write_json(tmp_path / "sweep" / str(number), "job.json", {"overrides": [f"model.kind={number}"]})
-    run_folder.write_json(tmp_path / "sweep", "sweep.json", {"verb": "curve", "jobs": None})
+        writing.write_json(tmp_path / "sweep" / str(number), "job.json", {"overrides": [f"model.kind={number}"]})
+    writing.write_json(tmp_path / "sweep", "sweep.json", {"verb": "curve", "jobs": None})
     found = write_report(tmp_path / "sweep", None)
     assert found["kind"] == "sweep" and found["sections"] == [*sections, *ALWAYS]
 
@@ -105,8 +105,8 @@ def test_a_comparison(run: Path, tmp_path: Path) -> None:
 def test_a_sweep_of_comparisons(tmp_path: Path) -> None:
     for number in range(2):
         made.write_comparison(tmp_path / "sweep" / str(number), made.comparison(dataset=f"set {number}"))
-        run_folder.write_json(tmp_path / "sweep" / str(number), "job.json", {"overrides": [f"dataset={number}"]})
-    run_folder.write_json(tmp_path / "sweep", "sweep.json", {"verb": "compare", "jobs": None})
+        writing.write_json(tmp_path / "sweep" / str(number), "job.json", {"overrides": [f"dataset={number}"]})
+    writing.write_json(tmp_path / "sweep", "sweep.json", {"verb": "compare", "jobs": None})
     found = write_report(tmp_path / "sweep", None)
     assert found["kind"] == "sweep" and found["sections"] == ["leaderboard-1", "leaderboard-2", *ALWAYS]
     assert "dataset=1: nearest is the simplest method" in (tmp_path / "sweep" / "report.html").read_text(encoding="utf-8")
@@ -154,8 +154,8 @@ def test_what_cannot_be_reported(make: Any, message: str, hint: str, tmp_path: P
 
 def unfinished(folder: Path, config: Values) -> None:
     folder.mkdir()
-    run_folder.write_config(folder, config)
-    run_folder.write_status(folder, "running")
+    writing.write_config(folder, config)
+    writing.write_status(folder, "running")
 
 
 def test_a_folder_is_no_file_to_write(run: Path, tmp_path: Path) -> None:

@@ -7,14 +7,17 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from unit.report.made import HOSTILE
 
-from sdl_cli.report.html import section
-from sdl_cli.report.html.section import INK, SERIES, escape, figure, new_figure, picture, plain, report_style, svg, table
+from sdl_cli.report.html import drawing
+from sdl_cli.report.html import page as page_module
+from sdl_cli.report.html.drawing import INK, SERIES, new_figure, svg
+from sdl_cli.report.html.section import escape, figure, picture, plain, table
 
 
 class Reader(HTMLParser):
@@ -73,8 +76,7 @@ def test_a_table_keeps_intervals_in_one_line_and_digits_below_each_other() -> No
 
 
 def test_a_figure_follows_the_page_and_brings_no_style_sheet() -> None:
-    made = new_figure(5, 3)
-    with report_style():
+    with new_figure(5, 3) as made:
         axes = made.subplots()
         axes.plot([0, 1], [0, 1], color=SERIES[2], marker="o", label="a $x$ label")
         axes.fill_between([0, 1], [0, 0], [1, 2], color=INK, alpha=0.2)
@@ -87,16 +89,22 @@ def test_a_figure_follows_the_page_and_brings_no_style_sheet() -> None:
     assert {"style", "metadata", "script"}.isdisjoint(element.tag for element in root.iter())
     styles = " ".join(element.attrib.get("style", "") for element in root.iter())
     assert "var(--series-2)" in styles and "var(--ink)" in styles and "font-family" not in styles
-    assert not [colour for colour in section.VARIABLES if colour in text.lower()]
+    assert not [colour for colour in drawing.VARIABLES if colour in text.lower()]
     shown = [element.text for element in root.iter("text")]
     assert {"a $x$ label", HOSTILE[0], "bad \\udc80"} <= set(shown)
+
+
+def test_the_style_sheet_has_a_value_of_each_colour_for_light_and_for_dark() -> None:
+    light, dark = re.findall(r":root\{(.*?)\}", Path(page_module.__file__).with_name("style.css").read_text(), re.DOTALL)
+    for colour, name in drawing.VARIABLES.items():
+        assert f"--{name}:{colour}" in light and re.search(rf"--{name}:#[0-9a-f]{{6}}", dark)
 
 
 def test_ids_are_of_their_figure_and_each_is_referred_to() -> None:
     texts = []
     for height in (1, 2):
-        made = new_figure(4, height)
-        made.subplots().plot([0, 1], [0, height], marker="o")
+        with new_figure(4, height) as made:
+            made.subplots().plot([0, 1], [0, height], marker="o")
         texts.append(svg(made, "curve"))
     ids = [set(re.findall(r' id="([^"]+)"', text)) for text in texts]
     assert all(ids) and not ids[0] & ids[1]
@@ -106,18 +114,18 @@ def test_ids_are_of_their_figure_and_each_is_referred_to() -> None:
 
 def test_the_same_figure_is_the_same_text() -> None:
     def drawn() -> str:
-        made = new_figure(4, 2)
-        made.subplots().plot([0, 1], [0, 1], marker="o")
+        with new_figure(4, 2) as made:
+            made.subplots().plot([0, 1], [0, 1], marker="o")
         return svg(made, "same")
 
     assert drawn() == drawn()
 
 
 def test_a_log_axis_shows_numbers_and_no_mathematics() -> None:
-    made = new_figure(4, 2)
-    axes = made.subplots()
-    axes.plot([1, 1000], [1, 1000])
-    axes.set_yscale("log")
+    with new_figure(4, 2) as made:
+        axes = made.subplots()
+        axes.plot([1, 1000], [1, 1000])
+        axes.set_yscale("log")
     assert "mathdefault" not in svg(made, "log")
 
 

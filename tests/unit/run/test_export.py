@@ -17,18 +17,21 @@ from sdl_cli.data import DATASETS
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel, SklearnModelRegressor, reduce_images
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN, FinetunedCNNRegressor
+from sdl_cli.learning.models.flat import reduce_images
+from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegressor
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.text_features import TextEncoder
-from sdl_cli.run import run_folder
+from sdl_cli.run import writing
 from sdl_cli.run.export import export
 from sdl_cli.run.run_folder import StoredRun
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Training, parse_group
+from sdl_cli.settings.experiment import Training
+from sdl_cli.settings.parse import parse_group
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the packages of the extra onnx")
 onnx = pytest.importorskip("onnx", reason="needs the packages of the extra onnx")
@@ -373,10 +376,10 @@ def test_of_repeats_the_first_is_exported(tmp_path: Path) -> None:
     (whole / "repeats").mkdir(parents=True)
     for number in range(2):
         one = run_of(Baseline(num_trees=3, random_state=number), "baseline", *WINE, whole / "repeats" / str(number))
-        run_folder.write_config(one.folder, one.config)
+        writing.write_config(one.folder, one.config)
         for name in ("metrics.json", "environment.json"):
-            run_folder.write_json(one.folder, name, {})
-        run_folder.write_status(one.folder, "done")
+            writing.write_json(one.folder, name, {})
+        writing.write_status(one.folder, "done")
     notices: list[str] = []
     export(StoredRun(whole, one.config, {}, {}, "done"), tmp_path / "model.onnx", Observer(on_notice=notices.append))
     assert "2 repeats" in notices[0]

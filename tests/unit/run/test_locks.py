@@ -16,7 +16,7 @@ from sdl_cli.run import locks
 HOLD = """
 import sys
 from pathlib import Path
-from sdl_cli import locks
+from sdl_cli.run import locks
 locks.hold(Path(sys.argv[1]))
 print("held", flush=True)
 input()

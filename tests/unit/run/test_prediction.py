@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.data import new_rows
-from sdl_cli.data.columns import Column, level_counts
+from sdl_cli.data.files.columns import Column, level_counts
+from sdl_cli.data.sources import new_rows
 from sdl_cli.errors import DataError
 from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.storage import save_model
-from sdl_cli.run import predict
+from sdl_cli.run import predict, run_folder
 from sdl_cli.run.run_folder import StoredRun
 from sdl_cli.run.train import Observer
 
@@ -87,7 +87,7 @@ def test_of_a_run_with_repeats_the_first_predicts_and_this_is_said(
 ) -> None:
     first = store(tmp_path / "run/repeats/0")
     store(tmp_path / "run/repeats/1")
-    monkeypatch.setattr(predict.results, "read_run", lambda folder: first if folder == first.folder else None)
+    monkeypatch.setattr(run_folder, "read_run", lambda folder: first if folder == first.folder else None)
     heard: list[str] = []
     whole = StoredRun(tmp_path / "run", first.config, {}, {}, "done")
     assert predict.predict(whole, new, tmp_path / "p.csv", Observer(on_notice=heard.append))["rows"] == 3
@@ -187,15 +187,15 @@ def test_a_hint_without_its_settings_ends_as_a_sentence(tmp_path: Path, new: Pat
 def test_pictures_of_other_kinds_in_a_folder_are_counted_and_named(tmp_path: Path) -> None:
     from PIL import Image
 
-    from sdl_cli.data.image_folder import iter_images
+    from sdl_cli.data.sources.image_folder import iter_images
 
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     for name in ("b.HEIC", "c.heic", "d.txt"):
         (tmp_path / name).write_bytes(b"x")
     notes: list[str] = []
     assert [ids.tolist() for ids, _ in iter_images(tmp_path, 8, notes=notes)] == [["a.png"]]
-    text = "3 files are no images that can be read (2 .heic, 1 .txt) and were left out. Save .heic as JPEG or PNG"
+    text = "3 files are not images that can be read (2 .heic, 1 .txt) and were left out. Save .heic as JPEG or PNG"
     assert notes[0].startswith(text)
     (tmp_path / "a.png").unlink()
-    with pytest.raises(DataError, match=r"no images in this folder. 3 files are no images .*2 .heic"):
+    with pytest.raises(DataError, match=r"no images in this folder. 3 files are not images .*2 .heic"):
         next(iter_images(tmp_path, 8))

@@ -19,7 +19,7 @@ from sdl_cli.many import repeats
 from sdl_cli.run import run_folder, trackers
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.curve.settings import parse_curve
 
 NET = ["dataset=wine", "model=deep_net", "model.depth=1", "model.width=8", "training.epochs=3"]

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.settings.parse import Count, Experiment, Range, Training, parse, parse_group, plain
+from sdl_cli.settings.experiment import Count, Experiment, Range, Training, plain
+from sdl_cli.settings.parse import parse, parse_group
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits, load_wine
 from sdl_cli.errors import DataError
 from sdl_cli.learning import loop
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor, LayerAutoencoder
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 QUICK = Training(epochs=3)
 FROZEN = Training(epochs=1, learning_rate=1e-9)

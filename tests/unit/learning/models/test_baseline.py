@@ -1,4 +1,4 @@
-"""The baselines against scikit-learn itself, image reduction against its formula, and the open door."""
+"""The baselines against scikit-learn itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel, SklearnModelRegressor, reduce_images
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 
 IRIS, DIABETES = load_iris(return_X_y=True), load_diabetes(return_X_y=True)
 
@@ -57,17 +57,6 @@ def test_a_kind_that_does_not_fit_the_task_names_the_one_that_does() -> None:
     assert "ridge" in caught.value.hint
 
 
-def test_images_are_reduced_by_area_means() -> None:
-    rng = np.random.default_rng(0)
-    wide = rng.integers(0, 256, (3, 2, 64, 24)).astype(np.uint8)  # each side is reduced to 32 by itself, if it is over that
-    assert np.allclose(reduce_images(wide, 32), wide.reshape(3, 2, 32, 2, 24).mean(3), atol=1e-3)
-    square = rng.integers(0, 256, (3, 1, 64, 64)).astype(np.uint8)
-    assert np.allclose(reduce_images(square, 32), square.reshape(3, 1, 32, 2, 32, 2).mean((3, 5)), atol=1e-3)
-    assert np.array_equal(reduce_images(square[..., :8, :8], 32), square[..., :8, :8])
-    odd = rng.integers(0, 256, (1, 1, 50, 50)).astype(np.uint8)
-    assert reduce_images(odd, 32).mean() == pytest.approx(odd.mean(), abs=1e-3)  # areas keep the mean
-
-
 def test_images_go_in_as_they_are() -> None:
     X, y = load_digits(return_X_y=True)
     images = (X * 255 / 16).astype(np.uint8).reshape(-1, 1, 8, 8)
@@ -81,28 +70,3 @@ def test_a_class_with_one_row_is_no_obstacle() -> None:
     y[0] = 9
     for kind in ("forest", "svm", "logistic"):
         assert set(Baseline(kind=kind, num_trees=5).fit(X, y).classes_) == {0, 1, 9}
-
-
-class TestOpenDoor:
-    def test_any_estimator_with_its_params(self) -> None:
-        model = SklearnModel(estimator="sklearn.svm.SVC", params={"C": 10, "kernel": "linear"}).fit(*IRIS)
-        assert model.model_[-1].C == 10
-        assert set(np.unique(model.predict_proba(IRIS[0]))) == {0.0, 1.0}  # SVC names classes only
-        assert SklearnModelRegressor(estimator="sklearn.linear_model.Lasso").fit(*DIABETES).predict(DIABETES[0]).shape == (442,)
-
-    @pytest.mark.parametrize(("arguments", "message"), [
-        ({"estimator": "sklearn.svm.SVCC"}, "cannot be imported"),
-        ({"estimator": "nowhere.Thing"}, "cannot be imported"),
-        ({"estimator": "SVC"}, "cannot be imported"),
-        ({"estimator": "sklearn.metrics.accuracy_score"}, "no estimator class"),
-        ({"estimator": "sklearn.svm.SVC", "params": {"CC": 1}}, "takes no such argument"),
-        ({"estimator": "sklearn.linear_model.Ridge"}, "does not predict classes"),
-    ])  # fmt: skip
-    def test_misfits_are_plain_errors(self, arguments: dict, message: str) -> None:
-        with pytest.raises(ConfigError, match=message):
-            SklearnModel(**arguments).fit(*IRIS)
-
-    def test_the_seed_is_handed_on(self) -> None:
-        assert (
-            SklearnModel(estimator="sklearn.tree.DecisionTreeClassifier", random_state=5).fit(*IRIS).model_[-1].random_state == 5
-        )

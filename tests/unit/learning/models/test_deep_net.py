@@ -10,11 +10,11 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from torch import nn
 
-from sdl_cli.data.augment import FlipCrop, Noise
+from sdl_cli.data.augment.policies import FlipCrop, Noise
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.losses import Cosine, CrossEntropy, Huber
 from sdl_cli.learning.models.deep_net import MLP, DeepNet, DeepNetRegressor, PlainNet, ResNet
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 QUICK = Training(epochs=15, learning_rate=0.01)
 

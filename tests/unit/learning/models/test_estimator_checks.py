@@ -7,9 +7,10 @@ import warnings
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel, SklearnModelRegressor
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
-from sdl_cli.settings.parse import Training
+from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegressor
+from sdl_cli.settings.experiment import Training
 
 FEW = Training(epochs=40, learning_rate=0.01)
 ROUNDING = "matrix products of other batch shapes differ in the last bits of float32, and the check compares to 1e-7"

@@ -12,9 +12,10 @@ import torch
 from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import build, features, pretrained
-from sdl_cli.run import prepare, train
+from sdl_cli.run import prepare
 from sdl_cli.run.request import parse_experiment
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
+from sdl_cli.study.curve.measure import run_cell
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,9 @@ def load(found: Experiment) -> Dataset:
 
 
 def test_which_models_use_them(photos: Path) -> None:
-    assert features.are_used(settings(photos)) and features.are_used(settings(photos, "model.strategy=probe"))
-    assert not features.are_used(settings(photos, "model.strategy=finetune"))
-    assert not features.are_used(settings(photos, "model.weights=none")), "those depend on the seed"
+    changes: tuple[list[str], ...] = ([], ["model.strategy=probe"], ["model.strategy=finetune"], ["model.weights=none"])
+    used = [settings(photos, *change).model.uses_frozen_features for change in changes]
+    assert used == [True, True, False, False], "random weights depend on the seed"
 
 
 def test_they_are_what_the_probe_would_compute_and_are_remembered(
@@ -68,8 +69,8 @@ def test_a_fit_with_them_comes_to_the_same_numbers(photos: Path, tmp_path: Path,
     found = settings(photos, f"model.strategy={strategy}", "training.epochs=1", "dataset.num_train=12")
     dataset = load(found)
     known = features.frozen_features(found, dataset)
-    without = train.measure(found, tmp_path / "without", dataset=dataset)
-    with_them = train.measure(found, tmp_path / "with", dataset=dataset, features=known)
+    without = run_cell(found, tmp_path / "without", False, False, dataset=dataset)
+    with_them = run_cell(found, tmp_path / "with", False, False, dataset=dataset, frozen=known)
     for name in ("accuracy", "log_loss"):
         assert with_them["test"][name] == pytest.approx(without["test"][name], abs=1e-4), name
 
@@ -78,8 +79,8 @@ def test_they_reach_the_probe(photos: Path, tmp_path: Path, monkeypatch: pytest.
     found = settings(photos, "model.strategy=probe")
     dataset = load(found)
     wrong = np.random.default_rng(0).normal(size=(24, 512))
-    misled = train.measure(found, tmp_path / "misled", dataset=dataset, features=wrong)
-    right = train.measure(found, tmp_path / "right", dataset=dataset, features=features.frozen_features(found, dataset))
+    misled = run_cell(found, tmp_path / "misled", False, False, dataset=dataset, frozen=wrong)
+    right = run_cell(found, tmp_path / "right", False, False, dataset=dataset, frozen=features.frozen_features(found, dataset))
     assert misled["test"]["log_loss"] != right["test"]["log_loss"]
 
 

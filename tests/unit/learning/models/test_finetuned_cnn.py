@@ -13,14 +13,14 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.transforms import v2
 
-from sdl_cli.data.augment import FlipCrop, Strong
+from sdl_cli.data.augment.policies import FlipCrop, Strong
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models import pretrained
 from sdl_cli.learning.models.finetuned_cnn import Backbone, FinetunedCNN, FinetunedCNNRegressor
 from sdl_cli.learning.models.pretrained import Preprocessing, build_backbone, head_name
 from sdl_cli.learning.models.probe import GRID, fit_probe
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 QUICK = Training(epochs=2)
 SMALL = {"weights": "none", "image_size_px": 32, "training": QUICK, "precision": "float32", "memory_format": "contiguous"}

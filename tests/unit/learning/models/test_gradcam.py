@@ -16,7 +16,7 @@ from sdl_cli.learning.models import gradcam, pretrained
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
 from sdl_cli.learning.models.network import Network
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 CPU = Runtime("cpu", "float32", "contiguous", 1, "a test")
 

@@ -12,11 +12,12 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 
 from sdl_cli.learning import loop
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
+from sdl_cli.learning.models.open_door import SklearnModel
 from sdl_cli.learning.models.prepared import Prepared
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 Array = np.ndarray[Any, Any]
 NUM_LEVELS = (0, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,17 @@ from safetensors.numpy import load_file, save_file
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
 
-from sdl_cli.data.augment import Noise
+from sdl_cli.data.augment.policies import Noise
 from sdl_cli.errors import DataError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models.autoencoder import AutoencoderNet
-from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor, SklearnModel
+from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
+from sdl_cli.learning.models.open_door import SklearnModel
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.trees import check_arrays, forest_from_arrays, forest_to_arrays
-from sdl_cli.settings.parse import Training
+from sdl_cli.settings.experiment import Training
 
 INPUTS: dict[str, Any] = {"modality": "table", "shape": [4], "classes": []}
 QUICK = Training(epochs=2)
@@ -135,8 +137,6 @@ def test_random_arrays_never_pass_as_a_forest_unless_they_are_one() -> None:
 
 
 def test_a_skops_file_that_names_other_code_is_refused(tmp_path: Path) -> None:
-    import zipfile
-
     X, y = IRIS
     save_model(Baseline(kind="logistic").fit(X, y), "baseline", "classification", tmp_path, INPUTS)
     with zipfile.ZipFile(tmp_path / "model.skops") as file:
@@ -267,6 +267,23 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
         (folder / name).unlink()
         (tmp_path / name).rename(folder / name)
     load_model(folder)
+
+
+def test_a_stored_class_of_ours_is_found_where_it_is_today(tmp_path: Path) -> None:
+    X, y = IRIS
+    model = SklearnModel("sdl_cli.learning.models.baseline.Baseline", {"kind": "logistic"}).fit(X, y)
+    save_model(model, "sklearn", "classification", tmp_path, INPUTS)
+    with zipfile.ZipFile(tmp_path / "model.skops") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    of_today, before = b'"sdl_cli.learning.models.baseline"', b'"sdl_cli.models.baseline"'
+    assert of_today in parts["schema.json"]
+    parts["schema.json"] = parts["schema.json"].replace(of_today, before)
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    with pytest.raises(DataError, match=r"sdl_cli\.models\.baseline\.Baseline"):
+        load_model(tmp_path)
+    assert np.array_equal(load_model(tmp_path, trust=True)[0].predict_proba(X), model.predict_proba(X))
 
 
 def test_a_model_that_will_need_trust_says_so_when_it_is_stored(tmp_path: Path) -> None:

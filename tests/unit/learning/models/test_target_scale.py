@@ -10,7 +10,8 @@ from sklearn.datasets import make_friedman1
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.metrics import r2_score
 
-from sdl_cli.learning.models.baseline import BaselineRegressor, SklearnModelRegressor
+from sdl_cli.learning.models.baseline import BaselineRegressor
+from sdl_cli.learning.models.open_door import SklearnModelRegressor
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.target_scale import mean_and_spread, scale_of
 
@@ -73,7 +74,7 @@ def test_mean_and_spread_keep_to_numpys_bits_and_reach_further() -> None:
 
 def test_a_network_learns_small_targets() -> None:
     from sdl_cli.learning.models.deep_net import DeepNetRegressor
-    from sdl_cli.settings.parse import Training
+    from sdl_cli.settings.experiment import Training
 
     found = []
     for unit in (1.0, 2.0**-30):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from unit.run.check.conftest import interleaved, make_dataset
 
-from sdl_cli.data.columns import Column
+from sdl_cli.data.files.columns import Column
 from sdl_cli.run.check import inspect
 
 RNG = np.random.default_rng(0)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdl_cli.data.builtin import Iris
-from sdl_cli.data.image_folder import ImageFolder
+from sdl_cli.data.sources.builtin import Iris
+from sdl_cli.data.sources.image_folder import ImageFolder
 from sdl_cli.errors import DataError
 from sdl_cli.run.check import inspect_files
 

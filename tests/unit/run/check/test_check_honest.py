@@ -9,12 +9,12 @@ import pytest
 from unit.run.check.conftest import make_dataset
 
 from sdl_cli import data
-from sdl_cli.data.builtin import BreastCancer, Diabetes, Digits, Iris, Wine
-from sdl_cli.data.npz import Npz
+from sdl_cli.data.sources.builtin import BreastCancer, Diabetes, Digits, Iris, Wine
+from sdl_cli.data.sources.npz import Npz
 from sdl_cli.data.split import Split, split
 from sdl_cli.report.check_words import report
 from sdl_cli.run.check import inspect, summary
-from sdl_cli.settings.parse import DataSettings
+from sdl_cli.settings.experiment import DataSettings
 
 
 @pytest.mark.parametrize("settings", [Digits(), Digits(as_table=True), BreastCancer(), Wine(), Iris(), Diabetes()])

@@ -7,9 +7,9 @@ import pytest
 from unit.run.check.conftest import interleaved, make_dataset
 
 from sdl_cli import data
-from sdl_cli.data.columns import Column
+from sdl_cli.data.files.columns import Column
+from sdl_cli.data.sources.table import Table
 from sdl_cli.data.split import split
-from sdl_cli.data.table import Table
 from sdl_cli.run.check import inspect
 
 RNG = np.random.default_rng(0)

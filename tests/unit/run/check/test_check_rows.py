@@ -8,8 +8,9 @@ from unit.run.check.conftest import interleaved, last_fifth, make_dataset
 
 from sdl_cli.data.split import Split
 from sdl_cli.measure.statistics import wilson
+from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check import inspect, summary
-from sdl_cli.run.check.problem import counted, name_of, named, percent
+from sdl_cli.run.check.problem import named, percent
 
 
 def noise(num, features=3, seed=0):
@@ -131,8 +132,8 @@ def test_names_and_counts_in_words():
     assert named(list("abcdefg")) == "a, b, c, d, e and 2 more"
     assert named(list("abcde"), 1200) == "a, b, c, d, e and 1,195 more"
     assert named(["a"]) == "a"
-    assert name_of("a\x1b[31m\nb") == "a?[31m?b"
-    assert len(name_of("x" * 10_000)) == 60
-    assert counted(1, "class", "has/have") == "1 class has"
-    assert counted(1200, "class", "has/have") == "1,200 classes have"
+    assert shortened("a\x1b[31m\nb") == "a?[31m b"
+    assert len(shortened("x" * 10_000)) == 60
+    assert counted(1, "class", verbs="has/have") == "1 class has"
+    assert counted(1200, "class", verbs="has/have") == "1,200 classes have"
     assert counted(0, "row") == "0 rows"

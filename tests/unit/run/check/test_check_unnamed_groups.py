@@ -7,7 +7,7 @@ import pytest
 from sklearn import datasets
 from unit.run.check.conftest import interleaved, make_dataset
 
-from sdl_cli.data.columns import Column
+from sdl_cli.data.files.columns import Column
 from sdl_cli.data.split import Split
 from sdl_cli.run.check import inspect, unnamed_groups
 from sdl_cli.run.check.problem import ranked

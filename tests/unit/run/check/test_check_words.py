@@ -50,14 +50,14 @@ def test_the_screen(values):
         "        Remove them.",
         "warning 1 class has fewer than 5 rows.",
         "        Add rows.",
-        "check   1 leak, 1 warning: a result cannot be trusted before the leaks are closed.",
+        "check   1 leak, 1 warning: a result cannot be trusted until the leaks are closed.",
     ]
 
 
 @pytest.mark.parametrize(
     ("problems", "line"),
     [
-        ([LEAK, WARNING, NOTE], "1 leak, 1 warning, 1 note: a result cannot be trusted before the leaks are closed."),
+        ([LEAK, WARNING, NOTE], "1 leak, 1 warning, 1 note: a result cannot be trusted until the leaks are closed."),
         ([WARNING, NOTE, NOTE], "1 warning, 2 notes: no certain leak, but look at the warnings before you trust a result."),
         ([NOTE], "1 note: nothing that makes a result untrustworthy."),
     ],
@@ -75,7 +75,7 @@ def test_one_of_each_is_not_called_many():
 
 
 def test_nothing_found(values):
-    assert report([], values)[-1] == "check   Nothing found."
+    assert report([], values)[-1] == "check   Nothing found: no leak, no duplicate, nothing else worth knowing."
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "250"])

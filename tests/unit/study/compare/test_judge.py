@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, log_loss, mean_absolute_error
 
-from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge, row_contributions
+from sdl_cli.measure.scoring import row_contributions
+from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge
 
 LADDER = ["simple", "middle", "deep"]
 

@@ -16,13 +16,14 @@ from sklearn.preprocessing import StandardScaler
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.split import hold_out, split
 from sdl_cli.errors import OutOfTimeError, RunError
-from sdl_cli.run import prepare, run_folder, train
+from sdl_cli.run import prepare, run_folder
+from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment
-from sdl_cli.run.train import Observer
-from sdl_cli.settings.parse import Experiment
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.settings import Candidate
-from sdl_cli.study.compare.trial import Trial, quick, read_rows, run_trial, shortened, tune, validation_score, validation_split
+from sdl_cli.study.compare.trial import Trial, quick, read_rows, run_trial, shortened, tune
+from sdl_cli.study.curve.measure import run_cell
 
 
 def make(*overrides: str) -> Experiment:
@@ -41,7 +42,7 @@ def test_the_candidate_that_is_best_on_validation_rows_is_chosen() -> None:
     found = candidates(*([*LOGISTIC, f"model.c={c}", "seed=3"] for c in CS))
     dataset = prepare.load_here(found[0].experiment)
     parts = split(dataset, found[0].experiment.dataset, 3)
-    index, scores = tune(Trial(found, "log_loss"), dataset, parts, Observer())
+    index, scores = tune(Trial(found, "log_loss"), parts.parts(dataset)[0])
     X, y = load_breast_cancer(return_X_y=True)
     kept, held = hold_out(dataset.y[parts.labelled], 0.2, 3, "classification")
     kept, held = parts.labelled[kept], parts.labelled[held]
@@ -62,7 +63,8 @@ def test_the_choice_does_not_know_the_test_part(tmp_path: Path, monkeypatch: pyt
     y = dataset.y.copy()
     y[parts.test] = 1 - y[parts.test]
     monkeypatch.setattr(trials, "load_here", lambda experiment: dataclasses.replace(dataset, y=y))
-    monkeypatch.setattr(trials, "split", lambda *arguments: parts)
+    turned_data = dataclasses.replace(dataset, y=y)
+    monkeypatch.setattr(trials, "divided", lambda *arguments: (turned_data, parts))
     turned = run_trial(Trial(found, "accuracy"), tmp_path / "turned")
     assert turned["chosen"] == honest["chosen"]
     assert turned["test"]["accuracy"] == pytest.approx(1 - honest["test"]["accuracy"])
@@ -70,19 +72,20 @@ def test_the_choice_does_not_know_the_test_part(tmp_path: Path, monkeypatch: pyt
 
 def test_of_equal_candidates_the_first_is_kept_and_one_that_fails_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     found = candidates(*([*LOGISTIC, f"model.c={c}"] for c in CS))
-    dataset = prepare.load_here(found[0].experiment)
-    parts = split(dataset, found[0].experiment.dataset, 0)
-    answers: list[float | None | Exception] = [0.5, 0.5, 0.4]
-    monkeypatch.setattr(trials, "score_of", lambda *arguments: _answer(answers.pop(0)))
-    assert tune(Trial(found, "accuracy"), dataset, parts, Observer())[0] == 0
+    labelled, _ = prepare.divided(found[0].experiment, prepare.load_here(found[0].experiment))[1].parts(
+        prepare.load_here(found[0].experiment)
+    )
+    answers: list[float | Exception] = [0.5, 0.5, 0.4]
+    monkeypatch.setattr(trials, "held_out_score", lambda *arguments: _answer(answers.pop(0)))
+    assert tune(Trial(found, "accuracy"), labelled)[0] == 0
     answers[:] = [RunError("diverged"), 0.2, 0.3]
-    assert tune(Trial(found, "accuracy"), dataset, parts, Observer()) == (2, [None, 0.2, 0.3])
+    assert tune(Trial(found, "accuracy"), labelled) == (2, [None, 0.2, 0.3])
     answers[:] = [RunError("diverged"), RunError("too"), RunError("and this")]
     with pytest.raises(RunError, match="diverged"):
-        tune(Trial(found, "accuracy"), dataset, parts, Observer())
+        tune(Trial(found, "accuracy"), labelled)
 
 
-def _answer(value: float | None | Exception) -> float | None:
+def _answer(value: float | Exception) -> float:
     if isinstance(value, Exception):
         raise value
     return value
@@ -91,7 +94,7 @@ def _answer(value: float | None | Exception) -> float | None:
 def test_a_trial_with_one_candidate_is_a_plain_training(tmp_path: Path) -> None:
     one = ["dataset=wine", "model=deep_net", "model.depth=2", "model.width=8", "training.epochs=3", "num_threads=1", "seed=5"]
     found = run_trial(Trial(candidates(one), "accuracy"), tmp_path / "trial")
-    plain = train.measure(make(*one), tmp_path / "plain")
+    plain = run_cell(make(*one), tmp_path / "plain", resume=False, keep_models=False)
     assert {k: found[k] for k in ("test", "majority", "rows")} == {k: plain[k] for k in ("test", "majority", "rows")}
     assert found["chosen"] == {"index": 0, "label": " ".join(one), "scores": []}
     assert run_folder.read_state(tmp_path / "trial") == "done"
@@ -121,8 +124,12 @@ def test_what_each_test_row_adds_is_kept_where_it_is_asked_for(tmp_path: Path) -
     rows = read_rows([tmp_path / "0"])
     assert rows is not None and len(rows) == 114 and rows.mean() == pytest.approx(found["test"]["accuracy"])
     assert read_rows([tmp_path / "0", tmp_path / "none"]) is None
-    (tmp_path / "0" / "rows.npy").write_bytes(b"no array")
-    assert read_rows([tmp_path / "0"]) is None
+    whole = (tmp_path / "0" / "rows.npy").read_bytes()
+    huge = whole[:10] + whole[10:128].replace(b"(114,)", b"(2000000000,)").replace(b" " * 7 + b"\n", b"\n") + whole[128:]
+    assert len(huge) == len(whole) and b"2000000000" in huge
+    for damaged in (b"no array", whole[:-8], whole + b"more", huge, b""):
+        (tmp_path / "0" / "rows.npy").write_bytes(damaged)
+        assert read_rows([tmp_path / "0"]) is None
 
 
 def test_training_gives_up_when_the_time_is_over(tmp_path: Path) -> None:
@@ -135,9 +142,9 @@ def test_training_gives_up_when_the_time_is_over(tmp_path: Path) -> None:
 def test_the_score_a_search_may_look_at_is_of_held_out_labelled_rows() -> None:
     one = make(*LOGISTIC)
     dataset = prepare.load_here(one)
-    parts = split(dataset, one.dataset, 0)
-    inner = validation_split(one, dataset, parts)
-    assert set(inner.test) < set(parts.labelled) and not set(inner.labelled) & set(inner.test)
+    labelled, test = split(dataset, one.dataset, 0).parts(dataset)
+    kept, held = labelled.divided(one.dataset.validation_fraction, one.seed)
+    assert {*kept.rows, *held.rows} == {*labelled.rows} and not {*kept.rows} & {*held.rows} and not {*held.rows} & {*test.rows}
     X, y = load_breast_cancer(return_X_y=True)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=2000)).fit(X[inner.labelled], y[inner.labelled])
-    assert validation_score(one) == pytest.approx(model.score(X[inner.test], y[inner.test]))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=2000)).fit(X[kept.rows], y[kept.rows])
+    assert validation_score(one) == pytest.approx(model.score(X[held.rows], y[held.rows]))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from sdl_cli.measure.wording import size
 from sdl_cli.report.compare_words import metrics_rows, table_lines
-from sdl_cli.study.compare.verdict import margin_words, size, verdict
+from sdl_cli.study.compare.verdict import margin_words, verdict
 
 Values = dict[str, Any]
 

@@ -357,7 +357,7 @@ def test_a_small_test_part() -> None:
     assert one_sentence("small test", points(rising), target=0.95, test_rows=100) == (
         "The test part of 100 rows is small for this question: its score can be off by 2.6 points by chance (sqrt(p(1-p)/n)), "
         "and the target is 2.5 points away. What helps is a larger dataset.test_fraction. "
-        "The mean over 3 repeats can be off by 1.5; more repeats help too."  # 2.63 / sqrt(3)
+        "The mean over 3 repeats can be off by 1.5 points; more repeats help too."  # 2.63 / sqrt(3)
     )
 
 

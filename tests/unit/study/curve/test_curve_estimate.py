@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.losses import LOSSES
-from sdl_cli.learning.models.settings import BaselineSettings, DeepNetSettings, SklearnSettings
-from sdl_cli.settings.parse import DataSettings, Experiment, Training
-from sdl_cli.study.curve.estimate import FOREST, OTHER, CellSeconds
+from sdl_cli.learning.models.settings import FOREST, OTHER, BaselineSettings, DeepNetSettings, SklearnSettings
+from sdl_cli.settings.experiment import DataSettings, Experiment, Training
+from sdl_cli.study.curve.estimate import CellSeconds
 
 SIZES = (10, 20, 40, 80)
 

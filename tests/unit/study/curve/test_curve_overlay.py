@@ -281,7 +281,7 @@ def test_a_tie_is_no_measurable_difference() -> None:
         scored("same", {10: [0.8, 0.8, 0.8]}),
     ]
     assert sentences(curves, []) == [
-        "With 10 labels best has the best accuracy, 80.0 %; measurably ahead of behind; no measurable difference to level, same."
+        "With 10 labels best has the best accuracy, 80.0 %; measurably ahead of behind; no measurable difference to level and same."
     ]
     assert sentences(curves[1:3], []) == ["With 10 labels best has the best accuracy, 80.0 %; measurably ahead of behind."]
     assert sentences(curves[2:], []) == ["With 10 labels best has the best accuracy, 80.0 %; no measurable difference to same."]
@@ -291,7 +291,7 @@ def test_a_tie_is_no_measurable_difference() -> None:
 
 def test_several_are_behind() -> None:
     curves = [scored(name, {10: [value, value + 0.001]}) for name, value in (("c", 0.5), ("a", 0.9), ("b", 0.7))]
-    assert sentences(curves, []) == ["With 10 labels a has the best accuracy, 90.1 %; measurably ahead of c, b."]
+    assert sentences(curves, []) == ["With 10 labels a has the best accuracy, 90.1 %; measurably ahead of c and b."]
 
 
 def test_of_errors_the_lowest_is_best() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from sdl_cli.errors import ConfigError
+from sdl_cli.settings.experiment import DataSettings, Experiment, Training
 from sdl_cli.settings.parallel import Parallel
-from sdl_cli.settings.parse import DataSettings, Experiment, Training, parse_group
+from sdl_cli.settings.parse import parse_group
 from sdl_cli.study.curve.settings import Curve, CurveExperiment
 
 

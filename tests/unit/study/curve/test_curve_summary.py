@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.run import run_folder
+from sdl_cli.run import writing
 from sdl_cli.study.curve import forecast, labels_needed
 from sdl_cli.study.curve.forecast import usual_deviation
 from sdl_cli.study.curve.points import Points
@@ -264,7 +264,7 @@ CURVES = {
 def test_every_metric_is_plain_json(metric: str, spread: tuple[float, ...], num: int) -> None:
     measured = points(CURVES[metric], metric, spread, SIZES[:num])
     found = summarise(measured, Question(test_rows=40))
-    text = json.dumps(run_folder.finite(found), allow_nan=False)
+    text = json.dumps(writing.finite(found), allow_nan=False)
     assert json.loads(text)["higher_is_better"] is HIGHER_IS_BETTER[metric]
     assert isinstance(found["verdict"], str) and found["verdict"]
     means = [row["mean"] for row in found["forecast"]]

@@ -59,9 +59,7 @@ def needed(target: float = 0.95, given: bool = True, **changes: Any) -> dict[str
     return {"labels_needed": found | changes}
 
 
-EXPECTED = (
-    "With twice the labels (200) expect accuracy 92.5 % (90 % interval 90.0 to 95.0), +2.5 points over the fitted 90.0 % of now."
-)
+EXPECTED = "With twice the labels (200) expect accuracy 92.5 % (90 % interval 90.0 to 95.0), 2.5 points higher than the fitted 90.0 % of now."
 FLAT = {"twice": row(200, 0.9019, 0.89, 0.91)}
 
 
@@ -110,7 +108,7 @@ def test_the_gain_is_that_of_the_fitted_curve() -> None:
     found = summarise(measured, Question())
     now, twice = found["now"], found["twice"]
     assert now < 0.939
-    gained = f"{100 * (twice['mean'] - now):+.1f} points over the fitted {100 * now:.1f} % of now."
+    gained = f"{100 * (twice['mean'] - now):.1f} points higher than the fitted {100 * now:.1f} % of now."
     interval = f"(90 % interval {100 * twice['low']:.1f} to {100 * twice['high']:.1f})"
     assert found["verdict"].startswith(
         f"With twice the labels (512) expect accuracy {100 * twice['mean']:.1f} % {interval}, {gained}"
@@ -137,13 +135,13 @@ def test_the_sizes_that_were_asked_for() -> None:
     assert verdict(values(forecast=asked, at_given=True)) == (
         "With 50 labels expect accuracy 86.0 % (90 % interval 85.0 to 87.0). "
         "With 100 labels expect accuracy 90.0 % (90 % interval 89.0 to 91.0). "
-        "With 150 labels expect accuracy 91.5 % (90 % interval 90.0 to 93.0), +1.5 points over the fitted 90.0 % of now. "
+        "With 150 labels expect accuracy 91.5 % (90 % interval 90.0 to 93.0), 1.5 points higher than the fitted 90.0 % of now. "
         "If that gain is worth it, label the next 100, then measure again."
     )
     # each is judged by itself: next to nothing at 150, and something at 999
     text = verdict(values(forecast=[row(150, 0.901, 0.9, 0.93), row(999, 0.91, 0.9, 0.93)], at_given=True, **FLAT))
     assert "(90 % interval 90.0 to 93.0): the fitted curve hardly moves from the 90.0 % of now." in text
-    assert "+1.0 points over the fitted 90.0 % of now." in text and "twice" not in text
+    assert "1.0 point higher than the fitted 90.0 % of now." in text and "twice" not in text
 
 
 def test_few_test_rows_leave_one_thing_to_do() -> None:

@@ -1,0 +1,297 @@
+"""Augmentation of whole training batches, on their device, each sample with its own random numbers.
+
+Settings, and `build`, which turns them into one function of a batch. Validation and test rows never pass through here.
+Every random number comes from the generator that is handed in, so its state decides the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from sdl_cli.data.augment import mixing, trivial
+from sdl_cli.errors import ConfigError
+from sdl_cli.settings.experiment import Fraction, NonNegative, Positive, Range
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    Policy = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+Probability = Annotated[float, Range(0, 1)]
+FlipTarget = Literal["keep", "negate"]
+
+
+@dataclass(frozen=True)
+class NoAugment:
+    """Batches stay as they are."""
+
+    name: str = "none"
+
+
+@dataclass(frozen=True)
+class FlipCrop:
+    """Random mirroring and shifted crops (Krizhevsky et al. 2012; He et al. 2016).
+
+    Arguments:
+        flip: mirror left and right with probability one half.
+        pad_fraction: border mirrored on at each side before the crop back to size, as a fraction of the side.
+        flip_target: what mirroring does to a number to predict: keep it, or negate it (a steering angle); None refuses to
+            mirror images with numbers. Without effect on classes.
+    """
+
+    name: str = "flip_crop"
+    flip: bool = True
+    pad_fraction: Fraction = 0.125
+    flip_target: FlipTarget | None = None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Random translation by whole pixels, the edge repeated.
+
+    Arguments:
+        max_fraction: largest shift in each direction, as a fraction of the side.
+    """
+
+    name: str = "shift"
+    max_fraction: Fraction = 0.125
+
+
+@dataclass(frozen=True)
+class Trivial:
+    """One random operation of random strength per image: TrivialAugmentWide (Mueller and Hutter, ICCV 2021).
+
+    Arguments:
+        num_bins: number of strengths from none to the strongest.
+    """
+
+    name: str = "trivial"
+    num_bins: Annotated[int, Range(2)] = 31
+
+
+@dataclass(frozen=True)
+class Strong:
+    """flip_crop, then random erasing (Zhong et al. 2020), then MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019).
+
+    Arguments:
+        flip, pad_fraction, flip_target: as for flip_crop.
+        erase_probability: probability that an image has a rectangle replaced by noise.
+        mix_probability: probability that an image is mixed with another; MixUp and CutMix are equally likely.
+        mixup_alpha: share of the first image under MixUp is Beta(alpha, alpha).
+        cutmix_alpha: share of the first image under CutMix, likewise.
+    """
+
+    name: str = "strong"
+    flip: bool = True
+    pad_fraction: Fraction = 0.125
+    erase_probability: Probability = 0.25
+    mix_probability: Probability = 0.5
+    mixup_alpha: Positive = 0.2
+    cutmix_alpha: Positive = 1.0
+    flip_target: FlipTarget | None = None
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gaussian noise on standardised columns (Bishop 1995), and columns dropped to their mean.
+
+    Arguments:
+        std: standard deviation of the noise, in standard deviations of the column.
+        drop_probability: probability that a value is replaced by the column's mean.
+    """
+
+    name: str = "noise"
+    std: NonNegative = 0.1
+    drop_probability: Fraction = 0.0
+
+
+@dataclass(frozen=True)
+class TextAugment:
+    """Changed copies of training texts (Wei and Zou, EDA, EMNLP 2019), made by `data/augment/texts.py` before features are.
+
+    Arguments:
+        num_copies: copies of each training text, each with one kind of change.
+        deletion_probability: probability that a word is left out; 0 makes no such copies.
+        swap_fraction: pairs of words that change places, as a fraction of the words; 0 makes no such copies.
+        synonym_fraction: words replaced by a synonym, as a fraction of the words; 0 makes no such copies.
+    """
+
+    name: str = "text"
+    num_copies: Annotated[int, Range(1, 64)] = 4
+    deletion_probability: Fraction = 0.1
+    swap_fraction: Probability = 0.1
+    synonym_fraction: Probability = 0.1
+
+
+AUGMENTS: dict[str, type] = {
+    "none": NoAugment,
+    "flip_crop": FlipCrop,
+    "shift": Shift,
+    "trivial": Trivial,
+    "strong": Strong,
+    "noise": Noise,
+    "text": TextAugment,
+}
+MODALITY: dict[str, frozenset[str]] = {
+    "none": frozenset({"image", "table", "text"}),
+    **dict.fromkeys(("flip_crop", "shift", "trivial", "strong"), frozenset({"image"})),
+    "noise": frozenset({"table"}),
+    "text": frozenset({"text"}),
+}
+
+
+def check(augment: Any, modality: str, task: str) -> list[str]:
+    """What a user should know about this policy on this data, one sentence each.
+
+    Arguments:
+        augment: one of the dataclasses in `AUGMENTS`.
+        modality: `image` or `table`.
+        task: `classification` or `regression`.
+    Raises:
+        ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
+    """
+    if modality not in MODALITY[augment.name]:
+        fitting = [name for name, works_on in MODALITY.items() if modality in works_on]
+        kinds = " and ".join(sorted(f"{kind}s" for kind in MODALITY[augment.name]))
+        this = "a table" if modality == "table" else f"made of {modality}s"
+        raise ConfigError(
+            f"augment: {augment.name} works on {kinds}, and this data set is {this}.",
+            f"Policies that fit: {', '.join(fitting)}.",
+        )
+    notices = _check_flip(augment, task)
+    if augment.name == "trivial" and task == "regression":
+        notices.append("augment=trivial turns and shears images and leaves the numbers to predict as they are.")
+    if augment.name == "strong" and task == "regression" and augment.mix_probability > 0:
+        notices.append("augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it.")
+    if _changes_nothing(augment):
+        notices.append(f"augment={augment.name} changes nothing as it is set.")
+    return notices
+
+
+def _check_flip(augment: Any, task: str) -> list[str]:
+    """Refuse to mirror images whose targets are numbers where nothing says what becomes of them."""
+    if not isinstance(augment, (FlipCrop, Strong)):
+        return []
+    if task == "regression" and augment.flip and augment.flip_target is None:
+        raise ConfigError(
+            f"augment={augment.name} mirrors images, and the target is a number: mirroring may change it, as it does the sign of "
+            "a steering angle.",
+            "Set augment.flip_target=negate if its sign changes, augment.flip_target=keep if it stays, or augment.flip=false",
+        )
+    if augment.flip_target is None or (task == "regression" and augment.flip):
+        return []
+    why = "the targets are classes" if task == "classification" else "no image is mirrored (augment.flip=false)"
+    return [f"augment.flip_target={augment.flip_target} has no effect: {why}."]
+
+
+def _changes_nothing(augment: Any) -> bool:
+    if isinstance(augment, FlipCrop):
+        return not augment.flip and augment.pad_fraction == 0
+    if isinstance(augment, Shift):
+        return augment.max_fraction == 0
+    if isinstance(augment, Strong):
+        strengths = (augment.pad_fraction, augment.erase_probability, augment.mix_probability)
+        return not augment.flip and not any(strengths)
+    if isinstance(augment, TextAugment):
+        return not any((augment.deletion_probability, augment.swap_fraction, augment.synonym_fraction))
+    return isinstance(augment, Noise) and augment.std == 0 and augment.drop_probability == 0
+
+
+def build(augment: Any, target_zero: float | None = None) -> Policy:
+    """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
+
+    Inputs are float32 images `(N, C, H, W)` in [0, 1] or a standardised table `(N, F)`; targets are soft classes
+    `(N, K)` or numbers `(N, 1)`; the generator lives on their device. What is handed in is never changed in place.
+
+    Arguments:
+        augment: one of the dataclasses in `AUGMENTS`.
+        target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for
+            t = (y - mean) / scale, so that negating y makes 2 target_zero - t of t; None: the targets are classes.
+    """
+
+    def policy(inputs: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        match augment:
+            case FlipCrop():
+                inputs, mirrored = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
+                targets = mirrored_targets(targets, mirrored)
+            case Shift():
+                inputs = shift(inputs, augment.max_fraction, generator)
+            case Trivial():
+                inputs = trivial.trivial_augment(inputs, augment.num_bins, generator)
+            case Strong():
+                inputs, mirrored = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
+                targets = mirrored_targets(targets, mirrored)
+                inputs = mixing.erase(inputs, augment.erase_probability, generator)
+                alphas = augment.mixup_alpha, augment.cutmix_alpha
+                inputs, targets = mixing.mix(inputs, targets, augment.mix_probability, *alphas, generator)
+            case Noise():
+                inputs = noise(inputs, augment.std, augment.drop_probability, generator)
+        return inputs, targets
+
+    def mirrored_targets(targets: Tensor, mirrored: Tensor) -> Tensor:
+        if target_zero is None or augment.flip_target != "negate":
+            return targets
+        return (2 * target_zero - targets).where(mirrored[:, None], targets)
+
+    assert type(augment) in AUGMENTS.values(), augment
+    return policy
+
+
+def flip_crop(images: Tensor, flip: bool, pad_fraction: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mirror each image with probability one half, pad by reflection and crop back at a random place.
+
+    Returns: the images, and which of them are mirrored, `(N,)` of bool.
+    """
+    import torch
+
+    height, width = images.shape[2:]
+    rows = _reflect(_shifted(images, height, pad_fraction, generator), height)
+    columns = _reflect(_shifted(images, width, pad_fraction, generator), width)
+    mirrored = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+    if flip:
+        mirrored = mixing.uniform(images, generator) < 0.5
+        columns = columns.where(~mirrored[:, None], width - 1 - columns)
+    return _take(images, rows, columns), mirrored
+
+
+def shift(images: Tensor, max_fraction: float, generator: torch.Generator) -> Tensor:
+    """Move each image by whole pixels, up to a fraction of each side, and repeat its edge."""
+    height, width = images.shape[2:]
+    rows = _shifted(images, height, max_fraction, generator).clamp(0, height - 1)
+    columns = _shifted(images, width, max_fraction, generator).clamp(0, width - 1)
+    return _take(images, rows, columns)
+
+
+def noise(table: Tensor, std: float, drop_probability: float, generator: torch.Generator) -> Tensor:
+    """Add Gaussian noise to every value of a standardised table `(N, F)`, then set some values to 0, the mean."""
+    import torch
+
+    table = table + std * torch.randn(table.shape, generator=generator, device=table.device, dtype=table.dtype)
+    if drop_probability > 0:
+        dropped = torch.rand(table.shape, generator=generator, device=table.device) < drop_probability
+        table = table.masked_fill(dropped, 0.0)
+    return table
+
+
+def _shifted(images: Tensor, side: int, fraction: float, generator: torch.Generator) -> Tensor:
+    """Source index of each pixel along a side after a random shift, `(N, side)`; it may lie up to side - 1 outside."""
+    import torch
+
+    most = min(round(fraction * side), side - 1)
+    offset = torch.randint(-most, most + 1, (len(images), 1), generator=generator, device=images.device)
+    return torch.arange(side, device=images.device) + offset
+
+
+def _reflect(index: Tensor, side: int) -> Tensor:
+    """Indices outside 0..side - 1 mirrored back in, the edge itself not repeated."""
+    return (side - 1) - ((side - 1) - index.abs()).abs()
+
+
+def _take(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Pixels of each image at its own rows `(N, H)` and columns `(N, W)`: one gather for the whole batch."""
+    n, channels, height, width = images.shape
+    flat = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(n, channels, -1)
+    return images.reshape(n, channels, -1).gather(2, flat).view(images.shape)

@@ -1,0 +1,45 @@
+"""Arrays of cells, and the words that stand for a missing one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+# After strip(). "None", "none" and "-" are no missing values: they are names of classes in real tables.
+MISSING = frozenset(
+    (
+        *("", "?", ".", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN", "NaT", "null", "NULL", "Null", "\\N"),
+        *("#N/A", "#NA", "#NULL!", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!", "#NAME?"),  # Excel
+        *("1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),  # Windows
+    )
+)
+EMPTY = frozenset(("",))
+
+
+def missing_words(asked: Sequence[str] | None) -> frozenset[str]:
+    """The words that mean a missing cell.
+
+    Arguments:
+        asked: None for the usual ones; an empty list for the empty cell alone; words that mean it as well as the usual ones.
+    """
+    if asked is None:
+        return MISSING
+    return MISSING | frozenset(asked) if asked else EMPTY
+
+
+def objects(cells: Sequence[object]) -> Array:
+    """Cells of str or None as an array of objects `(N,)`."""
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
+
+
+def without(cells: Array, words: Collection[str]) -> Array:
+    """Cells `(N,)` of str or None, with None in place of these words."""
+    if frozenset(words).isdisjoint(cells.tolist()):
+        return cells
+    return objects([None if cell in words else cell for cell in cells])

@@ -1,0 +1,207 @@
+"""The cells of a table as text, wherever they come from, and as the numbers that a model sees."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.files.columns import CellError, Column, encode
+from sdl_cli.data.files.guess_marks import evidence
+from sdl_cli.data.files.marks import PLAIN, Marks
+from sdl_cli.data.files.missing import objects, without
+from sdl_cli.data.files.roles import listed
+from sdl_cli.errors import DataError
+from sdl_cli.machine import available_bytes
+from sdl_cli.phrases import printable, shortened
+
+Array = np.ndarray[Any, Any]
+_CELL_BYTES, _PART_ROWS = 64, 8192  # of a cell as Python's text; rows of a Parquet file that are unpacked at once
+_INDEX = re.compile(r"__index_level_\d+__")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A file's cells: per column objects `(N,)` of str, None where empty; the line of the file that each row starts on.
+
+    Arguments:
+        marks: those of the numbers.
+        header, header_lines, delimiter: how the file is written.
+        second: where rows come from two files, the second's name; of `is_second` bool `(N,)` its rows.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    columns: list[Array]
+    lines: Array
+    marks: Marks = PLAIN
+    notes: tuple[str, ...] = ()
+    header: bool = True
+    delimiter: str = ","
+    header_lines: int = 1
+    second: str = ""
+    is_second: Array | None = None
+
+    def place(self, row: int) -> str:
+        """The file and the line of a row, for messages."""
+        source = self.second if self.is_second is not None and self.is_second[row] else self.source
+        return f"{source}, line {self.lines[row]}"
+
+
+Unknown = dict[str, list[Any]]  # per category the number of cells whose level is not known, and the first of them
+
+
+def encode_columns(cells: Cells, columns: Sequence[Column], unknown: Unknown | None = None) -> Array:
+    """X `float64 (N, F)` of these columns, found by name; a cell that does not fit its column is a DataError with its line.
+
+    Arguments:
+        unknown: levels that the columns do not know are counted in it.
+    """
+    return np.concatenate([encode_column(cells, c, cells.columns[cells.names.index(c.name)], unknown) for c in columns], axis=1)
+
+
+def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | None = None) -> Array:
+    """One column's part of X, as `encode_columns`; `own` are its cells."""
+    try:
+        X = encode(column, own, cells.marks)
+    except CellError as error:
+        message = (
+            f"{cells.place(error.row)}: column {shortened(column.name)} holds {shortened(own[error.row], 30)!r}, "
+            f"which is not {error.wanted}."
+        )
+        hint = "Correct it, or leave the cell empty if the value is not known."
+        if column.kind == "number" and evidence(own[error.row]) is not None:
+            mark = cells.marks.decimal
+            hint = f"The decimal mark of this file is {mark!r}: use it everywhere, or set dataset.decimal."
+        raise DataError(message, hint) from error
+    if unknown is not None and column.kind == "category":
+        rows = np.flatnonzero(X[:, 0] == len(column.levels))
+        if len(rows):
+            unknown.setdefault(column.name, [0, own[rows[0]]])[0] += len(rows)
+    return X
+
+
+def unknown_notes(found: Unknown, num_rows: int) -> list[str]:
+    """A sentence for each column with levels that the run does not know."""
+    return [
+        f"Column {shortened(name)}: {count:,} of {num_rows:,} rows hold a value that the run was not trained on, "
+        f"such as {shortened(example, 30)!r}."
+        for name, (count, example) in found.items()
+    ]
+
+
+def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) -> None:
+    lacking = [name for name in needed if name not in names]
+    if not lacking:
+        return
+    what = (
+        f"{len(lacking)} columns that the run needs are missing" if len(lacking) > 1 else "a column that the run needs is missing"
+    )
+    asked = lacking[0].strip().lower()
+    near = next(
+        (
+            f" Did you mean {shortened(name)}? Write it as {shortened(lacking[0])}."
+            for name in names
+            if name.strip().lower() == asked
+        ),
+        "",
+    )
+    raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", f"Columns are matched by name; the file has: {listed(names)}.")
+
+
+def with_missing(cells: Cells, words: Collection[str], as_written: Collection[str | None] = ()) -> Cells:
+    """The cells without these words, in all columns but those that are taken as they are written."""
+    columns = [own if name in as_written else without(own, words) for name, own in zip(cells.names, cells.columns, strict=True)]
+    return dataclasses.replace(cells, columns=columns)
+
+
+def take_rows(cells: Cells, kept: Array) -> Cells:
+    second = None if cells.is_second is None else cells.is_second[kept]
+    columns = [own[kept] for own in cells.columns]
+    return dataclasses.replace(cells, columns=columns, lines=cells.lines[kept], is_second=second)
+
+
+def row_ids(cells: Cells, name: str | None) -> Array:
+    """The id of each row as text: its cell of the column, or `line 7` where that is missing; without a column, the line."""
+    ids = cells.columns[cells.names.index(name)] if name in cells.names else cells.lines
+    return np.array([f"line {line}" if i is None else str(i) for i, line in zip(ids, cells.lines, strict=True)], dtype=object)
+
+
+def is_parquet(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError:
+        return False
+
+
+def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
+    """The cells of a Parquet file as text, a chunk at a time, or all at once; there is at least one chunk."""
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise DataError(f"{path}: reading Parquet needs pyarrow.", "pip install 'sdl-cli[parquet]'") from error
+    try:
+        file = parquet.ParquetFile(path)
+        if not file.metadata.num_rows:
+            raise DataError(f"{path}: the table has no rows.")
+        start = 0
+        names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]  # a counter that pandas adds
+        for batch in [_whole(file, names, path)] if chunk_rows is None else file.iter_batches(chunk_rows, columns=names):
+            frame = batch.to_pandas(ignore_metadata=True)  # otherwise a named index is not a column
+            yield from_frame(frame, str(path), start)
+            start += len(frame)
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow has many kinds for a damaged file
+        raise DataError(f"{path}: this Parquet file cannot be read: {shortened(str(error), 120)}.", "Write it again.") from error
+
+
+def _whole(file: Any, names: list[str], path: Path) -> Any:
+    """All rows of a Parquet file, where the memory there is holds them: packed, a value that recurs takes next to nothing."""
+    import pyarrow
+
+    free, num_rows = available_bytes(), int(file.metadata.num_rows)
+    needed = num_rows * len(names) * _CELL_BYTES
+    parts = []
+    for part in file.iter_batches(_PART_ROWS, columns=names) if needed <= free else ():
+        parts.append(part)
+        needed += 2 * int(part.nbytes)
+        if needed > free:
+            break
+    if needed > free:
+        raise DataError(
+            f"{path}: {num_rows:,} rows of {len(names):,} columns, unpacked, take more than the {free / 2**30:.1f} GB of memory "
+            "that are free.",
+            "Give fewer rows or columns; sdl predict takes files of any length.",
+        )
+    return pyarrow.Table.from_batches(parts)
+
+
+def from_frame(frame: Any, source: str, start: int = 0) -> Cells:
+    """The cells of a pandas DataFrame as text; lines count its rows from `start`."""
+    names = tuple(printable(str(name)).strip() or f"x{i}" for i, name in enumerate(frame.columns))
+    doubled = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if doubled:
+        raise DataError(f"{source}: several columns are called {listed(doubled)}.", "Give each column a name of its own.")
+    return Cells(source, names, [_as_text(frame.iloc[:, i]) for i in range(len(names))], np.arange(start, start + len(frame)))
+
+
+def _as_text(series: Any) -> Array:
+    import pandas as pd
+
+    missing = np.asarray(series.isna())
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        whole = bool((series.dropna() == series.dropna().dt.normalize()).all())
+        text = series.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S")
+    elif pd.api.types.is_float_dtype(series.dtype):
+        # whole numbers without a fraction: the same column has none where no cell is missing
+        text = [str(int(v)) if v.is_integer() and abs(v) < 2**53 else repr(v) for v in map(float, series.fillna(0.0))]
+    else:
+        text = [str(v).strip() for v in series]
+    return objects([None if lost or not cell else cell for lost, cell in zip(missing, text, strict=True)])

@@ -1,0 +1,68 @@
+"""Two files of one table as one: columns by name, numbers of the second as the first writes them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.files.columns import to_numbers
+from sdl_cli.data.files.marks import Marks
+from sdl_cli.data.files.missing import objects, without
+from sdl_cli.data.files.roles import listed
+from sdl_cli.data.files.table_cells import Cells
+from sdl_cli.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+
+def join_files(first: Cells, second: Cells, missing: Collection[str], as_written: Sequence[str]) -> Cells:
+    """The rows of both; those of the second are marked, so that messages name their file.
+
+    Arguments:
+        missing: words that mean a missing cell.
+        as_written: columns whose cells are not numbers, whatever they look like.
+    Raises:
+        DataError: the second lacks a column of the first.
+    """
+    lacking = [name for name in first.names if name not in second.names]
+    if lacking:
+        raise DataError(f"dataset.test_path: {second.source} lacks columns that {first.source} has: {listed(lacking)}.")
+    columns = []
+    for name, own in zip(first.names, first.columns, strict=True):
+        cells = second.columns[second.names.index(name)]
+        if name not in as_written and second.marks != first.marks and _are_numbers(without(own, missing), first.marks):
+            cells = respelled(cells, second.marks, first.marks)
+        columns.append(np.concatenate([own, cells]))
+    own_notes = [f"{second.source.rpartition('/')[2]}: {note}" for note in second.notes if note not in first.notes]
+    return dataclasses.replace(
+        first,
+        columns=columns,
+        lines=np.concatenate([first.lines, second.lines]),
+        notes=(*first.notes, *own_notes),
+        second=second.source,
+        is_second=np.repeat([False, True], [len(first.lines), len(second.lines)]),
+    )
+
+
+def names_of_numbers(cells: Cells, missing: Collection[str]) -> tuple[str, ...]:
+    """The columns in which every cell that is not missing is a number."""
+    pairs = zip(cells.names, cells.columns, strict=True)
+    return tuple(name for name, own in pairs if _are_numbers(without(own, missing), cells.marks))
+
+
+def respelled(cells: Array, written: Marks, marks: Marks) -> Array:
+    """Cells (str or None) with their numbers, which have the marks `written`, as numbers with the decimal mark of `marks`."""
+
+    def spelled(cell: str | None) -> str | None:
+        plain = None if cell is None else written.plain(cell)
+        return cell if plain is None else plain.replace(".", marks.decimal)
+
+    return objects([spelled(cell) for cell in cells])
+
+
+def _are_numbers(cells: Array, marks: Marks) -> bool:
+    known = cells[cells != None]  # noqa: E711  element by element
+    return len(known) > 0 and not bool(np.isnan(to_numbers(known, marks)).any())

@@ -1,0 +1,183 @@
+"""Photos by their paths: decoded once into the cache for training, or a batch at a time for prediction."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from sdl_cli.data.dataset import ValueRange
+from sdl_cli.data.images.cache import cache_key, load_or_build
+from sdl_cli.data.images.decode import NUM_CHANNELS, Batch, Channels, decode_batches, decode_file, is_read_as_ever
+from sdl_cli.data.images.depth import OneDepth, facts_today, scale_of, unlike_run
+from sdl_cli.data.images.file_digests import files_digest
+from sdl_cli.data.images.tiff import Remark
+from sdl_cli.errors import DataError
+from sdl_cli.phrases import listed
+
+Array = np.ndarray[Any, Any]
+OnError = Literal["fail", "skip"]
+
+DEFAULT_PX = 64
+SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip; with sdl predict use --on-error skip"
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How photos become arrays.
+
+    Arguments:
+        size_px: side of the square that every photo is brought to, in pixels.
+        channels: rgb or grey.
+        interpolation: one of `decode.INTERPOLATIONS`.
+        on_error: what to do about a photo that cannot be read: fail, or skip and count it.
+        value_range: the values that become black and white in images deeper than 8 bits; None leaves these as they are.
+    """
+
+    size_px: int
+    channels: Channels = "rgb"
+    interpolation: str = "bilinear"
+    on_error: OnError = "fail"
+    value_range: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Decoded photos: `images (M, C, S, S)` as a read-only memory map, and where each stood in the list of files.
+
+    Arguments:
+        images, digest: from the cache; uint8, or float32 where all are deeper than 8 bits and no range of values is set.
+        kept: positions of the images in the files asked for, ascending; others could not be read.
+        notes: sentences about those that were skipped, and about what was left out of others.
+        value_range: how deep images became 8 bit, where they did.
+    """
+
+    images: Array
+    digest: str
+    kept: list[int]
+    notes: list[str]
+    value_range: ValueRange | None
+
+
+def read_photos(files: Sequence[Path], names: Sequence[str], how: Decoding, source: Path) -> Photos:
+    """Decode photos into the cache, or find them there.
+
+    Arguments:
+        files: at least one; a file may come more than once.
+        names: what messages call each of them.
+        how: size, channels, interpolation, and what to do about bad ones.
+        source: the folder or table that lists them.
+    Raises:
+        DataError: unreadable photos, named (unless skipped), none that can be read, or a full disk.
+    """
+    skipped: list[tuple[int, str]] = []
+    depth = OneDepth(names, scale_of(how.value_range))
+
+    def batches() -> Iterator[Array]:
+        for batch in _decode(files, how, depth):
+            skipped.extend(batch.failures)
+            if len(batch.images):
+                yield depth.images(batch)
+        _refuse_failures(skipped, names, how.on_error)
+
+    def checked(found: dict[str, Any]) -> dict[str, Any] | None:
+        return facts_today(found, lambda: all(map(_is_read_as_ever, files)))
+
+    settings = {key: value for key, value in asdict(how).items() if key != "value_range" or value is not None}
+    key = cache_key(files_digest(files, names, source), settings)
+    cached = load_or_build(key, len(files), _shape(how), batches, lambda: {"skipped": skipped} | depth.facts(), checked)
+    gone = {int(row): str(why) for row, why in cached.facts["skipped"]}
+    kept = [row for row in range(len(files)) if row not in gone]
+    notes = [*_skip_notes(list(gone.items()), names), *depth.notes(cached.facts)]
+    scale = depth.used(cached.facts, notes)
+    return Photos(cached.images, cached.digest, kept, notes, scale)
+
+
+def iter_photos(
+    files: Sequence[Path],
+    names: Sequence[str],
+    how: Decoding,
+    batch: int = 256,
+    notes: list[str] | None = None,
+    scale: ValueRange | None = None,
+) -> Iterator[tuple[list[int], Array]]:
+    """Decode photos a batch at a time: no cache, little memory.
+
+    Arguments:
+        files, names, how: as for `read_photos`.
+        batch: photos per batch.
+        notes: at the end, sentences about skipped photos, and what was left out of others, are added to this list.
+        scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
+    Yields: positions in `files` of those that could be read, and their images `uint8 (n, C, S, S)`.
+    Raises:
+        DataError: unreadable photos, named (unless skipped), or none that can be read.
+    """
+    skipped: list[tuple[int, str]] = []
+    depth = OneDepth(names, scale)
+    for found in _decode(files, how, depth, batch):
+        part = _like_run(found, scale)
+        skipped.extend(part.failures)
+        _refuse_failures(skipped, names, how.on_error)
+        if part.rows:
+            yield part.rows, depth.images(part)
+    if notes is not None:
+        notes.extend([*_skip_notes(skipped, names), *depth.notes()])
+
+
+def _like_run(batch: Batch, scale: ValueRange | None) -> Batch:
+    """The batch with images of another depth than the run takes among its failures."""
+    reasons = [unlike_run(bool(is_deep), scale) for is_deep in batch.deep]
+    good = np.array([not why for why in reasons], bool)
+    if good.all():
+        return batch
+    bad = [(row, why) for row, why in zip(batch.rows, reasons, strict=True) if why]
+    rows = [row for row, why in zip(batch.rows, reasons, strict=True) if not why]
+    images = batch.images[good] if scale is not None else batch.images[good].astype(np.uint8)
+    return Batch(rows, images, sorted([*batch.failures, *bad]), batch.deep[good])
+
+
+def _shape(how: Decoding) -> tuple[int, int, int]:
+    return NUM_CHANNELS[how.channels], how.size_px, how.size_px
+
+
+def _decode(files: Sequence[Path], how: Decoding, depth: OneDepth, batch: int = 256) -> Iterator[Batch]:
+    def decode(row: int) -> Array:
+        return _decode_one(files[row], how, lambda remark: depth.remarks.append((row, remark)))
+
+    return decode_batches(range(len(files)), decode, _shape(how), batch)
+
+
+def _is_read_as_ever(file: Path) -> bool:
+    try:
+        return not stat.S_ISREG(file.stat().st_mode) or is_read_as_ever(file)
+    except OSError:  # it could not be read then either
+        return True
+
+
+def _decode_one(file: Path, how: Decoding, remark: Remark) -> Array:
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait forever
+        raise ValueError("not a file")
+    if found.st_size == 0:
+        raise ValueError("empty file, 0 bytes")
+    return decode_file(file, how.size_px, how.channels, how.interpolation, remark)
+
+
+def _refuse_failures(failures: Sequence[tuple[int, str]], names: Sequence[str], on_error: OnError) -> None:
+    if failures and (on_error == "fail" or len(failures) == len(names)):
+        first = listed([f"{names[row]} ({why})" for row, why in failures], 5, last=", ")
+        of_all = (
+            "no image can be read" if len(failures) == len(names) else f"{len(failures)} of {len(names)} images cannot be read"
+        )
+        raise DataError(f"{of_all}: {first}.", SKIP_HINT)
+
+
+def _skip_notes(skipped: Sequence[tuple[int, str]], names: Sequence[str]) -> list[str]:
+    if not skipped:
+        return []
+    first = listed([f"{names[row]} ({why})" for row, why in skipped], 5, last=", ")
+    return [f"{len(skipped)} of {len(names)} images could not be read and were skipped: {first}."]

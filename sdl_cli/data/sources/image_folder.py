@@ -1,0 +1,129 @@
+"""Photos in folders: one sub-folder per class, or a ready train/ val/ test/ layout of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.dataset import Dataset, ValueRange
+from sdl_cli.data.groups import compile_pattern, groups_from_names
+from sdl_cli.data.images.decode import SUFFIXES, Channels
+from sdl_cli.data.images.listing import existing_folder, left_out, list_folder, shown_name, walk
+from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
+from sdl_cli.data.images.settings import PhotoSettings
+from sdl_cli.data.source import Reading
+from sdl_cli.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFolder(PhotoSettings):
+    """A folder of photos.
+
+    Arguments:
+        path: the folder that holds one sub-folder per class, or train/ and val/ and test/ folders of these.
+        group: a regular expression whose first capture group, or whole match, in a file's name relative to the folder names
+            its group (one patient, plant or camera), which never stands on two sides of a split; None: no groups.
+
+    The other arguments are those of `PhotoSettings`.
+    """
+
+    name: str = "image_folder"
+    path: str
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.group is not None:
+            compile_pattern(self.group, "group")
+
+
+def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
+    """Read a folder of photos: `X (N, C, S, S)` is a read-only memory map of the decoded cache, see `Photos`.
+
+    Raises:
+        DataError: no such folder, no photos or classes in it, names without a group, unreadable photos (unless skipped), or a
+            full disk.
+    """
+    root = existing_folder(settings.path)
+    listing = list_folder(root)
+    names = [shown_name(path, root) for path in listing.files]
+    all_groups = None if settings.group is None else groups_from_names(names, settings.group)
+    photos = read_photos(listing.files, names, settings.decoding(preferred_px, interpolation), root)
+    classes = tuple(sorted(set(listing.labels)))
+    return Reading(
+        where=str(root),
+        name=root.name,
+        task="classification",
+        modality="image",
+        X=photos.images,
+        y=np.array([classes.index(listing.labels[row]) for row in photos.kept], dtype=np.int64),
+        classes=classes,
+        groups=None if all_groups is None else all_groups[photos.kept],
+        part=None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept]),
+        ids=[names[row] for row in photos.kept],
+        x_digest=photos.digest,
+        notes=(*listing.notes, *photos.notes),
+        value_range=photos.value_range,
+    ).finish()
+
+
+def iter_images(
+    path: str | Path,
+    size_px: int,
+    channels: Channels = "rgb",
+    interpolation: str = "bilinear",
+    on_error: OnError = "fail",
+    batch: int = 256,
+    notes: list[str] | None = None,
+    scale: ValueRange | None = None,
+) -> Iterator[tuple[Array, Array]]:
+    """Read the photos under `path` a batch at a time, for prediction: no cache, little memory.
+
+    Arguments:
+        path: one image file, or a folder, which is searched with all its sub-folders.
+        size_px, channels, interpolation: as in training.
+        on_error: `fail`, or `skip` the photos that cannot be read.
+        batch: photos per batch.
+        notes: sentences about files of other kinds, and at the end about skipped photos and the like, are added to this list.
+        scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
+    Yields: ids `(n,)` (paths relative to the folder, sorted) and images `uint8 (n, C, S, S)`.
+    Raises:
+        DataError: nothing there, or unreadable photos, named.
+    """
+    start = Path(path).expanduser()
+    others: list[Path] = []
+    if start.is_file():
+        root, files = start.parent, [start]
+    else:
+        root = existing_folder(path, key="")
+        files, others = walk(root)
+    if not files:
+        raise DataError(
+            f"{root}: no images in this folder. {left_out(others)}".rstrip(),
+            f"Images end in one of: {' '.join(sorted(SUFFIXES))}",
+        )
+    if others and notes is not None:
+        notes.append(left_out(others))
+    names = [shown_name(file, root) for file in files]
+    how = Decoding(size_px, channels, interpolation, on_error)
+    for rows, images in iter_photos(files, names, how, batch, notes, scale):
+        yield np.array([names[row] for row in rows]), images
+
+
+def read_images(
+    path: str | Path,
+    size_px: int,
+    channels: Channels = "rgb",
+    interpolation: str = "bilinear",
+    on_error: OnError = "fail",
+) -> tuple[Array, Array, tuple[str, ...]]:
+    """All photos that `iter_images` gives: ids `(N,)`, images `uint8 (N, C, S, S)`, and notes about skipped ones."""
+    notes: list[str] = []
+    pairs = list(iter_images(path, size_px, channels, interpolation, on_error, notes=notes))
+    return np.concatenate([ids for ids, _ in pairs]), np.concatenate([images for _, images in pairs]), tuple(notes)

@@ -1,0 +1,112 @@
+"""New rows of a table for prediction, a chunk at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.files.columns import Column
+from sdl_cli.data.files.delimited import iter_numbers
+from sdl_cli.data.files.missing import missing_words
+from sdl_cli.data.files.sniffing import Asked, Format, Known, sniff, sniff_like
+from sdl_cli.data.files.table_cells import (
+    Cells,
+    Unknown,
+    encode_column,
+    encode_columns,
+    is_parquet,
+    iter_parquet,
+    require_columns,
+    row_ids,
+    unknown_notes,
+    with_missing,
+)
+from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
+
+Array = np.ndarray[Any, Any]
+
+
+def iter_rows(
+    path: Path, inputs: Mapping[str, Any], chunk_rows: int = 50_000, notes: list[str] | None = None
+) -> Iterator[tuple[Array, Array]]:
+    """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
+
+    Arguments:
+        path: delimited text, gzip of it, or Parquet; it needs no target.
+        inputs: what a run stored of its data: `columns` and `source`.
+        notes: at the end, sentences about values that the run does not know and about missing ids are added.
+    Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
+    Raises:
+        DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
+    """
+    columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
+    unknown: Unknown = {}
+    count = 0
+    id_name, as_written = source["id"], source.get("text", ())
+    words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
+    if is_parquet(path):
+        for cells in iter_parquet(path, chunk_rows):
+            require_columns(str(path), cells.names, [c.name for c in columns])
+            count += len(cells.lines)
+            yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)
+        _say(notes, unknown, count, id_name, cells.names)
+        return
+    form = _format_of(path, columns, source)
+    if notes is not None and form.marks != Known.of(source).marks:
+        notes += [note for note in form.notes if note.startswith(("Decimal", "Thousands", "Some columns"))]
+    id_name = id_name if id_name in form.names else None  # read as text, also where it is learned from
+    numbers = [c.name for c in columns if c.kind == "number" and c.name != id_name]
+    texts = [c.name for c in columns if c.name not in numbers]
+    wanted = [*texts, *([id_name] if id_name and id_name not in texts else [])]
+    for values, strings, lines in iter_numbers(path, form, numbers, wanted, chunk_rows, words):
+        written = Cells(str(path), tuple(wanted), strings, lines, form.marks)
+        cells = with_missing(written, words, as_written)
+        place = {name: i for i, name in enumerate(numbers)}
+        X = [
+            values[:, place[c.name]][:, None]
+            if c.name in place
+            else encode_column(cells, c, cells.columns[wanted.index(c.name)], unknown)
+            for c in columns
+        ]
+        count += len(lines)
+        ids = row_ids(written, id_name)
+        yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
+    _say(notes, unknown, count, source["id"], form.names)
+
+
+def _say(notes: list[str] | None, unknown: Unknown, count: int, id_name: str | None, names: Sequence[str]) -> None:
+    if notes is None:
+        return
+    notes += unknown_notes(unknown, count)
+    if id_name is not None and id_name not in names:
+        notes.append(f"There is no column {shortened(id_name)}: the ids of the predictions are lines of the file.")
+
+
+def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any]) -> Format:
+    """How a file of new rows is written; its columns are those of the run, by name, or by place where neither has a header."""
+    if not path.exists():
+        raise DataError(f"{path}: there is nothing here.", "Give a table with the columns of the run.")
+    needed, trained = [c.name for c in columns], list(source["names"])
+    asked = Asked(**source.get("asked", {}))
+    known = Known.of(source, columns)
+    if not source["header"]:
+        asked = dataclasses.replace(asked, decimal=None, thousands=None)
+        with_header = sniff(path, asked, "INPUT", known)
+        if with_header.header and all(name in with_header.names for name in needed):
+            return with_header
+        found = sniff(path, dataclasses.replace(asked, header=False), "INPUT", known)
+        for names in (trained, [name for name in trained if name != source["target"]]):
+            if len(names) == len(found.names):
+                return dataclasses.replace(found, names=tuple(names))
+        message = (
+            f"{path}: it has {len(found.names)} columns; the run was trained on {len(trained)} without a header, target included."
+        )
+        raise DataError(message, "Give the same columns in the same order, with or without the target.")
+    form = sniff_like(path, dataclasses.replace(asked, header=True), "INPUT", known, needed)
+    require_columns(str(path), form.names, needed)
+    return form

@@ -1,0 +1,267 @@
+"""A table in a file: CSV, TSV or anything delimited, gzip or not, and Parquet."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.dataset import Dataset, digest
+from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
+from sdl_cli.data.files.columns import (
+    COUNTS_ROWS,
+    Column,
+    LeftOut,
+    feature_names,
+    infer,
+)
+from sdl_cli.data.files.delimited import read
+from sdl_cli.data.files.missing import missing_words
+from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, which_target, without_doubt_of_header
+from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
+from sdl_cli.data.files.table_cells import (
+    Cells,
+    Unknown,
+    encode_columns,
+    is_parquet,
+    iter_parquet,
+    require_columns,
+    row_ids,
+    take_rows,
+    unknown_notes,
+    with_missing,
+)
+from sdl_cli.data.files.target_rows import read_target
+from sdl_cli.data.files.two_files import join_files, names_of_numbers
+from sdl_cli.data.source import Reading, row_names
+from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
+
+Array = np.ndarray[Any, Any]
+_NAMED = 5  # columns left out that a note names one by one
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRoles(Roles):
+    """What the columns of a table are for, beside the `Roles` of every file.
+
+    Arguments:
+        features: the columns to learn from; empty takes all that have no other role.
+        drop: columns to leave out.
+        categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
+        text: columns whose cells are names as they are written, the target among them: 01 is not 1, and NA is not missing.
+    """
+
+    features: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+
+    @classmethod
+    def from_older(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Stored settings as they are written now: an empty list of missing words once meant the usual ones."""
+        return values if "text" in values or values.get("missing_values") != [] else {**values, "missing_values": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(TableRoles, WrittenRoles):
+    """A table in a file.
+
+    Arguments:
+        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
+        test_path: a second file of the same columns that is the test part; None draws test rows from `path`.
+
+    The other arguments are those of `TableRoles` and `WrittenRoles`.
+    """
+
+    name: str = "table"
+    test_path: str | None = None
+
+
+def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
+    """Read a table: X `float64 (N, F)`, see `data/files/columns.py`.
+
+    Arguments:
+        like: the stored `inputs` of a run: its columns are read as the run reads them, whatever this file suggests.
+    Raises:
+        DataError: files, columns or cells that cannot be used; the message names them.
+    """
+    run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
+    cells = _read_file(settings.path, settings, "dataset.path", run)
+    if settings.test_path is None:
+        return _finished(assemble(cells, settings, Path(settings.path).stem, like=like), settings)
+    test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
+    written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
+    both = join_files(cells, test, missing_words(settings.missing_values), written)
+    part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
+    return _finished(assemble(both, settings, Path(settings.path).stem, part, like), settings)
+
+
+def _finished(reading: Reading, settings: Table) -> Dataset:
+    """The data set, which remembers what the user said of the file's writing, which holds for new rows as well."""
+    asked = {key: value for key, value in settings.written().items() if key not in ("header", "header_lines")}
+    return dataclasses.replace(reading, source={**reading.source, "asked": asked}).finish()
+
+
+def assemble(
+    cells: Cells, roles: TableRoles, name: str, part: Array | None = None, like: Mapping[str, Any] | None = None
+) -> Reading:
+    """Read a table from its cells: find the roles and kinds of its columns.
+
+    Arguments:
+        name: of the data set. part: `(N,)` of "train" or "test", or None. like: as for `load`.
+    Raises:
+        DataError: no such column, no usable feature, a target that cannot be one.
+    """
+    notes = without_doubt_of_header(cells.notes, cells.names, [roles.target])
+    if roles.target is None:
+        raise which_target(cells.source, cells.names)
+    places, words = _roles(cells, roles), missing_words(roles.missing_values)
+    texts = {find_column(cells.source, cells.names, asked, "dataset.text") for asked in roles.text}
+    written = cells
+    cells = with_missing(cells, words, [cells.names[i] for i in texts])
+    notes += missing_notes(written, cells, places.values())
+    target, as_text = cells.names[places["target"]], places["target"] in texts
+    own = cells.columns[places["target"]]
+    if like is None:
+        refuse_odd_target(cells, target, own, as_text)
+    keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
+    known = None if like is None else like["classes"]
+    kept, y, classes, task = read_target(
+        cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
+    )
+    written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
+    columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
+    id_place = places.get("id", namer)
+    unknown: Unknown = {}
+    X = encode_columns(cells, columns, unknown)
+    notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
+    id_name = None if id_place is None else cells.names[id_place]
+    group = cells.names[places["group"]] if "group" in places else None
+    several = part is not None and (part == "test").any()
+    content = json.dumps([dataclasses.asdict(c) for c in columns])
+    return Reading(
+        where=cells.source,
+        name=name,
+        task=task,
+        modality="table",
+        X=X,
+        y=y,
+        classes=classes,
+        feature_names=feature_names(columns),
+        groups=None if group is None else cells.columns[places["group"]],
+        group_name=shortened(group or ""),
+        part=part,
+        ids=row_ids(written, id_name) if id_name else row_names(cells.lines, part if several else None),
+        x_digest=hashlib.sha256((digest(X) + content).encode()).hexdigest(),
+        notes=notes,
+        columns=tuple(columns),
+        source=_written(cells)
+        | {"target": target, "id": id_name, "missing": sorted(words), "text": sorted(cells.names[i] for i in texts)},
+    )
+
+
+def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], int | None]:
+    """The columns that a run learned from, whatever these rows suggest, and the position of the one that names its rows."""
+    columns = [Column.from_plain(values) for values in like["columns"]]
+    require_columns(cells.source, cells.names, [c.name for c in columns])
+    named = like.get("source", {}).get("id")
+    return columns, cells.names.index(named) if named in cells.names else None
+
+
+def _written(cells: Cells) -> dict[str, Any]:
+    """How the file is written, in JSON-ready values: new rows are read alike."""
+    return {
+        "kind": "table",
+        "names": list(cells.names),
+        "header": cells.header,
+        "delimiter": cells.delimiter,
+        "decimal": cells.marks.decimal,
+        "thousands": cells.marks.thousands,
+        "header_lines": cells.header_lines,
+    }
+
+
+def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
+    """The cells of a file.
+
+    Arguments:
+        run: how the file was written that a run learned from, which decides what this one leaves open.
+        first: of a second file the first, likewise; what is asked was said of the first.
+    """
+    file = Path(path).expanduser()
+    if file.is_file() and is_parquet(file):
+        return next(iter_parquet(file, None))
+    asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
+    asked = dataclasses.replace(asked, texts=settings.text)
+    if first is None:
+        form = sniff(file, asked, key, run)
+    else:
+        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
+        form = sniff_like(file, dataclasses.replace(asked, header=first.header), key, known, first.names)
+    columns, lines = read(file, form)
+    if not len(lines):
+        raise DataError(f"{file}: the table has no rows.")
+    return Cells(str(file), form.names, columns, lines, form.marks, form.notes, form.header, form.delimiter, form.header_lines)
+
+
+def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
+    """The position of target, group and id; no column has two roles."""
+    places = {
+        role: find_column(cells.source, cells.names, asked, f"dataset.{role}")
+        for role in ("target", "group", "id")
+        if (asked := getattr(roles, role)) is not None
+    }
+    for role, other in (("group", "target"), ("id", "target")):
+        if role in places and places[role] == places["target"]:
+            name = shortened(cells.names[places[role]])
+            raise DataError(f"dataset.{role} and dataset.{other} are both the column {name}.", "Give each its own column.")
+    return places
+
+
+def _infer_columns(
+    cells: Cells, roles: TableRoles, places: Mapping[str, int], notes: list[str]
+) -> tuple[list[Column], int | None]:
+    """The columns to learn from, and the position of one that counts the rows and so names them."""
+
+    def positions(key: str) -> list[int]:
+        return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
+
+    chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
+    categorical = {*positions("categorical"), *positions("text")}
+    if places["target"] in chosen:
+        raise DataError(
+            f"dataset.features: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the features."
+        )
+    taken = {*places.values(), *dropped}
+    if places["target"] in dropped:
+        raise DataError(f"dataset.drop: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the list.")
+    columns: list[Column] = []
+    left_out: list[LeftOut] = []
+    counters: list[int] = []
+    for i in chosen or range(len(cells.names)):
+        if i in taken and not (chosen and i not in dropped):
+            continue
+        found = infer(cells.names[i], cells.columns[i], cells.marks, i in categorical, bool(chosen))
+        if isinstance(found, LeftOut):
+            left_out.append(found)
+            counters += [i] if found.reason == COUNTS_ROWS else []
+            continue
+        columns.append(found)
+        note_doubts(found, cells, i, notes, i in categorical)
+    notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
+    if len(left_out) > _NAMED:
+        notes.append(f"{len(left_out) - _NAMED} more columns were left out: {listed([c.name for c in left_out[_NAMED:]])}.")
+    if not columns:
+        why = f" ({shortened(left_out[0].name)} {left_out[0].reason})" if left_out else ""
+        raise DataError(
+            f"{cells.source}: no column is left to learn from{why}.",
+            "Name the columns to use anyway: dataset.features=[...]" if left_out else "Add columns that describe each row.",
+        )
+    return columns, counters[0] if len(counters) == 1 else None

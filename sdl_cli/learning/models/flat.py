@@ -1,0 +1,108 @@
+"""scikit-learn models on tables, or on images made small and flat."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models.kind import ModelSettings
+from sdl_cli.machine import available_cores
+
+Array = np.ndarray[Any, Any]
+
+
+class FlatEstimator(BaseEstimator):  # type: ignore[misc]
+    """A scikit-learn model on a table, or on images reduced to at most `max_px` a side and flattened."""
+
+    settings: ClassVar[type[ModelSettings]]
+    max_px: int
+
+    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
+        """Fit on all rows given: `(N, F)` or images `uint8 (N, C, H, W)`, targets `(N,)`. Validation rows are not needed."""
+        X, y = self._flatten(X, y, fitting=True)
+        if is_classifier(self):
+            check_classification_targets(y)
+            self.classes_ = np.unique(y)
+        self.notes_: list[str] = []  # sentences for the user
+        self.model_ = self._build(len(X), y)
+        self._fit_model(X, y)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Classes or numbers `(N,)`."""
+        check_is_fitted(self, "model_")
+        if is_classifier(self):
+            return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+        return np.asarray(self.model_.predict(self._flatten(X)[0])).reshape(-1)
+
+    @property
+    def needs_validation(self) -> bool:
+        return False
+
+    def image_size(self) -> tuple[int, str] | None:
+        return None
+
+    @available_if(is_classifier)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """Class probabilities `float64 (N, K)`, in the order of `classes_`; 0 and 1 where the model only names classes."""
+        check_is_fitted(self, "model_")
+        X = self._flatten(X)[0]
+        if hasattr(self.model_, "estimators_") and hasattr(self.model_, "n_jobs"):
+            self.model_.n_jobs = num_jobs(X.size)
+        if hasattr(self.model_, "predict_proba"):
+            return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
+        return np.asarray(np.asarray(self.model_.predict(X))[:, None] == self.classes_[None], dtype=np.float64)
+
+    def _build(self, num_rows: int, y: Array) -> Any:
+        raise NotImplementedError
+
+    def _fit_model(self, X: Array, y: Array) -> None:
+        try:
+            self.model_.fit(X, y, **self._fit_parameters(y))
+        except InvalidParameterError as error:
+            raise ConfigError(f"model.params: {error}") from error
+
+    def _fit_parameters(self, y: Array) -> dict[str, Any]:
+        """What the model's own `fit` takes beside the rows."""
+        return {}
+
+    def _flatten(self, X: Any, y: Any = None, fitting: bool = False) -> tuple[Array, Any]:
+        if getattr(X, "ndim", None) == 4:
+            X = reduce_images(np.asarray(X), self.max_px).reshape(len(X), -1)
+        if not fitting:
+            return validate_data(self, X, reset=False), None
+        X, y = validate_data(self, X, y, y_numeric=not is_classifier(self))
+        return X, y
+
+
+def num_jobs(num_cells: int) -> int:
+    """Threads of a forest: below some thousand rows they cost more than they save."""
+    return 1 if num_cells < 20_000 else available_cores()
+
+
+def reduce_images(images: Array, max_px: int) -> Array:
+    """Images `uint8 (N, C, H, W)` as `float32` with sides of at most `max_px`, by area means (part pixels by their share)."""
+    height, width = images.shape[2:]
+    rows, columns = _area_weights(height, min(height, max_px)), _area_weights(width, min(width, max_px))
+    if len(rows) == height and len(columns) == width:
+        return images.astype(np.float32)
+    out = np.empty((*images.shape[:2], len(rows), len(columns)), np.float32)
+    for i in range(0, len(images), 64):
+        out[i : i + 64] = rows @ (images[i : i + 64].astype(np.float32) @ columns.T)
+    return out
+
+
+def _area_weights(old: int, new: int) -> Array:
+    """`(new, old)` matrix of the share that each old pixel has in each new one; rows sum to 1."""
+    edges = np.linspace(0, old, new + 1)
+    low, high = edges[:-1, None], edges[1:, None]
+    pixels = np.arange(old)[None]
+    overlap = np.clip(np.minimum(high, pixels + 1) - np.maximum(low, pixels), 0, None)
+    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -1,0 +1,90 @@
+"""What every kind of model says of itself, so that nobody else asks for its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from sdl_cli.settings.experiment import Training
+
+# Seconds on one core of a 2026 server: fixed, and for every labelled row, epoch and feature (or pixel).
+TABLE_NETWORK = (0.3, 3e-6)
+IMAGE_NETWORK = (0.5, 5e-7)
+ROW = 4e-4  # of a network, for every row seen, however small
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The settings of a kind of model; the names below are its traits, and the fields of a subclass its settings.
+
+    Traits:
+        estimators: module, classifier and regressor; imported by `estimator_class` alone.
+        modalities: what it learns from; texts reach a model as a table of features.
+        is_network: it is trained in epochs, on batches, with a loss, an augmentation and a device.
+        is_pretrained: it starts from weights that saw other images, and reads images at the size those want.
+        starts_random: a network that knows nothing before it sees the rows of this data set.
+        is_foreign: it is somebody else's code, so that what it raises is that code's own word.
+        takes_class_weight: `loss.class_weight=balanced` reaches it.
+        named_by: the setting whose value people call it by, or None where that is its own name.
+        default_training: of a network, by modality: what stands in the place of every None of `training`.
+    """
+
+    name: str = ""
+
+    estimators: ClassVar[tuple[str, str, str]]
+    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("table", "image")
+    is_network: ClassVar[bool] = False
+    is_pretrained: ClassVar[bool] = False
+    starts_random: ClassVar[bool] = False
+    is_foreign: ClassVar[bool] = False
+    takes_class_weight: ClassVar[bool] = True
+    named_by: ClassVar[str | None] = None
+    default_training: ClassVar[dict[str, Training]] = {}
+
+    @classmethod
+    def estimator_class(cls, task: str) -> Any:
+        """The estimator that takes these settings, for `classification` or `regression`."""
+        module, classifier, regressor = cls.estimators
+        return getattr(importlib.import_module(module), classifier if task == "classification" else regressor)
+
+    def arguments(self) -> dict[str, Any]:
+        """As keyword arguments of the estimator."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "name"}
+
+    def check(self) -> None:
+        """Raise ConfigError for what the settings alone show to be wrong; a foreign estimator is imported for it."""
+
+    def check_task(self, task: str) -> None:
+        """Raise ConfigError where this model does not do `classification` or `regression`; nothing is imported."""
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether only a head is fitted, on features that stay as they are: losses, epochs and mixed images have no effect."""
+        return False
+
+    @property
+    def uses_frozen_features(self) -> bool:
+        """Whether it begins with features that neither the seed nor the labelled rows change, so that all fits can share them."""
+        return False
+
+    @property
+    def uses_augment(self) -> bool:
+        """Whether a policy that changes batches has an effect."""
+        return self.is_network
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        """A rough guess at the seconds of one fit on `num_rows` rows of `num_features` numbers (or pixels)."""
+        raise NotImplementedError
+
+
+class FromScratch(ModelSettings):
+    """Of the networks that start from random weights."""
+
+    is_network = True
+    starts_random = True
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        fixed, rate = IMAGE_NETWORK if modality == "image" else TABLE_NETWORK
+        return fixed + num_rows * epochs * getattr(self, "num_members", 1) * (ROW + rate * num_features)

@@ -1,0 +1,89 @@
+"""The open door: any scikit-learn-compatible estimator by its import path."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier, is_regressor
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning.models.arguments import takes
+from sdl_cli.learning.models.flat import FlatEstimator
+from sdl_cli.learning.models.settings import SklearnSettings
+from sdl_cli.learning.models.target_scale import may_scale, scale_of
+from sdl_cli.settings.experiment import Experiment
+from sdl_cli.settings.parse import suggest
+
+Array = np.ndarray[Any, Any]
+ALLOWED_ROOTS = ("sklearn", "sdl_cli")
+MOVED = {  # how paths began that stored configurations hold -> how they begin today; the longest first
+    "sdl_cli.models.baseline.SklearnModel": "sdl_cli.learning.models.open_door.SklearnModel",
+    "sdl_cli.models.": "sdl_cli.learning.models.",
+}
+
+
+@takes(SklearnSettings, random_state=Experiment.seed)
+class _SklearnModel(FlatEstimator):
+    def _build(self, num_rows: int, y: Array) -> Any:
+        kind = import_estimator(self.estimator)
+        params = dict(self.params or {})
+        accepted = inspect.signature(kind).parameters
+        unknown = [p for p in params if p not in accepted and not any(a.kind == a.VAR_KEYWORD for a in accepted.values())]
+        if unknown:
+            raise ConfigError(
+                f"model.params.{unknown[0]}: {self.estimator} takes no such argument.{suggest(unknown[0], accepted)}",
+                f"It takes: {', '.join(accepted)}.",
+            )
+        if "random_state" in accepted:
+            params.setdefault("random_state", self.random_state)
+        try:
+            model = kind(**params)
+        except TypeError as error:
+            raise ConfigError(f"model.params: {self.estimator} cannot be built: {error}") from error
+        wanted, fits = ("classes", is_classifier(model)) if is_classifier(self) else ("numbers", is_regressor(model))
+        if not fits:
+            raise ConfigError(f"model.estimator: {self.estimator} does not predict {wanted}, which this data set asks for.")
+        if not is_classifier(self) and may_scale(self.params or {}) and scale_of(y) is not None:
+            model = TransformedTargetRegressor(model, transformer=StandardScaler(), check_inverse=False)
+            self.notes_.append(
+                f"The target is of an unusual size, so {self.estimator} learns it centred and divided by its standard deviation; "
+                "predictions are in its own unit."
+            )
+        return make_pipeline(StandardScaler(), model) if self.standardize else model
+
+
+class SklearnModel(ClassifierMixin, _SklearnModel):  # type: ignore[misc]
+    """Any scikit-learn-compatible classifier: the arguments of `SklearnSettings`, and `random_state` for one that takes it."""
+
+
+class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc]
+    """Any scikit-learn-compatible regressor."""
+
+
+def import_estimator(path: str) -> Any:
+    """The class at an import path, or where it has moved since the run was stored. Raises ConfigError where there is none."""
+    old = next((prefix for prefix in MOVED if path.startswith(prefix)), "")
+    module, _, name = (MOVED.get(old, "") + path.removeprefix(old)).rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"model.estimator: {path} cannot be imported: {error}", "Give the full path of a class, for example sklearn.svm.SVC."
+        ) from error
+    if not (inspect.isclass(found) and hasattr(found, "fit") and hasattr(found, "predict")):
+        raise ConfigError(f"model.estimator: {path} is no estimator class with fit and predict.")
+    return found
+
+
+def check_trusted(path: str, trust: bool) -> None:
+    """Refuse to import, for a run folder that was handed to us, a name outside the allow-list."""
+    if not trust and path.partition(".")[0] not in ALLOWED_ROOTS:
+        raise DataError(
+            f"This run uses {path}, and loading it would import that code.", "If you trust where the run came from, add --trust."
+        )

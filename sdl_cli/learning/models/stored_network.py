@@ -1,0 +1,117 @@
+"""A fitted network as tensors and JSON-ready values, and back, with every size checked before memory is taken."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from sdl_cli.data.augment.policies import AUGMENTS
+from sdl_cli.errors import DataError, DeviceError
+from sdl_cli.learning import device, loop, losses
+from sdl_cli.learning.device import Runtime
+from sdl_cli.machine import available_cores
+from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.parse import parse_group
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_COLUMNS = 64, 16_384, 10_000_000  # of a stored network's rows
+
+
+class StoredNetwork(BaseEstimator):  # type: ignore[misc]
+    """How a `NetworkEstimator` is saved and loaded."""
+
+    def get_state(self) -> State:
+        """Tensors and JSON-ready values from which `from_state` rebuilds this fitted estimator."""
+        check_is_fitted(self, "networks_")
+        tensors = {
+            f"{i}.{k}": v.detach().cpu().contiguous() for i, net in enumerate(self.networks_) for k, v in net.state_dict().items()
+        }
+        params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
+        fitted: dict[str, Any] = {
+            "num_networks": len(self.networks_),
+            "input_shape": self.input_shape_,
+            "temperature": self.temperature_,
+            "runtime": self.runtime_.to_plain(),
+        }
+        if is_classifier(self):
+            fitted["classes"] = self.classes_.tolist()
+        else:
+            fitted |= {"target_mean": self.target_mean_, "target_scale": self.target_scale_}
+        if hasattr(self, "mean_"):
+            tensors |= {"table.mean": torch.from_numpy(self.mean_), "table.scale": torch.from_numpy(self.scale_)}
+        return tensors, {"params": params, "fitted": fitted}
+
+    @classmethod
+    def from_state(cls, tensors: dict[str, Tensor], values: dict[str, Any]) -> Any:
+        """Rebuild a fitted estimator. Raises DataError where tensors and values do not belong together."""
+        params, fitted = dict(values["params"]), values["fitted"]
+        tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": AUGMENTS, "training": Training}
+        for key, table in tables.items():
+            if params.get(key) is not None:
+                params[key] = parse_group(key, table, params[key])
+        if isinstance(params.get("widths"), list):
+            params["widths"] = tuple(params["widths"])
+        model = cls(**params)
+        model.input_shape_ = [int(n) for n in fitted["input_shape"]]
+        model.temperature_ = float(fitted["temperature"])
+        model.loss_ = losses.resolve(model.loss or losses.Auto(), "classification" if is_classifier(model) else "regression")
+        num_outputs = 1
+        if is_classifier(model):
+            model.classes_ = np.asarray(fitted["classes"])
+            num_outputs = len(model.classes_)
+        else:
+            model.target_mean_, model.target_scale_ = float(fitted["target_mean"]), float(fitted["target_scale"])
+        if "table.mean" in tensors:
+            model.mean_, model.scale_ = tensors["table.mean"].numpy(), tensors["table.scale"].numpy()
+            model.n_features_in_ = len(model.mean_)
+        model.runtime_ = _runtime_here(Runtime.from_plain(fitted["runtime"]))
+        model.restore_fitted(fitted)
+        model.networks_ = []
+        for i in range(int(fitted["num_networks"])):
+            own = {k.partition(".")[2]: v for k, v in tensors.items() if k.startswith(f"{i}.")}
+            model.check_tensors(own, num_outputs)
+            net = model.build_network(model.input_shape_, num_outputs)
+            net.load_state_dict(own)
+            model.networks_.append(device.place(net, model.runtime_).eval())
+        return model
+
+    def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
+        """Raise DataError unless tensors are those of the network that the settings describe; until then it takes no memory."""
+        shape = self.input_shape_
+        most = (_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_SIDE_PX) if len(shape) == 3 else (_MOST_COLUMNS,)
+        if len(shape) != len(most) or not all(1 <= n <= limit for n, limit in zip(shape, most, strict=True)):
+            raise DataError(f"The stored network takes rows of an impossible shape, {tuple(shape)}.")
+        with torch.device("meta"):
+            wanted = self.build_network(shape, num_outputs).state_dict()
+        strange = [k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape] or sorted(
+            set(tensors) - set(wanted)
+        )
+        if strange:
+            raise DataError(
+                f"The weights do not fit the network they are stored with: {strange[0]} is missing or of another shape."
+            )
+
+    def restore_fitted(self, fitted: dict[str, Any]) -> None:
+        """Take back what this subclass added to the stored state, before its networks are built."""
+
+
+def _runtime_here(runtime: Runtime) -> Runtime:
+    """The stored runtime where this machine has its device, else the CPU in float32, which every machine has."""
+    override = loop.current_context().runtime
+    if override is not None:
+        return override
+    try:
+        device.resolve(runtime.device)
+    except DeviceError:
+        loop.current_context().notice(
+            f"This run was trained on {runtime.device}, which is not here: predicting on the CPU in float32."
+        )
+        return Runtime("cpu", "float32", "contiguous", available_cores(), "the run's own device is not here")
+    return runtime

@@ -1,0 +1,132 @@
+"""The state of one phase of training: optimiser, averaged and best weights, random numbers, and their checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sdl_cli.errors import DataError
+from sdl_cli.files import write_atomic
+from sdl_cli.learning.device import Runtime, cuda_indices
+from sdl_cli.learning.optimization import build_optimizer, schedule_factor
+from sdl_cli.settings.experiment import Training
+
+Row = dict[str, Any]
+
+
+class Phase:
+    """The state of one phase: all that must be saved for a stopped training to resume bit for bit."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        training: Training,
+        runtime: Runtime,
+        num_rows: int,
+        seed: int,
+        parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None,
+    ) -> None:
+        assert training.batch_size and training.epochs and training.learning_rate, "training must be filled before the loop"
+        self.net, self.training, self.runtime = net, training, runtime
+        self.steps_per_epoch = max(1, math.ceil(num_rows / training.batch_size))
+        self.num_steps = training.steps or training.epochs * self.steps_per_epoch
+        self.num_epochs = math.ceil(self.num_steps / self.steps_per_epoch)
+        self.epoch = self.step = self.epochs_without_better = 0
+        self.num_parts = 1
+        self.best_loss = math.inf
+        self.best: dict[str, Tensor] | None = None
+        self.history: list[Row] = []
+        self.history_name = f"{training.optimizer}, learning rate {training.learning_rate:g}"
+        self.optimizer, self.rate_factors = build_optimizer(training, parameters or [(1.0, list(net.parameters()))])
+        self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.average = [p.detach().clone() for p in self.trained] if training.ema_decay else []
+        self.scaler = torch.amp.GradScaler(runtime.device.partition(":")[0], enabled=runtime.precision == "float16")
+        torch.manual_seed(seed)
+        self.order = torch.Generator().manual_seed(seed)
+        self.augmentation = torch.Generator(runtime.device).manual_seed(seed + 1)
+
+    @property
+    def finished(self) -> bool:
+        stopped = self.training.patience > 0 and self.epochs_without_better >= self.training.patience
+        return self.step >= self.num_steps or stopped
+
+    def rate_at(self, step: int) -> float:
+        return float(self.training.learning_rate or 0.0) * schedule_factor(step, self.num_steps, self.training)
+
+    def update_average(self) -> None:
+        if self.average:
+            # the usual correction for a short history: early on, the average follows the weights closely
+            decay = min(float(self.training.ema_decay or 0), (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.trained], 1 - decay)
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Swap the averaged weights in for the body."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        with torch.no_grad():
+            for weight, average in zip(self.trained, self.average, strict=False):
+                kept = weight.detach().clone()
+                weight.copy_(average)
+                average.copy_(kept)
+
+    def compare(self, loss: float) -> None:
+        """Remember the weights of the best epoch on validation."""
+        if loss < self.best_loss:
+            self.best_loss, self.epochs_without_better = loss, 0
+            if self.training.select == "best":
+                with self.averaged_weights():
+                    self.best = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        else:
+            self.epochs_without_better += 1
+
+    def settle_weights(self) -> None:
+        """At the end: the averaged weights, or those of the best epoch, become the net's own."""
+        if self.average:
+            self._swap()
+        if self.best is not None:
+            self.net.load_state_dict(self.best)
+
+    def save(self, file: Path) -> None:
+        state = {
+            "net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict(),
+            "average": self.average, "best": self.best, "best_loss": self.best_loss, "history": self.history,
+            "counts": [self.epoch, self.step, self.epochs_without_better, self.num_parts],
+            "order": self.order.get_state(), "augmentation": self.augmentation.get_state(), "cpu": torch.get_rng_state(),
+            "device": [torch.cuda.get_rng_state(d) for d in cuda_indices(self.runtime)],
+        }  # fmt: skip
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomic(file, buffer.getvalue())
+
+    def restore(self, file: Path) -> None:
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+            self.net.load_state_dict(state["net"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:  # a damaged file can raise nearly anything
+            raise DataError(
+                f"{file}: this checkpoint cannot be read ({type(error).__name__}).", "Delete it to start this part again."
+            ) from error
+        self.scaler.load_state_dict(state["scaler"]) if self.scaler.is_enabled() else None
+        self.epoch, self.step, self.epochs_without_better, self.num_parts = state["counts"]
+        self.best, self.best_loss, self.history = state["best"], state["best_loss"], state["history"]
+        for average, saved in zip(self.average, state["average"], strict=True):
+            average.copy_(saved)
+        self.order.set_state(state["order"])
+        self.augmentation.set_state(state["augmentation"])
+        torch.set_rng_state(state["cpu"])
+        for device, saved in zip(cuda_indices(self.runtime), state["device"], strict=True):
+            torch.cuda.set_rng_state(saved, device)

@@ -1,0 +1,92 @@
+"""Learning curves as PNG files; `figure` draws them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from sdl_cli.measure import wording
+from sdl_cli.measure.figure import INK, Look, draw_one, draw_several, drawing_style, fit, legend
+from sdl_cli.phrases import printable
+
+Values = dict[str, Any]
+SIZE_INCHES, DPI = (9.0, 5.6), 200  # sharp when shown at 900 x 560 px
+STYLE = {
+    "text.parse_math": False,
+    "font.size": 11.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+}
+LOOK = Look()
+
+
+def draw_curve(curve: Values) -> bytes:
+    """One learning curve, its fit and its forecast as a PNG of 1800 x 1120 px.
+
+    Arguments:
+        curve: name, dataset, metric, higher_is_better, level, points, line and labels_needed, as the forecast of a curve
+            gives them; names may hold anything.
+    Returns:
+        The file's bytes, the same for the same curve.
+    """
+    return _png(curve_figure(curve))
+
+
+def draw_overlay(curves: Sequence[Values], crossings: Sequence[Values]) -> bytes:
+    """Several learning curves of one metric in one picture, as a PNG of 1800 x 1120 px.
+
+    Arguments:
+        curves: at least one, at most 8 for colours that differ, each as for `draw_curve`.
+        crossings: where two fitted curves cross: the names `first` and `second`, `size` in rows, and `value`.
+    Returns:
+        The file's bytes, the same for the same curves.
+    """
+    return _png(overlay_figure(curves, crossings))
+
+
+def curve_figure(curve: Values) -> Figure:
+    """The figure that `draw_curve` writes."""
+    with drawing_style(STYLE):
+        figure, axes = _figure(f"{printable(curve['dataset'])}: {printable(curve['name'])}", curve["metric"])
+        handles, texts = draw_one(axes, curve, LOOK)
+        legend(figure, handles, texts, len(texts), 640)
+    return figure
+
+
+def overlay_figure(curves: Sequence[Values], crossings: Sequence[Values]) -> Figure:
+    """The figure that `draw_overlay` writes."""
+    with drawing_style(STYLE):
+        datasets = dict.fromkeys(printable(curve["dataset"]) for curve in curves)
+        figure, axes = _figure(", ".join(datasets), curves[0]["metric"])
+        handles, texts = draw_several(axes, curves, LOOK, crossings)
+        columns = 3 if max(map(len, texts)) <= 28 else 2
+        legend(figure, handles, texts, columns, 600 / columns - 45)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    with drawing_style(STYLE):
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
+        return out.getvalue()
+
+
+def _figure(title: str, metric: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06))
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_ylabel(wording.axis_label(metric))
+    fit(axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=10), 560)
+    return figure, axes

@@ -1,0 +1,212 @@
+"""What a report is of: a run, its repeats, a sweep, a curve or a comparison, read from its folder into the first sections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.errors import DataError
+from sdl_cli.measure.wording import model_name
+from sdl_cli.phrases import counted, duration, listed
+from sdl_cli.report.html import verdict
+from sdl_cli.report.html.history import history_section
+from sdl_cli.report.html.leaderboard import comparison_section, sweep_section
+from sdl_cli.report.html.learning_curve import curve_section, curves_section
+from sdl_cli.report.html.opened import read_predictions
+from sdl_cli.report.html.page import Head
+from sdl_cli.report.html.reliability import error_by_chance
+from sdl_cli.report.html.scores import scores_section
+from sdl_cli.report.html.section import Section, plain, table
+from sdl_cli.report.html.sweep import Sweep, failed_table, read_sweep
+from sdl_cli.run import run_folder
+from sdl_cli.study.curve import overlay
+
+Values = dict[str, Any]
+_MOST_LETTERS = 60  # of a name in a title
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The head, what comes before the look at the data, and where the rest is read from.
+
+    Arguments:
+        config, environment: of the run whose data and settings are described.
+        inside: a finished single run to look into, or None; `inside_is` says which it is.
+        comparison: of which it is the recommended run, so that predictions are taken from all splits; else None.
+    """
+
+    head: Head
+    sections: Sequence[Section]
+    config: Values
+    environment: Values
+    seconds: Values | None = None
+    notes: list[str] = field(default_factory=list)
+    inside: Path | None = None
+    inside_is: str = ""
+    comparison: Values | None = None
+
+
+def unfinished(folder: Path, what: str, verb: str) -> DataError:
+    """The error for a study that has no result yet."""
+    hint = f"Resume it: sdl {verb} --resume {run_folder.quoted(folder)}"
+    return DataError(f"{folder}: this {what} is not finished (it is {run_folder.read_state(folder)}).", hint)
+
+
+def _run(folder: Path) -> Subject:
+    """A run of one split, or of several, of which the first is looked into."""
+    stored = run_folder.read_run(folder)
+    singles = [run_folder.read_run(path) for path in stored.repeats]
+    values, one = stored.metrics, singles[0] if singles else stored
+    rows, model = values["rows"], values["config"]["model"]
+    facts = [(f"{rows['labelled']:,}", "labelled rows"), (f"{rows['test']:,}", "test rows"), _time(values["seconds"]["total"])]
+    facts += [(str(len(singles)), "splits")] if singles else []
+    kicker = "Report of a repeated run" if singles else "Report of a run"
+    head = Head(
+        f"{_data(values)}: {plain(model_name(model), _MOST_LETTERS)}",
+        kicker,
+        verdict.run_verdict(values, _error_by_chance(one.folder)),
+        facts,
+    )
+    sections = [scores_section(values, [s.metrics for s in singles]), *_history(one.folder, "The first split" if singles else "")]
+    seen = "the first split" if singles else ""
+    notes = values.get("notes", [])
+    return Subject(head, sections, one.config, one.environment, values["seconds"], notes, one.folder, seen)
+
+
+def _sweep(folder: Path) -> Subject:
+    sweep = read_sweep(folder)
+    if sweep.verb == "curve":
+        return _sweep_of_curves(sweep)
+    if sweep.verb == "compare":
+        return _sweep_of_comparisons(sweep)
+    done = [job.values for job in sweep.done if job.values]
+    title = f"{listed(list(dict.fromkeys(map(_data, done))), 3)}: {counted(len(done), 'job')}"
+    number, unit = _time(sum(values["seconds"]["total"] for values in done))
+    facts = [(str(len(done)), "jobs done"), *([(str(len(sweep.failed)), "not finished")] if sweep.failed else [])]
+    head = Head(title, "Report of a sweep", verdict.sweep_verdict(sweep), [*facts, (number, f"{unit} in all jobs")])
+    notes = list(dict.fromkeys(note for values in done for note in values.get("notes", [])))
+    chosen = sweep.best.jobs[0] if sweep.best else None
+    described = run_folder.read_run((chosen or sweep.done[0]).folder)
+    if chosen is None:
+        return Subject(head, [sweep_section(sweep)], described.config, described.environment, notes=notes)
+    sections = [sweep_section(sweep), *_history(chosen.folder, f"Job {chosen.label}")]
+    seen = f"job {chosen.label}"
+    return Subject(head, sections, described.config, described.environment, None, notes, chosen.folder, seen)
+
+
+def _sweep_of_curves(sweep: Sweep) -> Subject:
+    """All curves in one picture where they are of the same data and metric, else one by one."""
+    jobs: list[Values] = [{"curve": job.values, "overrides": list(job.overrides)} for job in sweep.done]
+    found = [job["curve"] for job in jobs]
+    said = verdict.curve_verdict(found[0])
+    if len(found) > 1 and overlay.comparable(found):
+        curves = overlay.named(jobs)
+        said, sections = overlay.sentences(curves, overlay.crossings(curves)), [curves_section(curves)]
+    else:
+        if len(found) > 1:
+            said = ["These curves are of different data or metrics, so they stand one by one."]
+        sections = [
+            replace(curve_section(curve), id=f"curve-{n}", title=_named(curve["dataset"], curve["name"]), lead=curve["verdict"])
+            for n, curve in enumerate(found, 1)
+        ]
+    return _sweep_of_studies(sweep, "learning curve", "curve", said, sections)
+
+
+def _sweep_of_comparisons(sweep: Sweep) -> Subject:
+    """Each comparison's verdict and leaderboard; its own report has the rest."""
+    said, sections = [f"{counted(len(sweep.done), 'comparison')}, each with a verdict of its own."], []
+    for number, job in enumerate(sweep.done, 1):
+        assert job.values is not None
+        part, title = comparison_section(job.values), plain(" ".join(job.overrides) or job.label, 120)
+        told = verdict.comparison_verdict(job.values)
+        said.append(f"{title}: {told[0]}")
+        sections.append(Section(f"leaderboard-{number}", title, part.body, f"{' '.join(told)} {part.lead}"))
+    return _sweep_of_studies(sweep, "comparison", "comparison", said, sections)
+
+
+def _sweep_of_studies(sweep: Sweep, what: str, short: str, said: list[str], sections: list[Section]) -> Subject:
+    done = len(sweep.done)
+    if sweep.failed:
+        sections = [*sections, Section("failed", "Not finished", failed_table(sweep))]
+        said = [*said, verdict.not_finished(len(sweep.failed), done, short)]
+    first = run_folder.read_run(sweep.done[0].folder, finished=False)
+    names = list(dict.fromkeys(plain(job.values["dataset"], _MOST_LETTERS) for job in sweep.done if job.values))
+    head = Head(f"{listed(names)}: {counted(done, what)}", "Report of a sweep", said, [(str(done), f"{short}s")])
+    return Subject(head, sections, first.config, first.environment)
+
+
+def _curve(folder: Path) -> Subject:
+    if not (folder / "curve.json").is_file():
+        raise unfinished(folder, "learning curve", "curve")
+    stored, values = run_folder.read_run(folder, finished=False), run_folder.read_json(folder / "curve.json")
+    facts = [(f"{len(values['points'])}", "sizes"), (f"{max(p['repeats'] for p in values['points'])}", "repeats of each")]
+    facts += [(f"{values['test_rows']:,}", "test rows")] if values["test_rows"] else []
+    kicker = f"Report of a learning curve: {plain(values['name'], _MOST_LETTERS)}"
+    head = Head(_named(values["dataset"], "would more labels help?"), kicker, verdict.curve_verdict(values), facts)
+    section = curve_section(values)
+    if values["failed"]:
+        rows = [[item["folder"], item["reason"]] for item in values["failed"][:20]]
+        section = replace(section, body=f"{section.body}<h3>Failed</h3>{table(['cell', 'reason'], rows)}")
+    return Subject(head, [section], stored.config, stored.environment, {"total": values["seconds"]}, values["notes"])
+
+
+def _comparison(folder: Path) -> Subject:
+    values = run_folder.read_json(folder / "comparison.json")
+    if not values["arms"]:
+        raise DataError(f"{folder}: no method of this comparison could be scored.", "Its failures are named in comparison.json.")
+    own = folder / "recommended"
+    inside = own if run_folder.read_state(own) == "done" else None
+    whole = run_folder.read_run(folder, finished=False)
+    stored = run_folder.read_run(inside) if inside else whole
+    config = stored.config | {key: whole.config[key] for key in ("compare", "parallel") if key in whole.config}
+    environment = {**stored.environment, **whole.environment, "data_fingerprint": stored.environment.get("data_fingerprint")}
+    sections = [comparison_section(values)]
+    sections += [curve_section(values["curve"], values.get("more_labels"))] if values.get("curve") else []
+    sections += _history(own, f"The recommended method, {values['recommended']}, on the first split") if inside else []
+    facts = [(f"{values['labelled_rows']:,}", "labelled rows"), (f"{values['test_rows']:,}", "test rows")]
+    facts += [(str(len(values["arms"])), "methods"), (str(values["repeats"]), "splits"), _time(values["seconds"]["total"])]
+    title = _named(values["dataset"], "which method works best")
+    head = Head(title, "Report of a comparison", verdict.comparison_verdict(values), facts)
+    seen, notes = "the recommended method on the first split", values.get("notes", [])
+    return Subject(head, sections, config, environment, values["seconds"], notes, inside, seen, values)
+
+
+READERS: dict[str, Callable[[Path], Subject]] = {
+    "run": _run,
+    "repeats": _run,
+    "sweep": _sweep,
+    "curve": _curve,
+    "comparison": _comparison,
+}
+
+
+def _error_by_chance(folder: Path) -> float:
+    """See `reliability.error_by_chance`; 0 for numbers and for predictions that cannot be read."""
+    try:
+        predicted = read_predictions(folder / "predictions.csv")
+    except DataError:
+        return 0.0
+    return error_by_chance(predicted.outputs.max(axis=1)) if predicted.classes else 0.0
+
+
+def _history(folder: Path, of: str) -> list[Section]:
+    found = history_section(folder, of)
+    return [found] if found else []
+
+
+def _named(dataset: str, text: str) -> str:
+    return f"{plain(dataset, _MOST_LETTERS)}: {plain(text, _MOST_LETTERS)}"
+
+
+def _time(seconds: float) -> tuple[str, str]:
+    """A number of seconds, minutes or hours, and which of them."""
+    number, _, unit = duration(seconds).partition(" ")
+    return number, unit
+
+
+def _data(values: Values) -> str:
+    """The data set of a run: its name, or the file or folder it was read from."""
+    dataset = values["config"]["dataset"]
+    return plain(Path(str(dataset["path"])).name if dataset.get("path") else dataset["name"], _MOST_LETTERS)

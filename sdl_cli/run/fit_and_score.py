@@ -1,0 +1,279 @@
+"""Fit on labelled rows, then score the test part, once: the only module that scores rows, and the only way to a test score.
+
+A model is handed a `LabelledPart` alone. Everything that is chosen (settings, candidates, a search) is chosen before the test
+part comes in, by `held_out_score`, which sees labelled rows alone too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdl_cli.data.split import LabelledPart, TestPart
+from sdl_cli.errors import RunError, SdlError
+from sdl_cli.learning.device import Runtime
+from sdl_cli.learning.models.settings import BaselineSettings
+from sdl_cli.measure import baseline as reference
+from sdl_cli.measure import scoring
+from sdl_cli.measure.decisions import decide
+from sdl_cli.measure.metrics import MAIN, Lift, Measured
+from sdl_cli.run.prepare import Ready, divided, load_here, make_ready, resolve_settings, weighs_classes
+from sdl_cli.run.writing import finite, write_history
+from sdl_cli.settings.experiment import Experiment
+
+Array = np.ndarray[Any, Any]
+Values = dict[str, Any]
+Scores = dict[str, Measured]
+_MANY_ROWS = 20_000  # from here on the quick baseline is not quick
+_RESAMPLES = 1000  # of a bootstrap
+
+
+@dataclass
+class Clock:
+    """Seconds per named phase."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def total(self) -> dict[str, float]:
+        return {**self.seconds, "total": time.perf_counter() - self.started}
+
+
+def _ignore(_: Any) -> None:
+    return None
+
+
+@dataclass
+class Around:
+    """What a fit has around it, beside its rows; every part is optional.
+
+    Arguments:
+        folder: for checkpoints and the training history; None keeps neither.
+        runtime: what a network runs on, where that was settled before.
+        features: frozen features of all rows of the data set `(N, D)`, for a model that probes them.
+        on_epoch: called with each row of the training history.
+        on_runtime: called with what a network runs on once it is settled, or with None for scikit-learn.
+        notice: called with a sentence for the user.
+        clock: takes the phases fit, predict and baseline.
+    """
+
+    folder: Path | None = None
+    runtime: Runtime | None = None
+    features: Array | None = None
+    on_epoch: Callable[[Values], None] | None = None
+    on_runtime: Callable[[Values | None], None] = _ignore
+    notice: Callable[[str], None] = _ignore
+    clock: Clock = field(default_factory=Clock)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a method made of the labelled rows, and how it does on the test part.
+
+    Arguments:
+        outputs: for the test rows, probabilities `(T, K)` or numbers `(T,)`.
+        test, validation, majority, baseline: metric -> Measured, without intervals unless they were asked for; validation is
+            empty without intervals or validation rows, baseline where none stands beside the run.
+        lift: improvement over the quick baseline where that stands beside the run and intervals were asked for.
+        rows: counts of `labelled`, `validation` and `test` rows.
+        runtime: what a network ran on; None for scikit-learn.
+    """
+
+    outputs: Array
+    test: Scores
+    validation: Scores
+    majority: Scores
+    baseline: Scores
+    lift: Lift | None
+    rows: dict[str, int]
+    runtime: Values | None
+
+    def numbers(self, seconds: dict[str, float], notes: list[str]) -> Values:
+        """The same without intervals, as the `metrics.json` of a cell; metrics that are undefined are None."""
+        parts = {"test": self.test, "majority": self.majority}
+        found: Values = finite(
+            {name: {metric: measured.value for metric, measured in scores.items()} for name, scores in parts.items()}
+        )
+        rounded = {name: round(value, 3) for name, value in seconds.items()}
+        return found | {"rows": self.rows, "seconds": rounded, "runtime": self.runtime, "notes": list(dict.fromkeys(notes))}
+
+
+def fit_and_score(
+    ready: Ready, test: TestPart, around: Around, with_intervals: bool = False, beside_baseline: bool = False
+) -> Scored:
+    """Fit the model on its labelled rows, then let it answer for the test part and score the answers.
+
+    Arguments:
+        with_intervals: score by bootstrap, and score the validation rows too.
+        beside_baseline: score the quick baseline, fitted on the same rows, unless the model is that baseline.
+    Raises:
+        RunError: the fit failed, or its outputs are not finite numbers. DataError, ConfigError: as the estimator.
+    """
+    model, dataset, clock = ready.model, test.dataset, around.clock
+    num_resamples = _RESAMPLES if with_intervals else 0
+    with clock.phase("fit"):
+        with _fitting(ready, around) as rows:
+            model.fit(*rows)
+        for sentence in getattr(model, "notes_", ()):
+            around.notice(sentence)
+    held: Scores = {}
+    with clock.phase("predict"), opened_door(ready.experiment):
+        outputs = _outputs(ready, test, around.features)
+        found = score(test, outputs, ready.decision, num_resamples)
+        if with_intervals and len(ready.validation):
+            own = _outputs(ready, ready.validation, around.features)
+            held = _scores(ready.validation, own, ready.decision, num_resamples)
+        majority = score(test, reference.majority_outputs(ready.labelled, len(test)), None, num_resamples)
+    baseline, lift = {}, None
+    if beside_baseline:
+        with clock.phase("baseline"):
+            # beside a run whose settings are the baseline's own it would say the same twice
+            if ready.experiment.model != BaselineSettings():
+                if with_intervals and len(ready.labelled) > _MANY_ROWS:
+                    num = f"{len(ready.labelled):,}"
+                    around.notice(f"The quick baseline, a forest, learns from {num} rows once: it may take minutes.")
+                other = reference.baseline_outputs(ready.labelled, test, ready.experiment.seed)
+                baseline = score(test, other, ready.decision, num_resamples)
+                if with_intervals:
+                    alike = ready.decision is not None or weighs_classes(ready.experiment)
+                    lift = scoring.paired_lift(dataset.task, test.y, outputs, other, weights=ready.decision, balanced=alike)
+    counts = {"labelled": len(ready.labelled), "validation": len(ready.validation), "test": len(test)}
+    runtime = model.runtime_.to_plain() if ready.experiment.model.is_network else None
+    return Scored(outputs, found, held, majority, baseline, lift, counts, runtime)
+
+
+def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPart, metric: str, around: Around) -> float:
+    """Fit on a part of the labelled rows and score others of them: what candidates are chosen by.
+
+    Arguments:
+        experiment: with its settings resolved.
+        kept, held: rows that the model sees, and rows that it is scored on, both labelled.
+    Returns:
+        the metric, nan where it is undefined.
+    Raises:
+        as `fit_and_score`.
+    """
+    ready = make_ready(experiment, kept, _ignore)
+    with _fitting(ready, around) as rows:
+        ready.model.fit(*rows)
+    with opened_door(experiment):
+        return _scores(held, _outputs(ready, held, around.features), ready.decision, 0)[metric].value
+
+
+def validation_score(experiment: Experiment) -> float:
+    """The main metric of an experiment on validation rows held out from its labelled rows: what a search may look at.
+
+    Raises:
+        ConfigError, DataError, RunError: as a training.
+    """
+    dataset, parts = divided(experiment, load_here(experiment))
+    kept, held = parts.parts(dataset)[0].divided(experiment.dataset.validation_fraction, experiment.seed)
+    resolved = resolve_settings(experiment, dataset, len(kept))
+    found = held_out_score(resolved, kept, held, MAIN[dataset.task], Around())
+    return found if math.isfinite(found) else math.nan
+
+
+def score(test: TestPart, outputs: Array, decision: Array | None = None, num_resamples: int = _RESAMPLES) -> Scores:
+    """All metrics of outputs for the test part, of a run that ends or of a stored one.
+
+    Arguments:
+        outputs: probabilities `(T, K)` or numbers `(T,)`.
+        decision: as of `Ready`.
+        num_resamples: of the bootstrap; 0 leaves the intervals out.
+    """
+    return _scores(test, outputs, decision, num_resamples)
+
+
+def row_contributions(metric: str, test: TestPart, outputs: Array, decision: Array | None = None) -> Array | None:
+    """What each test row adds to a score `(T,)`, see `scoring.row_contributions`."""
+    predicted = outputs if test.dataset.task == "regression" else decide(outputs, decision)
+    return scoring.row_contributions(metric, test.y, outputs, predicted)
+
+
+def main_score(
+    y: Array, is_classification: bool, decision: Array | None, weighs: bool
+) -> tuple[str, Callable[[Array], scoring.Metric]]:
+    """Name of a stored run's main metric, and what turns outputs for its test rows into it, a function of row weights.
+
+    For the importance of columns, which a report measures on test rows after the run has ended: nothing is chosen by it.
+
+    Arguments:
+        y: `(T,)` targets.
+        weighs: the run weighs classes alike: balanced accuracy, as for its lift over the baseline.
+    """
+    if not is_classification:
+        return "rmse", lambda outputs: scoring.rmse(y, outputs)
+    if decision is not None or weighs:
+        weighed = 1.0 if decision is None else decision
+        return "balanced_accuracy", lambda outputs: scoring.balanced_accuracy(y, outputs * weighed)
+
+    def accuracy(outputs: Array) -> scoring.Metric:
+        correct = (decide(outputs, None) == y).astype(np.float64)
+        return lambda rows: (rows @ correct) / rows.sum(axis=1)
+
+    return "accuracy", accuracy
+
+
+def _scores(part: TestPart | LabelledPart, outputs: Array, decision: Array | None, num_resamples: int) -> Scores:
+    if part.dataset.task == "regression":
+        return scoring.regression(part.y, outputs, num_resamples=num_resamples)
+    return scoring.classification(part.y, outputs, num_resamples=num_resamples, weights=decision)
+
+
+def _outputs(ready: Ready, part: TestPart | LabelledPart, features: Array | None) -> Array:
+    settings = ready.experiment.model
+    if features is not None and settings.is_probe:
+        return np.asarray(ready.model.outputs_of_features(features[part.rows]))
+    return reference.model_outputs(ready.model, part.X, len(part.dataset.classes))
+
+
+@contextlib.contextmanager
+def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
+    """Within it the model can be fitted on the arrays it yields: X, y, and for a network its validation rows if it has any."""
+    rows = (ready.fit.X, ready.fit.y)
+    if not ready.experiment.model.is_network:
+        around.on_runtime(None)
+        with opened_door(ready.experiment):
+            yield rows
+        return
+    from sdl_cli.learning import loop
+
+    def settled(runtime: Runtime) -> None:
+        around.on_runtime(runtime.to_plain())
+
+    known = None if around.features is None else around.features[ready.fit.rows]
+    context = loop.Context(around.folder, around.on_epoch, around.notice, settled, around.runtime, known)
+    with loop.context(context):
+        yield (*rows, ready.validation.X, ready.validation.y) if len(ready.validation) else rows
+    if context.history and around.folder is not None:
+        write_history(around.folder, context.history)
+
+
+@contextlib.contextmanager
+def opened_door(experiment: Experiment) -> Iterator[None]:
+    """Within it, what an estimator of `model=sklearn` raises is its own word on the data or its parameters, and names it."""
+    try:
+        yield
+    except (SdlError, MemoryError):
+        raise
+    except Exception as error:
+        if not experiment.model.is_foreign:
+            raise
+        first = (str(error).splitlines() or [""])[0][:500]
+        raise RunError(
+            f"model.estimator: {experiment.model.estimator} cannot do this: {type(error).__name__}: {first}",
+            "Change its model.params, the data, or the estimator; run.log in the run's folder holds the traceback.",
+        ) from error

@@ -1,0 +1,100 @@
+"""What a run found, as the code holds it and as `metrics.json` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.measure.metrics import Lift, Measured
+from sdl_cli.run.writing import finite
+
+Values = dict[str, Any]
+Scores = Mapping[str, Measured]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run over one split, or the means of several.
+
+    Arguments:
+        folder: the run folder.
+        config: complete and resolved, plain values.
+        test, validation, baseline, majority: metric -> Measured; validation and baseline may be empty.
+        lift: improvement over the quick baseline, or None where the run is the baseline.
+        seconds: per phase and `total`; over repeats their sum.
+        rows: counts of `labelled`, `validation` and `test` rows of the first split.
+        runtime: device, precision, memory format and threads of a network; None for scikit-learn.
+        notes: sentences on how data and settings were taken.
+        repeats: splits that it is the mean of.
+    """
+
+    folder: Path
+    config: Values
+    test: Scores
+    validation: Scores
+    baseline: Scores
+    majority: Scores
+    lift: Lift | None
+    seconds: Mapping[str, float]
+    rows: Mapping[str, int]
+    runtime: Values | None = None
+    notes: Sequence[str] = ()
+    repeats: int = 1
+
+    @property
+    def task(self) -> str:
+        """`classification` or `regression`."""
+        return "classification" if "accuracy" in self.test else "regression"
+
+    def to_json(self) -> Values:
+        """The object that `sdl train --json` prints and `metrics.json` holds."""
+        values: Values = finite(
+            {
+                "folder": str(self.folder),
+                "config": self.config,
+                "metrics": {"test": _plain(self.test), "validation": _plain(self.validation)},
+                "baseline": {"name": "forest", "test": _plain(self.baseline)} if self.baseline else None,
+                "lift": self.lift.to_json() if self.lift else None,
+                "majority": {"test": _plain(self.majority)},
+                "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+                "rows": self.rows,
+                "runtime": self.runtime,
+                "notes": self.notes,
+                "repeats": self.repeats,
+            }
+        )
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> RunResult:
+        """What `to_json` gave, with what an older sdl did not write left empty.
+
+        Raises:
+            KeyError, TypeError: values of another kind; `settings.contents.METRICS` says which a stranger's file must have.
+        """
+
+        def scores(found: Mapping[str, Any] | None) -> Scores:
+            test = (found or {}).get("test") or {}
+            return {name: Measured.from_json(value) for name, value in test.items()}
+
+        metrics, lift = values["metrics"], values.get("lift")
+        return cls(
+            folder=Path(values.get("folder", "")),
+            config=values.get("config", {}),
+            test=scores(metrics),
+            validation=scores({"test": metrics.get("validation")}),
+            baseline=scores(values.get("baseline")),
+            majority=scores(values.get("majority")),
+            lift=Lift.from_json(lift) if lift else None,
+            seconds=dict(values.get("seconds", {})),
+            rows=dict(values.get("rows", {})),
+            runtime=values.get("runtime"),
+            notes=tuple(values.get("notes", ())),
+            repeats=values.get("repeats", 1),
+        )
+
+
+def _plain(scores: Scores) -> Values:
+    return {name: value.to_json() for name, value in scores.items()}

@@ -1,0 +1,104 @@
+"""What each kind of model says of itself, without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models import traits
+from sdl_cli.learning.models.kind import ModelSettings
+from sdl_cli.learning.models.settings import (
+    MODELS,
+    AutoencoderSettings,
+    BaselineSettings,
+    DeepNetSettings,
+    FinetunedCNNSettings,
+    SklearnSettings,
+)
+
+NETWORKS = {"finetuned_cnn", "deep_net", "autoencoder"}
+FLAGS: dict[str, set[str]] = {
+    "is_network": NETWORKS,
+    "is_pretrained": {"finetuned_cnn"},
+    "starts_random": {"deep_net", "autoencoder"},
+    "is_foreign": {"sklearn"},
+    "takes_class_weight": NETWORKS | {"baseline"},
+    "default_training": NETWORKS,
+}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_each_trait_is_that_of_these_models(flag: str) -> None:
+    assert {name for name, kind in MODELS.items() if getattr(kind, flag)} == FLAGS[flag]
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_model_is_found_by_its_name_and_takes_its_own_settings(name: str) -> None:
+    kind: Any = MODELS[name]
+    assert traits(name) is kind and kind().name == name
+    for task, ending in (("classification", ""), ("regression", "Regressor")):
+        estimator = kind.estimator_class(task)
+        assert estimator.__name__.endswith(ending) and estimator.settings is kind
+        assert set(kind().arguments()) <= set(estimator().get_params())
+    if kind.is_network:
+        assert set(kind.default_training) == set(kind.modalities)
+
+
+@pytest.mark.parametrize("name", [None, "", "no_such_model", 3])
+def test_an_unknown_name_has_no_traits(name: object) -> None:
+    assert traits(name) is ModelSettings and not traits(name).is_network and traits(name).named_by is None
+
+
+@pytest.mark.parametrize(
+    ("model", "is_probe", "frozen", "augment"),
+    [
+        (BaselineSettings(), False, False, False),
+        (SklearnSettings(), False, False, False),
+        (DeepNetSettings(), False, False, True),
+        (AutoencoderSettings(), False, False, True),
+        (FinetunedCNNSettings(), False, True, True),
+        (FinetunedCNNSettings(strategy="finetune"), False, False, True),
+        (FinetunedCNNSettings(strategy="probe"), True, True, True),
+        (FinetunedCNNSettings(strategy="probe", num_views=1), True, True, False),
+        (FinetunedCNNSettings(strategy="probe", weights="none"), True, False, True),
+    ],
+    ids=str,
+)
+def test_what_has_an_effect(model: ModelSettings, is_probe: bool, frozen: bool, augment: bool) -> None:
+    assert (model.is_probe, model.uses_frozen_features, model.uses_augment) == (is_probe, frozen, augment)
+
+
+def test_settings_are_checked_with_the_task() -> None:
+    with pytest.raises(ConfigError, match="model.kind: logistic does not predict numbers"):
+        BaselineSettings(kind="logistic").check_task("regression")
+    with pytest.raises(ConfigError, match="model.kind: ridge does not predict classes"):
+        BaselineSettings(kind="ridge").check_task("classification")
+    with pytest.raises(ConfigError, match="torchvision has no classification network called 'resnet1'"):
+        FinetunedCNNSettings(architecture="resnet1").check()
+    with pytest.raises(ConfigError, match="no.such.Thing cannot be imported"):
+        SklearnSettings(estimator="no.such.Thing").check()
+    for kind in MODELS.values():
+        kind().check()
+        kind().check_task("classification")
+
+
+def test_a_task_is_checked_without_importing_what_the_settings_name() -> None:
+    SklearnSettings(estimator="no.such.Thing").check_task("classification")  # a stranger's run may name it
+
+
+def test_seconds_grow_with_rows_and_a_probe_trains_in_no_epochs() -> None:
+    for kind in MODELS.values():
+        model = kind()
+        assert 0 < model.seconds(10, 48, "image", 5) < model.seconds(1000, 48, "image", 5)
+    probe = FinetunedCNNSettings(strategy="probe")
+    assert probe.seconds(1000, 48, "image", 500) == probe.seconds(10, 48, "image", 5)
+    assert BaselineSettings(num_trees=50).seconds(9, 4, "table", 1) == pytest.approx(0.1 * (0.45 + 7e-6 * 9 * 4))
+
+
+def test_the_table_needs_neither_torch_nor_scikit_learn() -> None:
+    program = "import sys; import sdl_cli.learning.models; sys.exit(bool({'torch', 'sklearn', 'torchvision'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
