@@ -19,6 +19,7 @@ from sdl_cli.many.cells import Cell
 from sdl_cli.many.sweep import Sweep
 from sdl_cli.many.sweep_folder import NOT_RUN
 from sdl_cli.many.sweep_job import SweepJob, job_of
+from sdl_cli.many.sweep_result import SweepResult
 from sdl_cli.phrases import first_line
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import results_csv
@@ -205,10 +206,11 @@ def _to_its_end(verb: Verb, begun: list[Sweep], display: Display) -> Iterator[No
 
 def _summed_up(verb: Verb, the_sweep: Sweep, display: Display) -> Values:
     """Show a sweep; where jobs are not done the exit code is 1 and the command that runs them is named."""
-    jobs, file = sweeps.items(the_sweep, verb.item), the_sweep.folder / "results.csv"
+    file = the_sweep.folder / "results.csv"
+    summary = SweepResult(the_sweep.folder, sweeps.results(the_sweep, verb.found), file).to_json()
+    jobs = summary["jobs"]
     columns = [verb.columns(job) if job["status"] == "done" else {} for job in jobs]
     write_atomic(file, results_csv(str(the_sweep.folder), jobs, columns))
-    summary: Values = {"folder": str(the_sweep.folder), "jobs": jobs, "results": str(file)}
     verb.show_sweep(display, summary)
     states = {job["status"] for job in jobs}
     if states == {"done"}:

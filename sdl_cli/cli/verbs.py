@@ -18,6 +18,7 @@ from sdl_cli.report.sweep_table import comparison_columns, curve_columns, run_co
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.prepare import load_dataset
 from sdl_cli.run.request import parse_experiment, parse_parallel
+from sdl_cli.run.result import RunResult
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
 from sdl_cli.study.compare.plan import first_experiment
@@ -41,8 +42,8 @@ class Verb:
         observe: a display -> the observer of a job in this process.
         show: prints the result of one job.
         load: composed values -> their data set, loaded.
-        item: a finished job of a sweep -> what the sweep's JSON says of it, beside folder, status and overrides.
-        columns: such an item -> what `results.csv` says of it.
+        found: a finished job of a sweep -> what it found, as arguments of `JobResult`.
+        columns: a finished job of the sweep's JSON -> what `results.csv` says of it.
         show_sweep: prints a sweep, and may add to its JSON.
         allow: raises ConfigError for overrides that the verb does not take, before anything is composed.
         complete: composed values, overrides as typed and the folder of the user's YAML -> the values of the job, where more
@@ -55,7 +56,7 @@ class Verb:
     observe: Callable[[Display], Any]
     show: Callable[[Display, Values], None]
     load: Callable[[Values], Any]
-    item: Callable[[StoredJob], Values]
+    found: Callable[[StoredJob], Values]
     columns: Callable[[Values], Values]
     show_sweep: Callable[[Display, Values], None]
     allow: Callable[[Sequence[str]], Any] = list
@@ -80,10 +81,9 @@ def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None =
     return Comparison(shared, arms).to_plain()
 
 
-def _run_item(job: StoredJob) -> Values:
+def _found_by_run(job: StoredJob) -> Values:
     assert job.values is not None
-    item = {name: job.values[name] for name in ("metrics", "baseline", "lift", "rows", "seconds")}
-    return item if job.objective is None else {**item, "objective": job.objective}
+    return {"run": RunResult.from_json(job.values), "objective": job.objective}
 
 
 def _show_curves(display: Display, summary: Values) -> None:
@@ -98,7 +98,7 @@ VERBS = {
         observe=observe_run,
         show=Display.result,
         load=lambda values: load_dataset(parse_experiment(values))[0],
-        item=_run_item,
+        found=_found_by_run,
         columns=run_columns,
         show_sweep=Display.sweep,
     ),
@@ -108,7 +108,7 @@ VERBS = {
         observe=lambda display: CurveObserver(display.curve_start, display.curve_progress, display.notice),
         show=Display.curve,
         load=lambda values: load_dataset(parse_curve(values))[0],
-        item=lambda job: {"curve": job.values},
+        found=lambda job: {"curve": job.values},
         columns=curve_columns,
         show_sweep=_show_curves,
         parts="cells",
@@ -119,7 +119,7 @@ VERBS = {
         observe=lambda display: CompareObserver(display.compare_start, display.compare_progress, display.notice),
         show=Display.comparison,
         load=lambda values: load_dataset(first_experiment(parse_comparison(values).arms))[0],
-        item=lambda job: {"comparison": job.values},
+        found=lambda job: {"comparison": job.values},
         columns=comparison_columns,
         show_sweep=Display.comparisons,
         allow=shared_overrides,

@@ -28,8 +28,7 @@ Answer = tuple[Any, BaseException | None]
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _DEATH_CHECK_SECONDS = 0.5  # where a child of a dead worker holds its pipe open, so that the pipe tells nothing
-# The worker ignores Ctrl-C, which a terminal sends to it too: the main process ends it. Modules are looked for where the main
-# process finds them, this one included.
+# It ignores Ctrl-C, which a terminal sends to it too: the main process ends it. Modules come from where that finds them.
 _START = """\
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -263,12 +262,7 @@ def as_run_error(error: BaseException) -> RunError:
 
 
 def serve(connection: Any, main_process: int) -> None:
-    """Run the tasks that come through a pipe until it closes.
-
-    Arguments:
-        connection: a `multiprocessing.connection.Connection`.
-        main_process: id of the process at its other end.
-    """
+    """Run the tasks that come through a `multiprocessing.connection.Connection` until it closes or its other end has died."""
     _end_with(main_process)
     os.set_inheritable(connection.fileno(), False)
     with contextlib.suppress(EOFError, OSError):

@@ -17,6 +17,7 @@ from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
+from sdl_cli.many.sweep_result import JobResult
 from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parallel import Parallel
@@ -194,20 +195,16 @@ def watched(the_sweep: Sweep) -> Iterator[None]:
         look()
 
 
-def items(the_sweep: Sweep, item: Callable[[StoredJob], Values]) -> list[Values]:
-    """`jobs` of `-m --json`, read from the job folders, so that they are the same whatever launched them.
+def results(the_sweep: Sweep, found: Callable[[StoredJob], Values]) -> tuple[JobResult, ...]:
+    """What became of each job, read from the job folders, so that it is the same whatever launched them.
 
     Arguments:
-        item: what is said of a finished job, beside folder, status and overrides.
+        found: what a finished job found, as arguments of `JobResult`.
     """
     planned = None if the_sweep.jobs is None else [job.overrides for job in the_sweep.jobs]
-    found = []
+    jobs = []
     for job in sweep_folder.read_jobs(the_sweep.folder, planned):
+        known = found(job) if job.values is not None else {} if job.state == NOT_RUN else {"reason": job.reason}
         status = "failed" if job.state == UNREADABLE else job.state
-        one: Values = {"folder": str(job.folder), "status": status, "overrides": job.overrides, "metrics": None}
-        if job.values is not None:
-            one |= item(job)
-        elif status != NOT_RUN:
-            one["reason"] = job.reason
-        found.append(one)
-    return found
+        jobs.append(JobResult(job.folder, status, tuple(job.overrides), **known))
+    return tuple(jobs)
