@@ -46,7 +46,8 @@ def resume(folder: Path, observer: Observer | None = None) -> Values:
 
 
 def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
-    singles = _singles(found)
+    one_split = dataclasses.replace(found, num_repeats=1)
+    singles = [prepare.of_repeat(one_split, repeat) for repeat in range(found.num_repeats)]
     if resume and run_folder.repeat_folders(folder):
         now = prepare.load_dataset(found)[0].fingerprint
         for repeat in run_folder.repeat_folders(folder):
@@ -82,16 +83,6 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         out.json("metrics.json", summary)
         out.done(["config.yaml", "metrics.json"])
     return summary
-
-
-def _singles(found: Experiment) -> list[Experiment]:
-    """The experiments of a repeated one: seed, seed + 1, ... for the model and for the split."""
-    singles = []
-    for r in range(found.num_repeats):
-        seed = found.dataset.seed
-        dataset = found.dataset if seed is None else dataclasses.replace(found.dataset, seed=seed + r)
-        singles.append(dataclasses.replace(found, num_repeats=1, seed=found.seed + r, dataset=dataset))
-    return singles
 
 
 def _over_repeats(folder: Path, found: Experiment, repeats: list[RunResult]) -> RunResult:

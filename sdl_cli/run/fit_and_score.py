@@ -101,6 +101,10 @@ class Scored:
     rows: dict[str, int]
     runtime: Values | None
 
+    def found(self) -> Values:
+        """All but the outputs, by the names that they have in `RunResult`."""
+        return {name: value for name, value in vars(self).items() if name != "outputs"}
+
     def numbers(self, seconds: dict[str, float], notes: list[str]) -> Values:
         """The same without intervals, as the `metrics.json` of a cell; metrics that are undefined are None."""
         parts = {"test": self.test, "majority": self.majority}

@@ -136,6 +136,13 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
     return found
 
 
+def of_repeat(experiment: Experiment, repeat: int) -> Experiment:
+    """The experiment on split number `repeat`: its own seeds for model and split, each plus `repeat`."""
+    seed = experiment.dataset.seed
+    dataset = experiment.dataset if seed is None else dataclasses.replace(experiment.dataset, seed=seed + repeat)
+    return dataclasses.replace(experiment, dataset=dataset, seed=experiment.seed + repeat)
+
+
 def divided(experiment: Experiment, dataset: Dataset) -> tuple[Dataset, Split]:
     """The experiment's split, and the data set with deep images brought to 8 bits by what the labelled ones hold."""
     parts = split(dataset, experiment.dataset, experiment.seed)

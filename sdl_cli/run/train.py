@@ -16,7 +16,7 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.storage import save_model
 from sdl_cli.measure.wording import model_name
 from sdl_cli.run import check, run_folder
-from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score
+from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score
 from sdl_cli.run.prepare import (
     Ready,
     divided,
@@ -83,10 +83,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
         dataset, parts = divided(experiment, dataset)
         labelled, test = parts.parts(dataset)
-        for sentence in (*dataset.notes, *parts.notes):
-            notice(sentence)
     with clock.phase("check"):
-        for sentence in look(experiment, dataset, parts):
+        for sentence in (*dataset.notes, *parts.notes, *look(experiment, dataset, parts)):
             notice(sentence)
     experiment = resolve_settings(experiment, dataset, len(labelled))
     for sentence in _about_settings(experiment):
@@ -111,28 +109,20 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         around = Around(out.folder, runtime, None, observer.on_epoch, settled, notice, clock)
         scored = fit_and_score(ready, test, around, with_intervals=True, beside_baseline=True)
         with clock.phase("save"):
-            file, ids = out.folder / "predictions.csv", dataset.ids[test.rows]
-            write_predictions(file, ids, test.y, scored.outputs, dataset.classes, ready.decision)
-            inputs = _inputs(dataset, experiment, preferred)
-            inputs["decision"] = None if ready.decision is None else ready.decision.tolist()
-            files = save_model(ready.model, experiment.model.name, dataset.task, out.folder, inputs, notice)
-        result = RunResult(
-            out.folder,
-            experiment.to_plain(),
-            scored.test,
-            scored.validation,
-            scored.baseline,
-            scored.majority,
-            scored.lift,
-            clock.total(),
-            scored.rows,
-            scored.runtime,
-            tuple(notes),
-        )
+            files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred), notice)
+        result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes))
         out.json("metrics.json", result.to_json())
         out.environment(runtime=scored.runtime, seconds=result.seconds)
         out.done(["config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files])
     return result
+
+
+def _save(folder: Path, ready: Ready, test: TestPart, scored: Scored, inputs: Values, notice: Callable[[str], None]) -> list[str]:
+    """Write the predictions and the model; returns the names of the model's files."""
+    dataset, decision = test.dataset, ready.decision
+    write_predictions(folder / "predictions.csv", dataset.ids[test.rows], test.y, scored.outputs, dataset.classes, decision)
+    inputs["decision"] = None if decision is None else decision.tolist()
+    return save_model(ready.model, ready.experiment.model.name, dataset.task, folder, inputs, notice)
 
 
 def _about_settings(experiment: Experiment) -> list[str]:

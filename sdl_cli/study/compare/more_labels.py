@@ -12,13 +12,13 @@ from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.wording import difference
 from sdl_cli.run.writing import finite
+from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.plan import Budget, Key, Plan
-from sdl_cli.study.compare.trial import run_trial_in_time
 from sdl_cli.study.curve import sizes
-from sdl_cli.study.curve.measure import noise_rows
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.summary import Question, summarise
+from sdl_cli.study.plan import noise_rows
 
 Values = dict[str, Any]
 MOST_SIZES = 4  # all labelled rows, half, a quarter, an eighth
@@ -148,6 +148,6 @@ def _points(
 
     cores = plan.request.shared.num_threads or 1
     in_order = sorted((cell for cell, *_ in todo.values()), key=lambda cell: -todo[cell.folder][1])
-    cells.run_cells(in_order, run_trial_in_time, on_done, plan.parallel, raised=(), gpus=plan.gpus, cores_per_job=cores)
+    cells.run_cells(in_order, trials.run_trial, on_done, plan.parallel, raised=(), gpus=plan.gpus, cores_per_job=cores)
     known = {size: found for size, found in scores.items() if found}
     return Points(plan.metric, known, {size: seconds[size] for size in known}) if len(known) >= 3 else None

@@ -17,7 +17,6 @@ from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
 from sdl_cli.settings.experiment import Experiment
@@ -25,7 +24,7 @@ from sdl_cli.settings.parallel import Parallel
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.settings import Arm, Candidate, Comparison
 from sdl_cli.study.compare.trial import Trial
-from sdl_cli.study.curve.measure import brings_test_part
+from sdl_cli.study.plan import brings_test_part, metric_of, metrics_of, num_jobs
 
 Array = np.ndarray[Any, Any]
 Key = tuple[str, int]  # arm, repeat
@@ -73,7 +72,7 @@ class Plan:
 
     @property
     def num_jobs(self) -> int:
-        return 1 if self.parallel is None else self.parallel.num_jobs or available_cores()
+        return num_jobs(self.parallel)
 
     def candidates(self, arm: Arm, repeat: int, num_train: int | None = None) -> tuple[Candidate, ...]:
         """The settings that an arm may try on one split."""
@@ -103,11 +102,10 @@ def arm_folder(folder: Path, name: str) -> Path:
 
 def shifted(experiment: Experiment, repeat: int, num_train: int | None = None) -> Experiment:
     """The experiment on split number `repeat`: the split's seed is the data set's, the same for every arm."""
-    seed = experiment.dataset.seed
-    dataset = dataclasses.replace(experiment.dataset, seed=seed + repeat)
     if num_train is not None:
-        dataset = dataclasses.replace(dataset, num_train=num_train, num_per_class=None)
-    return dataclasses.replace(experiment, dataset=dataset, seed=experiment.seed + repeat)
+        dataset = dataclasses.replace(experiment.dataset, num_train=num_train, num_per_class=None)
+        experiment = dataclasses.replace(experiment, dataset=dataset)
+    return prepare.of_repeat(experiment, repeat)
 
 
 def seeded(arm: Arm, seed: int) -> Arm:
@@ -133,7 +131,7 @@ def make_plan(request: Comparison) -> Plan:
     if fixed and metric not in BY_ROW:
         raise ConfigError(
             f"compare.metric: {metric} cannot be compared on a test part that is the same in every repeat.",
-            f"Choose one of {', '.join(m for m in BY_ROW if _is_of(m, dataset))}.",
+            f"Choose one of {', '.join(m for m in BY_ROW if m in metrics_of(dataset))}.",
         )
     notes = [*dataset.notes, *parts.notes, *look(filled, dataset, parts), *unequal]
     if shared.compare.num_repeats == 1 and not fixed:
@@ -169,18 +167,9 @@ def _is_pretrained(arm: Arm) -> bool:
     return any(c.experiment.model.is_pretrained for found in arm.candidates.values() for c in found)
 
 
-def _is_of(metric: str, dataset: Dataset) -> bool:
-    return (metric in ("rmse", "mae", "r2")) == (dataset.task == "regression")
-
-
 def _metric(asked: str | None, dataset: Dataset, labels: Array) -> tuple[str, list[str]]:
     """What is compared, and what to know of it: where one class holds most rows, accuracy says little."""
-    metric = asked or MAIN[dataset.task]
-    if not _is_of(metric, dataset):
-        names = ", ".join(m for m in HIGHER_IS_BETTER if _is_of(m, dataset))
-        raise ConfigError(
-            f"compare.metric: {metric} is not a metric of {dataset.name}, a {dataset.task} data set.", f"Choose one of {names}."
-        )
+    metric = metric_of("compare.metric", asked, dataset)
     if dataset.task != "classification":
         return metric, []
     counts = np.bincount(labels, minlength=len(dataset.classes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,18 @@ from sdl_cli.phrases import duration
 from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here
 from sdl_cli.run.writing import resumed, writing
+from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.kept import keep_models
 from sdl_cli.study.compare.more_labels import measure_curve
 from sdl_cli.study.compare.plan import Budget, Key, Plan, arm_folder, make_plan
 from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.compare.settings import Comparison, parse_comparison
 from sdl_cli.study.compare.summary import summarise
-from sdl_cli.study.compare.trial import frozen_here, run_trial_in_time
+from sdl_cli.study.compare.trial import frozen_here
+from sdl_cli.study.plan import start_workers
 
 Values = dict[str, Any]
+Round = tuple[Sequence[Key], float | None, dict[str, float] | None]  # cells, deadline, seconds of each arm where known
 FILES = ("config.yaml", "environment.json", "comparison.json")
 HOPELESS = 2.0  # times the time that is left: an arm that seems to take longer is not gone on with, once two are complete
 
@@ -97,7 +100,13 @@ def run(request: Comparison, folder: Path, observer: CompareObserver | None = No
         out.environment(data_fingerprint=plan.dataset.fingerprint, left_out=dict(plan.left_out))
         if observer.on_plan is not None:
             observer.on_plan(overview(plan, out.folder))
-        work = _run_arms(plan, out.folder, budget, observer)
+        work = Work()
+        for keys, deadline, costs in _rounds(plan, out.folder, budget, work):
+            todo, on_done = _cells(plan, out.folder, keys, deadline, observer, work, costs)
+            cores = plan.request.shared.num_threads or 1
+            cells.run_cells(
+                todo, trials.run_trial, on_done, plan.parallel, (), observer.on_notice, cores_per_job=cores, gpus=plan.gpus
+            )
         values = summarise(plan, out.folder, work.outcomes, work.given_up, work.failed)
         values["curve"], values["more_labels"] = measure_curve(plan, out.folder, values, work.outcomes, budget, notice)
         keep_models(plan, out.folder, values, work.outcomes, notice)
@@ -141,20 +150,17 @@ def prepare_workers(request: Comparison) -> None:
     """Start worker processes in the background, so that they have imported what they need once the data is loaded."""
     if request.shared.device in ("auto", "cpu") and not cells.visible_gpus():
         cores = request.shared.num_threads or 1
-        cells.start_workers(request.shared.parallel, _import_models, cores_per_job=cores)
+        start_workers(request.shared.parallel, with_networks=True, cores_per_job=cores)
 
 
-def _import_models() -> None:
-    import sdl_cli.learning.models.baseline
-    import sdl_cli.learning.models.deep_net  # noqa: F401
+def _rounds(plan: Plan, folder: Path, budget: Budget, work: Work) -> Iterator[Round]:
+    """Every arm on the first split, as far as a part of the time goes; then, up the ladder, the arms that fit what is left.
 
-
-def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserver) -> Work:
-    """Every arm on the first split, as far as a part of the time goes; then, up the ladder, the arms that fit what is left."""
-    work = Work()
+    Each round is run, and what came of it is in `work`, before the next one is asked for.
+    """
     names = [arm.name for arm in plan.arms]
     _prepare_features(plan)
-    _run_cells(plan, folder, [(name, 0) for name in names], budget.first_deadline, observer, work)
+    yield [(name, 0) for name in names], budget.first_deadline, None
     running = [name for name in names if _is_open(work, name)]
     each = {name: _seconds(work.outcomes[name, 0]) / plan.num_jobs for name in running}
     costs = {name: each[name] * _num_open(plan, folder, name) for name in running}
@@ -163,15 +169,14 @@ def _run_arms(plan: Plan, folder: Path, budget: Budget, observer: CompareObserve
         if name not in fitting:
             work.given_up[name] = f"the splits that are missing would take about {duration(costs[name])} more"
     keys = [(name, repeat) for name in fitting for repeat in range(1, plan.num_repeats)]
-    _run_cells(plan, folder, keys, budget.deadline, observer, work, each)
+    yield keys, budget.deadline, each
     for name in names:
         if name in work.given_up and budget.left() > 0:
-            _go_on_with(name, plan, folder, budget, observer, work)
+            yield from _more_of(name, plan, budget, work)
     work.given_up = {name: work.given_up[name] for name in names if name in work.given_up}
-    return work
 
 
-def _go_on_with(name: str, plan: Plan, folder: Path, budget: Budget, observer: CompareObserver, work: Work) -> None:
+def _more_of(name: str, plan: Plan, budget: Budget, work: Work) -> Iterator[Round]:
     """Use the time that is left for an arm that was given up: each split tells better what it takes, and the first loads most."""
     costs: dict[str, float] = {}
     open_splits = [repeat for repeat in range(plan.num_repeats) if not _is_done(work, (name, repeat))]
@@ -187,21 +192,21 @@ def _go_on_with(name: str, plan: Plan, folder: Path, budget: Budget, observer: C
         for key in keys:
             work.outcomes.pop(key, None)
         work.given_up.pop(name, None)
-        _run_cells(plan, folder, keys, budget.deadline, observer, work, costs)
+        yield keys, budget.deadline, costs
         if not _is_open(work, name):
             return
 
 
-def _run_cells(
+def _cells(
     plan: Plan,
     folder: Path,
     keys: Sequence[Key],
     deadline: float | None,
     observer: CompareObserver,
     work: Work,
-    costs: dict[str, float] | None = None,
-) -> None:
-    """Run these cells up the ladder; once the time is over, those that are left are skipped and their arms given up."""
+    costs: dict[str, float] | None,
+) -> tuple[list[Cell], Callable[[Outcome], None]]:
+    """The cells of a round, up the ladder, and what hears of each: once the time is over, the arms of those left are given up."""
     arms = {arm.name: arm for arm in plan.arms}
     todo = {key: plan.cell(folder, arms[key[0]], key[1], deadline) for key in keys}
     where = {cell.folder: key for key, cell in todo.items()}
@@ -225,16 +230,7 @@ def _run_cells(
             shown = total if costs is None else total - skipped
             observer.on_progress(Progress(outcome, *key, before + len(where) - _missing(keys, work), shown, left))
 
-    cells.run_cells(
-        list(todo.values()),
-        run_trial_in_time,
-        on_done,
-        plan.parallel,
-        raised=(),
-        on_notice=observer.on_notice,
-        gpus=plan.gpus,
-        cores_per_job=1 if plan.request.shared.num_threads is None else plan.request.shared.num_threads,
-    )
+    return list(todo.values()), on_done
 
 
 def _num_open(plan: Plan, folder: Path, name: str) -> int:
@@ -276,9 +272,6 @@ def _as_begun(plan: Plan, folder: Path) -> Plan:
     stored = run_folder.read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
     run_folder.require_same_data(folder, plan.dataset.fingerprint, "comparison", "compare")
     return dataclasses.replace(plan, left_out={**stored.get("left_out", {}), **plan.left_out})
-
-
-__all__ = ["Cell", "CompareObserver", "Progress", "Work", "overview", "prepare_workers", "run"]
 
 
 def resume(folder: Path, observer: CompareObserver | None = None) -> Values:

@@ -65,6 +65,7 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
     Raises:
         ConfigError, DataError: settings that do not go with the data. RunError: training failed. OutOfTimeError: time is over.
     """
+    _check_time(trial.deadline)
     notes: list[str] = []
     around = Around(on_epoch=_watch(trial.deadline), notice=notes.append)
     with writing(folder, "cell", resume) as out:
@@ -93,13 +94,6 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
         out.json("metrics.json", values)
         out.done()
     return values
-
-
-def run_trial_in_time(trial: Trial, folder: Path, resume: bool) -> Values:
-    """`run_trial`, unless the time is over before it begins."""
-    if trial.deadline is not None and time.time() > trial.deadline:
-        raise OutOfTimeError("the time limit was reached", "Raise compare.minutes.")
-    return run_trial(trial, folder, resume)
 
 
 def tune(trial: Trial, labelled: LabelledPart) -> tuple[int, list[float | None]]:
@@ -205,15 +199,13 @@ def _read_npy(file: Path) -> Array:
         return np.fromfile(raw, dtype, shape[0])
 
 
+def _check_time(deadline: float | None) -> None:
+    if deadline is not None and time.time() > deadline:
+        raise OutOfTimeError("the time limit was reached", "Raise compare.minutes.")
+
+
 def _watch(deadline: float | None) -> Callable[[Values], None] | None:
-    if deadline is None:
-        return None
-
-    def on_epoch(row: Values) -> None:
-        if time.time() > deadline:
-            raise OutOfTimeError("the time limit was reached", "Raise compare.minutes.")
-
-    return on_epoch
+    return None if deadline is None else lambda row: _check_time(deadline)
 
 
 def _digest(parts: Split) -> str:

@@ -14,13 +14,11 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import is_scaled
 from sdl_cli.data.split import split
-from sdl_cli.errors import ConfigError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import features
-from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
-from sdl_cli.measure.metrics import MAIN, check_target
+from sdl_cli.measure.metrics import check_target
 from sdl_cli.run import prepare, run_folder, train
 from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score
 from sdl_cli.run.train import Observer
@@ -31,6 +29,7 @@ from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.settings import CurveExperiment
+from sdl_cli.study.plan import brings_test_part, metric_of, noise_rows, num_jobs, start_workers
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
@@ -100,8 +99,8 @@ def plan(request: CurveExperiment) -> Plan:
     whole = dataclasses.replace(request.cell(2, 0), dataset=request.dataset)
     dataset, filled, _ = prepare.load_dataset(whole)
     request = dataclasses.replace(request, dataset=filled.dataset, model=filled.model)
-    metric = curve.metric or MAIN[dataset.task]
-    _check_metric(metric, curve.target, dataset)
+    metric = metric_of("curve.metric", curve.metric, dataset)
+    check_target("curve.target", metric, curve.target)
     labelled, test = _rows(request, dataset)
     chosen = sizes.choose(labelled, len(dataset.classes), curve.sizes, curve.num_sizes)
     prepare.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
@@ -125,13 +124,7 @@ def plan(request: CurveExperiment) -> Plan:
 def prepare_workers(request: CurveExperiment) -> None:
     """Start worker processes for a model that runs in them."""
     if not request.model.is_network:
-        cells.start_workers(request.parallel, _import_baseline)
-
-
-def _import_baseline() -> None:
-    import sklearn.ensemble  # noqa: F401
-
-    import sdl_cli.learning.models.baseline  # noqa: F401
+        start_workers(request.parallel, with_networks=False)
 
 
 def measure(
@@ -245,10 +238,6 @@ def cell_values(metrics: Values) -> Values:
     }
 
 
-def num_jobs(parallel: Parallel | None) -> int:
-    return 1 if parallel is None else parallel.num_jobs or available_cores()
-
-
 def _in_this_process(the_plan: Plan, observer: Observer, frozen: Array | None, todo: Sequence[Cell]) -> cells.RunOne:
     """Run cells one by one on the data loaded already, all of them on what the first one settled to run on."""
     runtimes = [
@@ -270,11 +259,6 @@ def _in_this_process(the_plan: Plan, observer: Observer, frozen: Array | None, t
     return run_one
 
 
-def brings_test_part(dataset: Dataset) -> bool:
-    """Whether the source sets the test part, so that it is the same in every repeat."""
-    return dataset.part is not None and bool((dataset.part == "test").any())
-
-
 def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
     """Labelled rows that every repeat has, and the smallest test part: whole groups may make them differ."""
     parts = []
@@ -282,29 +266,6 @@ def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
         single = request.cell(2, repeat)
         parts.append(split(dataset, dataclasses.replace(single.dataset, num_train=request.dataset.num_train), single.seed))
     return min(len(part.labelled) for part in parts), min((part.test for part in parts), key=len)
-
-
-def noise_rows(dataset: Dataset, test: Array, metric: str) -> float:
-    """Of the test rows, as many as count for the noise of the metric (see `caveats.noise_floor`)."""
-    if metric != "balanced_accuracy":
-        return float(len(test))
-    counts = np.bincount(dataset.y[test])
-    counts = counts[counts > 0]
-    return float(len(counts) ** 2 / (1 / counts).sum())
-
-
-def _check_metric(metric: str, target: float | None, dataset: Dataset) -> None:
-    numbers = metric in ("rmse", "mae", "r2")
-    if numbers != (dataset.task == "regression"):
-        names = (
-            "rmse, mae or r2"
-            if dataset.task == "regression"
-            else "accuracy, balanced_accuracy, macro_f1, roc_auc, log_loss or calibration_error"
-        )
-        raise ConfigError(
-            f"curve.metric: {metric} is not a metric of {dataset.name}, a {dataset.task} data set.", f"Choose {names}."
-        )
-    check_target("curve.target", metric, target)
 
 
 def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:

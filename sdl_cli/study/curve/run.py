@@ -18,11 +18,12 @@ from sdl_cli.phrases import counted, first_line
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.train import Observer
 from sdl_cli.run.writing import Writing, resumed, writing
-from sdl_cli.study.curve.measure import Plan, Progress, brings_test_part, cell_values, measure, num_jobs, plan, prepare_workers
+from sdl_cli.study.curve.measure import Plan, Progress, cell_values, measure, plan, prepare_workers
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.result import CurveResult, Failed
 from sdl_cli.study.curve.settings import CurveExperiment, parse_curve
 from sdl_cli.study.curve.summary import Question, summarise
+from sdl_cli.study.plan import brings_test_part, num_jobs
 
 Values = dict[str, Any]
 START_SECONDS = 3.0  # until the first cell begins, and for the picture at the end

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
+from sdl_cli.run.prepare import of_repeat
 from sdl_cli.run.request import TABLES, check_experiment
 from sdl_cli.settings.experiment import Count, Experiment, Range
 from sdl_cli.settings.parallel import Parallel, check_backend
@@ -80,10 +81,9 @@ class CurveExperiment(Experiment):
 
     def cell(self, size: int, repeat: int) -> Experiment:
         """The experiment at one size in one repeat: seed + repeat for the model and for the split."""
-        seed = None if self.dataset.seed is None else self.dataset.seed + repeat
-        dataset = dataclasses.replace(self.dataset, num_train=size, seed=seed)
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(Experiment)}
-        return Experiment(**own | {"dataset": dataset, "seed": self.seed + repeat})
+        dataset = dataclasses.replace(self.dataset, num_train=size)
+        return of_repeat(Experiment(**own | {"dataset": dataset}), repeat)
 
 
 def parse_curve(values: dict[str, Any]) -> CurveExperiment:

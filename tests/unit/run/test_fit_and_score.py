@@ -17,7 +17,7 @@ from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.learning.models.baseline import Baseline
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.many import repeats
-from sdl_cli.run import prepare, train
+from sdl_cli.run import fit_and_score, prepare, train
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.experiment import Experiment
@@ -103,7 +103,7 @@ def spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spy:
         monkeypatch.setattr(kind, "fit", found.fit(kind.fit))
         monkeypatch.setattr(kind, "predict_proba", found.predict(kind.predict_proba))
     real = prepare.divided
-    for module in (prepare, train, trials):
+    for module in (prepare, fit_and_score, train, trials):
         monkeypatch.setattr(module, "divided", found.divided(real))
     return found
 

@@ -133,10 +133,13 @@ def test_what_each_test_row_adds_is_kept_where_it_is_asked_for(tmp_path: Path) -
 
 
 def test_training_gives_up_when_the_time_is_over(tmp_path: Path) -> None:
-    net = candidates(["dataset=wine", "model=deep_net", "model.depth=1", "model.width=4", "training.epochs=50"])
+    net = candidates(["dataset=wine", "model=deep_net", "model.depth=1", "model.width=4", "training.epochs=100000"])
     with pytest.raises(OutOfTimeError):
-        run_trial(Trial(net, "accuracy", deadline=time.time() - 1), tmp_path / "0")
+        run_trial(Trial(net, "accuracy", deadline=time.time() + 2), tmp_path / "0")
     assert run_folder.read_state(tmp_path / "0") == "failed"
+    with pytest.raises(OutOfTimeError):
+        run_trial(Trial(net, "accuracy", deadline=time.time() - 1), tmp_path / "1")
+    assert not (tmp_path / "1").exists(), "it was not begun"
 
 
 def test_the_score_a_search_may_look_at_is_of_held_out_labelled_rows() -> None:
