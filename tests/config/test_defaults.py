@@ -10,7 +10,7 @@ import pytest
 import yaml
 from sklearn.base import clone
 
-from sdl_cli.data.augment import AUGMENTS
+from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.learning import losses
 from sdl_cli.learning.losses import LOSSES
 from sdl_cli.learning.models.settings import MODELS

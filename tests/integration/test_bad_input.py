@@ -448,7 +448,7 @@ def test_a_disk_that_fills_up_during_a_run_leaves_nothing(
 def test_a_disk_with_no_room_for_the_result_is_said_before_training(
     sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_folder.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 1000))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 1000))  # type: ignore[attr-defined]
     found = sdl(f"train dataset=wine {BASELINE}")
     assert found.code == 2
     check_lines(found.err, ["the disk is full"])

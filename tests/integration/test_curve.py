@@ -433,7 +433,7 @@ def test_a_curve_is_no_run(sdl: Sdl, tmp_path: Path) -> None:
         assert found.code == 2 and part in found.err, command
     sdl(f"train model=baseline {WINE} hydra.run.dir=t")
     found = sdl("curve --resume t")
-    assert found.code == 2 and "this is no learning curve" in found.err and "sdl train --resume" in found.err
+    assert found.code == 2 and "not a learning curve" in found.err and "sdl train --resume" in found.err
 
 
 # what is refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import io
 import zlib
@@ -77,6 +78,8 @@ def existing_file(
     except PermissionError as error:
         raise DataError(f"{shown}{path}: no permission to read it.") from error
     except (OSError, ValueError, RuntimeError) as error:
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+            raise
         raise DataError(f"{shown}{str(path)[:200]!r} cannot be opened.", f"Give the path of {example}.") from error
 
 
