@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import Column
 from sdl_cli.machine import available_cores
 
 Task = Literal["classification", "regression"]
 Modality = Literal["image", "table", "text"]
-Array = np.ndarray[Any, Any]
 _BLOCK_BYTES = 16 * 2**20
 
 

@@ -6,15 +6,13 @@ import itertools
 import re
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 
 def compile_pattern(pattern: str, key: str) -> re.Pattern[str]:

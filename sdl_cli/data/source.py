@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, Modality, Task, ValueRange, digest
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

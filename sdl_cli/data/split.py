@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.errors import DataError
 from sdl_cli.settings.experiment import DataSettings
-
-Array = np.ndarray[Any, Any]
 
 _MIN_ROWS = 2  # per class: one to learn from and one to be tested on
 

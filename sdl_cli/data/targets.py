@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Task
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 FILL_HINT = "Fill or remove those rows before saving."
 _MANY_CLASSES = 20  # whole-number floats with at most this many distinct values are read as classes

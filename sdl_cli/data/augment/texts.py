@@ -6,13 +6,12 @@ import importlib
 import random
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.augment.policies import TextAugment
 
-Array = np.ndarray[Any, Any]
 Synonyms = Callable[[str], Sequence[str]]
 
 _NO_THESAURUS = (

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.files.missing import objects
-
-Array = np.ndarray[Any, Any]
+from sdl_cli.data.arrays import Array, objects
 
 _CODE = re.compile(r"[+-]?0[0-9]+")
 _ODD_SPELLING = re.compile(r"[+-]?0[0-9].*|\+.*|.*[eE].*")  # leading zeros, a plus, an exponent

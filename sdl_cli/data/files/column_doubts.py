@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import FEW_ODD, Column, are_amounts, other_order, shown_format, to_numbers
 from sdl_cli.data.files.doubts import leading_zeros, mixed_words
 from sdl_cli.data.files.guess_marks import evidence
@@ -15,8 +15,6 @@ from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 
 def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.class_names import whole_name
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.data.files.marks import PLAIN, Marks
 
-Array = np.ndarray[Any, Any]
 Kind = Literal["number", "category", "boolean", "date"]
 
 _BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))

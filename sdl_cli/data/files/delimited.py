@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.delimiter import open_lines, shown_delimiter
 from sdl_cli.data.files.marks import Marks, is_number
-from sdl_cli.data.files.missing import MISSING, objects
+from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.records import Lines, records
 from sdl_cli.data.files.sniffing import Format
 from sdl_cli.data.files.text_file import check_memory, existing_file
 from sdl_cli.errors import DataError
 
-Array = np.ndarray[Any, Any]
 Chunk = tuple[Array, list[Array], Array]
 
 _CHUNK_CHARS = 2**24

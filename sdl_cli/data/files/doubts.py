@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.class_names import is_code
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _WORDS_FOR_TWO = ({"0", "1"}, {"no", "yes"}, {"false", "true"}, {"f", "t"}, {"n", "y"}, {"off", "on"})
 _BETWEEN_LABELS = (";", "|", ",", "/", "+", "&")

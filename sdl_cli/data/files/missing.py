@@ -1,13 +1,10 @@
-"""Arrays of cells, and the words that stand for a missing one."""
+"""The words that stand for a missing cell."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-import numpy as np
-
-Array = np.ndarray[Any, Any]
+from sdl_cli.data.arrays import Array, objects
 
 # After strip(). "None", "none" and "-" are no missing values: they are names of classes in real tables.
 MISSING = frozenset(
@@ -29,13 +26,6 @@ def missing_words(asked: Sequence[str] | None) -> frozenset[str]:
     if asked is None:
         return MISSING
     return MISSING | frozenset(asked) if asked else EMPTY
-
-
-def objects(cells: Sequence[object]) -> Array:
-    """Cells of str or None as an array of objects `(N,)`."""
-    found = np.empty(len(cells), dtype=object)
-    found[:] = cells
-    return found
 
 
 def without(cells: Array, words: Collection[str]) -> Array:

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.columns import CellError, Column, encode
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.data.files.marks import PLAIN, Marks
-from sdl_cli.data.files.missing import objects, without
+from sdl_cli.data.files.missing import without
 from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import printable, shortened
 
-Array = np.ndarray[Any, Any]
 _CELL_BYTES, _PART_ROWS = 64, 8192  # of a cell as Python's text; rows of a Parquet file that are unpacked at once
 _INDEX = re.compile(r"__index_level_\d+__")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes
 from sdl_cli.data.files.columns import to_numbers
@@ -16,8 +17,6 @@ from sdl_cli.data.files.roles import CLASS_WORDS
 from sdl_cli.data.targets import encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import printable, shortened
-
-Array = np.ndarray[Any, Any]
 
 _FEW = 20  # whole numbers with at most this many distinct values are classes
 _MAX_NAME = 200  # characters of a class name

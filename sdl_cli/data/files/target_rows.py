@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.files.class_names import whole_name
 from sdl_cli.data.files.marks import Marks
@@ -16,8 +17,6 @@ from sdl_cli.data.files.roles import Roles
 from sdl_cli.data.files.target_cells import Asked, encode_target, encode_target_like
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _SHOWN = 5
 KEEP = "dataset.missing_values=[]"  # with which words such as NA are values

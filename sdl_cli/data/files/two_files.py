@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.marks import Marks
-from sdl_cli.data.files.missing import objects, without
+from sdl_cli.data.files.missing import without
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 
 def join_files(first: Cells, second: Cells, missing: Collection[str], as_written: Sequence[str]) -> Cells:

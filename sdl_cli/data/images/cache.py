@@ -21,11 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import digest
 from sdl_cli.errors import DataError
 from sdl_cli.files import cache_folder, write_atomic
-
-Array = np.ndarray[Any, Any]
 
 _FORMAT = 1  # raise it when decoding or the layout of an entry changes
 _STALE_SECONDS = 86_400.0  # a build this old was killed

@@ -9,10 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.images import scans, tiff
 from sdl_cli.data.images.tiff import Pixels, Remark, Source
 from sdl_cli.errors import SdlError
@@ -21,7 +22,6 @@ from sdl_cli.machine import available_cores
 if TYPE_CHECKING:
     from PIL import Image
 
-Array = np.ndarray[Any, Any]
 Channels = Literal["rgb", "grey"]
 NUM_CHANNELS = {"rgb": 3, "grey": 1}
 _NATIVE_PX = 64  # square images up to this side stay as they are where no size is asked for

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.images.decode import Batch
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.phrases import listed
-
-Array = np.ndarray[Any, Any]
 
 _BLOCK_ROWS = 64
 _TAIL = 0.001  # part of the values on each side that may be faults of a camera

@@ -7,15 +7,11 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.images.photos import OnError
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:", re.ASCII)  # two letters at least: C:// is a disk
 _SHOWN = 5

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import ValueRange
 from sdl_cli.data.images.cache import cache_key, load_or_build
 from sdl_cli.data.images.decode import NUM_CHANNELS, Batch, Channels, decode_batches, decode_file, is_read_as_ever
@@ -19,7 +20,6 @@ from sdl_cli.data.images.tiff import Remark
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import listed
 
-Array = np.ndarray[Any, Any]
 OnError = Literal["fail", "skip"]
 
 DEFAULT_PX = 64

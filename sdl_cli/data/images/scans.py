@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.images import tiff
 from sdl_cli.data.images.tiff import Pixels, Remark
-
-Array = np.ndarray[Any, Any]
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601-2, as Pillow weighs colours

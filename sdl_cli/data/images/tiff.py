@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.errors import DataError
 
-Array = np.ndarray[Any, Any]
 Source = Path | BinaryIO
 Remark = Callable[[str], None]
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import ValueRange, digest_parts
 from sdl_cli.data.images.cache import Cached, cache_key, load_or_build
 from sdl_cli.data.images.decode import (
@@ -25,8 +24,6 @@ from sdl_cli.data.images.decode import (
 from sdl_cli.data.images.depth import OneDepth, facts_today, scale_of
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _CHUNK = 256
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.missing import missing_words, without
@@ -24,8 +25,6 @@ from sdl_cli.data.sources.table import TableRoles, assemble
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 from sdl_cli.settings.parse import suggest
-
-Array = np.ndarray[Any, Any]
 
 _PARTS = {
     "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.groups import compile_pattern, groups_from_names
 from sdl_cli.data.images.decode import SUFFIXES, Channels
@@ -17,8 +17,6 @@ from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_phot
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

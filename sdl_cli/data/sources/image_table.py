@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words, without
@@ -24,8 +25,6 @@ from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _PARTS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import missing_words
@@ -27,8 +28,6 @@ from sdl_cli.data.files.table_cells import (
 )
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 
 def iter_rows(

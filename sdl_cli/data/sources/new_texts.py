@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.roles import listed
@@ -19,8 +20,6 @@ from sdl_cli.data.files.text_file import existing_file, find_encoding
 from sdl_cli.data.files.text_lines import iter_lines, without_labels
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 TEXT_NAMES = ("text", "sentence", "question", "review", "comment", "message", "content", "tweet", "abstract", "title")
 _TABLES = (".csv", ".tsv")

@@ -13,6 +13,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.lib import format as npy
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.text_file import existing_file
 from sdl_cli.data.source import Reading, row_names
@@ -20,8 +21,6 @@ from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.settings.experiment import DataSettings
-
-Array = np.ndarray[Any, Any]
 
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
 _KIND = ("an .npz file", "an .npz file; for a folder of photos choose dataset=image_folder")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
 from sdl_cli.data.files.columns import (
@@ -43,7 +44,6 @@ from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
-Array = np.ndarray[Any, Any]
 _NAMED = 5  # columns left out that a note names one by one
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest_parts
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.delimited import read
@@ -25,8 +26,6 @@ from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.sources.new_texts import TEXT_NAMES, is_table
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _TARGET_NAMES = ("label", "class", "target", "category", "sentiment", "topic", "y", "score", "rating")
 _MOST_LABELS = 1000  # that are kept with a run

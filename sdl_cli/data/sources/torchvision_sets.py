@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.images.cache import cache_key, load_or_build
 from sdl_cli.data.images.decode import NUM_CHANNELS, Channels, decode_batches, native_size, probed, to_square
@@ -22,9 +23,6 @@ from sdl_cli.errors import DataError
 from sdl_cli.phrases import first_line, listed
 from sdl_cli.settings.experiment import Count
 from sdl_cli.settings.parse import suggest
-
-Array = np.ndarray[Any, Any]
-
 
 # fmt: off
 _NOT_CLASSIFICATION = frozenset({

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.columns import Column
 
-Array = np.ndarray[Any, Any]
 _EXAMPLES = 3
 NOT_LEARNED = "not learned from"
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import columns as data_columns
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, percent
-
-Array = np.ndarray[Any, Any]
 
 _MOSTLY = 0.5  # share of missing cells from which little of a column is left
 _MIN_ROWS = 20  # fewer rows can all differ, or count up, by accident

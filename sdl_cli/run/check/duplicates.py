@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted
 from sdl_cli.run.check.problem import Problem, Severity, percent, rows_named, sides
-
-Array = np.ndarray[Any, Any]
 
 # Copies of a share s of the test part raise an accuracy by at most s times the error rate. Rows and texts recur in honest
 # data too (questions that are asked again): up to a twentieth moves it by about a point. Equal photos are always a slip.

@@ -9,18 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.phrases import shortened
 from sdl_cli.run.check.columns import column_names, identifier_columns, leave_out, level_counts
 from sdl_cli.run.check.problem import Problem, Severity, named, percent, ranked
-
-Array = np.ndarray[Any, Any]
 
 _MIN_ROWS = 10
 _NUM_FOLDS = 5

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.duplicates import crossing_problem, image_keys
 from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, sides
-
-Array = np.ndarray[Any, Any]
 
 _SIDE = 16  # of a thumbnail, in pixels; images smaller than that are alike without being copies
 _MOST_DISTANCE = 0.04  # 1 - correlation of two thumbnails

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.columns import column_kinds
 from sdl_cli.run.check.problem import Problem, named
-
-Array = np.ndarray[Any, Any]
 
 _LEAST_REPEATS = 5  # once or twice is an outlier
 _LEAST_OTHERS, _LEAST_DIFFERENT = 20, 10  # other cells, and different values among them, to know how far they reach

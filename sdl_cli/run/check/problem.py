@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import listed, shortened
 
-Array = np.ndarray[Any, Any]
 Severity = Literal["leak", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("leak", "warning", "note")
 MOST_NAMED = 5

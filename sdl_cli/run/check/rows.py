@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import Problem, named, percent
-
-Array = np.ndarray[Any, Any]
 
 _FEW_ROWS = 5  # of a class: fewer leave one or none for each of training, validation and test
 _IMBALANCE = 10.0  # rows of the largest class for each row of the smallest

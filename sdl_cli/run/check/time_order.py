@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import Problem, named, ranked, sides
-
-Array = np.ndarray[Any, Any]
 
 _LEAST_ROWS, _LEAST_DATES = 30, 10
 _LEVEL = 0.001  # of the test of one date column

@@ -10,18 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.columns import column_kinds, is_plain, level_counts
 from sdl_cli.run.check.duplicates import row_keys, spread
 from sdl_cli.run.check.problem import Problem, named, ranked, sides
-
-Array = np.ndarray[Any, Any]
 
 _ID_NAME = re.compile(
     r"(?:^|[_\W])(?i:id|ids|nr|no|patient|subject|person|participant|animal|plant|donor|household|customer|user|client)$"
