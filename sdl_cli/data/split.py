@@ -287,9 +287,7 @@ def _group_mask(y: Array, groups: Array, fraction: float, seed: int, task: Task)
         return mask
     # One fold is set aside, or all but one where more than half is asked for.
     num_folds = min(
-        max(2, round(1 / min(fraction, 1 - fraction))),
-        num_groups,
-        int(np.bincount(np.unique(y, return_inverse=True)[1]).max()),
+        max(2, round(1 / min(fraction, 1 - fraction))), num_groups, int(np.bincount(np.unique(y, return_inverse=True)[1]).max())
     )
     if num_folds < 2:
         return None

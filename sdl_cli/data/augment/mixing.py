@@ -32,12 +32,7 @@ def erase(images: Tensor, probability: float, generator: torch.Generator) -> Ten
 
 
 def mix(
-    images: Tensor,
-    targets: Tensor,
-    probability: float,
-    mixup_alpha: float,
-    cutmix_alpha: float,
-    generator: torch.Generator,
+    images: Tensor, targets: Tensor, probability: float, mixup_alpha: float, cutmix_alpha: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Mix some images, and their targets in proportion, with another of the batch.
 

@@ -158,8 +158,7 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
         kinds = " and ".join(sorted(f"{kind}s" for kind in MODALITY[augment.name]))
         this = "a table" if modality == "table" else f"made of {modality}s"
         raise ConfigError(
-            f"augment: {augment.name} works on {kinds}, and this data set is {this}.",
-            f"Policies that fit: {', '.join(fitting)}.",
+            f"augment: {augment.name} works on {kinds}, and this data set is {this}.", f"Policies that fit: {', '.join(fitting)}."
         )
     notices = _check_flip(augment, task)
     if augment.name == "trivial" and task == "regression":

@@ -76,9 +76,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
     if not names:
         return []
     shown = ", ".join(f"{word} ({count:,})" for word, count in words.most_common(3))
-    return [
-        f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{shortened(names[0])}]",
-    ]
+    return [f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{shortened(names[0])}]"]
 
 
 def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> None:

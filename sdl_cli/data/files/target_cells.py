@@ -25,13 +25,7 @@ Asked = Literal["auto", "classification", "regression"]
 
 
 def encode_target(
-    source: object,
-    name: str,
-    cells: Array,
-    asked: Asked,
-    marks: Marks,
-    notes: list[str],
-    as_text: bool = False,
+    source: object, name: str, cells: Array, asked: Asked, marks: Marks, notes: list[str], as_text: bool = False
 ) -> tuple[Array, tuple[str, ...], Task]:
     """The target's cells (str, none missing) as class indices `int64 (N,)` with their names, or numbers `float64 (N,)`.
 

@@ -106,11 +106,7 @@ def _open(folder: Path, shape: tuple[int, int, int]) -> Cached | None:
 
 
 def _write(
-    folder: Path,
-    num_images: int,
-    shape: tuple[int, int, int],
-    batches: Iterable[Array],
-    facts: Callable[[], dict[str, Any]],
+    folder: Path, num_images: int, shape: tuple[int, int, int], batches: Iterable[Array], facts: Callable[[], dict[str, Any]]
 ) -> None:
     # Plain writes, not a map: writing to a map on a full disk kills the process with SIGBUS.
     with (folder / "images.npy").open("wb") as file:

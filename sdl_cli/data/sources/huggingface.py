@@ -76,10 +76,7 @@ class _Rows:
 
 
 def load(
-    settings: HuggingFace,
-    preferred_px: int | None = None,
-    interpolation: str = "bilinear",
-    like: Mapping[str, Any] | None = None,
+    settings: HuggingFace, preferred_px: int | None = None, interpolation: str = "bilinear", like: Mapping[str, Any] | None = None
 ) -> Dataset:
     """Read a set of `datasets`: images `uint8 (N, C, S, S)` as a read-only memory map, or a table `float64 (N, F)`.
 

@@ -115,11 +115,7 @@ def iter_images(
 
 
 def read_images(
-    path: str | Path,
-    size_px: int,
-    channels: Channels = "rgb",
-    interpolation: str = "bilinear",
-    on_error: OnError = "fail",
+    path: str | Path, size_px: int, channels: Channels = "rgb", interpolation: str = "bilinear", on_error: OnError = "fail"
 ) -> tuple[Array, Array, tuple[str, ...]]:
     """All photos that `iter_images` gives: ids `(N,)`, images `uint8 (N, C, S, S)`, and notes about skipped ones."""
     notes: list[str] = []

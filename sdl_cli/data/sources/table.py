@@ -15,13 +15,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
-from sdl_cli.data.files.columns import (
-    COUNTS_ROWS,
-    Column,
-    LeftOut,
-    feature_names,
-    infer,
-)
+from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
 from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, which_target, without_doubt_of_header

@@ -39,10 +39,7 @@ _NOT_CLASSIFICATION = frozenset({
 _UNUSUAL_PARTS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "EMNIST": (("train", {"split": "balanced", "train": True}), ("test", {"split": "balanced", "train": False})),
     "OxfordIIITPet": (("train", {"split": "trainval"}), ("test", {"split": "test"})),
-    "Places365": (
-        ("train", {"split": "train-standard", "small": True}),
-        ("validation", {"split": "val", "small": True}),
-    ),
+    "Places365": (("train", {"split": "train-standard", "small": True}), ("validation", {"split": "val", "small": True})),
     "INaturalist": (("train", {"version": "2021_train_mini"}), ("validation", {"version": "2021_valid"})),
     "Omniglot": (("train", {"background": True}),),
 }

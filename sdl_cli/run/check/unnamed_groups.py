@@ -23,7 +23,7 @@ from sdl_cli.run.check.problem import Problem, named, ranked, sides
 
 _ID_NAME = re.compile(
     r"(?:^|[_\W])(?i:id|ids|nr|no|patient|subject|person|participant|animal|plant|donor|household|customer|user|client)$"
-    r"|[a-z](?:ID|Id)$",
+    r"|[a-z](?:ID|Id)$"
 )
 _LEAST_IDS, _LEAST_PER_ID = 5, 1.2
 _LEAST_VALUES = 20
