@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -82,12 +83,8 @@ class Dataset:
         """Name of each column of a table as the user knows it, and its places in X: a date has one for each of its parts."""
         if not self.columns:
             return [(name, [j]) for j, name in enumerate(self.feature_names)]
-        found, start = [], 0
-        for column in self.columns:
-            num = len(column.parts) if column.kind == "date" else 1
-            found.append((column.name, list(range(start, start + num))))
-            start += num
-        return found
+        places = itertools.count()
+        return [(column.name, [next(places) for _ in column.parts or [column.name]]) for column in self.columns]
 
     @property
     def row_shape(self) -> list[int]:

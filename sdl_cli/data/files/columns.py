@@ -63,13 +63,8 @@ class Column:
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Column:
         """The column that `dataclasses.asdict` gave `values` of."""
-        return cls(
-            str(values["name"]),
-            values["kind"],
-            tuple(map(str, values["levels"])),
-            tuple(map(str, values["parts"])),
-            str(values["format"]),
-        )
+        levels, parts = (tuple(map(str, values[key])) for key in ("levels", "parts"))
+        return cls(str(values["name"]), values["kind"], levels, parts, str(values["format"]))
 
 
 @dataclass(frozen=True)
@@ -90,14 +85,12 @@ class CellError(ValueError):
 
 def feature_names(columns: Sequence[Column]) -> tuple[str, ...]:
     """Names of the F columns of X: a date gives one for each of its parts."""
-    return tuple(name for c in columns for name in ([f"{c.name}.{part}" for part in c.parts] if c.kind == "date" else [c.name]))
+    return tuple(name for c in columns for name in [f"{c.name}.{part}" for part in c.parts] or [c.name])
 
 
 def level_counts(columns: Sequence[Column]) -> tuple[int, ...]:
     """For each of the F columns of X the number of levels that its indices count, 0 for a number."""
-    return tuple(
-        n for c in columns for n in ([0] * len(c.parts) if c.kind == "date" else [len(c.levels) * (c.kind == "category")])
-    )
+    return tuple(len(c.levels) * (c.kind == "category") for c in columns for _ in c.parts or [c.name])
 
 
 def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False, chosen: bool = False) -> Column | LeftOut:
@@ -164,7 +157,7 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
         numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, marks)
         return _all_read(np.where(np.isinf(numbers), np.nan, numbers), cells, "a finite number")[:, None]
     if column.kind == "date":
-        return _date_parts(column, cells, cells == None)  # noqa: E711
+        return _date_parts(column, cells)
     index: dict[str, float] = {level: i for i, level in enumerate(column.levels)}
     if column.kind == "boolean":
         found = np.array([np.nan if cell is None else index.get(cell.lower(), np.nan) for cell in cells])
@@ -174,7 +167,7 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     which, words = pd.factorize(cells)  # -1 where missing, which takes the last of the codes
     unseen = float(len(column.levels))
     # 1.0 is the level 1, as programs rewrite numbers
-    codes = [index[word] if word in index else index.get(whole_name(word), unseen) for word in words]
+    codes = [index.get(word, index.get(whole_name(word), unseen)) for word in words]
     return np.array([*codes, np.nan])[which][:, None]
 
 
@@ -249,19 +242,18 @@ def _read_dates(cells: Array, written: str) -> Array:
     return found.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 
 
-def _date_parts(column: Column, cells: Array, missing: Array) -> Array:
+def _date_parts(column: Column, cells: Array) -> Array:
     import pandas as pd
 
+    missing = cells == None  # noqa: E711
     times = _read_dates(cells, column.format)
-    other = np.flatnonzero(np.isnat(times) & ~missing)
-    if len(other):  # the one way that cannot be mistaken for another, and that of Parquet
-        times[other] = _read_dates(cells[other], "ISO8601")
-    bad = other[np.isnat(times[other])]
+    unread = np.flatnonzero(np.isnat(times) & ~missing)
+    if len(unread):  # the one way that cannot be mistaken for another, and that of Parquet
+        times[unread] = _read_dates(cells[unread], "ISO8601")
+    bad = unread[np.isnat(times[unread])]
     if len(bad):
-        raise CellError(
-            int(bad[0]),
-            f"a date written as {shown_format(column.format)}{'' if column.format.startswith('%Y-%m-%d') else ' or YYYY-MM-DD'}",
-        )
+        other = "" if column.format.startswith("%Y-%m-%d") else " or YYYY-MM-DD"
+        raise CellError(int(bad[0]), f"a date written as {shown_format(column.format)}{other}")
     found: Any = pd.Series(times)
     days = times.astype("datetime64[D]").astype(np.float64)  # a difference from 1970 would overflow in year 9999
     of = {"days": days, "year": found.dt.year, "month": found.dt.month, "day": found.dt.day}

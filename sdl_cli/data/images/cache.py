@@ -58,7 +58,6 @@ def load_or_build(
     """Open the cache entry `key`, or build it; a damaged or outdated entry is built again.
 
     Arguments:
-        key: from `cache_key`.
         num_images: most images that can come (fewer do where some are skipped).
         shape: `(C, S, S)` of one image.
         batches: starts the decoding and yields `(n, C, S, S)`, all uint8 or all float32, in order, at least one image in all.

@@ -25,16 +25,10 @@ _WHERE = "Name one of https://huggingface.co/datasets as owner/name, or a folder
 
 @dataclass(frozen=True)
 class Opened:
-    """A set of `datasets`.
-
-    Arguments:
-        name: what results call it.
-        splits: name -> `datasets.Dataset`, at least one.
-        settings: values of settings that name this very set from anywhere, forever.
-    """
+    """A set of `datasets`; `settings` identify exactly this one, anywhere and for ever."""
 
     name: str
-    splits: dict[str, Any]
+    splits: dict[str, Any]  # name -> `datasets.Dataset`, at least one
     settings: dict[str, Any]
 
 

@@ -18,7 +18,7 @@ from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
-from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, which_target, without_doubt_of_header
+from sdl_cli.data.files.roles import Roles, TestFile, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
@@ -64,18 +64,16 @@ class TableRoles(Roles):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(TableRoles, WrittenRoles):
+class Table(TableRoles, TestFile):
     """A table in a file.
 
     Arguments:
         path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
-        test_path: a second file of the same columns that is the test part; None draws test rows from `path`.
 
-    The other arguments are those of `TableRoles` and `WrittenRoles`.
+    The other arguments are those of `TableRoles` and `TestFile`.
     """
 
     name: str = "table"
-    test_path: str | None = None
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:

@@ -16,7 +16,7 @@ from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import missing_words, without
-from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, which_target, without_doubt_of_header
+from sdl_cli.data.files.roles import TestFile, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Format, Known, sniff, sniff_like
 from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.files.text_file import existing_file, find_encoding
@@ -32,24 +32,22 @@ _MOST_LABELS = 1000  # that are kept with a run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(WrittenRoles):
+class Text(TestFile):
     """Texts and what is said of each: a CSV file, or lines of a label and a text.
 
     Lines are `label text` (the label ends at the first blank), `label<tab>text` or `__label__x text` as fastText has it; which of
     these a file is, is found out. A column is given by its name, or by its position from 0 (or -1 for the last).
 
     Arguments:
-        test_path: a second file of the same kind that is the test part; None draws test rows from `path`.
         text: the column of the texts; None takes one called text, sentence, ..., or the one with the longest cells.
         target: the column to predict; None takes the only other one, or one called label, class, target, ....
         label_separator: the class is what stands before this in a label (`:` makes DESC of DESC:manner); None does so for `:`
             where every line's label has one; an empty text keeps labels whole.
 
-    The other arguments are those of `WrittenRoles`; without `id` the lines of the file name the rows.
+    The other arguments are those of `TestFile`; without `id` the lines of the file name the rows.
     """
 
     name: str = "text"
-    test_path: str | None = None
     text: str | None = None
     label_separator: str | None = None
 
@@ -224,8 +222,8 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
         "layout": "table",
         "missing": sorted(words),
         "asked": {**settings.written(), "header": form.header},
-        "decimal": form.decimal,
-        "thousands": form.thousands,
+        "decimal": form.marks.decimal,
+        "thousands": form.marks.thousands,
         "header_lines": form.header_lines,
         "text": form.names[text],
         "target": form.names[target],

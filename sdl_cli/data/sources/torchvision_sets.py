@@ -104,8 +104,8 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
     items = [(part.source, int(row)) for part in parts for row in part.rows]
     labels = np.full(len(items), -1, np.int64)
 
-    def decode(position: int) -> Array:
-        source, row = items[position]
+    def decode(position: int, item: tuple[Any, int]) -> Array:
+        source, row = item
         image, label = source[row][:2]
         labels[position] = int(label)
         return to_square(_pil(image), size_px, channels, interpolation)
@@ -113,9 +113,8 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
     depth = OneDepth([f"image {row}" for _, row in items], None)
 
     def batches() -> Iterator[Array]:
-        for batch in decode_batches(range(len(items)), decode, shape):
-            if batch.failures:
-                row, why = batch.failures[0]
+        for batch in decode_batches(items, decode, shape):
+            for row, why in batch.failures:
                 message = f"{settings.dataset}: image {items[row][1]} cannot be read: {why}."
                 raise DataError(message, f"Remove its files under {settings.root} and download them again.")
             yield depth.images(batch)

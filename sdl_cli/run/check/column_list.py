@@ -23,25 +23,21 @@ def column_list(dataset: Dataset) -> list[dict[str, Any]]:
     if dataset.modality != "table":
         return []
     columns = dataset.columns or tuple(Column(name, "number") for name in dataset.feature_names)
-    found, place = {}, 0
-    for column in columns:
-        width = len(column.parts) if column.kind == "date" else 1
-        found[column.name] = _described(column, dataset.X[:, place : place + width])
-        place += width
-    source = dataset.source
-    names = [str(name) for name in source.get("names", [])]
+    places = [own[0] for _, own in dataset.own_columns]
+    found = {column.name: _described(column, dataset.X[:, j]) for column, j in zip(columns, places, strict=True)}
+    names = [str(name) for name in dataset.source.get("names", [])]
     if not set(found) <= set(names):  # no file that lists them
         return list(found.values())
     return [found[name] if name in found else _aside(name, dataset) for name in names]
 
 
-def _described(column: Column, X: Array) -> dict[str, Any]:
-    values, first, counts = np.unique(X[~np.isnan(X[:, 0]), 0], return_index=True, return_counts=True)
+def _described(column: Column, x: Array) -> dict[str, Any]:
+    values, first, counts = np.unique(x[~np.isnan(x)], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable") if column.levels else np.argsort(first, kind="stable")
     return {
         "name": column.name,
         "kind": column.kind,
-        "missing": int(np.isnan(X[:, 0]).sum()),
+        "missing": int(np.isnan(x).sum()),
         "distinct": len(values),
         "examples": [_text(column, float(values[i])) for i in order[:_EXAMPLES]],
     }

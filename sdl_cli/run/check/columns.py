@@ -50,14 +50,12 @@ def column_kinds(dataset: Dataset) -> list[data_columns.Kind]:
     """The kind of each column of X, of a date for each of its parts; a table that came as plain numbers has only these."""
     if not dataset.columns:
         return ["number"] * dataset.X.shape[1]
-    return [c.kind for c in dataset.columns for _ in (c.parts if c.kind == "date" else (c.name,))]
+    return [c.kind for c in dataset.columns for _ in c.parts or (c.name,)]
 
 
 def column_names(dataset: Dataset) -> list[str]:
     """For each column of X the name of the column of the file that it comes from."""
-    if not dataset.columns:
-        return list(dataset.feature_names)
-    return [c.name for c in dataset.columns for _ in (c.parts if c.kind == "date" else (c.name,))]
+    return [name for name, places in dataset.own_columns for _ in places]
 
 
 def identifier_columns(dataset: Dataset) -> dict[int, str]:

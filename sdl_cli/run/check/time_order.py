@@ -109,13 +109,10 @@ def _of_classes(y: Array) -> tuple[Callable[[Array], Array], float]:
 
 def _times(dataset: Dataset) -> Iterator[tuple[str, Array]]:
     """Each date column with the hours of its rows `(N,)`, NaN where missing."""
-    place = 0
-    for column in dataset.columns:
-        width = len(column.parts) if column.kind == "date" else 1
-        if column.kind == "date" and "days" in column.parts:
-            part = {name: dataset.X[:, place + i] for i, name in enumerate(column.parts)}
+    for column, (_, places) in zip(dataset.columns, dataset.own_columns, strict=False):
+        if "days" in column.parts:
+            part = dict(zip(column.parts, dataset.X[:, places].T, strict=True))
             yield column.name, 24 * part["days"] + part.get("hour", 0.0)
-        place += width
 
 
 def _is_by_time(time: Array, side: Array) -> bool:

@@ -112,7 +112,7 @@ FORMATS = [  # content, delimiter, header, decimal, names
 @pytest.mark.parametrize(("content", "delimiter", "header", "decimal", "names"), FORMATS)
 def test_what_is_found(content: str, delimiter: str, header: bool, decimal: str, names: str, tmp_path: Path) -> None:
     found, rows, _ = table(tmp_path, content)
-    assert (found.delimiter, found.header, found.decimal) == (delimiter, header, decimal)
+    assert (found.delimiter, found.header, found.marks.decimal) == (delimiter, header, decimal)
     assert " ".join(found.names) == names
     assert len(rows) == len([line for line in content.splitlines() if line[:4] != "sep="]) - header - ('"a\nb"' in content)
     assert json.loads(json.dumps(dataclasses.asdict(found)))["names"] == list(found.names)
@@ -125,7 +125,7 @@ def test_real_files(shared_data: Path) -> None:
     assert len(raw) == 10
     for path in files + raw:
         found = sniff(path)
-        assert (found.delimiter, found.decimal, found.header) == (",", ".", path in files), path
+        assert (found.delimiter, found.marks.decimal, found.header) == (",", ".", path in files), path
         first = path.read_text().partition("\n")[0].split(",")
         assert list(found.names) == (first if path in files else [f"x{i}" for i in range(len(first))])
         columns, lines = read(path, found)
@@ -511,7 +511,7 @@ def test_a_table_of_many_numbers_needs_no_help(made: tuple[list[str], list[list[
     with tempfile.TemporaryDirectory() as folder:
         path = save(Path(folder), written([names, *rows], delimiter, "\n"))
         found = sniff(path)
-        assert (found.delimiter, found.header, found.decimal, list(found.names)) == (delimiter, True, ".", names)
+        assert (found.delimiter, found.header, found.marks.decimal, list(found.names)) == (delimiter, True, ".", names)
         path = save(Path(folder), written(rows, delimiter, "\n"))
         found = sniff(path)
         assert (found.delimiter, found.header) == (delimiter, False)

@@ -187,7 +187,7 @@ def test_pictures_of_another_depth_than_the_run_are_refused(tmp_path: Path) -> N
     stored = {"low": 1000, "high": 2000, "with_plain": False}
     with pytest.raises(DataError, match="hold more than 8 bits, and this run stores no scale"):
         as_in_run(load(settings_of(tmp_path / "deep")), None)
-    with pytest.raises(DataError, match="have 8 bits, and the run learned from deeper images, of values from 1000 to 2000"):
+    with pytest.raises(DataError, match="have 8 bits, but the run learned from deeper images, of values from 1000 to 2000"):
         as_in_run(load(settings_of(tmp_path / "plain")), stored)
     with pytest.raises(DataError, match=r"a/x.png \(more than 8 bits, and the run stores no scale for them"):
         read_images(tmp_path / "deep", 8)

@@ -311,5 +311,5 @@ def test_answers_that_cannot_be_read(server: Server, tmp_path: Path, monkeypatch
 def test_what_openml_says_of_a_table_is_a_note(server: Server) -> None:
     server.add(1, "blood", BLOOD, warning="Deep Blue is in the house\nand more")
     assert read("blood").notes == (
-        "OpenML raised a warning on the dataset. It might be unusable. Warning: Deep Blue is in the house?and more.",
+        "OpenML raised a warning on the dataset. It might be unusable. Warning: Deep Blue is in the house and more.",
     )
