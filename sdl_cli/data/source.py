@@ -69,22 +69,14 @@ class Reading:
             raise DataError(f"{self.where}: no image of {listed(lost)} can be read.", "Repair them, or remove the class.")
         x_digest = digest(self.X) if self.x_digest is None else self.x_digest
         content = [x_digest, digest(self.y), list(self.classes), None if part is None else part.tolist()]
+        as_read = ("name", "task", "modality", "X", "y", "classes", "feature_names", "columns", "value_range", "source")
         return Dataset(
-            name=self.name,
-            task=self.task,
-            modality=self.modality,
-            X=self.X,
-            y=self.y,
-            classes=self.classes,
-            feature_names=self.feature_names,
+            **{field: getattr(self, field) for field in as_read},
             groups=groups,
             part=part,
             ids=np.array(["" if name is None else str(name) for name in self.ids], dtype=object),
             fingerprint=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
             notes=tuple(dict.fromkeys(notes)),
-            columns=self.columns,
-            value_range=self.value_range,
-            source=self.source,
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import counted, listed
 from sdl_cli.settings.experiment import DataSettings
 
 _MIN_ROWS = 2  # per class: one to learn from and one to be tested on
@@ -39,15 +40,10 @@ class Split:
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows of a data set.
+    """Rows of a data set."""
 
-    Arguments:
-        dataset: whose rows they are; for what is known of all of them, such as classes and columns.
-        rows: their numbers `int64 (N,)`.
-    """
-
-    dataset: Dataset
-    rows: Array
+    dataset: Dataset  # for what is known of all rows, such as classes and columns
+    rows: Array  # their numbers `int64 (N,)`
 
     @property
     def X(self) -> Array:  # noqa: N802  # as everywhere in scikit-learn
@@ -95,9 +91,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     stratified by class, or whole groups are drawn where the data set has groups.
 
     Arguments:
-        dataset: what to divide.
         settings: test_fraction, num_per_class, num_train, and a seed that goes before `seed`.
-        seed: decides which rows are drawn.
     Raises:
         DataError: too few rows of some class, too few test rows, or more labelled rows asked for than there are.
     """
@@ -118,11 +112,7 @@ def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | Non
     class's rows come group by group, as they would be labelled.
 
     Arguments:
-        y: targets `(N,)`.
-        num: rows to choose, at least the number of classes.
-        seed: decides the order of all rows.
-        task: classification or regression (no classes, plain random order).
-        groups: `(N,)` group of each row, or None.
+        y: targets `(N,)`. num: rows to choose, at least the number of classes. groups: `(N,)` group of each row, or None.
     Returns: `int64 (num,)` positions in `y`.
     Raises:
         DataError: `num` exceeds the rows, or is too small for each class to be present.
@@ -147,7 +137,6 @@ def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | Non
 def nested_per_class(y: Array, num: int, seed: int, groups: Array | None = None) -> Array:
     """Choose `num` rows of each class (all of a smaller class); a smaller choice is the beginning of a larger one.
 
-    Arguments: as `nested_subset`.
     Returns: `int64` positions in `y`, one round over the classes after the other.
     """
     rng = np.random.default_rng(seed)
@@ -164,11 +153,7 @@ def hold_out(y: Array, fraction: float, seed: int, task: Task, groups: Array | N
     leaves every class in what is kept, otherwise single rows.
 
     Arguments:
-        y: targets `(N,)`.
-        fraction: part to set aside, in (0, 1).
-        seed: decides which rows.
-        task: classification (stratified) or regression.
-        groups: `(N,)` group of each row, or None.
+        y: targets `(N,)`. fraction: part to set aside, in (0, 1). groups: `(N,)` group of each row, or None.
     Returns: sorted positions `int64` in `y`: (kept, held); held is empty where there is nothing to spare.
     """
     if groups is not None:
@@ -260,10 +245,9 @@ def _by_group(dataset: Dataset, test_fraction: float, seed: int) -> Split:
     num_test = len(np.unique(groups[mask]))
     notes = []
     if num_test < mask.sum():
-        tested = f"{num_test:,} group{'s' if num_test > 1 else ''}"
         notes.append(
-            f"The {mask.sum():,} test rows are of {tested} (there are {len(np.unique(groups)):,} in all), on which the score "
-            "rests; intervals count each row as if it were independent, and so are too narrow."
+            f"The {mask.sum():,} test rows are of {counted(num_test, 'group')} (there are {len(np.unique(groups)):,} in all), on "
+            "which the score rests; intervals count each row as if it were independent, and so are too narrow."
         )
     if abs(mask.mean() - test_fraction) > 0.02:
         notes.append(f"Whole groups stay together: the test part is {mask.mean():.0%} of the rows, not {test_fraction:.0%}.")
@@ -286,9 +270,8 @@ def _group_mask(y: Array, groups: Array, fraction: float, seed: int, task: Task)
         mask[next(GroupShuffleSplit(1, test_size=size, random_state=seed).split(y, groups=groups))[1]] = True
         return mask
     # One fold is set aside, or all but one where more than half is asked for.
-    num_folds = min(
-        max(2, round(1 / min(fraction, 1 - fraction))), num_groups, int(np.bincount(np.unique(y, return_inverse=True)[1]).max())
-    )
+    largest = int(np.unique(y, return_counts=True)[1].max())
+    num_folds = min(max(2, round(1 / min(fraction, 1 - fraction))), num_groups, largest)
     if num_folds < 2:
         return None
     folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
@@ -296,8 +279,7 @@ def _group_mask(y: Array, groups: Array, fraction: float, seed: int, task: Task)
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than folds: checked below
         for rest, fold in folds.split(y, y, groups):
             held = fold if fraction <= 0.5 else rest
-            mask[:] = False
-            mask[held] = True
+            mask = np.isin(np.arange(len(y)), held)
             if mask.any() and len(np.unique(y[~mask])) == len(np.unique(y)):
                 return mask
     return None
@@ -307,8 +289,8 @@ def _check_class_sizes(dataset: Dataset) -> None:
     counts = np.bincount(dataset.y, minlength=len(dataset.classes))
     small = [f"{dataset.classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < _MIN_ROWS)]
     if small:
-        more = f" and {len(small) - 5} more" if len(small) > 5 else ""
-        message = f"{dataset.name}: a class needs {_MIN_ROWS} rows for this split; too few: {', '.join(small[:5])}{more}."
+        few = listed(small, 5, last=", ")
+        message = f"{dataset.name}: a class needs {_MIN_ROWS} rows for this split; too few: {few}."
         hint = "Add rows of these classes, leave them out (tables: dataset.min_class_rows=2), or bring a test part of your own."
         raise DataError(message, hint)
 
@@ -332,7 +314,7 @@ def _take(dataset: Dataset, whole: Split, settings: DataSettings, seed: int) -> 
         counts = np.bincount(y, minlength=len(dataset.classes))
         fewer = [f"{dataset.classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < settings.num_per_class)]
         if fewer:
-            shown = ", ".join(fewer[:5]) + (", ..." if len(fewer) > 5 else "")
+            shown = listed(fewer, 5, last=", ")
             notes.append(f"Fewer than num_per_class={settings.num_per_class} labelled rows, all of them used: {shown}.")
     labelled = whole.labelled[chosen]
     validation = None if whole.validation is None else np.intersect1d(labelled, whole.validation)

@@ -146,10 +146,6 @@ MODALITY: dict[str, frozenset[str]] = {
 def check(augment: Any, modality: str, task: str) -> list[str]:
     """What a user should know about this policy on this data, one sentence each.
 
-    Arguments:
-        augment: one of the dataclasses in `AUGMENTS`.
-        modality: `image` or `table`.
-        task: `classification` or `regression`.
     Raises:
         ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
     """
@@ -206,7 +202,6 @@ def build(augment: Any, target_zero: float | None = None) -> Policy:
     `(N, K)` or numbers `(N, 1)`; the generator lives on their device. What is handed in is never changed in place.
 
     Arguments:
-        augment: one of the dataclasses in `AUGMENTS`.
         target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for
             t = (y - mean) / scale, so that negating y makes 2 target_zero - t of t; None: the targets are classes.
     """

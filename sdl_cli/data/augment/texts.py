@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sdl_cli.data.arrays import Array
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.augment.policies import TextAugment
 
 Synonyms = Callable[[str], Sequence[str]]
@@ -31,7 +31,6 @@ def augment_texts(
     EMNLP 2019). A text that a change leaves as it is (of one word, say) gets no copy by it.
 
     Arguments:
-        texts: `(N,)` of str. settings: how many copies and how strong. seed: the copies depend on it alone.
         synonyms: gives the synonyms of a lower-case word; None takes WordNet where NLTK and its corpus are installed. Nothing is
             ever downloaded.
     Returns: texts `(M,)` of str, M at least N, the first N as given; `int64 (M,)`, the row that each comes from; and sentences
@@ -59,9 +58,7 @@ def augment_texts(
             if changed != words:
                 made.append(" ".join(changed))
                 rows.append(row)
-    out = np.empty(len(made), dtype=object)
-    out[:] = made
-    return out, np.array(rows, dtype=np.int64), notes
+    return objects(made), np.array(rows, dtype=np.int64), notes
 
 
 def delete(words: list[str], probability: float, generator: random.Random) -> list[str]:

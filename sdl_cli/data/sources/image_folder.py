@@ -85,9 +85,6 @@ def iter_images(
 
     Arguments:
         path: one image file, or a folder, which is searched with all its sub-folders.
-        size_px, channels, interpolation: as in training.
-        on_error: `fail`, or `skip` the photos that cannot be read.
-        batch: photos per batch.
         notes: sentences about files of other kinds, and at the end about skipped photos and the like, are added to this list.
         scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
     Yields: ids `(n,)` (paths relative to the folder, sorted) and images `uint8 (n, C, S, S)`.
@@ -112,12 +109,3 @@ def iter_images(
     how = Decoding(size_px, channels, interpolation, on_error)
     for rows, images in iter_photos(files, names, how, batch, notes, scale):
         yield np.array([names[row] for row in rows]), images
-
-
-def read_images(
-    path: str | Path, size_px: int, channels: Channels = "rgb", interpolation: str = "bilinear", on_error: OnError = "fail"
-) -> tuple[Array, Array, tuple[str, ...]]:
-    """All photos that `iter_images` gives: ids `(N,)`, images `uint8 (N, C, S, S)`, and notes about skipped ones."""
-    notes: list[str] = []
-    pairs = list(iter_images(path, size_px, channels, interpolation, on_error, notes=notes))
-    return np.concatenate([ids for ids, _ in pairs]), np.concatenate([images for _, images in pairs]), tuple(notes)

@@ -68,9 +68,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     Raises:
         DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
     """
-    path = Path(settings.path).expanduser()
-    form, columns, lines = _read(path, _asked(settings), "dataset.path")
-    root = _root(path, settings.root)
+    path, form, columns, lines, root = _read_own(settings)
     notes = without_doubt_of_header(form.notes, form.names, [settings.image, settings.target])
     places = _places(settings, path, form, columns)
     words = missing_words(settings.missing_values)
@@ -115,16 +113,11 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     ).finish()
 
 
-def _asked(settings: ImageTable) -> Asked:
-    return settings.asked(settings.image, settings.target, settings.group, settings.id, settings.part)
-
-
 def list_photos(settings: ImageTable) -> tuple[list[Path], list[str]]:
     """The photos that a table lists and that are there, and what messages call them; no photo is opened."""
-    path = Path(settings.path).expanduser()
-    form, columns, lines = _read(path, _asked(settings), "dataset.path")
+    path, form, columns, lines, root = _read_own(settings)
     rows = _Rows({"image": columns[_places(settings, path, form, columns)["image"]]}, lines)
-    files, kept = locate(rows.cells["image"], rows.lines, _root(path, settings.root), path, "skip", [])
+    files, kept = locate(rows.cells["image"], rows.lines, root, path, "skip", [])
     return files, _shown(rows.take(kept))
 
 
@@ -158,9 +151,7 @@ def iter_image_table(
         path: the CSV file; it needs a column of paths only.
         inputs: `size_px`, `channels`, `interpolation` and where there is one `value_range`, and where the run was trained on a
             table of photos, what `describe` says of it.
-        chunk: photos per batch.
         root: the folder that the paths start from; None takes the folder of the CSV file.
-        on_error: `fail`, or `skip` the photos that are missing or cannot be read.
         notes: at the end, sentences about skipped photos and the like are added to this list.
     Yields: ids `(n,)` (the id column where the run has one and the file too, otherwise paths as written) and images
         `uint8 (n, C, S, S)`, in the order of the file.
@@ -210,6 +201,13 @@ def _read(path: Path, asked: Asked, key: str) -> tuple[Format, list[Array], Arra
     if not len(lines):
         raise DataError(f"{key}: {path} has column names but no rows.", "Add one row for each image.")
     return form, columns, lines
+
+
+def _read_own(settings: ImageTable) -> tuple[Path, Format, list[Array], Array, Path]:
+    """The file of the settings, what `_read` finds in it, and the folder that its paths start from."""
+    path = Path(settings.path).expanduser()
+    asked = settings.asked(settings.image, settings.target, settings.group, settings.id, settings.part)
+    return path, *_read(path, asked, "dataset.path"), _root(path, settings.root)
 
 
 def _root(path: Path, root: str | None, key: str = "dataset.root") -> Path:
@@ -277,8 +275,6 @@ def _part(path: Path, rows: _Rows) -> Array:
     bad = [i for i, part in enumerate(found) if part is None]
     if bad:
         shown = "nothing" if cells[bad[0]] is None else repr(shortened(cells[bad[0]], 30))
-        message = (
-            f"dataset.part: {path}, line {rows.lines[bad[0]]}: {shown} is not a part, as in {len(bad):,} of {len(cells):,} rows."
-        )
-        raise DataError(message, "Each row needs one of train, val and test.")
+        what = f"{shown} is not a part, as in {len(bad):,} of {len(cells):,} rows."
+        raise DataError(f"dataset.part: {path}, line {rows.lines[bad[0]]}: {what}", "Each row needs one of train, val and test.")
     return np.array(found, dtype=str)

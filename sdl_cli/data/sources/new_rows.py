@@ -36,8 +36,7 @@ def iter_rows(
     """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
 
     Arguments:
-        path: delimited text, gzip of it, or Parquet; it needs no target.
-        inputs: what a run stored of its data: `columns` and `source`.
+        path: delimited text, gzip of it, or Parquet; it needs no target. inputs: what a run stored of its data.
         notes: at the end, sentences about values that the run does not know and about missing ids are added.
     Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
     Raises:
@@ -102,10 +101,8 @@ def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any])
         for names in (trained, [name for name in trained if name != source["target"]]):
             if len(names) == len(found.names):
                 return dataclasses.replace(found, names=tuple(names))
-        message = (
-            f"{path}: it has {len(found.names)} columns; the run was trained on {len(trained)} without a header, target included."
-        )
-        raise DataError(message, "Give the same columns in the same order, with or without the target.")
+        what = f"it has {len(found.names)} columns; the run was trained on {len(trained)} without a header, target included."
+        raise DataError(f"{path}: {what}", "Give the same columns in the same order, with or without the target.")
     form = sniff_like(path, dataclasses.replace(asked, header=True), "INPUT", known, needed)
     require_columns(str(path), form.names, needed)
     return form

@@ -259,7 +259,7 @@ def _to_uint8(path: Path, X: Array, notes: list[str]) -> Array:
 
 
 def _groups(path: Path, arrays: Mapping[str, Array], num: int) -> Array | None:
-    keys = [k for k in ("groups", "groups_train", "groups_val", "groups_test") if k in arrays]
+    keys = [k for k in ("groups", *(f"groups_{part}" for part in _PARTS)) if k in arrays]
     if not keys:
         return None
     groups = np.concatenate([arrays[k] for k in keys])

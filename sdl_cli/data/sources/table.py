@@ -86,17 +86,14 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
     """
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
     cells = _read_file(settings.path, settings, "dataset.path", run)
-    if settings.test_path is None:
-        return _finished(assemble(cells, settings, Path(settings.path).stem, like=like), settings)
-    test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
-    written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
-    both = join_files(cells, test, missing_words(settings.missing_values), written)
-    part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
-    return _finished(assemble(both, settings, Path(settings.path).stem, part, like), settings)
-
-
-def _finished(reading: Reading, settings: Table) -> Dataset:
-    """The data set, which remembers what the user said of the file's writing, which holds for new rows as well."""
+    part = None
+    if settings.test_path is not None:
+        test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
+        written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
+        part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
+        cells = join_files(cells, test, missing_words(settings.missing_values), written)
+    reading = assemble(cells, settings, Path(settings.path).stem, part, like)
+    # what the user said of how the file is written holds for new rows as well
     asked = {key: value for key, value in settings.written().items() if key not in ("header", "header_lines")}
     return dataclasses.replace(reading, source={**reading.source, "asked": asked}).finish()
 
@@ -154,8 +151,19 @@ def assemble(
         x_digest=hashlib.sha256((digest(X) + content).encode()).hexdigest(),
         notes=notes,
         columns=tuple(columns),
-        source=_written(cells)
-        | {"target": target, "id": id_name, "missing": sorted(words), "text": sorted(cells.names[i] for i in texts)},
+        source={
+            "kind": "table",
+            "names": list(cells.names),
+            "header": cells.header,
+            "delimiter": cells.delimiter,
+            "decimal": cells.marks.decimal,
+            "thousands": cells.marks.thousands,
+            "header_lines": cells.header_lines,
+            "target": target,
+            "id": id_name,
+            "missing": sorted(words),
+            "text": sorted(cells.names[i] for i in texts),
+        },
     )
 
 
@@ -167,26 +175,8 @@ def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], 
     return columns, cells.names.index(named) if named in cells.names else None
 
 
-def _written(cells: Cells) -> dict[str, Any]:
-    """How the file is written, in JSON-ready values: new rows are read alike."""
-    return {
-        "kind": "table",
-        "names": list(cells.names),
-        "header": cells.header,
-        "delimiter": cells.delimiter,
-        "decimal": cells.marks.decimal,
-        "thousands": cells.marks.thousands,
-        "header_lines": cells.header_lines,
-    }
-
-
 def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
-    """The cells of a file.
-
-    Arguments:
-        run: how the file was written that a run learned from, which decides what this one leaves open.
-        first: of a second file the first, likewise; what is asked was said of the first.
-    """
+    """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
     if file.is_file() and is_parquet(file):
         return next(iter_parquet(file, None))
@@ -210,10 +200,10 @@ def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
         for role in ("target", "group", "id")
         if (asked := getattr(roles, role)) is not None
     }
-    for role, other in (("group", "target"), ("id", "target")):
-        if role in places and places[role] == places["target"]:
+    for role in ("group", "id"):
+        if places.get(role) == places["target"]:
             name = shortened(cells.names[places[role]])
-            raise DataError(f"dataset.{role} and dataset.{other} are both the column {name}.", "Give each its own column.")
+            raise DataError(f"dataset.{role} and dataset.target are both the column {name}.", "Give each its own column.")
     return places
 
 
@@ -227,13 +217,11 @@ def _infer_columns(
 
     chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
     categorical = {*positions("categorical"), *positions("text")}
-    if places["target"] in chosen:
-        raise DataError(
-            f"dataset.features: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the features."
-        )
     taken = {*places.values(), *dropped}
-    if places["target"] in dropped:
-        raise DataError(f"dataset.drop: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the list.")
+    for key, own in (("features", chosen), ("drop", dropped)):
+        if places["target"] in own:
+            target = shortened(cells.names[places["target"]])
+            raise DataError(f"dataset.{key}: {target} is the target.", "Leave it out of the list.")
     columns: list[Column] = []
     left_out: list[LeftOut] = []
     counters: list[int] = []

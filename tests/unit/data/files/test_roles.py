@@ -75,7 +75,7 @@ def test_a_target_that_was_not_given_is_suggested(names: tuple[str, ...], likely
 
 def test_lists_and_cells_are_cut_for_messages() -> None:
     assert listed([f"c{i}" for i in range(20)]) == "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 and 8 more"
-    assert shortened("a\nb\x1b[0m") == "a?b?[0m" and len(shortened("x" * 1000)) == 60
+    assert shortened("a\nb\x1b[0m") == "a b?[0m" and len(shortened("x" * 1000)) == 60
 
 
 # rows without a target
