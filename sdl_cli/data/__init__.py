@@ -39,11 +39,10 @@ def load(
 
     Arguments:
         settings: one of the dataclasses in DATASETS.
-        preferred_px: side of the square images that the model likes best, where the source leaves a choice.
-        interpolation: how photos are resized: nearest, box, bilinear, hamming, bicubic or lanczos.
+        preferred_px: side of the square images that the model likes best, if the source leaves a choice.
+        interpolation: how photos are resized, one of `decode.INTERPOLATIONS`.
         like: the stored `inputs` of a run whose columns the table must have; they are read as the run reads them.
-    Raises:
-        DataError: the data is not there or cannot be used; the message names the file or setting.
+    Raises DataError: the data is not there or cannot be used; the message names the file or setting.
     """
     if isinstance(settings, table.Table):
         return table.load(settings, like)

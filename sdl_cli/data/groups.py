@@ -28,8 +28,7 @@ def compile_pattern(pattern: str, key: str) -> re.Pattern[str]:
 def groups_from_names(names: Sequence[str], pattern: str) -> Array:
     """The group of each file `(N,)` of str: the first capture group of `pattern` in its name, or the whole match.
 
-    Raises:
-        DataError: names in which the pattern is not found, five of them named.
+    Raises DataError: names in which the pattern is not found, five of them named.
     """
     compiled = compile_pattern(pattern, "dataset.group")
     index = min(1, compiled.groups)

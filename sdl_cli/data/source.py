@@ -53,8 +53,7 @@ class Reading:
     def finish(self) -> Dataset:
         """Make the data set: parts, groups, names of rows, notes and the fingerprint.
 
-        Raises:
-            DataError: a class has no row left, because none of its images can be read.
+        Raises DataError: a class has no row left, because none of its images can be read.
         """
         notes = list(self.notes)
         part, groups = self.part, self.groups

@@ -92,8 +92,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
 
     Arguments:
         settings: test_fraction, num_per_class, num_train, and a seed that goes before `seed`.
-    Raises:
-        DataError: too few rows of some class, too few test rows, or more labelled rows asked for than there are.
+    Raises DataError: too few rows of some class, too few test rows, or more labelled rows asked for than there are.
     """
     seed = seed if settings.seed is None else settings.seed
     if dataset.part is not None and (dataset.part == "test").any():
@@ -114,8 +113,7 @@ def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | Non
     Arguments:
         y: targets `(N,)`. num: rows to choose, at least the number of classes. groups: `(N,)` group of each row, or None.
     Returns: `int64 (num,)` positions in `y`.
-    Raises:
-        DataError: `num` exceeds the rows, or is too small for each class to be present.
+    Raises DataError: `num` exceeds the rows, or is too small for each class to be present.
     """
     if num > len(y):
         raise DataError(f"dataset.num_train={num}: there are only {len(y)} labelled rows.", f"Set it to {len(y)} or less.")

@@ -146,8 +146,7 @@ MODALITY: dict[str, frozenset[str]] = {
 def check(augment: Any, modality: str, task: str) -> list[str]:
     """What a user should know about this policy on this data, one sentence each.
 
-    Raises:
-        ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
+    Raises ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
     """
     if modality not in MODALITY[augment.name]:
         fitting = [name for name, works_on in MODALITY.items() if modality in works_on]

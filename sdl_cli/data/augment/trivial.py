@@ -37,12 +37,7 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 def trivial_augment(images: Tensor, num_bins: int, generator: torch.Generator) -> Tensor:
     """Apply to each image one operation, drawn evenly, at one of `num_bins` strengths, drawn evenly.
 
-    Arguments:
-        images: `(N, C, H, W)` float32 in [0, 1].
-        num_bins: number of strengths, at least 2.
-        generator: on the images' device.
-    Returns:
-        `(N, C, H, W)` float32 in [0, 1].
+    `images` are `(N, C, H, W)` float32 in [0, 1], and so is what is returned; `num_bins` is 2 at least.
     """
     import torch
 

@@ -30,8 +30,6 @@ def whole_name(cell: str) -> str:
 def name_of_number(cell: str, value: float, whole: bool) -> str:
     """The name of the class that a cell of a number stands for.
 
-    Arguments:
-        value: of the cell. whole: whether all numbers of the column are whole.
     Returns: the number without a fraction of zeros; or the cell as it is, where it is written in an unusual way or holds more
         digits than a float keeps.
     """
@@ -53,11 +51,7 @@ def in_order(names: Array, numbers: Array, whole: bool) -> list[str]:
 
 
 def spelling_notes(shown: str, cells: Array, numbers: Array, names: Array) -> list[str]:
-    """Sentences on numbers that are written in several ways, and so are one class or several.
-
-    Arguments:
-        shown: the name of the column. cells, numbers, names: of each row.
-    """
+    """Sentences on numbers that are written in several ways, and so are one class or several; `shown` is the column's name."""
     spellings: dict[str, set[str]] = defaultdict(set)
     classes: dict[float, set[str]] = defaultdict(set)
     for cell, number, name in zip(cells, numbers, names, strict=True):
@@ -84,9 +78,7 @@ def _listed(groups: Sequence[Sequence[str]]) -> str:
 def known_name(cell: str, value: float, classes: Sequence[str]) -> str:
     """The class of a run that a cell means: as it is written, as the number it is, or as the one class of that number.
 
-    Arguments:
-        cell: as written. value: its number, NaN where it is none. classes: of the run.
-    Returns: a name of `classes`, or another one where none is meant.
+    Returns: a name of `classes`, or another one if it matches none.
     """
     if cell in classes or not np.isfinite(value):
         return cell

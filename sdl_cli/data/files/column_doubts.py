@@ -19,12 +19,12 @@ from sdl_cli.phrases import shortened
 
 def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
     """A note where a column may be meant otherwise: numbers with a few words or a unit, dates of either order."""
-    own = cells.columns[i]
+    own, shown = cells.columns[i], f"Column {shortened(column.name)}"
     if column.kind == "date" and other_order(column, own):
         first = shortened(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
         notes.append(
-            f"Column {shortened(column.name)}: dates such as {first} were read as {shown_format(column.format)}, though day and "
-            "month could be the other way round (YYYY-MM-DD leaves no doubt)."
+            f"{shown}: dates such as {first} were read as {shown_format(column.format)}, though day and month could be the other "
+            "way round (YYYY-MM-DD leaves no doubt)."
         )
     if column.kind == "number" and (note := leading_zeros(shortened(column.name), own)):
         notes.append(note)
@@ -32,23 +32,21 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
         return
     known = own[own != None]  # noqa: E711
     if words := mixed_words(known.tolist()):
-        notes.append(
-            f"Column {shortened(column.name)} writes the same in several ways: {words}. Each is a category; use one spelling."
-        )
+        notes.append(f"{shown} writes the same in several ways: {words}. Each is a category; use one spelling.")
         return
     odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711
     if are_amounts(own[odd]):
         first = shortened(own[odd[0]], 30)
         notes.append(
-            f"Column {shortened(column.name)} was read as categories, since its numbers have a unit or thousands marks, such as "
-            f"{first!r}: write plain numbers to have them read as such."
+            f"{shown} was read as categories, since its numbers have a unit or thousands marks, such as {first!r}: write plain "
+            "numbers to have them read as such."
         )
         return
     if not len(odd):
         return
     word, where = shortened(own[odd[0]], 30), cells.place(int(odd[0])).removeprefix(f"{cells.source}, ")
     are = "is not a number" if len(odd) == 1 else "are not numbers"
-    what = f"Column {shortened(column.name)} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
+    what = f"{shown} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
     if all(evidence(cell) is not None for cell in dict.fromkeys(known)):
         notes.append(f"{what} in {where}: write all its numbers with the same marks.")
     elif len(odd) < FEW_ODD * len(known):
@@ -80,11 +78,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
 
 
 def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> None:
-    """Raise where the first file's targets are numbers and the second's are not: the message names the second.
-
-    Arguments:
-        own: the target's cells `(N,)`, None where missing.
-    """
+    """Raise where the first file's targets are numbers and those of the second are not: the message names the second."""
     if as_text or cells.is_second is None:
         return
     bad = np.isnan(to_numbers(own, cells.marks)) & (own != None)  # noqa: E711

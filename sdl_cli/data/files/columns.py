@@ -98,7 +98,6 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
 
     Arguments:
         cells: objects `(N,)`, str or None where missing.
-        marks: those of its numbers.
         category: the user says that it is one, whatever its cells look like.
         chosen: the user named this column to be used: nothing is left out for looking like a name of rows.
     """
@@ -150,8 +149,7 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     Arguments:
         cells: objects `(N,)`, str or None where missing; of a number also `float64 (N,)`.
     Returns: `float64 (N, 1)`, or `(N, len(parts))` of a date; NaN where missing, `len(levels)` for a level that is not known.
-    Raises:
-        CellError: a cell that is not a finite number, date or boolean in a column of that kind.
+    Raises CellError: a cell that is not a finite number, date or boolean in a column of that kind.
     """
     if column.kind == "number":
         numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, marks)

@@ -36,8 +36,7 @@ def read(path: Path, format: Format) -> tuple[list[Array], Array]:
 
     Returns: one object array `(N,)` of str for each column, stripped, None where it is empty; and `int64 (N,)`, the line of the
         file (from 1) on which each record begins.
-    Raises:
-        DataError: records of another width than the header (the first line and their number), quotes, a damaged file.
+    Raises DataError: records of another width than the header (the first line and their number), quotes, a damaged file.
     """
     check_memory(path)
     lines = _open(path, format)
@@ -71,11 +70,9 @@ def iter_numbers(
     Arguments:
         numbers, texts: names of columns to read as numbers, and as text; all of them are in `format.names`.
         chunk_rows: records of a chunk, at most (fewer where they are long).
-        missing: words that mean a missing number.
     Yields: `float64 (n, len(numbers))`, NaN where missing; for each of `texts` an object array `(n,)` of str, None where
         it is empty; and `int64 (n,)`, the line on which each record begins.
-    Raises:
-        DataError: a cell that is not a finite number; otherwise as `read`.
+    Raises DataError: a cell that is not a finite number; otherwise as `read`.
     """
     place = {name: i for i, name in enumerate(format.names)}
     num_places, text_places = [place[name] for name in numbers], [place[name] for name in texts]

@@ -108,16 +108,13 @@ def find_marks(
     """The marks of the numbers in some records, and notes where they are a guess.
 
     Arguments:
-        source, names: the file, and what may be the names of its columns, for messages.
+        source, names, group: the file, what may be the names of its columns, and the group of the settings, for messages.
         rows: stripped cells of equally long records, without the names.
         asked: what the user says: the decimal mark or None, and the thousands mark ("" for none) or None.
-        group: of the settings, for messages.
         known: the marks of a file that this one belongs to; they are taken where they read all numbers in `numbers`, and
             decide what these cells leave open.
-        numbers: names of columns that hold numbers in that file.
-        texts: names of columns that hold text, whatever they look like.
-    Raises:
-        DataError: the cells can be read in two ways; the message names the setting that decides.
+        numbers, texts: names of columns that hold numbers in that file, and of those that hold text whatever they look like.
+    Raises DataError: the cells can be read in two ways; the message names the setting that decides.
     """
     decimal, thousands = asked
     if decimal is not None and thousands is not None:

@@ -34,7 +34,6 @@ def find_header(rows: Rows, marks: Marks) -> tuple[bool, str]:
 
     Arguments:
         rows: stripped cells, each row as long as the others.
-        marks: those of the numbers.
     Returns: the answer, and what to tell a user where it is a guess.
     """
     first, below = rows[0], rows[1:]
@@ -68,12 +67,7 @@ _UNIT = re.compile(
 
 
 def num_lines_of_names(rows: Rows, marks: Marks) -> int:
-    """How many records at the top hold names or units: below all of them, and only there, columns of numbers begin.
-
-    Arguments:
-        rows: stripped cells, each row as long as the others.
-        marks: those of the numbers.
-    """
+    """How many records (as `find_header`) at the top hold names or units: only below all of them columns of numbers begin."""
     rows = rows[:_LOOKED_AT]
     kinds = [[_kind(cell, marks) for cell in row] for row in rows]
     found, columns = 1, _columns_of_numbers(kinds, 1)
@@ -136,8 +130,7 @@ def _numbers_are_names(first: list[str], below: Rows, marks: Marks) -> bool:
 def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The header's names, one for each column, all different and printable; and notes on what was changed.
 
-    Raises:
-        DataError: a name stands twice, or is as long as a text.
+    Raises DataError: a name stands twice, or is as long as a text.
     """
     names, unnamed, cleaned = [], [], 0
     taken = set(cells)

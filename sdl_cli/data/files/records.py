@@ -94,8 +94,7 @@ def records(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
     Quotes are read strictly, for a stray one can merge rows unseen; blanks after a closing quote are forgiven.
 
-    Raises:
-        DataError: a quote that is not closed, or text after one that is.
+    Raises DataError: a quote that is not closed, or text after one that is.
     """
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))  # process-wide, so it is only ever raised
     options: dict[str, Any] = {"delimiter": delimiter, "strict": True, "skipinitialspace": True}

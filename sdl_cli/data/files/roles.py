@@ -88,10 +88,7 @@ class TestFile(WrittenRoles):
 def find_column(source: object, names: Sequence[str], asked: str, key: str) -> int:
     """The position of a column that is named, or given as a position from 0 (or -1 for the last).
 
-    Arguments:
-        source: the file, for messages. key: the setting that asked, for messages.
-    Raises:
-        DataError: there is no such column.
+    Raises DataError: there is no such column; `source`, the file, and `key`, the setting that asked, are for its message.
     """
     if asked in names:
         return list(names).index(asked)

@@ -24,12 +24,7 @@ class Asked:
     """What a user says about a file; None is found from the file.
 
     Arguments:
-        delimiter: one character, or tab, space (any run of blanks), comma, semicolon, pipe.
-        header: whether the first record holds the names of the columns.
-        encoding: the name of a text encoding.
-        decimal: the decimal mark, "." or ",".
-        thousands: what divides thousands: ",", ".", apostrophe, space (any blank) or none.
-        header_lines: how many records at the top hold names of columns, or units.
+        delimiter, header, encoding, decimal, thousands, header_lines: the settings of `WrittenRoles`.
         columns: names of columns that must be there: a first record that holds one of them is a header.
         texts: names of columns that hold text, whatever they look like.
     """

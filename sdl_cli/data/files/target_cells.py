@@ -33,11 +33,9 @@ def encode_target(
     where they count up without a gap and each stands in about as many rows; a note says how they were read.
 
     Arguments:
-        marks: those of numbers.
         as_text: the cells are names of classes as they are written, whatever they look like.
-    Raises:
-        DataError: one value only, text where numbers are asked for, values that seem to name the rows, or numbers that are
-            written in several ways.
+    Raises DataError: one value only, text where numbers are asked for, values that seem to name the rows, or numbers that are
+        written in several ways.
     """
     shown = shortened(name)
     if as_text and asked != "regression":
@@ -85,8 +83,7 @@ def encode_target(
 def _doubts_of_text(source: object, shown: str, cells: Array, numbers: Array, asked: Literal["auto", "regression"]) -> list[str]:
     """Notes on cells that may be meant as numbers.
 
-    Raises:
-        DataError: numbers are asked for, or likely to be meant.
+    Raises DataError: numbers are asked for, or likely to be meant.
     """
     refuse_two_decimal_marks(str(source), shown, cells)
     _refuse_odd_cells(source, shown, cells, numbers, asked)

@@ -44,8 +44,7 @@ def read_labelled(path: Path, encoding: str, like: Mapping[str, Any] | None = No
 
     Arguments:
         like: the `layout`, `label_first` and `header_line` of a file that this one must be like.
-    Raises:
-        DataError: a file of blank lines, or fastText's layout with a line that has several labels.
+    Raises DataError: a file of blank lines, or fastText's layout with a line that has several labels.
     """
     check_memory(path)
     numbered = list(iter_lines(path, encoding))
@@ -81,8 +80,7 @@ def find_separator(source: object, labels: Sequence[str | None], lines: Sequence
     Arguments:
         asked: the separator that the user gave; empty for whole labels; None takes `:` where every label has one behind its
             first character.
-    Raises:
-        DataError: a label without the separator that was asked for; its line is named.
+    Raises DataError: a label without the separator that was asked for; its line is named.
     """
     known = [(label, line) for label, line in zip(labels, lines, strict=True) if label is not None]
     if asked == "":
@@ -109,9 +107,6 @@ def without_labels(path: Path, encoding: str, inputs: Mapping[str, Any]) -> Call
     """What takes the labels off the lines of a file to predict, or None where there are none to take off.
 
     A first word is only taken for a label where every line of the file, of five at least, begins with one that is known.
-
-    Arguments:
-        inputs: `Dataset.source` of the texts that the run learned from.
     """
     layout, known, separator = inputs["layout"], frozenset(inputs.get("labels", ())), inputs.get("separator", "")
 

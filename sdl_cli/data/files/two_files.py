@@ -20,10 +20,8 @@ def join_files(first: Cells, second: Cells, missing: Collection[str], as_written
     """The rows of both; those of the second are marked, so that messages name their file.
 
     Arguments:
-        missing: words that mean a missing cell.
         as_written: columns whose cells are not numbers, whatever they look like.
-    Raises:
-        DataError: the second lacks a column of the first.
+    Raises DataError: the second lacks a column of the first.
     """
     lacking = [name for name in first.names if name not in second.names]
     if lacking:

@@ -64,8 +64,7 @@ def load_or_build(
         facts: plain values to keep with the images; asked for after the last batch.
         checked: takes the facts of the entry that is there and returns those to keep with it, or None where the images would be
             decoded in another way today.
-    Raises:
-        DataError: the disk is full or the cache folder cannot be written to; and whatever `batches` raises.
+    Raises DataError: the disk is full or the cache folder cannot be written to; and whatever `batches` raises.
     """
     root = cache_folder("images")
     final = root / key

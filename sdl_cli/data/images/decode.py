@@ -88,8 +88,7 @@ def to_square(
         image: an opened image, loaded or not.
         interpolation: one of INTERPOLATIONS.
         remark: is called with what is left out of the image.
-    Raises:
-        ValueError: too many pixels, or a kind that is not read right; a decoder's own errors pass through.
+    Raises ValueError: too many pixels, or a kind that is not read right; a decoder's own errors pass through.
     """
     _refuse_too_large(image.size)
     deep = scans.deep_pixels(image, remark)

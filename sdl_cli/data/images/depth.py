@@ -59,8 +59,7 @@ class OneDepth:
     def images(self, batch: Batch) -> Array:
         """The images of a batch: uint8, or float32 where all are deep and there is no scale.
 
-        Raises:
-            DataError: images of 8 bits beside deeper ones, and no scale.
+        Raises DataError: images of 8 bits beside deeper ones, and no scale.
         """
         rows = np.array(batch.rows, np.int64)
         self.deep += rows[batch.deep].tolist()
@@ -167,8 +166,7 @@ def as_in_run(dataset: Dataset, stored: Mapping[str, Any] | None) -> Dataset:
 
     Arguments:
         stored: the `value_range` that the run keeps with its inputs; None where its images have 8 bits.
-    Raises:
-        DataError: 8-bit images for a run on deeper ones, or the other way round.
+    Raises DataError: 8-bit images for a run on deeper ones, or the other way round.
     """
     scale = stored_scale(stored)
     if dataset.modality != "image":

@@ -98,8 +98,7 @@ def left_out(others: Sequence[Path]) -> str:
 def list_folder(root: Path) -> Listing:
     """List the images of a folder with one sub-folder per class, or with a ready train/ val/ test/ layout of these.
 
-    Raises:
-        DataError: no images, no class folders, one class only, or parts that do not hold the same classes.
+    Raises DataError: no images, no class folders, one class only, or parts that do not hold the same classes.
     """
     parts = _parts(root)
     notes: list[str] = []

@@ -64,8 +64,7 @@ def read_photos(files: Sequence[Path], names: Sequence[str], how: Decoding, sour
     Arguments:
         files: at least one; a file may come more than once. names: what messages call each of them.
         source: the folder or table that lists them.
-    Raises:
-        DataError: unreadable photos, named (unless skipped), none that can be read, or a full disk.
+    Raises DataError: unreadable photos, named (unless skipped), none that can be read, or a full disk.
     """
     skipped: list[tuple[int, str]] = []
     depth = OneDepth(names, scale_of(how.value_range))
@@ -104,8 +103,7 @@ def iter_photos(
         notes: at the end, sentences about skipped photos, and what was left out of others, are added to this list.
         scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
     Yields: positions in `files` of those that could be read, and their images `uint8 (n, C, S, S)`.
-    Raises:
-        DataError: unreadable photos, named (unless skipped), or none that can be read.
+    Raises DataError: unreadable photos, named (unless skipped), or none that can be read.
     """
     skipped: list[tuple[int, str]] = []
     depth = OneDepth(names, scale)

@@ -91,8 +91,7 @@ def orientation_of(image: Any) -> int:
 def in_channels(values: Array, channels: str) -> Array:
     """`float32 (H, W, B)` of 1 or 3 bands brought to grey `(H, W, 1)`, or as it is where rgb is asked for.
 
-    Raises:
-        ValueError: values that are infinite or not numbers.
+    Raises ValueError: values that are infinite or not numbers.
     """
     if not (np.isfinite(values.min()) and np.isfinite(values.max())):
         raise ValueError("values that are infinite or not numbers")

@@ -66,8 +66,7 @@ def is_tiff(source: Source) -> bool:
 def declared(image: Any) -> Declared:
     """What the tags of a TIFF say that Pillow opened and did not load.
 
-    Raises:
-        ValueError: the file holds several pages.
+    Raises ValueError: the file holds several pages.
     """
     tags = image.tag_v2
     refuse_pages(image.fp)

@@ -39,8 +39,7 @@ def open_splits(dataset: str, subset: str | None, revision: str | None, notes: l
 
     Arguments:
         subset: its configuration. revision: commit, branch or tag on the Hub; None takes the newest.
-    Raises:
-        DataError: no such set; the Hub out of reach and the set not fetched before; files that cannot be read.
+    Raises DataError: no such set; the Hub out of reach and the set not fetched before; files that cannot be read.
     """
     try:
         import datasets

@@ -48,8 +48,7 @@ def decode_column(
         size: side of the square in pixels that is asked for, and the one that the model likes best; None where there is none.
         channels: None takes grey where all images looked at are.
         value_range: the setting. notes: sentences on what was left out of images are added to them.
-    Raises:
-        DataError: no column of images, an image that cannot be read, or a full disk.
+    Raises DataError: no column of images, an image that cannot be read, or a full disk.
     """
     from datasets import Image
 

@@ -78,8 +78,7 @@ def load(
 
     Its `source` holds `settings`, the values that name this very set from anywhere.
 
-    Raises:
-        DataError: no such set, no such column or split, cells or images that cannot be used.
+    Raises DataError: no such set, no such column or split, cells or images that cannot be used.
     """
     notes: list[str] = []
     opened = open_splits(settings.dataset, settings.subset, settings.revision, notes)

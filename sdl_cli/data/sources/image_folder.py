@@ -44,9 +44,8 @@ class ImageFolder(PhotoSettings):
 def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
     """Read a folder of photos: `X (N, C, S, S)` is a read-only memory map of the decoded cache, see `Photos`.
 
-    Raises:
-        DataError: no such folder, no photos or classes in it, names without a group, unreadable photos (unless skipped), or a
-            full disk.
+    Raises DataError: no such folder, no photos or classes in it, names without a group, unreadable photos (unless skipped), or a
+        full disk.
     """
     root = existing_folder(settings.path)
     listing = list_folder(root)
@@ -88,8 +87,7 @@ def iter_images(
         notes: sentences about files of other kinds, and at the end about skipped photos and the like, are added to this list.
         scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
     Yields: ids `(n,)` (paths relative to the folder, sorted) and images `uint8 (n, C, S, S)`.
-    Raises:
-        DataError: nothing there, or unreadable photos, named.
+    Raises DataError: nothing there, or unreadable photos, named.
     """
     start = Path(path).expanduser()
     others: list[Path] = []

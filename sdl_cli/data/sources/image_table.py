@@ -65,8 +65,7 @@ class _Rows:
 def load(settings: ImageTable, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
     """Read a table of photos: `X (N, C, S, S)` is a read-only memory map of the decoded cache, see `Photos`.
 
-    Raises:
-        DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
+    Raises DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
     """
     path, form, columns, lines, root = _read_own(settings)
     notes = without_doubt_of_header(form.notes, form.names, [settings.image, settings.target])
@@ -155,8 +154,7 @@ def iter_image_table(
         notes: at the end, sentences about skipped photos and the like are added to this list.
     Yields: ids `(n,)` (the id column where the run has one and the file too, otherwise paths as written) and images
         `uint8 (n, C, S, S)`, in the order of the file.
-    Raises:
-        DataError: no column of paths, or photos that are missing or unreadable, with their lines.
+    Raises DataError: no column of paths, or photos that are missing or unreadable, with their lines.
     """
     file = Path(path).expanduser()
     asked = replace(Asked(**dict(inputs.get("asked", {}))), decimal=".", thousands="none", header_lines=None)  # no numbers here

@@ -39,8 +39,7 @@ def iter_rows(
         path: delimited text, gzip of it, or Parquet; it needs no target. inputs: what a run stored of its data.
         notes: at the end, sentences about values that the run does not know and about missing ids are added.
     Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
-    Raises:
-        DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
+    Raises DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
     """
     columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
     unknown: Unknown = {}

@@ -33,12 +33,8 @@ def iter_texts(
     A .csv or .tsv file, and one whose first line names that column, is a table; any other file holds one text per line, and
     labels before the texts are left out where every line has one that the run knows.
 
-    Arguments:
-        inputs: `Dataset.source` of the data that the run learned from.
-        notes: sentences about how the file was read are added to it.
     Returns: ids `(n,)` of str (line numbers of the file) and texts `(n,)` of str, empty lines left out.
-    Raises:
-        DataError: a file that is not there, is empty, or lacks the column.
+    Raises DataError: a file that is not there, is empty, or lacks the column.
     """
     file = existing_file(path, "")
     notes = [] if notes is None else notes

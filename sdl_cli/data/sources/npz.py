@@ -47,8 +47,7 @@ class Npz(DataSettings):
 def load(settings: Npz) -> Dataset:
     """Read an .npz file: images `uint8 (N, C, H, W)` or a table `float64 (N, F)`.
 
-    Raises:
-        DataError: not an .npz file, missing keys, lengths that differ, NaN, pickled arrays, one class only.
+    Raises DataError: not an .npz file, missing keys, lengths that differ, NaN, pickled arrays, one class only.
     """
     path = existing_file(settings.path, "dataset.path", *_KIND)
     notes: list[str] = []
@@ -78,8 +77,7 @@ def read_inputs(path: str | Path) -> tuple[Array, Array]:
     """Read rows to predict from an .npz file that may lack y.
 
     Returns: ids `(N,)` (row numbers) and X, from key X, or x_test: `uint8 (N, C, H, W)` or `float64 (N, F)`.
-    Raises:
-        DataError: as `load`.
+    Raises DataError: as `load`.
     """
     file = existing_file(path, "", *_KIND)
     arrays = _read(file)
@@ -141,8 +139,7 @@ def _check_memory(path: Path, archive: zipfile.ZipFile, wanted: set[str]) -> Non
 def array_header(raw: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Shape and type that a .npy file says it holds, and where its values begin.
 
-    Raises:
-        ValueError: no such file, of an unknown version, or of Python objects, which would be pickled.
+    Raises ValueError: no such file, of an unknown version, or of Python objects, which would be pickled.
     """
     version = npy.read_magic(raw)
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)

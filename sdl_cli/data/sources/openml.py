@@ -56,8 +56,7 @@ def load(settings: OpenML, like: Mapping[str, Any] | None = None) -> Dataset:
 
     Its `source` holds `settings`, the version and number that were found.
 
-    Raises:
-        DataError: no such table, OpenML out of reach and the table not fetched before, columns that cannot be used.
+    Raises DataError: no such table, OpenML out of reach and the table not fetched before, columns that cannot be used.
     """
     notes: list[str] = []
     bunch = _fetch(settings, notes)

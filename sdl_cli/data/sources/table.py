@@ -81,8 +81,7 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
 
     Arguments:
         like: the stored `inputs` of a run: its columns are read as the run reads them, whatever this file suggests.
-    Raises:
-        DataError: files, columns or cells that cannot be used; the message names them.
+    Raises DataError: files, columns or cells that cannot be used; the message names them.
     """
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
     cells = _read_file(settings.path, settings, "dataset.path", run)
@@ -105,8 +104,7 @@ def assemble(
 
     Arguments:
         name: of the data set. part: `(N,)` of "train" or "test", or None. like: as for `load`.
-    Raises:
-        DataError: no such column, no usable feature, a target that cannot be one.
+    Raises DataError: no such column, no usable feature, a target that cannot be one.
     """
     notes = without_doubt_of_header(cells.notes, cells.names, [roles.target])
     if roles.target is None:

@@ -82,8 +82,7 @@ class _Rows:
 def load(settings: Text) -> Dataset:
     """Read texts and their targets: X is an object array `(N,)` of str.
 
-    Raises:
-        DataError: files, columns, labels or targets that cannot be used; the message names the file and the line.
+    Raises DataError: files, columns, labels or targets that cannot be used; the message names the file and the line.
     """
     train = _with_targets(settings.path, settings, "dataset.path")
     files = [train]

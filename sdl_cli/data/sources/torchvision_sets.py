@@ -86,8 +86,7 @@ def available() -> list[str]:
 def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
     """Read one of torchvision's data sets: `X uint8 (N, C, S, S)` is a read-only memory map of the decoded cache.
 
-    Raises:
-        DataError: no such set; files missing and not downloaded; an image that cannot be read.
+    Raises DataError: no such set; files missing and not downloaded; an image that cannot be read.
     """
     import torchvision
 

@@ -39,8 +39,6 @@ def inspect(dataset: Dataset, parts: Split, brief: bool = False) -> list[Problem
     used, and no choice of a model is made from it.
 
     Arguments:
-        dataset: as it was loaded.
-        parts: how `split` divided it.
         brief: only what is quick (under about 0.3 seconds for 100,000 rows), for before every training.
     Returns: what was found, the worst first.
     """

@@ -95,16 +95,14 @@ def _identifiers(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
     if which:
         what = f"{counted(len(which), 'column', verbs='names/name')} or {'counts' if len(which) == 1 else 'count'} the rows"
         where = named([f"{names[j]} ({found[j]})" for j in which])
-        yield Problem(
-            "warning", f"{what}, which says nothing about new ones.", where, leave_out(dataset, [names[j] for j in which])
-        )
+        how = leave_out(dataset, [names[j] for j in which])
+        yield Problem("warning", f"{what}, which says nothing about new ones.", where, how)
     running = [j for j in found if j not in which]
     if running:
         what = f"{counted(len(running), 'column')} of whole numbers"
         what = f"{what} {'follows' if len(running) == 1 else 'follow'} the order of the rows, as running numbers do."
-        advice = (
-            f"Where they only number the rows, they say nothing about new ones. {leave_out(dataset, [names[j] for j in running])}"
-        )
+        how = leave_out(dataset, [names[j] for j in running])
+        advice = f"Where they only number the rows, they say nothing about new ones. {how}"
         yield Problem("note", what, named([f"{names[j]} ({found[j]})" for j in running]), advice)
 
 
@@ -162,14 +160,11 @@ def _numbers_as_codes(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
     if which:
         what = f"{counted(len(which), 'column')} of a few whole numbers {'is' if len(which) == 1 else 'are'} taken as numbers,"
         listed = [name for name, _ in which]
-        setting = f"'dataset.categorical=[{','.join(listed)}]'" if all(map(is_plain, listed)) else "dataset.categorical"
-        setting = setting if len(listed) <= MOST_NAMED else "dataset.categorical"
-        yield Problem(
-            "note",
-            f"{what} so that 3 is more than 2.",
-            named([f"{name} ({ends})" for name, ends in which]),
-            f"If they are codes without an order, make them categories: {setting}",
-        )
+        is_short = len(listed) <= MOST_NAMED and all(map(is_plain, listed))
+        setting = f"'dataset.categorical=[{','.join(listed)}]'" if is_short else "dataset.categorical"
+        where = named([f"{name} ({ends})" for name, ends in which])
+        advice = f"If they are codes without an order, make them categories: {setting}"
+        yield Problem("note", f"{what} so that 3 is more than 2.", where, advice)
 
 
 def _copies(dataset: Dataset, names: list[str], varied: Array) -> Iterator[Problem]:

@@ -20,8 +20,7 @@ Values = dict[str, Any]
 def check(values: Values) -> tuple[list[checking.Problem], Values]:
     """Look at the data of an experiment before training.
 
-    Returns:
-        the problems, the worst first, and what the data set is.
+    Returns: the problems, the worst first, and what the data set is.
     """
     found = parse_experiment(values)
     problems = [*checking.inspect_files(found.dataset)]

@@ -17,7 +17,7 @@ from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted
-from sdl_cli.run.check.problem import Problem, Severity, percent, rows_named, sides
+from sdl_cli.run.check.problem import Problem, percent, rows_named, sides
 
 # Copies of a share s of the test part raise an accuracy by at most s times the error rate. Rows and texts recur in honest
 # data too (questions that are asked again): up to a twentieth moves it by about a point. Equal photos are always a slip.
@@ -126,21 +126,18 @@ def crossing_problem(
     """Test rows that were seen in training: a leak, or a warning where they are so few that a score hardly moves.
 
     Arguments:
-        crossing: positions of the test rows.
-        twin: what each of them has among the labelled rows.
-        material_share: least share of the test rows that makes it a leak.
-        where: what to name instead of the test rows.
+        crossing: positions of the test rows. twin: what each of them has among the labelled rows.
+        material_share: least share of the test rows that makes it a leak. where: what to name instead of them.
     """
     if not len(crossing):
         return
     share = len(crossing) / len(parts.test)
-    severity: Severity = "leak" if share >= material_share else "warning"
     rows = counted(len(crossing), "test row", verbs="has/have")
     what = f"{rows} {twin} among the labelled rows: {percent(share)} of the test part."
     advice = "Remove the copies, or give copies one group, so that they stay on one side of the split."
     if dataset.part is not None:  # the parts are given: groups move nothing
         advice = "Remove the copies from one of the parts."
-    yield Problem(severity, what, where or rows_named(dataset, crossing), advice)
+    yield Problem("leak" if share >= material_share else "warning", what, where or rows_named(dataset, crossing), advice)
 
 
 def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said: bool) -> Iterator[Problem]:
@@ -148,8 +145,8 @@ def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said
     if surplus:
         what = f"{counted(surplus, unit, verbs='repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
         advice = "" if is_said else "Remove the copies: another split would put them on both sides."
-        severity: Severity = "note" if is_said or surplus < _MANY_COPIES * len(dataset) else "warning"
-        yield Problem(severity, what, rows_named(dataset, twice), advice)
+        is_note = is_said or surplus < _MANY_COPIES * len(dataset)
+        yield Problem("note" if is_note else "warning", what, rows_named(dataset, twice), advice)
 
 
 def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -> Iterator[Problem]:
@@ -167,9 +164,8 @@ def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -
     what = f"{counted(len(involved), unit, verbs='equals/equal')} another one of a different class: any method is wrong"
     what = f"{what} about {counted(num_wrong, 'row')} of {len(dataset):,} at least ({percent(num_wrong / len(dataset))})."
     is_serious = dataset.modality == "image" or num_wrong >= _LACKING * len(dataset)
-    severity: Severity = "warning" if is_serious else "note"
     advice = "Look whether labels are wrong, or whether something that matters was not measured."
-    yield Problem(severity, what, rows_named(dataset, involved), advice)
+    yield Problem("warning" if is_serious else "note", what, rows_named(dataset, involved), advice)
 
 
 def _is_chance(columns: list[Array], equals: Equals, brief: bool) -> bool:
@@ -178,10 +174,6 @@ def _is_chance(columns: list[Array], equals: Equals, brief: bool) -> bool:
     A set of equal rows without a single row that differs in one column only is lonely. By chance few sets are: of all pairs
     of rows a share p agrees in a column, and so of pairs that agree in all others. Where o pairs differ in that column
     alone, o p / (1 - p) are expected to agree in it as well. If far more sets than that are lonely, they are copies.
-
-    Arguments:
-        columns: `F` columns as `spread` gives them.
-        equals: rows equal in all of them.
     """
     keys = row_keys(columns)
     num = len(keys)

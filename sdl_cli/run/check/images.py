@@ -57,9 +57,8 @@ def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Pro
     inside = pairs[~crosses]
     if len(inside):
         what = f"{counted(len(inside), 'pair')} of images, each on one side of the split, of nearly the same look."
-        yield Problem(
-            "note", what, _pairs_named(dataset, inside), "Keep one of each pair: another split would put them on both sides."
-        )
+        advice = "Keep one of each pair: another split would put them on both sides."
+        yield Problem("note", what, _pairs_named(dataset, inside), advice)
 
 
 def _pairs_named(dataset: Dataset, pairs: Array) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -36,7 +36,7 @@ class Problem:
 
     def to_json(self) -> dict[str, str]:
         """The object that stands in the list `problems` of `sdl check --json`."""
-        return {"severity": self.severity, "what": self.what, "where": self.where, "advice": self.advice}
+        return asdict(self)
 
 
 def worst_first(problems: Iterable[Problem]) -> list[Problem]:
@@ -45,20 +45,12 @@ def worst_first(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def named(names: Iterable[str], num: int | None = None) -> str:
-    """At most five names in one line, and how many more there are.
-
-    Arguments:
-        num: how many there are, where `names` holds only the first of them; None counts `names`.
-    """
+    """At most five names in one line, and how many more there are: of `num`, where `names` holds only the first of them."""
     return listed(list(names), MOST_NAMED, num, last=", ")
 
 
 def rows_named(dataset: Dataset, rows: Array) -> str:
-    """At most five rows by their ids, and how many more there are.
-
-    Arguments:
-        rows: positions `(M,)`, or a mask `(N,)` of bool.
-    """
+    """At most five rows, positions `(M,)` or a mask `(N,)` of bool, by their ids, and how many more there are."""
     positions = np.flatnonzero(rows) if rows.dtype == bool else rows
     names = named([shortened(name) for name in dataset.ids[positions[:MOST_NAMED]]], len(positions))
     return names if dataset.modality == "image" else f"id{'' if len(positions) == 1 else 's'} {names}"

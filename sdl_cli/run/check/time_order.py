@@ -41,21 +41,14 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         return
     which = sorted(found, key=lambda name: -found[name])
     what = f"In the order of {which[0]} neighbouring rows resemble each other in the target far more than by chance"
-    what = (
-        f"{what} (likeness {min(found[which[0]], 0.99):.2f} of 1, p < {_LEVEL:g}): a random split trains on a row's neighbours."
-    )
-    advice = (
-        "Where later rows are to be predicted, this score is too good: keep the last rows as a test file (dataset.test_path)."
-    )
+    shown = f"likeness {min(found[which[0]], 0.99):.2f} of 1, p < {_LEVEL:g}"
+    what = f"{what} ({shown}): a random split trains on a row's neighbours."
+    advice = "If later rows are to be predicted, this score is too good: keep the last rows as a test file (dataset.test_path)."
     yield Problem("warning", what, f"also {counted(len(which) - 1, 'column')}: {named(which[1:])}" if which[1:] else "", advice)
 
 
 def likeness(y: Array, time: Array, is_class: bool) -> float | None:
-    """How alike neighbours in time are: 0 as by chance, 1 the same; None where it is not measurable, or next to nothing.
-
-    Arguments:
-        y: class indices or numbers `(N,)`. time: `(N,)`.
-    """
+    """How alike neighbours in time are: 0 as by chance, 1 the same; None where it is not measurable, or next to nothing."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(y))
     order = order[np.argsort(time[order], kind="stable")]

@@ -164,11 +164,9 @@ def _compare_classes(y: Array, member: Array, sizes: Array, order: Array | None)
 
     Disagreement is the Gini impurity: the probability that two rows are of different classes.
 
-    Arguments:
-        y: classes `(N,)` of the rows.
-        member: for each row the position of its value, in 0..V-1.
-        sizes: rows of each value `(V,)`.
-        order: positions `(V,)` of the values by size, or None where they have no order.
+    `member (N,)` is for each row the position of its value in `sizes (V,)`, the rows of each value; `order (V,)` are positions of
+    the values by size, or None where they have no order.
+
     Returns: disagreement within a value as a share of that among all rows; rows expected to disagree by chance; roughness,
         near 1 where neighbouring values are as unlike as any (the ratio of von Neumann, 1941), infinite without an order.
     """
