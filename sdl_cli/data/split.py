@@ -207,10 +207,9 @@ def _by_part(dataset: Dataset) -> Split:
     if dataset.task == "classification":
         absent = np.setdiff1d(dataset.y[test], dataset.y[labelled])
         if len(absent):
-            names = ", ".join(dataset.classes[i] for i in absent[:5])
-            raise DataError(
-                f"{dataset.name}: the test part has classes that the training part lacks: {names}.", "Add rows of them."
-            )
+            what = "the test part has classes that the training part lacks"
+            names = listed([dataset.classes[i] for i in absent], 5, last=", ")
+            raise DataError(f"{dataset.name}: {what}: {names}.", "Add rows of them.")
     return Split(labelled, validation if len(validation) else None, test)
 
 

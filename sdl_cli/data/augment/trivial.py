@@ -20,8 +20,8 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "identity": lambda images, strength, sign: images,
     "shear_x": lambda images, strength, sign: shear_x(images, 0.99 * strength * sign),
     "shear_y": lambda images, strength, sign: shear_y(images, 0.99 * strength * sign),
-    "translate_x": lambda images, strength, sign: translate_x(images, min(32, images.shape[3]) * strength * sign),
-    "translate_y": lambda images, strength, sign: translate_y(images, min(32, images.shape[2]) * strength * sign),
+    "translate_x": lambda images, strength, sign: _affine(images, x0=-(min(32, images.shape[3]) * strength * sign).trunc()),
+    "translate_y": lambda images, strength, sign: _affine(images, y0=-(min(32, images.shape[2]) * strength * sign).trunc()),
     "rotate": lambda images, strength, sign: rotate(images, 135 * strength * sign),
     "brightness": lambda images, strength, sign: brightness(images, 1 + 0.99 * strength * sign),
     "color": lambda images, strength, sign: color(images, 1 + 0.99 * strength * sign),
@@ -63,16 +63,6 @@ def shear_x(images: Tensor, factor: Tensor) -> Tensor:
 def shear_y(images: Tensor, factor: Tensor) -> Tensor:
     """Move each column up by `factor` `(N,)` times its distance from the left edge."""
     return _affine(images, yx=factor, y0=factor * (images.shape[3] / 2))
-
-
-def translate_x(images: Tensor, pixels: Tensor) -> Tensor:
-    """Move each image right by `pixels` `(N,)`, cut to whole ones."""
-    return _affine(images, x0=-pixels.trunc())
-
-
-def translate_y(images: Tensor, pixels: Tensor) -> Tensor:
-    """Move each image down by `pixels` `(N,)`, cut to whole ones."""
-    return _affine(images, y0=-pixels.trunc())
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:

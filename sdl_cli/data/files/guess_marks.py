@@ -177,9 +177,8 @@ def _decide(
     elif not decimals and either:
         decimals = {_open(source, names, columns, either, delimiter, group, notes)}
     if len(decimals) == 2:
-        notes.append(
-            f"Some columns hold numbers with a decimal comma, others with a point: read with points (otherwise: {group}.decimal)."
-        )
+        how = f"read with points (otherwise: {group}.decimal)"
+        notes.append(f"Some columns hold numbers with a decimal comma, others with a point: {how}.")
         return ".", {}, notes
     found = next(iter(decimals), ".")
     return found, {mark: cell for mark, cell in (either | certain).items() if mark != found}, notes

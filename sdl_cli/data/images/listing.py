@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import counted
 from sdl_cli.settings.parse import suggest
 
 _PART_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -85,11 +86,7 @@ def left_out(others: Sequence[Path]) -> str:
         return ""
     counts = Counter(p.suffix.lower() or "no ending" for p in others)
     kinds = ", ".join(f"{num:,} {kind}" for kind, num in sorted(counts.items()))
-    what = (
-        "1 file is not an image that can be read"
-        if len(others) == 1
-        else f"{len(others):,} files are not images that can be read"
-    )
+    what = f"{counted(len(others), 'file', verbs='is not an image/are not images')} that can be read"
     pictures = sorted(kind for kind in counts if kind in _OTHER_PICTURES)
     advice = f" Save {', '.join(pictures)} as JPEG or PNG to have them predicted." if pictures else ""
     return f"{what} ({kinds}) and {'was' if len(others) == 1 else 'were'} left out.{advice}"

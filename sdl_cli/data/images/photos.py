@@ -155,9 +155,8 @@ def _is_read_as_ever(file: Path) -> bool:
 def _refuse_failures(failures: Sequence[tuple[int, str]], names: Sequence[str], on_error: OnError) -> None:
     if failures and (on_error == "fail" or len(failures) == len(names)):
         first = listed([f"{names[row]} ({why})" for row, why in failures], 5, last=", ")
-        of_all = (
-            "no image can be read" if len(failures) == len(names) else f"{len(failures)} of {len(names)} images cannot be read"
-        )
+        of_all = f"{len(failures)} of {len(names)} images cannot be read"
+        of_all = "no image can be read" if len(failures) == len(names) else of_all
         raise DataError(f"{of_all}: {first}.", SKIP_HINT)
 
 

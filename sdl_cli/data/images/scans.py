@@ -46,10 +46,8 @@ def is_ordinary(image: Any) -> bool:
     """Whether an opened and not loaded image is plain 8 bit, and nothing in it is left out or only looks transparent."""
     if image.format == "TIFF":
         return not tiff.is_deep(image) and not tiff.declared(image).num_extra
-    raw = _raw_mode(image)
-    is_deep = (
-        image.mode[0] in "IF" or raw.endswith(";16B") or (image.format == "PPM" and image.mode == "RGB" and _maximum(image) > 255)
-    )
+    is_deep = image.mode[0] in "IF" or _raw_mode(image).endswith(";16B")
+    is_deep = is_deep or (image.format == "PPM" and image.mode == "RGB" and _maximum(image) > 255)
     return not is_deep and (image.format, image.mode) != ("TGA", "RGBA")
 
 

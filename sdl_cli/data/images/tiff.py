@@ -90,11 +90,8 @@ def size_and_mode(source: Source) -> tuple[int, int, str]:
     try:
         with tifffile.TiffFile(source, is_ome=False) as opened:
             page = opened.pages[0]
-            return (
-                int(page.imagewidth),
-                int(page.imagelength),
-                "F" if page.samplesperpixel == 1 else f"{page.dtype} of {page.samplesperpixel} bands",
-            )
+            mode = "F" if page.samplesperpixel == 1 else f"{page.dtype} of {page.samplesperpixel} bands"
+            return int(page.imagewidth), int(page.imagelength), mode
     except Exception as error:
         raise _damaged(error) from error
 

@@ -51,9 +51,8 @@ def open_splits(dataset: str, subset: str | None, revision: str | None, notes: l
             found = _open_local(datasets, path, subset)
         return Opened(path.absolute().name, _named(datasets, found), {"dataset": str(path.absolute())})
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", dataset, re.ASCII) or dataset.startswith("."):
-        raise DataError(
-            f"dataset.dataset={shortened(dataset)}: there is no such file or folder, and it is not a name on the Hub.", _WHERE
-        )
+        what = "there is no such file or folder, and it is not a name on the Hub."
+        raise DataError(f"dataset.dataset={shortened(dataset)}: {what}", _WHERE)
     commit, unreached = _commit(dataset, revision)
     with _calls(datasets, offline=unreached is not None), _reworded(dataset, unreached):
         found = datasets.load_dataset(dataset, subset, revision=commit or revision)

@@ -186,8 +186,7 @@ def _is_there(cells: Array, root: Path) -> bool:
 def looks_like_paths(cells: Sequence[str | None]) -> bool:
     """Whether most of these cells, of those that are not missing, end as image files do."""
     known = [cell for cell in cells if cell is not None]
-    num = sum("." in cell and f".{cell.rpartition('.')[2]}".lower() in SUFFIXES for cell in known)
-    return num > len(known) / 2
+    return sum("." in cell and f".{cell.rpartition('.')[2]}".lower() in SUFFIXES for cell in known) > len(known) / 2
 
 
 def _read(path: Path, asked: Asked, key: str) -> tuple[Format, list[Array], Array]:

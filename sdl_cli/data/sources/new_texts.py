@@ -84,9 +84,8 @@ def _only_text_column(path: Path, form: Format, wanted: str | None) -> str:
     if named and wanted is None:
         return named[0]
     missing = f"no column {shortened(wanted)}" if wanted else "several columns"
-    raise DataError(
-        f"{path}: it has {missing}; its columns: {listed(form.names)}.", f"Call the texts' column {wanted or 'text'}."
-    )
+    message = f"{path}: it has {missing}; its columns: {listed(form.names)}."
+    raise DataError(message, f"Call the texts' column {wanted or 'text'}.")
 
 
 def _iter_plain(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: list[str]) -> Iterator[tuple[Array, Array]]:

@@ -83,9 +83,8 @@ def read_inputs(path: str | Path) -> tuple[Array, Array]:
     arrays = _read(file)
     key = next((k for k in ("x", "x_test") if k in arrays), None)
     if key is None:
-        raise DataError(
-            f"{file}: neither X nor x_test is there; it has {_listed(arrays)}.", "Save it with np.savez(path, X=...)."
-        )
+        message = f"{file}: neither X nor x_test is there; it has {_listed(arrays)}."
+        raise DataError(message, "Save it with np.savez(path, X=...).")
     X = _inputs(file, [arrays[key]], [])
     return np.array([str(i) for i in range(len(X))]), X
 
@@ -183,9 +182,8 @@ def _blocks(path: Path, arrays: Mapping[str, Array]) -> list[tuple[str, Array, A
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim != 1:
-            raise DataError(
-                f"{path}: {y_key} has shape {y.shape}; it needs one target per row.", "Save labels, not one-hot rows."
-            )
+            message = f"{path}: {y_key} has shape {y.shape}; it needs one target per row."
+            raise DataError(message, "Save labels, not one-hot rows.")
         if len(x) != len(y):
             raise DataError(f"{path}: {x_key} has {len(x)} rows and {y_key} has {len(y)}.", "They must be equally long.")
         if not x.size:

@@ -81,16 +81,15 @@ def _fetch(settings: OpenML, notes: list[str]) -> Any:
     number = settings.data_id or (int(settings.dataset) if settings.dataset.isascii() and settings.dataset.isdigit() else None)
     shown = shortened(settings.dataset)
     if number == 0 or not settings.dataset.strip(". "):
-        raise DataError(
-            f"dataset.dataset={shown}: this is not the name or number of a table.", "For example: dataset.dataset=iris"
-        )
+        message = f"dataset.dataset={shown}: this is not the name or number of a table."
+        raise DataError(message, "For example: dataset.dataset=iris")
     # the name becomes a part of an address and of a path in the cache
     which: dict[str, Any] = {"data_id": number} if number else {"name": quote(settings.dataset, safe="(),")}
     if settings.version is not None and not number:
         which["version"] = settings.version
     try:
         folder = Path(get_data_home()) / "openml"
-        with warnings.catch_warnings(record=True) as caught, _timeout(_TIMEOUT_SECONDS):
+        with warnings.catch_warnings(record=True) as caught, _timeout():
             warnings.simplefilter("always")
             # All columns as data: scikit-learn refuses a target with missing cells, and of a sparse table loses target cells.
             # Its quicker parser reads nominal columns of numbers as numbers, and with pandas 3 fails on them.
@@ -115,9 +114,9 @@ def _fetch(settings: OpenML, notes: list[str]) -> Any:
 
 
 @contextlib.contextmanager
-def _timeout(seconds: float) -> Iterator[None]:
+def _timeout() -> Iterator[None]:
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.arrays import Array
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.dataset import Dataset, digest_parts
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.delimited import read
@@ -68,15 +68,9 @@ class _Rows:
 
     def take(self, kept: Array, notes: Sequence[str]) -> _Rows:
         """Some of the rows, and more notes."""
-        return dataclasses.replace(
-            self,
-            texts=self.texts[kept],
-            targets=self.targets[kept],
-            groups=None if self.groups is None else self.groups[kept],
-            lines=self.lines[kept],
-            ids=self.ids[kept],
-            notes=(*self.notes, *notes),
-        )
+        of_rows: dict[str, Any] = {key: getattr(self, key) for key in ("texts", "targets", "groups", "lines", "ids")}
+        taken = {key: own[kept] for key, own in of_rows.items() if own is not None}
+        return dataclasses.replace(self, **taken, notes=(*self.notes, *notes))
 
 
 def load(settings: Text) -> Dataset:
@@ -162,9 +156,8 @@ def _labelled_rows(
     whole, classes = {label for label in found.labels if label}, sorted({label for label in labels if label})
     more = []
     if found.layout == "blank" and like is None:
-        more.append(
-            f"{path.name}: read as one label and one text per line; a label ends at the first blank ({listed(classes, 6)})."
-        )
+        shown = listed(classes, 6)
+        more.append(f"{path.name}: read as one label and one text per line; a label ends at the first blank ({shown}).")
     if asked is None and len(classes) < len(whole):
         example = shortened(min(whole), 30)
         more.append(
@@ -206,9 +199,8 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
     target = _target_column(path, settings, form, {text, group, id_place}, like)
     roles = [text, target] if group is None else [text, target, group]
     if len(set(roles)) < len(roles):
-        raise DataError(
-            f"{path}: one column has two roles.", "Give dataset.text, dataset.target and dataset.group columns of their own."
-        )
+        hint = "Give dataset.text, dataset.target and dataset.group different columns."
+        raise DataError(f"{path}: one column has two roles.", hint)
     labels: Sequence[str | None] = columns[target].tolist()
     if like is not None and form.marks != Known.of(like).marks:
         labels = respelled(columns[target], form.marks, Known.of(like).marks).tolist()
@@ -228,15 +220,13 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
         "target": form.names[target],
         "id": None if id_place is None else form.names[id_place],
     }
-    texts = np.array(["" if cell is None or cell in words else cell for cell in columns[text]], dtype=object)
+    texts = objects(["" if cell is None or cell in words else cell for cell in columns[text]])
     notes = without_doubt_of_header(form.notes, form.names, [settings.text, settings.target])
     if settings.text is None and like is None:
         notes.append(f"The texts are in the column {shortened(form.names[text])}, the target is {shortened(form.names[target])}.")
     groups = None if group is None else columns[group]
     name = form.names[target]
-    ids = lines.astype(str)
-    if id_place is not None:
-        ids = np.array(["" if cell is None else cell for cell in columns[id_place]], dtype=object)
+    ids = lines.astype(str) if id_place is None else objects([cell or "" for cell in columns[id_place]])
     return _Rows(texts, np.array(labels, dtype=object), groups, lines, ids, name, form.marks, source, tuple(notes))
 
 
@@ -276,12 +266,8 @@ def _given(settings: Text) -> list[tuple[str, str]]:
 
 
 def _unknown_classes(y: Array, classes: Sequence[str], part: Array) -> list[str]:
-    if not classes:
-        return []
     new = np.setdiff1d(y[part == "test"], y[part == "train"])
-    if not len(new):
+    if not len(new) or not classes:
         return []
-    num = int(np.isin(y[part == "test"], new).sum())
-    return [
-        f"{num:,} test rows are of classes without a training row ({listed([classes[i] for i in new], 5)}): they count as wrong."
-    ]
+    num, names = int(np.isin(y[part == "test"], new).sum()), listed([classes[i] for i in new], 5)
+    return [f"{num:,} test rows are of classes without a training row ({names}): they count as wrong."]

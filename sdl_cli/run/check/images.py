@@ -30,7 +30,8 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601
 
 def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     """Images that look the same as another without being equal, and those whose like is on the other side of the split."""
-    if dataset.modality != "image" or min(dataset.X.shape[2:]) < _SIDE or (brief and _is_large(dataset.X)):
+    is_large = dataset.modality == "image" and (len(dataset) > _BRIEF_IMAGES or dataset.X.nbytes > _BRIEF_BYTES)
+    if dataset.modality != "image" or min(dataset.X.shape[2:]) < _SIDE or (brief and is_large):
         return
     rows = np.arange(len(dataset))
     if len(rows) > _MOST_IMAGES:
@@ -93,10 +94,6 @@ def _without_equal(X: Array, pairs: Array) -> Array:
     rows, place = np.unique(pairs, return_inverse=True)
     keys = image_keys(X[rows])[place.reshape(pairs.shape)] if len(rows) else pairs
     return np.asarray(pairs[keys[:, 0] != keys[:, 1]])
-
-
-def _is_large(X: Array) -> bool:
-    return len(X) > _BRIEF_IMAGES or X.nbytes > _BRIEF_BYTES
 
 
 def near_pairs(X: Array, mirrored: bool = True) -> Array:

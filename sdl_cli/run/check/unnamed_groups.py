@@ -58,11 +58,9 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
 def _by_name(dataset: Dataset) -> Iterator[Problem]:
     """Columns that are called an id, or that the user gave as the id, and whose values stand in several rows."""
     repeated = {}
-    columns = {name: dataset.X[:, j] for j, name in enumerate(dataset.feature_names)}
-    kinds = dict(zip(dataset.feature_names, column_kinds(dataset), strict=True))
-    for name, x in columns.items():
+    for name, kind, x in zip(dataset.feature_names, column_kinds(dataset), dataset.X.T, strict=True):
         filled = x[~np.isnan(x)]
-        if kinds[name] in ("number", "category") and _ID_NAME.search(name) and (filled == np.rint(filled)).all():
+        if kind in ("number", "category") and _ID_NAME.search(name) and (filled == np.rint(filled)).all():
             repeated[name] = (len(filled), len(np.unique(filled)))
     if dataset.source.get("id"):
         repeated[str(dataset.source["id"])] = (len(dataset), len(set(dataset.ids.tolist())))
