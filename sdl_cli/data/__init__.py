@@ -1,4 +1,4 @@
-"""Where data comes from: one module per kind of source, all brought to one `Dataset`.
+"""Where data comes from: one module per kind of source, all returning a `Dataset`.
 
 Importing this package is quick: scikit-learn, torch, torchvision and Pillow are imported by the source that needs them.
 """
@@ -42,7 +42,7 @@ def load(
         preferred_px: side of the square images that the model likes best, if the source leaves a choice.
         interpolation: how photos are resized, one of `decode.INTERPOLATIONS`.
         like: the stored `inputs` of a run whose columns the table must have; they are read as the run reads them.
-    Raises DataError: the data is not there or cannot be used; the message names the file or setting.
+    Raises DataError: the data is missing or unusable; the message names the file or setting.
     """
     if isinstance(settings, table.Table):
         return table.load(settings, like)

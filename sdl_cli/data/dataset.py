@@ -1,4 +1,4 @@
-"""The one shape that every source of data is brought to."""
+"""The common form of every data source."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Dataset:
     """Rows, their targets, and what is known about them.
 
     Arguments:
-        name: how results call it.
+        name: its name in results.
         task: `classification` or `regression`.
         modality: `image`, `table` or `text`.
         X: images `uint8 (N, C, H, W)` (an array or a memory map; `float32` where all are deeper than 8 bits, until
@@ -48,8 +48,8 @@ class Dataset:
         y: class indices `int64 (N,)` into `classes`, or numbers `float64 (N,)`.
         classes: class names in index order; empty for regression.
         feature_names: column names of a table; empty for images.
-        groups: `(N,)` group of each row, or None; one group never stands on two sides of a split.
-        part: `(N,)` of "train", "validation" or "test" where the source brings its own split, or None.
+        groups: `(N,)` group of each row, or None; a group is never split.
+        part: `(N,)` of "train", "validation" or "test" if the source has its own split, or None.
         ids: `(N,)` of str, the row's name in the user's own terms (a file, a row number).
         fingerprint: sha256 over content (X, y, classes, part), hexadecimal.
         notes: what a user should know about how this was read, one sentence each.

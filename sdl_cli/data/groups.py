@@ -55,7 +55,7 @@ def crossing_notes(groups: Array | None, part: Array | None) -> list[str]:
 
 
 def groups_from_cells(name: str, cells: Array, notes: list[str]) -> Array:
-    """The group of each row, objects `(N,)` of str, from a column of str or None; a row without a group is one of its own."""
+    """The group of each row, objects `(N,)` of str, from a column of str or None; a row without a group is its own group."""
     missing = np.flatnonzero(cells == None)  # noqa: E711  element by element
     if len(missing):
         notes.append(f"{counted(len(missing), 'row', verbs='has/have')} no {name}: each was taken as a group of its own.")

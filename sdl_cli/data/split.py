@@ -85,7 +85,7 @@ class TestPart(_Part):
 
 
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
-    """Divide the rows into labelled and test, then take the asked number of labelled ones.
+    """Divide the rows into labelled and test, then take the requested number of labelled rows.
 
     The source's own test part is used where there is one; otherwise rows are drawn by scikit-learn's `train_test_split`,
     stratified by class, or whole groups are drawn where the data set has groups.
@@ -105,7 +105,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
 
 
 def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | None = None) -> Array:
-    """Choose `num` rows; with the same seed a smaller choice is the beginning of a larger one.
+    """Choose `num` rows; with the same seed, a smaller choice is a prefix of a larger one.
 
     Classes come in proportion, but one row of each class comes first, then a second of each. Where rows have groups, a
     class's rows come group by group, as they would be labelled.
@@ -152,7 +152,7 @@ def hold_out(y: Array, fraction: float, seed: int, task: Task, groups: Array | N
 
     Arguments:
         y: targets `(N,)`. fraction: part to set aside, in (0, 1). groups: `(N,)` group of each row, or None.
-    Returns: sorted positions `int64` in `y`: (kept, held); held is empty where there is nothing to spare.
+    Returns: sorted positions `int64` in `y`: (kept, held); held is empty if no row can be spared.
     """
     if groups is not None:
         mask = _group_mask(y, groups, fraction, seed, task)

@@ -1,7 +1,7 @@
 """Augmentation of whole training batches, on their device, each sample with its own random numbers.
 
 Settings, and `build`, which turns them into one function of a batch. Validation and test rows never pass through here.
-Every random number comes from the generator that is handed in, so its state decides the result.
+All random numbers come from the given generator, so its state determines the result.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FlipCrop:
 
     Arguments:
         flip: mirror left and right with probability one half.
-        pad_fraction: border mirrored on at each side before the crop back to size, as a fraction of the side.
+        pad_fraction: mirrored border added on each side before cropping back to size, as a fraction of the side.
         flip_target: what mirroring does to a number to predict: keep it, or negate it (a steering angle); None refuses to
             mirror images with numbers. Without effect on classes.
     """
@@ -193,7 +193,7 @@ def build(augment: Any, target_zero: float | None = None) -> Policy:
     """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
 
     Inputs are float32 images `(N, C, H, W)` in [0, 1] or a standardised table `(N, F)`; targets are soft classes
-    `(N, K)` or numbers `(N, 1)`; the generator lives on their device. What is handed in is never changed in place.
+    `(N, K)` or numbers `(N, 1)`; the generator lives on their device. Inputs are never changed in place.
 
     Arguments:
         target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for

@@ -28,7 +28,7 @@ def augment_texts(
 
     Each copy undergoes one change, dealt in turn among those that are set: random deletion, random swap and synonym replacement,
     as in EDA (Wei and Zou, "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks",
-    EMNLP 2019). A text that a change leaves as it is (of one word, say) gets no copy by it.
+    EMNLP 2019). A text that a change leaves unchanged (such as one word) gets no copy.
 
     Arguments:
         synonyms: gives the synonyms of a lower-case word; None takes WordNet where NLTK and its corpus are installed. Nothing is
@@ -62,7 +62,7 @@ def augment_texts(
 
 
 def delete(words: list[str], probability: float, generator: random.Random) -> list[str]:
-    """The words, each left out with a probability; where none would be left, one of them."""
+    """The words, each left out with a probability; always keeping at least one."""
     kept = [word for word in words if generator.random() >= probability]
     return kept or ([generator.choice(words)] if words else [])
 

@@ -66,7 +66,7 @@ def shear_y(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Turn each image counter-clockwise about its middle by `degrees` `(N,)`."""
+    """Rotate each image counter-clockwise about its centre by `degrees` `(N,)`."""
     angle = degrees * (math.pi / 180)
     return _affine(images, xx=angle.cos(), xy=-angle.sin(), yx=angle.sin(), yy=angle.cos())
 

@@ -1,4 +1,4 @@
-"""Names of classes that are written as numbers: 1.0 is the class 1, and 01 and 1E1 are classes of their own."""
+"""Names of classes that are written as numbers: 1.0 is the class 1; 01 and 1E1 are separate classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_code(cell: str) -> bool:
 
 
 def whole_name(cell: str) -> str:
-    """A whole number without its fraction of zeros (1 for 1.0), anything else as it is: 01 is no 1."""
+    """A whole number without its fraction of zeros (1 for 1.0), anything else unchanged: 01 is not 1."""
     return cell.partition(".")[0] if _WHOLE_WITH_FRACTION.fullmatch(cell) else cell
 
 

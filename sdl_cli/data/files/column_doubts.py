@@ -1,4 +1,4 @@
-"""What a column of a table may mean otherwise than it was read, as notes for the user."""
+"""Other possible meanings of a table's columns, as notes for the user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sdl_cli.phrases import shortened
 
 
 def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
-    """A note where a column may be meant otherwise: numbers with a few words or a unit, dates of either order."""
+    """A note if a column may mean something else: numbers with a few words or a unit, dates of either order."""
     own, shown = cells.columns[i], f"Column {shortened(column.name)}"
     if column.kind == "date" and other_order(column, own):
         first = shortened(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
@@ -57,7 +57,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
     """A note on words such as NA that were read as missing in columns of text, where they may be a value.
 
     Arguments:
-        written: the cells as they stand in the file. cells: the same without words for missing ones.
+        written: the cells as written in the file. cells: the same without words for missing ones.
         roles: positions of columns that are not learned from.
     """
     words: Counter[str] = Counter()

@@ -2,7 +2,7 @@
 
 A table reaches a model as `float64 (N, F)`: a number as it is, a category as the index of its level, a boolean as 0 or 1, a date
 as several numbers, and NaN wherever a cell is missing. What is learned from data (medians, which levels are rare) is left to
-`models/encoding.py`, which sees training rows only; here stands only what a cell says by itself.
+`models/encoding.py`, which sees training rows only; this module covers only what a cell says on its own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Column:
         kind: number, category, boolean or date.
         levels: names of a category's levels, sorted; index i stands for `levels[i]`, and `len(levels)` for any other. For a
             boolean, the words for 0 and 1, lower case.
-        parts: names of the numbers that a date is taken apart into.
+        parts: names of the numbers that a date becomes.
         format: how a date is written, in the terms of strptime.
     """
 
@@ -99,7 +99,7 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
     Arguments:
         cells: objects `(N,)`, str or None where missing.
         category: the user says that it is one, whatever its cells look like.
-        chosen: the user named this column to be used: nothing is left out for looking like a name of rows.
+        chosen: the user named this column to be used: it is never left out for looking like row names.
     """
     known = cells[cells != None]  # noqa: E711  element by element
     if not len(known):
@@ -222,7 +222,7 @@ def shown_format(written: str) -> str:
 
 def _date_format(known: Array, day_first: bool) -> str | None:
     """The format that reads every cell as a date, or None."""
-    if not _LIKE_A_DATE.match(known[0]):  # it is tried in 135 ways
+    if not _LIKE_A_DATE.match(known[0]):  # 135 formats are tried
         return None
     for day in sorted(_DATES, key=lambda day: day_first and day.startswith("%m")):
         for time in _TIMES:
@@ -246,7 +246,7 @@ def _date_parts(column: Column, cells: Array) -> Array:
     missing = cells == None  # noqa: E711
     times = _read_dates(cells, column.format)
     unread = np.flatnonzero(np.isnat(times) & ~missing)
-    if len(unread):  # the one way that cannot be mistaken for another, and that of Parquet
+    if len(unread):  # the only unambiguous format, also used by Parquet
         times[unread] = _read_dates(cells[unread], "ISO8601")
     bad = unread[np.isnat(times[unread])]
     if len(bad):

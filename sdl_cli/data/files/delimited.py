@@ -25,7 +25,7 @@ Chunk = tuple[Array, list[Array], Array]
 
 _CHUNK_CHARS = 2**24
 _CHUNK_CELLS = 2**22
-_MAX_KNOWN = 100_000  # cells of which one copy is kept, however often they recur
+_MAX_KNOWN = 100_000  # number of distinct cells to intern
 _WIDE = 1000  # columns beyond which one call of pandas costs more than the cells do
 _BOOLEAN = re.compile("true|false", re.IGNORECASE)
 _RAGGED_HINT = "Quote a cell that holds the delimiter, close each quote, or set the delimiter."
@@ -103,7 +103,7 @@ def _fits(row: Sequence[str], format: Format) -> bool:
 
 
 def _is_plain(lines: Sequence[str], format: Format) -> bool:
-    """Whether each line is one record of the right width without quotes, so that no parser can read it in another way."""
+    """Whether each line is one record of the right width without quotes, so every parser reads it the same way."""
     delimiter, count = format.delimiter, len(format.names) - (not format.trailing)
     if lines[0].startswith("\ufeff"):  # pandas takes a byte-order mark away, even in the middle of a file
         return False
@@ -117,7 +117,7 @@ def _is_plain(lines: Sequence[str], format: Format) -> bool:
 def _parse_plain(
     lines: Sequence[str], first: int, format: Format, numbers: Sequence[int], texts: Sequence[int], missing: Collection[str]
 ) -> Chunk | None:
-    """Plain lines as a chunk, fast; None where a cell needs a closer look."""
+    """Plain lines as a chunk, fast; None if a cell needs a closer look."""
     import pandas as pd
 
     # pandas is handed what is needed only: with thousands of columns it costs seconds for each call
@@ -178,7 +178,7 @@ def _to_numbers(
     cells: Sequence[str], starts: Sequence[int], path: Path, format: Format, column: int, missing: Collection[str]
 ) -> Array:
     joined = "".join(cells)
-    if format.marks == PLAIN and joined.isascii() and "_" not in joined:  # otherwise Python takes for a number what is none
+    if format.marks == PLAIN and joined.isascii() and "_" not in joined:  # otherwise Python accepts text that is not a number
         try:
             values = np.array([np.nan if cell in missing else float(cell) for cell in cells])
             if not np.isinf(values).any() and np.isnan(values).sum() == sum(cell in missing for cell in cells):

@@ -1,4 +1,4 @@
-"""What divides the cells of a text file, and its first records cut by it."""
+"""The delimiter of a text file, and its first records split by it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def sample(
 
 
 def _usual_width(rows: Rows) -> int:
-    """The most frequent number of fields; the first record's where several are."""
+    """The most frequent number of fields; on a tie, the first record's."""
     counts = Counter(map(len, rows))
     most = max(counts.values())
     return len(rows[0]) if counts[len(rows[0])] == most else next(width for width, n in counts.items() if n == most)

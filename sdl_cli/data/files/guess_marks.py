@@ -1,4 +1,4 @@
-"""Which marks the numbers of a file have: what is certain is taken, a good guess is said, and what is open is asked."""
+"""Which marks the numbers of a file have: certain cases are applied, good guesses reported, and ambiguous ones asked about."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class _Column:
     long: bool = False  # a whole number of four digits or more stands there without a mark
 
     def says_thousands(self, mark: str) -> bool:
-        """Whether hundreds stand beside numbers with one group of three digits: 750 and 1.150."""
+        """Whether hundreds appear with numbers that have one group of three digits: 750 and 1.150."""
         return mark in self.either and self.hundreds and not self.long and not (self.decimals | self.thousands)
 
 

@@ -1,4 +1,4 @@
-"""Whether a table's first record holds the names of its columns, and those names made fit to be shown and looked up."""
+"""Whether a table's first record holds the names of its columns, and those names cleaned up for display and lookup."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _kind(cell: str, marks: Marks) -> str:
 
 
 def find_header(rows: Rows, marks: Marks) -> tuple[bool, str]:
-    """Whether the first of some records holds names: it does where text stands above numbers or dates, or recurs nowhere.
+    """Whether the first of some records holds names: true if text is above numbers or dates, or never repeats.
 
     Arguments:
         rows: stripped cells, each row as long as the others.
@@ -93,7 +93,7 @@ def _columns_of_numbers(kinds: Rows, num: int) -> set[int]:
 def joined_names(rows: Rows) -> list[str]:
     """The names in several records at the top: the first record's where it names each column differently, otherwise all joined.
 
-    What stands above several columns is written above the first of them, as spreadsheets do with joined cells.
+    A name for several columns is written above the first, as spreadsheets do with merged cells.
     """
     if all(rows[0]) and len(set(rows[0])) == len(rows[0]):
         return rows[0]
@@ -130,7 +130,7 @@ def _numbers_are_names(first: list[str], below: Rows, marks: Marks) -> bool:
 def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The header's names, one for each column, all different and printable; and notes on what was changed.
 
-    Raises DataError: a name stands twice, or is as long as a text.
+    Raises DataError: a duplicate name, or one as long as a text.
     """
     names, unnamed, cleaned = [], [], 0
     taken = set(cells)

@@ -1,4 +1,4 @@
-"""The marks in written numbers: the decimal mark, and the one that divides thousands."""
+"""The marks in written numbers: the decimal mark, and the thousands separator."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Marks:
     thousands: str = ""
 
     def plain(self, cell: str) -> str | None:
-        """A stripped cell as Python writes numbers, or None where it is none: no inf, no marks in other places."""
+        """A stripped cell as Python writes numbers, or None if it is not one: no inf, no misplaced marks."""
         cell = unified(cell)
         if _pattern(self.decimal, self.thousands).fullmatch(cell) is None:
             return None

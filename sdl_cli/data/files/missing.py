@@ -21,7 +21,7 @@ def missing_words(asked: Sequence[str] | None) -> frozenset[str]:
     """The words that mean a missing cell.
 
     Arguments:
-        asked: None for the usual ones; an empty list for the empty cell alone; words that mean it as well as the usual ones.
+        asked: None for the usual ones; an empty list for only the empty cell; words to add to the usual ones.
     """
     if asked is None:
         return MISSING

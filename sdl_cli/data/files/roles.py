@@ -47,10 +47,10 @@ class WrittenRoles(Roles):
 
     Arguments:
         path: the file.
-        delimiter, header, encoding: how the text is written; None finds out.
+        delimiter, header, encoding: how the text is written; None detects it.
         header_lines: records of names at the top, the further ones of units or of more names; None asks where there may be more.
-        decimal: the mark of decimal fractions; None finds out.
-        thousands: what divides thousands (a space is any blank); None finds out, and asks where it can be the decimal mark.
+        decimal: the mark of decimal fractions; None detects it.
+        thousands: what divides thousands (a space is any blank); None detects it, and asks if it could be the decimal mark.
     """
 
     path: str
@@ -62,7 +62,7 @@ class WrittenRoles(Roles):
     thousands: Literal[",", ".", "apostrophe", "space", "none"] | None = None
 
     def asked(self, *columns: str | None) -> Asked:
-        """What the user says of the file, and the columns that must stand in it."""
+        """What the user says about the file, and the columns that must stand in it."""
         names = tuple(name for name in columns if name is not None)
         return Asked(self.delimiter, self.header, self.encoding, self.decimal, self.thousands, self.header_lines, names)
 

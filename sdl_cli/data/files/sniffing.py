@@ -21,7 +21,7 @@ from sdl_cli.phrases import listed, printable
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user says about a file; None is found from the file.
+    """What a user says about a file; None is detected.
 
     Arguments:
         delimiter, header, encoding, decimal, thousands, header_lines: the settings of `WrittenRoles`.
@@ -87,9 +87,9 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
         key: the setting that names the file, for messages; the settings of `asked` are its siblings.
         known: how the file is written that this one belongs to.
     Raises:
-        DataError: no such file, not text, empty, names that cannot be told apart, first lines that do not fit, numbers or
+        DataError: no such file, not text, empty, duplicate names, first lines that do not match, numbers or
             lines that can be read in two ways.
-        ConfigError: a delimiter, encoding or mark that there is not.
+        ConfigError: an unknown delimiter, encoding or mark.
     """
     group = key.rpartition(".")[0] or "dataset"
     file = existing_file(path, key)

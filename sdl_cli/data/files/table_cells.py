@@ -150,7 +150,7 @@ def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
 
 
 def _whole(file: Any, names: list[str], path: Path) -> Any:
-    """All rows of a Parquet file, where the memory there is holds them: packed, a value that recurs takes next to nothing."""
+    """All rows of a Parquet file, if memory suffices: in the file, a repeated value takes almost no space."""
     import pyarrow
 
     free, num_rows = available_bytes(), int(file.metadata.num_rows)

@@ -158,7 +158,7 @@ def _refuse_odd_cells(source: object, shown: str, cells: Array, numbers: Array, 
 
 
 def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
-    """A note where classes differ in case or blanks only."""
+    """A note if classes differ only in case or spaces."""
     groups: dict[str, list[str]] = {}
     for name in sorted(names):
         groups.setdefault(" ".join(name.lower().split()), []).append(name)

@@ -84,7 +84,7 @@ def drop_missing_targets(
 
     Arguments:
         cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file that each row starts on.
-        written: the cells as they stand in the file. keep: the setting with which words such as NA are values.
+        written: the cells as written in the file. keep: the setting with which words such as NA are values.
     """
     missing = cells == None  # noqa: E711  element by element
     num = int(missing.sum())
@@ -115,7 +115,7 @@ def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: 
 
     Arguments:
         counted: bool `(N,)`, the rows that count; a class that has none of them is kept. None counts all.
-    Raises DataError: no class has.
+    Raises DataError: no class has that many.
     """
     if min_class_rows is None:
         return np.arange(len(y_cells))

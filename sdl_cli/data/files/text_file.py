@@ -1,4 +1,4 @@
-"""Opening a text file: that it is one, its encoding, and gzip, which is unpacked as it is read."""
+"""Open a text file: check that it is text, detect its encoding, and unpack gzip on the fly."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def check_memory(path: Path) -> None:
-    """Raise DataError where the cells of a text file, all held at once, would not fit into the memory there is.
+    """Raise DataError where the cells of a text file, all held at once, would not fit into memory.
 
-    What gzip unpacks to is counted first, a block at a time: the size that such a file states of itself is not believed.
+    What gzip unpacks to is counted first, a block at a time: the size stated in the file is not trusted.
     """
     with open_bytes(path) as file:
         plain = not isinstance(file.raw, _Unpacked)  # type: ignore[attr-defined]

@@ -104,7 +104,7 @@ def cut_label(label: str, separator: str) -> str:
 
 
 def without_labels(path: Path, encoding: str, inputs: Mapping[str, Any]) -> Callable[[str], str] | None:
-    """What takes the labels off the lines of a file to predict, or None where there are none to take off.
+    """What removes the labels from the lines of a file to predict, or None where there are none to take off.
 
     A first word is only taken for a label where every line of the file, of five at least, begins with one that is known.
     """

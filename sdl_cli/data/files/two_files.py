@@ -1,4 +1,4 @@
-"""Two files of one table as one: columns by name, numbers of the second as the first writes them."""
+"""Two files of one table as one: columns by name, numbers of the second rewritten in the first's format."""
 
 from __future__ import annotations
 

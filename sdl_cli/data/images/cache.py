@@ -1,7 +1,7 @@
 """The memory-mapped cache of decoded images.
 
 A cache entry is a folder `<key>/` with `images.npy` and `meta.json`. It is built under a temporary name and renamed
-into place, so a reader sees all of it or none, and of two processes that build the same entry either wins.
+into place, so a reader sees all of it or none, and if two processes build the same entry, either may win.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Cached:
 
 
 def cache_key(content: str, settings: dict[str, Any]) -> str:
-    """The name of an entry: sha256 over the sources' digest, all that decides the pixels, and the decoder's version."""
+    """The name of an entry: sha256 over the sources' digest, everything that determines the pixels, and the decoder's version."""
     import PIL
 
     everything = {"content": content, "settings": settings, "format": _FORMAT, "pillow": PIL.__version__}
@@ -58,7 +58,7 @@ def load_or_build(
     """Open the cache entry `key`, or build it; a damaged or outdated entry is built again.
 
     Arguments:
-        num_images: most images that can come (fewer do where some are skipped).
+        num_images: upper bound on the number of images (fewer if some are skipped).
         shape: `(C, S, S)` of one image.
         batches: starts the decoding and yields `(n, C, S, S)`, all uint8 or all float32, in order, at least one image in all.
         facts: plain values to keep with the images; asked for after the last batch.
@@ -93,7 +93,7 @@ def _with_facts(folder: Path, cached: Cached, facts: dict[str, Any]) -> Cached:
 
 
 def _open(folder: Path, shape: tuple[int, int, int]) -> Cached | None:
-    """The entry in `folder`, or None where there is none or it is not whole."""
+    """The entry in `folder`, or None if missing or incomplete."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
@@ -165,8 +165,8 @@ def _move_into_place(folder: Path, final: Path, shape: tuple[int, int, int]) -> 
         except OSError:
             if attempt == 3:
                 raise
-        if _open(final, shape) is not None:  # another process was quicker
+        if _open(final, shape) is not None:  # another process was faster
             return
-        with contextlib.suppress(OSError):  # a damaged entry stands in the way; another process may also be moving it
+        with contextlib.suppress(OSError):  # a damaged entry is in the way; another process may also be moving it
             final.rename(folder.with_name(f"{folder.name}-damaged-{attempt}"))
             shutil.rmtree(folder.with_name(f"{folder.name}-damaged-{attempt}"), ignore_errors=True)

@@ -52,7 +52,7 @@ class Batch(NamedTuple):
 
 
 def _no_remark(remark: str) -> None:
-    """What is left out of an image is of no interest here."""
+    """Ignores remarks about what was left out."""
 
 
 def decode_file(
@@ -100,7 +100,7 @@ def to_square(
 
 
 def is_read_as_ever(source: Source) -> bool:
-    """Whether versions that knew nothing of deep and unusual images read this one as today; also true of what is no image."""
+    """Whether versions without support for deep images read this one the same way; also true for non-images."""
     from PIL import Image
 
     try:

@@ -34,7 +34,7 @@ def check_value_range(asked: tuple[float, ...] | None) -> None:
 
 
 def to_eight_bit(values: Array, scale: ValueRange) -> Array:
-    """Values of any shape to uint8: `low` becomes 0, `high` 255, and what lies outside is cut off."""
+    """Values of any shape to uint8: `low` becomes 0, `high` 255, and values outside are clipped."""
     scaled = (values.astype(np.float64) - scale.low) * 255.0 / (scale.high - scale.low)
     found: Array = np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8)
     return found

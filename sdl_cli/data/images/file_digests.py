@@ -1,4 +1,4 @@
-"""One digest of many files, with a memory: a file is read again only when its size, times or inode are no longer the same."""
+"""One digest of many files, with a cache: a file is re-read only if its size, times or inode have changed."""
 
 from __future__ import annotations
 

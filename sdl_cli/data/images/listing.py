@@ -1,4 +1,4 @@
-"""Which images stand in a folder, and their classes and parts, without opening any of them."""
+"""Which images are in a folder, and their classes and parts, without opening any of them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def walk(folder: Path, seen: frozenset[Path] = frozenset()) -> tuple[list[Path], list[Path]]:
-    """Image files and other files under `folder`, sorted; links to folders are followed, circles are not."""
+    """Image files and other files under `folder`, sorted; links to folders are followed, except cycles."""
     images: list[Path] = []
     others: list[Path] = []
     seen = seen | {folder.resolve()}

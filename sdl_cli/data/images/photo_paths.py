@@ -1,4 +1,4 @@
-"""Paths of photos as people write them into tables: found on this machine, or refused with the lines they stand on."""
+"""Paths of photos as people write them into tables: found on this machine, or refused with their line numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixels that are more than plain 8 bit, as they stand in the file: grey and colours of 16 bits, whole and floating numbers."""
+"""Pixels deeper than plain 8 bits, as stored in the file: grey and colours of 16 bits, whole and floating numbers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TGA_FLAGS = 17  # the byte of a TGA's header whose low half counts the bits of 
 
 
 def deep_pixels(image: Any, remark: Remark) -> Pixels | None:
-    """The pixels of an opened and not loaded PIL image, or None where it is plain 8 bit and Pillow reads it right.
+    """The pixels of an opened and not loaded PIL image, or None if it is plain 8-bit and Pillow reads it correctly.
 
     Raises:
-        DataError: a reader is not installed. ValueError: a kind that cannot be read right, with the reason.
+        DataError: a reader is not installed. ValueError: a kind that cannot be read correctly, with the reason.
     """
     if image.format == "TIFF" and image.fp is not None:
         says = tiff.declared(image)
@@ -97,7 +97,7 @@ def in_channels(values: Array, channels: str) -> Array:
 
 
 def _raw_mode(image: Any) -> str:
-    """How Pillow's decoder is told that pixels stand in the file, such as RGB;16B."""
+    """Pillow's raw mode of the file, such as RGB;16B."""
     args = image.tile[0][3] if image.tile else ""
     return str(args[0] if isinstance(args, tuple) and args else args)
 

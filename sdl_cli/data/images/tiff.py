@@ -32,7 +32,7 @@ _MOST_PAGES = 1000
 
 
 class RefusedError(ValueError):
-    """A TIFF that may well be whole, and would be read wrong."""
+    """A TIFF that may be intact but would be read incorrectly."""
 
 
 class Pixels(NamedTuple):
@@ -124,7 +124,7 @@ def read(source: Source, remark: Remark) -> Pixels:
         remark: is called with bands that are left out.
     Returns: `uint8` values where the file has plain 8 bits, otherwise `float32`.
     Raises:
-        DataError: tifffile or imagecodecs is not installed. ValueError: a kind of TIFF that is not read, or damage.
+        DataError: tifffile or imagecodecs is not installed. ValueError: an unsupported or damaged TIFF.
     """
     tifffile = require_readers()
     if not isinstance(source, Path):

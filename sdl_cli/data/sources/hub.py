@@ -110,13 +110,13 @@ def _commit(dataset: str, revision: str | None) -> tuple[str | None, str | None]
     except (RepositoryNotFoundError, HFValidationError) as error:
         message = f"dataset.dataset={shortened(dataset)}: the Hugging Face Hub has no such set, or it is private or has terms."
         raise DataError(message, f"{_WHERE} Log in with: hf auth login") from error
-    except Exception as error:  # of its answers and of networks there are many kinds
+    except Exception as error:  # many kinds of network errors exist
         return None, _reason(error)
 
 
 @contextlib.contextmanager
 def _calls(datasets: Any, offline: bool = False) -> Iterator[None]:
-    """Calls of `datasets` without its log and warnings, with its bars only where someone watches, and offline if so asked."""
+    """Calls of `datasets` without its log and warnings, with progress bars only on a terminal, and offline on request."""
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
     levels, was_offline = [logger.level for logger in loggers], datasets.config.HF_HUB_OFFLINE
     bars_off = datasets.are_progress_bars_disabled()
@@ -139,7 +139,7 @@ def _calls(datasets: Any, offline: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reworded(dataset: str, unreached: str | None) -> Iterator[None]:
-    """What `datasets` raises, in our words."""
+    """Rephrase errors from `datasets`."""
     try:
         yield
     except DataError:

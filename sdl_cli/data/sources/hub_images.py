@@ -45,7 +45,7 @@ def decode_column(
     Arguments:
         source: for messages. data: a `datasets.Dataset`.
         kept: rows `(M,)`, at least one. ids: `(M,)`, what messages call them.
-        size: side of the square in pixels that is asked for, and the one that the model likes best; None where there is none.
+        size: side of the square in pixels that is asked for, and the one that the model likes best; None if unset.
         channels: None takes grey where all images looked at are.
         value_range: the setting. notes: sentences on what was left out of images are added to them.
     Raises DataError: no column of images, an image that cannot be read, or a full disk.

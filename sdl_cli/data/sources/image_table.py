@@ -113,7 +113,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
 
 
 def list_photos(settings: ImageTable) -> tuple[list[Path], list[str]]:
-    """The photos that a table lists and that are there, and what messages call them; no photo is opened."""
+    """The photos that a table lists and that are there, and their names in messages; no photo is opened."""
     path, form, columns, lines, root = _read_own(settings)
     rows = _Rows({"image": columns[_places(settings, path, form, columns)["image"]]}, lines)
     files, kept = locate(rows.cells["image"], rows.lines, root, path, "skip", [])
@@ -220,7 +220,7 @@ def _shown(rows: _Rows) -> list[str]:
 
 
 def _places(settings: ImageTable, path: Path, form: Format, columns: Sequence[Array]) -> dict[str, int]:
-    """The position of the column of each role; no column has two of them, but what names rows may also be path or group."""
+    """The position of the column of each role; a column has one role, except that the id may also be the path or group."""
     roles = ("image", "target", "group", "id", "part")
     asked = {role: getattr(settings, role) for role in roles if getattr(settings, role) is not None}
     places = {role: find_column(path, form.names, name, f"dataset.{role}") for role, name in asked.items()}

@@ -1,4 +1,4 @@
-"""Texts to predict, read as the texts that a run learned from were."""
+"""Texts to predict, read like a run's training texts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TABLES = (".csv", ".tsv")
 def iter_texts(
     path: str | Path, inputs: Mapping[str, Any], chunk_rows: int = 10_000, notes: list[str] | None = None
 ) -> Iterator[tuple[Array, Array]]:
-    """Texts to predict, some at a time: a CSV file with the column that the run learned from, or one text per line.
+    """Texts to predict, in chunks: a CSV file with the column that the run learned from, or one text per line.
 
     A .csv or .tsv file, and one whose first line names that column, is a table; any other file holds one text per line, and
     labels before the texts are left out where every line has one that the run knows.
@@ -77,7 +77,7 @@ def _iter_column(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: 
 
 
 def _only_text_column(path: Path, form: Format, wanted: str | None) -> str:
-    """The column of texts where none has the name that the run knows."""
+    """The column of texts if none has the run's name."""
     if len(form.names) == 1:
         return form.names[0]
     named = [name for word in TEXT_NAMES for name in form.names if name.lower() == word]

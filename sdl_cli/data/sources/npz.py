@@ -1,4 +1,4 @@
-"""Arrays in a NumPy .npz file: images or a table, with or without a ready train and test part."""
+"""Arrays in a NumPy .npz file: images or a table, with or without ready-made parts."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _read(path: Path) -> dict[str, Array]:
 
 
 def _check_memory(path: Path, archive: zipfile.ZipFile, wanted: set[str]) -> None:
-    """Raise DataError where the arrays that are read, unpacked and as they are used, would not fit into the memory there is."""
+    """Raise DataError where the arrays that are read, unpacked and as they are used, would not fit into memory."""
     needed = 0
     for info in archive.infolist():
         if info.filename.removesuffix(".npy").lower() not in wanted:
@@ -168,7 +168,7 @@ def _read_one(path: Path, file: Mapping[str, Any], key: str) -> Array:
 
 
 def _blocks(path: Path, arrays: Mapping[str, Array]) -> list[tuple[str, Array, Array]]:
-    """(part, X, y) of each part that the file brings; one block where it brings none."""
+    """(part, X, y) of each part in the file, or one block if it has no parts."""
     names = [("train", "")] if "x_train" not in arrays else [(part, f"_{key}") for key, part in _PARTS.items()]
     blocks = []
     for part, suffix in names:

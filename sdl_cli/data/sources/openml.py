@@ -33,7 +33,7 @@ _SAID = ("Multiple active versions", "Version ", "OpenML ")  # starts of the war
 
 @dataclass(frozen=True, kw_only=True)
 class OpenML(TableRoles):
-    """A table of OpenML, in scikit-learn's data home (SCIKIT_LEARN_DATA) once it was fetched.
+    """A table of OpenML, in scikit-learn's data home (SCIKIT_LEARN_DATA) once downloaded.
 
     Arguments:
         dataset: its name there, or its number.
@@ -75,7 +75,7 @@ def load(settings: OpenML, like: Mapping[str, Any] | None = None) -> Dataset:
 
 
 def _fetch(settings: OpenML, notes: list[str]) -> Any:
-    """What scikit-learn reads of the table, as a frame where it is not sparse; what it warns of becomes notes."""
+    """The table as read by scikit-learn, as a frame if not sparse; its warnings become notes."""
     from sklearn.datasets import fetch_openml, get_data_home
 
     number = settings.data_id or (int(settings.dataset) if settings.dataset.isascii() and settings.dataset.isdigit() else None)

@@ -49,7 +49,7 @@ class TableRoles(Roles):
         features: the columns to learn from; empty takes all that have no other role.
         drop: columns to leave out.
         categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
-        text: columns whose cells are names as they are written, the target among them: 01 is not 1, and NA is not missing.
+        text: columns to keep as text, the target among them: 01 is not 1, and NA is not missing.
     """
 
     features: tuple[str, ...] = ()
@@ -208,7 +208,7 @@ def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
 def _infer_columns(
     cells: Cells, roles: TableRoles, places: Mapping[str, int], notes: list[str]
 ) -> tuple[list[Column], int | None]:
-    """The columns to learn from, and the position of one that counts the rows and so names them."""
+    """The feature columns, and the position of a column that numbers the rows and so names them."""
 
     def positions(key: str) -> list[int]:
         return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]

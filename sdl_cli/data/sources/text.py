@@ -33,7 +33,7 @@ _MOST_LABELS = 1000  # that are kept with a run
 
 @dataclass(frozen=True, kw_only=True)
 class Text(TestFile):
-    """Texts and what is said of each: a CSV file, or lines of a label and a text.
+    """Texts and their labels: a CSV file, or lines of a label and a text.
 
     Lines are `label text` (the label ends at the first blank), `label<tab>text` or `__label__x text` as fastText has it; which of
     these a file is, is found out. A column is given by its name, or by its position from 0 (or -1 for the last).

@@ -53,7 +53,7 @@ class TorchvisionSet(SquareSettings):
         dataset: its name in torchvision.datasets, as CIFAR10 or Flowers102.
         root: the folder where torchvision looks for its files.
         download: fetch the files if they are not there.
-        limit: use at most this many images of each part, drawn once and for all; None uses all.
+        limit: use at most this many images of each part, always the same ones; None uses all.
 
     A `size_px` of None keeps square images of up to 64 px as they are.
     """

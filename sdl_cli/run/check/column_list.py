@@ -1,4 +1,4 @@
-"""What each column of a table was taken for: its kind, how often it is missing, and examples of it."""
+"""How each column of a table was read: its kind, how often it is missing, and examples of it."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def column_names(dataset: Dataset) -> list[str]:
 
 
 def identifier_columns(dataset: Dataset) -> dict[int, str]:
-    """Columns of X that name or count the rows, and how it shows.
+    """Columns of X that name or number the rows, with the evidence.
 
     Nearly all categories differ; or whole numbers go up by one, in any order (both are sure signs); or they rise or fall
     from row to row, as running numbers with gaps do and a measurement by which rows were sorted. Dates are none.
@@ -79,8 +79,8 @@ def identifier_columns(dataset: Dataset) -> dict[int, str]:
 
 
 def _counts_rows(x: Array) -> str:
-    """In words, how whole numbers count the rows: none is lacking and hardly one repeated, or they rise or fall; else nothing."""
-    for some in (x[:_MIN_ROWS], x):  # most columns are seen through at their start
+    """In words, how whole numbers count the rows: none is missing and hardly any repeated, or they rise or fall; else nothing."""
+    for some in (x[:_MIN_ROWS], x):  # the first rows settle most columns
         if not (np.abs(some) <= 2**53).all() or (some != np.rint(some)).any():
             return ""
     values = np.unique(x)  # some may be there twice, where rows are

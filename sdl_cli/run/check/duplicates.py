@@ -1,7 +1,7 @@
-"""Rows that stand in the data more than once, and whether one of them is labelled and another is a test row.
+"""Rows that appear more than once, and whether copies are on both sides of the split.
 
 In a table of few possible rows (four yes/no columns) equal rows are natural, and in one of many measured columns they are
-copies. What tells them apart is the company they keep: where rows are equal by chance, others differ in just one column.
+copies. The surrounding rows tell them apart: if rows are equal by chance, others differ in just one column.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sdl_cli.phrases import counted
 from sdl_cli.run.check.problem import Problem, percent, rows_named, sides
 
 # Copies of a share s of the test part raise an accuracy by at most s times the error rate. Rows and texts recur in honest
-# data too (questions that are asked again): up to a twentieth moves it by about a point. Equal photos are always a slip.
+# data too (questions that are asked again): up to a twentieth moves it by about a point. Equal photos are always a mistake.
 _MATERIAL_SHARE, _MATERIAL_IMAGES = 0.05, 0.005
 _MANY_COPIES = 0.01  # of all rows
 _COPIED_SHARE = 0.25  # of equal rows without near ones, from which the whole is copies and not chance
@@ -123,7 +123,7 @@ def _in_table(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
 def crossing_problem(
     dataset: Dataset, parts: Split, crossing: Array, twin: str, material_share: float, where: str = ""
 ) -> Iterator[Problem]:
-    """Test rows that were seen in training: a leak, or a warning where they are so few that a score hardly moves.
+    """Test rows that were seen in training: a leak, or a warning if they are too few to move a score.
 
     Arguments:
         crossing: positions of the test rows. twin: what each of them has among the labelled rows.

@@ -1,4 +1,4 @@
-"""Image files as they stand on disk: which cannot be read, and their sizes and colour modes. Only headers are read."""
+"""Image files on disk: which cannot be read, and their sizes and colour modes. Only headers are read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Header:
 
 
 def inspect_files(settings: Any) -> list[Problem]:
-    """Look at the image files that `settings` point to; nothing is found for sources that are no photos.
+    """Look at the image files that `settings` point to; sources other than photos give no findings.
 
     Raises DataError: no such folder, or no images in it.
     """
@@ -68,7 +68,7 @@ def _header(file: Path) -> Header:
         if num_bytes == 0:
             return Header(0, failure="empty file, 0 bytes")
         return Header(num_bytes, *size_and_mode(file))
-    except Exception as error:  # decoders raise anything on bad bytes; each is a fact about one file
+    except Exception as error:  # decoders can raise anything on bad bytes; that concerns one file
         return Header(num_bytes, failure=reason(error))
 
 

@@ -29,7 +29,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601
 
 
 def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
-    """Images that look the same as another without being equal, and those whose like is on the other side of the split."""
+    """Images that look the same as another without being equal, and those with a twin on the other side of the split."""
     is_large = dataset.modality == "image" and (len(dataset) > _BRIEF_IMAGES or dataset.X.nbytes > _BRIEF_BYTES)
     if dataset.modality != "image" or min(dataset.X.shape[2:]) < _SIDE or (brief and is_large):
         return
@@ -44,7 +44,7 @@ def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Pro
     pairs = _of_one_colour(dataset.X, _without_equal(dataset.X, pairs))
     of_drawings = _are_drawings(dataset.X, pairs)
     num_drawings = len(np.unique(pairs[of_drawings]))
-    # A slanted line is like the next one without being its copy; where many look alike, nothing tells copies from kin.
+    # A slanted line is like the next one without being its copy; if many look alike, copies cannot be told from relatives.
     if num_drawings > _MANY_DRAWINGS * len(rows):
         what = f"{counted(num_drawings, 'image')} of little on plain ground look nearly like another, as simple drawings do."
         where = _pairs_named(dataset, pairs[of_drawings])
@@ -101,9 +101,9 @@ def near_pairs(X: Array, mirrored: bool = True) -> Array:
 
     The perceptual hash of an image is its thumbnail, free of brightness and contrast (a block mean hash: Yang, Gu and Niu,
     2006, here as real numbers instead of bits). Two images are a pair where the distance of their thumbnails is small, and
-    next to nothing beside the distance of either to the nearest twentieth of all images. Thresholds were chosen on
+    tiny compared with the distance of either to its nearest twentieth of all images. Thresholds were chosen on
     photos, CIFAR-10, Fashion-MNIST and digits: recompressed, brightened, mirrored, noisy and (photos) resized copies are
-    found, and about one in a million pairs of different images. Images of next to no contrast are like no other.
+    found, and about one in a million pairs of different images. Images with almost no contrast match no other.
 
     Arguments:
         X: `uint8 (N, C, H, W)`.

@@ -35,7 +35,7 @@ class Problem:
     advice: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """The object that stands in the list `problems` of `sdl check --json`."""
+        """The object in the list `problems` of `sdl check --json`."""
         return asdict(self)
 
 

@@ -1,4 +1,4 @@
-"""Rows, classes, groups and targets: are there enough of each, and does a group stand on both sides of the split?"""
+"""Rows, classes, groups and targets: are there enough of each, and is a group on both sides of the split?"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _NUM_PERMUTATIONS, _MOST_PERMUTED = 3999, 1000  # of few rows the normal law is 
 
 
 def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
-    """Date columns that order rows whose neighbours are alike, where the test rows do not simply come later."""
+    """Date columns that order rows whose neighbours are alike, unless the test rows simply come later."""
     if dataset.modality != "table" or len(dataset) < _LEAST_ROWS:
         return
     found = {}

@@ -56,7 +56,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
 
 
 def _by_name(dataset: Dataset) -> Iterator[Problem]:
-    """Columns that are called an id, or that the user gave as the id, and whose values stand in several rows."""
+    """Columns named like an id, or that the user gave as the id, and whose values stand in several rows."""
     repeated = {}
     for name, kind, x in zip(dataset.feature_names, column_kinds(dataset), dataset.X.T, strict=True):
         filled = x[~np.isnan(x)]
@@ -141,7 +141,7 @@ def _look(dataset: Dataset, side: Array, feature: int) -> Iterator[_Found]:
 
 
 def _crosses(member: Array, side: Array) -> bool:
-    """Whether values stand on both sides of the split, so that a score on test rows profits from them."""
+    """Whether values stand on both sides of the split, so test scores benefit from them."""
     test = member[side == 2]
     return not len(test) or bool(np.isin(test, member[side == 1]).mean() >= _CROSSING)
 
