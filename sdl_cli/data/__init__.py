@@ -12,21 +12,12 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.sources import builtin, huggingface, image_folder, image_table, npz, openml, table, text, torchvision_sets
 from sdl_cli.settings.experiment import DataSettings
 
-DATASETS: dict[str, type] = {
-    "digits": builtin.Digits,
-    "breast_cancer": builtin.BreastCancer,
-    "wine": builtin.Wine,
-    "iris": builtin.Iris,
-    "diabetes": builtin.Diabetes,
-    "npz": npz.Npz,
-    "table": table.Table,
-    "text": text.Text,
-    "openml": openml.OpenML,
-    "huggingface": huggingface.HuggingFace,
-    "image_folder": image_folder.ImageFolder,
-    "image_table": image_table.ImageTable,
-    "torchvision": torchvision_sets.TorchvisionSet,
-}
+_KINDS: tuple[Any, ...] = (  # settings, each of which has its own name as the default of `name`
+    *(builtin.Digits, builtin.BreastCancer, builtin.Wine, builtin.Iris, builtin.Diabetes),
+    *(npz.Npz, table.Table, text.Text, openml.OpenML, huggingface.HuggingFace),
+    *(image_folder.ImageFolder, image_table.ImageTable, torchvision_sets.TorchvisionSet),
+)
+DATASETS: dict[str, type] = {kind.name: kind for kind in _KINDS}
 
 
 def load(

@@ -22,16 +22,11 @@ _BLOCK_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class ValueRange:
-    """How images deeper than 8 bits become 8 bit.
-
-    Arguments:
-        low, high: the values that become 0 and 255.
-        with_plain: there are 8-bit images too, which stay as they are.
-    """
+    """How images deeper than 8 bits become 8 bit: `low` becomes 0 and `high` 255."""
 
     low: float
     high: float
-    with_plain: bool = False
+    with_plain: bool = False  # there are 8-bit images too, which stay as they are
 
 
 @dataclass(frozen=True)

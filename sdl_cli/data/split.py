@@ -19,18 +19,11 @@ _MIN_ROWS = 2  # per class: one to learn from and one to be tested on
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers `int64` of a data set.
+    """Row numbers `int64` of a data set, and what a user should know about the division, one sentence each."""
 
-    Arguments:
-        labelled: rows that a method may see with their targets.
-        validation: those of `labelled` that the source itself sets aside for validation, or None.
-        test: rows that are scored once, at the end.
-        notes: what a user should know about the division, one sentence each.
-    """
-
-    labelled: Array
-    validation: Array | None
-    test: Array
+    labelled: Array  # rows that a method may see with their targets
+    validation: Array | None  # those of `labelled` that the source itself sets aside for validation
+    test: Array  # rows that are scored once, at the end
     notes: tuple[str, ...] = ()
 
     def parts(self, dataset: Dataset) -> tuple[LabelledPart, TestPart]:

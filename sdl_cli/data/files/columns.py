@@ -47,7 +47,6 @@ class Column:
 
     Arguments:
         name: as in the file's header.
-        kind: number, category, boolean or date.
         levels: names of a category's levels, sorted; index i stands for `levels[i]`, and `len(levels)` for any other. For a
             boolean, the words for 0 and 1, lower case.
         parts: names of the numbers that a date becomes.

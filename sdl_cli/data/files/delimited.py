@@ -13,7 +13,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.delimiter import open_lines, shown_delimiter
-from sdl_cli.data.files.marks import PLAIN, is_number
+from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.records import Lines, records
 from sdl_cli.data.files.sniffing import Format
@@ -196,7 +196,7 @@ def _to_number(cell: str, path: Path, line: int, format: Format, column: int) ->
     if np.isfinite(value):
         return value
     hint = "Write a number there, or leave the cell empty where the value is missing."
-    if is_number(cell, "," if format.marks.decimal == "." else "."):
+    if Marks("," if format.marks.decimal == "." else ".").is_number(cell):
         hint = f"The decimal mark is {format.marks.decimal!r} in this file: use it everywhere, or set it."
     shown = repr(cell[:40]) + ("..." if len(cell) > 40 else "")
     raise DataError(f"{path}: line {line}, column {format.names[column][:60]!r}: {shown} is not a finite number.", hint)

@@ -30,15 +30,10 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Marks:
-    """How the numbers of a file are written.
+    """How the numbers of a file are written."""
 
-    Arguments:
-        decimal: the mark of decimal fractions, "." or ",".
-        thousands: what may stand between thousands: ",", ".", "'", " " (any blank), or nothing.
-    """
-
-    decimal: str = "."
-    thousands: str = ""
+    decimal: str = "."  # or ","
+    thousands: str = ""  # what may stand between thousands: ",", ".", "'", " " (any blank), or nothing
 
     def plain(self, cell: str) -> str | None:
         """A stripped cell as Python writes numbers, or None if it is not one: no inf, no misplaced marks."""
@@ -54,8 +49,3 @@ class Marks:
 
 
 PLAIN = Marks()
-
-
-def is_number(cell: str, decimal: str = ".") -> bool:
-    """Whether a stripped cell is a number without thousands marks."""
-    return Marks(decimal).is_number(cell)

@@ -59,12 +59,8 @@ class Format:
     """How a file is read.
 
     Arguments:
-        encoding: a codec's name.
         delimiter: one character; a blank stands for any run of blanks, the unit separator (U+001F) for one column only.
-        header: whether the first record holds names.
-        marks: those of the numbers.
         names: the columns' names, from the header (stripped) or x0, x1, ...
-        notes: what a user should know.
         trailing: every line ends with a delimiter, behind which nothing stands.
         header_lines: records of names at the top, where `header`.
     """

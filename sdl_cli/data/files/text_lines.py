@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sdl_cli.data.files.marks import is_number
+from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.records import Lines
 from sdl_cli.data.files.text_file import check_memory
 from sdl_cli.errors import DataError
@@ -166,7 +166,7 @@ def _beside_tab(content: Sequence[str], lines: Sequence[int], like: Mapping[str,
     rest = [label for label in labels[1:] if label]
     one_word = len(labels[0].split()) == 1 and len(texts[0].split()) == 1
     recurring = len(set(rest)) <= len(rest) // 2 and labels[0] not in rest
-    numbers_below = len(rest) > 1 and all(map(is_number, rest)) and not is_number(labels[0])
+    numbers_below = len(rest) > 1 and all(map(PLAIN.is_number, rest)) and not PLAIN.is_number(labels[0])
     found_header = one_word and (recurring or numbers_below)
     has_header = found_header if like is None else content[0] == like["header_line"]
     return _labelled("tab", labels, texts, lines, label_first, content[0] if has_header else None)
@@ -193,4 +193,4 @@ def _is_table(lines: Sequence[str]) -> bool:
 
 def _recur_or_numbers(words: Sequence[str]) -> bool:
     different = {cut_label(word, ":") for word in words}
-    return 2 <= len(different) <= max(2, len(words) // 2) or all(map(is_number, words))
+    return 2 <= len(different) <= max(2, len(words) // 2) or all(map(PLAIN.is_number, words))

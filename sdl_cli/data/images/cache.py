@@ -86,9 +86,8 @@ def load_or_build(
 def _with_facts(folder: Path, cached: Cached, facts: dict[str, Any]) -> Cached:
     """The entry with these facts, kept for the next time where they are new."""
     if facts != cached.facts:
-        meta = {"format": _FORMAT, "shape": list(cached.images.shape), "digest": cached.digest, "facts": facts}
         with contextlib.suppress(DataError):  # they can be found again
-            write_atomic(folder / "meta.json", json.dumps(meta))
+            write_atomic(folder / "meta.json", _meta(cached.images, cached.digest, facts))
     return dataclasses.replace(cached, facts=facts)
 
 
@@ -122,8 +121,11 @@ def _write(
         _write_header(file, count, shape, dtype)
         assert file.tell() == start, "numpy pads the header so that its length does not depend on the row count"
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    meta = {"format": _FORMAT, "shape": list(images.shape), "digest": digest(images), "facts": facts()}
-    (folder / "meta.json").write_text(json.dumps(meta))
+    (folder / "meta.json").write_text(_meta(images, digest(images), facts()))
+
+
+def _meta(images: Array, digest: str, facts: dict[str, Any]) -> str:
+    return json.dumps({"format": _FORMAT, "shape": list(images.shape), "digest": digest, "facts": facts})
 
 
 def _write_header(file: Any, count: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:

@@ -27,19 +27,11 @@ SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip
 
 @dataclass(frozen=True)
 class Decoding:
-    """How photos become arrays.
-
-    Arguments:
-        size_px: side of the square that every photo is brought to, in pixels.
-        channels: rgb or grey.
-        interpolation: one of `decode.INTERPOLATIONS`.
-        on_error: what to do about a photo that cannot be read: fail, or skip and count it.
-        value_range: the values that become black and white in images deeper than 8 bits; None leaves these as they are.
-    """
+    """How photos become arrays; see `PhotoSettings`."""
 
     size_px: int
     channels: Channels = "rgb"
-    interpolation: str = "bilinear"
+    interpolation: str = "bilinear"  # one of `decode.INTERPOLATIONS`
     on_error: OnError = "fail"
     value_range: tuple[float, ...] | None = None
 

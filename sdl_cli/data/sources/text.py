@@ -234,7 +234,8 @@ def _text_column(path: Path, settings: Text, form: Format, columns: Sequence[Arr
     asked = settings.text if like is None else str(like["text"])
     if asked is not None:
         return find_column(path, form.names, asked, "dataset.text")
-    taken = {find_column(path, form.names, name, key) for key, name in _given(settings)}
+    roles = ((role, getattr(settings, role)) for role in ("target", "group", "id"))
+    taken = {find_column(path, form.names, name, f"dataset.{role}") for role, name in roles if name is not None}
     free = [i for i in range(len(form.names)) if i not in taken]
     lengths = {i: np.mean([len(cell) for cell in columns[i] if cell is not None] or [0]) for i in free}
     named = [i for word in TEXT_NAMES for i in free if form.names[i].lower() == word]
@@ -258,11 +259,6 @@ def _target_column(path: Path, settings: Text, form: Format, taken: set[int | No
     if not named:
         raise which_target(path, [form.names[i] for i in free])
     return named[0]
-
-
-def _given(settings: Text) -> list[tuple[str, str]]:
-    pairs = (("dataset.target", settings.target), ("dataset.group", settings.group), ("dataset.id", settings.id))
-    return [(key, name) for key, name in pairs if name is not None]
 
 
 def _unknown_classes(y: Array, classes: Sequence[str], part: Array) -> list[str]:

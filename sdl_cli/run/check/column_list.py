@@ -54,9 +54,8 @@ def _text(column: Column, value: float) -> str:
 def _aside(name: str, dataset: Dataset) -> dict[str, Any]:
     values: dict[str, Any] = {"name": name, "kind": NOT_LEARNED, "missing": None, "distinct": None, "examples": []}
     if name == dataset.source.get("target"):
-        distinct = len(np.unique(dataset.y))
         examples = list(dataset.classes[:_EXAMPLES]) or [f"{value:.6g}" for value in dataset.y[:_EXAMPLES]]
-        return values | {"kind": "target", "missing": 0, "distinct": distinct, "examples": examples}
+        return values | {"kind": "target", "missing": 0, "distinct": len(np.unique(dataset.y)), "examples": examples}
     if name == dataset.source.get("id"):
         ids = [str(i) for i in dataset.ids]
         return values | {"kind": "id", "missing": ids.count(""), "distinct": len(set(ids)), "examples": ids[:_EXAMPLES]}

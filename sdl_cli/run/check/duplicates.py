@@ -65,12 +65,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
 
 def _in_images(dataset: Dataset, parts: Split) -> Iterator[Problem]:
     flat = np.array([image.min() == image.max() for image in dataset.X])
-    equals = Equals.of(image_keys(dataset.X))
-    crossing = equals.crossing(np.where(flat, 0, sides(dataset, parts)))
-    twice = (equals.size > 1) & ~flat
-    yield from crossing_problem(dataset, parts, crossing, "an equal image", _MATERIAL_IMAGES)
-    yield from _repeated(dataset, equals, twice, "image", bool(len(crossing)))
-    yield from _contradictions(dataset, equals, twice, "image")
+    yield from _of_units(dataset, parts, image_keys(dataset.X), (flat, flat), "image", _MATERIAL_IMAGES)
     if flat.any():
         what = f"{counted(int(flat.sum()), 'image', verbs='is/are')} of one colour all over."
         yield Problem("warning", what, rows_named(dataset, flat), "Look whether they are damaged, and leave them out.")
@@ -83,12 +78,20 @@ def _in_texts(dataset: Dataset, parts: Split) -> Iterator[Problem]:
         what = f"{counted(int(empty.sum()), 'text', verbs='is/are')} empty."
         yield Problem("warning", what, rows_named(dataset, empty), "Leave out rows without a text.")
     short = np.array([text.count(" ") < _SHORT_WORDS for text in plain])
-    equals = Equals.of(np.array([_digest(text.encode("utf-8", "replace")) for text in plain]))
-    crossing = equals.crossing(np.where(short, 0, sides(dataset, parts)))
+    keys = np.array([_digest(text.encode("utf-8", "replace")) for text in plain])
+    yield from _of_units(dataset, parts, keys, (short, empty), "text", _MATERIAL_SHARE)
+
+
+def _of_units(
+    dataset: Dataset, parts: Split, keys: Array, but: tuple[Array, Array], unit: str, material_share: float
+) -> Iterator[Problem]:
+    """Problems of images or texts; those of the first of `but` recur by themselves, in those of the second there is nothing."""
+    equals, (common, empty) = Equals.of(keys), but
+    crossing = equals.crossing(np.where(common, 0, sides(dataset, parts)))
     twice = (equals.size > 1) & ~empty
-    yield from crossing_problem(dataset, parts, crossing, "an equal text", _MATERIAL_SHARE)
-    yield from _repeated(dataset, equals, twice & ~short, "text", bool(len(crossing)))
-    yield from _contradictions(dataset, equals, twice, "text")
+    yield from crossing_problem(dataset, parts, crossing, f"an equal {unit}", material_share)
+    yield from _repeated(dataset, equals, twice & ~common, unit, bool(len(crossing)))
+    yield from _contradictions(dataset, equals, twice, unit)
 
 
 def _in_table(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:

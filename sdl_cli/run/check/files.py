@@ -26,7 +26,7 @@ _PLAIN_MODES = frozenset({"RGB", "L"})
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's header says: its `size` in bytes, width and height in pixels, mode; or why it cannot be read."""
+    """What a file's header says: its size in bytes, width and height in pixels, mode; or why it cannot be read."""
 
     num_bytes: int
     width: int = 0

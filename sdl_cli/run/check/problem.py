@@ -22,17 +22,13 @@ MOST_NAMED = 5
 class Problem:
     """One thing that a look at the data found.
 
-    Arguments:
-        severity: `leak` makes a result untrustworthy, `warning` can spoil one, `note` is worth knowing.
-        what: one sentence with its numbers.
-        where: columns, files, rows or groups; at most five of them are named.
-        advice: what to do about it, one sentence.
+    A `leak` makes a result untrustworthy, a `warning` can spoil one, a `note` is worth knowing.
     """
 
     severity: Severity
-    what: str
-    where: str = ""
-    advice: str = ""
+    what: str  # one sentence with its numbers
+    where: str = ""  # columns, files, rows or groups; at most five of them are named
+    advice: str = ""  # what to do about it, one sentence
 
     def to_json(self) -> dict[str, str]:
         """The object in the list `problems` of `sdl check --json`."""

@@ -125,10 +125,8 @@ def sizes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         right = round(_EXPECTED_ACCURACY * num)
         low, high = wilson(right, num)
         if (high - low) / 2 > _WIDE:
-            what = (
-                f"{counted(num, 'test row')} of {len(dataset.classes)} classes: an accuracy near {100 * right / num:.0f} % there"
-            )
-            what = f"{what} means {percent(low)} to {percent(high)} (95 % interval)."
+            rows = f"{counted(num, 'test row')} of {len(dataset.classes)} classes: an accuracy near {100 * right / num:.0f} %"
+            what = f"{rows} there means {percent(low)} to {percent(high)} (95 % interval)."
             advice = "Average over several splits with num_repeats=10, or keep more test rows."
             if dataset.part is not None and (dataset.part == "test").any():
                 advice = "More test rows narrow it."
