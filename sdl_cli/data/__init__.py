@@ -1,4 +1,4 @@
-"""Where data comes from: one module per kind of source, all brought to one `Dataset`.
+"""Where data comes from: one module per kind of source, all returning a `Dataset`.
 
 Importing this package is quick: scikit-learn, torch, torchvision and Pillow are imported by the source that needs them.
 """
@@ -12,21 +12,12 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.sources import builtin, huggingface, image_folder, image_table, npz, openml, table, text, torchvision_sets
 from sdl_cli.settings.experiment import DataSettings
 
-DATASETS: dict[str, type] = {
-    "digits": builtin.Digits,
-    "breast_cancer": builtin.BreastCancer,
-    "wine": builtin.Wine,
-    "iris": builtin.Iris,
-    "diabetes": builtin.Diabetes,
-    "npz": npz.Npz,
-    "table": table.Table,
-    "text": text.Text,
-    "openml": openml.OpenML,
-    "huggingface": huggingface.HuggingFace,
-    "image_folder": image_folder.ImageFolder,
-    "image_table": image_table.ImageTable,
-    "torchvision": torchvision_sets.TorchvisionSet,
-}
+_KINDS: tuple[Any, ...] = (  # settings, each of which has its own name as the default of `name`
+    *(builtin.Digits, builtin.BreastCancer, builtin.Wine, builtin.Iris, builtin.Diabetes),
+    *(npz.Npz, table.Table, text.Text, openml.OpenML, huggingface.HuggingFace),
+    *(image_folder.ImageFolder, image_table.ImageTable, torchvision_sets.TorchvisionSet),
+)
+DATASETS: dict[str, type] = {kind.name: kind for kind in _KINDS}
 
 
 def load(
@@ -39,11 +30,10 @@ def load(
 
     Arguments:
         settings: one of the dataclasses in DATASETS.
-        preferred_px: side of the square images that the model likes best, where the source leaves a choice.
-        interpolation: how photos are resized: nearest, box, bilinear, hamming, bicubic or lanczos.
+        preferred_px: side of the square images that the model likes best, if the source leaves a choice.
+        interpolation: how photos are resized, one of `decode.INTERPOLATIONS`.
         like: the stored `inputs` of a run whose columns the table must have; they are read as the run reads them.
-    Raises:
-        DataError: the data is not there or cannot be used; the message names the file or setting.
+    Raises DataError: the data is missing or unusable; the message names the file or setting.
     """
     if isinstance(settings, table.Table):
         return table.load(settings, like)

@@ -1,8 +1,9 @@
-"""The one shape that every source of data is brought to."""
+"""The common form of every data source."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,27 +11,22 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import Column
 from sdl_cli.machine import available_cores
 
 Task = Literal["classification", "regression"]
 Modality = Literal["image", "table", "text"]
-Array = np.ndarray[Any, Any]
 _BLOCK_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """How images deeper than 8 bits become 8 bit.
-
-    Arguments:
-        low, high: the values that become 0 and 255.
-        with_plain: there are 8-bit images too, which stay as they are.
-    """
+    """How images deeper than 8 bits become 8 bit: `low` becomes 0 and `high` 255."""
 
     low: float
     high: float
-    with_plain: bool = False
+    with_plain: bool = False  # there are 8-bit images too, which stay as they are
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Dataset:
     """Rows, their targets, and what is known about them.
 
     Arguments:
-        name: how results call it.
+        name: its name in results.
         task: `classification` or `regression`.
         modality: `image`, `table` or `text`.
         X: images `uint8 (N, C, H, W)` (an array or a memory map; `float32` where all are deeper than 8 bits, until
@@ -47,8 +43,8 @@ class Dataset:
         y: class indices `int64 (N,)` into `classes`, or numbers `float64 (N,)`.
         classes: class names in index order; empty for regression.
         feature_names: column names of a table; empty for images.
-        groups: `(N,)` group of each row, or None; one group never stands on two sides of a split.
-        part: `(N,)` of "train", "validation" or "test" where the source brings its own split, or None.
+        groups: `(N,)` group of each row, or None; a group is never split.
+        part: `(N,)` of "train", "validation" or "test" if the source has its own split, or None.
         ids: `(N,)` of str, the row's name in the user's own terms (a file, a row number).
         fingerprint: sha256 over content (X, y, classes, part), hexadecimal.
         notes: what a user should know about how this was read, one sentence each.
@@ -82,12 +78,8 @@ class Dataset:
         """Name of each column of a table as the user knows it, and its places in X: a date has one for each of its parts."""
         if not self.columns:
             return [(name, [j]) for j, name in enumerate(self.feature_names)]
-        found, start = [], 0
-        for column in self.columns:
-            num = len(column.parts) if column.kind == "date" else 1
-            found.append((column.name, list(range(start, start + num))))
-            start += num
-        return found
+        places = itertools.count()
+        return [(column.name, [next(places) for _ in column.parts or [column.name]]) for column in self.columns]
 
     @property
     def row_shape(self) -> list[int]:

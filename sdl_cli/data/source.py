@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, Modality, Task, ValueRange, digest
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +53,7 @@ class Reading:
     def finish(self) -> Dataset:
         """Make the data set: parts, groups, names of rows, notes and the fingerprint.
 
-        Raises:
-            DataError: a class has no row left, because none of its images can be read.
+        Raises DataError: a class has no row left, because none of its images can be read.
         """
         notes = list(self.notes)
         part, groups = self.part, self.groups
@@ -70,22 +68,14 @@ class Reading:
             raise DataError(f"{self.where}: no image of {listed(lost)} can be read.", "Repair them, or remove the class.")
         x_digest = digest(self.X) if self.x_digest is None else self.x_digest
         content = [x_digest, digest(self.y), list(self.classes), None if part is None else part.tolist()]
+        as_read = ("name", "task", "modality", "X", "y", "classes", "feature_names", "columns", "value_range", "source")
         return Dataset(
-            name=self.name,
-            task=self.task,
-            modality=self.modality,
-            X=self.X,
-            y=self.y,
-            classes=self.classes,
-            feature_names=self.feature_names,
+            **{field: getattr(self, field) for field in as_read},
             groups=groups,
             part=part,
             ids=np.array(["" if name is None else str(name) for name in self.ids], dtype=object),
             fingerprint=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
             notes=tuple(dict.fromkeys(notes)),
-            columns=self.columns,
-            value_range=self.value_range,
-            source=self.source,
         )
 
 

@@ -5,33 +5,25 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, Task
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import counted, listed
 from sdl_cli.settings.experiment import DataSettings
-
-Array = np.ndarray[Any, Any]
 
 _MIN_ROWS = 2  # per class: one to learn from and one to be tested on
 
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers `int64` of a data set.
+    """Row numbers `int64` of a data set, and what a user should know about the division, one sentence each."""
 
-    Arguments:
-        labelled: rows that a method may see with their targets.
-        validation: those of `labelled` that the source itself sets aside for validation, or None.
-        test: rows that are scored once, at the end.
-        notes: what a user should know about the division, one sentence each.
-    """
-
-    labelled: Array
-    validation: Array | None
-    test: Array
+    labelled: Array  # rows that a method may see with their targets
+    validation: Array | None  # those of `labelled` that the source itself sets aside for validation
+    test: Array  # rows that are scored once, at the end
     notes: tuple[str, ...] = ()
 
     def parts(self, dataset: Dataset) -> tuple[LabelledPart, TestPart]:
@@ -41,15 +33,10 @@ class Split:
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows of a data set.
+    """Rows of a data set."""
 
-    Arguments:
-        dataset: whose rows they are; for what is known of all of them, such as classes and columns.
-        rows: their numbers `int64 (N,)`.
-    """
-
-    dataset: Dataset
-    rows: Array
+    dataset: Dataset  # for what is known of all rows, such as classes and columns
+    rows: Array  # their numbers `int64 (N,)`
 
     @property
     def X(self) -> Array:  # noqa: N802  # as everywhere in scikit-learn
@@ -91,17 +78,14 @@ class TestPart(_Part):
 
 
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
-    """Divide the rows into labelled and test, then take the asked number of labelled ones.
+    """Divide the rows into labelled and test, then take the requested number of labelled rows.
 
     The source's own test part is used where there is one; otherwise rows are drawn by scikit-learn's `train_test_split`,
     stratified by class, or whole groups are drawn where the data set has groups.
 
     Arguments:
-        dataset: what to divide.
         settings: test_fraction, num_per_class, num_train, and a seed that goes before `seed`.
-        seed: decides which rows are drawn.
-    Raises:
-        DataError: too few rows of some class, too few test rows, or more labelled rows asked for than there are.
+    Raises DataError: too few rows of some class, too few test rows, or more labelled rows asked for than there are.
     """
     seed = seed if settings.seed is None else settings.seed
     if dataset.part is not None and (dataset.part == "test").any():
@@ -114,20 +98,15 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
 
 
 def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | None = None) -> Array:
-    """Choose `num` rows; with the same seed a smaller choice is the beginning of a larger one.
+    """Choose `num` rows; with the same seed, a smaller choice is a prefix of a larger one.
 
     Classes come in proportion, but one row of each class comes first, then a second of each. Where rows have groups, a
     class's rows come group by group, as they would be labelled.
 
     Arguments:
-        y: targets `(N,)`.
-        num: rows to choose, at least the number of classes.
-        seed: decides the order of all rows.
-        task: classification or regression (no classes, plain random order).
-        groups: `(N,)` group of each row, or None.
+        y: targets `(N,)`. num: rows to choose, at least the number of classes. groups: `(N,)` group of each row, or None.
     Returns: `int64 (num,)` positions in `y`.
-    Raises:
-        DataError: `num` exceeds the rows, or is too small for each class to be present.
+    Raises DataError: `num` exceeds the rows, or is too small for each class to be present.
     """
     if num > len(y):
         raise DataError(f"dataset.num_train={num}: there are only {len(y)} labelled rows.", f"Set it to {len(y)} or less.")
@@ -149,7 +128,6 @@ def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | Non
 def nested_per_class(y: Array, num: int, seed: int, groups: Array | None = None) -> Array:
     """Choose `num` rows of each class (all of a smaller class); a smaller choice is the beginning of a larger one.
 
-    Arguments: as `nested_subset`.
     Returns: `int64` positions in `y`, one round over the classes after the other.
     """
     rng = np.random.default_rng(seed)
@@ -166,12 +144,8 @@ def hold_out(y: Array, fraction: float, seed: int, task: Task, groups: Array | N
     leaves every class in what is kept, otherwise single rows.
 
     Arguments:
-        y: targets `(N,)`.
-        fraction: part to set aside, in (0, 1).
-        seed: decides which rows.
-        task: classification (stratified) or regression.
-        groups: `(N,)` group of each row, or None.
-    Returns: sorted positions `int64` in `y`: (kept, held); held is empty where there is nothing to spare.
+        y: targets `(N,)`. fraction: part to set aside, in (0, 1). groups: `(N,)` group of each row, or None.
+    Returns: sorted positions `int64` in `y`: (kept, held); held is empty if no row can be spared.
     """
     if groups is not None:
         mask = _group_mask(y, groups, fraction, seed, task)
@@ -226,10 +200,9 @@ def _by_part(dataset: Dataset) -> Split:
     if dataset.task == "classification":
         absent = np.setdiff1d(dataset.y[test], dataset.y[labelled])
         if len(absent):
-            names = ", ".join(dataset.classes[i] for i in absent[:5])
-            raise DataError(
-                f"{dataset.name}: the test part has classes that the training part lacks: {names}.", "Add rows of them."
-            )
+            what = "the test part has classes that the training part lacks"
+            names = listed([dataset.classes[i] for i in absent], 5, last=", ")
+            raise DataError(f"{dataset.name}: {what}: {names}.", "Add rows of them.")
     return Split(labelled, validation if len(validation) else None, test)
 
 
@@ -262,10 +235,9 @@ def _by_group(dataset: Dataset, test_fraction: float, seed: int) -> Split:
     num_test = len(np.unique(groups[mask]))
     notes = []
     if num_test < mask.sum():
-        tested = f"{num_test:,} group{'s' if num_test > 1 else ''}"
         notes.append(
-            f"The {mask.sum():,} test rows are of {tested} (there are {len(np.unique(groups)):,} in all), on which the score "
-            "rests; intervals count each row as if it were independent, and so are too narrow."
+            f"The {mask.sum():,} test rows are of {counted(num_test, 'group')} (there are {len(np.unique(groups)):,} in all), on "
+            "which the score rests; intervals count each row as if it were independent, and so are too narrow."
         )
     if abs(mask.mean() - test_fraction) > 0.02:
         notes.append(f"Whole groups stay together: the test part is {mask.mean():.0%} of the rows, not {test_fraction:.0%}.")
@@ -288,11 +260,8 @@ def _group_mask(y: Array, groups: Array, fraction: float, seed: int, task: Task)
         mask[next(GroupShuffleSplit(1, test_size=size, random_state=seed).split(y, groups=groups))[1]] = True
         return mask
     # One fold is set aside, or all but one where more than half is asked for.
-    num_folds = min(
-        max(2, round(1 / min(fraction, 1 - fraction))),
-        num_groups,
-        int(np.bincount(np.unique(y, return_inverse=True)[1]).max()),
-    )
+    largest = int(np.unique(y, return_counts=True)[1].max())
+    num_folds = min(max(2, round(1 / min(fraction, 1 - fraction))), num_groups, largest)
     if num_folds < 2:
         return None
     folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
@@ -300,8 +269,7 @@ def _group_mask(y: Array, groups: Array, fraction: float, seed: int, task: Task)
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than folds: checked below
         for rest, fold in folds.split(y, y, groups):
             held = fold if fraction <= 0.5 else rest
-            mask[:] = False
-            mask[held] = True
+            mask = np.isin(np.arange(len(y)), held)
             if mask.any() and len(np.unique(y[~mask])) == len(np.unique(y)):
                 return mask
     return None
@@ -311,8 +279,8 @@ def _check_class_sizes(dataset: Dataset) -> None:
     counts = np.bincount(dataset.y, minlength=len(dataset.classes))
     small = [f"{dataset.classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < _MIN_ROWS)]
     if small:
-        more = f" and {len(small) - 5} more" if len(small) > 5 else ""
-        message = f"{dataset.name}: a class needs {_MIN_ROWS} rows for this split; too few: {', '.join(small[:5])}{more}."
+        few = listed(small, 5, last=", ")
+        message = f"{dataset.name}: a class needs {_MIN_ROWS} rows for this split; too few: {few}."
         hint = "Add rows of these classes, leave them out (tables: dataset.min_class_rows=2), or bring a test part of your own."
         raise DataError(message, hint)
 
@@ -336,7 +304,7 @@ def _take(dataset: Dataset, whole: Split, settings: DataSettings, seed: int) -> 
         counts = np.bincount(y, minlength=len(dataset.classes))
         fewer = [f"{dataset.classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < settings.num_per_class)]
         if fewer:
-            shown = ", ".join(fewer[:5]) + (", ..." if len(fewer) > 5 else "")
+            shown = listed(fewer, 5, last=", ")
             notes.append(f"Fewer than num_per_class={settings.num_per_class} labelled rows, all of them used: {shown}.")
     labelled = whole.labelled[chosen]
     validation = None if whole.validation is None else np.intersect1d(labelled, whole.validation)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Task
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 FILL_HINT = "Fill or remove those rows before saving."
 _MANY_CLASSES = 20  # whole-number floats with at most this many distinct values are read as classes
@@ -41,9 +39,8 @@ def encode_targets(
         raise DataError(message, "Set dataset.task=regression or dataset.task=classification.")
     if y.dtype.kind == "f":
         if asked == "auto":
-            notes.append(
-                f"y holds {num_distinct} distinct whole numbers and was read as classes (otherwise: dataset.task=regression)."
-            )
+            how = "was read as classes (otherwise: dataset.task=regression)"
+            notes.append(f"y holds {num_distinct} distinct whole numbers and {how}.")
         y = y.astype(np.int64)
     return *_classes(source, y, names, notes), "classification"
 
@@ -62,9 +59,8 @@ def _classes(source: object, y: Array, names: Array | None, notes: list[str]) ->
         keys = shown if y.dtype.kind == "U" else [str(int(label)) for label in labels]
         unknown = [key for key in keys if key not in by_label]
         if unknown:
-            raise DataError(
-                f"{source}: label {unknown[0]} has no name in classes, which has {len(listed)}.", "Labels count from 0."
-            )
+            message = f"{source}: label {unknown[0]} has no name in classes, which has {len(listed)}."
+            raise DataError(message, "Labels count from 0.")
         shown = [by_label[key] for key in keys]
         if len(shown) < len(listed):
             notes.append(f"{len(listed) - len(shown)} of the {len(listed)} names in classes have no rows and were left out.")

@@ -23,7 +23,7 @@ def busiest(num_items: int = 12) -> int:
     """How many images are decoded at once, at most."""
     lock, now, most = threading.Lock(), 0, 0
 
-    def decode(item: int) -> np.ndarray:
+    def decode(row: int, item: int) -> np.ndarray:
         nonlocal now, most
         with lock:
             now += 1

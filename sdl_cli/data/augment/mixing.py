@@ -14,7 +14,7 @@ def erase(images: Tensor, probability: float, generator: torch.Generator) -> Ten
     """Replace a rectangle of some images by uniform noise (Zhong et al. 2020, random erasing with random values).
 
     The rectangle covers 2 % to 33 % of the image at an aspect of 0.3 to 3.3, drawn on a log scale so that tall and wide
-    are as likely; where it would be longer than the image it is cut to its side.
+    are as likely, and clipped to the image's side.
     """
     import torch
 
@@ -32,12 +32,7 @@ def erase(images: Tensor, probability: float, generator: torch.Generator) -> Ten
 
 
 def mix(
-    images: Tensor,
-    targets: Tensor,
-    probability: float,
-    mixup_alpha: float,
-    cutmix_alpha: float,
-    generator: torch.Generator,
+    images: Tensor, targets: Tensor, probability: float, mixup_alpha: float, cutmix_alpha: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Mix some images, and their targets in proportion, with another of the batch.
 

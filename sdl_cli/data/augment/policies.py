@@ -1,7 +1,7 @@
 """Augmentation of whole training batches, on their device, each sample with its own random numbers.
 
 Settings, and `build`, which turns them into one function of a batch. Validation and test rows never pass through here.
-Every random number comes from the generator that is handed in, so its state decides the result.
+All random numbers come from the given generator, so its state determines the result.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FlipCrop:
 
     Arguments:
         flip: mirror left and right with probability one half.
-        pad_fraction: border mirrored on at each side before the crop back to size, as a fraction of the side.
+        pad_fraction: mirrored border added on each side before cropping back to size, as a fraction of the side.
         flip_target: what mirroring does to a number to predict: keep it, or negate it (a steering angle); None refuses to
             mirror images with numbers. Without effect on classes.
     """
@@ -73,7 +73,7 @@ class Trivial:
 
 
 @dataclass(frozen=True)
-class Strong:
+class Strong(FlipCrop):
     """flip_crop, then random erasing (Zhong et al. 2020), then MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019).
 
     Arguments:
@@ -85,13 +85,10 @@ class Strong:
     """
 
     name: str = "strong"
-    flip: bool = True
-    pad_fraction: Fraction = 0.125
     erase_probability: Probability = 0.25
     mix_probability: Probability = 0.5
     mixup_alpha: Positive = 0.2
     cutmix_alpha: Positive = 1.0
-    flip_target: FlipTarget | None = None
 
 
 @dataclass(frozen=True)
@@ -146,20 +143,14 @@ MODALITY: dict[str, frozenset[str]] = {
 def check(augment: Any, modality: str, task: str) -> list[str]:
     """What a user should know about this policy on this data, one sentence each.
 
-    Arguments:
-        augment: one of the dataclasses in `AUGMENTS`.
-        modality: `image` or `table`.
-        task: `classification` or `regression`.
-    Raises:
-        ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
+    Raises ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
     """
     if modality not in MODALITY[augment.name]:
         fitting = [name for name, works_on in MODALITY.items() if modality in works_on]
         kinds = " and ".join(sorted(f"{kind}s" for kind in MODALITY[augment.name]))
         this = "a table" if modality == "table" else f"made of {modality}s"
         raise ConfigError(
-            f"augment: {augment.name} works on {kinds}, and this data set is {this}.",
-            f"Policies that fit: {', '.join(fitting)}.",
+            f"augment: {augment.name} works on {kinds}, and this data set is {this}.", f"Policies that fit: {', '.join(fitting)}."
         )
     notices = _check_flip(augment, task)
     if augment.name == "trivial" and task == "regression":
@@ -173,7 +164,7 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
 
 def _check_flip(augment: Any, task: str) -> list[str]:
     """Refuse to mirror images whose targets are numbers where nothing says what becomes of them."""
-    if not isinstance(augment, (FlipCrop, Strong)):
+    if not isinstance(augment, FlipCrop):
         return []
     if task == "regression" and augment.flip and augment.flip_target is None:
         raise ConfigError(
@@ -188,26 +179,23 @@ def _check_flip(augment: Any, task: str) -> list[str]:
 
 
 def _changes_nothing(augment: Any) -> bool:
-    if isinstance(augment, FlipCrop):
-        return not augment.flip and augment.pad_fraction == 0
-    if isinstance(augment, Shift):
-        return augment.max_fraction == 0
-    if isinstance(augment, Strong):
-        strengths = (augment.pad_fraction, augment.erase_probability, augment.mix_probability)
-        return not augment.flip and not any(strengths)
-    if isinstance(augment, TextAugment):
-        return not any((augment.deletion_probability, augment.swap_fraction, augment.synonym_fraction))
-    return isinstance(augment, Noise) and augment.std == 0 and augment.drop_probability == 0
+    strengths = {
+        "flip_crop": ("flip", "pad_fraction"),
+        "strong": ("flip", "pad_fraction", "erase_probability", "mix_probability"),
+        "shift": ("max_fraction",),
+        "noise": ("std", "drop_probability"),
+        "text": ("deletion_probability", "swap_fraction", "synonym_fraction"),
+    }.get(augment.name)
+    return strengths is not None and not any(getattr(augment, name) for name in strengths)
 
 
 def build(augment: Any, target_zero: float | None = None) -> Policy:
     """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
 
     Inputs are float32 images `(N, C, H, W)` in [0, 1] or a standardised table `(N, F)`; targets are soft classes
-    `(N, K)` or numbers `(N, 1)`; the generator lives on their device. What is handed in is never changed in place.
+    `(N, K)` or numbers `(N, 1)`; the generator lives on their device. Inputs are never changed in place.
 
     Arguments:
-        augment: one of the dataclasses in `AUGMENTS`.
         target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for
             t = (y - mean) / scale, so that negating y makes 2 target_zero - t of t; None: the targets are classes.
     """
@@ -216,25 +204,19 @@ def build(augment: Any, target_zero: float | None = None) -> Policy:
         match augment:
             case FlipCrop():
                 inputs, mirrored = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
-                targets = mirrored_targets(targets, mirrored)
+                if target_zero is not None and augment.flip_target == "negate":
+                    targets = (2 * target_zero - targets).where(mirrored[:, None], targets)
+                if isinstance(augment, Strong):
+                    inputs = mixing.erase(inputs, augment.erase_probability, generator)
+                    alphas = augment.mixup_alpha, augment.cutmix_alpha
+                    inputs, targets = mixing.mix(inputs, targets, augment.mix_probability, *alphas, generator)
             case Shift():
                 inputs = shift(inputs, augment.max_fraction, generator)
             case Trivial():
                 inputs = trivial.trivial_augment(inputs, augment.num_bins, generator)
-            case Strong():
-                inputs, mirrored = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
-                targets = mirrored_targets(targets, mirrored)
-                inputs = mixing.erase(inputs, augment.erase_probability, generator)
-                alphas = augment.mixup_alpha, augment.cutmix_alpha
-                inputs, targets = mixing.mix(inputs, targets, augment.mix_probability, *alphas, generator)
             case Noise():
                 inputs = noise(inputs, augment.std, augment.drop_probability, generator)
         return inputs, targets
-
-    def mirrored_targets(targets: Tensor, mirrored: Tensor) -> Tensor:
-        if target_zero is None or augment.flip_target != "negate":
-            return targets
-        return (2 * target_zero - targets).where(mirrored[:, None], targets)
 
     assert type(augment) in AUGMENTS.values(), augment
     return policy

@@ -6,13 +6,12 @@ import importlib
 import random
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.augment.policies import TextAugment
 
-Array = np.ndarray[Any, Any]
 Synonyms = Callable[[str], Sequence[str]]
 
 _NO_THESAURUS = (
@@ -29,10 +28,9 @@ def augment_texts(
 
     Each copy undergoes one change, dealt in turn among those that are set: random deletion, random swap and synonym replacement,
     as in EDA (Wei and Zou, "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks",
-    EMNLP 2019). A text that a change leaves as it is (of one word, say) gets no copy by it.
+    EMNLP 2019). A text that a change leaves unchanged (such as one word) gets no copy.
 
     Arguments:
-        texts: `(N,)` of str. settings: how many copies and how strong. seed: the copies depend on it alone.
         synonyms: gives the synonyms of a lower-case word; None takes WordNet where NLTK and its corpus are installed. Nothing is
             ever downloaded.
     Returns: texts `(M,)` of str, M at least N, the first N as given; `int64 (M,)`, the row that each comes from; and sentences
@@ -60,13 +58,11 @@ def augment_texts(
             if changed != words:
                 made.append(" ".join(changed))
                 rows.append(row)
-    out = np.empty(len(made), dtype=object)
-    out[:] = made
-    return out, np.array(rows, dtype=np.int64), notes
+    return objects(made), np.array(rows, dtype=np.int64), notes
 
 
 def delete(words: list[str], probability: float, generator: random.Random) -> list[str]:
-    """The words, each left out with a probability; where none would be left, one of them."""
+    """The words, each left out with a probability; always keeping at least one."""
     kept = [word for word in words if generator.random() >= probability]
     return kept or ([generator.choice(words)] if words else [])
 

@@ -20,8 +20,8 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "identity": lambda images, strength, sign: images,
     "shear_x": lambda images, strength, sign: shear_x(images, 0.99 * strength * sign),
     "shear_y": lambda images, strength, sign: shear_y(images, 0.99 * strength * sign),
-    "translate_x": lambda images, strength, sign: translate_x(images, min(32, images.shape[3]) * strength * sign),
-    "translate_y": lambda images, strength, sign: translate_y(images, min(32, images.shape[2]) * strength * sign),
+    "translate_x": lambda images, strength, sign: _affine(images, x0=-(min(32, images.shape[3]) * strength * sign).trunc()),
+    "translate_y": lambda images, strength, sign: _affine(images, y0=-(min(32, images.shape[2]) * strength * sign).trunc()),
     "rotate": lambda images, strength, sign: rotate(images, 135 * strength * sign),
     "brightness": lambda images, strength, sign: brightness(images, 1 + 0.99 * strength * sign),
     "color": lambda images, strength, sign: color(images, 1 + 0.99 * strength * sign),
@@ -37,12 +37,7 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 def trivial_augment(images: Tensor, num_bins: int, generator: torch.Generator) -> Tensor:
     """Apply to each image one operation, drawn evenly, at one of `num_bins` strengths, drawn evenly.
 
-    Arguments:
-        images: `(N, C, H, W)` float32 in [0, 1].
-        num_bins: number of strengths, at least 2.
-        generator: on the images' device.
-    Returns:
-        `(N, C, H, W)` float32 in [0, 1].
+    `images` are `(N, C, H, W)` float32 in [0, 1], and so is what is returned; `num_bins` is 2 at least.
     """
     import torch
 
@@ -70,18 +65,8 @@ def shear_y(images: Tensor, factor: Tensor) -> Tensor:
     return _affine(images, yx=factor, y0=factor * (images.shape[3] / 2))
 
 
-def translate_x(images: Tensor, pixels: Tensor) -> Tensor:
-    """Move each image right by `pixels` `(N,)`, cut to whole ones."""
-    return _affine(images, x0=-pixels.trunc())
-
-
-def translate_y(images: Tensor, pixels: Tensor) -> Tensor:
-    """Move each image down by `pixels` `(N,)`, cut to whole ones."""
-    return _affine(images, y0=-pixels.trunc())
-
-
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Turn each image counter-clockwise about its middle by `degrees` `(N,)`."""
+    """Rotate each image counter-clockwise about its centre by `degrees` `(N,)`."""
     angle = degrees * (math.pi / 180)
     return _affine(images, xx=angle.cos(), xy=-angle.sin(), yx=angle.sin(), yy=angle.cos())
 

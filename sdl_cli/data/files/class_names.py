@@ -1,17 +1,14 @@
-"""Names of classes that are written as numbers: 1.0 is the class 1, and 01 and 1E1 are classes of their own."""
+"""Names of classes that are written as numbers: 1.0 is the class 1; 01 and 1E1 are separate classes."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.files.missing import objects
-
-Array = np.ndarray[Any, Any]
+from sdl_cli.data.arrays import Array, objects
 
 _CODE = re.compile(r"[+-]?0[0-9]+")
 _ODD_SPELLING = re.compile(r"[+-]?0[0-9].*|\+.*|.*[eE].*")  # leading zeros, a plus, an exponent
@@ -26,15 +23,13 @@ def is_code(cell: str) -> bool:
 
 
 def whole_name(cell: str) -> str:
-    """A whole number without its fraction of zeros (1 for 1.0), anything else as it is: 01 is no 1."""
+    """A whole number without its fraction of zeros (1 for 1.0), anything else unchanged: 01 is not 1."""
     return cell.partition(".")[0] if _WHOLE_WITH_FRACTION.fullmatch(cell) else cell
 
 
 def name_of_number(cell: str, value: float, whole: bool) -> str:
     """The name of the class that a cell of a number stands for.
 
-    Arguments:
-        value: of the cell. whole: whether all numbers of the column are whole.
     Returns: the number without a fraction of zeros; or the cell as it is, where it is written in an unusual way or holds more
         digits than a float keeps.
     """
@@ -56,11 +51,7 @@ def in_order(names: Array, numbers: Array, whole: bool) -> list[str]:
 
 
 def spelling_notes(shown: str, cells: Array, numbers: Array, names: Array) -> list[str]:
-    """Sentences on numbers that are written in several ways, and so are one class or several.
-
-    Arguments:
-        shown: the name of the column. cells, numbers, names: of each row.
-    """
+    """Sentences on numbers that are written in several ways, and so are one class or several; `shown` is the column's name."""
     spellings: dict[str, set[str]] = defaultdict(set)
     classes: dict[float, set[str]] = defaultdict(set)
     for cell, number, name in zip(cells, numbers, names, strict=True):
@@ -87,9 +78,7 @@ def _listed(groups: Sequence[Sequence[str]]) -> str:
 def known_name(cell: str, value: float, classes: Sequence[str]) -> str:
     """The class of a run that a cell means: as it is written, as the number it is, or as the one class of that number.
 
-    Arguments:
-        cell: as written. value: its number, NaN where it is none. classes: of the run.
-    Returns: a name of `classes`, or another one where none is meant.
+    Returns: a name of `classes`, or another one if it matches none.
     """
     if cell in classes or not np.isfinite(value):
         return cell

@@ -1,13 +1,13 @@
-"""What a column of a table may mean otherwise than it was read, as notes for the user."""
+"""Other possible meanings of a table's columns, as notes for the user."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import FEW_ODD, Column, are_amounts, other_order, shown_format, to_numbers
 from sdl_cli.data.files.doubts import leading_zeros, mixed_words
 from sdl_cli.data.files.guess_marks import evidence
@@ -16,17 +16,15 @@ from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
-Array = np.ndarray[Any, Any]
-
 
 def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
-    """A note where a column may be meant otherwise: numbers with a few words or a unit, dates of either order."""
-    own = cells.columns[i]
+    """A note if a column may mean something else: numbers with a few words or a unit, dates of either order."""
+    own, shown = cells.columns[i], f"Column {shortened(column.name)}"
     if column.kind == "date" and other_order(column, own):
         first = shortened(own[np.flatnonzero(own != None)[0]], 30)  # noqa: E711
         notes.append(
-            f"Column {shortened(column.name)}: dates such as {first} were read as {shown_format(column.format)}, though day and "
-            "month could be the other way round (YYYY-MM-DD leaves no doubt)."
+            f"{shown}: dates such as {first} were read as {shown_format(column.format)}, though day and month could be the other "
+            "way round (YYYY-MM-DD leaves no doubt)."
         )
     if column.kind == "number" and (note := leading_zeros(shortened(column.name), own)):
         notes.append(note)
@@ -34,23 +32,21 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
         return
     known = own[own != None]  # noqa: E711
     if words := mixed_words(known.tolist()):
-        notes.append(
-            f"Column {shortened(column.name)} writes the same in several ways: {words}. Each is a category; use one spelling."
-        )
+        notes.append(f"{shown} writes the same in several ways: {words}. Each is a category; use one spelling.")
         return
     odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711
     if are_amounts(own[odd]):
         first = shortened(own[odd[0]], 30)
         notes.append(
-            f"Column {shortened(column.name)} was read as categories, since its numbers have a unit or thousands marks, such as "
-            f"{first!r}: write plain numbers to have them read as such."
+            f"{shown} was read as categories, since its numbers have a unit or thousands marks, such as {first!r}: write plain "
+            "numbers to have them read as such."
         )
         return
     if not len(odd):
         return
     word, where = shortened(own[odd[0]], 30), cells.place(int(odd[0])).removeprefix(f"{cells.source}, ")
     are = "is not a number" if len(odd) == 1 else "are not numbers"
-    what = f"Column {shortened(column.name)} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
+    what = f"{shown} was read as categories, since {len(odd):,} of its cells {are}, such as {word!r}"
     if all(evidence(cell) is not None for cell in dict.fromkeys(known)):
         notes.append(f"{what} in {where}: write all its numbers with the same marks.")
     elif len(odd) < FEW_ODD * len(known):
@@ -61,7 +57,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
     """A note on words such as NA that were read as missing in columns of text, where they may be a value.
 
     Arguments:
-        written: the cells as they stand in the file. cells: the same without words for missing ones.
+        written: the cells as written in the file. cells: the same without words for missing ones.
         roles: positions of columns that are not learned from.
     """
     words: Counter[str] = Counter()
@@ -78,17 +74,11 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
     if not names:
         return []
     shown = ", ".join(f"{word} ({count:,})" for word, count in words.most_common(3))
-    return [
-        f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{shortened(names[0])}]",
-    ]
+    return [f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{shortened(names[0])}]"]
 
 
 def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> None:
-    """Raise where the first file's targets are numbers and the second's are not: the message names the second.
-
-    Arguments:
-        own: the target's cells `(N,)`, None where missing.
-    """
+    """Raise where the first file's targets are numbers and those of the second are not: the message names the second."""
     if as_text or cells.is_second is None:
         return
     bad = np.isnan(to_numbers(own, cells.marks)) & (own != None)  # noqa: E711

@@ -2,7 +2,7 @@
 
 A table reaches a model as `float64 (N, F)`: a number as it is, a category as the index of its level, a boolean as 0 or 1, a date
 as several numbers, and NaN wherever a cell is missing. What is learned from data (medians, which levels are rare) is left to
-`models/encoding.py`, which sees training rows only; here stands only what a cell says by itself.
+`models/encoding.py`, which sees training rows only; this module covers only what a cell says on its own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.class_names import whole_name
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.data.files.marks import PLAIN, Marks
 
-Array = np.ndarray[Any, Any]
 Kind = Literal["number", "category", "boolean", "date"]
 
 _BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
@@ -47,10 +47,9 @@ class Column:
 
     Arguments:
         name: as in the file's header.
-        kind: number, category, boolean or date.
         levels: names of a category's levels, sorted; index i stands for `levels[i]`, and `len(levels)` for any other. For a
             boolean, the words for 0 and 1, lower case.
-        parts: names of the numbers that a date is taken apart into.
+        parts: names of the numbers that a date becomes.
         format: how a date is written, in the terms of strptime.
     """
 
@@ -63,13 +62,8 @@ class Column:
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Column:
         """The column that `dataclasses.asdict` gave `values` of."""
-        return cls(
-            str(values["name"]),
-            values["kind"],
-            tuple(map(str, values["levels"])),
-            tuple(map(str, values["parts"])),
-            str(values["format"]),
-        )
+        levels, parts = (tuple(map(str, values[key])) for key in ("levels", "parts"))
+        return cls(str(values["name"]), values["kind"], levels, parts, str(values["format"]))
 
 
 @dataclass(frozen=True)
@@ -90,14 +84,12 @@ class CellError(ValueError):
 
 def feature_names(columns: Sequence[Column]) -> tuple[str, ...]:
     """Names of the F columns of X: a date gives one for each of its parts."""
-    return tuple(name for c in columns for name in ([f"{c.name}.{part}" for part in c.parts] if c.kind == "date" else [c.name]))
+    return tuple(name for c in columns for name in [f"{c.name}.{part}" for part in c.parts] or [c.name])
 
 
 def level_counts(columns: Sequence[Column]) -> tuple[int, ...]:
     """For each of the F columns of X the number of levels that its indices count, 0 for a number."""
-    return tuple(
-        n for c in columns for n in ([0] * len(c.parts) if c.kind == "date" else [len(c.levels) * (c.kind == "category")])
-    )
+    return tuple(len(c.levels) * (c.kind == "category") for c in columns for _ in c.parts or [c.name])
 
 
 def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False, chosen: bool = False) -> Column | LeftOut:
@@ -105,9 +97,8 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
 
     Arguments:
         cells: objects `(N,)`, str or None where missing.
-        marks: those of its numbers.
         category: the user says that it is one, whatever its cells look like.
-        chosen: the user named this column to be used: nothing is left out for looking like a name of rows.
+        chosen: the user named this column to be used: it is never left out for looking like row names.
     """
     known = cells[cells != None]  # noqa: E711  element by element
     if not len(known):
@@ -157,14 +148,13 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     Arguments:
         cells: objects `(N,)`, str or None where missing; of a number also `float64 (N,)`.
     Returns: `float64 (N, 1)`, or `(N, len(parts))` of a date; NaN where missing, `len(levels)` for a level that is not known.
-    Raises:
-        CellError: a cell that is not a finite number, date or boolean in a column of that kind.
+    Raises CellError: a cell that is not a finite number, date or boolean in a column of that kind.
     """
     if column.kind == "number":
         numbers = cells.astype(np.float64) if cells.dtype != object else to_numbers(cells, marks)
         return _all_read(np.where(np.isinf(numbers), np.nan, numbers), cells, "a finite number")[:, None]
     if column.kind == "date":
-        return _date_parts(column, cells, cells == None)  # noqa: E711
+        return _date_parts(column, cells)
     index: dict[str, float] = {level: i for i, level in enumerate(column.levels)}
     if column.kind == "boolean":
         found = np.array([np.nan if cell is None else index.get(cell.lower(), np.nan) for cell in cells])
@@ -174,7 +164,7 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     which, words = pd.factorize(cells)  # -1 where missing, which takes the last of the codes
     unseen = float(len(column.levels))
     # 1.0 is the level 1, as programs rewrite numbers
-    codes = [index[word] if word in index else index.get(whole_name(word), unseen) for word in words]
+    codes = [index.get(word, index.get(whole_name(word), unseen)) for word in words]
     return np.array([*codes, np.nan])[which][:, None]
 
 
@@ -231,7 +221,7 @@ def shown_format(written: str) -> str:
 
 def _date_format(known: Array, day_first: bool) -> str | None:
     """The format that reads every cell as a date, or None."""
-    if not _LIKE_A_DATE.match(known[0]):  # it is tried in 135 ways
+    if not _LIKE_A_DATE.match(known[0]):  # 135 formats are tried
         return None
     for day in sorted(_DATES, key=lambda day: day_first and day.startswith("%m")):
         for time in _TIMES:
@@ -249,19 +239,18 @@ def _read_dates(cells: Array, written: str) -> Array:
     return found.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 
 
-def _date_parts(column: Column, cells: Array, missing: Array) -> Array:
+def _date_parts(column: Column, cells: Array) -> Array:
     import pandas as pd
 
+    missing = cells == None  # noqa: E711
     times = _read_dates(cells, column.format)
-    other = np.flatnonzero(np.isnat(times) & ~missing)
-    if len(other):  # the one way that cannot be mistaken for another, and that of Parquet
-        times[other] = _read_dates(cells[other], "ISO8601")
-    bad = other[np.isnat(times[other])]
+    unread = np.flatnonzero(np.isnat(times) & ~missing)
+    if len(unread):  # the only unambiguous format, also used by Parquet
+        times[unread] = _read_dates(cells[unread], "ISO8601")
+    bad = unread[np.isnat(times[unread])]
     if len(bad):
-        raise CellError(
-            int(bad[0]),
-            f"a date written as {shown_format(column.format)}{'' if column.format.startswith('%Y-%m-%d') else ' or YYYY-MM-DD'}",
-        )
+        other = "" if column.format.startswith("%Y-%m-%d") else " or YYYY-MM-DD"
+        raise CellError(int(bad[0]), f"a date written as {shown_format(column.format)}{other}")
     found: Any = pd.Series(times)
     days = times.astype("datetime64[D]").astype(np.float64)  # a difference from 1970 would overflow in year 9999
     of = {"days": days, "year": found.dt.year, "month": found.dt.month, "day": found.dt.day}

@@ -11,20 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.delimiter import open_lines, shown_delimiter
-from sdl_cli.data.files.marks import Marks, is_number
-from sdl_cli.data.files.missing import MISSING, objects
+from sdl_cli.data.files.marks import PLAIN, Marks
+from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.records import Lines, records
 from sdl_cli.data.files.sniffing import Format
 from sdl_cli.data.files.text_file import check_memory, existing_file
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import counted
 
-Array = np.ndarray[Any, Any]
 Chunk = tuple[Array, list[Array], Array]
 
 _CHUNK_CHARS = 2**24
 _CHUNK_CELLS = 2**22
-_MAX_KNOWN = 100_000  # cells of which one copy is kept, however often they recur
+_MAX_KNOWN = 100_000  # number of distinct cells to intern
 _WIDE = 1000  # columns beyond which one call of pandas costs more than the cells do
 _BOOLEAN = re.compile("true|false", re.IGNORECASE)
 _RAGGED_HINT = "Quote a cell that holds the delimiter, close each quote, or set the delimiter."
@@ -33,13 +34,9 @@ _RAGGED_HINT = "Quote a cell that holds the delimiter, close each quote, or set 
 def read(path: Path, format: Format) -> tuple[list[Array], Array]:
     """All records of a file, as text.
 
-    Arguments:
-        path: the file.
-        format: as `sniff` found it.
     Returns: one object array `(N,)` of str for each column, stripped, None where it is empty; and `int64 (N,)`, the line of the
         file (from 1) on which each record begins.
-    Raises:
-        DataError: records of another width than the header (the first line and their number), quotes, a damaged file.
+    Raises DataError: records of another width than the header (the first line and their number), quotes, a damaged file.
     """
     check_memory(path)
     lines = _open(path, format)
@@ -71,16 +68,11 @@ def iter_numbers(
     """The records of a file a chunk at a time, in constant memory.
 
     Arguments:
-        path: the file.
-        format: as `sniff` found it.
-        numbers: names of columns to read as numbers; all of them are in `format.names`.
-        texts: names of columns to read as text, likewise.
+        numbers, texts: names of columns to read as numbers, and as text; all of them are in `format.names`.
         chunk_rows: records of a chunk, at most (fewer where they are long).
-        missing: words that mean a missing number.
     Yields: `float64 (n, len(numbers))`, NaN where missing; for each of `texts` an object array `(n,)` of str, None where
         it is empty; and `int64 (n,)`, the line on which each record begins.
-    Raises:
-        DataError: a cell that is not a finite number; otherwise as `read`.
+    Raises DataError: a cell that is not a finite number; otherwise as `read`.
     """
     place = {name: i for i, name in enumerate(format.names)}
     num_places, text_places = [place[name] for name in numbers], [place[name] for name in texts]
@@ -111,7 +103,7 @@ def _fits(row: Sequence[str], format: Format) -> bool:
 
 
 def _is_plain(lines: Sequence[str], format: Format) -> bool:
-    """Whether each line is one record of the right width without quotes, so that no parser can read it in another way."""
+    """Whether each line is one record of the right width without quotes, so every parser reads it the same way."""
     delimiter, count = format.delimiter, len(format.names) - (not format.trailing)
     if lines[0].startswith("\ufeff"):  # pandas takes a byte-order mark away, even in the middle of a file
         return False
@@ -125,12 +117,12 @@ def _is_plain(lines: Sequence[str], format: Format) -> bool:
 def _parse_plain(
     lines: Sequence[str], first: int, format: Format, numbers: Sequence[int], texts: Sequence[int], missing: Collection[str]
 ) -> Chunk | None:
-    """Plain lines as a chunk, fast; None where a cell needs a closer look."""
+    """Plain lines as a chunk, fast; None if a cell needs a closer look."""
     import pandas as pd
 
     # pandas is handed what is needed only: with thousands of columns it costs seconds for each call
     places = sorted({*numbers, *texts})
-    if not places or len(places) > _WIDE or format.thousands:
+    if not places or len(places) > _WIDE or format.marks.thousands:
         return None
     options: dict[str, Any] = {
         "sep": format.delimiter,
@@ -143,7 +135,7 @@ def _parse_plain(
         "keep_default_na": False,
         "skip_blank_lines": False,
         "quoting": csv.QUOTE_NONE,
-        "decimal": format.decimal,
+        "decimal": format.marks.decimal,
         "engine": "c",
     }
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):
@@ -186,20 +178,16 @@ def _to_numbers(
     cells: Sequence[str], starts: Sequence[int], path: Path, format: Format, column: int, missing: Collection[str]
 ) -> Array:
     joined = "".join(cells)
-    if format.marks == Marks() and joined.isascii() and "_" not in joined:  # otherwise Python takes for a number what is none
+    if format.marks == PLAIN and joined.isascii() and "_" not in joined:  # otherwise Python accepts text that is not a number
         try:
             values = np.array([np.nan if cell in missing else float(cell) for cell in cells])
             if not np.isinf(values).any() and np.isnan(values).sum() == sum(cell in missing for cell in cells):
                 return values
         except ValueError:
             pass
-    stripped = [cell.strip() for cell in cells]
-    return np.array(
-        [
-            np.nan if cell in missing else _to_number(cell, path, line, format, column)
-            for cell, line in zip(stripped, starts, strict=True)
-        ]
-    )
+    stripped = zip(map(str.strip, cells), starts, strict=True)
+    found = [np.nan if cell in missing else _to_number(cell, path, line, format, column) for cell, line in stripped]
+    return np.array(found, np.float64)
 
 
 def _to_number(cell: str, path: Path, line: int, format: Format, column: int) -> float:
@@ -208,8 +196,8 @@ def _to_number(cell: str, path: Path, line: int, format: Format, column: int) ->
     if np.isfinite(value):
         return value
     hint = "Write a number there, or leave the cell empty where the value is missing."
-    if is_number(cell, "," if format.decimal == "." else "."):
-        hint = f"The decimal mark is {format.decimal!r} in this file: use it everywhere, or set it."
+    if Marks("," if format.marks.decimal == "." else ".").is_number(cell):
+        hint = f"The decimal mark is {format.marks.decimal!r} in this file: use it everywhere, or set it."
     shown = repr(cell[:40]) + ("..." if len(cell) > 40 else "")
     raise DataError(f"{path}: line {line}, column {format.names[column][:60]!r}: {shown} is not a finite number.", hint)
 
@@ -221,12 +209,11 @@ def _clean(cell: str) -> str | None:
 def _ragged(path: Path, format: Format, ragged: Sequence[tuple[int, int, int]], num_good: int | None) -> DataError:
     start, end, width = ragged[0]
     where = f"line {start}" if start == end else f"the record on lines {start} to {end}"
-    found = "1 field" if width == 1 else f"{width} fields"
+    found = counted(width, "field")
     others = "the header" if format.header else "the other lines"
-    more = (
-        f"; {len(ragged)} of {len(ragged) + num_good} records are like this" if num_good is not None and len(ragged) > 1 else ""
-    )
-    message = (
-        f"{path}: {where} has {found}, but {others} {len(format.names)}{more} (delimiter: {shown_delimiter(format.delimiter)})."
-    )
+    more = ""
+    if num_good is not None and len(ragged) > 1:
+        more = f"; {len(ragged)} of {len(ragged) + num_good} records are like this"
+    delimiter = shown_delimiter(format.delimiter)
+    message = f"{path}: {where} has {found}, but {others} {len(format.names)}{more} (delimiter: {delimiter})."
     return DataError(message, _RAGGED_HINT)

@@ -1,4 +1,4 @@
-"""What divides the cells of a text file, and its first records cut by it."""
+"""The delimiter of a text file, and its first records split by it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sdl_cli.data.files.header import Rows
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.records import Lines, records
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.phrases import counted
 
 ONE_COLUMN = "\x1f"  # the delimiter of a file that has none: a character that no text holds
 _BLANKS = " "
@@ -79,7 +80,7 @@ def sample(
 
 
 def _usual_width(rows: Rows) -> int:
-    """The most frequent number of fields; the first record's where several are."""
+    """The most frequent number of fields; on a tie, the first record's."""
     counts = Counter(map(len, rows))
     most = max(counts.values())
     return len(rows[0]) if counts[len(rows[0])] == most else next(width for width, n in counts.items() if n == most)
@@ -90,9 +91,8 @@ def even_rows(path: Path, delimiter: str, group: str, numbers: list[int], rows: 
     width = _usual_width(rows)
     trailing = width > 1 and len(rows) > 1 and all(not row[-1] for row in rows if len(row) == width)
     if len(rows[0]) != width and not (trailing and len(rows[0]) == width - 1):
-        found = "1 field" if len(rows[0]) == 1 else f"{len(rows[0])} fields"
         raise DataError(
-            f"{path}: line {numbers[0]} has {found}, but the lines below have {width}.",
+            f"{path}: line {numbers[0]} has {counted(len(rows[0]), 'field')}, but the lines below have {width}.",
             f"Remove lines above the header, or set {group}.delimiter (read with: {shown_delimiter(delimiter)}).",
         )
     even = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) in (width, width - trailing)]

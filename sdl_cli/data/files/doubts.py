@@ -1,20 +1,19 @@
-"""What a column or a target may mean otherwise than it was read, as sentences for the user, or as a question."""
+"""Other possible meanings of a column or a target, as sentences for the user, or as a question.
+
+Shown names are those of columns; cells are str `(N,)`, none missing where not said otherwise.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.class_names import is_code
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _WORDS_FOR_TWO = ({"0", "1"}, {"no", "yes"}, {"false", "true"}, {"f", "t"}, {"n", "y"}, {"off", "on"})
 _BETWEEN_LABELS = (";", "|", ",", "/", "+", "&")
@@ -24,11 +23,7 @@ _SHOWN = 5
 
 
 def mixed_words(cells: Sequence[str]) -> str:
-    """How yes and no are written in several ways in one column (0 and 1 beside yes and no), with their rows; otherwise nothing.
-
-    Arguments:
-        cells: none missing.
-    """
+    """Different spellings of yes and no in one column (0 and 1 beside yes and no), with their rows; otherwise nothing."""
     counts = Counter(cell.lower() for cell in cells)
     used = [pair & set(counts) for pair in _WORDS_FOR_TWO if pair & set(counts)]
     if len(used) < 2 or len(used) > 4 or set(counts) - set().union(*_WORDS_FOR_TWO):
@@ -43,11 +38,7 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def several_labels(shown: str, cells: Array) -> str:
-    """A sentence where cells of a target hold several labels each, such as big;old and old;big; otherwise nothing.
-
-    Arguments:
-        shown: the target's name. cells: str `(N,)`, none missing.
-    """
+    """A sentence where cells of a target hold several labels each, such as big;old and old;big; otherwise nothing."""
     counts = Counter(cells.tolist())
     for mark in _BETWEEN_LABELS:
         parts = {name: [part.strip() for part in name.split(mark)] for name in counts if mark in name}
@@ -64,11 +55,8 @@ def several_labels(shown: str, cells: Array) -> str:
         if not turned and not (len(parts) >= 3 and len(alone) >= 2 and len(labels) <= len(parts)):
             continue
         num = sum(counts[name] for name in parts)
-        same = (
-            f", even where only their order differs ({' and '.join(shortened(name, 30) for name in turned[0][:2])})"
-            if turned
-            else ""
-        )
+        both = " and ".join(shortened(name, 30) for name in turned[0][:2]) if turned else ""
+        same = f", even where only their order differs ({both})" if turned else ""
         example = shortened(next(iter(parts)), 30)
         return (
             f"The target {shown} holds several labels in {num:,} of {len(cells):,} cells, such as {example}: each combination "
@@ -78,11 +66,7 @@ def several_labels(shown: str, cells: Array) -> str:
 
 
 def refuse_two_decimal_marks(place: str, shown: str, cells: Array) -> None:
-    """Raise where every cell of a target is a number, but some have a decimal comma and others a point.
-
-    Arguments:
-        place: file, for the message. cells: str `(N,)`, none missing.
-    """
+    """Raise where every cell of a target is a number, but some have a decimal comma and others a point."""
     seen = {cell: evidence(cell) for cell in dict.fromkeys(cells.tolist())}
     if any(found is None for found in seen.values()):
         return
@@ -100,10 +84,7 @@ def refuse_two_decimal_marks(place: str, shown: str, cells: Array) -> None:
 def amounts(shown: str, cells: Array) -> str:
     """A sentence where a target is made of few numbers with one unit, such as 5%; nothing where it is not.
 
-    Arguments:
-        cells: str `(N,)`, none missing.
-    Raises:
-        DataError: there are many of them, which are more likely to be numbers than classes.
+    Raises DataError: there are many of them, which are more likely to be numbers than classes.
     """
     different = set(cells.tolist())
     matches = [_AMOUNT.fullmatch(cell) for cell in different if len(cell) <= 60]
@@ -121,11 +102,7 @@ def amounts(shown: str, cells: Array) -> str:
 
 
 def leading_zeros(shown: str, cells: Array) -> str:
-    """A sentence where a column of numbers is written with leading zeros, as codes are; otherwise nothing.
-
-    Arguments:
-        cells: str or None `(N,)`.
-    """
+    """A sentence where a column of numbers is written with leading zeros, as codes are; otherwise nothing."""
     starting = (cell for cell in dict.fromkeys(cells.tolist()) if cell is not None and cell.startswith(("0", "-0", "+0")))
     codes = [cell for cell in starting if is_code(cell)]
     if not codes:

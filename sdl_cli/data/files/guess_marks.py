@@ -1,4 +1,4 @@
-"""Which marks the numbers of a file have: what is certain is taken, a good guess is said, and what is open is asked."""
+"""Which marks the numbers of a file have: certain cases are applied, good guesses reported, and ambiguous ones asked about."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class _Column:
     long: bool = False  # a whole number of four digits or more stands there without a mark
 
     def says_thousands(self, mark: str) -> bool:
-        """Whether hundreds stand beside numbers with one group of three digits: 750 and 1.150."""
+        """Whether hundreds appear with numbers that have one group of three digits: 750 and 1.150."""
         return mark in self.either and self.hundreds and not self.long and not (self.decimals | self.thousands)
 
 
@@ -108,16 +108,13 @@ def find_marks(
     """The marks of the numbers in some records, and notes where they are a guess.
 
     Arguments:
-        source, names: the file, and what may be the names of its columns, for messages.
+        source, names, group: the file, what may be the names of its columns, and the group of the settings, for messages.
         rows: stripped cells of equally long records, without the names.
         asked: what the user says: the decimal mark or None, and the thousands mark ("" for none) or None.
-        group: of the settings, for messages.
         known: the marks of a file that this one belongs to; they are taken where they read all numbers in `numbers`, and
             decide what these cells leave open.
-        numbers: names of columns that hold numbers in that file.
-        texts: names of columns that hold text, whatever they look like.
-    Raises:
-        DataError: the cells can be read in two ways; the message names the setting that decides.
+        numbers, texts: names of columns that hold numbers in that file, and of those that hold text whatever they look like.
+    Raises DataError: the cells can be read in two ways; the message names the setting that decides.
     """
     decimal, thousands = asked
     if decimal is not None and thousands is not None:
@@ -180,9 +177,8 @@ def _decide(
     elif not decimals and either:
         decimals = {_open(source, names, columns, either, delimiter, group, notes)}
     if len(decimals) == 2:
-        notes.append(
-            f"Some columns hold numbers with a decimal comma, others with a point: read with points (otherwise: {group}.decimal)."
-        )
+        how = f"read with points (otherwise: {group}.decimal)"
+        notes.append(f"Some columns hold numbers with a decimal comma, others with a point: {how}.")
         return ".", {}, notes
     found = next(iter(decimals), ".")
     return found, {mark: cell for mark, cell in (either | certain).items() if mark != found}, notes

@@ -1,4 +1,4 @@
-"""Whether a table's first record holds the names of its columns, and those names made fit to be shown and looked up."""
+"""Whether a table's first record holds the names of its columns, and those names cleaned up for display and lookup."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ def _kind(cell: str, marks: Marks) -> str:
 
 
 def find_header(rows: Rows, marks: Marks) -> tuple[bool, str]:
-    """Whether the first of some records holds names: it does where text stands above numbers or dates, or recurs nowhere.
+    """Whether the first of some records holds names: true if text is above numbers or dates, or never repeats.
 
     Arguments:
         rows: stripped cells, each row as long as the others.
-        marks: those of the numbers.
     Returns: the answer, and what to tell a user where it is a guess.
     """
     first, below = rows[0], rows[1:]
@@ -68,12 +67,7 @@ _UNIT = re.compile(
 
 
 def num_lines_of_names(rows: Rows, marks: Marks) -> int:
-    """How many records at the top hold names or units: below all of them, and only there, columns of numbers begin.
-
-    Arguments:
-        rows: stripped cells, each row as long as the others.
-        marks: those of the numbers.
-    """
+    """How many records (as `find_header`) at the top hold names or units: only below all of them columns of numbers begin."""
     rows = rows[:_LOOKED_AT]
     kinds = [[_kind(cell, marks) for cell in row] for row in rows]
     found, columns = 1, _columns_of_numbers(kinds, 1)
@@ -99,7 +93,7 @@ def _columns_of_numbers(kinds: Rows, num: int) -> set[int]:
 def joined_names(rows: Rows) -> list[str]:
     """The names in several records at the top: the first record's where it names each column differently, otherwise all joined.
 
-    What stands above several columns is written above the first of them, as spreadsheets do with joined cells.
+    A name for several columns is written above the first, as spreadsheets do with merged cells.
     """
     if all(rows[0]) and len(set(rows[0])) == len(rows[0]):
         return rows[0]
@@ -136,8 +130,7 @@ def _numbers_are_names(first: list[str], below: Rows, marks: Marks) -> bool:
 def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The header's names, one for each column, all different and printable; and notes on what was changed.
 
-    Raises:
-        DataError: a name stands twice, or is as long as a text.
+    Raises DataError: a duplicate name, or one as long as a text.
     """
     names, unnamed, cleaned = [], [], 0
     taken = set(cells)

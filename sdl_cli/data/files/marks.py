@@ -1,4 +1,4 @@
-"""The marks in written numbers: the decimal mark, and the one that divides thousands."""
+"""The marks in written numbers: the decimal mark, and the thousands separator."""
 
 from __future__ import annotations
 
@@ -30,18 +30,13 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Marks:
-    """How the numbers of a file are written.
+    """How the numbers of a file are written."""
 
-    Arguments:
-        decimal: the mark of decimal fractions, "." or ",".
-        thousands: what may stand between thousands: ",", ".", "'", " " (any blank), or nothing.
-    """
-
-    decimal: str = "."
-    thousands: str = ""
+    decimal: str = "."  # or ","
+    thousands: str = ""  # what may stand between thousands: ",", ".", "'", " " (any blank), or nothing
 
     def plain(self, cell: str) -> str | None:
-        """A stripped cell as Python writes numbers, or None where it is none: no inf, no marks in other places."""
+        """A stripped cell as Python writes numbers, or None if it is not one: no inf, no misplaced marks."""
         cell = unified(cell)
         if _pattern(self.decimal, self.thousands).fullmatch(cell) is None:
             return None
@@ -54,8 +49,3 @@ class Marks:
 
 
 PLAIN = Marks()
-
-
-def is_number(cell: str, decimal: str = ".") -> bool:
-    """Whether a stripped cell is a number without thousands marks."""
-    return Marks(decimal).is_number(cell)

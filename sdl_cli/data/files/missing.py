@@ -1,13 +1,10 @@
-"""Arrays of cells, and the words that stand for a missing one."""
+"""The words that stand for a missing cell."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-import numpy as np
-
-Array = np.ndarray[Any, Any]
+from sdl_cli.data.arrays import Array, objects
 
 # After strip(). "None", "none" and "-" are no missing values: they are names of classes in real tables.
 MISSING = frozenset(
@@ -24,18 +21,11 @@ def missing_words(asked: Sequence[str] | None) -> frozenset[str]:
     """The words that mean a missing cell.
 
     Arguments:
-        asked: None for the usual ones; an empty list for the empty cell alone; words that mean it as well as the usual ones.
+        asked: None for the usual ones; an empty list for only the empty cell; words to add to the usual ones.
     """
     if asked is None:
         return MISSING
     return MISSING | frozenset(asked) if asked else EMPTY
-
-
-def objects(cells: Sequence[object]) -> Array:
-    """Cells of str or None as an array of objects `(N,)`."""
-    found = np.empty(len(cells), dtype=object)
-    found[:] = cells
-    return found
 
 
 def without(cells: Array, words: Collection[str]) -> Array:

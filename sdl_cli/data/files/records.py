@@ -30,7 +30,7 @@ class Lines:
         blanks: columns are divided by runs of blanks: surrounding ones are dropped and each run becomes one blank.
 
     Attributes:
-        number: how many lines were handed out.
+        number: lines returned so far.
         pending: lines handed out since it was last cleared.
         ended: whether a line was asked for after the last one.
     """
@@ -67,7 +67,7 @@ class Lines:
         return lines
 
     def skip(self, num: int) -> None:
-        """Hand out lines that `peek` has shown."""
+        """Consume lines shown by `peek`."""
         self.number += sum(1 for _ in islice(self._ahead, num))
 
 
@@ -92,10 +92,9 @@ def _read_lines(path: Path, encoding: str, blanks: bool) -> Iterator[str]:
 def records(lines: Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The records of a table with the line on which each begins; blank lines are left out.
 
-    Quotes are read strictly, for a stray one can merge rows unseen; blanks after a closing quote are forgiven.
+    Quotes are read strictly, because a stray one can silently merge rows; spaces after a closing quote are allowed.
 
-    Raises:
-        DataError: a quote that is not closed, or text after one that is.
+    Raises DataError: a quote that is not closed, or text after one that is.
     """
     csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))  # process-wide, so it is only ever raised
     options: dict[str, Any] = {"delimiter": delimiter, "strict": True, "skipinitialspace": True}

@@ -47,10 +47,10 @@ class WrittenRoles(Roles):
 
     Arguments:
         path: the file.
-        delimiter, header, encoding: how the text is written; None finds out.
+        delimiter, header, encoding: how the text is written; None detects it.
         header_lines: records of names at the top, the further ones of units or of more names; None asks where there may be more.
-        decimal: the mark of decimal fractions; None finds out.
-        thousands: what divides thousands (a space is any blank); None finds out, and asks where it can be the decimal mark.
+        decimal: the mark of decimal fractions; None detects it.
+        thousands: what divides thousands (a space is any blank); None detects it, and asks if it could be the decimal mark.
     """
 
     path: str
@@ -62,7 +62,7 @@ class WrittenRoles(Roles):
     thousands: Literal[",", ".", "apostrophe", "space", "none"] | None = None
 
     def asked(self, *columns: str | None) -> Asked:
-        """What the user says of the file, and the columns that must stand in it."""
+        """What the user says about the file, and the columns that must stand in it."""
         names = tuple(name for name in columns if name is not None)
         return Asked(self.delimiter, self.header, self.encoding, self.decimal, self.thousands, self.header_lines, names)
 
@@ -71,13 +71,24 @@ class WrittenRoles(Roles):
         return {key: getattr(self, key) for key in ("delimiter", "header", "encoding", "decimal", "thousands", "header_lines")}
 
 
+@dataclass(frozen=True, kw_only=True)
+class TestFile(WrittenRoles):
+    """The same, where a second file may bring the test rows.
+
+    Arguments:
+        test_path: a file of the same kind and columns that is the test part; None draws test rows from `path`.
+
+    The other arguments are those of `WrittenRoles`.
+    """
+
+    __test__ = False  # not a test of pytest
+    test_path: str | None = None
+
+
 def find_column(source: object, names: Sequence[str], asked: str, key: str) -> int:
     """The position of a column that is named, or given as a position from 0 (or -1 for the last).
 
-    Arguments:
-        source: the file, for messages. key: the setting that asked, for messages.
-    Raises:
-        DataError: there is no such column.
+    Raises DataError: there is no such column; `source`, the file, and `key`, the setting that asked, are for its message.
     """
     if asked in names:
         return list(names).index(asked)
@@ -103,11 +114,11 @@ def without_doubt_of_header(notes: Sequence[str], names: Sequence[str], asked: S
     return [note for note in notes if not (sure and note.startswith("The first line was read as names"))]
 
 
-def which_target(source: object, names: Sequence[str], key: str = "dataset.target") -> DataError:
+def which_target(source: object, names: Sequence[str]) -> DataError:
     """The error for a target that was not given: it names the columns, and the likely one."""
     likely = [name for name in names if name.lower() in _TARGET_WORDS]
-    hint = f"Add {key}={likely[-1]}" if likely else f"Add {key}= and its name."
-    return DataError(f"{key}: which column of {source} is to be predicted? There are: {listed(names)}.", hint)
+    hint = f"Add dataset.target={likely[-1]}" if likely else "Add dataset.target= and its name."
+    return DataError(f"dataset.target: which column of {source} is to be predicted? There are: {listed(names)}.", hint)
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -13,7 +13,7 @@ from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.delimiter import asked_delimiter, even_rows, find_delimiter, sample, shown_delimiter
 from sdl_cli.data.files.guess_marks import find_marks
 from sdl_cli.data.files.header import Rows, clean_names, find_header, joined_names, num_lines_of_names
-from sdl_cli.data.files.marks import THOUSANDS, Marks
+from sdl_cli.data.files.marks import PLAIN, THOUSANDS, Marks
 from sdl_cli.data.files.text_file import existing_file, find_encoding
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.phrases import listed, printable
@@ -21,15 +21,10 @@ from sdl_cli.phrases import listed, printable
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user says about a file; None is found from the file.
+    """What a user says about a file; None is detected.
 
     Arguments:
-        delimiter: one character, or tab, space (any run of blanks), comma, semicolon, pipe.
-        header: whether the first record holds the names of the columns.
-        encoding: the name of a text encoding.
-        decimal: the decimal mark, "." or ",".
-        thousands: what divides thousands: ",", ".", apostrophe, space (any blank) or none.
-        header_lines: how many records at the top hold names of columns, or units.
+        delimiter, header, encoding, decimal, thousands, header_lines: the settings of `WrittenRoles`.
         columns: names of columns that must be there: a first record that holds one of them is a header.
         texts: names of columns that hold text, whatever they look like.
     """
@@ -46,17 +41,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Known:
-    """How a file is written to which this one belongs: it decides where this one leaves a doubt.
+    """The format of a file to which another one belongs: it decides where the other leaves a doubt."""
 
-    Arguments:
-        marks: those of its numbers.
-        header_lines: its records of names.
-        numbers: names of its columns of numbers.
-    """
-
-    marks: Marks = Marks()
+    marks: Marks = PLAIN
     header_lines: int = 1
-    numbers: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()  # names of its columns of numbers
 
     @classmethod
     def of(cls, source: Mapping[str, Any], columns: Sequence[Column] = ()) -> Known:
@@ -70,45 +59,33 @@ class Format:
     """How a file is read.
 
     Arguments:
-        encoding: a codec's name.
         delimiter: one character; a blank stands for any run of blanks, the unit separator (U+001F) for one column only.
-        header: whether the first record holds names.
-        decimal: "." or ",".
         names: the columns' names, from the header (stripped) or x0, x1, ...
-        notes: what a user should know.
         trailing: every line ends with a delimiter, behind which nothing stands.
-        thousands: ",", ".", "'", " " or nothing.
         header_lines: records of names at the top, where `header`.
     """
 
     encoding: str
     delimiter: str
     header: bool
-    decimal: str
+    marks: Marks
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     trailing: bool = False
-    thousands: str = ""
     header_lines: int = 1
-
-    @property
-    def marks(self) -> Marks:
-        """Those of the numbers."""
-        return Marks(self.decimal, self.thousands)
 
 
 def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: Known | None = None) -> Format:
     """Find out how a delimited text file is written.
 
     Arguments:
-        path: a text file, plain or gzip.
-        asked: what the user says; it is never overruled.
+        path: plain text or gzip. asked: what the user says; it is never overruled.
         key: the setting that names the file, for messages; the settings of `asked` are its siblings.
         known: how the file is written that this one belongs to.
     Raises:
-        DataError: no such file, not text, empty, names that cannot be told apart, first lines that do not fit, numbers or
+        DataError: no such file, not text, empty, duplicate names, first lines that do not match, numbers or
             lines that can be read in two ways.
-        ConfigError: a delimiter, encoding or mark that there is not.
+        ConfigError: an unknown delimiter, encoding or mark.
     """
     group = key.rpartition(".")[0] or "dataset"
     file = existing_file(path, key)
@@ -150,9 +127,7 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
     else:
         names = tuple(f"x{i}" for i in range(width))
         more = (f"No header: columns are called x0 to x{width - 1}." if width > 1 else "No header: the column is called x0.",)
-    return Format(
-        encoding, delimiter, header, marks.decimal, names, notes + more, trailing, marks.thousands, top if header else 1
-    )
+    return Format(encoding, delimiter, header, marks, names, notes + more, trailing, top if header else 1)
 
 
 def _holds_names(rows: Rows, names: Sequence[str], known: Known, marks: Marks) -> bool:
@@ -190,25 +165,20 @@ def _shown_row(row: list[str]) -> str:
 
 
 def _names_or_units(path: Path, numbers: list[int], rows: Rows, group: str) -> DataError:
-    what = f"{path}: line {numbers[1]} ({_shown_row(rows[1])}) looks like units or a second line of names."
+    what = f"line {numbers[1]} ({_shown_row(rows[1])}) looks like units or a second line of names"
     if len(rows) > 2:
-        what = (
-            f"{path}: lines {numbers[1]} to {numbers[len(rows) - 1]} ({_shown_row(rows[1])}; ...) look like more names or units."
-        )
-    return DataError(
-        what, f"To read it that way: {group}.header_lines={len(rows)}; if it is a row of data: {group}.header_lines=1"
-    )
+        what = f"lines {numbers[1]} to {numbers[len(rows) - 1]} ({_shown_row(rows[1])}; ...) look like more names or units"
+    hint = f"To read it that way: {group}.header_lines={len(rows)}; if it is a row of data: {group}.header_lines=1"
+    return DataError(f"{path}: {what}.", hint)
 
 
 def _said_lines(numbers: list[int], rows: Rows, names: tuple[str, ...]) -> tuple[str, ...]:
     if len(rows) < 2:
         return ()
+    if names[0] == rows[0][0] and all(rows[0]) and len(rows) == 2:
+        return (f"Line {numbers[1]} ({_shown_row(rows[1])}) below the names was left out.",)
     if names[0] == rows[0][0] and all(rows[0]):
-        return (
-            (f"Line {numbers[1]} ({_shown_row(rows[1])}) below the names was left out.",)
-            if len(rows) == 2
-            else (f"Lines {numbers[1]} to {numbers[len(rows) - 1]} below the names were left out.",)
-        )
+        return (f"Lines {numbers[1]} to {numbers[len(rows) - 1]} below the names were left out.",)
     return (f"The names of lines {numbers[0]} to {numbers[len(rows) - 1]} were joined: {_shown_row(list(names))}.",)
 
 

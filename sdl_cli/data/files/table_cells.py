@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.columns import CellError, Column, encode
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.data.files.marks import PLAIN, Marks
-from sdl_cli.data.files.missing import objects, without
+from sdl_cli.data.files.missing import without
 from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import printable, shortened
 
-Array = np.ndarray[Any, Any]
 _CELL_BYTES, _PART_ROWS = 64, 8192  # of a cell as Python's text; rows of a Parquet file that are unpacked at once
 _INDEX = re.compile(r"__index_level_\d+__")
 
@@ -29,10 +29,7 @@ _INDEX = re.compile(r"__index_level_\d+__")
 class Cells:
     """A file's cells: per column objects `(N,)` of str, None where empty; the line of the file that each row starts on.
 
-    Arguments:
-        marks: those of the numbers.
-        header, header_lines, delimiter: how the file is written.
-        second: where rows come from two files, the second's name; of `is_second` bool `(N,)` its rows.
+    Where rows come from two files, `second` is the name of the second, and `is_second (N,)` says which are its rows.
     """
 
     source: str
@@ -70,10 +67,8 @@ def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | N
     try:
         X = encode(column, own, cells.marks)
     except CellError as error:
-        message = (
-            f"{cells.place(error.row)}: column {shortened(column.name)} holds {shortened(own[error.row], 30)!r}, "
-            f"which is not {error.wanted}."
-        )
+        cell = f"{shortened(own[error.row], 30)!r}, which is not {error.wanted}"
+        message = f"{cells.place(error.row)}: column {shortened(column.name)} holds {cell}."
         hint = "Correct it, or leave the cell empty if the value is not known."
         if column.kind == "number" and evidence(own[error.row]) is not None:
             mark = cells.marks.decimal
@@ -99,18 +94,10 @@ def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) ->
     lacking = [name for name in needed if name not in names]
     if not lacking:
         return
-    what = (
-        f"{len(lacking)} columns that the run needs are missing" if len(lacking) > 1 else "a column that the run needs is missing"
-    )
-    asked = lacking[0].strip().lower()
-    near = next(
-        (
-            f" Did you mean {shortened(name)}? Write it as {shortened(lacking[0])}."
-            for name in names
-            if name.strip().lower() == asked
-        ),
-        "",
-    )
+    several = f"{len(lacking)} columns that the run needs are missing"
+    what = several if len(lacking) > 1 else "a column that the run needs is missing"
+    alike = [name for name in names if name.strip().lower() == lacking[0].strip().lower()]
+    near = f" Did you mean {shortened(alike[0])}? Write it as {shortened(lacking[0])}." if alike else ""
     raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", f"Columns are matched by name; the file has: {listed(names)}.")
 
 
@@ -163,7 +150,7 @@ def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
 
 
 def _whole(file: Any, names: list[str], path: Path) -> Any:
-    """All rows of a Parquet file, where the memory there is holds them: packed, a value that recurs takes next to nothing."""
+    """All rows of a Parquet file, if memory suffices: in the file, a repeated value takes almost no space."""
     import pyarrow
 
     free, num_rows = available_bytes(), int(file.metadata.num_rows)

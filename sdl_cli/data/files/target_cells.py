@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes
 from sdl_cli.data.files.columns import to_numbers
@@ -17,8 +18,6 @@ from sdl_cli.data.targets import encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import printable, shortened
 
-Array = np.ndarray[Any, Any]
-
 _FEW = 20  # whole numbers with at most this many distinct values are classes
 _MAX_NAME = 200  # characters of a class name
 _SHOWN = 5
@@ -26,13 +25,7 @@ Asked = Literal["auto", "classification", "regression"]
 
 
 def encode_target(
-    source: object,
-    name: str,
-    cells: Array,
-    asked: Asked,
-    marks: Marks,
-    notes: list[str],
-    as_text: bool = False,
+    source: object, name: str, cells: Array, asked: Asked, marks: Marks, notes: list[str], as_text: bool = False
 ) -> tuple[Array, tuple[str, ...], Task]:
     """The target's cells (str, none missing) as class indices `int64 (N,)` with their names, or numbers `float64 (N,)`.
 
@@ -40,13 +33,11 @@ def encode_target(
     where they count up without a gap and each stands in about as many rows; a note says how they were read.
 
     Arguments:
-        marks: those of numbers.
         as_text: the cells are names of classes as they are written, whatever they look like.
-    Raises:
-        DataError: one value only, text where numbers are asked for, values that seem to name the rows, or numbers that are
-            written in several ways.
+    Raises DataError: one value only, text where numbers are asked for, values that seem to name the rows, or numbers that are
+        written in several ways.
     """
-    shown = shortened(name)
+    shown, what = shortened(name), f"{source}: the target {shortened(name)}"
     if as_text and asked != "regression":
         asked, numbers = "classification", np.full(len(cells), np.nan)
     else:
@@ -60,27 +51,23 @@ def encode_target(
     labels = names_of_numbers(cells, numbers, whole) if not is_text and may_be_classes else cells
     distinct = len(set(labels.tolist())) if may_be_classes else distinct
     if distinct < 2:
-        raise DataError(
-            f"{source}: the target {shown} has one value only, {shortened(cells[0], 30)!r}.", "Choose another column."
-        )
+        raise DataError(f"{what} has one value only, {shortened(cells[0], 30)!r}.", "Choose another column.")
     if not is_text and not np.isfinite(numbers).all():
-        raise DataError(f"{source}: the target {shown} holds infinite numbers.", "Correct or remove those rows.")
+        raise DataError(f"{what} holds infinite numbers.", "Correct or remove those rows.")
     codes = [] if is_text or not whole else [cell for cell in dict.fromkeys(cells.tolist()) if is_code(cell)]
     if asked == "auto" and _names_rows(numbers, is_text or bool(codes), distinct):
         raise DataError(
-            f"{source}: the target {shown} has {distinct:,} different values in {len(cells):,} rows: it seems to name the rows.",
+            f"{what} has {distinct:,} different values in {len(cells):,} rows: it seems to name the rows.",
             "Choose another column as dataset.target, or say what it is: "
-            + ("dataset.task=classification" if is_text else "dataset.task=regression"),
+            f"dataset.task={'classification' if is_text else 'regression'}",
         )
     if is_text:
         return _text_classes(source, shown, cells, numbers, as_text, notes)
     task, why = (asked, "") if asked != "auto" else _task_of_numbers(name, cells, numbers, whole, distinct, codes, marks)
     if why:
         other = "regression" if task == "classification" else "classification"
-        notes.append(
-            f"The target {shown} {why}: read as {'classes' if task == 'classification' else 'numbers'} "
-            f"(otherwise: dataset.task={other})."
-        )
+        kind = "classes" if task == "classification" else "numbers"
+        notes.append(f"The target {shown} {why}: read as {kind} (otherwise: dataset.task={other}).")
     if task == "regression":
         return numbers, (), "regression"
     notes += spelling_notes(shown, cells, numbers, labels)
@@ -92,23 +79,16 @@ def encode_target(
 def _doubts_of_text(source: object, shown: str, cells: Array, numbers: Array, asked: Literal["auto", "regression"]) -> list[str]:
     """Notes on cells that may be meant as numbers.
 
-    Raises:
-        DataError: numbers are asked for, or likely to be meant.
+    Raises DataError: numbers are asked for, or likely to be meant.
     """
     refuse_two_decimal_marks(str(source), shown, cells)
     _refuse_odd_cells(source, shown, cells, numbers, asked)
     if asked == "regression":
         bad = cells[np.isnan(numbers)]
-        raise DataError(
-            f"{source}: dataset.task=regression, but the target {shown} holds text in {len(bad):,} rows, "
-            f"such as {shortened(bad[0], 30)!r}.",
-            "Choose a column of numbers, or dataset.task=classification.",
-        )
+        text = f"text in {len(bad):,} rows, such as {shortened(bad[0], 30)!r}"
+        message = f"{source}: dataset.task=regression, but the target {shown} holds {text}."
+        raise DataError(message, "Choose a column of numbers, or dataset.task=classification.")
     return [note for note in [amounts(shown, cells)] if note]
-
-
-def _has_mark(cells: Array, mark: str) -> bool:
-    return mark != "" and any(mark in unified(cell) for cell in cells)
 
 
 def _text_classes(
@@ -178,7 +158,7 @@ def _refuse_odd_cells(source: object, shown: str, cells: Array, numbers: Array, 
 
 
 def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
-    """A note where classes differ in case or blanks only."""
+    """A note if classes differ only in case or spaces."""
     groups: dict[str, list[str]] = {}
     for name in sorted(names):
         groups.setdefault(" ".join(name.lower().split()), []).append(name)
@@ -189,10 +169,8 @@ def _note_near_names(shown: str, names: set[str], notes: list[str]) -> None:
 
 
 def _names_rows(numbers: Array, is_text: bool, distinct: int) -> bool:
-    if is_text:
-        return len(numbers) >= 10 and distinct > 0.5 * len(numbers)
-    steps = np.diff(np.sort(numbers))
-    return len(numbers) >= 10 and bool((steps == 1).all())
+    different = distinct > 0.5 * len(numbers) if is_text else bool((np.diff(np.sort(numbers)) == 1).all())
+    return len(numbers) >= 10 and different
 
 
 def _task_of_numbers(
@@ -201,7 +179,7 @@ def _task_of_numbers(
     """The task, and why, as the middle of a sentence; nothing where there is no doubt."""
     if codes and distinct > 2:
         return "classification", f"is written with leading zeros, such as {shortened(codes[0], 30)}"
-    if distinct > 2 and whole and _has_mark(cells, marks.thousands):
+    if distinct > 2 and whole and marks.thousands and any(marks.thousands in unified(cell) for cell in cells):
         return "regression", "is written with thousands marks"
     if distinct == 2:
         return "classification", "has two different numbers"

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.files.class_names import whole_name
 from sdl_cli.data.files.marks import Marks
 from sdl_cli.data.files.roles import Roles
 from sdl_cli.data.files.target_cells import Asked, encode_target, encode_target_like
 from sdl_cli.errors import DataError
-from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
+from sdl_cli.phrases import counted, listed, shortened
 
 _SHOWN = 5
 KEEP = "dataset.missing_values=[]"  # with which words such as NA are values
@@ -45,8 +44,7 @@ def read_target(
         marks, as_text: as for `encode_target`. counted: as for `large_classes`.
         like: the classes of a run (none of a regression), by which the cells are read.
     Returns: positions `(M,)` of the rows that are used, and as `encode_target` of these.
-    Raises:
-        DataError: as `drop_missing_targets`, `encode_target` and `large_classes`.
+    Raises DataError: as `drop_missing_targets`, `encode_target` and `large_classes`.
     """
 
     def encoded(rows: Array, asked: Asked, notes: list[str]) -> tuple[Array, tuple[str, ...], Task]:
@@ -86,8 +84,7 @@ def drop_missing_targets(
 
     Arguments:
         cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file that each row starts on.
-        written: objects `(N,)`, the cells as they stand in the file.
-        keep: the setting with which words such as NA are values.
+        written: the cells as written in the file. keep: the setting with which words such as NA are values.
     """
     missing = cells == None  # noqa: E711  element by element
     num = int(missing.sum())
@@ -98,20 +95,18 @@ def drop_missing_targets(
         hint = f"If that is a value here: {keep}" if words else "Choose another column as dataset.target."
         holds = f" (it holds {held} rows)" if words else ""
         raise DataError(f"{source}: the target {shortened(name)} is missing in every row{holds}.", hint)
+    holds = f"; it holds {held} of them" if words else ""
     if num and missing_target == "fail":
         shown = ", ".join(str(line) for line in lines[missing][:_SHOWN]) + (", ..." if num > _SHOWN else "")
-        rows = "row" if num == 1 else "rows"
-        holds = f"; it holds {held} of them" if words else ""
+        hint = f"{word} leave these rows out:" if words else "Fill them in, or leave these rows out with"
+        rows = counted(num, "row")
         raise DataError(
-            f"{source}: the target {shortened(name)} is missing in {num:,} {rows} of {len(cells):,} (line {shown}){holds}.",
-            f"{word} leave these rows out: dataset.missing_target=drop"
-            if words
-            else "Fill them in, or leave these rows out with dataset.missing_target=drop",
+            f"{source}: the target {shortened(name)} is missing in {rows} of {len(cells):,} (line {shown}){holds}.",
+            f"{hint} dataset.missing_target=drop",
         )
     if num:
-        notes.append(f"{num:,} of {len(cells):,} rows have no target and were left out.")
-        if words:
-            notes[-1] = f"{notes[-1][:-1]}; it holds {held} of them (if that is a value here: {keep})."
+        value = f" (if that is a value here: {keep})" if words else ""
+        notes.append(f"{num:,} of {len(cells):,} rows have no target and were left out{holds}{value}.")
     return np.flatnonzero(~missing)
 
 
@@ -120,8 +115,7 @@ def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: 
 
     Arguments:
         counted: bool `(N,)`, the rows that count; a class that has none of them is kept. None counts all.
-    Raises:
-        DataError: no class has.
+    Raises DataError: no class has that many.
     """
     if min_class_rows is None:
         return np.arange(len(y_cells))
@@ -134,8 +128,6 @@ def large_classes(name: str, y_cells: Array, min_class_rows: int | None, notes: 
             "Choose a smaller number, or null to keep all classes.",
         )
     if len(small):
-        named = ", ".join(f"{shortened(labels[i], 30)} ({counts[i]})" for i in small[:_SHOWN]) + (
-            ", ..." if len(small) > _SHOWN else ""
-        )
+        named = listed([f"{shortened(labels[i], 30)} ({counts[i]})" for i in small], _SHOWN, last=", ")
         notes.append(f"Classes of {shortened(name)} with fewer than {min_class_rows} rows were left out: {named}.")
     return np.flatnonzero(~np.isin(index, small))

@@ -1,4 +1,4 @@
-"""Opening a text file: that it is one, its encoding, and gzip, which is unpacked as it is read."""
+"""Open a text file: check that it is text, detect its encoding, and unpack gzip on the fly."""
 
 from __future__ import annotations
 
@@ -58,10 +58,8 @@ def existing_file(
     """The path of a regular file that can be opened.
 
     Arguments:
-        path: as typed; a leading `~` is the home folder.
-        key: what messages call it, or empty. kind, example: what it must be, for messages.
-    Raises:
-        DataError: there is no such file, it is a folder or something else, or it may not be read.
+        path: as typed; a leading `~` is the home folder. key, kind, example: its setting or nothing, and what it must be.
+    Raises DataError: there is no such file, it is a folder or something else, or it may not be read.
     """
     shown = f"{key}: " if key else ""
     try:
@@ -86,8 +84,7 @@ def existing_file(
 def open_bytes(path: Path) -> IO[bytes]:
     """The content of a file as a stream of bytes, unpacked where it is gzip, whatever its name.
 
-    Raises:
-        DataError: it may not be read; while reading: it is damaged, or unpacks to a size that no table has.
+    Raises DataError: it may not be read; while reading: it is damaged, or unpacks to a size that no table has.
     """
     try:
         raw = path.open("rb")
@@ -99,9 +96,9 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def check_memory(path: Path) -> None:
-    """Raise DataError where the cells of a text file, all held at once, would not fit into the memory there is.
+    """Raise DataError where the cells of a text file, all held at once, would not fit into memory.
 
-    What gzip unpacks to is counted first, a block at a time: the size that such a file states of itself is not believed.
+    What gzip unpacks to is counted first, a block at a time: the size stated in the file is not trusted.
     """
     with open_bytes(path) as file:
         plain = not isinstance(file.raw, _Unpacked)  # type: ignore[attr-defined]
@@ -151,8 +148,7 @@ def find_encoding(path: Path, asked: str | None, key: str) -> tuple[str, tuple[s
     """The encoding of a text file, found by decoding all of it, and what a user should know of it.
 
     Arguments:
-        asked: a codec's name that the user gave, or None.
-        key: the setting that names the encoding, for messages.
+        asked: a codec's name that the user gave, or None. key: the setting that names it, for messages.
     Raises:
         ConfigError: there is no such encoding.
         DataError: not text, or not in the encoding that was asked for.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sdl_cli.data.files.marks import is_number
+from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.records import Lines
 from sdl_cli.data.files.text_file import check_memory
 from sdl_cli.errors import DataError
@@ -44,8 +44,7 @@ def read_labelled(path: Path, encoding: str, like: Mapping[str, Any] | None = No
 
     Arguments:
         like: the `layout`, `label_first` and `header_line` of a file that this one must be like.
-    Raises:
-        DataError: a file of blank lines, or fastText's layout with a line that has several labels.
+    Raises DataError: a file of blank lines, or fastText's layout with a line that has several labels.
     """
     check_memory(path)
     numbered = list(iter_lines(path, encoding))
@@ -81,8 +80,7 @@ def find_separator(source: object, labels: Sequence[str | None], lines: Sequence
     Arguments:
         asked: the separator that the user gave; empty for whole labels; None takes `:` where every label has one behind its
             first character.
-    Raises:
-        DataError: a label without the separator that was asked for; its line is named.
+    Raises DataError: a label without the separator that was asked for; its line is named.
     """
     known = [(label, line) for label, line in zip(labels, lines, strict=True) if label is not None]
     if asked == "":
@@ -106,12 +104,9 @@ def cut_label(label: str, separator: str) -> str:
 
 
 def without_labels(path: Path, encoding: str, inputs: Mapping[str, Any]) -> Callable[[str], str] | None:
-    """What takes the labels off the lines of a file to predict, or None where there are none to take off.
+    """What removes the labels from the lines of a file to predict, or None where there are none to take off.
 
     A first word is only taken for a label where every line of the file, of five at least, begins with one that is known.
-
-    Arguments:
-        inputs: `Dataset.source` of the texts that the run learned from.
     """
     layout, known, separator = inputs["layout"], frozenset(inputs.get("labels", ())), inputs.get("separator", "")
 
@@ -171,7 +166,7 @@ def _beside_tab(content: Sequence[str], lines: Sequence[int], like: Mapping[str,
     rest = [label for label in labels[1:] if label]
     one_word = len(labels[0].split()) == 1 and len(texts[0].split()) == 1
     recurring = len(set(rest)) <= len(rest) // 2 and labels[0] not in rest
-    numbers_below = len(rest) > 1 and all(map(is_number, rest)) and not is_number(labels[0])
+    numbers_below = len(rest) > 1 and all(map(PLAIN.is_number, rest)) and not PLAIN.is_number(labels[0])
     found_header = one_word and (recurring or numbers_below)
     has_header = found_header if like is None else content[0] == like["header_line"]
     return _labelled("tab", labels, texts, lines, label_first, content[0] if has_header else None)
@@ -198,4 +193,4 @@ def _is_table(lines: Sequence[str]) -> bool:
 
 def _recur_or_numbers(words: Sequence[str]) -> bool:
     different = {cut_label(word, ":") for word in words}
-    return 2 <= len(different) <= max(2, len(words) // 2) or all(map(is_number, words))
+    return 2 <= len(different) <= max(2, len(words) // 2) or all(map(PLAIN.is_number, words))

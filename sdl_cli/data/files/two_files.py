@@ -1,31 +1,27 @@
-"""Two files of one table as one: columns by name, numbers of the second as the first writes them."""
+"""Two files of one table as one: columns by name, numbers of the second rewritten in the first's format."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.marks import Marks
-from sdl_cli.data.files.missing import objects, without
+from sdl_cli.data.files.missing import without
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 
 def join_files(first: Cells, second: Cells, missing: Collection[str], as_written: Sequence[str]) -> Cells:
     """The rows of both; those of the second are marked, so that messages name their file.
 
     Arguments:
-        missing: words that mean a missing cell.
         as_written: columns whose cells are not numbers, whatever they look like.
-    Raises:
-        DataError: the second lacks a column of the first.
+    Raises DataError: the second lacks a column of the first.
     """
     lacking = [name for name in first.names if name not in second.names]
     if lacking:

@@ -1,7 +1,7 @@
 """The memory-mapped cache of decoded images.
 
 A cache entry is a folder `<key>/` with `images.npy` and `meta.json`. It is built under a temporary name and renamed
-into place, so a reader sees all of it or none, and of two processes that build the same entry either wins.
+into place, so a reader sees all of it or none, and if two processes build the same entry, either may win.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import digest
 from sdl_cli.errors import DataError
 from sdl_cli.files import cache_folder, write_atomic
-
-Array = np.ndarray[Any, Any]
 
 _FORMAT = 1  # raise it when decoding or the layout of an entry changes
 _STALE_SECONDS = 86_400.0  # a build this old was killed
@@ -41,7 +40,7 @@ class Cached:
 
 
 def cache_key(content: str, settings: dict[str, Any]) -> str:
-    """The name of an entry: sha256 over the sources' digest, all that decides the pixels, and the decoder's version."""
+    """The name of an entry: sha256 over the sources' digest, everything that determines the pixels, and the decoder's version."""
     import PIL
 
     everything = {"content": content, "settings": settings, "format": _FORMAT, "pillow": PIL.__version__}
@@ -59,15 +58,13 @@ def load_or_build(
     """Open the cache entry `key`, or build it; a damaged or outdated entry is built again.
 
     Arguments:
-        key: from `cache_key`.
-        num_images: most images that can come (fewer do where some are skipped).
+        num_images: upper bound on the number of images (fewer if some are skipped).
         shape: `(C, S, S)` of one image.
         batches: starts the decoding and yields `(n, C, S, S)`, all uint8 or all float32, in order, at least one image in all.
         facts: plain values to keep with the images; asked for after the last batch.
         checked: takes the facts of the entry that is there and returns those to keep with it, or None where the images would be
             decoded in another way today.
-    Raises:
-        DataError: the disk is full or the cache folder cannot be written to; and whatever `batches` raises.
+    Raises DataError: the disk is full or the cache folder cannot be written to; and whatever `batches` raises.
     """
     root = cache_folder("images")
     final = root / key
@@ -89,14 +86,13 @@ def load_or_build(
 def _with_facts(folder: Path, cached: Cached, facts: dict[str, Any]) -> Cached:
     """The entry with these facts, kept for the next time where they are new."""
     if facts != cached.facts:
-        meta = {"format": _FORMAT, "shape": list(cached.images.shape), "digest": cached.digest, "facts": facts}
         with contextlib.suppress(DataError):  # they can be found again
-            write_atomic(folder / "meta.json", json.dumps(meta))
+            write_atomic(folder / "meta.json", _meta(cached.images, cached.digest, facts))
     return dataclasses.replace(cached, facts=facts)
 
 
 def _open(folder: Path, shape: tuple[int, int, int]) -> Cached | None:
-    """The entry in `folder`, or None where there is none or it is not whole."""
+    """The entry in `folder`, or None if missing or incomplete."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
@@ -107,11 +103,7 @@ def _open(folder: Path, shape: tuple[int, int, int]) -> Cached | None:
 
 
 def _write(
-    folder: Path,
-    num_images: int,
-    shape: tuple[int, int, int],
-    batches: Iterable[Array],
-    facts: Callable[[], dict[str, Any]],
+    folder: Path, num_images: int, shape: tuple[int, int, int], batches: Iterable[Array], facts: Callable[[], dict[str, Any]]
 ) -> None:
     # Plain writes, not a map: writing to a map on a full disk kills the process with SIGBUS.
     with (folder / "images.npy").open("wb") as file:
@@ -129,8 +121,11 @@ def _write(
         _write_header(file, count, shape, dtype)
         assert file.tell() == start, "numpy pads the header so that its length does not depend on the row count"
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    meta = {"format": _FORMAT, "shape": list(images.shape), "digest": digest(images), "facts": facts()}
-    (folder / "meta.json").write_text(json.dumps(meta))
+    (folder / "meta.json").write_text(_meta(images, digest(images), facts()))
+
+
+def _meta(images: Array, digest: str, facts: dict[str, Any]) -> str:
+    return json.dumps({"format": _FORMAT, "shape": list(images.shape), "digest": digest, "facts": facts})
 
 
 def _write_header(file: Any, count: int, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
@@ -172,8 +167,8 @@ def _move_into_place(folder: Path, final: Path, shape: tuple[int, int, int]) -> 
         except OSError:
             if attempt == 3:
                 raise
-        if _open(final, shape) is not None:  # another process was quicker
+        if _open(final, shape) is not None:  # another process was faster
             return
-        with contextlib.suppress(OSError):  # a damaged entry stands in the way; another process may also be moving it
+        with contextlib.suppress(OSError):  # a damaged entry is in the way; another process may also be moving it
             final.rename(folder.with_name(f"{folder.name}-damaged-{attempt}"))
             shutil.rmtree(folder.with_name(f"{folder.name}-damaged-{attempt}"), ignore_errors=True)

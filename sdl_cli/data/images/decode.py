@@ -6,13 +6,15 @@ to 8 bit (see `depth`).
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.images import scans, tiff
 from sdl_cli.data.images.tiff import Pixels, Remark, Source
 from sdl_cli.errors import SdlError
@@ -21,7 +23,6 @@ from sdl_cli.machine import available_cores
 if TYPE_CHECKING:
     from PIL import Image
 
-Array = np.ndarray[Any, Any]
 Channels = Literal["rgb", "grey"]
 NUM_CHANNELS = {"rgb": 3, "grey": 1}
 _NATIVE_PX = 64  # square images up to this side stay as they are where no size is asked for
@@ -51,7 +52,7 @@ class Batch(NamedTuple):
 
 
 def _no_remark(remark: str) -> None:
-    """What is left out of an image is of no interest here."""
+    """Ignores remarks about what was left out."""
 
 
 def decode_file(
@@ -85,12 +86,9 @@ def to_square(
 
     Arguments:
         image: an opened image, loaded or not.
-        size_px: side of the square, in pixels.
-        channels: `rgb` (C = 3) or `grey` (C = 1).
         interpolation: one of INTERPOLATIONS.
         remark: is called with what is left out of the image.
-    Raises:
-        ValueError: too many pixels, or a kind that is not read right; a decoder's own errors pass through.
+    Raises ValueError: too many pixels, or a kind that is not read right; a decoder's own errors pass through.
     """
     _refuse_too_large(image.size)
     deep = scans.deep_pixels(image, remark)
@@ -102,7 +100,7 @@ def to_square(
 
 
 def is_read_as_ever(source: Source) -> bool:
-    """Whether versions that knew nothing of deep and unusual images read this one as today; also true of what is no image."""
+    """Whether versions without support for deep images read this one the same way; also true for non-images."""
     from PIL import Image
 
     try:
@@ -129,8 +127,7 @@ def native_size(sizes: set[tuple[int, int]], modes: set[str], preferred_px: int 
     """Side and channels of images of which some were looked at: those that all share, where they are small squares.
 
     Arguments:
-        sizes, modes: widths and heights in pixels, and colour modes, of those images.
-        preferred_px: the side that the model prefers, for other sizes.
+        sizes: widths and heights in pixels. modes: colour modes. preferred_px: the side that the model prefers, for other sizes.
     """
     width, height = next(iter(sizes))
     is_native = len(sizes) == 1 and width == height <= _NATIVE_PX
@@ -163,32 +160,30 @@ def _square_of(pixels: Pixels, size_px: int, channels: Channels, interpolation: 
 
 
 def decode_batches(
-    items: Sequence[_Item], decode: Callable[[_Item], Array], shape: tuple[int, int, int], batch: int = 256
+    items: Iterable[_Item], decode: Callable[[int, _Item], Array], shape: tuple[int, int, int], batch: int = 256
 ) -> Iterator[Batch]:
     """Decode items on all cores, in order, a batch at a time (decoders release Python's lock, so threads are enough).
 
     Arguments:
-        items: what `decode` takes.
-        decode: returns one image of `shape`, uint8 or float32, or raises.
-        shape: `(C, S, S)`.
-        batch: items per batch.
+        decode: takes an item and its row, and returns one image of `shape` `(C, S, S)`, uint8 or float32, or raises.
     """
 
-    def attempt(item: _Item) -> Array | str:
+    def attempt(numbered: tuple[int, _Item]) -> Array | str:
         try:
-            return decode(item)
+            return decode(*numbered)
         except SdlError:  # a reader is not installed: a fact about this machine
             raise
         except Exception as error:  # decoders raise anything on bad bytes; each is a fact about one file
             return reason(error)
 
+    numbered = enumerate(items)
     with ThreadPoolExecutor(available_cores()) as pool:
-        for start in range(0, len(items), batch):
+        while some := list(itertools.islice(numbered, batch)):
             with warnings.catch_warnings():  # once here, not in the threads: the filters belong to the whole process
                 _filter_warnings()
-                results = list(pool.map(attempt, items[start : start + batch]))
-            good = [(start + i, r) for i, r in enumerate(results) if not isinstance(r, str)]
-            bad = [(start + i, r) for i, r in enumerate(results) if isinstance(r, str)]
+                results = list(enumerate(pool.map(attempt, some), some[0][0]))
+            good = [(row, result) for row, result in results if not isinstance(result, str)]
+            bad = [(row, result) for row, result in results if isinstance(result, str)]
             images = np.stack([image for _, image in good]) if good else np.empty((0, *shape), np.uint8)
             assert images.shape[1:] == shape, (images.shape, shape)
             yield Batch([row for row, _ in good], images, bad, np.array([i.dtype != np.uint8 for _, i in good], bool))
@@ -231,16 +226,8 @@ def _too_large() -> str:
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
     from PIL.Image import Transpose
 
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    return image.transpose(turns[orientation]) if orientation in turns else image
+    names = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
+    return image.transpose(Transpose[names[orientation - 2]]) if 2 <= orientation <= 8 else image
 
 
 def _eight_bit(image: Image.Image, channels: Channels) -> Image.Image:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, ValueRange
+from sdl_cli.data.images.cache import Cached, load_or_build
 from sdl_cli.data.images.decode import Batch
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.phrases import listed
-
-Array = np.ndarray[Any, Any]
 
 _BLOCK_ROWS = 64
 _TAIL = 0.001  # part of the values on each side that may be faults of a camera
@@ -34,7 +34,7 @@ def check_value_range(asked: tuple[float, ...] | None) -> None:
 
 
 def to_eight_bit(values: Array, scale: ValueRange) -> Array:
-    """Values of any shape to uint8: `low` becomes 0, `high` 255, and what lies outside is cut off."""
+    """Values of any shape to uint8: `low` becomes 0, `high` 255, and values outside are clipped."""
     scaled = (values.astype(np.float64) - scale.low) * 255.0 / (scale.high - scale.low)
     found: Array = np.rint(scaled.clip(0.0, 255.0)).astype(np.uint8)
     return found
@@ -42,27 +42,24 @@ def to_eight_bit(values: Array, scale: ValueRange) -> Array:
 
 @dataclass
 class OneDepth:
-    """Brings decoded batches to one depth, and remembers what there is to say about them.
+    """Converts decoded batches to one depth, and collects notes about them.
 
     Arguments:
         names: what messages call each image.
         scale: how deep images become 8 bit; None leaves them as they are, and then none may have 8 bits.
-        deep, plain, cut: rows of more and of plain 8 bits, and of those deep ones whose values were cut off.
-        remarks: what was left out of images, with their rows.
     """
 
     names: Sequence[str]
     scale: ValueRange | None
-    deep: list[int] = field(default_factory=list)
-    plain: list[int] = field(default_factory=list)
-    cut: list[int] = field(default_factory=list)
-    remarks: list[tuple[int, str]] = field(default_factory=list)
+    deep: list[int] = field(default_factory=list)  # rows of more than 8 bits
+    plain: list[int] = field(default_factory=list)  # rows of 8 bits
+    cut: list[int] = field(default_factory=list)  # rows of deep ones whose values were cut off
+    remarks: list[tuple[int, str]] = field(default_factory=list)  # rows, and what was left out of them
 
     def images(self, batch: Batch) -> Array:
         """The images of a batch: uint8, or float32 where all are deep and there is no scale.
 
-        Raises:
-            DataError: images of 8 bits beside deeper ones, and no scale.
+        Raises DataError: images of 8 bits beside deeper ones, and no scale.
         """
         rows = np.array(batch.rows, np.int64)
         self.deep += rows[batch.deep].tolist()
@@ -84,9 +81,39 @@ class OneDepth:
         """What is kept beside decoded images, JSON-ready."""
         return {"deep": len(self.deep), "plain": len(self.plain), "cut": self.cut, "remarks": sorted(self.remarks)}
 
-    def notes(self, facts: Mapping[str, Any] | None = None) -> list[str]:
-        """Sentences on what was left out of images or cut off; `facts` are those kept beside images decoded before."""
-        facts = self.facts() if facts is None else facts
+    def cached(
+        self,
+        key: str,
+        num_images: int,
+        shape: tuple[int, int, int],
+        batches: Callable[[], Iterable[Array]],
+        are_read_as_ever: Callable[[], bool],
+        notes: list[str],
+        more_facts: Callable[[], dict[str, Any]] = dict,
+    ) -> tuple[Cached, ValueRange | None]:
+        """Images from the cache, decoded into it where they are not there, and the scale that was set, if any image needed it.
+
+        An older version kept no facts about depth: its images are kept if all of their files are read as before.
+
+        Arguments:
+            key, num_images, shape, batches, more_facts: as for `load_or_build`.
+            notes: sentences about the images are added to them.
+        """
+
+        def checked(facts: dict[str, Any]) -> dict[str, Any] | None:
+            if "deep" in facts:
+                return facts
+            return {"deep": 0, "plain": 1, "cut": [], "remarks": []} | facts if are_read_as_ever() else None
+
+        found = load_or_build(key, num_images, shape, batches, lambda: more_facts() | self.facts(), checked)
+        notes += self.notes(found.facts)
+        if self.scale is not None and not found.facts["deep"]:
+            notes.append("dataset.value_range has no effect: all images have 8 bits.")
+            return found, None
+        return found, self.scale and dataclasses.replace(self.scale, with_plain=found.facts["plain"] > 0)
+
+    def notes(self, facts: Mapping[str, Any]) -> list[str]:
+        """Sentences on what was left out of images or cut off; `facts` as those kept beside decoded images."""
         rows: dict[str, list[str]] = {}
         for row, remark in facts["remarks"]:
             rows.setdefault(remark, []).append(self.names[row])
@@ -94,23 +121,6 @@ class OneDepth:
         if self.scale is not None and facts["cut"]:
             found.append(_cut_note(self.scale, [self.names[row] for row in facts["cut"]]))
         return found
-
-    def used(self, facts: Mapping[str, Any], notes: list[str]) -> ValueRange | None:
-        """The scale that was set, if any image needed it; a note says where none did."""
-        if self.scale is not None and not facts["deep"]:
-            notes.append("dataset.value_range has no effect: all images have 8 bits.")
-            return None
-        return self.scale and dataclasses.replace(self.scale, with_plain=facts["plain"] > 0)
-
-
-def facts_today(facts: dict[str, Any], are_read_as_ever: Callable[[], bool]) -> dict[str, Any] | None:
-    """Facts kept beside decoded images, or None where the images must be read again.
-
-    An older version kept none about depth: its images are kept if all of their files are read as before.
-    """
-    if "deep" in facts:
-        return facts
-    return {"deep": 0, "plain": 1, "cut": [], "remarks": []} | facts if are_read_as_ever() else None
 
 
 def scale_of(value_range: tuple[float, ...] | None) -> ValueRange | None:
@@ -156,8 +166,7 @@ def as_in_run(dataset: Dataset, stored: Mapping[str, Any] | None) -> Dataset:
 
     Arguments:
         stored: the `value_range` that the run keeps with its inputs; None where its images have 8 bits.
-    Raises:
-        DataError: 8-bit images for a run on deeper ones, or the other way round.
+    Raises DataError: 8-bit images for a run on deeper ones, or the other way round.
     """
     scale = stored_scale(stored)
     if dataset.modality != "image":
@@ -172,7 +181,9 @@ def as_in_run(dataset: Dataset, stored: Mapping[str, Any] | None) -> Dataset:
         return eight_bit(dataset, np.empty(0, np.int64), scale)
     if scale is not None and not scale.with_plain and dataset.value_range is None:
         raise DataError(
-            f"The images of {dataset.name} have 8 bits, and {_deeper(scale)}.", "Give images like those it learned from."
+            f"The images of {dataset.name} have 8 bits, but the run learned from deeper images, of values from {scale.low:g} to "
+            f"{scale.high:g}.",
+            "Give images like those it learned from.",
         )
     return dataset
 
@@ -183,26 +194,18 @@ def stored_scale(stored: Mapping[str, Any] | None) -> ValueRange | None:
         return None
     try:
         scale = ValueRange(float(stored["low"]), float(stored["high"]), bool(stored["with_plain"]))
+        if not -math.inf < scale.low < scale.high < math.inf:
+            raise ValueError(scale)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError("model.json: its value_range is damaged.", "Restore the file, or train again.") from error
-    if not (math.isfinite(scale.low) and math.isfinite(scale.high) and scale.low < scale.high):
-        raise DataError("model.json: its value_range is damaged.", "Restore the file, or train again.")
     return scale
 
 
 def unlike_run(is_deep: bool, scale: ValueRange | None) -> str:
     """Why an image of this depth cannot be given to a run with this scale, or nothing where it can."""
-    if is_deep and scale is None:
-        return "more than 8 bits, and the run stores no scale for them"
-    return (
-        "8 bits, and the images that the run learned from have more"
-        if not is_deep and scale is not None and not scale.with_plain
-        else ""
-    )
-
-
-def _deeper(scale: ValueRange) -> str:
-    return f"the run learned from deeper images, of values from {scale.low:g} to {scale.high:g}"
+    if is_deep:
+        return "" if scale is not None else "more than 8 bits, and the run stores no scale for them"
+    return "" if scale is None or scale.with_plain else "8 bits, and the images that the run learned from have more"
 
 
 def _learned(X: Array, labelled: Array) -> ValueRange:

@@ -1,4 +1,4 @@
-"""One digest of many files, with a memory: a file is read again only when its size, times or inode are no longer the same."""
+"""One digest of many files, with a cache: a file is re-read only if its size, times or inode have changed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ def files_digest(files: Sequence[Path], names: Sequence[str], source: Path) -> s
     """sha256 over the names and bytes of `files`, in order; an unreadable file counts as such.
 
     Arguments:
-        files: the files, any of them more than once.
-        names: what to call each in the digest, so that a renamed file is noticed.
+        files, names: any of them more than once, and what to call each in the digest, so that a renamed file is noticed.
         source: the folder or table that lists them; digests are remembered for each source by itself.
-    Returns: sha256, hexadecimal.
     """
     memory = cache_folder("digests") / f"{hashlib.sha256(os.fsencode(source)).hexdigest()}.json"
     known = _read(memory)

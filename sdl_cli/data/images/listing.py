@@ -1,4 +1,4 @@
-"""Which images stand in a folder, and their classes and parts, without opening any of them."""
+"""Which images are in a folder, and their classes and parts, without opening any of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import counted
 from sdl_cli.settings.parse import suggest
 
 _PART_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -64,7 +65,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def walk(folder: Path, seen: frozenset[Path] = frozenset()) -> tuple[list[Path], list[Path]]:
-    """Image files and other files under `folder`, sorted; links to folders are followed, circles are not."""
+    """Image files and other files under `folder`, sorted; links to folders are followed, except cycles."""
     images: list[Path] = []
     others: list[Path] = []
     seen = seen | {folder.resolve()}
@@ -85,11 +86,7 @@ def left_out(others: Sequence[Path]) -> str:
         return ""
     counts = Counter(p.suffix.lower() or "no ending" for p in others)
     kinds = ", ".join(f"{num:,} {kind}" for kind, num in sorted(counts.items()))
-    what = (
-        "1 file is not an image that can be read"
-        if len(others) == 1
-        else f"{len(others):,} files are not images that can be read"
-    )
+    what = f"{counted(len(others), 'file', verbs='is not an image/are not images')} that can be read"
     pictures = sorted(kind for kind in counts if kind in _OTHER_PICTURES)
     advice = f" Save {', '.join(pictures)} as JPEG or PNG to have them predicted." if pictures else ""
     return f"{what} ({kinds}) and {'was' if len(others) == 1 else 'were'} left out.{advice}"
@@ -98,8 +95,7 @@ def left_out(others: Sequence[Path]) -> str:
 def list_folder(root: Path) -> Listing:
     """List the images of a folder with one sub-folder per class, or with a ready train/ val/ test/ layout of these.
 
-    Raises:
-        DataError: no images, no class folders, one class only, or parts that do not hold the same classes.
+    Raises DataError: no images, no class folders, one class only, or parts that do not hold the same classes.
     """
     parts = _parts(root)
     notes: list[str] = []

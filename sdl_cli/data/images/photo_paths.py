@@ -1,4 +1,4 @@
-"""Paths of photos as people write them into tables: found on this machine, or refused with the lines they stand on."""
+"""Paths of photos as people write them into tables: found on this machine, or refused with their line numbers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.images.photos import OnError
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:", re.ASCII)  # two letters at least: C:// is a disk
 _SHOWN = 5
@@ -29,12 +25,10 @@ def locate(
     Arguments:
         cells: objects `(N,)`: paths as written, absolute or from `root`, with / or, where no file is called so, with a
             backslash between folders; None where missing.
-        lines: `(N,)` line of the table that each row starts on.
-        root: an absolute folder.
-        table: for messages. key: the setting that named it, or an empty string.
+        lines: `(N,)` line of the table that each row starts on. root: an absolute folder.
+        table, key: for messages; the setting that named the table, or an empty string.
         on_error: `skip` leaves out rows whose cell names no file; a note counts them.
-    Raises:
-        DataError: web addresses; cells without a path, folders, and files that do not exist, unless they are skipped.
+    Raises DataError: web addresses; cells without a path, folders, and files that do not exist, unless they are skipped.
     """
     label = f"{key}: " if key else ""
     addresses = [row for row, cell in enumerate(cells) if cell is not None and _ADDRESS.match(cell)]
@@ -56,7 +50,10 @@ def locate(
     if bad:
         named = "; ".join(bad[:_SHOWN]) + (f"; and {len(bad) - _SHOWN:,} more" if len(bad) > _SHOWN else "")
         if on_error == "fail" or not files:
-            raise DataError(f"{label}{table}: {len(bad):,} of {len(cells):,} rows have no image: {named}.", _hint(root, key))
+            how = "Set another folder with dataset.root=..., or leave rows out with dataset.on_error=skip"
+            how = how if key else "Correct them, or leave these rows out with --on-error skip"
+            message = f"{label}{table}: {len(bad):,} of {len(cells):,} rows have no image: {named}."
+            raise DataError(message, f"Paths start from {root}. {how}")
         notes.append(f"{len(bad):,} of {len(cells):,} rows have no image and were left out: {named}.")
     return files, kept
 
@@ -96,9 +93,3 @@ def _mode(file: Path) -> int | None:
         return file.stat().st_mode
     except (OSError, ValueError):  # a name too long, or with a NUL, is none either
         return None
-
-
-def _hint(root: Path, key: str) -> str:
-    if not key:
-        return f"Paths start from {root}. Correct them, or leave these rows out with --on-error skip"
-    return f"Paths start from {root}. Set another folder with dataset.root=..., or leave rows out with dataset.on_error=skip"

@@ -6,20 +6,19 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import ValueRange
-from sdl_cli.data.images.cache import cache_key, load_or_build
+from sdl_cli.data.images.cache import cache_key
 from sdl_cli.data.images.decode import NUM_CHANNELS, Batch, Channels, decode_batches, decode_file, is_read_as_ever
-from sdl_cli.data.images.depth import OneDepth, facts_today, scale_of, unlike_run
+from sdl_cli.data.images.depth import OneDepth, scale_of, unlike_run
 from sdl_cli.data.images.file_digests import files_digest
-from sdl_cli.data.images.tiff import Remark
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import listed
 
-Array = np.ndarray[Any, Any]
 OnError = Literal["fail", "skip"]
 
 DEFAULT_PX = 64
@@ -28,19 +27,11 @@ SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip
 
 @dataclass(frozen=True)
 class Decoding:
-    """How photos become arrays.
-
-    Arguments:
-        size_px: side of the square that every photo is brought to, in pixels.
-        channels: rgb or grey.
-        interpolation: one of `decode.INTERPOLATIONS`.
-        on_error: what to do about a photo that cannot be read: fail, or skip and count it.
-        value_range: the values that become black and white in images deeper than 8 bits; None leaves these as they are.
-    """
+    """How photos become arrays; see `PhotoSettings`."""
 
     size_px: int
     channels: Channels = "rgb"
-    interpolation: str = "bilinear"
+    interpolation: str = "bilinear"  # one of `decode.INTERPOLATIONS`
     on_error: OnError = "fail"
     value_range: tuple[float, ...] | None = None
 
@@ -49,30 +40,23 @@ class Decoding:
 class Photos:
     """Decoded photos: `images (M, C, S, S)` as a read-only memory map, and where each stood in the list of files.
 
-    Arguments:
-        images, digest: from the cache; uint8, or float32 where all are deeper than 8 bits and no range of values is set.
-        kept: positions of the images in the files asked for, ascending; others could not be read.
-        notes: sentences about those that were skipped, and about what was left out of others.
-        value_range: how deep images became 8 bit, where they did.
+    They are uint8, or float32 where all are deeper than 8 bits and no range of values is set.
     """
 
     images: Array
     digest: str
-    kept: list[int]
+    kept: list[int]  # positions in the files asked for, ascending; the others could not be read
     notes: list[str]
-    value_range: ValueRange | None
+    value_range: ValueRange | None  # how deep images became 8 bit, where they did
 
 
 def read_photos(files: Sequence[Path], names: Sequence[str], how: Decoding, source: Path) -> Photos:
     """Decode photos into the cache, or find them there.
 
     Arguments:
-        files: at least one; a file may come more than once.
-        names: what messages call each of them.
-        how: size, channels, interpolation, and what to do about bad ones.
+        files: at least one; a file may come more than once. names: what messages call each of them.
         source: the folder or table that lists them.
-    Raises:
-        DataError: unreadable photos, named (unless skipped), none that can be read, or a full disk.
+    Raises DataError: unreadable photos, named (unless skipped), none that can be read, or a full disk.
     """
     skipped: list[tuple[int, str]] = []
     depth = OneDepth(names, scale_of(how.value_range))
@@ -84,17 +68,16 @@ def read_photos(files: Sequence[Path], names: Sequence[str], how: Decoding, sour
                 yield depth.images(batch)
         _refuse_failures(skipped, names, how.on_error)
 
-    def checked(found: dict[str, Any]) -> dict[str, Any] | None:
-        return facts_today(found, lambda: all(map(_is_read_as_ever, files)))
+    def are_read_as_ever() -> bool:
+        return all(map(_is_read_as_ever, files))
 
     settings = {key: value for key, value in asdict(how).items() if key != "value_range" or value is not None}
     key = cache_key(files_digest(files, names, source), settings)
-    cached = load_or_build(key, len(files), _shape(how), batches, lambda: {"skipped": skipped} | depth.facts(), checked)
+    notes: list[str] = []
+    cached, scale = depth.cached(key, len(files), _shape(how), batches, are_read_as_ever, notes, lambda: {"skipped": skipped})
     gone = {int(row): str(why) for row, why in cached.facts["skipped"]}
     kept = [row for row in range(len(files)) if row not in gone]
-    notes = [*_skip_notes(list(gone.items()), names), *depth.notes(cached.facts)]
-    scale = depth.used(cached.facts, notes)
-    return Photos(cached.images, cached.digest, kept, notes, scale)
+    return Photos(cached.images, cached.digest, kept, [*_skip_notes(list(gone.items()), names), *notes], scale)
 
 
 def iter_photos(
@@ -108,13 +91,11 @@ def iter_photos(
     """Decode photos a batch at a time: no cache, little memory.
 
     Arguments:
-        files, names, how: as for `read_photos`.
-        batch: photos per batch.
+        files, names: as for `read_photos`.
         notes: at the end, sentences about skipped photos, and what was left out of others, are added to this list.
         scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
     Yields: positions in `files` of those that could be read, and their images `uint8 (n, C, S, S)`.
-    Raises:
-        DataError: unreadable photos, named (unless skipped), or none that can be read.
+    Raises DataError: unreadable photos, named (unless skipped), or none that can be read.
     """
     skipped: list[tuple[int, str]] = []
     depth = OneDepth(names, scale)
@@ -125,7 +106,7 @@ def iter_photos(
         if part.rows:
             yield part.rows, depth.images(part)
     if notes is not None:
-        notes.extend([*_skip_notes(skipped, names), *depth.notes()])
+        notes.extend([*_skip_notes(skipped, names), *depth.notes(depth.facts())])
 
 
 def _like_run(batch: Batch, scale: ValueRange | None) -> Batch:
@@ -145,10 +126,15 @@ def _shape(how: Decoding) -> tuple[int, int, int]:
 
 
 def _decode(files: Sequence[Path], how: Decoding, depth: OneDepth, batch: int = 256) -> Iterator[Batch]:
-    def decode(row: int) -> Array:
-        return _decode_one(files[row], how, lambda remark: depth.remarks.append((row, remark)))
+    def decode(row: int, file: Path) -> Array:
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait forever
+            raise ValueError("not a file")
+        if found.st_size == 0:
+            raise ValueError("empty file, 0 bytes")
+        return decode_file(file, how.size_px, how.channels, how.interpolation, lambda remark: depth.remarks.append((row, remark)))
 
-    return decode_batches(range(len(files)), decode, _shape(how), batch)
+    return decode_batches(files, decode, _shape(how), batch)
 
 
 def _is_read_as_ever(file: Path) -> bool:
@@ -158,21 +144,11 @@ def _is_read_as_ever(file: Path) -> bool:
         return True
 
 
-def _decode_one(file: Path, how: Decoding, remark: Remark) -> Array:
-    found = file.stat()
-    if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait forever
-        raise ValueError("not a file")
-    if found.st_size == 0:
-        raise ValueError("empty file, 0 bytes")
-    return decode_file(file, how.size_px, how.channels, how.interpolation, remark)
-
-
 def _refuse_failures(failures: Sequence[tuple[int, str]], names: Sequence[str], on_error: OnError) -> None:
     if failures and (on_error == "fail" or len(failures) == len(names)):
         first = listed([f"{names[row]} ({why})" for row, why in failures], 5, last=", ")
-        of_all = (
-            "no image can be read" if len(failures) == len(names) else f"{len(failures)} of {len(names)} images cannot be read"
-        )
+        of_all = f"{len(failures)} of {len(names)} images cannot be read"
+        of_all = "no image can be read" if len(failures) == len(names) else of_all
         raise DataError(f"{of_all}: {first}.", SKIP_HINT)
 
 

@@ -1,4 +1,4 @@
-"""Pixels that are more than plain 8 bit, as they stand in the file: grey and colours of 16 bits, whole and floating numbers."""
+"""Pixels deeper than plain 8 bits, as stored in the file: grey and colours of 16 bits, whole and floating numbers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.images import tiff
 from sdl_cli.data.images.tiff import Pixels, Remark
-
-Array = np.ndarray[Any, Any]
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601-2, as Pillow weighs colours
@@ -18,10 +17,10 @@ _TGA_FLAGS = 17  # the byte of a TGA's header whose low half counts the bits of 
 
 
 def deep_pixels(image: Any, remark: Remark) -> Pixels | None:
-    """The pixels of an opened and not loaded PIL image, or None where it is plain 8 bit and Pillow reads it right.
+    """The pixels of an opened and not loaded PIL image, or None if it is plain 8-bit and Pillow reads it correctly.
 
     Raises:
-        DataError: a reader is not installed. ValueError: a kind that cannot be read right, with the reason.
+        DataError: a reader is not installed. ValueError: a kind that cannot be read correctly, with the reason.
     """
     if image.format == "TIFF" and image.fp is not None:
         says = tiff.declared(image)
@@ -47,10 +46,8 @@ def is_ordinary(image: Any) -> bool:
     """Whether an opened and not loaded image is plain 8 bit, and nothing in it is left out or only looks transparent."""
     if image.format == "TIFF":
         return not tiff.is_deep(image) and not tiff.declared(image).num_extra
-    raw = _raw_mode(image)
-    is_deep = (
-        image.mode[0] in "IF" or raw.endswith(";16B") or (image.format == "PPM" and image.mode == "RGB" and _maximum(image) > 255)
-    )
+    is_deep = image.mode[0] in "IF" or _raw_mode(image).endswith(";16B")
+    is_deep = is_deep or (image.format == "PPM" and image.mode == "RGB" and _maximum(image) > 255)
     return not is_deep and (image.format, image.mode) != ("TGA", "RGBA")
 
 
@@ -92,8 +89,7 @@ def orientation_of(image: Any) -> int:
 def in_channels(values: Array, channels: str) -> Array:
     """`float32 (H, W, B)` of 1 or 3 bands brought to grey `(H, W, 1)`, or as it is where rgb is asked for.
 
-    Raises:
-        ValueError: values that are infinite or not numbers.
+    Raises ValueError: values that are infinite or not numbers.
     """
     if not (np.isfinite(values.min()) and np.isfinite(values.max())):
         raise ValueError("values that are infinite or not numbers")
@@ -101,7 +97,7 @@ def in_channels(values: Array, channels: str) -> Array:
 
 
 def _raw_mode(image: Any) -> str:
-    """How Pillow's decoder is told that pixels stand in the file, such as RGB;16B."""
+    """Pillow's raw mode of the file, such as RGB;16B."""
     args = image.tile[0][3] if image.tile else ""
     return str(args[0] if isinstance(args, tuple) and args else args)
 

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.errors import DataError
 
-Array = np.ndarray[Any, Any]
 Source = Path | BinaryIO
 Remark = Callable[[str], None]
 
@@ -32,7 +32,7 @@ _MOST_PAGES = 1000
 
 
 class RefusedError(ValueError):
-    """A TIFF that may well be whole, and would be read wrong."""
+    """A TIFF that may be intact but would be read incorrectly."""
 
 
 class Pixels(NamedTuple):
@@ -66,8 +66,7 @@ def is_tiff(source: Source) -> bool:
 def declared(image: Any) -> Declared:
     """What the tags of a TIFF say that Pillow opened and did not load.
 
-    Raises:
-        ValueError: the file holds several pages.
+    Raises ValueError: the file holds several pages.
     """
     tags = image.tag_v2
     refuse_pages(image.fp)
@@ -91,11 +90,8 @@ def size_and_mode(source: Source) -> tuple[int, int, str]:
     try:
         with tifffile.TiffFile(source, is_ome=False) as opened:
             page = opened.pages[0]
-            return (
-                int(page.imagewidth),
-                int(page.imagelength),
-                "F" if page.samplesperpixel == 1 else f"{page.dtype} of {page.samplesperpixel} bands",
-            )
+            mode = "F" if page.samplesperpixel == 1 else f"{page.dtype} of {page.samplesperpixel} bands"
+            return int(page.imagewidth), int(page.imagelength), mode
     except Exception as error:
         raise _damaged(error) from error
 
@@ -128,7 +124,7 @@ def read(source: Source, remark: Remark) -> Pixels:
         remark: is called with bands that are left out.
     Returns: `uint8` values where the file has plain 8 bits, otherwise `float32`.
     Raises:
-        DataError: tifffile or imagecodecs is not installed. ValueError: a kind of TIFF that is not read, or damage.
+        DataError: tifffile or imagecodecs is not installed. ValueError: an unsupported or damaged TIFF.
     """
     tifffile = require_readers()
     if not isinstance(source, Path):

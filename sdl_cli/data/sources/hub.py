@@ -25,16 +25,10 @@ _WHERE = "Name one of https://huggingface.co/datasets as owner/name, or a folder
 
 @dataclass(frozen=True)
 class Opened:
-    """A set of `datasets`.
-
-    Arguments:
-        name: what results call it.
-        splits: name -> `datasets.Dataset`, at least one.
-        settings: values of settings that name this very set from anywhere, forever.
-    """
+    """A set of `datasets`; `settings` identify exactly this one, anywhere and for ever."""
 
     name: str
-    splits: dict[str, Any]
+    splits: dict[str, Any]  # name -> `datasets.Dataset`, at least one
     settings: dict[str, Any]
 
 
@@ -45,8 +39,7 @@ def open_splits(dataset: str, subset: str | None, revision: str | None, notes: l
 
     Arguments:
         subset: its configuration. revision: commit, branch or tag on the Hub; None takes the newest.
-    Raises:
-        DataError: no such set; the Hub out of reach and the set not fetched before; files that cannot be read.
+    Raises DataError: no such set; the Hub out of reach and the set not fetched before; files that cannot be read.
     """
     try:
         import datasets
@@ -58,9 +51,8 @@ def open_splits(dataset: str, subset: str | None, revision: str | None, notes: l
             found = _open_local(datasets, path, subset)
         return Opened(path.absolute().name, _named(datasets, found), {"dataset": str(path.absolute())})
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", dataset, re.ASCII) or dataset.startswith("."):
-        raise DataError(
-            f"dataset.dataset={shortened(dataset)}: there is no such file or folder, and it is not a name on the Hub.", _WHERE
-        )
+        what = "there is no such file or folder, and it is not a name on the Hub."
+        raise DataError(f"dataset.dataset={shortened(dataset)}: {what}", _WHERE)
     commit, unreached = _commit(dataset, revision)
     with _calls(datasets, offline=unreached is not None), _reworded(dataset, unreached):
         found = datasets.load_dataset(dataset, subset, revision=commit or revision)
@@ -118,13 +110,13 @@ def _commit(dataset: str, revision: str | None) -> tuple[str | None, str | None]
     except (RepositoryNotFoundError, HFValidationError) as error:
         message = f"dataset.dataset={shortened(dataset)}: the Hugging Face Hub has no such set, or it is private or has terms."
         raise DataError(message, f"{_WHERE} Log in with: hf auth login") from error
-    except Exception as error:  # of its answers and of networks there are many kinds
+    except Exception as error:  # many kinds of network errors exist
         return None, _reason(error)
 
 
 @contextlib.contextmanager
 def _calls(datasets: Any, offline: bool = False) -> Iterator[None]:
-    """Calls of `datasets` without its log and warnings, with its bars only where someone watches, and offline if so asked."""
+    """Calls of `datasets` without its log and warnings, with progress bars only on a terminal, and offline on request."""
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
     levels, was_offline = [logger.level for logger in loggers], datasets.config.HF_HUB_OFFLINE
     bars_off = datasets.are_progress_bars_disabled()
@@ -147,7 +139,7 @@ def _calls(datasets: Any, offline: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reworded(dataset: str, unreached: str | None) -> Iterator[None]:
-    """What `datasets` raises, in our words."""
+    """Rephrase errors from `datasets`."""
     try:
         yield
     except DataError:

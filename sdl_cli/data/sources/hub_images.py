@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import ValueRange, digest_parts
-from sdl_cli.data.images.cache import Cached, cache_key, load_or_build
+from sdl_cli.data.images.cache import Cached, cache_key
 from sdl_cli.data.images.decode import (
     NUM_CHANNELS,
     Channels,
@@ -22,11 +21,9 @@ from sdl_cli.data.images.decode import (
     reason,
     size_and_mode,
 )
-from sdl_cli.data.images.depth import OneDepth, facts_today, scale_of
+from sdl_cli.data.images.depth import OneDepth, scale_of
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _CHUNK = 256
 
@@ -48,11 +45,10 @@ def decode_column(
     Arguments:
         source: for messages. data: a `datasets.Dataset`.
         kept: rows `(M,)`, at least one. ids: `(M,)`, what messages call them.
-        size: side of the square in pixels that is asked for, and the one that the model likes best; None where there is none.
+        size: side of the square in pixels that is asked for, and the one that the model likes best; None if unset.
         channels: None takes grey where all images looked at are.
         value_range: the setting. notes: sentences on what was left out of images are added to them.
-    Raises:
-        DataError: no column of images, an image that cannot be read, or a full disk.
+    Raises DataError: no column of images, an image that cannot be read, or a full disk.
     """
     from datasets import Image
 
@@ -67,39 +63,32 @@ def decode_column(
 
     depth = OneDepth([f"image {row}" for row in ids], scale_of(value_range))
 
-    def decode(numbered: tuple[int, Any]) -> Array:
-        row, item = numbered
+    def decode(row: int, item: Any) -> Array:
         return decode_file(_source(item), size_px, chosen, interpolation, lambda remark: depth.remarks.append((row, remark)))
 
     def batches() -> Iterator[Array]:
-        for start, items in _raw(data, column, kept):
-            for found in decode_batches(list(enumerate(items, start)), decode, shape):
-                if found.failures:
-                    row, why = found.failures[0]
-                    raise _unreadable(source, ids[start + row], why)
-                batch = found._replace(rows=[start + row for row in found.rows])
-                yield depth.images(batch)
+        for batch in decode_batches(_raw(data, column, kept), decode, shape):
+            for row, why in batch.failures:
+                raise _unreadable(source, ids[row], why)
+            yield depth.images(batch)
 
-    def checked(facts: dict[str, Any]) -> dict[str, Any] | None:
-        items = (item for _, some in _raw(data, column, kept) for item in some)
-        return facts_today(facts, lambda: all(is_read_as_ever(_source(item)) for item in items))
+    def are_read_as_ever() -> bool:
+        return all(is_read_as_ever(_source(item)) for item in _raw(data, column, kept))
 
     decides: dict[str, Any] = {"size_px": size_px, "channels": chosen, "interpolation": interpolation}
     decides |= {} if value_range is None else {"value_range": value_range}
     key = cache_key(_content(data, column, kept), decides)
-    cached = load_or_build(key, len(kept), shape, batches, depth.facts, checked)
-    notes += depth.notes(cached.facts)
-    return cached, depth.used(cached.facts, notes)
+    return depth.cached(key, len(kept), shape, batches, are_read_as_ever, notes)
 
 
 def _unreadable(source: str, row: object, why: str) -> DataError:
     return DataError(f"{source}: image {row} cannot be read: {why}.", "Remove or repair this row of the data set.")
 
 
-def _raw(data: Any, column: str, kept: Array) -> Iterator[tuple[int, list[Any]]]:
-    """Undecoded images `{"bytes", "path"}` of the rows `kept`, a chunk at a time with its start."""
+def _raw(data: Any, column: str, kept: Array) -> Iterator[Any]:
+    """Undecoded images `{"bytes", "path"}` of the rows `kept`, fetched a chunk at a time."""
     for start in range(0, len(kept), _CHUNK):
-        yield start, data[kept[start : start + _CHUNK].tolist()][column]
+        yield from data[kept[start : start + _CHUNK].tolist()][column]
 
 
 def _source(item: Any) -> Path | io.BytesIO:
@@ -112,13 +101,12 @@ def _content(data: Any, column: str, kept: Array) -> str:
     """A digest of the images as they are stored; of those that are files of their own, of path, size and time of change."""
 
     def parts() -> Iterator[bytes]:
-        for _, items in _raw(data, column, kept):
-            for item in items:
-                content = b"" if item is None else item["bytes"]
-                if content is None:
-                    found = Path(item["path"]).stat() if item["path"] and Path(item["path"]).is_file() else None
-                    content = repr((item["path"], found and (found.st_size, found.st_mtime_ns))).encode()
-                yield content
+        for item in _raw(data, column, kept):
+            content = b"" if item is None else item["bytes"]
+            if content is None:
+                found = Path(item["path"]).stat() if item["path"] and Path(item["path"]).is_file() else None
+                content = repr((item["path"], found and (found.st_size, found.st_mtime_ns))).encode()
+            yield content
 
     return digest_parts(parts())
 

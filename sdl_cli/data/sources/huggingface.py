@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.missing import missing_words, without
@@ -24,8 +25,6 @@ from sdl_cli.data.sources.table import TableRoles, assemble
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 from sdl_cli.settings.parse import suggest
-
-Array = np.ndarray[Any, Any]
 
 _PARTS = {
     "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
@@ -61,35 +60,25 @@ class HuggingFace(TableRoles, DepthSettings):
 
 @dataclass(frozen=True)
 class _Rows:
-    """All rows of the parts that are used.
+    """All rows of the parts that are used."""
 
-    Arguments:
-        source: for messages. data: one `datasets.Dataset`. part: `(N,)` or None. rows: `(N,)` places in their own split.
-    """
-
-    source: str
-    data: Any
+    source: str  # the name of the set
+    data: Any  # one `datasets.Dataset`
     part: Array | None
-    rows: Array
+    rows: Array  # `(N,)` places in their own split
 
     def ids(self) -> Array:
         return np.array(row_names(self.rows, self.part), dtype=object)
 
 
 def load(
-    settings: HuggingFace,
-    preferred_px: int | None = None,
-    interpolation: str = "bilinear",
-    like: Mapping[str, Any] | None = None,
+    settings: HuggingFace, preferred_px: int | None = None, interpolation: str = "bilinear", like: Mapping[str, Any] | None = None
 ) -> Dataset:
     """Read a set of `datasets`: images `uint8 (N, C, S, S)` as a read-only memory map, or a table `float64 (N, F)`.
 
     Its `source` holds `settings`, the values that name this very set from anywhere.
 
-    Arguments:
-        preferred_px, interpolation: as for the other sets of images. like: as for `table.load`.
-    Raises:
-        DataError: no such set, no such column or split, cells or images that cannot be used.
+    Raises DataError: no such set, no such column or split, cells or images that cannot be used.
     """
     notes: list[str] = []
     opened = open_splits(settings.dataset, settings.subset, settings.revision, notes)
@@ -97,9 +86,9 @@ def load(
     rows = _gather(opened, settings, target, notes)
     image = _image_column(settings.image, rows)
     if image is None:
-        found = _table(settings, rows, opened.name, target, notes, like)
+        found = _table(settings, rows, target, notes, like)
     else:
-        found = _images(settings, rows, opened.name, (target, image), notes, preferred_px, interpolation)
+        found = _images(settings, rows, (target, image), notes, preferred_px, interpolation)
     own = opened.settings if image is None else {**opened.settings, "channels": "grey" if found.X.shape[1] == 1 else "rgb"}
     return dataclasses.replace(found, source={**found.source, "settings": own}).finish()
 
@@ -160,9 +149,8 @@ def _parts(opened: Opened, split: str | None, notes: list[str]) -> dict[str, Any
         raise DataError(message, f"Name the one to use: dataset.split={next(iter(splits))}")
     others = [name for name in splits if name not in own.values()]
     if others:
-        notes.append(
-            f"Splits other than train, validation and test were left out: {listed(others)} (otherwise: dataset.split=...)."
-        )
+        kept = "Splits other than train, validation and test"
+        notes.append(f"{kept} were left out: {listed(others)} (otherwise: dataset.split=...).")
     return {part: splits[own[part]] for part in ("train", "validation", "test") if part in own}
 
 
@@ -211,9 +199,7 @@ def _require_plain(rows: _Rows, name: str, key: str) -> None:
         raise DataError(message, "Choose a column of words or numbers.")
 
 
-def _table(
-    settings: HuggingFace, rows: _Rows, name: str, target: str, notes: list[str], like: Mapping[str, Any] | None
-) -> Reading:
+def _table(settings: HuggingFace, rows: _Rows, target: str, notes: list[str], like: Mapping[str, Any] | None) -> Reading:
     _require_plain(rows, target, "dataset.target")
     features = rows.data.features
     nested = [column for column in features if not _is_plain(features[column])]
@@ -241,25 +227,19 @@ def _table(
         text=named("text"),
         task="classification" if settings.task == "auto" and target in labels else settings.task,
     )
-    found = assemble(dataclasses.replace(cells, notes=tuple(notes)), roles, name, rows.part, like)
+    found = assemble(dataclasses.replace(cells, notes=tuple(notes)), roles, rows.source, rows.part, like)
     return dataclasses.replace(found, ids=rows.ids()) if settings.id is None and len(found.y) == len(rows.rows) else found
 
 
 def _images(
-    settings: HuggingFace,
-    rows: _Rows,
-    name: str,
-    columns: tuple[str, str],
-    notes: list[str],
-    preferred_px: int | None,
-    interpolation: str,
+    settings: HuggingFace, rows: _Rows, columns: tuple[str, str], notes: list[str], preferred_px: int | None, interpolation: str
 ) -> Reading:
     target, image = columns
     names = list(rows.data.features)
-    asked = {key: value for key in ("group", "id") if (value := getattr(settings, key)) is not None}
-    of = {key: names[find_column(rows.source, names, value, f"dataset.{key}")] for key, value in asked.items()} | {
-        "target": target
-    }
+    of = {"target": target}
+    for key in ("group", "id"):
+        if (asked := getattr(settings, key)) is not None:
+            of[key] = names[find_column(rows.source, names, asked, f"dataset.{key}")]
     for key, column in of.items():
         _require_plain(rows, column, f"dataset.{key}")
     found = _cells(rows, list(dict.fromkeys(of.values())))
@@ -274,7 +254,7 @@ def _images(
     cached, scale = decode_column(rows.source, rows.data, image, kept, own_ids, *how, notes)
     return Reading(
         where=rows.source,
-        name=name,
+        name=rows.source,
         task=task,
         modality="image",
         X=cached.images,

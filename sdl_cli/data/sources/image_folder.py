@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.groups import compile_pattern, groups_from_names
 from sdl_cli.data.images.decode import SUFFIXES, Channels
@@ -17,8 +17,6 @@ from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_phot
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +44,8 @@ class ImageFolder(PhotoSettings):
 def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
     """Read a folder of photos: `X (N, C, S, S)` is a read-only memory map of the decoded cache, see `Photos`.
 
-    Raises:
-        DataError: no such folder, no photos or classes in it, names without a group, unreadable photos (unless skipped), or a
-            full disk.
+    Raises DataError: no such folder, no photos or classes in it, names without a group, unreadable photos (unless skipped), or a
+        full disk.
     """
     root = existing_folder(settings.path)
     listing = list_folder(root)
@@ -87,14 +84,10 @@ def iter_images(
 
     Arguments:
         path: one image file, or a folder, which is searched with all its sub-folders.
-        size_px, channels, interpolation: as in training.
-        on_error: `fail`, or `skip` the photos that cannot be read.
-        batch: photos per batch.
         notes: sentences about files of other kinds, and at the end about skipped photos and the like, are added to this list.
         scale: how the run brought images deeper than 8 bits to 8; None where its own have 8 bits.
     Yields: ids `(n,)` (paths relative to the folder, sorted) and images `uint8 (n, C, S, S)`.
-    Raises:
-        DataError: nothing there, or unreadable photos, named.
+    Raises DataError: nothing there, or unreadable photos, named.
     """
     start = Path(path).expanduser()
     others: list[Path] = []
@@ -114,16 +107,3 @@ def iter_images(
     how = Decoding(size_px, channels, interpolation, on_error)
     for rows, images in iter_photos(files, names, how, batch, notes, scale):
         yield np.array([names[row] for row in rows]), images
-
-
-def read_images(
-    path: str | Path,
-    size_px: int,
-    channels: Channels = "rgb",
-    interpolation: str = "bilinear",
-    on_error: OnError = "fail",
-) -> tuple[Array, Array, tuple[str, ...]]:
-    """All photos that `iter_images` gives: ids `(N,)`, images `uint8 (N, C, S, S)`, and notes about skipped ones."""
-    notes: list[str] = []
-    pairs = list(iter_images(path, size_px, channels, interpolation, on_error, notes=notes))
-    return np.concatenate([ids for ids, _ in pairs]), np.concatenate([images for _, images in pairs]), tuple(notes)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words, without
@@ -24,8 +25,6 @@ from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-Array = np.ndarray[Any, Any]
 
 _PARTS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
@@ -66,12 +65,9 @@ class _Rows:
 def load(settings: ImageTable, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
     """Read a table of photos: `X (N, C, S, S)` is a read-only memory map of the decoded cache, see `Photos`.
 
-    Raises:
-        DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
+    Raises DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
     """
-    path = Path(settings.path).expanduser()
-    form, columns, lines = _read(path, _asked(settings), "dataset.path")
-    root = _root(path, settings.root)
+    path, form, columns, lines, root = _read_own(settings)
     notes = without_doubt_of_header(form.notes, form.names, [settings.image, settings.target])
     places = _places(settings, path, form, columns)
     words = missing_words(settings.missing_values)
@@ -116,16 +112,11 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     ).finish()
 
 
-def _asked(settings: ImageTable) -> Asked:
-    return settings.asked(settings.image, settings.target, settings.group, settings.id, settings.part)
-
-
 def list_photos(settings: ImageTable) -> tuple[list[Path], list[str]]:
-    """The photos that a table lists and that are there, and what messages call them; no photo is opened."""
-    path = Path(settings.path).expanduser()
-    form, columns, lines = _read(path, _asked(settings), "dataset.path")
+    """The photos that a table lists and that are there, and their names in messages; no photo is opened."""
+    path, form, columns, lines, root = _read_own(settings)
     rows = _Rows({"image": columns[_places(settings, path, form, columns)["image"]]}, lines)
-    files, kept = locate(rows.cells["image"], rows.lines, _root(path, settings.root), path, "skip", [])
+    files, kept = locate(rows.cells["image"], rows.lines, root, path, "skip", [])
     return files, _shown(rows.take(kept))
 
 
@@ -159,14 +150,11 @@ def iter_image_table(
         path: the CSV file; it needs a column of paths only.
         inputs: `size_px`, `channels`, `interpolation` and where there is one `value_range`, and where the run was trained on a
             table of photos, what `describe` says of it.
-        chunk: photos per batch.
         root: the folder that the paths start from; None takes the folder of the CSV file.
-        on_error: `fail`, or `skip` the photos that are missing or cannot be read.
         notes: at the end, sentences about skipped photos and the like are added to this list.
     Yields: ids `(n,)` (the id column where the run has one and the file too, otherwise paths as written) and images
         `uint8 (n, C, S, S)`, in the order of the file.
-    Raises:
-        DataError: no column of paths, or photos that are missing or unreadable, with their lines.
+    Raises DataError: no column of paths, or photos that are missing or unreadable, with their lines.
     """
     file = Path(path).expanduser()
     asked = replace(Asked(**dict(inputs.get("asked", {}))), decimal=".", thousands="none", header_lines=None)  # no numbers here
@@ -198,8 +186,7 @@ def _is_there(cells: Array, root: Path) -> bool:
 def looks_like_paths(cells: Sequence[str | None]) -> bool:
     """Whether most of these cells, of those that are not missing, end as image files do."""
     known = [cell for cell in cells if cell is not None]
-    num = sum("." in cell and f".{cell.rpartition('.')[2]}".lower() in SUFFIXES for cell in known)
-    return num > len(known) / 2
+    return sum("." in cell and f".{cell.rpartition('.')[2]}".lower() in SUFFIXES for cell in known) > len(known) / 2
 
 
 def _read(path: Path, asked: Asked, key: str) -> tuple[Format, list[Array], Array]:
@@ -211,6 +198,13 @@ def _read(path: Path, asked: Asked, key: str) -> tuple[Format, list[Array], Arra
     if not len(lines):
         raise DataError(f"{key}: {path} has column names but no rows.", "Add one row for each image.")
     return form, columns, lines
+
+
+def _read_own(settings: ImageTable) -> tuple[Path, Format, list[Array], Array, Path]:
+    """The file of the settings, what `_read` finds in it, and the folder that its paths start from."""
+    path = Path(settings.path).expanduser()
+    asked = settings.asked(settings.image, settings.target, settings.group, settings.id, settings.part)
+    return path, *_read(path, asked, "dataset.path"), _root(path, settings.root)
 
 
 def _root(path: Path, root: str | None, key: str = "dataset.root") -> Path:
@@ -226,7 +220,7 @@ def _shown(rows: _Rows) -> list[str]:
 
 
 def _places(settings: ImageTable, path: Path, form: Format, columns: Sequence[Array]) -> dict[str, int]:
-    """The position of the column of each role; no column has two of them, but what names rows may also be path or group."""
+    """The position of the column of each role; a column has one role, except that the id may also be the path or group."""
     roles = ("image", "target", "group", "id", "part")
     asked = {role: getattr(settings, role) for role in roles if getattr(settings, role) is not None}
     places = {role: find_column(path, form.names, name, f"dataset.{role}") for role, name in asked.items()}
@@ -278,8 +272,6 @@ def _part(path: Path, rows: _Rows) -> Array:
     bad = [i for i, part in enumerate(found) if part is None]
     if bad:
         shown = "nothing" if cells[bad[0]] is None else repr(shortened(cells[bad[0]], 30))
-        message = (
-            f"dataset.part: {path}, line {rows.lines[bad[0]]}: {shown} is not a part, as in {len(bad):,} of {len(cells):,} rows."
-        )
-        raise DataError(message, "Each row needs one of train, val and test.")
+        what = f"{shown} is not a part, as in {len(bad):,} of {len(cells):,} rows."
+        raise DataError(f"dataset.part: {path}, line {rows.lines[bad[0]]}: {what}", "Each row needs one of train, val and test.")
     return np.array(found, dtype=str)

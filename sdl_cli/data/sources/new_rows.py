@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import missing_words
@@ -28,8 +29,6 @@ from sdl_cli.data.files.table_cells import (
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
-Array = np.ndarray[Any, Any]
-
 
 def iter_rows(
     path: Path, inputs: Mapping[str, Any], chunk_rows: int = 50_000, notes: list[str] | None = None
@@ -37,12 +36,10 @@ def iter_rows(
     """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
 
     Arguments:
-        path: delimited text, gzip of it, or Parquet; it needs no target.
-        inputs: what a run stored of its data: `columns` and `source`.
+        path: delimited text, gzip of it, or Parquet; it needs no target. inputs: what a run stored of its data.
         notes: at the end, sentences about values that the run does not know and about missing ids are added.
     Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
-    Raises:
-        DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
+    Raises DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
     """
     columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
     unknown: Unknown = {}
@@ -103,10 +100,8 @@ def _format_of(path: Path, columns: Sequence[Column], source: Mapping[str, Any])
         for names in (trained, [name for name in trained if name != source["target"]]):
             if len(names) == len(found.names):
                 return dataclasses.replace(found, names=tuple(names))
-        message = (
-            f"{path}: it has {len(found.names)} columns; the run was trained on {len(trained)} without a header, target included."
-        )
-        raise DataError(message, "Give the same columns in the same order, with or without the target.")
+        what = f"it has {len(found.names)} columns; the run was trained on {len(trained)} without a header, target included."
+        raise DataError(f"{path}: {what}", "Give the same columns in the same order, with or without the target.")
     form = sniff_like(path, dataclasses.replace(asked, header=True), "INPUT", known, needed)
     require_columns(str(path), form.names, needed)
     return form

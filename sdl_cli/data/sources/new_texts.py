@@ -1,4 +1,4 @@
-"""Texts to predict, read as the texts that a run learned from were."""
+"""Texts to predict, read like a run's training texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.delimited import iter_numbers
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.roles import listed
@@ -20,8 +21,6 @@ from sdl_cli.data.files.text_lines import iter_lines, without_labels
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
-Array = np.ndarray[Any, Any]
-
 TEXT_NAMES = ("text", "sentence", "question", "review", "comment", "message", "content", "tweet", "abstract", "title")
 _TABLES = (".csv", ".tsv")
 
@@ -29,17 +28,13 @@ _TABLES = (".csv", ".tsv")
 def iter_texts(
     path: str | Path, inputs: Mapping[str, Any], chunk_rows: int = 10_000, notes: list[str] | None = None
 ) -> Iterator[tuple[Array, Array]]:
-    """Texts to predict, some at a time: a CSV file with the column that the run learned from, or one text per line.
+    """Texts to predict, in chunks: a CSV file with the column that the run learned from, or one text per line.
 
     A .csv or .tsv file, and one whose first line names that column, is a table; any other file holds one text per line, and
     labels before the texts are left out where every line has one that the run knows.
 
-    Arguments:
-        inputs: `Dataset.source` of the data that the run learned from.
-        notes: sentences about how the file was read are added to it.
     Returns: ids `(n,)` of str (line numbers of the file) and texts `(n,)` of str, empty lines left out.
-    Raises:
-        DataError: a file that is not there, is empty, or lacks the column.
+    Raises DataError: a file that is not there, is empty, or lacks the column.
     """
     file = existing_file(path, "")
     notes = [] if notes is None else notes
@@ -82,16 +77,15 @@ def _iter_column(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: 
 
 
 def _only_text_column(path: Path, form: Format, wanted: str | None) -> str:
-    """The column of texts where none has the name that the run knows."""
+    """The column of texts if none has the run's name."""
     if len(form.names) == 1:
         return form.names[0]
     named = [name for word in TEXT_NAMES for name in form.names if name.lower() == word]
     if named and wanted is None:
         return named[0]
     missing = f"no column {shortened(wanted)}" if wanted else "several columns"
-    raise DataError(
-        f"{path}: it has {missing}; its columns: {listed(form.names)}.", f"Call the texts' column {wanted or 'text'}."
-    )
+    message = f"{path}: it has {missing}; its columns: {listed(form.names)}."
+    raise DataError(message, f"Call the texts' column {wanted or 'text'}.")
 
 
 def _iter_plain(path: Path, inputs: Mapping[str, Any], chunk_rows: int, notes: list[str]) -> Iterator[tuple[Array, Array]]:

@@ -1,4 +1,4 @@
-"""Arrays in a NumPy .npz file: images or a table, with or without a ready train and test part."""
+"""Arrays in a NumPy .npz file: images or a table, with or without ready-made parts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.lib import format as npy
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.text_file import existing_file
 from sdl_cli.data.source import Reading, row_names
@@ -20,8 +21,6 @@ from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.settings.experiment import DataSettings
-
-Array = np.ndarray[Any, Any]
 
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
 _KIND = ("an .npz file", "an .npz file; for a folder of photos choose dataset=image_folder")
@@ -48,8 +47,7 @@ class Npz(DataSettings):
 def load(settings: Npz) -> Dataset:
     """Read an .npz file: images `uint8 (N, C, H, W)` or a table `float64 (N, F)`.
 
-    Raises:
-        DataError: not an .npz file, missing keys, lengths that differ, NaN, pickled arrays, one class only.
+    Raises DataError: not an .npz file, missing keys, lengths that differ, NaN, pickled arrays, one class only.
     """
     path = existing_file(settings.path, "dataset.path", *_KIND)
     notes: list[str] = []
@@ -79,16 +77,14 @@ def read_inputs(path: str | Path) -> tuple[Array, Array]:
     """Read rows to predict from an .npz file that may lack y.
 
     Returns: ids `(N,)` (row numbers) and X, from key X, or x_test: `uint8 (N, C, H, W)` or `float64 (N, F)`.
-    Raises:
-        DataError: as `load`.
+    Raises DataError: as `load`.
     """
     file = existing_file(path, "", *_KIND)
     arrays = _read(file)
     key = next((k for k in ("x", "x_test") if k in arrays), None)
     if key is None:
-        raise DataError(
-            f"{file}: neither X nor x_test is there; it has {_listed(arrays)}.", "Save it with np.savez(path, X=...)."
-        )
+        message = f"{file}: neither X nor x_test is there; it has {_listed(arrays)}."
+        raise DataError(message, "Save it with np.savez(path, X=...).")
     X = _inputs(file, [arrays[key]], [])
     return np.array([str(i) for i in range(len(X))]), X
 
@@ -116,7 +112,7 @@ def _read(path: Path) -> dict[str, Array]:
 
 
 def _check_memory(path: Path, archive: zipfile.ZipFile, wanted: set[str]) -> None:
-    """Raise DataError where the arrays that are read, unpacked and as they are used, would not fit into the memory there is."""
+    """Raise DataError where the arrays that are read, unpacked and as they are used, would not fit into memory."""
     needed = 0
     for info in archive.infolist():
         if info.filename.removesuffix(".npy").lower() not in wanted:
@@ -142,8 +138,7 @@ def _check_memory(path: Path, archive: zipfile.ZipFile, wanted: set[str]) -> Non
 def array_header(raw: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Shape and type that a .npy file says it holds, and where its values begin.
 
-    Raises:
-        ValueError: no such file, of an unknown version, or of Python objects, which would be pickled.
+    Raises ValueError: no such file, of an unknown version, or of Python objects, which would be pickled.
     """
     version = npy.read_magic(raw)
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
@@ -173,7 +168,7 @@ def _read_one(path: Path, file: Mapping[str, Any], key: str) -> Array:
 
 
 def _blocks(path: Path, arrays: Mapping[str, Array]) -> list[tuple[str, Array, Array]]:
-    """(part, X, y) of each part that the file brings; one block where it brings none."""
+    """(part, X, y) of each part in the file, or one block if it has no parts."""
     names = [("train", "")] if "x_train" not in arrays else [(part, f"_{key}") for key, part in _PARTS.items()]
     blocks = []
     for part, suffix in names:
@@ -187,9 +182,8 @@ def _blocks(path: Path, arrays: Mapping[str, Array]) -> list[tuple[str, Array, A
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim != 1:
-            raise DataError(
-                f"{path}: {y_key} has shape {y.shape}; it needs one target per row.", "Save labels, not one-hot rows."
-            )
+            message = f"{path}: {y_key} has shape {y.shape}; it needs one target per row."
+            raise DataError(message, "Save labels, not one-hot rows.")
         if len(x) != len(y):
             raise DataError(f"{path}: {x_key} has {len(x)} rows and {y_key} has {len(y)}.", "They must be equally long.")
         if not x.size:
@@ -260,7 +254,7 @@ def _to_uint8(path: Path, X: Array, notes: list[str]) -> Array:
 
 
 def _groups(path: Path, arrays: Mapping[str, Array], num: int) -> Array | None:
-    keys = [k for k in ("groups", "groups_train", "groups_val", "groups_test") if k in arrays]
+    keys = [k for k in ("groups", *(f"groups_{part}" for part in _PARTS)) if k in arrays]
     if not keys:
         return None
     groups = np.concatenate([arrays[k] for k in keys])

@@ -33,7 +33,7 @@ _SAID = ("Multiple active versions", "Version ", "OpenML ")  # starts of the war
 
 @dataclass(frozen=True, kw_only=True)
 class OpenML(TableRoles):
-    """A table of OpenML, in scikit-learn's data home (SCIKIT_LEARN_DATA) once it was fetched.
+    """A table of OpenML, in scikit-learn's data home (SCIKIT_LEARN_DATA) once downloaded.
 
     Arguments:
         dataset: its name there, or its number.
@@ -56,10 +56,7 @@ def load(settings: OpenML, like: Mapping[str, Any] | None = None) -> Dataset:
 
     Its `source` holds `settings`, the version and number that were found.
 
-    Arguments:
-        like: as for `table.load`.
-    Raises:
-        DataError: no such table, OpenML out of reach and the table not fetched before, columns that cannot be used.
+    Raises DataError: no such table, OpenML out of reach and the table not fetched before, columns that cannot be used.
     """
     notes: list[str] = []
     bunch = _fetch(settings, notes)
@@ -78,22 +75,21 @@ def load(settings: OpenML, like: Mapping[str, Any] | None = None) -> Dataset:
 
 
 def _fetch(settings: OpenML, notes: list[str]) -> Any:
-    """What scikit-learn reads of the table, as a frame where it is not sparse; what it warns of becomes notes."""
+    """The table as read by scikit-learn, as a frame if not sparse; its warnings become notes."""
     from sklearn.datasets import fetch_openml, get_data_home
 
     number = settings.data_id or (int(settings.dataset) if settings.dataset.isascii() and settings.dataset.isdigit() else None)
     shown = shortened(settings.dataset)
     if number == 0 or not settings.dataset.strip(". "):
-        raise DataError(
-            f"dataset.dataset={shown}: this is not the name or number of a table.", "For example: dataset.dataset=iris"
-        )
+        message = f"dataset.dataset={shown}: this is not the name or number of a table."
+        raise DataError(message, "For example: dataset.dataset=iris")
     # the name becomes a part of an address and of a path in the cache
     which: dict[str, Any] = {"data_id": number} if number else {"name": quote(settings.dataset, safe="(),")}
     if settings.version is not None and not number:
         which["version"] = settings.version
     try:
         folder = Path(get_data_home()) / "openml"
-        with warnings.catch_warnings(record=True) as caught, _timeout(_TIMEOUT_SECONDS):
+        with warnings.catch_warnings(record=True) as caught, _timeout():
             warnings.simplefilter("always")
             # All columns as data: scikit-learn refuses a target with missing cells, and of a sparse table loses target cells.
             # Its quicker parser reads nominal columns of numbers as numbers, and with pandas 3 fails on them.
@@ -118,9 +114,9 @@ def _fetch(settings: OpenML, notes: list[str]) -> Any:
 
 
 @contextlib.contextmanager
-def _timeout(seconds: float) -> Iterator[None]:
+def _timeout() -> Iterator[None]:
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    socket.setdefaulttimeout(_TIMEOUT_SECONDS)
     try:
         yield
     finally:

@@ -12,18 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
-from sdl_cli.data.files.columns import (
-    COUNTS_ROWS,
-    Column,
-    LeftOut,
-    feature_names,
-    infer,
-)
+from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
-from sdl_cli.data.files.roles import Roles, WrittenRoles, find_column, listed, which_target, without_doubt_of_header
+from sdl_cli.data.files.roles import Roles, TestFile, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
@@ -43,7 +38,6 @@ from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
-Array = np.ndarray[Any, Any]
 _NAMED = 5  # columns left out that a note names one by one
 
 
@@ -55,7 +49,7 @@ class TableRoles(Roles):
         features: the columns to learn from; empty takes all that have no other role.
         drop: columns to leave out.
         categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
-        text: columns whose cells are names as they are written, the target among them: 01 is not 1, and NA is not missing.
+        text: columns to keep as text, the target among them: 01 is not 1, and NA is not missing.
     """
 
     features: tuple[str, ...] = ()
@@ -70,18 +64,16 @@ class TableRoles(Roles):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(TableRoles, WrittenRoles):
+class Table(TableRoles, TestFile):
     """A table in a file.
 
     Arguments:
         path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
-        test_path: a second file of the same columns that is the test part; None draws test rows from `path`.
 
-    The other arguments are those of `TableRoles` and `WrittenRoles`.
+    The other arguments are those of `TableRoles` and `TestFile`.
     """
 
     name: str = "table"
-    test_path: str | None = None
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -89,22 +81,18 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
 
     Arguments:
         like: the stored `inputs` of a run: its columns are read as the run reads them, whatever this file suggests.
-    Raises:
-        DataError: files, columns or cells that cannot be used; the message names them.
+    Raises DataError: files, columns or cells that cannot be used; the message names them.
     """
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
     cells = _read_file(settings.path, settings, "dataset.path", run)
-    if settings.test_path is None:
-        return _finished(assemble(cells, settings, Path(settings.path).stem, like=like), settings)
-    test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
-    written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
-    both = join_files(cells, test, missing_words(settings.missing_values), written)
-    part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
-    return _finished(assemble(both, settings, Path(settings.path).stem, part, like), settings)
-
-
-def _finished(reading: Reading, settings: Table) -> Dataset:
-    """The data set, which remembers what the user said of the file's writing, which holds for new rows as well."""
+    part = None
+    if settings.test_path is not None:
+        test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
+        written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
+        part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
+        cells = join_files(cells, test, missing_words(settings.missing_values), written)
+    reading = assemble(cells, settings, Path(settings.path).stem, part, like)
+    # what the user said of how the file is written holds for new rows as well
     asked = {key: value for key, value in settings.written().items() if key not in ("header", "header_lines")}
     return dataclasses.replace(reading, source={**reading.source, "asked": asked}).finish()
 
@@ -116,8 +104,7 @@ def assemble(
 
     Arguments:
         name: of the data set. part: `(N,)` of "train" or "test", or None. like: as for `load`.
-    Raises:
-        DataError: no such column, no usable feature, a target that cannot be one.
+    Raises DataError: no such column, no usable feature, a target that cannot be one.
     """
     notes = without_doubt_of_header(cells.notes, cells.names, [roles.target])
     if roles.target is None:
@@ -162,8 +149,19 @@ def assemble(
         x_digest=hashlib.sha256((digest(X) + content).encode()).hexdigest(),
         notes=notes,
         columns=tuple(columns),
-        source=_written(cells)
-        | {"target": target, "id": id_name, "missing": sorted(words), "text": sorted(cells.names[i] for i in texts)},
+        source={
+            "kind": "table",
+            "names": list(cells.names),
+            "header": cells.header,
+            "delimiter": cells.delimiter,
+            "decimal": cells.marks.decimal,
+            "thousands": cells.marks.thousands,
+            "header_lines": cells.header_lines,
+            "target": target,
+            "id": id_name,
+            "missing": sorted(words),
+            "text": sorted(cells.names[i] for i in texts),
+        },
     )
 
 
@@ -175,26 +173,8 @@ def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], 
     return columns, cells.names.index(named) if named in cells.names else None
 
 
-def _written(cells: Cells) -> dict[str, Any]:
-    """How the file is written, in JSON-ready values: new rows are read alike."""
-    return {
-        "kind": "table",
-        "names": list(cells.names),
-        "header": cells.header,
-        "delimiter": cells.delimiter,
-        "decimal": cells.marks.decimal,
-        "thousands": cells.marks.thousands,
-        "header_lines": cells.header_lines,
-    }
-
-
 def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
-    """The cells of a file.
-
-    Arguments:
-        run: how the file was written that a run learned from, which decides what this one leaves open.
-        first: of a second file the first, likewise; what is asked was said of the first.
-    """
+    """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
     if file.is_file() and is_parquet(file):
         return next(iter_parquet(file, None))
@@ -218,30 +198,28 @@ def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
         for role in ("target", "group", "id")
         if (asked := getattr(roles, role)) is not None
     }
-    for role, other in (("group", "target"), ("id", "target")):
-        if role in places and places[role] == places["target"]:
+    for role in ("group", "id"):
+        if places.get(role) == places["target"]:
             name = shortened(cells.names[places[role]])
-            raise DataError(f"dataset.{role} and dataset.{other} are both the column {name}.", "Give each its own column.")
+            raise DataError(f"dataset.{role} and dataset.target are both the column {name}.", "Give each its own column.")
     return places
 
 
 def _infer_columns(
     cells: Cells, roles: TableRoles, places: Mapping[str, int], notes: list[str]
 ) -> tuple[list[Column], int | None]:
-    """The columns to learn from, and the position of one that counts the rows and so names them."""
+    """The feature columns, and the position of a column that numbers the rows and so names them."""
 
     def positions(key: str) -> list[int]:
         return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
 
     chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
     categorical = {*positions("categorical"), *positions("text")}
-    if places["target"] in chosen:
-        raise DataError(
-            f"dataset.features: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the features."
-        )
     taken = {*places.values(), *dropped}
-    if places["target"] in dropped:
-        raise DataError(f"dataset.drop: {shortened(cells.names[places['target']])} is the target.", "Leave it out of the list.")
+    for key, own in (("features", chosen), ("drop", dropped)):
+        if places["target"] in own:
+            target = shortened(cells.names[places["target"]])
+            raise DataError(f"dataset.{key}: {target} is the target.", "Leave it out of the list.")
     columns: list[Column] = []
     left_out: list[LeftOut] = []
     counters: list[int] = []

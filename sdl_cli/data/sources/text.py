@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.dataset import Dataset, digest_parts
 from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import missing_words, without
-from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, which_target, without_doubt_of_header
+from sdl_cli.data.files.roles import TestFile, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Format, Known, sniff, sniff_like
 from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.files.text_file import existing_file, find_encoding
@@ -26,31 +27,27 @@ from sdl_cli.data.sources.new_texts import TEXT_NAMES, is_table
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
-Array = np.ndarray[Any, Any]
-
 _TARGET_NAMES = ("label", "class", "target", "category", "sentiment", "topic", "y", "score", "rating")
 _MOST_LABELS = 1000  # that are kept with a run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(WrittenRoles):
-    """Texts and what is said of each: a CSV file, or lines of a label and a text.
+class Text(TestFile):
+    """Texts and their labels: a CSV file, or lines of a label and a text.
 
     Lines are `label text` (the label ends at the first blank), `label<tab>text` or `__label__x text` as fastText has it; which of
     these a file is, is found out. A column is given by its name, or by its position from 0 (or -1 for the last).
 
     Arguments:
-        test_path: a second file of the same kind that is the test part; None draws test rows from `path`.
         text: the column of the texts; None takes one called text, sentence, ..., or the one with the longest cells.
         target: the column to predict; None takes the only other one, or one called label, class, target, ....
         label_separator: the class is what stands before this in a label (`:` makes DESC of DESC:manner); None does so for `:`
             where every line's label has one; an empty text keeps labels whole.
 
-    The other arguments are those of `WrittenRoles`; without `id` the lines of the file name the rows.
+    The other arguments are those of `TestFile`; without `id` the lines of the file name the rows.
     """
 
     name: str = "text"
-    test_path: str | None = None
     text: str | None = None
     label_separator: str | None = None
 
@@ -71,22 +68,15 @@ class _Rows:
 
     def take(self, kept: Array, notes: Sequence[str]) -> _Rows:
         """Some of the rows, and more notes."""
-        return dataclasses.replace(
-            self,
-            texts=self.texts[kept],
-            targets=self.targets[kept],
-            groups=None if self.groups is None else self.groups[kept],
-            lines=self.lines[kept],
-            ids=self.ids[kept],
-            notes=(*self.notes, *notes),
-        )
+        of_rows: dict[str, Any] = {key: getattr(self, key) for key in ("texts", "targets", "groups", "lines", "ids")}
+        taken = {key: own[kept] for key, own in of_rows.items() if own is not None}
+        return dataclasses.replace(self, **taken, notes=(*self.notes, *notes))
 
 
 def load(settings: Text) -> Dataset:
     """Read texts and their targets: X is an object array `(N,)` of str.
 
-    Raises:
-        DataError: files, columns, labels or targets that cannot be used; the message names the file and the line.
+    Raises DataError: files, columns, labels or targets that cannot be used; the message names the file and the line.
     """
     train = _with_targets(settings.path, settings, "dataset.path")
     files = [train]
@@ -166,9 +156,8 @@ def _labelled_rows(
     whole, classes = {label for label in found.labels if label}, sorted({label for label in labels if label})
     more = []
     if found.layout == "blank" and like is None:
-        more.append(
-            f"{path.name}: read as one label and one text per line; a label ends at the first blank ({listed(classes, 6)})."
-        )
+        shown = listed(classes, 6)
+        more.append(f"{path.name}: read as one label and one text per line; a label ends at the first blank ({shown}).")
     if asked is None and len(classes) < len(whole):
         example = shortened(min(whole), 30)
         more.append(
@@ -210,9 +199,8 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
     target = _target_column(path, settings, form, {text, group, id_place}, like)
     roles = [text, target] if group is None else [text, target, group]
     if len(set(roles)) < len(roles):
-        raise DataError(
-            f"{path}: one column has two roles.", "Give dataset.text, dataset.target and dataset.group columns of their own."
-        )
+        hint = "Give dataset.text, dataset.target and dataset.group different columns."
+        raise DataError(f"{path}: one column has two roles.", hint)
     labels: Sequence[str | None] = columns[target].tolist()
     if like is not None and form.marks != Known.of(like).marks:
         labels = respelled(columns[target], form.marks, Known.of(like).marks).tolist()
@@ -225,22 +213,20 @@ def _table_rows(path: Path, settings: Text, key: str, like: Mapping[str, Any] | 
         "layout": "table",
         "missing": sorted(words),
         "asked": {**settings.written(), "header": form.header},
-        "decimal": form.decimal,
-        "thousands": form.thousands,
+        "decimal": form.marks.decimal,
+        "thousands": form.marks.thousands,
         "header_lines": form.header_lines,
         "text": form.names[text],
         "target": form.names[target],
         "id": None if id_place is None else form.names[id_place],
     }
-    texts = np.array(["" if cell is None or cell in words else cell for cell in columns[text]], dtype=object)
+    texts = objects(["" if cell is None or cell in words else cell for cell in columns[text]])
     notes = without_doubt_of_header(form.notes, form.names, [settings.text, settings.target])
     if settings.text is None and like is None:
         notes.append(f"The texts are in the column {shortened(form.names[text])}, the target is {shortened(form.names[target])}.")
     groups = None if group is None else columns[group]
     name = form.names[target]
-    ids = lines.astype(str)
-    if id_place is not None:
-        ids = np.array(["" if cell is None else cell for cell in columns[id_place]], dtype=object)
+    ids = lines.astype(str) if id_place is None else objects([cell or "" for cell in columns[id_place]])
     return _Rows(texts, np.array(labels, dtype=object), groups, lines, ids, name, form.marks, source, tuple(notes))
 
 
@@ -248,7 +234,8 @@ def _text_column(path: Path, settings: Text, form: Format, columns: Sequence[Arr
     asked = settings.text if like is None else str(like["text"])
     if asked is not None:
         return find_column(path, form.names, asked, "dataset.text")
-    taken = {find_column(path, form.names, name, key) for key, name in _given(settings)}
+    roles = ((role, getattr(settings, role)) for role in ("target", "group", "id"))
+    taken = {find_column(path, form.names, name, f"dataset.{role}") for role, name in roles if name is not None}
     free = [i for i in range(len(form.names)) if i not in taken]
     lengths = {i: np.mean([len(cell) for cell in columns[i] if cell is not None] or [0]) for i in free}
     named = [i for word in TEXT_NAMES for i in free if form.names[i].lower() == word]
@@ -274,18 +261,9 @@ def _target_column(path: Path, settings: Text, form: Format, taken: set[int | No
     return named[0]
 
 
-def _given(settings: Text) -> list[tuple[str, str]]:
-    pairs = (("dataset.target", settings.target), ("dataset.group", settings.group), ("dataset.id", settings.id))
-    return [(key, name) for key, name in pairs if name is not None]
-
-
 def _unknown_classes(y: Array, classes: Sequence[str], part: Array) -> list[str]:
-    if not classes:
-        return []
     new = np.setdiff1d(y[part == "test"], y[part == "train"])
-    if not len(new):
+    if not len(new) or not classes:
         return []
-    num = int(np.isin(y[part == "test"], new).sum())
-    return [
-        f"{num:,} test rows are of classes without a training row ({listed([classes[i] for i in new], 5)}): they count as wrong."
-    ]
+    num, names = int(np.isin(y[part == "test"], new).sum()), listed([classes[i] for i in new], 5)
+    return [f"{num:,} test rows are of classes without a training row ({names}): they count as wrong."]

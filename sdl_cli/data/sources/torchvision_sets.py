@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.images.cache import cache_key, load_or_build
 from sdl_cli.data.images.decode import NUM_CHANNELS, Channels, decode_batches, native_size, probed, to_square
@@ -22,9 +23,6 @@ from sdl_cli.errors import DataError
 from sdl_cli.phrases import first_line, listed
 from sdl_cli.settings.experiment import Count
 from sdl_cli.settings.parse import suggest
-
-Array = np.ndarray[Any, Any]
-
 
 # fmt: off
 _NOT_CLASSIFICATION = frozenset({
@@ -41,10 +39,7 @@ _NOT_CLASSIFICATION = frozenset({
 _UNUSUAL_PARTS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "EMNIST": (("train", {"split": "balanced", "train": True}), ("test", {"split": "balanced", "train": False})),
     "OxfordIIITPet": (("train", {"split": "trainval"}), ("test", {"split": "test"})),
-    "Places365": (
-        ("train", {"split": "train-standard", "small": True}),
-        ("validation", {"split": "val", "small": True}),
-    ),
+    "Places365": (("train", {"split": "train-standard", "small": True}), ("validation", {"split": "val", "small": True})),
     "INaturalist": (("train", {"version": "2021_train_mini"}), ("validation", {"version": "2021_valid"})),
     "Omniglot": (("train", {"background": True}),),
 }
@@ -58,7 +53,7 @@ class TorchvisionSet(SquareSettings):
         dataset: its name in torchvision.datasets, as CIFAR10 or Flowers102.
         root: the folder where torchvision looks for its files.
         download: fetch the files if they are not there.
-        limit: use at most this many images of each part, drawn once and for all; None uses all.
+        limit: use at most this many images of each part, always the same ones; None uses all.
 
     A `size_px` of None keeps square images of up to 64 px as they are.
     """
@@ -91,8 +86,7 @@ def available() -> list[str]:
 def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolation: str = "bilinear") -> Dataset:
     """Read one of torchvision's data sets: `X uint8 (N, C, S, S)` is a read-only memory map of the decoded cache.
 
-    Raises:
-        DataError: no such set; files missing and not downloaded; an image that cannot be read.
+    Raises DataError: no such set; files missing and not downloaded; an image that cannot be read.
     """
     import torchvision
 
@@ -109,8 +103,8 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
     items = [(part.source, int(row)) for part in parts for row in part.rows]
     labels = np.full(len(items), -1, np.int64)
 
-    def decode(position: int) -> Array:
-        source, row = items[position]
+    def decode(position: int, item: tuple[Any, int]) -> Array:
+        source, row = item
         image, label = source[row][:2]
         labels[position] = int(label)
         return to_square(_pil(image), size_px, channels, interpolation)
@@ -118,9 +112,8 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
     depth = OneDepth([f"image {row}" for _, row in items], None)
 
     def batches() -> Iterator[Array]:
-        for batch in decode_batches(range(len(items)), decode, shape):
-            if batch.failures:
-                row, why = batch.failures[0]
+        for batch in decode_batches(items, decode, shape):
+            for row, why in batch.failures:
                 message = f"{settings.dataset}: image {items[row][1]} cannot be read: {why}."
                 raise DataError(message, f"Remove its files under {settings.root} and download them again.")
             yield depth.images(batch)

@@ -100,9 +100,10 @@ class _AutoencoderNet(NetworkEstimator):
 
             _, more = read_inputs(path)
         elif inputs.ndim == 4 and path.is_dir():
-            from sdl_cli.data.sources.image_folder import read_images
+            from sdl_cli.data.sources.image_folder import iter_images
 
-            _, more, _ = read_images(path, int(inputs.shape[2]), channels="grey" if inputs.shape[1] == 1 else "rgb")
+            photos = iter_images(path, int(inputs.shape[2]), channels="grey" if inputs.shape[1] == 1 else "rgb")
+            more = np.concatenate([images for _, images in photos])
         else:
             raise DataError(f"model.unlabeled: {path} is neither an npz file nor (for images) a folder.")
         if list(more.shape[1:]) != list(inputs.shape[1:]):

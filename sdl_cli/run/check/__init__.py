@@ -1,4 +1,4 @@
-"""The look before training: what in the data, or in how it is divided, spoils a result or is worth knowing.
+"""The check before training: what in the data or its split spoils a result or is worth knowing.
 
 Every check is a function that gives problems with numbers in them; it is judged on honest data as much as on broken data,
 since an alarm that is wrong once is not read again.
@@ -33,14 +33,12 @@ _CHECKS: tuple[Callable[[Dataset, Split, bool], Iterator[Problem]], ...] = (
 
 
 def inspect(dataset: Dataset, parts: Split, brief: bool = False) -> list[Problem]:
-    """Look at a data set and at how it is divided.
+    """Check a data set and its split.
 
     Features are compared with the targets of all rows, test rows among them: what is found says whether the data can be
     used, and no choice of a model is made from it.
 
     Arguments:
-        dataset: as it was loaded.
-        parts: how `split` divided it.
         brief: only what is quick (under about 0.3 seconds for 100,000 rows), for before every training.
     Returns: what was found, the worst first.
     """

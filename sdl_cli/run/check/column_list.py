@@ -1,4 +1,4 @@
-"""What each column of a table was taken for: its kind, how often it is missing, and examples of it."""
+"""How each column of a table was read: its kind, how often it is missing, and examples of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.columns import Column
 
-Array = np.ndarray[Any, Any]
 _EXAMPLES = 3
 NOT_LEARNED = "not learned from"
 
@@ -23,25 +23,21 @@ def column_list(dataset: Dataset) -> list[dict[str, Any]]:
     if dataset.modality != "table":
         return []
     columns = dataset.columns or tuple(Column(name, "number") for name in dataset.feature_names)
-    found, place = {}, 0
-    for column in columns:
-        width = len(column.parts) if column.kind == "date" else 1
-        found[column.name] = _described(column, dataset.X[:, place : place + width])
-        place += width
-    source = dataset.source
-    names = [str(name) for name in source.get("names", [])]
+    places = [own[0] for _, own in dataset.own_columns]
+    found = {column.name: _described(column, dataset.X[:, j]) for column, j in zip(columns, places, strict=True)}
+    names = [str(name) for name in dataset.source.get("names", [])]
     if not set(found) <= set(names):  # no file that lists them
         return list(found.values())
     return [found[name] if name in found else _aside(name, dataset) for name in names]
 
 
-def _described(column: Column, X: Array) -> dict[str, Any]:
-    values, first, counts = np.unique(X[~np.isnan(X[:, 0]), 0], return_index=True, return_counts=True)
+def _described(column: Column, x: Array) -> dict[str, Any]:
+    values, first, counts = np.unique(x[~np.isnan(x)], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable") if column.levels else np.argsort(first, kind="stable")
     return {
         "name": column.name,
         "kind": column.kind,
-        "missing": int(np.isnan(X[:, 0]).sum()),
+        "missing": int(np.isnan(x).sum()),
         "distinct": len(values),
         "examples": [_text(column, float(values[i])) for i in order[:_EXAMPLES]],
     }
@@ -58,9 +54,8 @@ def _text(column: Column, value: float) -> str:
 def _aside(name: str, dataset: Dataset) -> dict[str, Any]:
     values: dict[str, Any] = {"name": name, "kind": NOT_LEARNED, "missing": None, "distinct": None, "examples": []}
     if name == dataset.source.get("target"):
-        distinct = len(np.unique(dataset.y))
         examples = list(dataset.classes[:_EXAMPLES]) or [f"{value:.6g}" for value in dataset.y[:_EXAMPLES]]
-        return values | {"kind": "target", "missing": 0, "distinct": distinct, "examples": examples}
+        return values | {"kind": "target", "missing": 0, "distinct": len(np.unique(dataset.y)), "examples": examples}
     if name == dataset.source.get("id"):
         ids = [str(i) for i in dataset.ids]
         return values | {"kind": "id", "missing": ids.count(""), "distinct": len(set(ids)), "examples": ids[:_EXAMPLES]}

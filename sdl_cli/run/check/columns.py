@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import columns as data_columns
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, percent
-
-Array = np.ndarray[Any, Any]
 
 _MOSTLY = 0.5  # share of missing cells from which little of a column is left
 _MIN_ROWS = 20  # fewer rows can all differ, or count up, by accident
@@ -52,18 +50,16 @@ def column_kinds(dataset: Dataset) -> list[data_columns.Kind]:
     """The kind of each column of X, of a date for each of its parts; a table that came as plain numbers has only these."""
     if not dataset.columns:
         return ["number"] * dataset.X.shape[1]
-    return [c.kind for c in dataset.columns for _ in (c.parts if c.kind == "date" else (c.name,))]
+    return [c.kind for c in dataset.columns for _ in c.parts or (c.name,)]
 
 
 def column_names(dataset: Dataset) -> list[str]:
     """For each column of X the name of the column of the file that it comes from."""
-    if not dataset.columns:
-        return list(dataset.feature_names)
-    return [c.name for c in dataset.columns for _ in (c.parts if c.kind == "date" else (c.name,))]
+    return [name for name, places in dataset.own_columns for _ in places]
 
 
 def identifier_columns(dataset: Dataset) -> dict[int, str]:
-    """Columns of X that name or count the rows, and how it shows.
+    """Columns of X that name or number the rows, with the evidence.
 
     Nearly all categories differ; or whole numbers go up by one, in any order (both are sure signs); or they rise or fall
     from row to row, as running numbers with gaps do and a measurement by which rows were sorted. Dates are none.
@@ -83,8 +79,8 @@ def identifier_columns(dataset: Dataset) -> dict[int, str]:
 
 
 def _counts_rows(x: Array) -> str:
-    """In words, how whole numbers count the rows: none is lacking and hardly one repeated, or they rise or fall; else nothing."""
-    for some in (x[:_MIN_ROWS], x):  # most columns are seen through at their start
+    """In words, how whole numbers count the rows: none is missing and hardly any repeated, or they rise or fall; else nothing."""
+    for some in (x[:_MIN_ROWS], x):  # the first rows settle most columns
         if not (np.abs(some) <= 2**53).all() or (some != np.rint(some)).any():
             return ""
     values = np.unique(x)  # some may be there twice, where rows are
@@ -99,16 +95,14 @@ def _identifiers(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
     if which:
         what = f"{counted(len(which), 'column', verbs='names/name')} or {'counts' if len(which) == 1 else 'count'} the rows"
         where = named([f"{names[j]} ({found[j]})" for j in which])
-        yield Problem(
-            "warning", f"{what}, which says nothing about new ones.", where, leave_out(dataset, [names[j] for j in which])
-        )
+        how = leave_out(dataset, [names[j] for j in which])
+        yield Problem("warning", f"{what}, which says nothing about new ones.", where, how)
     running = [j for j in found if j not in which]
     if running:
         what = f"{counted(len(running), 'column')} of whole numbers"
         what = f"{what} {'follows' if len(running) == 1 else 'follow'} the order of the rows, as running numbers do."
-        advice = (
-            f"Where they only number the rows, they say nothing about new ones. {leave_out(dataset, [names[j] for j in running])}"
-        )
+        how = leave_out(dataset, [names[j] for j in running])
+        advice = f"Where they only number the rows, they say nothing about new ones. {how}"
         yield Problem("note", what, named([f"{names[j]} ({found[j]})" for j in running]), advice)
 
 
@@ -166,14 +160,11 @@ def _numbers_as_codes(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
     if which:
         what = f"{counted(len(which), 'column')} of a few whole numbers {'is' if len(which) == 1 else 'are'} taken as numbers,"
         listed = [name for name, _ in which]
-        setting = f"'dataset.categorical=[{','.join(listed)}]'" if all(map(is_plain, listed)) else "dataset.categorical"
-        setting = setting if len(listed) <= MOST_NAMED else "dataset.categorical"
-        yield Problem(
-            "note",
-            f"{what} so that 3 is more than 2.",
-            named([f"{name} ({ends})" for name, ends in which]),
-            f"If they are codes without an order, make them categories: {setting}",
-        )
+        is_short = len(listed) <= MOST_NAMED and all(map(is_plain, listed))
+        setting = f"'dataset.categorical=[{','.join(listed)}]'" if is_short else "dataset.categorical"
+        where = named([f"{name} ({ends})" for name, ends in which])
+        advice = f"If they are codes without an order, make them categories: {setting}"
+        yield Problem("note", f"{what} so that 3 is more than 2.", where, advice)
 
 
 def _copies(dataset: Dataset, names: list[str], varied: Array) -> Iterator[Problem]:

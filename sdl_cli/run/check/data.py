@@ -20,8 +20,7 @@ Values = dict[str, Any]
 def check(values: Values) -> tuple[list[checking.Problem], Values]:
     """Look at the data of an experiment before training.
 
-    Returns:
-        the problems, the worst first, and what the data set is.
+    Returns: the problems, the worst first, and what the data set is.
     """
     found = parse_experiment(values)
     problems = [*checking.inspect_files(found.dataset)]
@@ -33,7 +32,7 @@ def check(values: Values) -> tuple[list[checking.Problem], Values]:
     problems += [checking.Problem("warning", note, "", hint) for note in skipped]
     try:
         parts = split(dataset, found.dataset, found.seed)
-    except DataError as error:  # training would be refused; what else there is to say is said all the same
+    except DataError as error:  # training would be refused; report everything else anyway
         problems.append(checking.Problem("warning", f"Training will be refused. {error.message}", "", error.hint))
         parts = Split(np.arange(len(dataset)), None, np.array([], dtype=np.int64))
     dataset = eight_bit(dataset, parts.labelled)

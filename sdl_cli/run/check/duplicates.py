@@ -1,7 +1,7 @@
-"""Rows that stand in the data more than once, and whether one of them is labelled and another is a test row.
+"""Rows that appear more than once, and whether copies are on both sides of the split.
 
 In a table of few possible rows (four yes/no columns) equal rows are natural, and in one of many measured columns they are
-copies. What tells them apart is the company they keep: where rows are equal by chance, others differ in just one column.
+copies. The surrounding rows tell them apart: if rows are equal by chance, others differ in just one column.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted
-from sdl_cli.run.check.problem import Problem, Severity, percent, rows_named, sides
-
-Array = np.ndarray[Any, Any]
+from sdl_cli.run.check.problem import Problem, percent, rows_named, sides
 
 # Copies of a share s of the test part raise an accuracy by at most s times the error rate. Rows and texts recur in honest
-# data too (questions that are asked again): up to a twentieth moves it by about a point. Equal photos are always a slip.
+# data too (questions that are asked again): up to a twentieth moves it by about a point. Equal photos are always a mistake.
 _MATERIAL_SHARE, _MATERIAL_IMAGES = 0.05, 0.005
 _MANY_COPIES = 0.01  # of all rows
 _COPIED_SHARE = 0.25  # of equal rows without near ones, from which the whole is copies and not chance
@@ -66,12 +65,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
 
 def _in_images(dataset: Dataset, parts: Split) -> Iterator[Problem]:
     flat = np.array([image.min() == image.max() for image in dataset.X])
-    equals = Equals.of(image_keys(dataset.X))
-    crossing = equals.crossing(np.where(flat, 0, sides(dataset, parts)))
-    twice = (equals.size > 1) & ~flat
-    yield from crossing_problem(dataset, parts, crossing, "an equal image", _MATERIAL_IMAGES)
-    yield from _repeated(dataset, equals, twice, "image", bool(len(crossing)))
-    yield from _contradictions(dataset, equals, twice, "image")
+    yield from _of_units(dataset, parts, image_keys(dataset.X), (flat, flat), "image", _MATERIAL_IMAGES)
     if flat.any():
         what = f"{counted(int(flat.sum()), 'image', verbs='is/are')} of one colour all over."
         yield Problem("warning", what, rows_named(dataset, flat), "Look whether they are damaged, and leave them out.")
@@ -84,12 +78,20 @@ def _in_texts(dataset: Dataset, parts: Split) -> Iterator[Problem]:
         what = f"{counted(int(empty.sum()), 'text', verbs='is/are')} empty."
         yield Problem("warning", what, rows_named(dataset, empty), "Leave out rows without a text.")
     short = np.array([text.count(" ") < _SHORT_WORDS for text in plain])
-    equals = Equals.of(np.array([_digest(text.encode("utf-8", "replace")) for text in plain]))
-    crossing = equals.crossing(np.where(short, 0, sides(dataset, parts)))
+    keys = np.array([_digest(text.encode("utf-8", "replace")) for text in plain])
+    yield from _of_units(dataset, parts, keys, (short, empty), "text", _MATERIAL_SHARE)
+
+
+def _of_units(
+    dataset: Dataset, parts: Split, keys: Array, but: tuple[Array, Array], unit: str, material_share: float
+) -> Iterator[Problem]:
+    """Problems of images or texts; those of the first of `but` recur by themselves, in those of the second there is nothing."""
+    equals, (common, empty) = Equals.of(keys), but
+    crossing = equals.crossing(np.where(common, 0, sides(dataset, parts)))
     twice = (equals.size > 1) & ~empty
-    yield from crossing_problem(dataset, parts, crossing, "an equal text", _MATERIAL_SHARE)
-    yield from _repeated(dataset, equals, twice & ~short, "text", bool(len(crossing)))
-    yield from _contradictions(dataset, equals, twice, "text")
+    yield from crossing_problem(dataset, parts, crossing, f"an equal {unit}", material_share)
+    yield from _repeated(dataset, equals, twice & ~common, unit, bool(len(crossing)))
+    yield from _contradictions(dataset, equals, twice, unit)
 
 
 def _in_table(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
@@ -124,24 +126,21 @@ def _in_table(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
 def crossing_problem(
     dataset: Dataset, parts: Split, crossing: Array, twin: str, material_share: float, where: str = ""
 ) -> Iterator[Problem]:
-    """Test rows that were seen in training: a leak, or a warning where they are so few that a score hardly moves.
+    """Test rows that were seen in training: a leak, or a warning if they are too few to move a score.
 
     Arguments:
-        crossing: positions of the test rows.
-        twin: what each of them has among the labelled rows.
-        material_share: least share of the test rows that makes it a leak.
-        where: what to name instead of the test rows.
+        crossing: positions of the test rows. twin: what each of them has among the labelled rows.
+        material_share: least share of the test rows that makes it a leak. where: what to name instead of them.
     """
     if not len(crossing):
         return
     share = len(crossing) / len(parts.test)
-    severity: Severity = "leak" if share >= material_share else "warning"
     rows = counted(len(crossing), "test row", verbs="has/have")
     what = f"{rows} {twin} among the labelled rows: {percent(share)} of the test part."
     advice = "Remove the copies, or give copies one group, so that they stay on one side of the split."
     if dataset.part is not None:  # the parts are given: groups move nothing
         advice = "Remove the copies from one of the parts."
-    yield Problem(severity, what, where or rows_named(dataset, crossing), advice)
+    yield Problem("leak" if share >= material_share else "warning", what, where or rows_named(dataset, crossing), advice)
 
 
 def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said: bool) -> Iterator[Problem]:
@@ -149,8 +148,8 @@ def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said
     if surplus:
         what = f"{counted(surplus, unit, verbs='repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
         advice = "" if is_said else "Remove the copies: another split would put them on both sides."
-        severity: Severity = "note" if is_said or surplus < _MANY_COPIES * len(dataset) else "warning"
-        yield Problem(severity, what, rows_named(dataset, twice), advice)
+        is_note = is_said or surplus < _MANY_COPIES * len(dataset)
+        yield Problem("note" if is_note else "warning", what, rows_named(dataset, twice), advice)
 
 
 def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -> Iterator[Problem]:
@@ -168,9 +167,8 @@ def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -
     what = f"{counted(len(involved), unit, verbs='equals/equal')} another one of a different class: any method is wrong"
     what = f"{what} about {counted(num_wrong, 'row')} of {len(dataset):,} at least ({percent(num_wrong / len(dataset))})."
     is_serious = dataset.modality == "image" or num_wrong >= _LACKING * len(dataset)
-    severity: Severity = "warning" if is_serious else "note"
     advice = "Look whether labels are wrong, or whether something that matters was not measured."
-    yield Problem(severity, what, rows_named(dataset, involved), advice)
+    yield Problem("warning" if is_serious else "note", what, rows_named(dataset, involved), advice)
 
 
 def _is_chance(columns: list[Array], equals: Equals, brief: bool) -> bool:
@@ -179,10 +177,6 @@ def _is_chance(columns: list[Array], equals: Equals, brief: bool) -> bool:
     A set of equal rows without a single row that differs in one column only is lonely. By chance few sets are: of all pairs
     of rows a share p agrees in a column, and so of pairs that agree in all others. Where o pairs differ in that column
     alone, o p / (1 - p) are expected to agree in it as well. If far more sets than that are lonely, they are copies.
-
-    Arguments:
-        columns: `F` columns as `spread` gives them.
-        equals: rows equal in all of them.
     """
     keys = row_keys(columns)
     num = len(keys)

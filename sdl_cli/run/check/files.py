@@ -1,4 +1,4 @@
-"""Image files as they stand on disk: which cannot be read, and their sizes and colour modes. Only headers are read."""
+"""Image files on disk: which cannot be read, and their sizes and colour modes. Only headers are read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLAIN_MODES = frozenset({"RGB", "L"})
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's header says: its `size` in bytes, width and height in pixels, mode; or why it cannot be read."""
+    """What a file's header says: its size in bytes, width and height in pixels, mode; or why it cannot be read."""
 
     num_bytes: int
     width: int = 0
@@ -36,10 +36,9 @@ class Header:
 
 
 def inspect_files(settings: Any) -> list[Problem]:
-    """Look at the image files that `settings` point to; nothing is found for sources that are no photos.
+    """Look at the image files that `settings` point to; sources other than photos give no findings.
 
-    Raises:
-        DataError: no such folder, or no images in it.
+    Raises DataError: no such folder, or no images in it.
     """
     if isinstance(settings, ImageTable):
         files, names = list_photos(settings)
@@ -52,13 +51,7 @@ def inspect_files(settings: Any) -> list[Problem]:
 
 
 def inspect_images(files: Sequence[Path], names: Sequence[str], size_px: int | None) -> list[Problem]:
-    """Look at image files.
-
-    Arguments:
-        files: the files.
-        names: what messages call them.
-        size_px: side of the square that they are brought to, or None.
-    """
+    """Look at image files, which messages call `names` and which are brought to squares of `size_px`, if that is set."""
     with warnings.catch_warnings():  # once here, not in the threads: the filters belong to the whole process
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(available_cores()) as pool:
@@ -75,7 +68,7 @@ def _header(file: Path) -> Header:
         if num_bytes == 0:
             return Header(0, failure="empty file, 0 bytes")
         return Header(num_bytes, *size_and_mode(file))
-    except Exception as error:  # decoders raise anything on bad bytes; each is a fact about one file
+    except Exception as error:  # decoders can raise anything on bad bytes; that concerns one file
         return Header(num_bytes, failure=reason(error))
 
 
@@ -120,9 +113,8 @@ def _sizes(images: _Named, size_px: int | None) -> Iterator[Problem]:
     read = [(f"{name} ({h.width} x {h.height})", h) for name, h in images if h.width]
     small = [name for name, h in read if size_px is not None and min(h.width, h.height) < size_px]
     if small:
-        what = (
-            f"{counted(len(small), 'image', verbs='is/are')} smaller than {size_px} px and will be enlarged (of {len(images):,})."
-        )
+        are = counted(len(small), "image", verbs="is/are")
+        what = f"{are} smaller than {size_px} px and will be enlarged (of {len(images):,})."
         yield Problem("note", what, named(small), "A smaller dataset.size_px is quicker and loses nothing of these.")
     long = [name for name, h in read if max(h.width, h.height) > _LONG * min(h.width, h.height)]
     if long:

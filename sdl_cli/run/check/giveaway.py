@@ -1,4 +1,4 @@
-"""A feature that alone gives the target away: made from it, known only after it, or a name under which it is stored again.
+"""A feature that alone gives the target away: derived from it, known only after it, or a copy under another name.
 
 A score of a single feature is measured on rows that were not used for it (five folds, by group where there are groups).
 Honest features can be very good, so only a score that is perfect beyond doubt is a leak, and anything less a warning.
@@ -9,18 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.phrases import shortened
 from sdl_cli.run.check.columns import column_names, identifier_columns, leave_out, level_counts
 from sdl_cli.run.check.problem import Problem, Severity, named, percent, ranked
-
-Array = np.ndarray[Any, Any]
 
 _MIN_ROWS = 10
 _NUM_FOLDS = 5
@@ -38,7 +36,7 @@ _LEAK_RANKS, _WARN_RANKS, _LEAK_ROWS = 0.9999, 0.99, 30
 
 @dataclass(frozen=True)
 class _Score:
-    """What one feature reaches: `value` orders them, `words` say it; `name` is the feature's, or a whole date's."""
+    """What one feature achieves: `value` for sorting, `words` for people; `name` is the feature's, or a whole date's."""
 
     name: str
     severity: Severity

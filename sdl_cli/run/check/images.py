@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.duplicates import crossing_problem, image_keys
 from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, sides
-
-Array = np.ndarray[Any, Any]
 
 _SIDE = 16  # of a thumbnail, in pixels; images smaller than that are alike without being copies
 _MOST_DISTANCE = 0.04  # 1 - correlation of two thumbnails
@@ -31,8 +29,9 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601
 
 
 def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
-    """Images that look the same as another without being equal, and those whose like is on the other side of the split."""
-    if dataset.modality != "image" or min(dataset.X.shape[2:]) < _SIDE or (brief and _is_large(dataset.X)):
+    """Images that look the same as another without being equal, and those with a twin on the other side of the split."""
+    is_large = dataset.modality == "image" and (len(dataset) > _BRIEF_IMAGES or dataset.X.nbytes > _BRIEF_BYTES)
+    if dataset.modality != "image" or min(dataset.X.shape[2:]) < _SIDE or (brief and is_large):
         return
     rows = np.arange(len(dataset))
     if len(rows) > _MOST_IMAGES:
@@ -45,7 +44,7 @@ def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Pro
     pairs = _of_one_colour(dataset.X, _without_equal(dataset.X, pairs))
     of_drawings = _are_drawings(dataset.X, pairs)
     num_drawings = len(np.unique(pairs[of_drawings]))
-    # A slanted line is like the next one without being its copy; where many look alike, nothing tells copies from kin.
+    # A slanted line is like the next one without being its copy; if many look alike, copies cannot be told from relatives.
     if num_drawings > _MANY_DRAWINGS * len(rows):
         what = f"{counted(num_drawings, 'image')} of little on plain ground look nearly like another, as simple drawings do."
         where = _pairs_named(dataset, pairs[of_drawings])
@@ -59,9 +58,8 @@ def near_duplicates(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Pro
     inside = pairs[~crosses]
     if len(inside):
         what = f"{counted(len(inside), 'pair')} of images, each on one side of the split, of nearly the same look."
-        yield Problem(
-            "note", what, _pairs_named(dataset, inside), "Keep one of each pair: another split would put them on both sides."
-        )
+        advice = "Keep one of each pair: another split would put them on both sides."
+        yield Problem("note", what, _pairs_named(dataset, inside), advice)
 
 
 def _pairs_named(dataset: Dataset, pairs: Array) -> str:
@@ -98,18 +96,14 @@ def _without_equal(X: Array, pairs: Array) -> Array:
     return np.asarray(pairs[keys[:, 0] != keys[:, 1]])
 
 
-def _is_large(X: Array) -> bool:
-    return len(X) > _BRIEF_IMAGES or X.nbytes > _BRIEF_BYTES
-
-
 def near_pairs(X: Array, mirrored: bool = True) -> Array:
     """Pairs of images that are nearly the same, also where one of them is mirrored left to right.
 
     The perceptual hash of an image is its thumbnail, free of brightness and contrast (a block mean hash: Yang, Gu and Niu,
     2006, here as real numbers instead of bits). Two images are a pair where the distance of their thumbnails is small, and
-    next to nothing beside the distance of either to the nearest twentieth of all images. Thresholds were chosen on
+    tiny compared with the distance of either to its nearest twentieth of all images. Thresholds were chosen on
     photos, CIFAR-10, Fashion-MNIST and digits: recompressed, brightened, mirrored, noisy and (photos) resized copies are
-    found, and about one in a million pairs of different images. Images of next to no contrast are like no other.
+    found, and about one in a million pairs of different images. Images with almost no contrast match no other.
 
     Arguments:
         X: `uint8 (N, C, H, W)`.

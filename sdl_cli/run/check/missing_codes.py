@@ -1,19 +1,17 @@
-"""Numbers that may stand for a missing cell: -999 among temperatures, or 0 where no body weighs nothing."""
+"""Numbers that may stand for a missing cell: -999 among temperatures, or 0 as a body weight."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.columns import column_kinds
 from sdl_cli.run.check.problem import Problem, named
-
-Array = np.ndarray[Any, Any]
 
 _LEAST_REPEATS = 5  # once or twice is an outlier
 _LEAST_OTHERS, _LEAST_DIFFERENT = 20, 10  # other cells, and different values among them, to know how far they reach
@@ -23,7 +21,7 @@ _ZERO_GAP = 0.3  # of the median of the others, in which no value lies: counts c
 
 
 def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
-    """Values that stand far outside all others again and again, and zeros far from all other values."""
+    """Values that repeatedly lie far outside all others, and zeros far from all other values."""
     if brief or dataset.modality != "table":  # notes alone
         return
     codes: dict[float, list[str]] = {}
@@ -64,7 +62,7 @@ def _codes(x: Array) -> list[float]:
 
 
 def _has_odd_zeros(x: Array) -> bool:
-    """Whether 0 stands in a few rows of a column of positive numbers that keep away from it."""
+    """Whether 0 stands in a few rows of a column of positive numbers that are all far from it."""
     others = x[x != 0]
     num_zeros = len(x) - len(others)
     if not _LEAST_REPEATS <= num_zeros <= _ZERO_SHARE * len(x) or len(others) < _LEAST_OTHERS or others.min() < 0:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import listed, shortened
 
-Array = np.ndarray[Any, Any]
 Severity = Literal["leak", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("leak", "warning", "note")
 MOST_NAMED = 5
@@ -22,21 +22,17 @@ MOST_NAMED = 5
 class Problem:
     """One thing that a look at the data found.
 
-    Arguments:
-        severity: `leak` makes a result untrustworthy, `warning` can spoil one, `note` is worth knowing.
-        what: one sentence with its numbers.
-        where: columns, files, rows or groups; at most five of them are named.
-        advice: what to do about it, one sentence.
+    A `leak` makes a result untrustworthy, a `warning` can spoil one, a `note` is worth knowing.
     """
 
     severity: Severity
-    what: str
-    where: str = ""
-    advice: str = ""
+    what: str  # one sentence with its numbers
+    where: str = ""  # columns, files, rows or groups; at most five of them are named
+    advice: str = ""  # what to do about it, one sentence
 
     def to_json(self) -> dict[str, str]:
-        """The object that stands in the list `problems` of `sdl check --json`."""
-        return {"severity": self.severity, "what": self.what, "where": self.where, "advice": self.advice}
+        """The object in the list `problems` of `sdl check --json`."""
+        return asdict(self)
 
 
 def worst_first(problems: Iterable[Problem]) -> list[Problem]:
@@ -45,20 +41,12 @@ def worst_first(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def named(names: Iterable[str], num: int | None = None) -> str:
-    """At most five names in one line, and how many more there are.
-
-    Arguments:
-        num: how many there are, where `names` holds only the first of them; None counts `names`.
-    """
+    """At most five names in one line, and how many more there are: of `num`, where `names` holds only the first of them."""
     return listed(list(names), MOST_NAMED, num, last=", ")
 
 
 def rows_named(dataset: Dataset, rows: Array) -> str:
-    """At most five rows by their ids, and how many more there are.
-
-    Arguments:
-        rows: positions `(M,)`, or a mask `(N,)` of bool.
-    """
+    """At most five rows, positions `(M,)` or a mask `(N,)` of bool, by their ids, and how many more there are."""
     positions = np.flatnonzero(rows) if rows.dtype == bool else rows
     names = named([shortened(name) for name in dataset.ids[positions[:MOST_NAMED]]], len(positions))
     return names if dataset.modality == "image" else f"id{'' if len(positions) == 1 else 's'} {names}"

@@ -1,4 +1,4 @@
-"""Rows, classes, groups and targets: are there enough of each, and does a group stand on both sides of the split?"""
+"""Rows, classes, groups and targets: are there enough of each, and is a group on both sides of the split?"""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import Problem, named, percent
-
-Array = np.ndarray[Any, Any]
 
 _FEW_ROWS = 5  # of a class: fewer leave one or none for each of training, validation and test
 _IMBALANCE = 10.0  # rows of the largest class for each row of the smallest
@@ -58,23 +57,19 @@ def classes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     in_test = np.bincount(dataset.y[parts.test], minlength=len(counts))
     few = [i for i in np.argsort(counts, kind="stable") if counts[i] < _FEW_ROWS]
     if few:
-        what = (
-            f"{counted(len(few), 'class', verbs='has/have')} fewer than {_FEW_ROWS} rows: too few to learn and to be scored on."
-        )
-        advice = "Add rows, join classes, or leave small ones out" + (
-            f": dataset.min_class_rows={_FEW_ROWS}" if dataset.source else "."
-        )
+        have = counted(len(few), "class", verbs="has/have")
+        what = f"{have} fewer than {_FEW_ROWS} rows: too few to learn from and to be scored on."
+        how = f": dataset.min_class_rows={_FEW_ROWS}" if dataset.source else "."
+        advice = f"Add rows, join classes, or leave small ones out{how}"
         yield Problem("warning", what, _class_rows(dataset, few, counts), advice)
     absent = np.flatnonzero((in_test == 0) & (counts > 0))
     if len(absent) and len(parts.test):
         only = np.flatnonzero(in_test)
-        what = f"{counted(len(absent), 'class', verbs='has/have')} no test row: the score does not cover such rows."
+        effect = "the score does not cover such rows."
         if len(only) == 1:
             name = shortened(dataset.classes[only[0]])
-            what = (
-                f"{counted(len(absent), 'class', verbs='has/have')} no test row: all {len(parts.test):,} are of class {name}, and"
-            )
-            what = f"{what} always answering {name} scores 100 %."
+            effect = f"all {len(parts.test):,} are of class {name}, and always answering {name} scores 100 %."
+        what = f"{counted(len(absent), 'class', verbs='has/have')} no test row: {effect}"
         advice = "Add rows, or raise dataset.test_fraction."
         if dataset.groups is not None:
             num = len(np.unique(dataset.groups[parts.test]))
@@ -95,9 +90,7 @@ def _imbalance(dataset: Dataset, counts: Array) -> Iterator[Problem]:
         most = shortened(dataset.classes[largest])
         what = f"Classes are of unequal size: always answering {most} is right in {share} of the rows."
         where = f"largest and smallest: {_class_rows(dataset, [largest, smallest], counts)}"
-        advice = (
-            "Read balanced accuracy beside accuracy; weigh classes alike with loss.class_weight=balanced, or threshold=balanced"
-        )
+        advice = "Read balanced accuracy beside accuracy; weight classes alike: loss.class_weight=balanced or threshold=balanced"
         yield Problem("warning" if mostly_one else "note", what, where, advice)
 
 
@@ -121,9 +114,8 @@ def targets(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         what = f"{counted(len(far), 'target', verbs='lies/lie')} far from the rest: the median is {middle:.4g}, half of all are"
         what = f"{what} from {low:.4g} to {high:.4g}."
         where = named([f"{y[i]:.6g} (id {shortened(dataset.ids[i])})" for i in far])
-        yield Problem(
-            "note", what, where, "Look whether they are mistakes; if not, loss=huber gives them less weight in networks."
-        )
+        advice = "Look whether they are mistakes; if not, loss=huber gives them less weight in networks."
+        yield Problem("note", what, where, advice)
 
 
 def sizes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
@@ -133,19 +125,13 @@ def sizes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         right = round(_EXPECTED_ACCURACY * num)
         low, high = wilson(right, num)
         if (high - low) / 2 > _WIDE:
-            what = (
-                f"{counted(num, 'test row')} of {len(dataset.classes)} classes: an accuracy near {100 * right / num:.0f} % there"
-            )
-            what = f"{what} means {percent(low)} to {percent(high)} (95 % interval)."
-            own_part = dataset.part is not None and (dataset.part == "test").any()
-            advice = (
-                "More test rows narrow it."
-                if own_part
-                else "Average over several splits with num_repeats=10, or keep more test rows."
-            )
+            rows = f"{counted(num, 'test row')} of {len(dataset.classes)} classes: an accuracy near {100 * right / num:.0f} %"
+            what = f"{rows} there means {percent(low)} to {percent(high)} (95 % interval)."
+            advice = "Average over several splits with num_repeats=10, or keep more test rows."
+            if dataset.part is not None and (dataset.part == "test").any():
+                advice = "More test rows narrow it."
             yield Problem("note", what, "", advice)
     if dataset.modality == "table" and len(parts.labelled) < dataset.X.shape[1]:
         what = f"There are fewer labelled rows ({len(parts.labelled):,}) than features ({dataset.X.shape[1]:,})."
-        yield Problem(
-            "note", what, "", "Chance alone can tell such rows apart: trust only scores on test rows, over several splits."
-        )
+        advice = "Chance alone can tell such rows apart: trust only scores on test rows, over several splits."
+        yield Problem("note", what, "", advice)

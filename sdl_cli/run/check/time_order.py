@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import Problem, named, ranked, sides
-
-Array = np.ndarray[Any, Any]
 
 _LEAST_ROWS, _LEAST_DATES = 30, 10
 _LEVEL = 0.001  # of the test of one date column
@@ -28,7 +26,7 @@ _NUM_PERMUTATIONS, _MOST_PERMUTED = 3999, 1000  # of few rows the normal law is 
 
 
 def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
-    """Date columns that order rows whose neighbours are alike, where the test rows do not simply come later."""
+    """Date columns that order rows whose neighbours are alike, unless the test rows simply come later."""
     if dataset.modality != "table" or len(dataset) < _LEAST_ROWS:
         return
     found = {}
@@ -43,21 +41,14 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         return
     which = sorted(found, key=lambda name: -found[name])
     what = f"In the order of {which[0]} neighbouring rows resemble each other in the target far more than by chance"
-    what = (
-        f"{what} (likeness {min(found[which[0]], 0.99):.2f} of 1, p < {_LEVEL:g}): a random split trains on a row's neighbours."
-    )
-    advice = (
-        "Where later rows are to be predicted, this score is too good: keep the last rows as a test file (dataset.test_path)."
-    )
+    shown = f"likeness {min(found[which[0]], 0.99):.2f} of 1, p < {_LEVEL:g}"
+    what = f"{what} ({shown}): a random split trains on a row's neighbours."
+    advice = "If later rows are to be predicted, this score is too good: keep the last rows as a test file (dataset.test_path)."
     yield Problem("warning", what, f"also {counted(len(which) - 1, 'column')}: {named(which[1:])}" if which[1:] else "", advice)
 
 
 def likeness(y: Array, time: Array, is_class: bool) -> float | None:
-    """How alike neighbours in time are: 0 as by chance, 1 the same; None where it is not measurable, or next to nothing.
-
-    Arguments:
-        y: class indices or numbers `(N,)`. time: `(N,)`.
-    """
+    """How alike neighbours in time are: 0 as by chance, 1 the same; None where it is not measurable, or next to nothing."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(y))
     order = order[np.argsort(time[order], kind="stable")]
@@ -111,13 +102,10 @@ def _of_classes(y: Array) -> tuple[Callable[[Array], Array], float]:
 
 def _times(dataset: Dataset) -> Iterator[tuple[str, Array]]:
     """Each date column with the hours of its rows `(N,)`, NaN where missing."""
-    place = 0
-    for column in dataset.columns:
-        width = len(column.parts) if column.kind == "date" else 1
-        if column.kind == "date" and "days" in column.parts:
-            part = {name: dataset.X[:, place + i] for i, name in enumerate(column.parts)}
+    for column, (_, places) in zip(dataset.columns, dataset.own_columns, strict=False):
+        if "days" in column.parts:
+            part = dict(zip(column.parts, dataset.X[:, places].T, strict=True))
             yield column.name, 24 * part["days"] + part.get("hour", 0.0)
-        place += width
 
 
 def _is_by_time(time: Array, side: Array) -> bool:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
@@ -21,11 +21,9 @@ from sdl_cli.run.check.columns import column_kinds, is_plain, level_counts
 from sdl_cli.run.check.duplicates import row_keys, spread
 from sdl_cli.run.check.problem import Problem, named, ranked, sides
 
-Array = np.ndarray[Any, Any]
-
 _ID_NAME = re.compile(
     r"(?:^|[_\W])(?i:id|ids|nr|no|patient|subject|person|participant|animal|plant|donor|household|customer|user|client)$"
-    r"|[a-z](?:ID|Id)$",
+    r"|[a-z](?:ID|Id)$"
 )
 _LEAST_IDS, _LEAST_PER_ID = 5, 1.2
 _LEAST_VALUES = 20
@@ -58,13 +56,11 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
 
 
 def _by_name(dataset: Dataset) -> Iterator[Problem]:
-    """Columns that are called an id, or that the user gave as the id, and whose values stand in several rows."""
+    """Columns named like an id, or that the user gave as the id, and whose values stand in several rows."""
     repeated = {}
-    columns = {name: dataset.X[:, j] for j, name in enumerate(dataset.feature_names)}
-    kinds = dict(zip(dataset.feature_names, column_kinds(dataset), strict=True))
-    for name, x in columns.items():
+    for name, kind, x in zip(dataset.feature_names, column_kinds(dataset), dataset.X.T, strict=True):
         filled = x[~np.isnan(x)]
-        if kinds[name] in ("number", "category") and _ID_NAME.search(name) and (filled == np.rint(filled)).all():
+        if kind in ("number", "category") and _ID_NAME.search(name) and (filled == np.rint(filled)).all():
             repeated[name] = (len(filled), len(np.unique(filled)))
     if dataset.source.get("id"):
         repeated[str(dataset.source["id"])] = (len(dataset), len(set(dataset.ids.tolist())))
@@ -145,7 +141,7 @@ def _look(dataset: Dataset, side: Array, feature: int) -> Iterator[_Found]:
 
 
 def _crosses(member: Array, side: Array) -> bool:
-    """Whether values stand on both sides of the split, so that a score on test rows profits from them."""
+    """Whether values stand on both sides of the split, so test scores benefit from them."""
     test = member[side == 2]
     return not len(test) or bool(np.isin(test, member[side == 1]).mean() >= _CROSSING)
 
@@ -166,11 +162,9 @@ def _compare_classes(y: Array, member: Array, sizes: Array, order: Array | None)
 
     Disagreement is the Gini impurity: the probability that two rows are of different classes.
 
-    Arguments:
-        y: classes `(N,)` of the rows.
-        member: for each row the position of its value, in 0..V-1.
-        sizes: rows of each value `(V,)`.
-        order: positions `(V,)` of the values by size, or None where they have no order.
+    `member (N,)` is for each row the position of its value in `sizes (V,)`, the rows of each value; `order (V,)` are positions of
+    the values by size, or None where they have no order.
+
     Returns: disagreement within a value as a share of that among all rows; rows expected to disagree by chance; roughness,
         near 1 where neighbouring values are as unlike as any (the ratio of von Neumann, 1941), infinite without an order.
     """

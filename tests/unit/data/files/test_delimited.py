@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from sdl_cli.data.files import delimited, text_file
 from sdl_cli.data.files.delimited import iter_numbers, read
 from sdl_cli.data.files.delimiter import ONE_COLUMN
-from sdl_cli.data.files.marks import is_number
+from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.files.sniffing import Asked, Format, sniff
 from sdl_cli.errors import ConfigError, DataError, SdlError
@@ -112,7 +112,7 @@ FORMATS = [  # content, delimiter, header, decimal, names
 @pytest.mark.parametrize(("content", "delimiter", "header", "decimal", "names"), FORMATS)
 def test_what_is_found(content: str, delimiter: str, header: bool, decimal: str, names: str, tmp_path: Path) -> None:
     found, rows, _ = table(tmp_path, content)
-    assert (found.delimiter, found.header, found.decimal) == (delimiter, header, decimal)
+    assert (found.delimiter, found.header, found.marks.decimal) == (delimiter, header, decimal)
     assert " ".join(found.names) == names
     assert len(rows) == len([line for line in content.splitlines() if line[:4] != "sep="]) - header - ('"a\nb"' in content)
     assert json.loads(json.dumps(dataclasses.asdict(found)))["names"] == list(found.names)
@@ -125,7 +125,7 @@ def test_real_files(shared_data: Path) -> None:
     assert len(raw) == 10
     for path in files + raw:
         found = sniff(path)
-        assert (found.delimiter, found.decimal, found.header) == (",", ".", path in files), path
+        assert (found.delimiter, found.marks.decimal, found.header) == (",", ".", path in files), path
         first = path.read_text().partition("\n")[0].split(",")
         assert list(found.names) == (first if path in files else [f"x{i}" for i in range(len(first))])
         columns, lines = read(path, found)
@@ -272,7 +272,7 @@ def test_a_cell_that_is_no_number(cell: str, wide: int, tmp_path: Path, monkeypa
         numbers(tmp_path, "a,b\n" + "1,2\n" * 5 + f"1,{cell}\n1,2\n", ["a", "b"], [])
     shown = repr(cell) if len(cell) <= 40 else repr("z" * 40) + "..."
     assert caught.value.message == f"{tmp_path / 'a.csv'}: line 7, column 'b': {shown} is not a finite number."
-    assert cell == "1e999" or not is_number(cell)
+    assert cell == "1e999" or not PLAIN.is_number(cell)
 
 
 @pytest.mark.parametrize("word", ["True", "FALSE", "false"])
@@ -511,7 +511,7 @@ def test_a_table_of_many_numbers_needs_no_help(made: tuple[list[str], list[list[
     with tempfile.TemporaryDirectory() as folder:
         path = save(Path(folder), written([names, *rows], delimiter, "\n"))
         found = sniff(path)
-        assert (found.delimiter, found.header, found.decimal, list(found.names)) == (delimiter, True, ".", names)
+        assert (found.delimiter, found.header, found.marks.decimal, list(found.names)) == (delimiter, True, ".", names)
         path = save(Path(folder), written(rows, delimiter, "\n"))
         found = sniff(path)
         assert (found.delimiter, found.header) == (delimiter, False)

@@ -78,7 +78,7 @@ def write(folder: Path, cells: list[str], delimiter: str = ";", quoted: bool = F
 def found(path: Path, known: Known | None = None, **asked: Any) -> tuple[str, str, str]:
     form: Format = sniff(path, Asked(**asked), known=known)
     said = [note for note in form.notes if note.startswith(("Thousands", "Decimal", "Some")) or " is read as " in note]
-    return form.decimal, form.thousands, " ".join(said)
+    return form.marks.decimal, form.marks.thousands, " ".join(said)
 
 
 RENTS = ["750", "1.150", "900", "1.300"] * 5

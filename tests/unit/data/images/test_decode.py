@@ -130,7 +130,7 @@ def test_a_bomb_in_a_file_is_a_named_failure(tmp_path: Path, monkeypatch: pytest
     path = tmp_path / "bomb.png"
     solid("L", 0, (side, side)).save(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    (batch,) = decode_batches([path], lambda p: decode_file(p, 4, "grey"), (1, 4, 4))
+    (batch,) = decode_batches([path], lambda _, p: decode_file(p, 4, "grey"), (1, 4, 4))
     assert batch.failures == [(0, "more than 100 pixels, Pillow's limit against decompression bombs")]
 
 
@@ -142,7 +142,7 @@ def test_reasons_are_short_and_without_paths(tmp_path: Path) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
     paths = [tmp_path / name for name in files]
-    (batch,) = decode_batches(paths, lambda p: decode_file(p, 4, "rgb"), (3, 4, 4))
+    (batch,) = decode_batches(paths, lambda _, p: decode_file(p, 4, "rgb"), (3, 4, 4))
     assert batch.rows == [3]
     assert batch.images.shape == (1, 3, 4, 4)
     words = dict(batch.failures)
@@ -155,12 +155,12 @@ def test_reasons_are_short_and_without_paths(tmp_path: Path) -> None:
 
 def test_a_batch_says_which_images_are_deep() -> None:
     items = [np.zeros((1, 2, 2), np.uint8), np.full((1, 2, 2), 3000, np.float32)]
-    (batch,) = decode_batches([0, 1], lambda i: items[i], (1, 2, 2))
+    (batch,) = decode_batches([0, 1], lambda _, i: items[i], (1, 2, 2))
     assert batch.deep.tolist() == [False, True]
     assert batch.images[1, 0, 0, 0] == 3000
 
 
 def test_batches_keep_the_order() -> None:
-    batches = list(decode_batches(range(10), lambda i: np.full((1, 2, 2), i, np.uint8), (1, 2, 2), batch=4))
+    batches = list(decode_batches(range(10), lambda _, i: np.full((1, 2, 2), i, np.uint8), (1, 2, 2), batch=4))
     assert [b.rows for b in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert np.concatenate([b.images for b in batches])[:, 0, 0, 0].tolist() == list(range(10))

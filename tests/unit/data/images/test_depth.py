@@ -15,11 +15,18 @@ from sdl_cli.data import DATASETS, load
 from sdl_cli.data.dataset import Dataset, ValueRange
 from sdl_cli.data.images import cache
 from sdl_cli.data.images.depth import as_in_run, eight_bit, stored_scale, to_eight_bit
-from sdl_cli.data.sources.image_folder import ImageFolder, iter_images, read_images
+from sdl_cli.data.sources.image_folder import ImageFolder, iter_images
 from sdl_cli.data.sources.image_table import ImageTable, iter_image_table
 from sdl_cli.data.split import split
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.settings.parse import parse_group
+
+
+def read_images(*what: Any, **how: Any) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """All photos that `iter_images` gives: ids, images and notes."""
+    notes: list[str] = []
+    pairs = list(iter_images(*what, **how, notes=notes))
+    return np.concatenate([ids for ids, _ in pairs]), np.concatenate([images for _, images in pairs]), tuple(notes)
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +194,7 @@ def test_pictures_of_another_depth_than_the_run_are_refused(tmp_path: Path) -> N
     stored = {"low": 1000, "high": 2000, "with_plain": False}
     with pytest.raises(DataError, match="hold more than 8 bits, and this run stores no scale"):
         as_in_run(load(settings_of(tmp_path / "deep")), None)
-    with pytest.raises(DataError, match="have 8 bits, and the run learned from deeper images, of values from 1000 to 2000"):
+    with pytest.raises(DataError, match="have 8 bits, but the run learned from deeper images, of values from 1000 to 2000"):
         as_in_run(load(settings_of(tmp_path / "plain")), stored)
     with pytest.raises(DataError, match=r"a/x.png \(more than 8 bits, and the run stores no scale for them"):
         read_images(tmp_path / "deep", 8)

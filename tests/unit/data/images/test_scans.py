@@ -165,7 +165,7 @@ REFUSED: list[tuple[str, Callable[[Path], object], str]] = [
 def test_what_would_be_read_wrong_is_refused_with_the_reason(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
     path = tmp_path / "a.tif"
     make(path)
-    (batch,) = decode_batches([path], lambda p: decode_file(p, 8, "rgb"), (3, 8, 8))
+    (batch,) = decode_batches([path], lambda _, p: decode_file(p, 8, "rgb"), (3, 8, 8))
     assert batch.rows == []
     ((row, reason),) = batch.failures
     assert row == 0
@@ -272,7 +272,7 @@ def test_without_tifffile_deep_pictures_are_refused_with_the_command(tmp_path: P
     assert np.array_equal(read(plain, "grey")[0][0], BYTES)
     for path in (deep, odd, tmp_path / "c.png"):
         with pytest.raises(DataError) as caught:
-            list(decode_batches([path], lambda p: decode_file(p, 8, "rgb"), (3, 8, 8)))
+            list(decode_batches([path], lambda _, p: decode_file(p, 8, "rgb"), (3, 8, 8)))
         assert 'pip install "sdl-cli[scans]"' in caught.value.hint
 
 

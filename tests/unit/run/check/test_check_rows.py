@@ -32,7 +32,7 @@ def test_classes_that_are_small_or_not_tested():
     problems = inspect(dataset, parts)
     (small,), (untested,) = found(problems, "fewer than 5 rows"), found(problems, "no test row")
     assert small.severity == untested.severity == "warning"
-    assert (small.what, small.where) == ("1 class has fewer than 5 rows: too few to learn and to be scored on.", "c (4)")
+    assert (small.what, small.where) == ("1 class has fewer than 5 rows: too few to learn from and to be scored on.", "c (4)")
     assert untested.what == "2 classes have no test row: all 50 are of class a, and always answering a scores 100 %."
     assert untested.where == "b (46), c (4)"
 
