@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdl_cli.learning import losses
 from sdl_cli.learning.device import threads
 from sdl_cli.learning.loop import prepare
 from sdl_cli.learning.models.estimator import NetworkEstimator
@@ -63,35 +62,26 @@ def class_maps(estimator: NetworkEstimator, images: Array, classes: Array) -> Cl
         most = min(64, net.most_rows)
         for part, labels in zip(torch.split(whole, most), torch.split(torch.as_tensor(classes), most), strict=True):
             features, outputs = _from_layer(net, layer, prepare(part.to(runtime.device), runtime))
-            scores = class_scores(estimator, outputs)[torch.arange(len(part)), labels]
+            # before softmax: logits, or cosines to the classes
+            scores = estimator.loss_.class_logits(outputs, 1.0)[torch.arange(len(part)), labels]
             (gradients,) = torch.autograd.grad(scores.sum(), features)
             maps.append(weighted_map(features.detach(), gradients).float().cpu())
     return ClassMaps(torch.cat(maps).numpy(), layer, *_seen(net, *images.shape[2:]))
 
 
 def weighted_map(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU of the sum over channels of a_k A_k, where a_k is the mean of channel k's gradient (equations 1 and 2).
+    """ReLU of the sum over channels of a_k A_k, where a_k is the mean of channel k's gradient (equations 1 and 2): `(N, h, w)`.
 
     Arguments:
         features, gradients: `(N, C, h, w)`: A, and the gradient of the score by A.
-    Returns: `(N, h, w)`.
     """
     return (gradients.mean((2, 3), keepdim=True) * features).sum(1).relu()
-
-
-def class_scores(estimator: NetworkEstimator, outputs: Tensor) -> Tensor:
-    """Scores `(N, K)` that decide the class, before softmax: logits, or cosines to the classes."""
-    loss = estimator.loss_
-    if not isinstance(loss, losses.Cosine):
-        return outputs
-    return outputs[:, outputs.shape[1] // 2 :] if loss.xent_weight else losses.normalised(outputs)
 
 
 def find_layer(net: nn.Module, x: Tensor) -> str | None:
     """Full name of the last layer that everything passes through whose map has at least 4 x 4 cells, or None.
 
-    Arguments:
-        x: one prepared image `(1, C, H, W)`.
+    `x` is one prepared image `(1, C, H, W)`.
     """
     if any("Attention" in type(part).__name__ for part in net.modules()):  # its tokens have no place of their own
         return None

@@ -108,4 +108,4 @@ def test_what_is_said_of_a_decision() -> None:
     )
     three = decision_weights("balanced", np.array([1, 2, 3]), ["a", "b", "c"])
     sentence = decision_sentence("balanced", three, np.array([1, 2, 3]), ["a", "b", "c"])
-    assert sentence is not None and "in relation to its share" in sentence
+    assert sentence is not None and "relative to its share" in sentence
