@@ -21,9 +21,8 @@ class Range:
     open_high: bool = False
 
     def holds(self, value: float) -> bool:
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return above and below
+        at_end = (self.open_low and value == self.low) or (self.open_high and value == self.high)
+        return self.low <= value <= self.high and not at_end
 
     def __str__(self) -> str:
         low, high = (int(end) if math.isfinite(end) and end == int(end) else end for end in (self.low, self.high))
@@ -77,8 +76,7 @@ class Training:
 
     def filled_from(self, defaults: Training) -> Training:
         """These settings, with every None replaced by the value in `defaults`."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return dataclasses.replace(defaults, **{key: value for key, value in own.items() if value is not None})
+        return dataclasses.replace(defaults, **{key: value for key, value in vars(self).items() if value is not None})
 
     @property
     def needs_validation(self) -> bool:

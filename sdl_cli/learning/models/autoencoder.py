@@ -227,7 +227,7 @@ class LayerAutoencoder(nn.Module):
         class Errors(nn.Module):
             def forward(_, x: Tensor) -> Tensor:  # noqa: N805
                 clean = self.below(x)
-                error, _ = self.reconstruct(clean, clean)
+                error, _code = self.reconstruct(clean, clean)
                 flat = clean.float().flatten(1)
                 return torch.stack([error, flat.mean(1), flat.square().mean(1)], dim=1)
 

@@ -106,8 +106,7 @@ class ResNet(nn.Module):
                 side //= 2
             order = (0, 2, 1)[stage]
             layers += [ResidualBlock(channels) for _ in range((num_blocks + 2 - order) // 3)]
-        self.layers, self.dropout = nn.Sequential(*layers), nn.Dropout(dropout)
-        self.embedding_size = channels
+        self.layers, self.dropout, self.embedding_size = nn.Sequential(*layers), nn.Dropout(dropout), channels
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,8 +146,7 @@ class PlainNet(nn.Module):
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
             channels = out
-        self.layers, self.dropout = nn.Sequential(*layers), nn.Dropout(dropout)
-        self.embedding_size = channels
+        self.layers, self.dropout, self.embedding_size = nn.Sequential(*layers), nn.Dropout(dropout), channels
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -206,8 +206,9 @@ class NetworkEstimator(StoredNetwork):
         def seconds(candidate: Runtime) -> float:
             return loop.seconds_per_step(net, self.objective, inputs[:16], targets[:16], candidate)
 
-        self.runtime_ = surroundings.runtime
-        if self.runtime_ is None:
+        if surroundings.runtime is not None:
+            self.runtime_ = surroundings.runtime
+        else:
             # a number to predict has more digits than bfloat16 keeps, a class has not
             precision = self.precision if is_classifier(self) or self.precision != "auto" else "float32"
             runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)

@@ -96,7 +96,7 @@ def head_name(net: nn.Module, num_outputs: int = 1000) -> str:
     sizes = {nn.Linear: "out_features", nn.Conv2d: "out_channels"}
     found = [name for name, part in net.named_modules() if getattr(part, sizes.get(type(part), ""), None) == num_outputs]
     assert found, f"no layer with {num_outputs} outputs in {type(net).__name__}"
-    return found[-1]
+    return str(found[-1])
 
 
 def preprocessing(architecture: str, weights: str, image_size_px: int | None = None) -> Preprocessing:

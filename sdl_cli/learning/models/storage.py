@@ -176,7 +176,7 @@ def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bo
         content = _with_modules_of_today(content)
         return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
     if values["model"] == "sklearn":
-        check_trusted(str(values["params"]["estimator"]), trust)
+        check_trusted(str(values["params"]["estimator"]))
     model = skops.io.loads(content, trusted=check_file(content))
     check_model(model, num_features)
     return model
