@@ -102,7 +102,7 @@ def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = 
             raise DataError(f"{path}: this is not a regular file.")
         if found.st_size > most_bytes:
             size, most = found.st_size / 2**20, most_bytes / 2**20
-            raise DataError(f"{path}: is {size:,.0f} MB, but sdl reads at most {most:,.1f} MB.")
+            raise DataError(f"{path}: is {size:,.1f} MB, but sdl reads at most {most:,.1f} MB.")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(found.st_size + 1)
     except OSError as error:

@@ -41,7 +41,7 @@ class CrossEntropy:
 
     Arguments:
         label_smoothing: share of the target spread evenly over all classes (Szegedy et al. 2016).
-        class_weight: `balanced` gives every class the same total weight, `none` every row.
+        class_weight: as for `Auto`.
     """
 
     name: str = "cross_entropy"

@@ -104,21 +104,9 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One run, complete: its values decide its result.
+    """One run, complete: its values decide its result. conf/train.yaml says what each means.
 
-    Arguments:
-        dataset, model, loss, augment: one dataclass each, picked by name from the tables of their groups.
-        training: how a network is trained; unused by methods that train none.
-        seed: seed of the split, of the initial weights and of everything random in training.
-        num_repeats: number of splits (seed, seed + 1, ...) over which the result is averaged.
-        device: auto, cpu, cuda, cuda:N or mps.
-        precision: auto, float32, bfloat16 or float16; the arithmetic of the network's forward and backward pass.
-        memory_format: auto, contiguous or channels_last.
-        num_threads: threads of one fit; None takes all cores of this machine.
-        threshold: most_probable gives a row its most probable class; balanced divides by each class's share first (best for
-            balanced accuracy); a number in (0, 1) names the rarer of two classes from that probability on.
-        tensorboard: write curves for TensorBoard into `tensorboard/` of the run folder.
-        mlflow: record the run in MLflow: the address of a server, `sqlite:///file.db`, or a folder; None does not.
+    Each of the groups is one dataclass, picked by name from its table; methods that train no network do not use `training`.
     """
 
     dataset: Any

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -67,18 +68,19 @@ class NetworkEstimator(StoredNetwork):
         if modality == "table":
             self.mean_, self.scale_ = self._column_scales(X)
         self._augment = augmentation.build(policy, self._target_zero) if policy.name != "none" else None
-        validation = None
+        validate = None
         if X_val is not None and self.needs_validation:
             if task == "classification":
                 known = np.isin(y_val, self.classes_)
                 X_val, y_val = X_val[known], np.asarray(y_val)[known]
-            validation = (self._as_inputs(X_val), self._encode(y_val))
+            inputs_val, targets_val = self._as_inputs(X_val), self._encode(y_val)
+            validate = self._validator(inputs_val, targets_val)
         self.temperature_ = 1.0
-        self._fit_networks(X, self._as_inputs(X), targets, self._validator(*validation) if validation else None)
-        if self._scales_outputs and validation is not None:
+        self._fit_networks(X, self._as_inputs(X), targets, validate)
+        if self._scales_outputs and validate is not None:
             # each member's outputs are scaled before probabilities are averaged, so each counts in choosing the scale
-            outputs = torch.cat([loop.apply(net, validation[0], self.runtime_) for net in self.networks_])
-            labels = validation[1].argmax(1).repeat(len(self.networks_))
+            outputs = torch.cat([loop.apply(net, inputs_val, self.runtime_) for net in self.networks_])
+            labels = targets_val.argmax(1).repeat(len(self.networks_))
             self.temperature_ = losses.fit_temperature(nn.functional.normalize(outputs, dim=1), labels)
         del self._augment
         return self
@@ -86,10 +88,8 @@ class NetworkEstimator(StoredNetwork):
     def _settle_settings(self, modality: Literal["image", "table"], task: str, num_rows: int) -> Any:
         """Settle loss, training and seed, and return the augmentation policy; all of them checked against the data."""
         if modality not in self.settings.modalities:
-            raise ConfigError(
-                f"model: {type(self).__name__} takes images, but this data is a table.",
-                "Choose another, for example model=deep_net.",
-            )
+            what = f"model: {type(self).__name__} takes images, but this data is a table."
+            raise ConfigError(what, "Choose another, for example model=deep_net.")
         self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
         policy = self.augment or augmentation.NoAugment()
         for sentence in augmentation.check(policy, modality, task):
@@ -165,17 +165,13 @@ class NetworkEstimator(StoredNetwork):
         """Side in pixels and interpolation at which photographs should be read for this model, or None for no preference."""
         return None
 
-    # what a subclass gives
-
     def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
         """What embeds inputs of this shape (no batch axis), with fresh weights, and the size of the embeddings."""
         raise NotImplementedError
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
-        """Train on these rows, as they came and as the networks take them, and leave the result in `networks_`."""
+        """Train on these rows, as they came and as the networks take them, and keep the result in `networks_`."""
         raise NotImplementedError
-
-    # shared by the subclasses
 
     def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
         """A network with fresh weights for inputs of this shape (no batch axis)."""
@@ -202,10 +198,6 @@ class NetworkEstimator(StoredNetwork):
     def settle_runtime(self, net: nn.Module, inputs: Tensor, targets: Tensor, what: str = "train") -> Runtime:
         """The runtime of this fit: the context's, or resolved from the settings and, for image networks, timed."""
         surroundings = loop.current_context()
-
-        def seconds(candidate: Runtime) -> float:
-            return loop.seconds_per_step(net, self.objective, inputs[:16], targets[:16], candidate)
-
         if surroundings.runtime is not None:
             self.runtime_ = surroundings.runtime
         else:
@@ -213,6 +205,7 @@ class NetworkEstimator(StoredNetwork):
             precision = self.precision if is_classifier(self) or self.precision != "auto" else "float32"
             runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)
             key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
+            seconds = partial(loop.seconds_per_step, net, self.objective, inputs[:16], targets[:16])
             self.runtime_ = device.settle(runtime, key, None if inputs.ndim == 2 else seconds)
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(self.runtime_)

@@ -6,11 +6,9 @@ Source: Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,14 +23,10 @@ from sdl_cli.learning.models.network import Array
 LEAST_CELLS = 4  # per side: a coarser map says nothing of where
 
 
-@dataclass(frozen=True)
-class ClassMaps:
-    """What `class_maps` found.
+class ClassMaps(NamedTuple):
+    """Maps `float32 (N, h, w)`, at least 0 and comparable within one image only, and the name of the layer they weigh.
 
-    Arguments:
-        maps: `float32 (N, h, w)`, at least 0, in no unit: comparable within one image only.
-        layer: full name of the layer whose output they weigh.
-        top, left, side: the square of each image that the network saw, in pixels: a pretrained one crops the border.
+    top, left, side: the square of each image that the network saw, in pixels: a pretrained one crops the border.
     """
 
     maps: Array
@@ -95,7 +89,9 @@ def find_layer(net: nn.Module, x: Tensor) -> str | None:
         if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) >= LEAST_CELLS:
             ended.append(name)
 
-    with _hooks([part.register_forward_hook(partial(note, name)) for name, part in net.named_modules()]), torch.no_grad():
+    with ExitStack() as hooks, torch.no_grad():
+        for name, part in net.named_modules():
+            hooks.enter_context(part.register_forward_hook(partial(note, name)))
         net(x)
     return next((name for name in reversed(ended) if times[name] == 1 and _carries_all(net, name, x)), None)
 
@@ -115,18 +111,9 @@ def _from_layer(net: nn.Module, layer: str, x: Tensor) -> tuple[Tensor, Tensor]:
         kept.append(output.detach().requires_grad_())
         return kept[-1].clone()  # the next layer may work in place
 
-    with _hooks([net.get_submodule(layer).register_forward_hook(cut)]), torch.enable_grad():
+    with net.get_submodule(layer).register_forward_hook(cut), torch.enable_grad():
         outputs = net(x)
     return kept[0], outputs
-
-
-@contextmanager
-def _hooks(handles: list[Any]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _seen(net: nn.Module, height: int, width: int) -> tuple[int, int, int]:

@@ -61,8 +61,13 @@ def save_model(
         import skops.io
 
         file, content, more = "model.skops", skops.io.dumps(model.model_), _flat_values(model)
-        if notice is not None:
-            _say_whether_it_needs_trust(content, notice)
+        from sdl_cli.learning.models.stored_types import check_file
+
+        try:
+            check_file(content)
+        except DataError as error:
+            if notice is not None:
+                notice(f"Anyone who uses this run must add --trust. {error.message}")
     write_atomic(folder / file, content)
     write_atomic(folder / "model.json", json.dumps(values | more, indent=1, allow_nan=False) + "\n")
     return ["model.json", file, *files]
@@ -109,15 +114,6 @@ def check_settings(name: str, params: Any) -> None:
         parse_group("model", MODELS, {**defaults, **given, "name": name})
     except ConfigError as error:
         raise DataError(f"The stored model has unknown settings: {error.message}") from error
-
-
-def _say_whether_it_needs_trust(content: bytes, notice: Callable[[str], None]) -> None:
-    from sdl_cli.learning.models.stored_types import check_file
-
-    try:
-        check_file(content)
-    except DataError as error:
-        notice(f"Anyone who uses this run must add --trust. {error.message}")
 
 
 def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:
