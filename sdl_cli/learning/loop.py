@@ -104,8 +104,7 @@ def train(
         inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, moved to the device where they fit.
         targets: `(N, K)` soft labels or `(N, 1)` numbers, likewise.
         training: all fields set.
-        seed: of batch order, augmentation and dropout in this phase.
-        phase: names the checkpoint and the history rows.
+        seed: of batch order, augmentation and dropout. phase: names the checkpoint and the history rows.
         validate: called after each epoch with the weights that would be used for prediction; returns at least `loss`.
         parameters: `(factor of the learning rate, parameters)` groups; None trains all of `net` at factor 1.
     Raises:
@@ -125,7 +124,7 @@ def train(
         saved_at = time.monotonic()
         while not run.finished:
             start = time.monotonic()
-            loss = _train_epoch(run, objective, inputs, targets, augment, surroundings)
+            loss = _train_epoch(run, objective, inputs, targets, augment)
             row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
             row |= {"learning_rate": run.rate_at(run.step - 1), "train_loss": loss}
             if validate is not None:
@@ -145,9 +144,7 @@ def train(
     return run.history
 
 
-def _train_epoch(
-    run: Phase, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, surroundings: Context
-) -> float:
+def _train_epoch(run: Phase, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None) -> float:
     run.net.train()
     device = torch.device(run.runtime.device)
     order = torch.randperm(len(inputs), generator=run.order).to(inputs.device)
@@ -159,7 +156,7 @@ def _train_epoch(
         t = targets[rows.to(targets.device)].to(device, non_blocking=True)
         if augment is not None:
             x, t = augment(x, t, run.augmentation)
-        loss = _step(run, objective, x, t, surroundings)
+        loss = _step(run, objective, x, t)
         total += loss.double() * len(rows)
         first_bad = torch.where((first_bad < 0) & ~torch.isfinite(loss), run.step, first_bad)
         num_rows += len(rows)
@@ -176,7 +173,7 @@ def _train_epoch(
     return float(total) / num_rows
 
 
-def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor, surroundings: Context) -> Tensor:
+def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor) -> Tensor:
     """One optimiser step; where a GPU's memory is too small, the batch is halved and gradients are summed."""
     for group, factor in zip(run.optimizer.param_groups, run.rate_factors, strict=True):
         group["lr"] = run.rate_at(run.step) * factor
@@ -194,14 +191,12 @@ def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor, surroundings: 
         except torch.OutOfMemoryError as error:
             run.optimizer.zero_grad(set_to_none=True)
             if run.num_parts >= len(x):
-                raise DeviceError(
-                    "The GPU's memory is too small for even one row of this network.",
-                    "Use a smaller network or image size, or device=cpu.",
-                ) from error
+                what = "The GPU's memory is too small for even one row of this network."
+                raise DeviceError(what, "Use a smaller network or image size, or device=cpu.") from error
             run.num_parts = min(2 * run.num_parts, len(x))
             if x.is_cuda:
                 torch.cuda.empty_cache()
-            surroundings.notice(
+            current_context().notice(
                 f"The GPU's memory is too small for a batch of {len(x)}: it is computed in {run.num_parts} parts with summed "
                 "gradients (BatchNorm sees each part). training.batch_size sets the batch."
             )

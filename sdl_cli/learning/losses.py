@@ -124,10 +124,8 @@ def resolve(loss: Any, task: str) -> Any:
         return CrossEntropy(class_weight=loss.class_weight) if task == "classification" else MSE()
     if loss.name not in fitting:
         needs = "classes" if task == "regression" else "numbers"
-        raise ConfigError(
-            f"loss: {loss.name} needs {needs} to predict, but this is {task}.",
-            f"Losses that fit {task}: auto, {', '.join(fitting)}.",
-        )
+        what = f"loss: {loss.name} needs {needs} to predict, but this is {task}."
+        raise ConfigError(what, f"Losses that fit {task}: auto, {', '.join(fitting)}.")
     return loss
 
 

@@ -45,10 +45,8 @@ def decision_weights(threshold: str, counts: Array, classes: Sequence[str]) -> A
         shares = np.asarray(counts, dtype=np.float64) / max(1, int(np.sum(counts)))
         return np.where(shares > 0, 1 / np.maximum(shares, 1e-12), 0.0)
     if len(classes) != 2:
-        raise ConfigError(
-            f"threshold={threshold}: a number needs exactly two classes, but there are {len(classes)}.",
-            "Use threshold=balanced instead.",
-        )
+        what = f"threshold={threshold}: a number needs exactly two classes, but there are {len(classes)}."
+        raise ConfigError(what, "Use threshold=balanced instead.")
     weights = np.full(2, value)
     weights[rarer(counts)] = (1 - value) * _TIE  # "t or more": the shares of a forest's trees can equal a threshold exactly
     return weights

@@ -105,8 +105,8 @@ def _first_wrong(value: Any, spec: Spec, where: str) -> str | None:
         return None if value is None else _first_wrong(value, spec.inner, where)
     if not isinstance(spec, (Each, list, dict)):
         return None if _is(value, spec) else where
-    kind: type = list if isinstance(spec, list) else dict
-    if not isinstance(value, kind):
+    fits = isinstance(value, list if isinstance(spec, list) else dict)
+    if not fits:
         return where
     inner: Iterable[tuple[Any, Spec, str]]
     if isinstance(spec, list):

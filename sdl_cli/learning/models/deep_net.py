@@ -21,10 +21,8 @@ class _DeepNet(NetworkEstimator):
         is_image = len(input_shape) == 3
         architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image else "mlp")
         if is_image and architecture == "mlp":
-            raise ConfigError(
-                "model.architecture: mlp is for tables.",
-                "Use resnet or plain for images, or dataset.as_table=true if the data set has it.",
-            )
+            what = "model.architecture: mlp is for tables."
+            raise ConfigError(what, "Use resnet or plain for images, or dataset.as_table=true if the data set has it.")
         if not is_image and architecture != "mlp":
             raise ConfigError(f"model.architecture: {architecture} is for images.", "Use mlp (or auto) for a table.")
         if architecture == "mlp":

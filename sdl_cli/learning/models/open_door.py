@@ -36,10 +36,8 @@ class _SklearnModel(FlatEstimator):
         accepted = inspect.signature(kind).parameters
         unknown = [p for p in params if p not in accepted and not any(a.kind == a.VAR_KEYWORD for a in accepted.values())]
         if unknown:
-            raise ConfigError(
-                f"model.params.{unknown[0]}: {self.estimator} takes no such argument.{suggest(unknown[0], accepted)}",
-                f"It takes: {', '.join(accepted)}.",
-            )
+            what = f"model.params.{unknown[0]}: {self.estimator} takes no such argument.{suggest(unknown[0], accepted)}"
+            raise ConfigError(what, f"It takes: {', '.join(accepted)}.")
         if "random_state" in accepted:
             params.setdefault("random_state", self.random_state)
         try:

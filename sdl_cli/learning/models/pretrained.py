@@ -157,10 +157,8 @@ def weights_key(architecture: str, weights: str) -> str:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors in a .pth/.pt file (read with weights_only) or a .safetensors file, without wrappers and prefixes."""
     if not path.is_file():
-        raise DataError(
-            f"model.weights: there is no file {path}.",
-            "Give default, none, a .pth or .safetensors file, or the folder of an sdl run.",
-        )
+        what = f"model.weights: there is no file {path}."
+        raise DataError(what, "Give default, none, a .pth or .safetensors file, or the folder of an sdl run.")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -213,15 +211,11 @@ def _model_json(run: Path) -> dict[str, Any]:
     try:
         values: dict[str, Any] = plain_json(read_guarded(run / "model.json", MOST_JSON_BYTES, within=run))
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"model.weights: {run} is not a finished sdl run with a model.",
-            "Give the folder of a finished run of model=finetuned_cnn.",
-        ) from error
+        what = f"model.weights: {run} is not a finished sdl run with a model."
+        raise DataError(what, "Give the folder of a finished run of model=finetuned_cnn.") from error
     if values.get("model") != "finetuned_cnn":
-        raise DataError(
-            f"model.weights: {run} is a run of model={values.get('model')}.",
-            "Only runs of model=finetuned_cnn can be fine-tuned further.",
-        )
+        what = f"model.weights: {run} is a run of model={values.get('model')}."
+        raise DataError(what, "Only runs of model=finetuned_cnn can be fine-tuned further.")
     return values
 
 
