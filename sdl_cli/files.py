@@ -70,7 +70,9 @@ def _written_beside(path: Path, write: bytes | str | Callable[[IO[bytes]], objec
                 file.write(write.encode("utf-8", "surrogateescape") if isinstance(write, str) else write)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         yield temporary
     except OSError as error:
         raise unwritable(path, error) from error
@@ -230,9 +232,3 @@ def cache_folder(name: str) -> Path:
         why = f"{folder}: the cache folder cannot be created: {error.strerror or error}."
         raise DataError(why, "Set SDL_CACHE to a writable folder.") from error
     return folder
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

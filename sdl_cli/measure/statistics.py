@@ -60,11 +60,7 @@ def bootstrap_weights(n: int, num_resamples: int = 1000, seed: int = 0) -> Itera
 
 
 def bootstrap(
-    functions: Mapping[str, Callable[[Array], Array]],
-    n: int,
-    num_resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
+    functions: Mapping[str, Callable[[Array], Array]], n: int, num_resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, tuple[float, float, float]]:
     """Values and percentile bootstrap intervals (Efron 1979) of statistics of the same n rows, resampled together.
 

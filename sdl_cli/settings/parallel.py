@@ -29,6 +29,5 @@ class Parallel:
 def check_backend(backend: str) -> None:
     """Raise ConfigError where a backend of `Parallel` is not installed."""
     if backend in ("dask", "ray") and find_spec("distributed" if backend == "dask" else backend) is None:
-        raise ConfigError(
-            f"parallel.backend={backend}: {backend} is not installed.", f'Install it: pip install "sdl-cli[{backend}]"'
-        )
+        what = f"parallel.backend={backend}: {backend} is not installed."
+        raise ConfigError(what, f'Install it: pip install "sdl-cli[{backend}]"')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,14 @@ class _AutoencoderNet(NetworkEstimator):
         if self.pretrain:
             more = resident(self._with_unlabeled(inputs), runtime)
             nothing, training = torch.zeros(len(more), 1, device=more.device), self._pretraining(len(more))
-            for phase, stage in self._stages(net):
+            assert isinstance(net.body, Encoder)
+            place(net, runtime)
+            for depth in range(len(net.body.layers)):
+                phase = f"layer{depth}"
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(loop.phase_seed(self.seed_, f"weights {phase}"))
+                    stage = LayerAutoencoder(net, depth, self.corruption_fraction, self.sparsity_weight, self.sparsity_target)
+                place(stage, runtime)
                 before = stage.relative_error(more, runtime)
                 trained = [*stage.layer.parameters(), *stage.decoder.parameters()]
                 loop.train(
@@ -60,21 +67,10 @@ class _AutoencoderNet(NetworkEstimator):
         self._train(net, inputs, targets, validate)
 
     def _pretraining(self, num_rows: int) -> Training:
-        return dataclasses.replace(
+        return dataclasses.replace(  # as for a table
             self.settings.default_training["table"], epochs=self.pretrain_epochs, batch_size=min(64, max(8, num_rows // 8)),
             learning_rate=self.pretrain_learning_rate, checkpoint_seconds=self.training_.checkpoint_seconds,
         )  # fmt: skip
-
-    def _stages(self, net: Network) -> Iterator[tuple[str, LayerAutoencoder]]:
-        """For each layer the name of its phase, and the autoencoder that pretrains it, made when the one before is done."""
-        assert isinstance(net.body, Encoder)
-        place(net, self.runtime_)
-        for depth in range(len(net.body.layers)):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(loop.phase_seed(self.seed_, f"weights layer{depth}"))
-                stage = LayerAutoencoder(net, depth, self.corruption_fraction, self.sparsity_weight, self.sparsity_target)
-            place(stage, self.runtime_)
-            yield f"layer{depth}", stage
 
     def _with_unlabeled(self, inputs: Tensor) -> Tensor:
         """The training inputs, and those of `unlabeled` behind them."""
@@ -184,8 +180,7 @@ class LayerAutoencoder(nn.Module):
         super().__init__()
         assert isinstance(net.body, Encoder)
         self.net, self.depth = [net], depth  # in a list: the net's other layers are not this module's parameters
-        self.layer = net.body.layers[depth]
-        layer = self.layer
+        self.layer = layer = net.body.layers[depth]
         assert isinstance(layer, (DenseLayer, ConvLayer))
         self.decoder = layer.decoder()
         self.corruption, self.sparsity_weight, self.sparsity_target = corruption, sparsity_weight, sparsity_target

@@ -178,10 +178,9 @@ class Backbone(nn.Module):
 
     def train(self, mode: bool = True) -> Backbone:
         super().train(mode)
-        if self.freeze_batchnorm:
-            for part in self.modules():
-                if isinstance(part, nn.modules.batchnorm._BatchNorm):
-                    part.eval()
+        for part in self.modules() if self.freeze_batchnorm else ():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                part.eval()
         return self
 
     def forward(self, x: Tensor) -> Tensor:
@@ -199,10 +198,9 @@ class Backbone(nn.Module):
             return x
         scale = self.how.resize_px / min(height, width)
         size = (self.how.resize_px, int(width * scale)) if height <= width else (int(height * scale), self.how.resize_px)
-        mode = self.how.interpolation if self.how.interpolation != "nearest" else "nearest-exact"
-        if mode == "nearest-exact":
-            return F.interpolate(x.float(), size, mode=mode)
-        return F.interpolate(x.float(), size, mode=mode, antialias=True, align_corners=False).clamp(0, 1)
+        if self.how.interpolation == "nearest":
+            return F.interpolate(x.float(), size, mode="nearest-exact")
+        return F.interpolate(x.float(), size, mode=self.how.interpolation, antialias=True, align_corners=False).clamp(0, 1)
 
     def _crop(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]

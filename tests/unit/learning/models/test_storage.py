@@ -206,7 +206,7 @@ def test_a_run_of_an_absent_gpu_predicts_on_the_cpu(tmp_path: Path) -> None:
     ("params", "words"),
     [
         ({"depth": 10**9}, "model.depth"),
-        ({"depth": 200, "width": 4096}, "missing or of another shape"),
+        ({"depth": 200, "width": 4096}, "missing or has another shape"),
         ({"width": 10**9}, "model.width"),
         ({"num_members": 10**6}, "model.num_members"),
         ({"architecture": "enormous"}, "model.architecture"),
