@@ -35,11 +35,9 @@ class Context:
     Arguments:
         folder: where checkpoints are kept, or None to keep none.
         on_epoch: called with each history row (`phase`, `epoch`, `epochs`, `train_loss`, ...) as it is made.
-        on_notice: called with a sentence for the user.
-        on_runtime: called with the runtime once it is settled.
+        on_notice: called with a sentence for the user. on_runtime: called with the runtime once it is settled.
         runtime: the runtime to use as it is (a resumed or loaded run), or None.
-        features: frozen features `(N, D)` of the rows handed to fit, where they were computed before, or None.
-        history: every row of every phase, in order.
+        features: frozen features `(N, D)` of the rows handed to fit, if they were computed before.
     """
 
     folder: Path | None = None

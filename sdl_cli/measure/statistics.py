@@ -46,8 +46,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
 def bootstrap_weights(n: int, num_resamples: int = 1000, seed: int = 0) -> Iterator[Array]:
     """How often each of n rows is drawn in each of `num_resamples` resamples of size n with replacement (Efron 1979).
 
-    Yields chunks `(b, n)` of int64 counts, about half a million each, so n = 50,000 needs megabytes, not gigabytes. The chunks' b
-    sum to `num_resamples`, every row of counts to n.
+    Yields chunks `(b, n)` of about half a million int64 counts; the chunks' b sum to `num_resamples`, every row of counts to n.
     """
     if n < 1:
         raise ValueError("a bootstrap needs at least one row")

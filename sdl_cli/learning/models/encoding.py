@@ -162,12 +162,8 @@ def _targets(codes: Array, num_levels: int, least: int, most: int) -> tuple[Arra
     frequent = np.sort(frequent[np.argsort(-counts[frequent], kind="stable")][:most])
     targets = np.full(num_levels + 2, -1, np.int64)
     targets[frequent] = np.arange(len(frequent))
-    used = len(frequent)
     if counts.sum() > counts[frequent].sum():
-        rare = np.setdiff1d(np.arange(num_levels + 1), frequent)
-        targets[rare] = used
-        used += 1
+        targets[np.setdiff1d(np.arange(num_levels + 1), frequent)] = len(frequent)
     if missing.any():
-        targets[num_levels + 1] = used
-        used += 1
-    return targets, used
+        targets[num_levels + 1] = targets.max() + 1
+    return targets, int(targets.max()) + 1

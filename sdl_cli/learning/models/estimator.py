@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Sequence
@@ -111,11 +110,10 @@ class NetworkEstimator(StoredNetwork):
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """The training settings with this model's defaults for `modality` and this many rows instead of every None."""
         filled = (self.training or Training()).filled_from(self.settings.default_training[modality])
-        if filled.batch_size is None:  # about 24 steps an epoch
-            filled = dataclasses.replace(filled, batch_size=int(min(256, max(32, 2 ** round(math.log2(max(num_rows, 1) / 24))))))
-        if filled.epochs is None:  # about 20,000 rows in all: few rows are seen more often
-            filled = dataclasses.replace(filled, epochs=min(100, max(20, round(20_000 / max(num_rows, 1)))))
-        return filled
+        num_rows = max(num_rows, 1)
+        batch_size = int(min(256, max(32, 2 ** round(math.log2(num_rows / 24)))))  # about 24 steps an epoch
+        epochs = min(100, max(20, round(20_000 / num_rows)))  # about 20,000 rows in all: few rows are seen more often
+        return filled.filled_from(Training(epochs=epochs, batch_size=batch_size))
 
     @property
     def needs_validation(self) -> bool:

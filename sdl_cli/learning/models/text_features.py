@@ -36,9 +36,7 @@ class TextEncoder(BaseEstimator):  # type: ignore[misc]
     Buckley, Information Processing and Management 1988; as in scikit-learn); the words and the pieces of a text form a vector of
     one length each. Of all terms in two training texts or more, the `max_features` are kept that depend most on the targets, by
     the chi-squared statistic (Yang and Pedersen, ICML 1997) for classes and by the F statistic for numbers; without targets, the
-    most frequent.
-
-    All columns are on one scale already, and rare terms are small for a reason: a model should not standardise them.
+    most frequent. All columns are on one scale, and rare terms are small for a reason: a model should not standardise them.
 
     Arguments:
         max_features: most terms that are kept, at least 1; fewer where the training texts would take more than 100 million

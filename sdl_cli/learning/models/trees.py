@@ -105,13 +105,9 @@ def _tree(arrays: dict[str, Array], start: int, stop: int, leaf_offset: Array, n
     nodes["n_node_samples"], nodes["weighted_n_node_samples"] = 1, 1.0
     values = np.zeros((stop - start, 1, num_outputs))
     values[leaf, 0] = arrays["leaf_value"][leaf_offset[start] : leaf_offset[stop]]
-    made = Tree(num_features, np.array([num_outputs], dtype=np.intp), 1)
-    made.__setstate__({"max_depth": int(_depth(nodes)), "node_count": len(nodes), "nodes": nodes, "values": values})
-    return made
-
-
-def _depth(nodes: Array) -> int:
     depth = np.zeros(len(nodes), np.int64)
-    for i in np.flatnonzero(nodes["left_child"] != LEAF):  # children come after their parent
+    for i in np.flatnonzero(~leaf):  # children come after their parent
         depth[nodes["left_child"][i]] = depth[nodes["right_child"][i]] = depth[i] + 1
-    return int(depth.max())
+    made = Tree(num_features, np.array([num_outputs], dtype=np.intp), 1)
+    made.__setstate__({"max_depth": int(depth.max()), "node_count": len(nodes), "nodes": nodes, "values": values})
+    return made
