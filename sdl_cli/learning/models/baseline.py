@@ -41,16 +41,13 @@ class _Baseline(FlatEstimator):
             return (GradientBoostingClassifier if classify else GradientBoostingRegressor)(random_state=self.random_state)
         if self.kind == "svm":
             return self._build_svm(y)
-        if self.kind == "logistic" and classify:
-            from sklearn.linear_model import LogisticRegression
+        BaselineSettings(kind=self.kind).check_task("classification" if classify else "regression")
+        if self.kind not in ("logistic", "ridge"):
+            raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
+        from sklearn.linear_model import LogisticRegression, Ridge
 
-            return make_pipeline(*self._scaler(), LogisticRegression(C=self.c, max_iter=2000, **weight))
-        if self.kind == "ridge" and not classify:
-            from sklearn.linear_model import Ridge
-
-            return make_pipeline(*self._scaler(), Ridge(alpha=self.alpha))
-        BaselineSettings(kind=self.kind).check_task("classification" if classify else "regression")  # type: ignore[arg-type]
-        raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
+        model = LogisticRegression(C=self.c, max_iter=2000, **weight) if classify else Ridge(alpha=self.alpha)
+        return make_pipeline(*self._scaler(), model)
 
     def _fit_model(self, X: Array, y: Array) -> None:
         grows_trees = self.kind in ("forest", "extra_trees", "gradient_boosting")
