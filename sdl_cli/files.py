@@ -17,12 +17,11 @@ from typing import IO, Any
 from sdl_cli.errors import DataError, StorageError
 
 MOST_JSON_BYTES, MOST_YAML_BYTES = 64 << 20, 256 << 10
-# brackets, commas and items: what a value takes in memory has nothing to do with what it takes in the file
+# brackets, commas and items: a value's size in memory is unrelated to its size in the file
 MOST_JSON_VALUES, MOST_YAML_VALUES = 4_000_000, 100_000
 _MOST_DEPTH = 64
 _MOST_NUMBER, _YAML_NUMBERS = 400, ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-# libyaml is ten times as quick, and overflows the stack of the process where values are nested tens of thousands deep: what
-# could be goes to the loader in Python, which raises RecursionError
+# libyaml is ten times as fast but overflows the stack at tens of thousands of levels; suspicious files go to the Python loader
 _SAFE_YAML_DEPTH = 8_000
 
 
@@ -42,23 +41,18 @@ def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object])
 def write_new(path: Path, text: str) -> bool:
     """Write `path` whole, unless something has that name already; returns whether it was written.
 
-    A reader never sees a part of it, and of several that write at once only one succeeds.
-
-    Raises:
-        DataError: as `write_atomic`.
+    A reader never sees part of it, and only one of several simultaneous writers succeeds. Raises DataError as `write_atomic`.
     """
-    with _written_beside(path, text) as temporary:
+    with _written_beside(path, text) as temporary, contextlib.suppress(FileExistsError):
         try:
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                return False
-            except OSError:  # a file system without hard links
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-                temporary.replace(path)
+            os.link(temporary, path)
         except FileExistsError:
-            return False
-    return True
+            raise
+        except OSError:  # a file system without hard links
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            temporary.replace(path)
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -76,7 +70,9 @@ def _written_beside(path: Path, write: bytes | str | Callable[[IO[bytes]], objec
                 file.write(write.encode("utf-8", "surrogateescape") if isinstance(write, str) else write)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         yield temporary
     except OSError as error:
         raise unwritable(path, error) from error
@@ -87,7 +83,7 @@ def _written_beside(path: Path, write: bytes | str | Callable[[IO[bytes]], objec
 
 
 def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = None) -> bytes:
-    """A regular file's content, of a size that was looked at first.
+    """Read a regular file after checking its size.
 
     Arguments:
         within: the folder that the file must lie in, links followed.
@@ -95,7 +91,7 @@ def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = 
         FileNotFoundError: there is none. DataError: it is a pipe, a device, a folder, too large, or elsewhere.
     """
     if within is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
-        raise DataError(f"{path}: this is a link to another place, which is not followed.", "Put the file itself there.")
+        raise DataError(f"{path}: this is a link, and sdl does not follow links.", "Replace it with the file itself.")
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
@@ -105,11 +101,10 @@ def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = 
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise DataError(f"{path}: this is no regular file.")
+            raise DataError(f"{path}: this is not a regular file.")
         if found.st_size > most_bytes:
-            raise DataError(
-                f"{path}: holds {found.st_size / 2**20:,.0f} MB, more than the {most_bytes / 2**20:,.1f} MB that are read."
-            )
+            size, most = found.st_size / 2**20, most_bytes / 2**20
+            raise DataError(f"{path}: is {size:,.1f} MB, but sdl reads at most {most:,.1f} MB.")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(found.st_size + 1)
     except OSError as error:
@@ -119,9 +114,9 @@ def read_guarded(path: str | Path, most_bytes: int, within: str | Path | None = 
 
 
 def plain_json(content: bytes) -> Any:
-    """The values of a JSON text. ValueError where it is none, or holds more values than any file here does."""
+    """Parse JSON text. Raises ValueError if it is invalid or has more values than any file of sdl."""
     if content.count(b",") + content.count(b"[") + content.count(b"{") > MOST_JSON_VALUES:
-        raise ValueError("it holds too many values")
+        raise ValueError("it has too many values")
     try:
         return json.loads(content.decode("utf-8", "surrogateescape"))
     except (RecursionError, MemoryError) as error:
@@ -129,27 +124,26 @@ def plain_json(content: bytes) -> Any:
 
 
 def plain_yaml(content: bytes) -> Any:
-    """The plain values of a YAML text: no tags, no merged keys, of a depth and number that settings have, aliases followed.
+    """The plain values of a YAML text: no tags, no merge keys, limited in depth and number; aliases are followed.
 
-    Raises:
-        ValueError: it is none, or larger than any settings are.
+    Raises ValueError if it is invalid, or larger than any settings.
     """
     import yaml
 
     # each level takes a bracket, or a column more than the one around it
     deepest = content.count(b"[") + content.count(b"{") + max(map(len, content.splitlines()), default=0)
-    # and it knows no half of a pair, which stands for a byte of a file name that is no text
+    # it rejects lone surrogates, which stand for bytes of file names that are not text
     quick = deepest <= _SAFE_YAML_DEPTH and re.search(rb"\\u[dD][89a-fA-F]", content) is None
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if quick else yaml.SafeLoader
 
     class Loader(base):  # type: ignore[misc, valid-type]
         def flatten_mapping(self, node: Any) -> None:  # merges of merges grow without end
             if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-                raise yaml.YAMLError("merged keys are not read here")
+                raise yaml.YAMLError("merge keys are not allowed here")
 
         def construct_scalar(self, node: Any) -> Any:
             if len(node.value) > _MOST_NUMBER and node.tag in _YAML_NUMBERS:  # 1:59:59 and so on is a number too
-                raise yaml.YAMLError("a number of too many digits")
+                raise yaml.YAMLError("a number has too many digits")
             return super().construct_scalar(node)
 
     try:
@@ -157,29 +151,27 @@ def plain_yaml(content: bytes) -> Any:
     except (yaml.YAMLError, RecursionError, MemoryError, TypeError, AttributeError) as error:
         raise ValueError(str(error).partition("\n")[0] or type(error).__name__) from error
     if _size(values, {}, 0) > MOST_YAML_VALUES:
-        raise ValueError("it holds too many values")
+        raise ValueError("it has too many values")
     return values
 
 
 def _size(value: Any, known: dict[int, int], depth: int) -> int:
-    """Values in `value` as they are met by whoever walks through it: what an alias stands for counts each time."""
+    """Number of values met by walking through `value`; the target of an alias counts each time."""
     if not isinstance(value, (dict, list, tuple, set)):
         return 1
     if depth > _MOST_DEPTH:
         raise ValueError("its values are nested too deep")
     if id(value) not in known:
-        known[id(value)] = MOST_YAML_VALUES + 1  # of one that holds itself, there is no end
+        known[id(value)] = MOST_YAML_VALUES + 1  # a value that contains itself never ends
         inner = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_size(item, known, depth + 1) for item in inner)
     return known[id(value)]
 
 
 def sweep_temporary(folder: Path, patterns: Sequence[str]) -> int:
-    """Remove what was left below a folder where writing a file of these names was killed; how many files that were.
+    """Remove files below `folder` left by killed writers of these names (patterns); returns how many.
 
-    Arguments:
-        folder: nothing else may be writing there.
-        patterns: of final names; links are not followed.
+    Nothing else may be writing there. Links are not followed.
     """
     count = 0
     for here, _, names in os.walk(folder):
@@ -193,7 +185,7 @@ def sweep_temporary(folder: Path, patterns: Sequence[str]) -> int:
 
 
 def typed_path(text: str) -> Path:
-    """A path as typed: a leading `~` is the home folder, unless something here has that very name."""
+    """A path as typed: a leading `~` is the home folder, unless a file here has exactly that name."""
     path = Path(text)
     if not text.startswith("~"):
         return path
@@ -204,7 +196,7 @@ def typed_path(text: str) -> Path:
 
 
 def is_there(text: str | Path) -> bool:
-    """Whether something has this path, as typed; a text that can be no path has nothing."""
+    """Whether something has this path, as typed; text that cannot be a path names nothing."""
     try:
         return typed_path(str(text)).exists()
     except (OSError, ValueError):
@@ -212,7 +204,7 @@ def is_there(text: str | Path) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Make `path` and its parents; a DataError says why it cannot be."""
+    """Create `path` and its parents; raises DataError with the reason."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -220,34 +212,23 @@ def make_folder(path: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> DataError:
-    """The user's version of an OSError met while writing `path`."""
+    """Turn an OSError from writing `path` into a user error."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageError(f"{path}: the disk is full.", "Free some space, or write elsewhere: hydra.run.dir=/other/disk/run")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return DataError(f"{path}: no permission to write here.", "Write elsewhere: hydra.run.dir=~/sdl_runs/my_run")
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return DataError(f"{path}: a file stands where a folder is needed.", "Move it away, or choose another folder.")
+        return DataError(f"{path}: a file is in the way of a folder.", "Move it away, or choose another folder.")
     return DataError(f"{path}: cannot be written: {error.strerror or error}.")
 
 
 def cache_folder(name: str) -> Path:
-    """The folder for cache `name`, made if needed: under $SDL_CACHE, else $XDG_CACHE_HOME/sdl, else ~/.cache/sdl."""
-    if "SDL_CACHE" in os.environ:
-        root = Path(os.environ["SDL_CACHE"]).expanduser()
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sdl"
-    folder = root / name
+    """The folder for cache `name`, created if needed: under $SDL_CACHE, or $XDG_CACHE_HOME/sdl, or ~/.cache/sdl."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "sdl")
+    folder = Path(os.environ.get("SDL_CACHE", usual)).expanduser() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(
-            f"{folder}: the cache folder cannot be made: {error.strerror or error}.",
-            "Set SDL_CACHE to a folder that can be written to.",
-        ) from error
+        why = f"{folder}: the cache folder cannot be created: {error.strerror or error}."
+        raise DataError(why, "Set SDL_CACHE to a writable folder.") from error
     return folder
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

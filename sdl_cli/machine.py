@@ -1,4 +1,4 @@
-"""What this process may take of the machine: cores and memory, container limits and the share of a worker counted in."""
+"""The cores and memory this process may use, including container limits and a worker's share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def limited_cores(num: int) -> Iterator[None]:
 
     token = _core_limit.set(num)
     try:
-        # the pools are the process's: threads beside each other cannot each set them and set them back
+        # the pools are the process's: parallel threads cannot each set and restore them
         alone = threading.current_thread() is threading.main_thread()
         with threadpool_limits(num) if alone else contextlib.nullcontext():
             yield
@@ -28,24 +28,21 @@ def limited_cores(num: int) -> Iterator[None]:
 
 
 def available_cores() -> int:
-    """Cores this process may use: its affinity, a container's CPU quota where one is set, and `limited_cores`."""
+    """Cores this process may use: its affinity, a container's CPU quota if one is set, and `limited_cores`."""
     limit = _core_limit.get()
     if limit is not None:
         return limit
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123
-            quota, period = file.read().split()[:2]
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()[:2]
         if quota != "max":
             cores = min(cores, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
     return cores
 
 
 def available_bytes() -> int:
     """Memory that this process may still take: what the system has free or can free, and a container's limit where one is set."""
-    free = 8 << 30  # where nothing tells
+    free = 8 << 30  # if nothing reports it
     with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/meminfo") as file:  # noqa: PTH123
         free = int(next(line for line in file if line.startswith("MemAvailable:")).split()[1]) << 10
     with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Device, precision, memory format and threads: asked of the hardware, and timed where the hardware gives no answer.
+"""Device, precision, memory format and threads: taken from the hardware, or timed if the hardware does not tell.
 
 torch is imported inside the functions, so that a forest on a table never waits for it.
 """
@@ -49,16 +49,16 @@ class Runtime:
 
     def filled(self, precision: str, memory_format: str, reason: str) -> Runtime:
         """The same with these in the place of `auto`, and this reason."""
-        precision = precision if self.precision == "auto" else self.precision
-        memory_format = memory_format if self.memory_format == "auto" else self.memory_format
-        return dataclasses.replace(self, precision=precision, memory_format=memory_format, reason=reason)
+        own = {"precision": precision, "memory_format": memory_format}
+        left = {key: value for key, value in own.items() if getattr(self, key) == "auto"}
+        return dataclasses.replace(self, **left, reason=reason)  # type: ignore[arg-type]
 
     def to_plain(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Runtime:
-        """From JSON values, which anyone may have written. Raises ValueError for what no machine has."""
+        """From JSON values, which anyone may have written. Raises ValueError for impossible values."""
         found = cls(**{f.name: values[f.name] for f in dataclasses.fields(cls)})
         words = (found.device, found.precision, found.memory_format, found.reason)
         if not all(isinstance(word, str) and len(word) < 1000 for word in words) or found.precision not in _PRECISIONS:
@@ -71,11 +71,9 @@ class Runtime:
 def resolve(
     device: str = "auto", precision: str = "auto", memory_format: str = "auto", num_threads: int | None = None
 ) -> Runtime:
-    """Pick the device and what can be known of the rest without timing anything.
+    """Choose the device and everything that needs no timing.
 
-    Raises:
-        DeviceError: a device or precision that this machine lacks.
-        ConfigError: a device by a name that torch does not know.
+    Raises DeviceError for a device that this machine lacks, and ConfigError for a name that torch does not know.
     """
     import torch
 
@@ -83,32 +81,32 @@ def resolve(
     wanted = Runtime(name, precision, memory_format, num_threads or 0, reason)
     if name.startswith("cuda"):
         fastest = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-        return wanted.filled(fastest, "channels_last", f"{reason}; {fastest} is what its tensor cores compute in")
+        return wanted.filled(fastest, "channels_last", f"{reason}; its tensor cores compute in {fastest}")
     if name == "mps":
         return wanted.filled("float32", "contiguous", reason)
     if precision != "auto":
         return wanted
     if cpu_has_bfloat16():
-        reason += "; this CPU has bfloat16 arithmetic: an image network is timed in both and the quicker one kept"
+        reason += "; this CPU has bfloat16 arithmetic: image networks are timed in both, and the faster one is used"
         return dataclasses.replace(wanted, reason=reason)
     return wanted.filled("float32", "auto", f"{reason}; this CPU has no bfloat16 arithmetic")
 
 
 def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], float] | None) -> Runtime:
-    """Replace what is still `auto` by the quickest of the candidates, timed once per machine and network.
+    """Replace what is still `auto` by the fastest candidate, timed once per machine and network.
 
     Arguments:
-        runtime: as `resolve` gave it.
         key: what distinguishes this network and batch from others, for the remembered choice.
         seconds_per_step: times one training step under a candidate; None (a small table network) takes plain float32.
     """
     if runtime.is_settled:
         return runtime
+    reason = runtime.reason.partition("; this CPU")[0]
     if seconds_per_step is None:
         on_cpu = runtime.device == "cpu"
-        why = "; a small network is quickest in float32 on one thread" if on_cpu else ""
-        runtime = runtime.filled("float32", "contiguous", runtime.reason.partition("; this CPU")[0] + why)
-        return dataclasses.replace(runtime, num_threads=runtime.num_threads or (1 if on_cpu else available_cores()))
+        runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or (1 if on_cpu else available_cores()))
+        why = "; a small network is fastest in float32 on one thread" if on_cpu else ""
+        return runtime.filled("float32", "contiguous", reason + why)
     runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or available_cores())
     if runtime.is_settled:
         return runtime
@@ -116,27 +114,29 @@ def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], flo
     key = hashlib.sha256(f"{key}|{_machine()}|{runtime}".encode()).hexdigest()[:16]
     remembered = _read_choices(file)
     if key not in remembered:
-        candidates = [
-            dataclasses.replace(runtime, precision=precision, memory_format=layout)
-            for precision, layout in (("float32", "contiguous"), ("float32", "channels_last"), ("bfloat16", "channels_last"))
-            if runtime.precision in ("auto", precision) and runtime.memory_format in ("auto", layout)
-        ]
-        if not candidates:  # float16 or bfloat16 asked for in a layout that is not timed: take it at its word
-            candidates = [runtime.filled("float32", "contiguous", runtime.reason)]
-        times = [seconds_per_step(c) for c in candidates] if len(candidates) > 1 else [0.0]
-        best = candidates[times.index(min(times))]
-        gain = f"{times[0] / min(times):.1f}x the speed of plain float32" if len(candidates) > 1 else "as asked"
-        remembered = _read_choices(file)
-        remembered[key] = [best.precision, best.memory_format, f"timed: {gain}"]
+        best, why = _fastest(runtime, seconds_per_step)
+        remembered = _read_choices(file)  # another process may have written meanwhile
+        remembered[key] = [best.precision, best.memory_format, f"timed: {why}"]
         write_atomic(file, json.dumps(remembered, indent=1))
     precision, layout, why = remembered[key]
-    reason = runtime.reason.partition("; this CPU")[0]
     return dataclasses.replace(runtime, precision=precision, memory_format=layout, reason=f"{reason}; {why}")
+
+
+def _fastest(runtime: Runtime, seconds_per_step: Callable[[Runtime], float]) -> tuple[Runtime, str]:
+    candidates = [
+        dataclasses.replace(runtime, precision=precision, memory_format=layout)
+        for precision, layout in (("float32", "contiguous"), ("float32", "channels_last"), ("bfloat16", "channels_last"))
+        if runtime.precision in ("auto", precision) and runtime.memory_format in ("auto", layout)
+    ]
+    if len(candidates) < 2:  # none: float16 or bfloat16 in a layout that is not timed is taken as it is
+        return candidates[0] if candidates else runtime.filled("float32", "contiguous", runtime.reason), "as asked"
+    times = [seconds_per_step(candidate) for candidate in candidates]
+    return candidates[times.index(min(times))], f"{times[0] / min(times):.1f}x the speed of plain float32"
 
 
 @contextlib.contextmanager
 def threads(runtime: Runtime) -> Iterator[None]:
-    """Run the body with the runtime's number of torch threads, then restore what was."""
+    """Run the body with the runtime's number of torch threads, then restore the old number."""
     import torch
 
     before = torch.get_num_threads()
@@ -183,7 +183,7 @@ def cuda_indices(runtime: Runtime) -> list[int]:
 
 
 def synchronize(runtime: Runtime) -> None:
-    """Wait for the device, so that a clock read next tells the truth."""
+    """Wait for the device, so that timings are correct."""
     import torch
 
     if runtime.device.startswith("cuda"):
@@ -192,11 +192,11 @@ def synchronize(runtime: Runtime) -> None:
         torch.mps.synchronize()
 
 
-def time_steps(step: Callable[[], object], runtime: Runtime, num_steps: int = 2) -> float:
-    """Seconds of the quickest of `num_steps` calls, after one that warms up."""
+def time_steps(step: Callable[[], object], runtime: Runtime) -> float:
+    """Seconds of the faster of two calls, after one that warms up."""
     step()
     times = []
-    for _ in range(num_steps):
+    for _ in range(2):
         synchronize(runtime)
         start = time.perf_counter()
         step()
@@ -213,11 +213,11 @@ def cpu_has_bfloat16() -> bool:
         found = torch.cpu.get_capabilities()
         return any(bool(found.get(flag)) for flag in ("avx512_bf16", "amx_bf16", "bf16"))
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(bool(getattr(torch.cpu, check)()) for check in checks if hasattr(torch.cpu, check))
+    return any(getattr(torch.cpu, check, bool)() for check in checks)
 
 
 def describe() -> list[tuple[str, str]]:
-    """What there is on this machine, as (name, value) lines for `sdl device`."""
+    """The hardware of this machine, as (name, value) lines for `sdl device`."""
     import torch
 
     lines = [("machine", f"{platform.system()} {platform.machine()}, {available_cores()} cores"), ("torch", torch.__version__)]
@@ -236,9 +236,9 @@ def _pick_device(device: str) -> tuple[str, str]:
 
     if device == "auto":
         if torch.cuda.is_available():
-            return f"cuda:{torch.cuda.current_device()}", "a CUDA GPU is there"
+            return f"cuda:{torch.cuda.current_device()}", "a CUDA GPU is available"
         if torch.backends.mps.is_available():
-            return "mps", "an Apple GPU is there"
+            return "mps", "an Apple GPU is available"
         return "cpu", "no GPU that torch can use"
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and (kind != "cuda" or not index.isdigit())):
@@ -264,15 +264,10 @@ def _why_no_cuda() -> str:
 def _machine() -> str:
     import torch
 
-    return f"{platform.machine()} {platform.processor()} {_cpu_name()} {torch.__version__} {available_cores()}"
-
-
-def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo") as file:  # noqa: PTH123
-            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
-    except OSError:
-        return ""
+    name = ""
+    with contextlib.suppress(OSError, StopIteration), open("/proc/cpuinfo") as file:  # noqa: PTH123
+        name = next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    return f"{platform.machine()} {platform.processor()} {name} {torch.__version__} {available_cores()}"
 
 
 def _read_choices(file: Any) -> dict[str, list[str]]:

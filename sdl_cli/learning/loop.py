@@ -1,7 +1,7 @@
 """The one training loop: steps, validation, checkpoint, resume, stop on NaN. Read it top to bottom; `Phase` is its state.
 
-What a fit needs and is no hyperparameter (the run's folder, the progress display, the runtime settled before) reaches it
-through `context`; without one, a fit simply trains.
+What a fit needs besides hyperparameters (the run's folder, the progress display, the runtime settled before) comes through
+`context`; without it, a fit simply trains.
 """
 
 from __future__ import annotations
@@ -35,11 +35,9 @@ class Context:
     Arguments:
         folder: where checkpoints are kept, or None to keep none.
         on_epoch: called with each history row (`phase`, `epoch`, `epochs`, `train_loss`, ...) as it is made.
-        on_notice: called with a sentence for the user.
-        on_runtime: called with the runtime once it is settled.
+        on_notice: called with a sentence for the user. on_runtime: called with the runtime once it is settled.
         runtime: the runtime to use as it is (a resumed or loaded run), or None.
-        features: frozen features `(N, D)` of the rows handed to fit, where they were computed before, or None.
-        history: every row of every phase, in order.
+        features: frozen features `(N, D)` of the rows handed to fit, if they were computed before.
     """
 
     folder: Path | None = None
@@ -49,6 +47,11 @@ class Context:
     runtime: Runtime | None = None
     features: Any = None
     history: list[Row] = field(default_factory=list)
+
+    def note(self, row: Row) -> None:
+        self.history.append(row)
+        if self.on_epoch is not None:
+            self.on_epoch(row)
 
     def notice(self, sentence: str) -> None:
         if self.on_notice is not None:
@@ -95,13 +98,11 @@ def train(
     """Train `net` in place on the rows given, and return its history.
 
     Arguments:
-        net: maps prepared inputs to outputs; it is moved to the runtime's device.
         objective: `(net, inputs, targets) -> losses (N,)`, one per row.
         inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, moved to the device where they fit.
         targets: `(N, K)` soft labels or `(N, 1)` numbers, likewise.
-        training: every field filled.
-        seed: of batch order, augmentation and dropout in this phase.
-        phase: names the checkpoint and the history rows.
+        training: all fields set.
+        seed: of batch order, augmentation and dropout. phase: names the checkpoint and the history rows.
         validate: called after each epoch with the weights that would be used for prediction; returns at least `loss`.
         parameters: `(factor of the learning rate, parameters)` groups; None trains all of `net` at factor 1.
     Raises:
@@ -121,7 +122,7 @@ def train(
         saved_at = time.monotonic()
         while not run.finished:
             start = time.monotonic()
-            loss = _train_epoch(run, objective, inputs, targets, augment, surroundings)
+            loss = _train_epoch(run, objective, inputs, targets, augment)
             row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
             row |= {"learning_rate": run.rate_at(run.step - 1), "train_loss": loss}
             if validate is not None:
@@ -130,11 +131,8 @@ def train(
                     scores = validate(net)
                 row |= {f"validation_{name}": value for name, value in scores.items()}
                 run.compare(scores["loss"])
-            row["seconds"] = round(time.monotonic() - start, 3)
-            run.history.append(row)
-            surroundings.history.append(row)
-            if surroundings.on_epoch is not None:
-                surroundings.on_epoch(row)
+            run.history.append(row | {"seconds": round(time.monotonic() - start, 3)})
+            surroundings.note(run.history[-1])
             if run.finished:
                 run.settle_weights()
             if file is not None and (run.finished or time.monotonic() - saved_at >= training.checkpoint_seconds):
@@ -144,21 +142,19 @@ def train(
     return run.history
 
 
-def _train_epoch(
-    run: Phase, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, surroundings: Context
-) -> float:
+def _train_epoch(run: Phase, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None) -> float:
     run.net.train()
     device = torch.device(run.runtime.device)
     order = torch.randperm(len(inputs), generator=run.order).to(inputs.device)
     total = torch.zeros((), device=device, dtype=torch.float64)
     first_bad = torch.full((), -1, device=device)
     num_rows = 0
-    for rows in order.tensor_split(run.steps_per_epoch):  # near-equal batches: BatchNorm never meets a last batch of one
+    for rows in order.tensor_split(run.steps_per_epoch):  # near-equal batches: BatchNorm never sees a final batch of one row
         x = prepare(inputs[rows].to(device, non_blocking=True), run.runtime)
         t = targets[rows.to(targets.device)].to(device, non_blocking=True)
         if augment is not None:
             x, t = augment(x, t, run.augmentation)
-        loss = _step(run, objective, x, t, surroundings)
+        loss = _step(run, objective, x, t)
         total += loss.double() * len(rows)
         first_bad = torch.where((first_bad < 0) & ~torch.isfinite(loss), run.step, first_bad)
         num_rows += len(rows)
@@ -168,14 +164,15 @@ def _train_epoch(
     run.epoch += 1
     if int(first_bad) >= 0:
         raise RunError(
-            f"The training loss stopped being a number at step {int(first_bad)} (epoch {run.epoch}, {run.history_name}).",
+            f"The training loss became NaN or infinite at step {int(first_bad)} (epoch {run.epoch}, {run.training.optimizer}, "
+            f"learning rate {run.training.learning_rate:g}).",
             "Lower training.learning_rate, or set training.clip_norm=1 or precision=float32.",
         )
     return float(total) / num_rows
 
 
-def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor, surroundings: Context) -> Tensor:
-    """One optimiser step; where a GPU's memory is too small the batch goes through in halves and gradients add up."""
+def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor) -> Tensor:
+    """One optimiser step; where a GPU's memory is too small, the batch is halved and gradients are summed."""
     for group, factor in zip(run.optimizer.param_groups, run.rate_factors, strict=True):
         group["lr"] = run.rate_at(run.step) * factor
     while True:
@@ -192,16 +189,14 @@ def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor, surroundings: 
         except torch.OutOfMemoryError as error:
             run.optimizer.zero_grad(set_to_none=True)
             if run.num_parts >= len(x):
-                raise DeviceError(
-                    "The GPU's memory is too small for even one row of this network.",
-                    "Use a smaller network or image size, or device=cpu.",
-                ) from error
+                what = "The GPU's memory is too small for even one row of this network."
+                raise DeviceError(what, "Use a smaller network or image size, or device=cpu.") from error
             run.num_parts = min(2 * run.num_parts, len(x))
             if x.is_cuda:
                 torch.cuda.empty_cache()
-            surroundings.notice(
-                f"The GPU's memory is too small for a batch of {len(x)}: it goes through in {run.num_parts} parts whose "
-                "gradients add up (BatchNorm sees the parts). training.batch_size sets the batch."
+            current_context().notice(
+                f"The GPU's memory is too small for a batch of {len(x)}: it is computed in {run.num_parts} parts with summed "
+                "gradients (BatchNorm sees each part). training.batch_size sets the batch."
             )
     run.scaler.unscale_(run.optimizer)
     if run.training.clip_norm:

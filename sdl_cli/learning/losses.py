@@ -1,9 +1,9 @@
-"""What a network is trained to make small: settings with their methods, and pure functions that give one loss per sample.
+"""What training minimises: settings with their methods, and pure functions that give one float32 loss per row, `(N,)`.
 
 A loss that a network trains with has `rows`, one number per row; one for classes also has `class_logits`, of which a softmax
 gives the probabilities, and `checked`, the per-row loss by which epochs are compared on validation rows.
-Targets are soft, `(N, K)` with rows that sum to 1, so that mixed labels (MixUp, CutMix) need no case of their own.
-Everything is computed in float32, whatever precision the network's forward pass has.
+Targets of classes are soft, `(N, K)` with rows that sum to 1, so mixed labels (MixUp, CutMix) need no case of their own.
+Everything is computed in float32, whatever the precision of the network's forward pass.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CrossEntropy:
 
     Arguments:
         label_smoothing: share of the target spread evenly over all classes (Szegedy et al. 2016).
-        class_weight: `balanced` gives every class the same total weight, `none` every row.
+        class_weight: as for `Auto`.
     """
 
     name: str = "cross_entropy"
@@ -63,7 +63,7 @@ class Cosine:
     """One minus the cosine similarity of the output and the one-hot class (Barz and Denzler, WACV 2020).
 
     Arguments:
-        xent_weight: weight of the cross-entropy of an own head on the embedding, added to it; 0 leaves it out.
+        xent_weight: weight of an additional cross-entropy head on the embedding (0.1 in the paper); 0 omits it.
         class_weight: `balanced` gives every class the same total weight, `none` every row.
     """
 
@@ -75,7 +75,7 @@ class Cosine:
         if not self.xent_weight:
             return cosine(outputs, targets)
         half = outputs.shape[1] // 2
-        return combined(outputs[:, :half], outputs[:, half:], targets, self.xent_weight)
+        return cosine(outputs[:, :half], targets) + self.xent_weight * cross_entropy(outputs[:, half:], targets)
 
     def class_logits(self, outputs: Tensor, temperature: float) -> Tensor:
         from torch.nn.functional import normalize
@@ -116,37 +116,24 @@ FITTING: dict[str, tuple[str, ...]] = {"classification": ("cross_entropy", "cosi
 
 
 def resolve(loss: Any, task: str) -> Any:
-    """The loss itself, or the one that `auto` stands for.
-
-    Arguments:
-        loss: one of the dataclasses in `LOSSES`.
-        task: `classification` or `regression`.
-    Raises:
-        ConfigError: the loss does not fit the task.
-    """
+    """One of `LOSSES` as it is, or the one that `auto` stands for. ConfigError where it does not fit the task."""
     fitting = FITTING[task]
     if loss.name == "auto":
         if task == "regression" and loss.class_weight != "none":
-            raise ConfigError("loss.class_weight: there are no classes to weigh, this is regression.", "Leave it at none.")
+            raise ConfigError("loss.class_weight: there are no classes to weight: this is a regression.", "Leave it at none.")
         return CrossEntropy(class_weight=loss.class_weight) if task == "classification" else MSE()
     if loss.name not in fitting:
         needs = "classes" if task == "regression" else "numbers"
-        raise ConfigError(
-            f"loss: {loss.name} needs {needs} to predict, and this is {task}.",
-            f"Losses that fit {task}: auto, {', '.join(fitting)}.",
-        )
+        what = f"loss: {loss.name} needs {needs} to predict, but this is {task}."
+        raise ConfigError(what, f"Losses that fit {task}: auto, {', '.join(fitting)}.")
     return loss
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy between soft targets and the softmax of the logits, in nats.
+    """Cross-entropy between soft targets `(N, K)` and the softmax of the logits `(N, K)`, in nats.
 
     Arguments:
-        logits: `(N, K)`.
-        targets: `(N, K)`, rows sum to 1.
         label_smoothing: in [0, 1): targets become (1 - s) t + s / K (Szegedy et al. 2016).
-    Returns:
-        `(N,)` float32.
     """
     _same_shape(logits, targets)
     targets = targets.float()
@@ -156,13 +143,9 @@ def cross_entropy(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0)
 
 
 def cosine(outputs: Tensor, targets: Tensor) -> Tensor:
-    """One minus the cosine similarity of output and target (Barz and Denzler, WACV 2020).
+    """One minus the cosine similarity of outputs `(N, K)` and targets `(N, K)`, in [0, 2] (Barz and Denzler, WACV 2020).
 
-    Arguments:
-        outputs: `(N, K)`, of any length: the length is divided out here.
-        targets: `(N, K)`, rows sum to 1; a mixed row gives the mixture of its classes' losses.
-    Returns:
-        `(N,)` float32, in [0, 2].
+    The length of the outputs is divided out here; a mixed target gives the mixture of its classes' losses.
     """
     _same_shape(outputs, targets)
     return 1 - (normalised(outputs) * targets.float()).sum(dim=1)
@@ -172,39 +155,18 @@ def normalised(outputs: Tensor) -> Tensor:
     """Rows `(N, K)` scaled to length 1, in float32; a row of zeros stays zero."""
     from torch.nn.functional import normalize
 
-    # The gradient at length 0 is 1 / eps: the usual 1e-12 would throw the weights out of reach in one step.
+    # The gradient at length 0 is 1 / eps: the usual 1e-12 would move the weights far away in one step.
     return normalize(outputs.float(), dim=1, eps=1e-6)
 
 
-def combined(outputs: Tensor, head_logits: Tensor, targets: Tensor, xent_weight: float) -> Tensor:
-    """Cosine loss of the embedding plus the weighted cross-entropy of a head on it (Barz and Denzler, WACV 2020).
-
-    Arguments:
-        outputs: `(N, K)` embedding in class space.
-        head_logits: `(N, K)` of the head.
-        targets: `(N, K)`, rows sum to 1.
-        xent_weight: weight of the cross-entropy, at least 0; the paper uses 0.1.
-    Returns:
-        `(N,)` float32.
-    """
-    return cosine(outputs, targets) + xent_weight * cross_entropy(head_logits, targets)
-
-
 def mse(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Squared error, averaged over the numbers of each row: `(N, D)`, `(N, D)` -> `(N,)` float32."""
+    """Squared error of outputs `(N, D)`, averaged over each row."""
     _same_shape(outputs, targets)
     return (outputs.float() - targets.float()).square().flatten(1).mean(dim=1)
 
 
 def huber(outputs: Tensor, targets: Tensor, delta: float = 1.0) -> Tensor:
-    """Huber's loss (1964): r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), averaged over each row.
-
-    Arguments:
-        outputs, targets: `(N, D)`.
-        delta: more than 0, in the target's unit.
-    Returns:
-        `(N,)` float32.
-    """
+    """Huber's loss (1964) of `(N, D)`: r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), averaged over each row."""
     from torch.nn.functional import huber_loss
 
     _same_shape(outputs, targets)
@@ -219,20 +181,16 @@ def one_hot(labels: Tensor, num_classes: int) -> Tensor:
 
 
 def balanced_class_weights(labels: Tensor, num_classes: int) -> Tensor:
-    """Weight N / (K count) of each class, so that all weigh the same in all (King and Zeng 2001); absent classes get 0.
+    """Weights `(K,)` of classes, N / (K count), which give all the same total weight (King and Zeng 2001); absent ones get 0.
 
-    Arguments:
-        labels: `(N,)` class indices in 0..K-1.
-        num_classes: K.
-    Returns:
-        `(K,)` float32; over the rows of `labels` the weights average 1 when every class is present.
+    Over the rows of `labels`, `(N,)` in 0..K-1, the weights average 1 when every class is present.
     """
     counts = one_hot(labels, num_classes).sum(dim=0)
     return (len(labels) / (num_classes * counts)).where(counts > 0, 0.0)
 
 
 def sample_weights(targets: Tensor, class_weights: Tensor) -> Tensor:
-    """Weight of each row, the sum over k of t_k w_k: `(N, K)`, `(K,)` -> `(N,)` float32."""
+    """Weight of each row, the sum over k of t_k w_k, for targets `(N, K)` and weights `(K,)` of classes."""
     return targets.float() @ class_weights.float()
 
 
@@ -244,8 +202,7 @@ def fit_temperature(outputs: Tensor | Array, labels: Tensor | Array) -> float:
     keep a few or perfectly separated rows, whose minimum is at infinity, from asking for certainty.
 
     Arguments:
-        outputs: `(N, K)`, rows of length 1, a tensor or an array.
-        labels: `(N,)` class indices of validation rows, likewise.
+        outputs: `(N, K)`, rows of length 1. labels: `(N,)` class indices of the same validation rows.
     Returns:
         s in [1, 100]; 10, their geometric middle, without rows.
     """
@@ -272,6 +229,6 @@ def fit_temperature(outputs: Tensor | Array, labels: Tensor | Array) -> float:
 
 
 def _same_shape(outputs: Tensor, targets: Tensor) -> None:
-    # (N,) beside (N, 1) would broadcast to (N, N) without a word.
+    # (N,) with (N, 1) would silently broadcast to (N, N).
     assert outputs.shape == targets.shape, f"{tuple(outputs.shape)} outputs for {tuple(targets.shape)} targets"
     assert outputs.ndim > 1, "one row per sample is needed"

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class Phase:
-    """The state of one phase: all that must be saved for a stopped training to resume bit for bit."""
+    """The state of one phase: everything needed to resume training bit for bit."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Phase:
         seed: int,
         parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None,
     ) -> None:
-        assert training.batch_size and training.epochs and training.learning_rate, "training must be filled before the loop"
+        assert training.batch_size and training.epochs and training.learning_rate, "training settings must be complete"
         self.net, self.training, self.runtime = net, training, runtime
         self.steps_per_epoch = max(1, math.ceil(num_rows / training.batch_size))
         self.num_steps = training.steps or training.epochs * self.steps_per_epoch
@@ -43,7 +43,6 @@ class Phase:
         self.best_loss = math.inf
         self.best: dict[str, Tensor] | None = None
         self.history: list[Row] = []
-        self.history_name = f"{training.optimizer}, learning rate {training.learning_rate:g}"
         self.optimizer, self.rate_factors = build_optimizer(training, parameters or [(1.0, list(net.parameters()))])
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.average = [p.detach().clone() for p in self.trained] if training.ema_decay else []
@@ -68,7 +67,6 @@ class Phase:
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:
-        """Swap the averaged weights in for the body."""
         self._swap()
         try:
             yield
@@ -117,10 +115,10 @@ class Phase:
             self.net.load_state_dict(state["net"])
             self.optimizer.load_state_dict(state["optimizer"])
         except Exception as error:  # a damaged file can raise nearly anything
-            raise DataError(
-                f"{file}: this checkpoint cannot be read ({type(error).__name__}).", "Delete it to start this part again."
-            ) from error
-        self.scaler.load_state_dict(state["scaler"]) if self.scaler.is_enabled() else None
+            what = f"{file}: this checkpoint cannot be read ({type(error).__name__})."
+            raise DataError(what, "Delete it to start this part again.") from error
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
         self.epoch, self.step, self.epochs_without_better, self.num_parts = state["counts"]
         self.best, self.best_loss, self.history = state["best"], state["best_loss"], state["history"]
         for average, saved in zip(self.average, state["average"], strict=True):

@@ -22,7 +22,7 @@ def extent(curves: Sequence[Values]) -> tuple[float, float]:
 
 
 def view(curves: Sequence[Values]) -> tuple[float, float]:
-    """The least and the largest value in view: points, lines and targets with a margin; a wide band is cut there."""
+    """The least and the largest value in view: points, lines and targets with a margin; a wide band is clipped."""
     values: list[float] = []
     for curve in curves:
         for point in curve["points"]:
@@ -42,7 +42,7 @@ def view(curves: Sequence[Values]) -> tuple[float, float]:
 
 
 def fraction(size: float, first: float, last: float) -> float:
-    """Where a size stands on the log axis from `first` (0) to `last` (1)."""
+    """Position of a size on the log axis from `first` (0) to `last` (1)."""
     return math.log(size / first) / math.log(last / first)
 
 
@@ -62,9 +62,8 @@ def size_ticks(first: float, last: float, smallest: float) -> list[int]:
 def value_ticks(low: float, high: float, most: int) -> list[float]:
     """Round values from `low` to `high`, 1, 2 or 5 times a power of ten apart: at least 2, and at most `most` if possible."""
     base = 10.0 ** math.floor(math.log10((high - low) / most))
-    choices = []
-    for step in (base, 2 * base, 5 * base, 10 * base):
-        choices.append([number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)])
+    steps = (base, 2 * base, 5 * base, 10 * base)
+    choices = [[number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)] for step in steps]
     return next((ticks for ticks in choices if 2 <= len(ticks) <= most), next(ticks for ticks in choices[::-1] if len(ticks) > 1))
 
 

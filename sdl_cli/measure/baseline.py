@@ -1,13 +1,11 @@
-"""What every result stands beside: the quick baseline and the majority (mean) predictor, on the same split.
+"""What every result is compared with: the quick baseline and the majority (mean) predictor, on the same split.
 
-The baseline is fitted once per data, split and settings, and its outputs on the test rows are remembered in the cache.
+The baseline is fitted once per data, split and settings, and its outputs on the test rows are cached.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 from dataclasses import asdict
 from importlib import metadata
@@ -16,42 +14,27 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.split import LabelledPart, TestPart
-from sdl_cli.errors import SdlError
-from sdl_cli.files import cache_folder, write_atomic
 from sdl_cli.learning.models import with_preparation
 from sdl_cli.learning.models.settings import BaselineSettings
+from sdl_cli.learning.remembered import Array, remembered
 
-Array = np.ndarray[Any, Any]
 FITS = 2  # raised where the same settings come to fit otherwise, so that nothing older is remembered
 
 
 def baseline_outputs(labelled: LabelledPart, test: TestPart, seed: int) -> Array:
     """Outputs of the default baseline (a forest) on the test rows: probabilities `(T, K)`, or numbers `(T,)`."""
     settings, dataset = BaselineSettings(), labelled.dataset
-    key = hashlib.sha256(
-        json.dumps(
-            [FITS, dataset.fingerprint, dataset.X.shape, asdict(settings), seed, metadata.version("scikit-learn")]
-        ).encode()
-        + labelled.rows.tobytes()
-        + b"/"
-        + test.rows.tobytes()
-    ).hexdigest()[:32]
-    try:
-        file = cache_folder("baselines") / f"{key}.npy"
-        remembered: Array = np.load(file, allow_pickle=False)
-        if len(remembered) == len(test):
-            return remembered
-    except (SdlError, OSError, ValueError, EOFError):
-        pass
-    model = settings.estimator_class(dataset.task)(**settings.arguments(), random_state=seed)
-    model = with_preparation(model, dataset, seed=seed)
-    model.fit(labelled.X, labelled.y)
-    outputs = model_outputs(model, test.X, len(dataset.classes))
-    buffer = io.BytesIO()
-    np.save(buffer, outputs, allow_pickle=False)
-    with contextlib.suppress(SdlError):  # a cache that cannot be written costs time next time, nothing else
-        write_atomic(cache_folder("baselines") / f"{key}.npy", buffer.getvalue())
-    return outputs
+    named = [FITS, dataset.fingerprint, dataset.X.shape, asdict(settings), seed, metadata.version("scikit-learn")]
+    seen = json.dumps(named).encode() + labelled.rows.tobytes() + b"/" + test.rows.tobytes()
+    key = hashlib.sha256(seen).hexdigest()[:32]
+
+    def compute() -> Array:
+        model = settings.estimator_class(dataset.task)(**settings.arguments(), random_state=seed)
+        model = with_preparation(model, dataset, seed=seed)
+        model.fit(labelled.X, labelled.y)
+        return model_outputs(model, test.X, len(dataset.classes))
+
+    return remembered("baselines", key, len(test), compute)
 
 
 def majority_outputs(labelled: LabelledPart, num: int) -> Array:

@@ -22,23 +22,19 @@ def check_threshold(threshold: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 < value < 1:
-        raise ConfigError(
-            f"threshold: {threshold!r} is not most_probable, balanced, or a number between 0 and 1 (both excluded)."
-        )
+        raise ConfigError(f"threshold: {threshold!r} is not most_probable, balanced, or a number over 0 and under 1.")
     return value
 
 
 def decision_weights(threshold: str, counts: Array, classes: Sequence[str]) -> Array | None:
-    """What each class's probability is multiplied by before the largest is taken, or None where that is plain.
+    """What each class's probability is multiplied by before the largest is taken, or None if no weights apply.
 
     `balanced` divides by the class's share of the labelled rows, which gives the best balanced accuracy that the
-    probabilities allow (for two classes: the threshold is the share; Menon et al., ICML 2013). A number t names the rarer of
-    two classes from a probability of t on.
+    probabilities allow (for two classes: the threshold is the share; Menon et al., ICML 2013). A number t predicts the rarer of
+    two classes at probability t or more; with more classes it is a ConfigError.
 
     Arguments:
         counts: labelled rows of each class `(K,)`. classes: their K names.
-    Raises:
-        ConfigError: a number where there are not two classes.
     """
     value = check_threshold(threshold)
     if threshold == "most_probable":
@@ -47,28 +43,24 @@ def decision_weights(threshold: str, counts: Array, classes: Sequence[str]) -> A
         shares = np.asarray(counts, dtype=np.float64) / max(1, int(np.sum(counts)))
         return np.where(shares > 0, 1 / np.maximum(shares, 1e-12), 0.0)
     if len(classes) != 2:
-        raise ConfigError(
-            f"threshold={threshold}: a number needs two classes, and there are {len(classes)}.", "Use threshold=balanced instead."
-        )
+        what = f"threshold={threshold}: a number needs exactly two classes, but there are {len(classes)}."
+        raise ConfigError(what, "Use threshold=balanced instead.")
     weights = np.full(2, value)
-    weights[rarer(counts)] = (1 - value) * _TIE  # "from t on": the shares of a forest's trees do meet a threshold exactly
+    weights[rarer(counts)] = (1 - value) * _TIE  # "t or more": the shares of a forest's trees can equal a threshold exactly
     return weights
 
 
 def decide(probs: Array, weights: Array | None) -> Array:
-    """Class indices `(N,)` of probabilities `(N, K)`, weighed by `(K,)` weights or by nothing."""
+    """Class indices `(N,)` of probabilities `(N, K)`, multiplied by `(K,)` weights if there are any."""
     return np.asarray((probs if weights is None else probs * weights).argmax(axis=1))
 
 
 def decision_sentence(threshold: str, weights: Array | None, counts: Array, classes: Sequence[str]) -> str | None:
-    """How rows are called a class, where that is not simply the most probable one."""
+    """A note on how classes are decided, if not simply the most probable one."""
     if weights is None:
         return None
     if len(classes) != 2:
-        return (
-            "threshold=balanced: a row is given the class whose probability is largest in relation to "
-            "its share of the labelled rows."
-        )
+        return "threshold=balanced: a row gets the class whose probability is largest relative to its share of the labelled rows."
     rare = rarer(counts)
     cut = weights[1 - rare] / weights.sum()
     why = f"the share of {classes[rare]} among the labelled rows" if threshold == "balanced" else "as set"

@@ -1,20 +1,20 @@
-"""What results are called and what they are made of: names of metrics, measured numbers with their intervals, lifts, means."""
+"""How results are measured: names of metrics, measured numbers with their intervals, lifts, means."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.measure import statistics
+from sdl_cli.settings.typed import Json
 
 HIGHER_IS_BETTER: dict[str, bool] = {
     **dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "r2"), True),
     **dict.fromkeys(("log_loss", "calibration_error", "rmse", "mae"), False),
 }
-# what each metric can be at all: a t interval knows nothing of it and is cut there
+# what each metric can be at all: a t interval knows nothing of it and is clipped
 RANGE: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "calibration_error"), (0.0, 1.0)),
     **dict.fromkeys(("log_loss", "rmse", "mae"), (0.0, math.inf)),
@@ -29,7 +29,7 @@ def main_metric(test: Container[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Json):
     """A measured number: its value, its 95 % interval, and the number n of rows (or repeats) it rests on."""
 
     value: float
@@ -37,18 +37,9 @@ class Measured:
     high: float
     n: int
 
-    def to_json(self) -> dict[str, float | int | None]:
-        """`{"value", "low", "high", "n"}`; JSON knows no nan and no inf, so what is undefined is None."""
-        return {"value": _finite(self.value), "low": _finite(self.low), "high": _finite(self.high), "n": self.n}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Measured:
-        """What `to_json` gave, with nan for None."""
-        return cls(_number(values["value"]), _number(values["low"]), _number(values["high"]), values["n"])
-
 
 @dataclass(frozen=True)
-class Lift:
+class Lift(Json):
     """Improvement over the baseline in `metric`, positive is better, with its 95 % interval.
 
     `measurable` says that the interval excludes 0; a value of exactly 0 is never measurable.
@@ -60,26 +51,12 @@ class Lift:
     high: float
     measurable: bool
 
-    def to_json(self) -> dict[str, str | float | bool | None]:
-        """`{"metric", "value", "low", "high", "measurable"}`, None where not finite."""
-        value, low, high = map(_finite, (self.value, self.low, self.high))
-        return {"metric": self.metric, "value": value, "low": low, "high": high, "measurable": self.measurable}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Lift:
-        """What `to_json` gave, with nan for None."""
-        value, low, high = (_number(values[key]) for key in ("value", "low", "high"))
-        return cls(values["metric"], value, low, high, values["measurable"])
-
 
 def over_repeats(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, Measured]:
-    """Mean of each metric over repeats of a run, with a t interval.
+    """Mean of each metric over repeats of a run (at least one, all with the same metrics), with a t interval.
 
-    Arguments:
-        repeats: one dictionary of metrics per repeat, all with the same keys; at least one.
-    Returns:
-        the same keys; n is the number of repeats in which the metric is defined. A single repeat has no spread, so it
-        keeps its own interval and n, those over rows.
+    n is the number of repeats in which a metric is defined. A single repeat has no spread, so it keeps its own interval and n,
+    those over rows.
     """
     if len(repeats) == 1:
         return dict(repeats[0])
@@ -87,7 +64,7 @@ def over_repeats(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, Measure
     for key in repeats[0]:
         values = [repeat[key].value for repeat in repeats if math.isfinite(repeat[key].value)]
         mean, low, high = statistics.t_interval(values) if values else (math.nan, math.nan, math.nan)
-        if len(values) > 1 and low == high:  # no two repeats differ, which says nothing of chance
+        if len(values) > 1 and low == high:  # no two repeats differ, which says nothing about chance
             low = high = math.nan
         least, most = RANGE[key]
         result[key] = Measured(mean, max(low, least), min(high, most), n=len(values))
@@ -95,10 +72,9 @@ def over_repeats(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, Measure
 
 
 def lift_over_repeats(lifts: Sequence[Lift], ratio: float) -> Lift:
-    """Mean lift over repeats of a run, with the corrected interval of Nadeau and Bengio (2003).
+    """Mean lift over repeats of a run, with the corrected interval of Nadeau and Bengio (2003); a single one as it is.
 
     Arguments:
-        lifts: one per repeat, all of the same metric; a single one is returned as it is.
         ratio: n_test / n_train of one split.
     """
     if len(lifts) == 1:
@@ -107,7 +83,7 @@ def lift_over_repeats(lifts: Sequence[Lift], ratio: float) -> Lift:
 
 
 def check_target(key: str, metric: str, target: float | None) -> None:
-    """Raise ConfigError where a score to reach is none that the metric can have; None is none."""
+    """Raise ConfigError for a target that the metric cannot reach; None is fine."""
     low, high = RANGE[metric]
     if target is None or (math.isfinite(target) and low <= target <= high):
         return
@@ -119,11 +95,3 @@ def check_target(key: str, metric: str, target: float | None) -> None:
 def lift_of(metric: str, value: float, low: float, high: float) -> Lift:
     """A lift, measurable where its interval excludes 0."""
     return Lift(metric, value, low, high, measurable=value != 0 and (low > 0 or high < 0))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)

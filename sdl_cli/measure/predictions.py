@@ -50,10 +50,7 @@ def write(
 
 
 def safe_cell(cell: object) -> str:
-    """A cell that no spreadsheet takes for a formula: one that begins with = + - @ gets an apostrophe before it, numbers do not.
-
-    Source: OWASP, CSV Injection.
-    """
+    """A cell that no spreadsheet reads as a formula: text that starts with = + - @ gets a leading apostrophe (OWASP)."""
     text = str(cell)
     if not text.startswith(_FORMULA):
         return text

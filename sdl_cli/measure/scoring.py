@@ -3,13 +3,14 @@
 Each metric is one function of row weights, `(B, N) -> (B,)`. With weights of one it is the value; with the counts of a
 bootstrap it is B resampled values at once. Weights enter it only through weighted sums, so all B are matrix products.
 
-`run.fit_and_score` alone imports this module: whoever wants rows scored asks there.
+Only `run.fit_and_score` imports this module: whoever wants rows scored asks there.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,8 @@ def classification(
     """All metrics of a classifier on one set of rows.
 
     Arguments:
-        labels: `(N,)` class indices in 0..K-1.
-        probs: `(N, K)` probabilities.
-        seed: seed of the bootstrap.
-        num_resamples: of the bootstrap; with 0 the values come without intervals (nan), and at once.
+        labels: `(N,)` class indices in 0..K-1. probs: `(N, K)` probabilities.
+        seed, num_resamples: of the bootstrap; with 0 resamples the values come without intervals (nan), and at once.
         weights: `(K,)` of `decisions.decision_weights`, which decide the class that a row is given; None is the most probable.
     Returns:
         accuracy (Wilson interval); balanced_accuracy (mean recall of the classes present); log_loss (nats; see
@@ -42,8 +41,7 @@ def classification(
         percentile bootstrap interval over rows (see `statistics.bootstrap`), nan where that is not estimable; balanced
         accuracy has a bound per class where every class is all right or all wrong.
     Raises:
-        ValueError: shapes or labels that do not go together.
-        RunError: probabilities that are not finite numbers.
+        ValueError: incompatible shapes or labels. RunError: probabilities that are not finite numbers.
     """
     labels, probs = np.asarray(labels), np.asarray(probs, dtype=np.float64)
     if probs.ndim != 2 or labels.shape != probs.shape[:1] or len(labels) == 0:
@@ -57,10 +55,9 @@ def classification(
     decided = probs if weights is None else probs * weights
     metrics = {f.__name__: f(labels, decided if f in (balanced_accuracy, macro_f1) else probs) for f in functions}
     found = _bootstrapped(metrics, len(labels), seed, num_resamples)
-    own = found["balanced_accuracy"]
-    low, high = _recall_bounds(labels, decided.argmax(axis=1) == labels)
+    low, high = _recall_bounds(labels, correct)
     if num_resamples and math.isfinite(low):
-        found["balanced_accuracy"] = Measured(own.value, low, high, own.n)
+        found["balanced_accuracy"] = replace(found["balanced_accuracy"], low=low, high=high)
     return {"accuracy": accuracy, **found}
 
 
@@ -95,8 +92,8 @@ def balanced_accuracy(labels: Array, probs: Array) -> Metric:
 def log_loss(labels: Array, probs: Array) -> Metric:
     """Mean negative log probability of the true class, in nats.
 
-    Probabilities are clipped from below at 1e-15 and then renormalised to sum to 1, so one sure mistake costs 34.5 and
-    not infinity.
+    Probabilities are clipped from below at 1e-15 and then renormalised to sum to 1, so one confident mistake costs 34.5 instead
+    of infinity.
     """
     clipped = np.maximum(probs, 1e-15)
     return _mean(np.log(clipped.sum(axis=1)) - np.log(clipped[np.arange(len(labels)), labels]))
@@ -154,7 +151,7 @@ def _auc_of(positive: Array, scores: Array) -> Metric:
 def calibration_error(labels: Array, probs: Array) -> Metric:
     """Expected calibration error: mean over bins of |accuracy - confidence| (Guo et al. 2017).
 
-    15 bins ((m - 1) / 15, m / 15] divide (0, 1] into equal widths and weigh by their rows.
+    15 bins ((m - 1) / 15, m / 15] of equal width cover (0, 1], weighted by their rows.
     """
     confidence = probs.max(axis=1)
     bins = np.clip(np.ceil(confidence * 15).astype(np.int64) - 1, 0, 14)
@@ -201,43 +198,38 @@ def paired_lift(
     Arguments:
         targets: `(N,)` labels or numbers, as `task` says.
         outputs, baseline_outputs: each one's `(N, K)` probabilities or `(N,)` predictions.
-        seed: seed of the bootstrap.
         weights: as for `classification`, the same for both.
-        balanced: classes weigh alike: the difference in balanced accuracy, bootstrapped over rows.
+        balanced: classes count equally: the difference in balanced accuracy, bootstrapped over rows.
     Returns:
         the difference in accuracy with Newcombe's paired interval (1998, method 10), or the baseline's RMSE minus the
         model's, bootstrapped with both models on the same resampled rows.
     """
-    if task == "classification" and balanced:
-        ours, theirs = (
-            balanced_accuracy(np.asarray(targets), np.asarray(p) if weights is None else np.asarray(p) * weights)
-            for p in (outputs, baseline_outputs)
-        )
-        value, low, high = statistics.bootstrap({"d": lambda w: ours(w) - theirs(w)}, len(targets), seed=seed)["d"]
-        if value and high - low < 1e-12:  # a class is all right or all wrong in either: each one's own bounds
-            (low, high), (least, most) = (
-                _recall_bounds(np.asarray(targets), decide(np.asarray(p), weights) == targets)
-                for p in (outputs, baseline_outputs)
-            )
-            low, high = low - most, high - least
-        return lift_of("balanced_accuracy", value, low, high)
-    if task == "classification":
-        right = [decide(np.asarray(probs), weights) == np.asarray(targets) for probs in (outputs, baseline_outputs)]
-        return lift_of(MAIN[task], *statistics.newcombe_paired(right[0], right[1]))
-    y, own = _numbers(targets, outputs)
-    model, baseline = rmse(y, own), rmse(y, _numbers(targets, baseline_outputs)[1])
-    intervals = statistics.bootstrap({"rmse": lambda weights: baseline(weights) - model(weights)}, len(y), seed=seed)
-    return lift_of(MAIN[task], *intervals["rmse"])
+    if task == "regression":
+        model, baseline = (rmse(*_numbers(targets, each)) for each in (outputs, baseline_outputs))
+        return lift_of(MAIN[task], *_bootstrapped_difference(baseline, model, len(targets), seed))
+    labels = np.asarray(targets)
+    both = [np.asarray(probs) if weights is None else np.asarray(probs) * weights for probs in (outputs, baseline_outputs)]
+    right = [probs.argmax(axis=1) == labels for probs in both]
+    if not balanced:
+        return lift_of(MAIN[task], *statistics.newcombe_paired(*right))
+    ours, theirs = (balanced_accuracy(labels, probs) for probs in both)
+    value, low, high = _bootstrapped_difference(ours, theirs, len(labels), seed)
+    if value and high - low < 1e-12:  # a class is all right or all wrong in either: each one's own bounds
+        (low, high), (least, most) = (_recall_bounds(labels, correct) for correct in right)
+        low, high = low - most, high - least
+    return lift_of("balanced_accuracy", value, low, high)
+
+
+def _bootstrapped_difference(first: Metric, second: Metric, n: int, seed: int) -> tuple[float, float, float]:
+    return statistics.bootstrap({"": lambda weights: first(weights) - second(weights)}, n, seed=seed)[""]
 
 
 def row_contributions(metric: str, truth: Array, outputs: Array, predicted: Array) -> Array | None:
     """What each test row adds to a score, for metrics of which the score is a mean or can be linearised; else None.
 
     Arguments:
-        metric: its key.
-        truth: `(T,)` class indices or numbers.
         outputs: probabilities `(T, K)` or numbers `(T,)`.
-        predicted: `(T,)` class indices or numbers.
+        truth, predicted: `(T,)` class indices or numbers.
     Returns:
         `(T,)`: right or wrong for accuracy; the same weighted by class for balanced accuracy; the absolute error; minus the log
         probability; for RMSE its first-order influence (mean squared error is a mean, and the root is linearised at its value).
@@ -264,13 +256,12 @@ def _bootstrapped(metrics: Mapping[str, Metric], n: int, seed: int, num_resample
     if num_resamples == 0:
         ones = np.ones((1, n))
         return {name: Measured(float(metric(ones)[0]), math.nan, math.nan, n) for name, metric in metrics.items()}
-    intervals = statistics.bootstrap(metrics, n, num_resamples, seed)
-    return {name: Measured(value, *_estimable(value, low, high), n) for name, (value, low, high) in intervals.items()}
-
-
-def _estimable(value: float, low: float, high: float) -> tuple[float, float]:
-    """A bootstrap's interval; nan where no resample differed from the value (every row right, say), which says nothing."""
-    return (math.nan, math.nan) if high - low <= 1e-12 * abs(value) else (low, high)
+    found = {}
+    for name, (value, low, high) in statistics.bootstrap(metrics, n, num_resamples, seed).items():
+        if high - low <= 1e-12 * abs(value):  # no resample differed from the value (every row right, say), which says nothing
+            low = high = math.nan
+        found[name] = Measured(value, low, high, n)
+    return found
 
 
 def _indicator(classes: Array, num_classes: int) -> Array:
@@ -286,7 +277,7 @@ def _mean(values: Array) -> Metric:
 
 
 def _mean_defined(values: Array) -> Array:
-    """Mean over axis 1 of what is not nan; nan where nothing is."""
+    """Mean over axis 1, ignoring nan; nan if all are nan."""
     return _ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
 
 

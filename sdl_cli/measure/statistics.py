@@ -1,4 +1,7 @@
-"""Intervals and tests for numbers measured on few rows or few repeats: pure functions of arrays, in numpy."""
+"""Intervals and tests for numbers measured on few rows or few repeats: pure functions of arrays, in numpy.
+
+`level` is the coverage of an interval, in (0, 1), everywhere.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
 
     Arguments:
         successes: number of successes, in 0..n; a fraction where trials count for less than one each.
-        n: number of trials; with none the interval is all of [0, 1].
-        level: coverage, in (0, 1).
+        n: number of trials; if 0, the interval is [0, 1].
     Returns:
         low, high in [0, 1]; exactly 0 where nothing and exactly 1 where everything succeeded.
     Raises:
@@ -31,7 +33,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
         raise ValueError(f"{successes} successes in {n} trials")
     if n == 0:
         return 0.0, 1.0
-    z = _normal_quantile(level)
+    z = NormalDist().inv_cdf((1 + level) / 2)
     p = successes / n
     middle = p + z * z / (2 * n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -44,13 +46,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> tuple[float, floa
 def bootstrap_weights(n: int, num_resamples: int = 1000, seed: int = 0) -> Iterator[Array]:
     """How often each of n rows is drawn in each of `num_resamples` resamples of size n with replacement (Efron 1979).
 
-    Arguments:
-        n: number of rows, at least 1.
-        num_resamples: number of resamples, B.
-        seed: the same seed gives the same counts.
-    Returns:
-        an iterator over chunks `(b, n)` of int64 counts; the chunks' b sum to B and every row of counts sums to n.
-        A chunk holds about half a million counts, so n = 50,000 needs megabytes, not gigabytes.
+    Yields chunks `(b, n)` of about half a million int64 counts; the chunks' b sum to `num_resamples`, every row of counts to n.
     """
     if n < 1:
         raise ValueError("a bootstrap needs at least one row")
@@ -63,31 +59,22 @@ def bootstrap_weights(n: int, num_resamples: int = 1000, seed: int = 0) -> Itera
 
 
 def bootstrap(
-    functions: Mapping[str, Callable[[Array], Array]],
-    n: int,
-    num_resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
+    functions: Mapping[str, Callable[[Array], Array]], n: int, num_resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, tuple[float, float, float]]:
     """Values and percentile bootstrap intervals (Efron 1979) of statistics of the same n rows, resampled together.
 
     Arguments:
         functions: by name, a statistic as a function of row weights, `(b, n) -> (b,)`, nan where it is undefined.
-        n: number of rows.
-        num_resamples: number of resamples.
-        seed: seed of the resamples.
-        level: coverage, in (0, 1).
     Returns:
         value (at weights of one), low, high; all nan where the value is undefined. Resamples in which a statistic is
-        undefined are left out of its interval. The interval is widened to hold the value where the resampled values
-        lie to one side of it: each resample adds noise, and a mean of absolute values such as the calibration error
-        can only grow by that.
+        undefined are left out of its interval. The interval is widened to include the value if all resampled values lie on
+        one side: resampling adds noise, which can only increase a mean of absolute values such as the calibration error.
     """
     ones = np.ones((1, n))
     values = {name: float(function(ones)[0]) for name, function in functions.items()}
     chunks: dict[str, list[Array]] = {name: [] for name in functions}
     for counts in bootstrap_weights(n, num_resamples, seed):
-        weights = counts.astype(np.float64)  # once, for the matrix products of all
+        weights = counts.astype(np.float64)
         for name, function in functions.items():
             chunks[name].append(function(weights))
     tail = (1 - level) / 2
@@ -102,7 +89,7 @@ def bootstrap(
 
 
 def all_or_nothing_recalls(right: Sequence[int], wrong: Sequence[int], level: float = 0.95) -> tuple[float, float]:
-    """Interval of a mean of recalls where each class has all its rows right or all wrong, so that a bootstrap gives none.
+    """Interval in [0, 1] of a mean of recalls if each class has all its rows right or all wrong, where a bootstrap gives none.
 
     The lower end is the smallest mean recall with which rows all right are still as likely as the tail: the sum of n_k log p_k is
     at least log((1 - level) / 2), and its minimum has p_k in proportion to n_k, up to 1. With equal classes that is Clopper and
@@ -110,9 +97,6 @@ def all_or_nothing_recalls(right: Sequence[int], wrong: Sequence[int], level: fl
 
     Arguments:
         right, wrong: rows, at least 1, of each class that is all right, and all wrong; one class or more in all.
-        level: coverage, in (0, 1).
-    Returns:
-        low, high in [0, 1].
     """
     num = len(right) + len(wrong)
     tail = (1 - level) / 2
@@ -131,14 +115,7 @@ def _least_sum(rows: Sequence[int], tail: float) -> float:
 
 
 def t_interval(values: Values, level: float = 0.95) -> tuple[float, float, float]:
-    """Student's interval of the mean of independent repeats.
-
-    Arguments:
-        values: `(J,)`, at least one.
-        level: coverage, in (0, 1).
-    Returns:
-        mean, low, high; with a single value nothing is known of the spread and the interval is (-inf, inf).
-    """
+    """Student's interval of the mean of independent repeats `(J,)`, at least one, as `corrected_t_interval` gives it."""
     # A ratio of 0 leaves the usual variance of a mean, s^2 / J.
     return corrected_t_interval(values, test_fraction_ratio=0.0, level=level)
 
@@ -151,9 +128,8 @@ def corrected_t_interval(differences: Values, test_fraction_ratio: float, level:
     Arguments:
         differences: `(J,)` paired differences, one per split.
         test_fraction_ratio: n_test / n_train of one split; 0 for independent repeats.
-        level: coverage, in (0, 1).
     Returns:
-        mean, low, high; with a single difference the interval is (-inf, inf).
+        mean, low, high; with a single difference nothing is known of the spread and the interval is (-inf, inf).
     """
     mean, error, num_values = _mean_and_error(differences, test_fraction_ratio)
     if num_values == 1:
@@ -167,11 +143,7 @@ def corrected_t_interval(differences: Values, test_fraction_ratio: float, level:
 def corrected_t_test(differences: Values, test_fraction_ratio: float) -> float:
     """Two-sided p value that the mean difference over overlapping splits is 0 (Nadeau and Bengio 2003).
 
-    Arguments:
-        differences: `(J,)` paired differences, one per split.
-        test_fraction_ratio: n_test / n_train of one split.
-    Returns:
-        p in [0, 1]; 1 for a single difference and for a mean of exactly 0.
+    The arguments are those of `corrected_t_interval`; p is 1 for a single difference and for a mean of exactly 0.
     """
     mean, error, num_values = _mean_and_error(differences, test_fraction_ratio)
     if num_values == 1 or mean == 0:
@@ -184,12 +156,9 @@ def corrected_t_test(differences: Values, test_fraction_ratio: float) -> float:
 
 
 def holm(p_values: Values) -> list[float]:
-    """P values adjusted for their number, family-wise (Holm 1979), in the order they were given.
+    """P values `(M,)` adjusted for their number, family-wise (Holm 1979), in the order they were given.
 
-    Arguments:
-        p_values: `(M,)`, each in [0, 1].
-    Returns:
-        M adjusted values in [0, 1]: the i-th smallest times M - i (i from 0), made monotone.
+    The i-th smallest is multiplied by M - i (i from 0); then all are made monotone, and at most 1.
     """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
@@ -203,13 +172,11 @@ def holm_levels(p_values: Values, alpha: float = 0.05) -> list[float]:
     """Levels of intervals that go with Holm's test: each is that at which its own difference was tested.
 
     The i-th smallest p value is compared with alpha / (M - i); from the first that exceeds it on, all are held to that one's.
+    An interval of that level from the same test excludes 0 exactly where the adjusted p value (`holm`) is at most alpha.
 
     Arguments:
-        p_values: `(M,)`, each in [0, 1], not adjusted.
+        p_values: `(M,)`, not adjusted; the levels come in the same order.
         alpha: family-wise error rate, in (0, 1).
-    Returns:
-        M levels in (0, 1), in the order given: an interval of that level from the same test excludes 0 exactly where the
-        adjusted p value (`holm`) is at most alpha.
     """
     p = np.asarray(p_values, dtype=float)
     levels = np.empty_like(p)
@@ -223,18 +190,12 @@ def holm_levels(p_values: Values, alpha: float = 0.05) -> list[float]:
 
 
 def newcombe_paired(a_correct: Values, b_correct: Values, level: float = 0.95) -> tuple[float, float, float]:
-    """Difference of two proportions measured on the same rows, with its interval.
+    """Difference (A's minus B's) of two proportions measured on the same rows `(N,)`, low and high, all in [-1, 1].
 
     Newcombe (1998), "Improved confidence intervals for the difference between binomial proportions based on paired
     data", Statistics in Medicine 17:2635, method 10: Wilson's two half-widths are squared and added, less twice their
     product times the continuity-corrected correlation.
 
-    Arguments:
-        a_correct: `(N,)` of bool, whether A is right on each row.
-        b_correct: `(N,)` of bool, whether B is right on each row.
-        level: coverage, in (0, 1).
-    Returns:
-        difference (A's proportion minus B's), low, high, all in [-1, 1].
     Raises:
         ValueError: no rows, or lengths that differ.
     """
@@ -272,10 +233,6 @@ def _mean_and_error(values: Values, ratio: float) -> tuple[float, float, int]:
         raise ValueError("at least one value is needed")
     if len(v) == 1:
         return float(v[0]), math.nan, 1
-    if np.ptp(v) <= 1e-12 * np.abs(v).max():  # equal but for rounding, which is no spread
+    if np.ptp(v) <= 1e-12 * np.abs(v).max():  # equal except for rounding, so no spread
         return float(v[0]), 0.0, len(v)
     return float(v.mean()), math.sqrt(float(v.var(ddof=1)) * (1 / len(v) + ratio)), len(v)
-
-
-def _normal_quantile(level: float) -> float:
-    return NormalDist().inv_cdf((1 + level) / 2)

@@ -108,7 +108,7 @@ def judged(value: float | None, measurable: bool) -> str:
 
 
 def p_value(p: float, name: str = "p = ") -> str:
-    """`p = 0.023`, `p < 0.001`: as far as it can be told; below the heading of a column the name is left out."""
+    """`p = 0.023`, `p < 0.001`; below the heading of a column the name is left out."""
     if p < 0.001:
         return f"{name.replace('=', '<')}0.001" if name else "< 0.001"
     return f"{name}{p:.3f}" if p < 0.1 else f"{name}{p:.2f}"
@@ -126,14 +126,14 @@ def _bounded(*ends: float | None) -> bool:
 
 
 def rounded(size: float, least: int = 0) -> str:
-    """A number of labels to two figures, since no forecast knows more: 6,100; exact where that would be below `least`."""
+    """A number of labels to two figures, since no forecast is more precise: 6,100; exact where that would be below `least`."""
     digits = max(0, math.floor(math.log10(size)) - 1)
     short = int(round(size, -digits))
     return f"{short if short >= least else math.ceil(size):,}"
 
 
 def unequal_rows(named: Sequence[tuple[str, Values]]) -> str:
-    """Who set labelled rows aside for validation where others learned from all of them; empty where all did alike.
+    """Who set labelled rows aside for validation while others learned from all; empty if all did the same.
 
     Arguments:
         named: of each method or job its name and its `rows`, as in `metrics.json`.

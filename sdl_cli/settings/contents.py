@@ -1,25 +1,23 @@
-"""What the JSON files of a run folder hold, so that whoever reads one knows what stands in it, whoever wrote it."""
+"""What the JSON files of a run folder hold, so that whoever reads one knows what is in it, whoever wrote it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sdl_cli.errors import DataError
 
 Spec = Any
 
 
-@dataclass(frozen=True)
-class Maybe:
+class Maybe(NamedTuple):
     """That, or null."""
 
     inner: Spec
 
 
-@dataclass(frozen=True)
-class Each:
+class Each(NamedTuple):
     """An object whose values are all like that, whatever their keys."""
 
     inner: Spec
@@ -33,8 +31,7 @@ class Plain:
     """Texts, numbers, yes or no, null, and lists and objects of these, a few levels deep."""
 
 
-@dataclass(frozen=True)
-class Between:
+class Between(NamedTuple):
     """A whole number within these bounds."""
 
     low: int
@@ -106,31 +103,22 @@ def _first_wrong(value: Any, spec: Spec, where: str) -> str | None:
     """The full key of the first value that is unlike its spec, or None."""
     if isinstance(spec, Maybe):
         return None if value is None else _first_wrong(value, spec.inner, where)
-    if isinstance(spec, Each):
-        if not isinstance(value, dict):
-            return where
-        return _first(_first_wrong(item, spec.inner, _below(where, key)) for key, item in value.items())
-    if isinstance(spec, list):
-        if not isinstance(value, list):
-            return where
-        return _first(_first_wrong(item, spec[0], f"{where}[{k}]") for k, item in enumerate(value))
-    if isinstance(spec, dict):
-        return _first_wrong_key(value, spec, where)
-    return None if _is(value, spec) else where
-
-
-def _first_wrong_key(value: Any, spec: dict[str, Spec], where: str) -> str | None:
-    if not isinstance(value, dict):
+    if not isinstance(spec, (Each, list, dict)):
+        return None if _is(value, spec) else where
+    fits = isinstance(value, list if isinstance(spec, list) else dict)
+    if not fits:
         return where
-    for key, inner in spec.items():
-        name = key.removesuffix("?")
-        if name in value:
-            wrong = _first_wrong(value[name], inner, _below(where, name))
-            if wrong is not None:
-                return wrong
-        elif name == key:
-            return _below(where, name)
-    return None
+    inner: Iterable[tuple[Any, Spec, str]]
+    if isinstance(spec, list):
+        inner = ((item, spec[0], f"{where}[{k}]") for k, item in enumerate(value))
+    elif isinstance(spec, Each):
+        inner = ((item, spec.inner, _below(where, key)) for key, item in value.items())
+    else:
+        names = {key.removesuffix("?"): key for key in spec}
+        needed = [name for name, key in names.items() if name in value or name == key]
+        missing: set[str] = set()  # of allowed words: nothing is one
+        inner = [(value.get(n), spec[names[n]] if n in value else missing, _below(where, n)) for n in needed]
+    return next((wrong for each in inner if (wrong := _first_wrong(*each)) is not None), None)
 
 
 def _is(value: Any, spec: Spec) -> bool:
@@ -150,10 +138,6 @@ def _is_plain(value: Any, depth: int) -> bool:
         items = value.values() if isinstance(value, dict) else value
         return depth < _MOST_DEPTH and all(_is_plain(item, depth + 1) for item in items)
     return value is None or isinstance(value, (str, bool)) or (isinstance(value, (int, float)) and -1e300 < value < 1e300)
-
-
-def _first(found: Any) -> str | None:
-    return next((wrong for wrong in found if wrong is not None), None)
 
 
 def _below(where: str, key: Any) -> str:

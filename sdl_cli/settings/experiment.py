@@ -21,9 +21,8 @@ class Range:
     open_high: bool = False
 
     def holds(self, value: float) -> bool:
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return above and below
+        at_end = (self.open_low and value == self.low) or (self.open_high and value == self.high)
+        return self.low <= value <= self.high and not at_end
 
     def __str__(self) -> str:
         low, high = (int(end) if math.isfinite(end) and end == int(end) else end for end in (self.low, self.high))
@@ -77,8 +76,7 @@ class Training:
 
     def filled_from(self, defaults: Training) -> Training:
         """These settings, with every None replaced by the value in `defaults`."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return dataclasses.replace(defaults, **{key: value for key, value in own.items() if value is not None})
+        return dataclasses.replace(defaults, **{key: value for key, value in vars(self).items() if value is not None})
 
     @property
     def needs_validation(self) -> bool:
@@ -106,21 +104,9 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One run, complete: its values decide its result.
+    """One run, complete: its values decide its result. conf/train.yaml says what each means.
 
-    Arguments:
-        dataset, model, loss, augment: one dataclass each, picked by name from the tables of their groups.
-        training: how a network is trained; unused by methods that train none.
-        seed: seed of the split, of the initial weights and of everything random in training.
-        num_repeats: number of splits (seed, seed + 1, ...) over which the result is averaged.
-        device: auto, cpu, cuda, cuda:N or mps.
-        precision: auto, float32, bfloat16 or float16; the arithmetic of the network's forward and backward pass.
-        memory_format: auto, contiguous or channels_last.
-        num_threads: threads of one fit; None takes all cores of this machine.
-        threshold: most_probable gives a row its most probable class; balanced divides by each class's share first (best for
-            balanced accuracy); a number in (0, 1) names the rarer of two classes from that probability on.
-        tensorboard: write curves for TensorBoard into `tensorboard/` of the run folder.
-        mlflow: record the run in MLflow: the address of a server, `sqlite:///file.db`, or a folder; None does not.
+    Each of the groups is one dataclass, picked by name from its table; methods that train no network do not use `training`.
     """
 
     dataset: Any

@@ -18,9 +18,8 @@ class Parallel:
         num_jobs: cells at once; None is one per core, or one per GPU. A model that uses all cores, or a GPU, runs alone whatever
             this says. One job runs in this process.
         backend: processes (of our own; stored settings may call them loky), threading, or dask or ray: the cluster that this
-            process is a client of, that $RAY_ADDRESS names, or else one on this machine. Both place cells and GPUs themselves.
-            A cell whose process dies costs no other there either: ray leaves it to us to try it again, and dask tries it three
-            times more on other workers (its `allowed-failures`) before it gives it up.
+            process is a client of, that $RAY_ADDRESS names, or else one on this machine. Both place cells and GPUs themselves;
+            a cell whose process dies costs no other, though dask first tries it on three more workers (`allowed-failures`).
     """
 
     num_jobs: Count | None = None
@@ -30,6 +29,5 @@ class Parallel:
 def check_backend(backend: str) -> None:
     """Raise ConfigError where a backend of `Parallel` is not installed."""
     if backend in ("dask", "ray") and find_spec("distributed" if backend == "dask" else backend) is None:
-        raise ConfigError(
-            f"parallel.backend={backend}: {backend} is not installed.", f'Install it: pip install "sdl-cli[{backend}]"'
-        )
+        what = f"parallel.backend={backend}: {backend} is not installed."
+        raise ConfigError(what, f'Install it: pip install "sdl-cli[{backend}]"')

@@ -20,14 +20,12 @@ Tables = Mapping[str, Mapping[str, type] | type]
 
 
 def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) -> Any:
-    """Turn nested plain values into `into`, or raise one error that names everything wrong with them.
+    """Turn nested plain values, as composed from YAML, into `into`; its fields that are named in `tables` are groups.
 
     Arguments:
-        tables: for each group, a mapping of name -> dataclass, or one dataclass where the group has no choice.
-        values: nested dictionaries, as composed from YAML.
-        into: the dataclass to build; its fields that are named in `tables` are groups.
+        tables: for each group, a mapping of name -> dataclass, or one dataclass if the group has no choice.
     Raises:
-        ConfigError: unknown or missing keys, wrong types, values out of range, each with its full key and what is allowed.
+        ConfigError: all unknown or missing keys, wrong types, values out of range, with their full keys and what is allowed.
     """
     problems: list[str] = []
     known = _full_keys(tables, values, into)
@@ -49,8 +47,7 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
 def parse_group(group: str, table: Mapping[str, type] | type, value: Any) -> Any:
     """Like `parse`, for the settings of one group alone."""
     problems: list[str] = []
-    name = str(value.get("name")) if isinstance(value, Mapping) else ""
-    kind = table.get(name) if isinstance(table, Mapping) else table
+    kind = _chosen(table, value)
     known = [] if kind is None else [f"{group}.{field.name}" for field in dataclasses.fields(kind)]
     found = _parse_group(group, table, value, known, problems)
     if problems:
@@ -69,17 +66,12 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
     if not isinstance(value, Mapping):
         problems.append(f"{group}: must be a group of settings, not {value!r}.")
         return None
-    kind: type | None
-    if isinstance(table, Mapping):
-        name = value.get("name")
-        kind = table.get(name) if isinstance(name, str) else None
-        if kind is None:
-            problems.append(
-                f"{group}.name: no {group} is called {name!r}.{suggest(str(name), table)} There are: {', '.join(sorted(table))}."
-            )
-            return None
-    else:
-        kind = table
+    kind = _chosen(table, value)
+    if kind is None:
+        assert isinstance(table, Mapping)
+        name, guess = value.get("name"), suggest(str(value.get("name")), table)
+        problems.append(f"{group}.name: no {group} is called {name!r}.{guess} There are: {', '.join(sorted(table))}.")
+        return None
     if hasattr(kind, "from_older"):  # settings that an older version stored
         value = kind.from_older(value)
     hints = _hints(kind)
@@ -98,6 +90,14 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
     except ConfigError as error:  # a dataclass may check how its fields go together in __post_init__
         problems.append(f"{group}.{error.message}" if error.message.partition(":")[0] in hints else f"{group}: {error.message}")
         return None
+
+
+def _chosen(table: Mapping[str, type] | type | None, value: Any) -> type | None:
+    """The dataclass of a group: the one that the name in its values picks, where there is a choice."""
+    if not isinstance(table, Mapping):
+        return table
+    name = value.get("name") if isinstance(value, Mapping) else None
+    return table.get(name) if isinstance(name, str) else None
 
 
 def _hints(kind: type) -> dict[str, Any]:
@@ -188,16 +188,14 @@ def _full_keys(tables: Tables, values: Mapping[str, Any], into: type) -> list[st
         if item.name in getattr(into, "HIDDEN", ()):
             continue
         keys.append(item.name)
-        table = tables.get(item.name)
-        chosen = values.get(item.name)
-        kind = table.get(str(chosen.get("name")) if isinstance(chosen, Mapping) else "") if isinstance(table, Mapping) else table
+        kind = _chosen(tables.get(item.name), values.get(item.name))
         if kind is not None:
             keys += [f"{item.name}.{f.name}" for f in dataclasses.fields(kind)]
     return keys
 
 
 def _of_another(group: str, key: Any, table: Mapping[str, type] | type, value: Mapping[str, Any]) -> str:
-    """That another choice of the group has the setting, where one has; else empty."""
+    """That another choice of the group has the setting, if one has; otherwise empty."""
     choices = table if isinstance(table, Mapping) else {}
     others = [name for name, kind in choices.items() if key in {field.name for field in dataclasses.fields(kind)}]
     if not others:
@@ -209,17 +207,12 @@ def _of_another(group: str, key: Any, table: Mapping[str, type] | type, value: M
 def _unknown(key: str, known: list[str]) -> str:
     group, _, last = key.rpartition(".")
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == group]
-    elsewhere = [k for k in known if k.rpartition(".")[2] == last]
-    near = difflib.get_close_matches(last, siblings, n=1, cutoff=0.6)
-    if elsewhere:
-        guess = f" Did you mean {elsewhere[0]}?"
-    elif near:
-        guess = f" Did you mean {group}.{near[0]}?" if group else f" Did you mean {near[0]}?"
-    else:
-        far = difflib.get_close_matches(last, [k.rpartition(".")[2] for k in known], n=1, cutoff=0.7)
-        guess = f" Did you mean {next(k for k in known if k.rpartition('.')[2] == far[0])}?" if far else ""
-        guess = guess or f" Here there are: {', '.join(siblings)}."
-    return f"{key}: no such setting.{guess}"
+    full = {k.rpartition(".")[2]: k for k in reversed(known)}
+    near = [f"{group}.{name}" if group else name for name in difflib.get_close_matches(last, siblings, n=1, cutoff=0.6)]
+    far = [full[name] for name in difflib.get_close_matches(last, full, n=1, cutoff=0.7)]
+    best = [*([full[last]] if last in full else []), *near, *far]
+    guess = f"Did you mean {best[0]}?" if best else f"Here there are: {', '.join(siblings)}."
+    return f"{key}: no such setting. {guess}"
 
 
 def _where_to_look(problems: list[str], verb: str = "train") -> str:

@@ -7,7 +7,7 @@ import math
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
 
@@ -32,11 +32,21 @@ def fields_to_json(value: Any) -> dict[str, Any]:
     return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
 
 
-def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
-    """The dataclass that such an object holds. A key that is missing takes the field's default; one of no field is left out.
+class Json:
+    """A dataclass that is written and read by these functions: numbers that are not finite are None in JSON, and nan again."""
 
-    Raises:
-        KeyError, TypeError, ValueError: a key without default is missing, or a value is of another kind.
+    def to_json(self) -> dict[str, Any]:
+        return fields_to_json(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        return from_json(cls, values)
+
+
+def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
+    """The dataclass that such an object holds. A missing key takes the field's default; unknown keys are ignored.
+
+    Raises KeyError, TypeError or ValueError if a key without default is missing, or a value is of another kind.
     """
     hints, found = get_type_hints(kind), {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]

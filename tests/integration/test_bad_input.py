@@ -460,7 +460,7 @@ def test_a_file_in_the_place_of_runs_is_named(sdl: Sdl, tmp_path: Path, command:
     (tmp_path / "runs").write_text("mine")
     found = sdl(command)
     assert found.code == 2
-    check_lines(found.err, ["runs", "a file stands where a folder is needed"])
+    check_lines(found.err, ["runs", "a file is in the way of a folder"])
     assert tree(tmp_path) == {"runs"} and (tmp_path / "runs").read_text() == "mine"
 
 

@@ -49,11 +49,11 @@ def write(folder: Path, name: str, text: str) -> None:
 
 STRANGE: list[tuple[str, Callable[[Path], object], str]] = [
     ("config.yaml of endless aliases", lambda f: write(f, "config.yaml", grown()), "too many values"),
-    ("config.yaml of 300 kB", lambda f: write(f, "config.yaml", "a: " + "x" * 300_000), "more than"),
-    ("config.yaml of a list", lambda f: write(f, "config.yaml", "[1]"), "no settings"),
+    ("config.yaml of 300 kB", lambda f: write(f, "config.yaml", "a: " + "x" * 300_000), "at most"),
+    ("config.yaml of a list", lambda f: write(f, "config.yaml", "[1]"), "no settings object"),
     ("model.json of deep lists", lambda f: write(f, "model.json", "[" * 50_000), "cannot be read"),
     ("a depth of a million", lambda f: change(f, "model.json", params__depth=10**6), "model.depth"),
-    ("many networks", lambda f: change(f, "model.json", fitted__num_networks=10**6), "missing or of another shape"),
+    ("many networks", lambda f: change(f, "model.json", fitted__num_networks=10**6), "missing or has another shape"),
 ]
 
 

@@ -13,7 +13,7 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
     """The unfitted estimator of an experiment, with all of its settings.
 
     Arguments:
-        dataset: its data set, where the inputs of this one need a preparation (mixed tables, texts) that goes before the model.
+        dataset: its data set, if its inputs need preprocessing (mixed tables, texts) before the model.
     """
     settings = experiment.model
     arguments = settings.arguments() | {"random_state": experiment.seed}
@@ -24,10 +24,7 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
             "augment": None if on_texts else experiment.augment,
             "training": experiment.training,
             "validation_fraction": experiment.dataset.validation_fraction,
-            "device": experiment.device,
-            "precision": experiment.precision,
-            "memory_format": experiment.memory_format,
-            "num_threads": experiment.num_threads,
+            **{key: getattr(experiment, key) for key in ("device", "precision", "memory_format", "num_threads")},
         }
     elif settings.takes_class_weight and task == "classification":
         arguments["class_weight"] = "balanced" if getattr(experiment.loss, "class_weight", "none") == "balanced" else None
@@ -39,11 +36,10 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
 
 
 def with_preparation(model: Any, dataset: Dataset, augment: Any = None, validation_fraction: float = 0.2, seed: int = 0) -> Any:
-    """The model behind the preparation that this data set's inputs need, or the model itself where they need none.
+    """The model behind the preprocessing that this data set's inputs need, or the model itself if they need none.
 
     Arguments:
-        augment: settings of a policy that works on what goes into the preparation (texts), or None.
-        validation_fraction, seed: as for `Prepared`.
+        augment: settings of a policy that works on what goes into the preprocessing (texts), or None.
     """
     if not needs_preparation(dataset):
         return model
@@ -60,7 +56,7 @@ def with_preparation(model: Any, dataset: Dataset, augment: Any = None, validati
 
 
 def needs_preparation(dataset: Dataset) -> bool:
-    """Whether the rows of a data set are no plain numbers yet."""
+    """Whether the rows of a data set are not plain numbers yet."""
     return bool(dataset.columns) or dataset.modality == "text"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.errors import DataError
-from sdl_cli.learning import loop
+from sdl_cli.learning import loop, losses
 from sdl_cli.learning.device import place, resident
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.deep_net import initialise
@@ -25,25 +26,16 @@ from sdl_cli.settings.experiment import Training
 
 @takes(AutoencoderSettings, standardize=True, **NETWORK)
 class _AutoencoderNet(NetworkEstimator):
-    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
-        combined = bool(getattr(self.loss, "xent_weight", 0))
+    def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
         sparse = self.sparsity_target if self.sparsity_weight > 0 else None
-        if len(input_shape) == 1:
-            widths = self.widths or (128, 64, 32)
-            body = Encoder(
-                [DenseLayer(a, b, sparse) for a, b in zip((input_shape[0], *widths), widths, strict=False)], self.dropout
-            )
-            return Network(body, widths[-1], num_outputs, combined=combined)
-        widths = self.widths or (32, 64, 128)
+        is_image = len(input_shape) == 3
         layers: list[nn.Module] = []
-        side, channels = min(input_shape[1:]), input_shape[0]
-        for i, width in enumerate(widths):
+        size, side = input_shape[0], min(input_shape[1:], default=0)
+        for i, width in enumerate(self.widths or ((32, 64, 128) if is_image else (128, 64, 32))):
             stride = 2 if side >= 4 and (i > 0 or side > 32) else 1  # the first layer keeps a small image's detail
-            layers.append(ConvLayer(channels, width, stride, sparse))
-            side, channels = (side + stride - 1) // stride, width
-        return Network(
-            Encoder(layers, self.dropout), channels, num_outputs, [0.5] * input_shape[0], [0.25] * input_shape[0], combined
-        )
+            layers.append(ConvLayer(size, width, stride, sparse) if is_image else DenseLayer(size, width, sparse))
+            side, size = (side + stride - 1) // stride, width
+        return Encoder(layers, self.dropout), size
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
         """Pretrain layer by layer, then train the whole; `reconstruction_` has, per layer, the error before and after.
@@ -57,36 +49,28 @@ class _AutoencoderNet(NetworkEstimator):
         if self.pretrain:
             more = resident(self._with_unlabeled(inputs), runtime)
             nothing, training = torch.zeros(len(more), 1, device=more.device), self._pretraining(len(more))
-            for phase, stage in self._stages(net):
+            assert isinstance(net.body, Encoder)
+            place(net, runtime)
+            for depth in range(len(net.body.layers)):
+                phase = f"layer{depth}"
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(loop.phase_seed(self.seed_, f"weights {phase}"))
+                    stage = LayerAutoencoder(net, depth, self.corruption_fraction, self.sparsity_weight, self.sparsity_target)
+                place(stage, runtime)
                 before = stage.relative_error(more, runtime)
+                trained = [*stage.layer.parameters(), *stage.decoder.parameters()]
                 loop.train(
                     stage, lambda s, x, _: s(x), more, nothing, training, runtime,
-                    seed=self.seed_, phase=phase, parameters=[(1.0, list(stage.trained_parameters()))],
+                    seed=self.seed_, phase=phase, parameters=[(1.0, trained)],
                 )  # fmt: skip
                 self.reconstruction_.append({"before": before, "after": stage.relative_error(more, runtime)})
-        loop.train(
-            net, self.objective, inputs, targets, self.training_, runtime,
-            seed=self.seed_, augment=self._augment, validate=validate,
-        )  # fmt: skip
+        self._train(net, inputs, targets, validate)
 
     def _pretraining(self, num_rows: int) -> Training:
-        batch_size = min(64, max(8, num_rows // 8))
-        return Training(
-            epochs=self.pretrain_epochs, batch_size=batch_size, optimizer="adam", learning_rate=self.pretrain_learning_rate,
-            schedule="cosine", warmup_fraction=0.0, weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
-            checkpoint_seconds=self.training_.checkpoint_seconds,
+        return dataclasses.replace(  # as for a table
+            self.settings.default_training["table"], epochs=self.pretrain_epochs, batch_size=min(64, max(8, num_rows // 8)),
+            learning_rate=self.pretrain_learning_rate, checkpoint_seconds=self.training_.checkpoint_seconds,
         )  # fmt: skip
-
-    def _stages(self, net: Network) -> Iterator[tuple[str, LayerAutoencoder]]:
-        """For each layer the name of its phase, and the autoencoder that pretrains it, made when the one before is done."""
-        assert isinstance(net.body, Encoder)
-        place(net, self.runtime_)
-        for depth in range(len(net.body.layers)):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(loop.phase_seed(self.seed_, f"weights layer{depth}"))
-                stage = LayerAutoencoder(net, depth, self.corruption_fraction, self.sparsity_weight, self.sparsity_target)
-            place(stage, self.runtime_)
-            yield f"layer{depth}", stage
 
     def _with_unlabeled(self, inputs: Tensor) -> Tensor:
         """The training inputs, and those of `unlabeled` behind them."""
@@ -94,7 +78,7 @@ class _AutoencoderNet(NetworkEstimator):
             return inputs
         path = Path(self.unlabeled).expanduser()
         if not path.exists():
-            raise DataError(f"model.unlabeled: there is nothing at {path}.", "Give an npz file, or for images a folder.")
+            raise DataError(f"model.unlabeled: {path} does not exist.", "Give an npz file, or for images a folder.")
         if path.suffix == ".npz":
             from sdl_cli.data.sources.npz import read_inputs
 
@@ -106,10 +90,9 @@ class _AutoencoderNet(NetworkEstimator):
             more = np.concatenate([images for _, images in photos])
         else:
             raise DataError(f"model.unlabeled: {path} is neither an npz file nor (for images) a folder.")
-        if list(more.shape[1:]) != list(inputs.shape[1:]):
-            raise DataError(
-                f"model.unlabeled: rows of {path} are {tuple(more.shape[1:])}, those of the data set {tuple(inputs.shape[1:])}."
-            )
+        found, wanted = tuple(more.shape[1:]), tuple(inputs.shape[1:])
+        if found != wanted:
+            raise DataError(f"model.unlabeled: rows of {path} have shape {found}, but those of the data set {wanted}.")
         loop.current_context().notice(f"The autoencoder was also pretrained on {len(more):,} unlabelled rows of {path}.")
         return torch.cat([inputs, self._as_inputs(np.asarray(more))])
 
@@ -188,7 +171,7 @@ class ConvLayer(nn.Module):
 
 
 class LayerAutoencoder(nn.Module):
-    """Layer `depth` of an encoder with a decoder of its own; the layers before it are frozen and give its input.
+    """Layer `depth` of an encoder with its own decoder; the layers before it are frozen and give its input.
 
     Called on prepared inputs it returns the per-row loss `(N,)`: the squared error of the reconstruction of the uncorrupted
     input, and `sparsity_weight` times the sum over units of KL(target || mean activation) (Ng 2011, Sparse autoencoder, eq. 8).
@@ -198,14 +181,10 @@ class LayerAutoencoder(nn.Module):
         super().__init__()
         assert isinstance(net.body, Encoder)
         self.net, self.depth = [net], depth  # in a list: the net's other layers are not this module's parameters
-        self.layer = net.body.layers[depth]
-        layer = self.layer
+        self.layer = layer = net.body.layers[depth]
         assert isinstance(layer, (DenseLayer, ConvLayer))
         self.decoder = layer.decoder()
         self.corruption, self.sparsity_weight, self.sparsity_target = corruption, sparsity_weight, sparsity_target
-
-    def trained_parameters(self) -> list[nn.Parameter]:
-        return [*self.layer.parameters(), *self.decoder.parameters()]
 
     def below(self, x: Tensor) -> Tensor:
         net = self.net[0]
@@ -218,19 +197,19 @@ class LayerAutoencoder(nn.Module):
         return x
 
     def reconstruct(self, clean: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        """The squared error of each row `(N,)`, and the code."""
         code = self.layer(given)
         again = self.decoder(code)
         if again.ndim == 4 and again.shape != clean.shape:  # an odd side was rounded up
             again = again[..., : clean.shape[2], : clean.shape[3]]
-        return again, code
+        return losses.mse(again, clean), code
 
     def forward(self, x: Tensor) -> Tensor:
         clean = self.below(x)
         given = clean
         if self.training and self.corruption:
             given = clean * (torch.rand_like(clean) >= self.corruption)
-        again, code = self.reconstruct(clean, given)
-        rows = (again.float() - clean.float()).square().flatten(1).mean(1)
+        rows, code = self.reconstruct(clean, given)
         if self.sparsity_weight:
             mean = code.float().transpose(0, 1).flatten(1).mean(1).clamp(1e-6, 1 - 1e-6)
             target = torch.full_like(mean, self.sparsity_target)
@@ -244,8 +223,7 @@ class LayerAutoencoder(nn.Module):
         class Errors(nn.Module):
             def forward(_, x: Tensor) -> Tensor:  # noqa: N805
                 clean = self.below(x)
-                again, _code = self.reconstruct(clean, clean)
-                error = (again.float() - clean.float()).square().flatten(1).mean(1)
+                error, _code = self.reconstruct(clean, clean)
                 flat = clean.float().flatten(1)
                 return torch.stack([error, flat.mean(1), flat.square().mean(1)], dim=1)
 

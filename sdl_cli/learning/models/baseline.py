@@ -1,4 +1,4 @@
-"""The quick scikit-learn models that every other is measured against."""
+"""The quick scikit-learn models that every other is compared with."""
 
 from __future__ import annotations
 
@@ -32,29 +32,22 @@ class _Baseline(FlatEstimator):
             if self.features_fraction is not None:
                 weight["max_features"] = float(self.features_fraction)
             return getattr(ensemble, tree + ("Classifier" if classify else "Regressor"))(
-                self.num_trees,
-                min_samples_leaf=self.min_leaf_rows,
-                random_state=self.random_state,
-                n_jobs=num_jobs(num_rows * self.n_features_in_),
-                **weight,
-            )
+                self.num_trees, min_samples_leaf=self.min_leaf_rows, random_state=self.random_state,
+                n_jobs=num_jobs(num_rows * self.n_features_in_), **weight,
+            )  # fmt: skip
         if self.kind == "gradient_boosting":
             from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
-            boosting = GradientBoostingClassifier if classify else GradientBoostingRegressor
-            return boosting(random_state=self.random_state)
+            return (GradientBoostingClassifier if classify else GradientBoostingRegressor)(random_state=self.random_state)
         if self.kind == "svm":
             return self._build_svm(y)
-        if self.kind == "logistic" and classify:
-            from sklearn.linear_model import LogisticRegression
+        BaselineSettings(kind=self.kind).check_task("classification" if classify else "regression")
+        if self.kind not in ("logistic", "ridge"):
+            raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
+        from sklearn.linear_model import LogisticRegression, Ridge
 
-            return make_pipeline(*self._scaler(), LogisticRegression(C=self.c, max_iter=2000, **weight))
-        if self.kind == "ridge" and not classify:
-            from sklearn.linear_model import Ridge
-
-            return make_pipeline(*self._scaler(), Ridge(alpha=self.alpha))
-        BaselineSettings(kind=self.kind).check_task("classification" if classify else "regression")  # type: ignore[arg-type]
-        raise ConfigError(f"model.kind: there is no baseline called {self.kind!r}.")
+        model = LogisticRegression(C=self.c, max_iter=2000, **weight) if classify else Ridge(alpha=self.alpha)
+        return make_pipeline(*self._scaler(), model)
 
     def _fit_model(self, X: Array, y: Array) -> None:
         grows_trees = self.kind in ("forest", "extra_trees", "gradient_boosting")
@@ -83,13 +76,13 @@ class _Baseline(FlatEstimator):
 
         if not is_classifier(self):
             return make_pipeline(*self._scaler(), TransformedTargetRegressor(SVR(C=self.c), transformer=StandardScaler()))
-        smallest = int(np.unique(y, return_counts=True)[1].min())
+        num_folds = min(5, int(np.unique(y, return_counts=True)[1].min()))
         machine = make_pipeline(*self._scaler(), SVC(C=self.c, class_weight=self.class_weight))
-        if smallest < 2:  # nothing to calibrate on
+        if num_folds < 2:  # nothing to calibrate on
             return machine
         if self.class_weight is not None:  # a pipeline would take no row weights from the calibration around it
-            return make_pipeline(*self._scaler(), CalibratedClassifierCV(SVC(C=self.c), cv=min(5, smallest), ensemble=False))
-        return CalibratedClassifierCV(machine, cv=min(5, smallest), ensemble=False)
+            return make_pipeline(*self._scaler(), CalibratedClassifierCV(SVC(C=self.c), cv=num_folds, ensemble=False))
+        return CalibratedClassifierCV(machine, cv=num_folds, ensemble=False)
 
 
 class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]

@@ -9,36 +9,28 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning import loop
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
-from sdl_cli.learning.models.network import Array, Network
+from sdl_cli.learning.models.network import Array
 from sdl_cli.learning.models.settings import DeepNetSettings
 
 
 @takes(DeepNetSettings, standardize=True, **NETWORK)
 class _DeepNet(NetworkEstimator):
-    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
+    def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
         is_image = len(input_shape) == 3
         architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image else "mlp")
         if is_image and architecture == "mlp":
-            raise ConfigError(
-                "model.architecture: mlp is for tables.",
-                "Use resnet or plain for images, or dataset.as_table=true where there is one.",
-            )
+            what = "model.architecture: mlp is for tables."
+            raise ConfigError(what, "Use resnet or plain for images, or dataset.as_table=true if the data set has it.")
         if not is_image and architecture != "mlp":
             raise ConfigError(f"model.architecture: {architecture} is for images.", "Use mlp (or auto) for a table.")
-        combined = bool(getattr(self.loss, "xent_weight", 0))
         if architecture == "mlp":
             width = self.width or 100
-            body: nn.Module = MLP(input_shape[0], self.depth or 10, width, 0.15 if self.dropout is None else self.dropout)
-            return Network(body, width, num_outputs, combined=combined)
-        if architecture == "resnet":
-            body = ResNet(input_shape[0], input_shape[1:], self.depth or 9, self.width or 24, self.dropout or 0.0)
-        else:
-            body = PlainNet(input_shape[0], input_shape[1:], self.depth or 4, self.width or 32, self.dropout or 0.0)
-        channels = input_shape[0]
-        return Network(body, body.embedding_size, num_outputs, [0.5] * channels, [0.25] * channels, combined)
+            return MLP(input_shape[0], self.depth or 10, width, 0.15 if self.dropout is None else self.dropout), width
+        kind, depth, width = (ResNet, 9, 24) if architecture == "resnet" else (PlainNet, 4, 32)
+        body = kind(input_shape[0], input_shape[1:], self.depth or depth, self.width or width, self.dropout or 0.0)
+        return body, body.embedding_size
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
         self.networks_ = []
@@ -47,10 +39,7 @@ class _DeepNet(NetworkEstimator):
             net = self.fresh_network(phase, X, targets.shape[1])
             if member == 0:
                 self.settle_runtime(net, inputs, targets)
-            loop.train(
-                net, self.objective, inputs, targets, self.training_, self.runtime_,
-                seed=self.seed_, phase=phase, augment=self._augment, validate=validate,
-            )  # fmt: skip
+            self._train(net, inputs, targets, validate, phase=phase)
             self.networks_.append(copy.deepcopy(net).eval())
 
 
@@ -115,8 +104,7 @@ class ResNet(nn.Module):
                 side //= 2
             order = (0, 2, 1)[stage]
             layers += [ResidualBlock(channels) for _ in range((num_blocks + 2 - order) // 3)]
-        self.layers, self.dropout = nn.Sequential(*layers), nn.Dropout(dropout)
-        self.embedding_size = channels
+        self.layers, self.dropout, self.embedding_size = nn.Sequential(*layers), nn.Dropout(dropout), channels
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -156,8 +144,7 @@ class PlainNet(nn.Module):
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
             channels = out
-        self.layers, self.dropout = nn.Sequential(*layers), nn.Dropout(dropout)
-        self.embedding_size = channels
+        self.layers, self.dropout, self.embedding_size = nn.Sequential(*layers), nn.Dropout(dropout), channels
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:

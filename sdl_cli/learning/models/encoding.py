@@ -1,4 +1,4 @@
-"""What is learned of a table's columns before a model sees them: medians, scales, and which levels are frequent enough."""
+"""What is learned from a table's columns before a model sees them: medians, scales, and which levels are frequent enough."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sdl_cli.errors import DataError
 Array = np.ndarray[Any, Any]
 State = tuple[dict[str, Array], dict[str, Any]]
 
+_STORED = {"medians": np.float64, "scales": np.float64, "indicated": np.bool_}
 _MAX_RARE_ROWS = 10
 _LIMIT = 1e15  # of a scaled number: what lies beyond is no measurement, and its square must fit float32
 
@@ -22,8 +23,8 @@ _LIMIT = 1e15  # of a scaled number: what lies beyond is no measurement, and its
 class TableEncoder(BaseEstimator):  # type: ignore[misc]
     """Turn a mixed table into plain numbers: impute and scale numbers, and give each frequent level a column of 0 and 1.
 
-    A number becomes (x - median) / interquartile range, with the median in the place of a missing one, and where training rows
-    lack it a further column of 0 and 1 says so. A category becomes one column for each level with at least `min_level_rows`
+    A number becomes (x - median) / interquartile range, with the median for missing values; if training rows lack some, a
+    further 0/1 column marks them. A category becomes one column for each level with at least `min_level_rows`
     training rows, one for all rarer and all unseen levels where there are rare ones (an unseen level is all zeros where there
     are none), and one for missing cells where training rows have any.
 
@@ -44,8 +45,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None) -> TableEncoder:
         """Learn from training rows `float64 (N, F)`, NaN where missing."""
         X = self._checked(X)
-        self.numbers_ = [j for j, n in enumerate(self.num_levels) if n == 0]
-        self.categories_ = [j for j, n in enumerate(self.num_levels) if n > 0]
+        self._divide()
         values = X[:, self.numbers_]
         missing = np.isnan(values)
         self.medians_, self.scales_ = _medians_and_scales(values, missing)
@@ -82,11 +82,7 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
         return out
 
     def names(self, feature_names: Sequence[str], levels: Sequence[Sequence[str]]) -> list[str]:
-        """A name for each output column.
-
-        Arguments:
-            feature_names: of the F columns of X. levels: names of the levels of each, empty for a number.
-        """
+        """A name for each output column, from those of the F columns of X and of the levels of each (empty for a number)."""
         check_is_fitted(self, "num_outputs_")
         found = [feature_names[j] for j in self.numbers_]
         found += [f"{feature_names[j]} is missing" for j, told in zip(self.numbers_, self.indicated_, strict=True) if told]
@@ -101,42 +97,41 @@ class TableEncoder(BaseEstimator):  # type: ignore[misc]
     def get_state(self) -> State:
         """No arrays, and JSON-ready values from which `from_state` rebuilds this encoder."""
         check_is_fitted(self, "num_outputs_")
+        arrays = {key: getattr(self, f"{key}_").tolist() for key in _STORED}
+        targets = [each.tolist() for each in self.targets_]
         return {}, {
-            "kind": "table",
-            "num_levels": [int(n) for n in self.num_levels],
-            "medians": self.medians_.tolist(),
-            "scales": self.scales_.tolist(),
-            "indicated": self.indicated_.tolist(),
-            "targets": [targets.tolist() for targets in self.targets_],
-            "num_outputs": self.num_outputs_,
-        }
+            "kind": "table", "num_levels": [int(n) for n in self.num_levels], **arrays,
+            "targets": targets, "num_outputs": self.num_outputs_,
+        }  # fmt: skip
 
     @classmethod
     def from_state(cls, arrays: dict[str, Array], values: dict[str, Any]) -> TableEncoder:
-        """Rebuild a fitted encoder. Raises DataError where its parts do not fit together."""
+        """Rebuild a fitted encoder. Raises DataError if its parts do not match."""
         encoder = cls(tuple(int(n) for n in values["num_levels"]))
-        encoder.numbers_ = [j for j, n in enumerate(encoder.num_levels) if n == 0]
-        encoder.categories_ = [j for j, n in enumerate(encoder.num_levels) if n > 0]
-        encoder.medians_ = np.asarray(values["medians"], dtype=np.float64)
-        encoder.scales_ = np.asarray(values["scales"], dtype=np.float64)
-        encoder.indicated_ = np.asarray(values["indicated"], dtype=bool)
+        encoder._divide()
+        for key, kind in _STORED.items():
+            setattr(encoder, f"{key}_", np.asarray(values[key], dtype=kind))
         encoder.targets_ = [np.asarray(targets, dtype=np.int64) for targets in values["targets"]]
         encoder.num_outputs_ = int(values["num_outputs"])
-        sizes = [encoder.num_levels[j] + 2 for j in encoder.categories_]
+        medians, scales = encoder.medians_, encoder.scales_
         num = len(encoder.numbers_)
         first = num + int(encoder.indicated_.sum())
         used = sorted({int(t) for targets in encoder.targets_ for t in targets} - {-1})
         sound = (
-            encoder.medians_.shape == encoder.scales_.shape == encoder.indicated_.shape == (num,)
-            and bool(np.isfinite(encoder.medians_).all() and np.isfinite(encoder.scales_).all() and (encoder.scales_ > 0).all())
+            medians.shape == scales.shape == encoder.indicated_.shape == (num,)
+            and bool(np.isfinite([medians, scales]).all() and (scales > 0).all())
             and min(encoder.num_levels, default=0) >= 0
-            and [len(targets) for targets in encoder.targets_] == sizes
+            and [len(targets) for targets in encoder.targets_] == [encoder.num_levels[j] + 2 for j in encoder.categories_]
             and used == list(range(first, first + len(used)))
             and encoder.num_outputs_ == first + len(used)
         )
         if not sound:
-            raise DataError("The stored preparation of the columns is damaged: its parts do not fit together.")
+            raise DataError("The stored column preprocessing is damaged: its parts do not match.")
         return encoder
+
+    def _divide(self) -> None:
+        self.numbers_ = [j for j, n in enumerate(self.num_levels) if n == 0]
+        self.categories_ = [j for j, n in enumerate(self.num_levels) if n > 0]
 
     def _checked(self, X: Any) -> Array:
         rows: Array = np.asarray(X, dtype=np.float64)
@@ -167,12 +162,8 @@ def _targets(codes: Array, num_levels: int, least: int, most: int) -> tuple[Arra
     frequent = np.sort(frequent[np.argsort(-counts[frequent], kind="stable")][:most])
     targets = np.full(num_levels + 2, -1, np.int64)
     targets[frequent] = np.arange(len(frequent))
-    used = len(frequent)
     if counts.sum() > counts[frequent].sum():
-        rare = np.setdiff1d(np.arange(num_levels + 1), frequent)
-        targets[rare] = used
-        used += 1
+        targets[np.setdiff1d(np.arange(num_levels + 1), frequent)] = len(frequent)
     if missing.any():
-        targets[num_levels + 1] = used
-        used += 1
-    return targets, used
+        targets[num_levels + 1] = targets.max() + 1
+    return targets, int(targets.max()) + 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
 from sdl_cli.data.augment import policies as augmentation
@@ -31,7 +31,7 @@ Validate = Callable[[nn.Module], dict[str, float]]
 
 
 class NetworkEstimator(StoredNetwork):
-    """What the estimators of deep_net, finetuned_cnn and autoencoder share; a subclass gives `build_network` and `_fit_networks`.
+    """What the estimators of deep_net, finetuned_cnn and autoencoder share; a subclass gives `build_body` and `_fit_networks`.
 
     Every subclass takes its own settings and the arguments in `arguments.NETWORK`: `loss` and `augment` (settings, or None for
     auto and none), `training` (a Training; None fields take the defaults of its settings), `validation_fraction`, `device`,
@@ -50,7 +50,7 @@ class NetworkEstimator(StoredNetwork):
         Validation rows, where the settings need any, are `X_val`, `y_val`, or else a seeded stratified part of the rows given.
 
         Raises:
-            ValueError: data of the wrong shape or kind. ConfigError: settings that do not go together or with the data.
+            ValueError: data of the wrong shape or kind. ConfigError: settings that conflict with each other or the data.
             RunError: training diverged.
         """
         X, y = self._check(X, y, fitting=True)
@@ -66,20 +66,20 @@ class NetworkEstimator(StoredNetwork):
         self.input_shape_ = list(X.shape[1:])
         if modality == "table":
             self.mean_, self.scale_ = self._column_scales(X)
-        target_zero = None if task == "classification" else -self.target_mean_ / self.target_scale_
-        self._augment = augmentation.build(policy, target_zero) if policy.name != "none" else None
-        validation = None
+        self._augment = augmentation.build(policy, self._target_zero) if policy.name != "none" else None
+        validate = None
         if X_val is not None and self.needs_validation:
             if task == "classification":
                 known = np.isin(y_val, self.classes_)
                 X_val, y_val = X_val[known], np.asarray(y_val)[known]
-            validation = (self._as_inputs(X_val), self._encode(y_val))
+            inputs_val, targets_val = self._as_inputs(X_val), self._encode(y_val)
+            validate = self._validator(inputs_val, targets_val)
         self.temperature_ = 1.0
-        self._fit_networks(X, self._as_inputs(X), targets, self._validator(*validation) if validation else None)
-        if self._scales_outputs and validation is not None:
+        self._fit_networks(X, self._as_inputs(X), targets, validate)
+        if self._scales_outputs and validate is not None:
             # each member's outputs are scaled before probabilities are averaged, so each counts in choosing the scale
-            outputs = torch.cat([loop.apply(net, validation[0], self.runtime_) for net in self.networks_])
-            labels = validation[1].argmax(1).repeat(len(self.networks_))
+            outputs = torch.cat([loop.apply(net, inputs_val, self.runtime_) for net in self.networks_])
+            labels = targets_val.argmax(1).repeat(len(self.networks_))
             self.temperature_ = losses.fit_temperature(nn.functional.normalize(outputs, dim=1), labels)
         del self._augment
         return self
@@ -87,10 +87,8 @@ class NetworkEstimator(StoredNetwork):
     def _settle_settings(self, modality: Literal["image", "table"], task: str, num_rows: int) -> Any:
         """Settle loss, training and seed, and return the augmentation policy; all of them checked against the data."""
         if modality not in self.settings.modalities:
-            raise ConfigError(
-                f"model: {type(self).__name__} takes images, and this data is a table.",
-                "Choose another, for example model=deep_net.",
-            )
+            what = f"model: {type(self).__name__} takes images, but this data is a table."
+            raise ConfigError(what, "Choose another, for example model=deep_net.")
         self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
         policy = self.augment or augmentation.NoAugment()
         for sentence in augmentation.check(policy, modality, task):
@@ -110,58 +108,81 @@ class NetworkEstimator(StoredNetwork):
         return np.zeros(X.shape[1]), np.full(X.shape[1], np.sqrt((scale**2).mean()) or 1.0)
 
     def filled_training(self, modality: str, num_rows: int) -> Training:
-        """The training settings with this model's defaults for `modality` and this many rows in the place of every None."""
+        """The training settings with this model's defaults for `modality` and this many rows instead of every None."""
         filled = (self.training or Training()).filled_from(self.settings.default_training[modality])
-        if filled.batch_size is None:  # about 24 steps an epoch
-            filled = dataclasses.replace(filled, batch_size=int(min(256, max(32, 2 ** round(math.log2(max(num_rows, 1) / 24))))))
-        if filled.epochs is None:  # about 20,000 rows in all: few rows are seen more often
-            filled = dataclasses.replace(filled, epochs=min(100, max(20, round(20_000 / max(num_rows, 1)))))
-        return filled
+        num_rows = max(num_rows, 1)
+        batch_size = int(min(256, max(32, 2 ** round(math.log2(num_rows / 24)))))  # about 24 steps an epoch
+        epochs = min(100, max(20, round(20_000 / num_rows)))  # about 20,000 rows in all: few rows are seen more often
+        return filled.filled_from(Training(epochs=epochs, batch_size=batch_size))
 
     @property
     def needs_validation(self) -> bool:
         """Whether fit sets rows aside: to choose an epoch, or to fit the temperature of the cosine loss."""
+        if self._only_probes:
+            return False
         training = self.training or Training()
         filled = [training.filled_from(self.settings.default_training[m]) for m in self.settings.modalities]
         return any(f.needs_validation for f in filled) or self._scales_outputs
 
     @property
     def _scales_outputs(self) -> bool:
-        return isinstance(self.loss, losses.Cosine) and self.loss.xent_weight == 0
+        return isinstance(self.loss, losses.Cosine) and self.loss.xent_weight == 0 and not self._only_probes
+
+    @property
+    def _only_probes(self) -> bool:
+        """Whether only a head is fitted: it chooses its C by cross-validation on all rows, by a loss of its own."""
+        return False
+
+    @property
+    def _target_zero(self) -> float | None:
+        """Where a target of 0 is after standardising; None for classes."""
+        return None if is_classifier(self) else -self.target_mean_ / self.target_scale_
 
     @available_if(is_classifier)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities `float64 (N, K)`, in the order of `classes_`; of an ensemble, the mean over its members."""
-        check_is_fitted(self, "networks_")
-        inputs = self._as_inputs(self._check(X)[0])
-        members = [self._probabilities(loop.apply(net, inputs, self.runtime_)) for net in self.networks_]
-        probs = torch.stack(members).mean(0)
+        probs = torch.stack([self._probabilities(outputs) for outputs in self._outputs(X)]).mean(0)
         return np.asarray(probs / probs.sum(1, keepdim=True))
 
     def predict(self, X: Any) -> Array:
         """The most probable class `(N,)`, or the number for a regressor."""
-        check_is_fitted(self, "networks_")
         if is_classifier(self):
             return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+        return self._numbers(torch.stack(self._outputs(X)).double().mean(0))
+
+    def _outputs(self, X: Any) -> list[Tensor]:
+        check_is_fitted(self, "networks_")
         inputs = self._as_inputs(self._check(X)[0])
-        outputs = torch.stack([loop.apply(net, inputs, self.runtime_) for net in self.networks_]).double().mean(0)
+        return [loop.apply(net, inputs, self.runtime_) for net in self.networks_]
+
+    def _numbers(self, outputs: Tensor) -> Array:
+        """Outputs `(N, 1)` in the target's own unit, `(N,)`."""
         return np.asarray(outputs[:, 0]) * self.target_scale_ + self.target_mean_
 
     def image_size(self) -> tuple[int, str] | None:
         """Side in pixels and interpolation at which photographs should be read for this model, or None for no preference."""
         return None
 
-    # what a subclass gives
-
-    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
-        """A network with fresh weights for inputs of this shape (no batch axis)."""
+    def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
+        """What embeds inputs of this shape (no batch axis), with fresh weights, and the size of the embeddings."""
         raise NotImplementedError
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
-        """Train on these rows, as they came and as the networks take them, and leave the result in `networks_`."""
+        """Train on these rows, as they came and as the networks take them, and keep the result in `networks_`."""
         raise NotImplementedError
 
-    # shared by the subclasses
+    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
+        """A network with fresh weights for inputs of this shape (no batch axis)."""
+        body, size = self.build_body(input_shape)
+        standardises = len(input_shape) == 3 and not self.settings.is_pretrained
+        combined = bool(getattr(self.loss, "xent_weight", 0)) and not self._only_probes
+        return Network(body, size, num_outputs, input_shape[0] if standardises else None, combined)
+
+    def _train(self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, **more: Any) -> None:
+        loop.train(
+            net, self.objective, inputs, targets, self.training_, self.runtime_,
+            seed=self.seed_, augment=self._augment, validate=validate, **more,
+        )  # fmt: skip
 
     def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:
         """A network with the weights that belong to this seed and phase; it standardises images as the rows `X` ask."""
@@ -175,10 +196,6 @@ class NetworkEstimator(StoredNetwork):
     def settle_runtime(self, net: nn.Module, inputs: Tensor, targets: Tensor, what: str = "train") -> Runtime:
         """The runtime of this fit: the context's, or resolved from the settings and, for image networks, timed."""
         surroundings = loop.current_context()
-
-        def seconds(candidate: Runtime) -> float:
-            return loop.seconds_per_step(net, self.objective, inputs[:16], targets[:16], candidate)
-
         if surroundings.runtime is not None:
             self.runtime_ = surroundings.runtime
         else:
@@ -186,6 +203,7 @@ class NetworkEstimator(StoredNetwork):
             precision = self.precision if is_classifier(self) or self.precision != "auto" else "float32"
             runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)
             key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
+            seconds = partial(loop.seconds_per_step, net, self.objective, inputs[:16], targets[:16])
             self.runtime_ = device.settle(runtime, key, None if inputs.ndim == 2 else seconds)
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(self.runtime_)
@@ -218,19 +236,17 @@ class NetworkEstimator(StoredNetwork):
             X = np.asarray(X)
             if X.dtype != np.uint8:
                 raise ValueError(f"images must be uint8 (N, C, H, W), not {X.dtype}")
-            if not fitting and list(X.shape[1:]) != list(self.input_shape_):
-                raise ValueError(f"images are {X.shape[1:]} (C, H, W), but the network was trained on {tuple(self.input_shape_)}")
             if fitting:
                 y = column_or_1d(y, warn=True)
+                check_consistent_length(X, y)
+            elif list(X.shape[1:]) != list(self.input_shape_):
+                raise ValueError(f"images are {X.shape[1:]} (C, H, W), but the network was trained on {tuple(self.input_shape_)}")
         elif fitting:
             X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=not is_classifier(self))
         else:
             X = validate_data(self, X, reset=False, dtype=np.float64)
-        if fitting:
-            if len(X) != len(y):
-                raise ValueError(f"X has {len(X)} rows and y has {len(y)}")
-            if is_classifier(self):
-                check_classification_targets(y)
+        if fitting and is_classifier(self):
+            check_classification_targets(y)
         return X, y
 
     def _encode(self, y: Any, fit: bool = False) -> Tensor:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
-from typing import Any
-
-import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.errors import SdlError
-from sdl_cli.files import cache_folder, write_atomic
 from sdl_cli.learning.models import build
+from sdl_cli.learning.remembered import Array, remembered
 from sdl_cli.settings.experiment import Experiment, plain
-
-Array = np.ndarray[Any, Any]
 
 
 def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
@@ -27,22 +19,12 @@ def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
     from sdl_cli.learning.models import pretrained
 
     model = build(experiment, dataset.task)
-    settings = plain(experiment.model)
-    how = model.image_size()
+    settings = experiment.model
+    weights = pretrained.weights_key(settings.architecture, settings.weights)
     device = [experiment.device, experiment.precision, experiment.memory_format]
-    weights = pretrained.weights_key(experiment.model.architecture, experiment.model.weights)
-    seen = [settings[k] for k in ("architecture", "image_size_px")]
-    named = [dataset.fingerprint, list(dataset.X.shape), weights, how, device, seen]
+    seen = [settings.architecture, settings.image_size_px]
+    named = [dataset.fingerprint, list(dataset.X.shape), weights, model.image_size(), device, seen]
     if dataset.value_range is not None:
         named.append(plain(dataset.value_range))
     key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
-    with contextlib.suppress(SdlError, OSError, ValueError, EOFError):
-        remembered: Array = np.load(cache_folder("features") / f"{key}.npy", allow_pickle=False)
-        if len(remembered) == len(dataset):
-            return remembered
-    found: Array = model.frozen_features(dataset.X, max(len(dataset.classes), 1))
-    buffer = io.BytesIO()
-    np.save(buffer, found, allow_pickle=False)
-    with contextlib.suppress(SdlError):  # a cache that cannot be written costs time next time, nothing else
-        write_atomic(cache_folder("features") / f"{key}.npy", buffer.getvalue())
-    return found
+    return remembered("features", key, len(dataset), lambda: model.frozen_features(dataset.X, max(len(dataset.classes), 1)))

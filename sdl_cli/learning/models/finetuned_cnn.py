@@ -33,19 +33,12 @@ class _FinetunedCNN(NetworkEstimator):
         return found.resize_px, found.interpolation
 
     @property
-    def needs_validation(self) -> bool:
-        # a probe chooses its C by cross-validation and is refitted on all rows; its probabilities are calibrated by log loss
-        return False if self.strategy == "probe" else super().needs_validation
+    def _only_probes(self) -> bool:
+        return bool(self.strategy == "probe")
 
-    @property
-    def _scales_outputs(self) -> bool:
-        return False if self.strategy == "probe" else super()._scales_outputs
-
-    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
+    def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
         backbone, size = pretrained.build_backbone(self.architecture, self._preprocessing().crop_px)
-        combined = bool(getattr(self.loss, "xent_weight", 0)) and self.strategy != "probe"
-        body = Backbone(backbone, self._preprocessing(), freeze_batchnorm=self.freeze_batchnorm)
-        return Network(body, size, num_outputs, combined=combined)
+        return Backbone(backbone, self._preprocessing(), freeze_batchnorm=self.freeze_batchnorm), size
 
     def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
         try:
@@ -53,9 +46,7 @@ class _FinetunedCNN(NetworkEstimator):
         except NotImplementedError:  # a few builders of torchvision compute with their weights
             size = sum(tensor.numel() for tensor in tensors.values())
             if size < pretrained.num_parameters(self.architecture) // 2:
-                raise DataError(
-                    f"The weights do not fit the network they are stored with: {self.architecture} has more."
-                ) from None
+                raise DataError(f"The weights do not match the stored network: {self.architecture} has more.") from None
 
     def get_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, values = super().get_state()
@@ -66,9 +57,12 @@ class _FinetunedCNN(NetworkEstimator):
         # the stored preprocessing, not that of weights that may since have moved
         found = pretrained.Preprocessing.from_plain(fitted["preprocessing"])
         if found.crop_px != (self.image_size_px or min(found.crop_px, _MOST_OWN_PX)):
-            raise DataError(f"The stored network sees {found.crop_px} px, which its settings do not bear out.")
+            raise DataError(f"The stored network uses {found.crop_px} px, which contradicts its settings.")
         self._stored_preprocessing = found
-        if self.strategy == "probe":  # its head is logistic or ridge, whatever the loss says
+        self._settle_head_loss()
+
+    def _settle_head_loss(self) -> None:
+        if self._only_probes:  # its head is logistic or ridge, whatever the loss says
             self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
 
     def _preprocessing(self) -> pretrained.Preprocessing:
@@ -79,45 +73,38 @@ class _FinetunedCNN(NetworkEstimator):
         """Embeddings `float64 (N, D)` of images `uint8 (N, C, H, W)` by the pretrained weights, as the probe would learn from."""
         inputs = self._as_inputs(X)
         net = self.build_network(list(X.shape[1:]), num_outputs)
-        assert isinstance(net.body, Backbone)
-        pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
         self.loss_ = self.loss if self.loss is not None and self.loss.name != "auto" else losses.MSE()
         self._class_weights = torch.ones(num_outputs)
-        self.settle_runtime(net, inputs, torch.zeros(len(inputs), num_outputs), self.strategy)
-        place(net, self.runtime_)
+        self._load_weights(net, inputs, torch.zeros(len(inputs), num_outputs))
         return self._features(net, inputs)
+
+    def _load_weights(self, net: Network, inputs: Tensor, targets: Tensor) -> None:
+        assert isinstance(net.body, Backbone)
+        pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
+        place(net, self.settle_runtime(net, inputs, targets, self.strategy))
 
     def outputs_of_features(self, features: Array) -> Array:
         """Class probabilities `(N, K)` or numbers `(N,)` of a fitted probe for frozen features `(N, D)`."""
         [net] = self.networks_
         with torch.no_grad():
             outputs = net.head.float().cpu()(torch.from_numpy(features).float())
-        if is_classifier(self):
-            return np.asarray(self._probabilities(outputs))
-        return np.asarray(outputs.double()[:, 0]) * self.target_scale_ + self.target_mean_
+        return np.asarray(self._probabilities(outputs)) if is_classifier(self) else self._numbers(outputs.double())
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
         net = self.fresh_network("fit", X, targets.shape[1])
-        assert isinstance(net.body, Backbone)
-        pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
+        self._load_weights(net, inputs, targets)
         self.networks_ = [net]
-        runtime = self.settle_runtime(net, inputs, targets, self.strategy)
-        place(net, runtime)
         if self.strategy != "finetune":
             self._fit_probe(net, inputs, targets)
-        if self.strategy == "probe":
-            self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
+        self._settle_head_loss()
+        if self._only_probes:
             return
         if self.strategy == "probe_then_finetune" and isinstance(self.loss_, losses.Cosine):
             loop.current_context().notice("The cosine loss starts from the probe's logistic head, whose scale it ignores.")
         head = [p for name, p in net.named_parameters() if not name.startswith("body.")]
         backbone = [p for p in net.body.parameters() if p.requires_grad]
         start = [p.detach().clone() for p in (*backbone, *head)]
-        loop.train(
-            net, self.objective, inputs, targets, self.training_, runtime,
-            seed=self.seed_, augment=self._augment, validate=validate,
-            parameters=[(self.backbone_rate_factor, backbone), (1.0, head)],
-        )  # fmt: skip
+        self._train(net, inputs, targets, validate, parameters=[(self.backbone_rate_factor, backbone), (1.0, head)])
         if self.strategy == "probe_then_finetune" and self.start_fraction:
             with torch.no_grad():
                 for weight, begun in zip((*backbone, *head), start, strict=True):
@@ -128,7 +115,7 @@ class _FinetunedCNN(NetworkEstimator):
         policy = self.augment or augmentation.NoAugment()
         if isinstance(policy, augmentation.Strong):  # a frozen feature of two mixed images has no one label
             policy = dataclasses.replace(policy, mix_probability=0.0)
-        zero = None if is_classifier(self) else -self.target_mean_ / self.target_scale_
+        zero = self._target_zero
         # with its zero at 0, the policy turns a 1 into -1 where it mirrors an image and negates its number
         augment = augmentation.build(policy, None if zero is None else 0.0) if policy.name != "none" else None
         num_views = self.num_views or (4 if augment is not None else 1)
@@ -191,10 +178,9 @@ class Backbone(nn.Module):
 
     def train(self, mode: bool = True) -> Backbone:
         super().train(mode)
-        if self.freeze_batchnorm:
-            for part in self.modules():
-                if isinstance(part, nn.modules.batchnorm._BatchNorm):
-                    part.eval()
+        for part in self.modules() if self.freeze_batchnorm else ():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                part.eval()
         return self
 
     def forward(self, x: Tensor) -> Tensor:
@@ -212,10 +198,9 @@ class Backbone(nn.Module):
             return x
         scale = self.how.resize_px / min(height, width)
         size = (self.how.resize_px, int(width * scale)) if height <= width else (int(height * scale), self.how.resize_px)
-        mode = self.how.interpolation if self.how.interpolation != "nearest" else "nearest-exact"
-        if mode == "nearest-exact":
-            return F.interpolate(x.float(), size, mode=mode)
-        return F.interpolate(x.float(), size, mode=mode, antialias=True, align_corners=False).clamp(0, 1)
+        if self.how.interpolation == "nearest":
+            return F.interpolate(x.float(), size, mode="nearest-exact")
+        return F.interpolate(x.float(), size, mode=self.how.interpolation, antialias=True, align_corners=False).clamp(0, 1)
 
     def _crop(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]

@@ -70,7 +70,7 @@ class FlatEstimator(BaseEstimator):  # type: ignore[misc]
             raise ConfigError(f"model.params: {error}") from error
 
     def _fit_parameters(self, y: Array) -> dict[str, Any]:
-        """What the model's own `fit` takes beside the rows."""
+        """Extra arguments for the model's `fit`."""
         return {}
 
     def _flatten(self, X: Any, y: Any = None, fitting: bool = False) -> tuple[Array, Any]:

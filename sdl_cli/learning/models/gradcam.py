@@ -6,17 +6,14 @@ Source: Selvaraju et al., "Grad-CAM: Visual explanations from deep networks via 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdl_cli.learning import losses
 from sdl_cli.learning.device import threads
 from sdl_cli.learning.loop import prepare
 from sdl_cli.learning.models.estimator import NetworkEstimator
@@ -26,14 +23,10 @@ from sdl_cli.learning.models.network import Array
 LEAST_CELLS = 4  # per side: a coarser map says nothing of where
 
 
-@dataclass(frozen=True)
-class ClassMaps:
-    """What `class_maps` found.
+class ClassMaps(NamedTuple):
+    """Maps `float32 (N, h, w)`, at least 0 and comparable within one image only, and the name of the layer they weigh.
 
-    Arguments:
-        maps: `float32 (N, h, w)`, at least 0, in no unit: comparable within one image only.
-        layer: full name of the layer whose output they weigh.
-        top, left, side: the square of each image that the network saw, in pixels: a pretrained one crops the border.
+    top, left, side: the square of each image that the network saw, in pixels: a pretrained one crops the border.
     """
 
     maps: Array
@@ -63,35 +56,26 @@ def class_maps(estimator: NetworkEstimator, images: Array, classes: Array) -> Cl
         most = min(64, net.most_rows)
         for part, labels in zip(torch.split(whole, most), torch.split(torch.as_tensor(classes), most), strict=True):
             features, outputs = _from_layer(net, layer, prepare(part.to(runtime.device), runtime))
-            scores = class_scores(estimator, outputs)[torch.arange(len(part)), labels]
+            # before softmax: logits, or cosines to the classes
+            scores = estimator.loss_.class_logits(outputs, 1.0)[torch.arange(len(part)), labels]
             (gradients,) = torch.autograd.grad(scores.sum(), features)
             maps.append(weighted_map(features.detach(), gradients).float().cpu())
     return ClassMaps(torch.cat(maps).numpy(), layer, *_seen(net, *images.shape[2:]))
 
 
 def weighted_map(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU of the sum over channels of a_k A_k, where a_k is the mean of channel k's gradient (equations 1 and 2).
+    """ReLU of the sum over channels of a_k A_k, where a_k is the mean of channel k's gradient (equations 1 and 2): `(N, h, w)`.
 
     Arguments:
         features, gradients: `(N, C, h, w)`: A, and the gradient of the score by A.
-    Returns: `(N, h, w)`.
     """
     return (gradients.mean((2, 3), keepdim=True) * features).sum(1).relu()
-
-
-def class_scores(estimator: NetworkEstimator, outputs: Tensor) -> Tensor:
-    """Scores `(N, K)` that decide the class, before softmax: logits, or cosines to the classes."""
-    loss = estimator.loss_
-    if not isinstance(loss, losses.Cosine):
-        return outputs
-    return outputs[:, outputs.shape[1] // 2 :] if loss.xent_weight else losses.normalised(outputs)
 
 
 def find_layer(net: nn.Module, x: Tensor) -> str | None:
     """Full name of the last layer that everything passes through whose map has at least 4 x 4 cells, or None.
 
-    Arguments:
-        x: one prepared image `(1, C, H, W)`.
+    `x` is one prepared image `(1, C, H, W)`.
     """
     if any("Attention" in type(part).__name__ for part in net.modules()):  # its tokens have no place of their own
         return None
@@ -105,7 +89,9 @@ def find_layer(net: nn.Module, x: Tensor) -> str | None:
         if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) >= LEAST_CELLS:
             ended.append(name)
 
-    with _hooks([part.register_forward_hook(partial(note, name)) for name, part in net.named_modules()]), torch.no_grad():
+    with ExitStack() as hooks, torch.no_grad():
+        for name, part in net.named_modules():
+            hooks.enter_context(part.register_forward_hook(partial(note, name)))
         net(x)
     return next((name for name in reversed(ended) if times[name] == 1 and _carries_all(net, name, x)), None)
 
@@ -125,18 +111,9 @@ def _from_layer(net: nn.Module, layer: str, x: Tensor) -> tuple[Tensor, Tensor]:
         kept.append(output.detach().requires_grad_())
         return kept[-1].clone()  # the next layer may work in place
 
-    with _hooks([net.get_submodule(layer).register_forward_hook(cut)]), torch.enable_grad():
+    with net.get_submodule(layer).register_forward_hook(cut), torch.enable_grad():
         outputs = net(x)
     return kept[0], outputs
-
-
-@contextmanager
-def _hooks(handles: list[Any]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _seen(net: nn.Module, height: int, width: int) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""What every kind of model says of itself, so that nobody else asks for its name."""
+"""What every kind of model says of itself, so that nothing else depends on its name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ModelSettings:
         is_foreign: it is somebody else's code, so that what it raises is that code's own word.
         takes_class_weight: `loss.class_weight=balanced` reaches it.
         named_by: the setting whose value people call it by, or None where that is its own name.
-        default_training: of a network, by modality: what stands in the place of every None of `training`.
+        default_training: of a network, by modality: what replaces every None of `training`.
     """
 
     name: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,22 +15,14 @@ class Network(nn.Module):
     """Standardise the input, embed it, and map the embedding to outputs.
 
     Arguments:
-        body: `(N, C, H, W)` or `(N, F)` to embeddings `(N, D)`.
-        embedding_size: D.
-        num_outputs: K.
-        mean, std: per channel, of images in [0, 1]; None where the input is standardised already (tables).
+        body: `(N, C, H, W)` or `(N, F)` to embeddings `(N, embedding_size)`.
+        channels: of images that are standardised here; None where the input is standardised already.
         combined: add the head of Barz and Denzler's combined loss (ReLU, BatchNorm, linear) on the outputs; `forward` then
             returns `(N, 2 K)`: the cosine outputs and that head's logits.
     """
 
     def __init__(
-        self,
-        body: nn.Module,
-        embedding_size: int,
-        num_outputs: int,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-        combined: bool = False,
+        self, body: nn.Module, embedding_size: int, num_outputs: int, channels: int | None = None, combined: bool = False
     ) -> None:
         super().__init__()
         self.body = body
@@ -43,14 +34,18 @@ class Network(nn.Module):
         )
         self.mean: Tensor | None
         self.std: Tensor | None
-        self.register_buffer("mean", None if mean is None else torch.tensor(mean).float().view(1, -1, 1, 1))
-        self.register_buffer("std", None if std is None else torch.tensor(std).float().view(1, -1, 1, 1))
+        self.register_buffer("mean", None if channels is None else torch.zeros(1, channels, 1, 1))
+        self.register_buffer("std", None if channels is None else torch.ones(1, channels, 1, 1))
 
     def standardise_with(self, X: Array) -> None:
-        """Take mean and standard deviation of each channel from these images `uint8 (N, C, H, W)`."""
-        mean, std = channel_statistics(X)
-        self.mean = torch.tensor(mean).float().view(1, -1, 1, 1)
-        self.std = torch.tensor(std).float().view(1, -1, 1, 1)
+        """Take mean and standard deviation (1 if it is 0) per channel of images `uint8 (N, C, H, W)` as numbers in [0, 1]."""
+        count = X.size / X.shape[1]
+        mean = X.sum(axis=(0, 2, 3), dtype=np.float64) / count / 255
+        sums = np.stack([np.square(X[:, c], dtype=np.float32).sum(dtype=np.float64) for c in range(X.shape[1])])
+        std = np.sqrt(np.maximum(sums / count / 255**2 - mean**2, 0))
+        self.mean, self.std = (
+            torch.from_numpy(values).float().view(1, -1, 1, 1) for values in (mean, np.where(std > 1e-6, std, 1.0))
+        )
 
     def embed(self, x: Tensor) -> Tensor:
         """Embeddings `(N, D)` of prepared inputs."""
@@ -64,12 +59,3 @@ class Network(nn.Module):
         if self.combined_head is None:
             return outputs
         return torch.cat([outputs, self.combined_head(outputs.float())], dim=1)
-
-
-def channel_statistics(X: Array) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel of images `uint8 (N, C, H, W)` in [0, 1]; a constant channel's is 1."""
-    count = X.size / X.shape[1]
-    mean = X.sum(axis=(0, 2, 3), dtype=np.float64) / count / 255
-    squares = np.stack([np.square(X[:, c], dtype=np.float32).sum(dtype=np.float64) for c in range(X.shape[1])]) / count / 255**2
-    std = np.sqrt(np.maximum(squares - mean**2, 0))
-    return mean.tolist(), np.where(std > 1e-6, std, 1.0).tolist()

@@ -36,10 +36,8 @@ class _SklearnModel(FlatEstimator):
         accepted = inspect.signature(kind).parameters
         unknown = [p for p in params if p not in accepted and not any(a.kind == a.VAR_KEYWORD for a in accepted.values())]
         if unknown:
-            raise ConfigError(
-                f"model.params.{unknown[0]}: {self.estimator} takes no such argument.{suggest(unknown[0], accepted)}",
-                f"It takes: {', '.join(accepted)}.",
-            )
+            what = f"model.params.{unknown[0]}: {self.estimator} takes no such argument.{suggest(unknown[0], accepted)}"
+            raise ConfigError(what, f"It takes: {', '.join(accepted)}.")
         if "random_state" in accepted:
             params.setdefault("random_state", self.random_state)
         try:
@@ -48,12 +46,12 @@ class _SklearnModel(FlatEstimator):
             raise ConfigError(f"model.params: {self.estimator} cannot be built: {error}") from error
         wanted, fits = ("classes", is_classifier(model)) if is_classifier(self) else ("numbers", is_regressor(model))
         if not fits:
-            raise ConfigError(f"model.estimator: {self.estimator} does not predict {wanted}, which this data set asks for.")
+            raise ConfigError(f"model.estimator: {self.estimator} does not predict {wanted}, which this data set needs.")
         if not is_classifier(self) and may_scale(self.params or {}) and scale_of(y) is not None:
             model = TransformedTargetRegressor(model, transformer=StandardScaler(), check_inverse=False)
             self.notes_.append(
-                f"The target is of an unusual size, so {self.estimator} learns it centred and divided by its standard deviation; "
-                "predictions are in its own unit."
+                f"The target's values are unusually large or small, so {self.estimator} learns them standardised; predictions "
+                "are in the original unit."
             )
         return make_pipeline(StandardScaler(), model) if self.standardize else model
 
@@ -67,23 +65,21 @@ class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc
 
 
 def import_estimator(path: str) -> Any:
-    """The class at an import path, or where it has moved since the run was stored. Raises ConfigError where there is none."""
+    """The class at an import path, or where it has moved since the run was stored. Raises ConfigError if there is none."""
     old = next((prefix for prefix in MOVED if path.startswith(prefix)), "")
     module, _, name = (MOVED.get(old, "") + path.removeprefix(old)).rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"model.estimator: {path} cannot be imported: {error}", "Give the full path of a class, for example sklearn.svm.SVC."
-        ) from error
+        what = f"model.estimator: {path} cannot be imported: {error}"
+        raise ConfigError(what, "Give the full path of a class, for example sklearn.svm.SVC.") from error
     if not (inspect.isclass(found) and hasattr(found, "fit") and hasattr(found, "predict")):
-        raise ConfigError(f"model.estimator: {path} is no estimator class with fit and predict.")
+        raise ConfigError(f"model.estimator: {path} is not an estimator class with fit and predict.")
     return found
 
 
-def check_trusted(path: str, trust: bool) -> None:
-    """Refuse to import, for a run folder that was handed to us, a name outside the allow-list."""
-    if not trust and path.partition(".")[0] not in ALLOWED_ROOTS:
-        raise DataError(
-            f"This run uses {path}, and loading it would import that code.", "If you trust where the run came from, add --trust."
-        )
+def check_trusted(path: str) -> None:
+    """Refuse to import, for a run folder from elsewhere, a name outside the allow-list."""
+    if path.partition(".")[0] not in ALLOWED_ROOTS:
+        what = f"This run uses {path}, and loading it would import that code."
+        raise DataError(what, "If you trust the source of the run, add --trust.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -19,11 +19,11 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
     """An encoder and a model as one estimator: what the encoder learns, it learns from training rows only.
 
     Arguments:
-        encoder: has `fit(X)` and `transform(X)`, as `TableEncoder` and `TextEncoder` do.
+        encoder: a `TableEncoder` or `TextEncoder`.
         model: any estimator of this package; it sees transformed rows.
         text_augment: settings of `augment=text`; copies of the training texts are made before they are transformed.
-        validation_fraction: part of the rows that is set aside where the model needs validation rows and none are given.
-        random_state: seed of the copies.
+        validation_fraction: part of the rows that is set aside if the model needs validation rows and none are given.
+        random_state: seed of the copies and of that part.
 
     Learned state: `encoder_` and `model_`, `notes_` (sentences for the user); `classes_` and `runtime_` are the model's.
     """
@@ -38,13 +38,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Prepared:
-        """Fit the encoder, then the model, on these rows.
-
-        Arguments:
-            X: what the encoder takes, `(N, ...)`. y: targets `(N,)`. X_val, y_val: validation rows, likewise.
-        """
-        from sklearn.base import clone
-
+        """Fit the encoder, then the model, on rows `(N, ...)` that the encoder takes and targets `(N,)`."""
         y = np.asarray(y)
         if X_val is None and self.needs_validation:
             task = "classification" if is_classifier(self.model) else "regression"
@@ -53,7 +47,11 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         self.encoder_ = clone(self.encoder).fit(X, y)
         self.notes_: list[str] = []
         if self.text_augment is not None:
-            X, y = self._with_copies(X, y)
+            from sdl_cli.data.augment.texts import augment_texts
+
+            X, rows, notes = augment_texts(X, self.text_augment, self.random_state)
+            y = y[rows]
+            self.notes_ += notes
         self.model_ = clone(self.model)
         if getattr(self.encoder_, "same_scale", False) and "standardize" in self.model_.get_params(deep=False):
             self.model_.set_params(standardize=False)  # rare terms are small for a reason
@@ -74,7 +72,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.model_.predict_proba(self.encoder_.transform(X)))
 
     def score(self, X: Any, y: Any) -> float:
-        """Accuracy, or the coefficient of determination of a regressor, as scikit-learn's own tools expect it."""
+        """Accuracy, or R2 of a regressor, as scikit-learn's own tools expect it."""
         from sklearn.metrics import accuracy_score, r2_score
 
         return float((accuracy_score if is_classifier(self) else r2_score)(y, self.predict(X)))
@@ -103,10 +101,3 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         for name in ("estimator_type", "classifier_tags", "regressor_tags"):
             setattr(tags, name, getattr(get_tags(self.model), name))
         return tags
-
-    def _with_copies(self, X: Any, y: Array) -> tuple[Any, Array]:
-        from sdl_cli.data.augment.texts import augment_texts
-
-        texts, rows, notes = augment_texts(X, self.text_augment, self.random_state)
-        self.notes_ = list(notes)
-        return texts, y[rows]

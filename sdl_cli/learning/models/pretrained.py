@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import socket
 import urllib.error
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,7 @@ def check_architecture(name: str) -> str:
     if name in architectures():
         return name
     near = difflib.get_close_matches(name.lower(), architectures(), n=3, cutoff=0.5)
-    hint = (
-        f"Did you mean {' or '.join(near)}?"
-        if near
-        else "For example squeezenet1_1, resnet18, resnet50, efficientnet_b0, convnext_tiny."
-    )
+    hint = f"Did you mean {' or '.join(near)}?" if near else "For example squeezenet1_1, resnet18, resnet50, convnext_tiny."
     raise ConfigError(f"model.architecture: torchvision has no classification network called {name!r}.", hint)
 
 
@@ -97,12 +93,8 @@ def num_parameters(architecture: str) -> int:
 
 def head_name(net: nn.Module, num_outputs: int = 1000) -> str:
     """Full name of the layer that gives the class scores."""
-    found = [
-        name
-        for name, part in net.named_modules()
-        if (isinstance(part, nn.Linear) and part.out_features == num_outputs)
-        or (isinstance(part, nn.Conv2d) and part.out_channels == num_outputs)
-    ]
+    sizes = {nn.Linear: "out_features", nn.Conv2d: "out_channels"}
+    found = [name for name, part in net.named_modules() if getattr(part, sizes.get(type(part), ""), None) == num_outputs]
     assert found, f"no layer with {num_outputs} outputs in {type(net).__name__}"
     return str(found[-1])
 
@@ -120,17 +112,15 @@ def preprocessing(architecture: str, weights: str, image_size_px: int | None = N
         found = Preprocessing.from_plain(_model_json(run)["fitted"]["preprocessing"])
     if image_size_px is not None and image_size_px != found.crop_px:
         resize = round(image_size_px * found.resize_px / found.crop_px)
-        found = Preprocessing(resize, image_size_px, found.mean, found.std, found.interpolation)
+        found = replace(found, resize_px=resize, crop_px=image_size_px)
     return found
 
 
 def load_weights(backbone: nn.Module, architecture: str, weights: str) -> None:
-    """Fill `backbone` (from `build_backbone`) with weights.
+    """Fill `backbone` (from `build_backbone`) with weights, named as in `FinetunedCNNSettings`.
 
-    Arguments:
-        weights: `default`, `none`, a path to a .pth or .safetensors state dict, or the folder of an earlier sdl run.
     Raises:
-        DataError: a file that is missing, damaged or does not fit, or weights that are not here and cannot be fetched.
+        DataError: a file that is missing, damaged or does not fit, or weights that are not here and cannot be downloaded.
     """
     if weights == "none":
         return
@@ -167,10 +157,8 @@ def weights_key(architecture: str, weights: str) -> str:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors in a .pth/.pt file (read with weights_only) or a .safetensors file, without wrappers and prefixes."""
     if not path.is_file():
-        raise DataError(
-            f"model.weights: there is no file {path}.",
-            "Give default, none, a .pth or .safetensors file, or the folder of an sdl run.",
-        )
+        what = f"model.weights: there is no file {path}."
+        raise DataError(what, "Give default, none, a .pth or .safetensors file, or the folder of an sdl run.")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -187,7 +175,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        raise DataError(f"model.weights: {path} holds no state dict.", "Save one with torch.save(net.state_dict(), path).")
+        raise DataError(f"model.weights: {path} is not a state dict.", "Save one with torch.save(net.state_dict(), path).")
     return {k.removeprefix("module."): v for k, v in found.items()}
 
 
@@ -204,12 +192,11 @@ def _default_weights(architecture: str) -> dict[str, Tensor]:
     except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
         raise DataError(
             f"model.weights: the pretrained weights of {architecture} are not on this machine and could not be downloaded.",
-            f"Fetch {best.url} elsewhere and put it at {file}; or set TORCH_HOME, or model.weights to a file or to none.",
+            f"Download {best.url} elsewhere and save it as {file}; or set TORCH_HOME, or model.weights to a file or to none.",
         ) from error
     except Exception as error:
-        raise DataError(
-            f"model.weights: {file} is damaged ({type(error).__name__}).", "Delete it; it is downloaded again."
-        ) from error
+        what = f"model.weights: {file} is damaged ({type(error).__name__})."
+        raise DataError(what, "Delete it; sdl then downloads it again.") from error
     finally:
         socket.setdefaulttimeout(waited)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
@@ -224,24 +211,18 @@ def _model_json(run: Path) -> dict[str, Any]:
     try:
         values: dict[str, Any] = plain_json(read_guarded(run / "model.json", MOST_JSON_BYTES, within=run))
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"model.weights: {run} holds no finished sdl run with a model.",
-            "Give the folder of a finished run of model=finetuned_cnn.",
-        ) from error
+        what = f"model.weights: {run} is not a finished sdl run with a model."
+        raise DataError(what, "Give the folder of a finished run of model=finetuned_cnn.") from error
     if values.get("model") != "finetuned_cnn":
-        raise DataError(
-            f"model.weights: {run} is a run of model={values.get('model')}.",
-            "Only runs of model=finetuned_cnn can be fine-tuned further.",
-        )
+        what = f"model.weights: {run} is a run of model={values.get('model')}."
+        raise DataError(what, "Only runs of model=finetuned_cnn can be fine-tuned further.")
     return values
 
 
 def _weights_of_run(run: Path, architecture: str) -> dict[str, Tensor]:
     stored = _model_json(run)["params"].get("architecture")
     if stored != architecture:
-        raise DataError(
-            f"model.weights: {run} was trained with {stored}, not {architecture}.", f"Add model.architecture={stored}."
-        )
-    state = read_state_dict(run / "model.safetensors")
+        what = f"model.weights: {run} was trained with {stored}, not {architecture}."
+        raise DataError(what, f"Add model.architecture={stored}.")
     prefix = "0.body.backbone."
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    return {k.removeprefix(prefix): v for k, v in read_state_dict(run / "model.safetensors").items() if k.startswith(prefix)}

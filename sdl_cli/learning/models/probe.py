@@ -22,10 +22,8 @@ def fit_probe(features: Array, y: Array, num_views: int, classify: bool, seed: i
 
     Arguments:
         features: `(V N, D)`, the views of N images one view after another; all views of an image fall into one fold.
-        y: `(V N,)` class indices or standardised numbers.
-        num_views: V.
-        classify: logistic regression, else ridge with C = 1 / alpha.
-        seed: of the folds.
+        y: `(V N,)` class indices or standardised numbers. num_views: V.
+        classify: logistic regression, otherwise ridge with C = 1 / alpha.
     Returns:
         weight `(K, D)` and bias `(K,)` for raw features (two classes: logits -z/2 and z/2), and the chosen C.
     """
@@ -35,7 +33,9 @@ def fit_probe(features: Array, y: Array, num_views: int, classify: bool, seed: i
     folds = _folds(y, num_views, classify, seed)
     chosen = GRID[len(GRID) // 2]
     if folds:
-        losses = np.stack([_held_out_losses(z, y, folds, c, classify) for c in GRID])
+        losses = np.stack(
+            [np.concatenate([_losses(_fit(z[a], y[a], c, classify), z[b], y[b], classify) for a, b in folds]) for c in GRID]
+        )
         means, errors = losses.mean(axis=1), losses.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
         best = int(means.argmin())
         chosen = GRID[int(np.flatnonzero(means <= means[best] + errors[best])[0])]
@@ -66,10 +66,6 @@ def _fit(z: Array, y: Array, c: float, classify: bool) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # at weak penalties the last digits do not matter to the choice
         return LogisticRegression(C=c, max_iter=300, tol=1e-4).fit(z, y)
-
-
-def _held_out_losses(z: Array, y: Array, folds: list[tuple[Array, Array]], c: float, classify: bool) -> Array:
-    return np.concatenate([_losses(_fit(z[a], y[a], c, classify), z[b], y[b], classify) for a, b in folds])
 
 
 def _losses(head: Any, z: Array, y: Array, classify: bool) -> Array:

@@ -22,10 +22,9 @@ _TABLE_TRAINING = Training(
     epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
     weight_decay=0.0, clip_norm=1.0, ema_decay=0.0, select="last",
 )  # fmt: skip
-_IMAGE_TRAINING = Training(
-    optimizer="adamw", learning_rate=0.005, schedule="one_cycle", warmup_fraction=0.0,
-    weight_decay=0.05, clip_norm=1.0, ema_decay=0.0, select="last",
-)  # fmt: skip
+_IMAGE_TRAINING = replace(
+    _TABLE_TRAINING, epochs=None, optimizer="adamw", learning_rate=0.005, schedule="one_cycle", weight_decay=0.05
+)
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,9 @@ class FinetunedCNNSettings(ModelSettings):
     is_network = True
     is_pretrained = True
     default_training: ClassVar[dict[str, Training]] = {
-        "image": Training(
-            epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0001, schedule="cosine", warmup_fraction=0.1,
-            weight_decay=0.01, clip_norm=1.0, ema_decay=0.0, select="last",
+        "image": replace(
+            _TABLE_TRAINING, epochs=5, batch_size=32, optimizer="adamw", learning_rate=0.0001, warmup_fraction=0.1,
+            weight_decay=0.01,
         ),
     }  # fmt: skip
 
@@ -215,8 +214,7 @@ class SklearnSettings(ModelSettings):
         import_estimator(self.estimator)
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
-        fixed, rate = OTHER
-        return fixed + rate * num_rows * min(num_features, 3 * self.max_px**2)
+        return OTHER[0] + OTHER[1] * num_rows * min(num_features, 3 * self.max_px**2)
 
 
 MODELS: dict[str, type[ModelSettings]] = {

@@ -21,7 +21,8 @@ from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parse import parse_group
 
 FORMAT = 1
-PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it stands in model.json
+PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it is in model.json
+ARRAYS = "model.safetensors"
 
 
 def save_model(
@@ -30,10 +31,9 @@ def save_model(
     """Write a fitted model into `folder` and return the names of its files.
 
     Arguments:
-        model: the fitted estimator.
-        name: its name in MODELS. task: classification or regression.
+        name: the model's name in MODELS.
         inputs: what prediction must know of the data (classes, columns, image size), JSON-ready.
-        notice: hears of a model that can be loaded with --trust alone.
+        notice: called with a sentence if the model can only be loaded with --trust.
     """
     values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
     files = []
@@ -45,32 +45,40 @@ def save_model(
             write_atomic(folder / PREPARATION, save_preparation(arrays))
             files.append(PREPARATION)
         model = model.model_
+    file = ARRAYS
     if traits(name).is_network:
         from safetensors.torch import save
 
         tensors, more = model.get_state()
-        write_atomic(folder / "model.safetensors", save(tensors))
-        file = "model.safetensors"
-    elif name == "baseline" and model.kind in ("forest", "extra_trees"):
+        content = save(tensors)
+    elif _is_forest(model):
         from safetensors.numpy import save as save_arrays
 
         from sdl_cli.learning.models.trees import forest_to_arrays
 
-        write_atomic(folder / "model.safetensors", save_arrays(forest_to_arrays(model.model_)))
-        more, file = _flat_values(model), "model.safetensors"
+        content, more = save_arrays(forest_to_arrays(model.model_)), _flat_values(model)
     else:
         import skops.io
 
-        content = skops.io.dumps(model.model_)
-        write_atomic(folder / "model.skops", content)
-        more, file = _flat_values(model), "model.skops"
-        _say_whether_it_needs_trust(content, notice or (lambda sentence: None))
+        file, content, more = "model.skops", skops.io.dumps(model.model_), _flat_values(model)
+        from sdl_cli.learning.models.stored_types import check_file
+
+        try:
+            check_file(content)
+        except DataError as error:
+            if notice is not None:
+                notice(f"Anyone who uses this run must add --trust. {error.message}")
+    write_atomic(folder / file, content)
     write_atomic(folder / "model.json", json.dumps(values | more, indent=1, allow_nan=False) + "\n")
     return ["model.json", file, *files]
 
 
+def _is_forest(model: Any) -> bool:
+    return getattr(model, "kind", None) in ("forest", "extra_trees")
+
+
 def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
-    """The fitted model in a run folder and the values stored beside it.
+    """The fitted model in a run folder and the values stored with it.
 
     Arguments:
         trust: allow estimators outside scikit-learn to be imported.
@@ -81,7 +89,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         values: dict[str, Any] = plain_json(read_guarded(folder / "model.json", MOST_JSON_BYTES, within=folder))
         name, task, inputs = values["model"], values["task"], values["inputs"]
         if values["format"] != FORMAT or name not in MODELS or task not in ("classification", "regression"):
-            raise DataError(f"{folder / 'model.json'}: this is no model that this version of sdl can read.")
+            raise DataError(f"{folder / 'model.json'}: this version of sdl cannot read this model.")
         checked(inputs, INPUTS, folder / "model.json")
         check_settings(name, values["params"])
         model = _load(folder, values, trust)
@@ -89,16 +97,15 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
     except DataError:
         raise
     except FileNotFoundError as error:
-        missing = next((n for n in ("model.json", "model.safetensors") if not (folder / n).is_file()), "model.skops")
+        missing = next((n for n in ("model.json", ARRAYS) if not (folder / n).is_file()), "model.skops")
         raise DataError(f"{folder}: no model is stored here ({missing} is missing).") from error
-    except Exception as error:  # whatever a damaged or crafted file makes of the readers
-        raise DataError(
-            f"{folder}: the stored model cannot be read ({type(error).__name__}: {first_line(error, 200)})."
-        ) from error
+    except Exception as error:  # a damaged or crafted file can raise nearly anything
+        why = f"{type(error).__name__}: {first_line(error, 200)}"
+        raise DataError(f"{folder}: the stored model cannot be read ({why}).") from error
 
 
 def check_settings(name: str, params: Any) -> None:
-    """Raise DataError for stored settings of a model that its YAML would not be let have, before anything is built by them."""
+    """Raise DataError for stored settings of a model that its YAML could not have, before anything is built from them."""
     defaults = plain(MODELS[name]())
     if not isinstance(params, dict):
         raise DataError("The stored model has no settings.")
@@ -106,27 +113,16 @@ def check_settings(name: str, params: Any) -> None:
     try:
         parse_group("model", MODELS, {**defaults, **given, "name": name})
     except ConfigError as error:
-        raise DataError(f"The stored model has settings that no model here has: {error.message}") from error
-
-
-def _say_whether_it_needs_trust(content: bytes, notice: Callable[[str], None]) -> None:
-    from sdl_cli.learning.models.stored_types import check_file
-
-    try:
-        check_file(content)
-    except DataError as error:
-        notice(f"Whoever uses this run must add --trust. {error.message}")
+        raise DataError(f"The stored model has unknown settings: {error.message}") from error
 
 
 def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:
     """The model behind its stored preparation."""
+    from safetensors.numpy import load as load_arrays
+
     from sdl_cli.learning.models.prepared import Prepared
 
-    arrays = {}
-    if (folder / PREPARATION).exists():
-        from safetensors.numpy import load as load_arrays
-
-        arrays = load_arrays(_read_arrays(folder / PREPARATION))
+    arrays = load_arrays(_read_arrays(folder / PREPARATION)) if (folder / PREPARATION).exists() else {}
     whole = Prepared(None, model)
     whole.model_ = model
     if values["kind"] == "text":
@@ -145,22 +141,22 @@ def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
     if traits(values["model"]).is_network:
         from safetensors.torch import load
 
-        return kind.from_state(load(_read_arrays(folder / "model.safetensors")), values)
-    params, fitted = values["params"], values["fitted"]
-    model = kind(**params)
+        return kind.from_state(load(_read_arrays(folder / ARRAYS)), values)
+    fitted = values["fitted"]
+    model = kind(**values["params"])
     model.n_features_in_ = int(fitted["num_features"])
     classes = np.asarray(fitted["classes"]) if values["task"] == "classification" else None
     if classes is not None:
         model.classes_ = classes
-    if values["model"] == "baseline" and model.kind in ("forest", "extra_trees"):
+    if _is_forest(model):
         from safetensors.numpy import load as load_arrays
 
         from sdl_cli.learning.models.trees import forest_from_arrays
 
-        arrays = load_arrays(_read_arrays(folder / "model.safetensors"))
+        arrays = load_arrays(_read_arrays(folder / ARRAYS))
         model.model_ = forest_from_arrays(arrays, model.kind, classes, model.n_features_in_)
-        return model
-    model.model_ = _load_skops(folder / "model.skops", values, model.n_features_in_, trust)
+    else:
+        model.model_ = _load_skops(folder / "model.skops", values, model.n_features_in_, trust)
     return model
 
 
@@ -176,14 +172,14 @@ def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bo
         content = _with_modules_of_today(content)
         return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
     if values["model"] == "sklearn":
-        check_trusted(str(values["params"]["estimator"]), trust)
+        check_trusted(str(values["params"]["estimator"]))
     model = skops.io.loads(content, trusted=check_file(content))
     check_model(model, num_features)
     return model
 
 
 def _with_modules_of_today(content: bytes) -> bytes:
-    """The same skops file, where it names modules of this package that have moved since."""
+    """The same skops file, with today's names of modules of this package that have moved since."""
     from sdl_cli.learning.models.open_door import MOVED
 
     with zipfile.ZipFile(io.BytesIO(content)) as stored:
@@ -200,7 +196,6 @@ def _with_modules_of_today(content: bytes) -> bytes:
 
 
 def _read_arrays(file: Path) -> bytes:
-    """A file of arrays that fits into the memory there is."""
     return read_guarded(file, available_bytes() // 4, within=file.parent)
 
 

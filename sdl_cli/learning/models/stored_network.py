@@ -50,7 +50,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, tensors: dict[str, Tensor], values: dict[str, Any]) -> Any:
-        """Rebuild a fitted estimator. Raises DataError where tensors and values do not belong together."""
+        """Rebuild a fitted estimator. Raises DataError if tensors and values do not belong together."""
         params, fitted = dict(values["params"]), values["fitted"]
         tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": AUGMENTS, "training": Training}
         for key, table in tables.items():
@@ -87,31 +87,28 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         shape = self.input_shape_
         most = (_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_SIDE_PX) if len(shape) == 3 else (_MOST_COLUMNS,)
         if len(shape) != len(most) or not all(1 <= n <= limit for n, limit in zip(shape, most, strict=True)):
-            raise DataError(f"The stored network takes rows of an impossible shape, {tuple(shape)}.")
+            raise DataError(f"The stored network has an impossible input shape, {tuple(shape)}.")
         with torch.device("meta"):
             wanted = self.build_network(shape, num_outputs).state_dict()
-        strange = [k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape] or sorted(
-            set(tensors) - set(wanted)
-        )
+        strange = [k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape]
+        strange += sorted(set(tensors) - set(wanted))
         if strange:
-            raise DataError(
-                f"The weights do not fit the network they are stored with: {strange[0]} is missing or of another shape."
-            )
+            raise DataError(f"The weights do not match the stored network: {strange[0]} is missing or has another shape.")
 
     def restore_fitted(self, fitted: dict[str, Any]) -> None:
-        """Take back what this subclass added to the stored state, before its networks are built."""
+        """Restore what this subclass added to the stored state, before its networks are built."""
 
 
 def _runtime_here(runtime: Runtime) -> Runtime:
-    """The stored runtime where this machine has its device, else the CPU in float32, which every machine has."""
-    override = loop.current_context().runtime
-    if override is not None:
-        return override
+    """The stored runtime if this machine has its device, otherwise the CPU in float32, which every machine has."""
+    surroundings = loop.current_context()
+    if surroundings.runtime is not None:
+        return surroundings.runtime
     try:
         device.resolve(runtime.device)
     except DeviceError:
-        loop.current_context().notice(
-            f"This run was trained on {runtime.device}, which is not here: predicting on the CPU in float32."
+        surroundings.notice(
+            f"This run was trained on {runtime.device}, which is not available: predicting on the CPU in float32."
         )
-        return Runtime("cpu", "float32", "contiguous", available_cores(), "the run's own device is not here")
+        return Runtime("cpu", "float32", "contiguous", available_cores(), "the run's own device is not available")
     return runtime

@@ -24,12 +24,21 @@ from sdl_cli.phrases import shortened
 Node = dict[str, Any]
 Path = tuple[str, str]  # module, name
 
-PROTOCOLS = (2,)  # of skops 0.10 to 0.16; older nodes read other fields than those that are looked at here
+PROTOCOL = 2  # of skops 0.10 to 0.16; older nodes read other fields than those that are looked at here
 MOST_SCHEMA_BYTES = 64 << 20
 MOST_SCHEMA_VALUES = 6_000_000
-_TRUST = "If you trust where the run came from, add --trust."
+_TRUST = "If you trust the source of the run, add --trust."
 
-_CONTAINERS = {
+
+def _named(module: str, names: str) -> set[Path]:
+    return {(module, name) for name in names.split()}
+
+
+_NUMPY_TYPES = {
+    ("numpy", kind.__name__) for kind in set(np.sctypeDict.values()) if kind is not np.object_ and kind is not np.void
+}
+# what each kind of node may be an instance of
+_NODES = {
     "DictNode": {("builtins", "dict"), ("collections", "OrderedDict"), ("sklearn.utils._bunch", "Bunch")},
     "DefaultDictNode": {("collections", "defaultdict")},
     "ListNode": {("builtins", "list")},
@@ -39,32 +48,19 @@ _CONTAINERS = {
     "BytearrayNode": {("builtins", "bytearray")},
     "SliceNode": {("builtins", "slice")},
     "JsonNode": {("builtins", "str")},
-}
-_PLAIN_TYPES = {("builtins", name) for name in ("str", "int", "float", "bool", "complex", "NoneType", "list", "dict", "tuple")}
-_NUMPY_TYPES = {
-    ("numpy", kind.__name__) for kind in set(np.sctypeDict.values()) if kind is not np.object_ and kind is not np.void
-}
-_ARRAY = {("numpy", "ndarray")}
-_NUMPY = {
-    "NdArrayNode": _ARRAY | _NUMPY_TYPES,
+    "NdArrayNode": {("numpy", "ndarray"), *_NUMPY_TYPES},
     "MaskedArrayNode": {("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray")},
     "DTypeNode": {("numpy", "dtype")},
     "RandomStateNode": {("numpy.random.mtrand", "RandomState"), ("numpy.random", "RandomState")},
     "RandomGeneratorNode": {("numpy.random._generator", "Generator"), ("numpy.random", "Generator")},
-    "TypeNode": _PLAIN_TYPES | _NUMPY_TYPES,
+    "TypeNode": _NUMPY_TYPES | _named("builtins", "str int float bool complex NoneType list dict tuple"),
+    "TreeNode": {("sklearn.tree._tree", "Tree")},
 }
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _LOSSES = re.compile(
     r"sklearn\._loss\._loss\.Cy[A-Z][A-Za-z]+|sklearn\.linear_model\._sgd_fast\."
     r"(Hinge|SquaredHinge|ModifiedHuber|Huber|Log|SquaredLoss|EpsilonInsensitive|SquaredEpsilonInsensitive)"
 )
-_COMPILED = {"TreeNode": {("sklearn.tree._tree", "Tree")}}
-
-
-def _named(module: str, names: str) -> set[Path]:
-    return {(module, name) for name in names.split()}
-
-
 # what fitted estimators of scikit-learn keep that is no estimator
 _PARTS = {
     *_named("sklearn._loss.link", "HalfLogitLink IdentityLink Interval LogitLink LogLink MultinomialLogit"),
@@ -100,12 +96,10 @@ _MODULE = re.compile(r"sklearn(\.[a-z_][a-z0-9_]*)+")
 
 
 def check_file(content: bytes) -> list[str]:
-    """The types that skops must be told to trust, every one of which stands on a list here.
+    """The types that skops must be told to trust to read this model.skops, all of which are on a list here.
 
-    Arguments:
-        content: of a model.skops.
     Raises:
-        DataError: a node or type that is on no list, sizes that do not fit, or a schema that is none.
+        DataError: a node or type that is on no list, sizes that do not match, or an invalid schema.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
@@ -117,16 +111,16 @@ def check_file(content: bytes) -> list[str]:
 def _check(file: zipfile.ZipFile, num_bytes: int) -> list[str]:
     packed = next((info for info in file.infolist() if info.compress_type != zipfile.ZIP_STORED), None)
     if packed is not None or sum(info.file_size for info in file.infolist()) > num_bytes:
-        raise DataError("model.skops is packed, which sdl's own never is: what it unpacks to is not known.", _TRUST)
+        raise DataError("model.skops is compressed, which sdl never does, so its unpacked size is unknown.", _TRUST)
     info = file.getinfo("schema.json")
     if info.file_size > MOST_SCHEMA_BYTES:
-        raise DataError(f"model.skops describes its objects in {info.file_size / 2**20:.0f} MB, more than is read.", _TRUST)
+        raise DataError(f"model.skops describes its objects in {info.file_size / 2**20:.0f} MB, more than the limit.", _TRUST)
     text = file.read(info)
     if text.count(b",") + text.count(b"{") + text.count(b"[") > MOST_SCHEMA_VALUES:
-        raise DataError("model.skops describes more objects than are read.", _TRUST)
+        raise DataError("model.skops describes more objects than allowed.", _TRUST)
     schema = json.loads(text)
-    if schema.get("protocol") not in PROTOCOLS or isinstance(schema["protocol"], bool):
-        raise DataError("model.skops is of another version of its format.", f"Train again with this version. {_TRUST}")
+    if schema.get("protocol") != PROTOCOL:
+        raise DataError("model.skops uses another version of its format.", f"Train again with this version. {_TRUST}")
     names, read, seen = set(), 0, set()
     for node in nodes(schema):
         names.add(".".join(check_node(node)))
@@ -158,23 +152,15 @@ def check_node(node: Node) -> Path:
     """The module and name of a node's type, where both its loader and its type are on the list. DataError otherwise."""
     loader, path = node["__loader__"], (node["__module__"], node["__class__"])
     if not all(isinstance(word, str) for word in (loader, *path)):
-        raise DataError("model.skops names a type by something that is no text.", _TRUST)
-    allowed = (_CONTAINERS | _NUMPY | _COMPILED).get(loader)
-    if allowed is not None:
-        good = path in allowed
-        if loader == "RandomGeneratorNode":
-            name = node["content"]["bit_generator"]["content"]["bit_generator"]["content"]
-            good = good and json.loads(name) in _BIT_GENERATORS
-    elif loader == "LossNode":
-        good = _LOSSES.fullmatch(".".join(path)) is not None and _own_class(path) is not None
-    elif loader == "ObjectNode":
-        good = is_object(path)
-    elif loader == "FunctionNode":
-        good = is_ufunc(path)
-    else:
-        good = False
+        raise DataError("model.skops names a type by something that is not text.", _TRUST)
+    good = path in _NODES.get(loader, ())
+    if good and loader == "RandomGeneratorNode":
+        name = node["content"]["bit_generator"]["content"]["bit_generator"]["content"]
+        good = json.loads(name) in _BIT_GENERATORS
+    elif loader in _CHECKS:
+        good = _CHECKS[loader](path)
     if not good:
-        what = f"{_shown(path)} ({_shown((loader,))})"
+        what = f"{shortened('.'.join(path), 120)} ({shortened(loader, 120)})"
         raise DataError(f"This run's model names {what}, and loading it could run that code.", _TRUST)
     return path
 
@@ -203,6 +189,14 @@ def is_ufunc(path: Path) -> bool:
     return False
 
 
+def is_loss(path: Path) -> bool:
+    """Whether a name is a compiled loss of scikit-learn."""
+    return _LOSSES.fullmatch(".".join(path)) is not None and _own_class(path) is not None
+
+
+_CHECKS = {"LossNode": is_loss, "ObjectNode": is_object, "FunctionNode": is_ufunc}
+
+
 def _is_room(module: str) -> bool:
     parts = module.split(".")
     return _MODULE.fullmatch(module) is not None and parts[1] in _ROOMS and not any(p.startswith("test") for p in parts)
@@ -227,13 +221,13 @@ def check_array_file(file: zipfile.ZipFile, node: Node) -> None:
     shape, itemsize, start = _header(file, node)
     size = file.getinfo(node["file"]).file_size - start
     if int(np.prod([int(n) for n in shape], dtype=object)) * itemsize != size:
-        raise DataError("model.skops holds an array that is not as large as it says.")
+        raise DataError("model.skops contains an array whose size does not match its header.")
 
 
 def array_shape(file: zipfile.ZipFile, node: Node) -> tuple[int, ...]:
     """The shape of the array of a node that is stored in a file of its own."""
     if node["__loader__"] != "NdArrayNode" or "file" not in node:
-        raise DataError("model.skops holds something else where an array must be.")
+        raise DataError("model.skops contains something other than an array where one is needed.")
     return _header(file, node)[0]
 
 
@@ -246,24 +240,16 @@ def _header(file: zipfile.ZipFile, node: Node) -> tuple[tuple[int, ...], int, in
 def check_tree_node(node: Node, shape_of: Callable[[Node], tuple[int, ...]]) -> None:
     """Raise DataError unless the sizes that a stored tree is built with agree with the arrays that it is filled from.
 
-    scikit-learn's `Tree(num_features, classes, num_outputs)` follows these numbers in compiled code.
-
-    Arguments:
-        shape_of: the shape of the array that a node stands for.
+    scikit-learn's `Tree(num_features, classes, num_outputs)` follows these numbers in compiled code. `shape_of` gives the shape
+    of the array of a node.
     """
     arguments, state = node["__reduce__"]["args"]["content"], node["content"]["content"]
     num_features, classes, num_outputs = arguments
-    outputs, count, depth = _whole(num_outputs), _whole(state["node_count"]), _whole(state["max_depth"])
-    nodes_shape, values_shape = shape_of(state["nodes"]), shape_of(state["values"])
-    fits = (
-        outputs == 1
-        and shape_of(classes) == (1,)
-        and nodes_shape == (count,)
-        and len(values_shape) == 3
-        and values_shape[:2] == (count, 1)
-    )
-    if not fits or _whole(num_features) < 1 or count < 1 or depth < 0:
-        raise DataError("model.skops holds a tree whose sizes do not fit together.")
+    count = _whole(state["node_count"])
+    shapes = [shape_of(array) for array in (classes, state["nodes"], state["values"])]
+    fits = len(shapes[2]) == 3 and [*shapes[:2], shapes[2][:2]] == [(1,), (count,), (count, 1)] and _whole(num_outputs) == 1
+    if not fits or _whole(num_features) < 1 or count < 1 or _whole(state["max_depth"]) < 0:
+        raise DataError("model.skops holds a tree whose sizes do not match.")
 
 
 def _whole(node: Node) -> int:
@@ -272,7 +258,3 @@ def _whole(node: Node) -> int:
     if type(value) is not int or not -1 <= value < 2**31:
         raise DataError("model.skops holds a tree without a size.")
     return value
-
-
-def _shown(path: tuple[str, ...]) -> str:
-    return shortened(".".join(path), 120)

@@ -36,11 +36,11 @@ class TargetScale:
         return np.asarray((y - self.shift) / self.factor)
 
     def sentence(self) -> str:
-        """What is done, for the user."""
         power = math.frexp(self.factor)[1] - 1
         away = f" less {self.shift:.6g}" if self.shift else ""
         times = f" times 2^{-power}" if power < 0 else f" divided by 2^{power}" if power > 0 else ""
-        return f"Inside the model the target is taken{away}{times}, for its numbers are of an unusual size; predictions are not."
+        why = "because its values are unusually large or small; predictions are in the original unit."
+        return f"The model learns the target{away}{times}, {why}"
 
 
 def mean_and_spread(y: Array) -> tuple[float, float]:

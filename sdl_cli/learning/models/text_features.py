@@ -1,4 +1,4 @@
-"""Texts as numbers: TF-IDF of words, of neighbouring words and of pieces of words, of the terms that tell the targets apart."""
+"""Texts as numbers: TF-IDF of words, neighbouring words and word pieces, of the terms that tell the targets apart."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ class TextEncoder(BaseEstimator):  # type: ignore[misc]
     Buckley, Information Processing and Management 1988; as in scikit-learn); the words and the pieces of a text form a vector of
     one length each. Of all terms in two training texts or more, the `max_features` are kept that depend most on the targets, by
     the chi-squared statistic (Yang and Pedersen, ICML 1997) for classes and by the F statistic for numbers; without targets, the
-    most frequent.
-
-    All columns are on one scale already, and rare terms are small for a reason: a model should not standardise them.
+    most frequent. All columns are on one scale, and rare terms are small for a reason: a model should not standardise them.
 
     Arguments:
         max_features: most terms that are kept, at least 1; fewer where the training texts would take more than 100 million
@@ -57,10 +55,9 @@ class TextEncoder(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> TextEncoder:
-        """Choose terms and their weights from training texts `(N,)` of str and, where given, their targets `(N,)`.
+        """Choose terms and their weights from training texts `(N,)` of str and, if given, their targets `(N,)`.
 
-        Raises:
-            DataError: no text has anything in it.
+        Raises DataError if all texts are empty.
         """
         texts = _shortened(X)
         rows = _rows_for_terms(texts, self.random_state)
@@ -68,15 +65,16 @@ class TextEncoder(BaseEstimator):  # type: ignore[misc]
         if not any(text.strip() for text in sample):
             raise DataError("All training texts are empty.", "Is dataset.text the column with the texts?")
         counted = {block: _counted(block, sample) for block in _BLOCKS}
-        offsets = np.cumsum([0, *(len(terms) for terms, _, _ in counted.values())])
         weights = sparse.hstack([matrix for _, _, matrix in counted.values()]).tocsr()
         num_kept = max(1, min(self.max_features, _MAX_VALUES // max(len(texts), 1)))
         kept = _most_telling(weights, None if y is None else np.asarray(y)[rows], num_kept)
         self.terms_: dict[str, list[str]] = {}
         self.idf_: dict[str, Array] = {}
-        for start, stop, (block, (terms, idf, _)) in zip(offsets[:-1], offsets[1:], counted.items(), strict=True):
-            own = kept[(kept >= start) & (kept < stop)] - start
+        start = 0
+        for block, (terms, idf, _) in counted.items():
+            own = kept[(kept >= start) & (kept < start + len(terms))] - start
             self.terms_[block], self.idf_[block] = [terms[i] for i in own], idf[own]
+            start += len(terms)
         return self
 
     def transform(self, X: Any) -> Array:
@@ -85,8 +83,7 @@ class TextEncoder(BaseEstimator):  # type: ignore[misc]
         texts = _shortened(X)
         out = np.zeros((len(texts), self.num_outputs), np.float32)
         column = 0
-        for block in _BLOCKS:
-            terms = self.terms_[block]
+        for block, terms in self.terms_.items():
             if not terms:
                 continue
             vectorizer = _vectorizer(block, vocabulary=terms)
@@ -111,22 +108,22 @@ class TextEncoder(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, arrays: dict[str, Array], values: dict[str, Any]) -> TextEncoder:
-        """Rebuild a fitted encoder. Raises DataError where terms and weights do not belong together."""
+        """Rebuild a fitted encoder. Raises DataError if terms and weights do not belong together."""
         try:
             encoder = cls(int(values["max_features"]), float(values["row_length"]), values["random_state"])
             terms = {block: values["terms"][block] for block in _BLOCKS}
             idf = {block: np.asarray(arrays[f"idf.{block}"]) for block in _BLOCKS}
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The stored text features are incomplete ({type(error).__name__}: {error}).") from error
-        for block in _BLOCKS:
-            own = terms[block]
-            if not isinstance(own, list) or not all(isinstance(term, str) for term in own) or len(set(own)) != len(own):
-                raise DataError(f"The stored text features are damaged: the {block} are not a list of different terms.")
-            if idf[block].shape != (len(own),) or idf[block].dtype != np.float32 or not np.isfinite(idf[block]).all():
-                raise DataError(f"The stored text features are damaged: the weights of the {block} do not fit the terms.")
         encoder.terms_, encoder.idf_ = terms, idf
-        if encoder.num_outputs == 0:
-            raise DataError("The stored text features are damaged: there are no terms.")
+        wrong = "" if any(terms.values()) else "there are no terms"
+        for block, own in terms.items():
+            if not isinstance(own, list) or not all(isinstance(term, str) for term in own) or len(set(own)) != len(own):
+                wrong = f"the {block} are not a list of different terms"
+            elif idf[block].shape != (len(own),) or idf[block].dtype != np.float32 or not np.isfinite(idf[block]).all():
+                wrong = f"the weights of the {block} do not match the terms"
+        if wrong:
+            raise DataError(f"The stored text features are damaged: {wrong}.")
         return encoder
 
 
@@ -139,10 +136,8 @@ def word_terms(text: str) -> list[str]:
 
 
 def _vectorizer(block: str, min_df: int = 1, vocabulary: Sequence[str] | None = None) -> Any:
-    common: dict[str, Any] = {"sublinear_tf": True, "min_df": min_df, "vocabulary": vocabulary, "dtype": np.float32}
-    if block == "words":
-        return TfidfVectorizer(analyzer=word_terms, **common)
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common)
+    own: dict[str, Any] = {"analyzer": word_terms} if block == "words" else {"analyzer": "char_wb", "ngram_range": (2, 5)}
+    return TfidfVectorizer(**own, sublinear_tf=True, min_df=min_df, vocabulary=vocabulary, dtype=np.float32)
 
 
 def _counted(block: str, texts: Sequence[str]) -> tuple[list[str], Array, Any]:

@@ -39,12 +39,11 @@ def forest_from_arrays(arrays: dict[str, Array], kind: str, classes: Array | Non
     Raises:
         DataError: arrays whose indices leave their tree, form a cycle, or name a feature that is not there.
     """
-    check_arrays(arrays, num_features, 1 if classes is None else len(classes))
-    task, member_class = (
-        ("Classifier", tree.DecisionTreeClassifier) if classes is not None else ("Regressor", tree.DecisionTreeRegressor)
-    )
-    forest = getattr(ensemble, ("RandomForest" if kind == "forest" else "ExtraTrees") + task)(len(arrays["offset"]) - 1, n_jobs=1)
     num_outputs = 1 if classes is None else len(classes)
+    check_arrays(arrays, num_features, num_outputs)
+    task = "Regressor" if classes is None else "Classifier"
+    member_class = getattr(tree, f"DecisionTree{task}")
+    forest = getattr(ensemble, ("RandomForest" if kind == "forest" else "ExtraTrees") + task)(len(arrays["offset"]) - 1, n_jobs=1)
     leaf_offset = np.concatenate([[0], np.cumsum(arrays["left"] == LEAF)])
     forest.estimators_ = []
     for start, stop in zip(arrays["offset"][:-1], arrays["offset"][1:], strict=True):
@@ -72,19 +71,15 @@ def check_arrays(arrays: dict[str, Array], num_features: int, num_outputs: int) 
     except (KeyError, TypeError) as error:
         raise DataError(f"The stored forest lacks {error}.") from error
     if not (same and ordered):
-        raise DataError("The stored forest's arrays do not fit together.")
+        raise DataError("The stored forest's arrays do not match.")
     size = np.repeat(np.diff(offset), np.diff(offset))
     position = np.arange(total) - np.repeat(offset[:-1], np.diff(offset))
     leaf = left == LEAF
     inner = ~leaf
     sound = bool(
         (right[leaf] == LEAF).all()
-        and (left[inner] > position[inner]).all()
-        and (right[inner] > position[inner]).all()
-        and (left[inner] < size[inner]).all()
-        and (right[inner] < size[inner]).all()
-        and (feature[inner] >= 0).all()
-        and (feature[inner] < num_features).all()
+        and all(((child > position) & (child < size))[inner].all() for child in (left, right))
+        and ((feature >= 0) & (feature < num_features))[inner].all()
         and np.isfinite(arrays["threshold"]).all()
     )
     if not sound or leaf_value.shape != (int(leaf.sum()), num_outputs):
@@ -110,13 +105,9 @@ def _tree(arrays: dict[str, Array], start: int, stop: int, leaf_offset: Array, n
     nodes["n_node_samples"], nodes["weighted_n_node_samples"] = 1, 1.0
     values = np.zeros((stop - start, 1, num_outputs))
     values[leaf, 0] = arrays["leaf_value"][leaf_offset[start] : leaf_offset[stop]]
-    made = Tree(num_features, np.array([num_outputs], dtype=np.intp), 1)
-    made.__setstate__({"max_depth": int(_depth(nodes)), "node_count": len(nodes), "nodes": nodes, "values": values})
-    return made
-
-
-def _depth(nodes: Array) -> int:
     depth = np.zeros(len(nodes), np.int64)
-    for i in np.flatnonzero(nodes["left_child"] != LEAF):  # children come after their parent
+    for i in np.flatnonzero(~leaf):  # children come after their parent
         depth[nodes["left_child"][i]] = depth[nodes["right_child"][i]] = depth[i] + 1
-    return int(depth.max())
+    made = Tree(num_features, np.array([num_outputs], dtype=np.intp), 1)
+    made.__setstate__({"max_depth": int(depth.max()), "node_count": len(nodes), "nodes": nodes, "values": values})
+    return made

@@ -58,8 +58,8 @@ def test_combined_adds_the_weighted_cross_entropy():
     outputs, targets = make_batch()
     logits = outputs.flip(0)
     expected = losses.cosine(outputs, targets) + 0.1 * losses.cross_entropy(logits, targets)
-    torch.testing.assert_close(losses.combined(outputs, logits, targets, 0.1), expected)
-    torch.testing.assert_close(losses.combined(outputs, logits, targets, 0.0), losses.cosine(outputs, targets))
+    torch.testing.assert_close(losses.Cosine(xent_weight=0.1).rows(torch.cat([outputs, logits], dim=1), targets), expected)
+    torch.testing.assert_close(losses.Cosine().rows(outputs, targets), losses.cosine(outputs, targets))
 
 
 def test_mse_and_huber_are_torchs():
@@ -73,7 +73,7 @@ FUNCTIONS = {
     "cross_entropy": losses.cross_entropy,
     "smoothed": lambda outputs, targets: losses.cross_entropy(outputs, targets, 0.1),
     "cosine": losses.cosine,
-    "combined": lambda outputs, targets: losses.combined(outputs, outputs, targets, 0.1),
+    "combined": lambda outputs, targets: losses.Cosine(xent_weight=0.1).rows(outputs.repeat(1, 2), targets),
     "mse": losses.mse,
     "huber": losses.huber,
 }

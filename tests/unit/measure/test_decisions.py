@@ -93,7 +93,7 @@ def test_a_class_without_labelled_rows_is_never_named() -> None:
 
 
 def test_a_number_needs_two_classes() -> None:
-    with pytest.raises(ConfigError, match="a number needs two classes, and there are 3") as error:
+    with pytest.raises(ConfigError, match="a number needs exactly two classes, but there are 3") as error:
         decision_weights("0.3", np.array([1, 2, 3]), ["a", "b", "c"])
     assert error.value.hint == "Use threshold=balanced instead."
 
@@ -108,4 +108,4 @@ def test_what_is_said_of_a_decision() -> None:
     )
     three = decision_weights("balanced", np.array([1, 2, 3]), ["a", "b", "c"])
     sentence = decision_sentence("balanced", three, np.array([1, 2, 3]), ["a", "b", "c"])
-    assert sentence is not None and "in relation to its share" in sentence
+    assert sentence is not None and "relative to its share" in sentence

@@ -75,10 +75,10 @@ def test_weighted_map_is_equation_1_and_2() -> None:
 
 def test_scores_are_what_decides() -> None:
     outputs = torch.tensor([[3.0, 4.0, 1.0, 2.0]])
-    assert torch.equal(gradcam.class_scores(fitted(tiny()), outputs), outputs)
-    cosines = gradcam.class_scores(fitted(tiny(), losses.Cosine()), outputs[:, :2])
+    assert torch.equal(losses.CrossEntropy().class_logits(outputs, 1.0), outputs)
+    cosines = losses.Cosine().class_logits(outputs[:, :2], 1.0)
     torch.testing.assert_close(cosines, torch.tensor([[0.6, 0.8]]))
-    combined = gradcam.class_scores(fitted(tiny(), losses.Cosine(xent_weight=0.1)), outputs)
+    combined = losses.Cosine(xent_weight=0.1).class_logits(outputs, 1.0)
     assert torch.equal(combined, outputs[:, 2:])
 
 

@@ -53,7 +53,7 @@ def test_targets_that_are_all_the_same_are_no_case_for_scaling() -> None:
 def test_an_opened_estimator_learns_small_targets_unless_its_settings_are_in_their_unit(estimator: str) -> None:
     model = SklearnModelRegressor(estimator=f"sklearn.{estimator}").fit(X, Y * 1e-9)
     assert r2_score(Y, model.predict(X) * 1e9) > 0.5
-    assert "unusual size" in model.notes_[0]
+    assert "unusually large or small" in model.notes_[0]
     own = SklearnModelRegressor(estimator="sklearn.svm.SVR", params={"epsilon": 1e-10, "C": 1e-9}).fit(X, Y * 1e-9)
     assert own.notes_ == [] and own.model_[-1].epsilon == 1e-10
 
