@@ -13,7 +13,7 @@ from typing import Any
 from sdl_cli.many.listing.query import values_of
 from sdl_cli.many.listing.reading import Run
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.measure.wording import label, measured, shown
+from sdl_cli.measure.wording import estimated, label, shown
 from sdl_cli.phrases import shortened
 from sdl_cli.report import layout
 
@@ -105,7 +105,7 @@ def _score(run: Run, key: str, is_named: bool, interval: bool) -> str:
     if name not in run.metrics:
         return ""
     score = run.metrics[name]
-    text = measured(name, score) if interval else shown(name, score["value"])
+    text = estimated(name, score["value"], score["low"], score["high"]) if interval else shown(name, score["value"])
     return text if is_named else f"{shortened(label(name), _MOST)} {text}"
 
 

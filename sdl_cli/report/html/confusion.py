@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.statistics import wilson
-from sdl_cli.measure.wording import measured
+from sdl_cli.measure.wording import estimated
 from sdl_cli.report.html.drawing import GRID, INK, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section, figure, short_name, table
@@ -102,7 +102,7 @@ def _class_table(counts: Array, classes: tuple[str, ...], which: Array, distinct
 
 def _proportion(successes: int, total: int, distinct: float) -> str:
     low, high = wilson(distinct * successes, distinct * total)  # a row that several splits tested counts once for chance
-    return measured("accuracy", {"value": successes / total, "low": low, "high": high})
+    return estimated("accuracy", successes / total, low, high)
 
 
 def _largest(counts: Array, classes: tuple[str, ...], distinct: float) -> str:

@@ -54,7 +54,7 @@ def curves_section(curves: Sequence[Values]) -> Section:
     rows = []
     for curve in curves:
         last, twice = curve["points"][-1], curve["twice"]
-        ahead = wording.measured(metric, twice | {"value": twice["mean"]}) if twice else ""
+        ahead = wording.estimated(metric, twice["mean"], twice["low"], twice["high"]) if twice else ""
         rows.append([curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"]), ahead, labels_needed(curve)])
     header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "rows for the target"]
     body += table(header, rows, numeric=(1, 2))

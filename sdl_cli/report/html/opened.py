@@ -22,6 +22,7 @@ from sdl_cli.files import read_guarded
 from sdl_cli.measure.predictions import safe_cell
 from sdl_cli.run import run_folder
 from sdl_cli.run.predict import load_stored
+from sdl_cli.run.result import RunResult
 from sdl_cli.run.train import Observer
 from sdl_cli.settings.contents import INPUTS, METRICS, checked
 from sdl_cli.settings.parse import parse_group
@@ -85,7 +86,7 @@ class OpenedRun:
     def __init__(self, folder: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None) -> None:
         self.stored = run_folder.read_run(folder)
         self.config = self.stored.config
-        self.metrics = checked(self.stored.metrics, METRICS, folder / "metrics.json")
+        self.result = RunResult.from_json(checked(self.stored.metrics, METRICS, folder / "metrics.json"))
         self.predicted = read_predictions(folder / "predictions.csv")
         self._trust, self._on_notice = trust, on_notice
         self._made: dict[str, Any] = {}  # what was opened, or the error that it ended with

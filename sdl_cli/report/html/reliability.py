@@ -36,13 +36,13 @@ def build(run: OpenedRun) -> Section | None:
     )
     if run.decision is not None:
         caption += " The threshold of this run, which moves decisions and not probabilities, plays no part here."
-    error = run.metrics["metrics"]["test"]["calibration_error"]
+    error = run.result.test["calibration_error"]
     of = "test rows" if run.repeats == 1 else "splits (mean over them)"
-    gap, chance = size("accuracy", error["value"]), size("accuracy", error_by_chance(confidence, predicted.distinct))
-    ends = interval("accuracy", error["low"], error["high"], 0.95)
+    gap, chance = size("accuracy", error.value), size("accuracy", error_by_chance(confidence, predicted.distinct))
+    ends = interval("accuracy", error.low, error.high, 0.95)
     lead = (
         f"{verdict(confidence, correct, predicted.distinct)} Within groups of like confidence the two are {gap} apart on average "
-        f"(expected calibration error, 15 bins{f', {ends}' if ends else ''}, n = {error['n']:,} {of}); on so many rows chance "
+        f"(expected calibration error, 15 bins{f', {ends}' if ends else ''}, n = {error.n:,} {of}); on so many rows chance "
         f"alone can give up to {chance}."
     )
     drawn = figure(

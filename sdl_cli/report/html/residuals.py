@@ -20,11 +20,11 @@ def build(run: OpenedRun) -> Section | None:
     if run.is_classification:
         return None
     truth, prediction = run.predicted.truth, run.predicted.prediction
-    test = run.metrics["metrics"]["test"]
+    test = run.result.test
     of = "test rows" if run.repeats == 1 else "splits (means over them)"
     lead = (
         f"A prediction is typically {measured('rmse', test['rmse'])} off (RMSE, which weighs large errors more), "
-        f"and {measured('mae', test['mae'])} on average (MAE); n = {test['rmse']['n']:,} {of}, 95 % intervals in brackets."
+        f"and {measured('mae', test['mae'])} on average (MAE); n = {test['rmse'].n:,} {of}, 95 % intervals in brackets."
     )
     kept = thinned(np.abs(prediction - truth))
     caption = (

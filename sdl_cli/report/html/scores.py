@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
@@ -15,9 +15,9 @@ from sdl_cli.phrases import counted
 from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, figure, plain, table
 from sdl_cli.report.layout import filled
-from sdl_cli.report.words import baseline_name, score_rows
+from sdl_cli.report.words import QUICK_BASELINE, score_rows
+from sdl_cli.run.result import RunResult
 
-Values = dict[str, Any]
 _WIDTH_IN = 5.2
 _MOST_BARS = 40
 
@@ -50,8 +50,8 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         line: name and score of what all are compared with, drawn as a dashed line.
     """
     drawn = bars[:_MOST_BARS]
-    ends = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores) if value is not None]
-    ends += [line[1]] if line else []
+    found = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores)] + ([line[1]] if line else [])
+    ends = [value for value in found if value is not None and math.isfinite(value)]
     room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
     low, high = min(ends) - room, max(ends) + room
     with new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75) as made:
@@ -62,7 +62,7 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
             axes.axvline(line[1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
         for row, bar in enumerate(drawn):
             colour = SERIES[0] if bar.strong else MUTED
-            if bar.low is not None and bar.high is not None:
+            if bar.low is not None and bar.high is not None and math.isfinite(bar.high - bar.low):
                 axes.barh(row, bar.high - bar.low, left=bar.low, height=0.5, color=colour, alpha=0.3, linewidth=0, zorder=2)
             if len(bar.scores) > 1:
                 axes.plot(bar.scores, [row] * len(bar.scores), "|", color=colour, alpha=0.65, markersize=6, mew=1.1, zorder=3)
@@ -81,51 +81,33 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
     return svg(made, title)
 
 
-def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
-    """All metrics of a run beside the baseline's, and the scores of its repeats where it has them.
-
-    Arguments:
-        values: of `metrics.json`.
-        repeats: those of the single repeats, in order; empty for a single run.
-    """
-    test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
-    metric = main_metric(test)
-    model, n = model_name(values["config"]["model"]), test[metric]["n"]
-    of = counted(n, "split") if repeats else counted(n, "test row")
-    entries = [(model, test[metric], [r["metrics"]["test"][metric]["value"] for r in repeats], True)]
-    if baseline:
-        own = [r["baseline"]["test"][metric]["value"] for r in repeats if r["baseline"]]
-        entries.append((f"{baseline['name']} (baseline)", baseline["test"][metric], own, False))
-    bars = [
-        Bar(name, m["value"], m["low"], m["high"], [s for s in scores if s is not None], strong)
-        for name, m, scores, strong in entries
-        if m["value"] is not None
-    ]
-    guess = shown(metric, majority[metric]["value"])
+def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
+    """All metrics of a run beside the baseline's, and the scores of its single repeats where it has them."""
+    metric = main_metric(result.test)
+    model, of = model_name(result.config["model"]), counted(result.test[metric].n, "split" if repeats else "test row")
+    entries = [(model, result.test, [r.test for r in repeats], True)]
+    entries += [("forest (baseline)", result.baseline, [r.baseline for r in repeats if r.baseline], False)]
+    bars = []
+    for name, found, single, strong in entries:
+        if metric in found and math.isfinite(found[metric].value):
+            scores = [one[metric].value for one in single if math.isfinite(one[metric].value)]
+            bars.append(Bar(name, found[metric].value, found[metric].low, found[metric].high, scores, strong))
+    guess = shown(metric, result.majority[metric].value)
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
-    caption += " Thin lines: the single splits." if repeats else " Where two bars overlap widely, chance may explain it."
+    caption += " Thin lines: the single splits." if repeats else " If two bars overlap widely, chance may explain the difference."
     caption += f" Ignoring the inputs gives {guess}."
     body = figure(interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline"), caption) if bars else ""
-    guessed = "most frequent class" if "accuracy" in test else "mean of the labels"
-    header = ["metric", model, baseline_name(values), guessed, f"{model} on validation rows"]
-    header, *rows = filled([header, *score_rows(values)])
+    guessed = "most frequent class" if result.task == "classification" else "mean of the labels"
+    header = ["metric", model, QUICK_BASELINE, guessed, f"{model} on validation rows"]
+    header, *rows = filled([header, *score_rows(result)])
     body += table(header, rows)
-    if repeats:
-        body += "<h3>Splits</h3>" + table(*_repeat_rows(repeats, metric), numeric=(1, 2, 3))
-    lead = f"On {of} that took no part in training; 95 % interval in brackets."
-    if repeats:
-        lead = (
-            f"Means over {of}, each scored on test rows of its own; 95 % t interval of the mean in brackets (the splits overlap)."
-        )
-    return Section("leaderboard" if repeats else "scores", "Scores", body, lead)
-
-
-def _repeat_rows(repeats: Sequence[Values], metric: str) -> tuple[list[str], list[list[str]]]:
+    if not repeats:
+        return Section("scores", "Scores", body, f"On {of} not used in training; 95 % interval in brackets.")
     rows = []
-    for number, values in enumerate(repeats, 1):
-        other = values["baseline"]["test"][metric]["value"] if values["baseline"] else None
-        row = [str(number), shown(metric, values["metrics"]["test"][metric]["value"])]
-        row += ["" if other is None else shown(metric, other), f"{values['seconds']['total']:.1f}"]
-        rows.append(row)
-    return ["split", label(metric), "quick baseline", "seconds"], rows
+    for number, one in enumerate(repeats, 1):
+        other = shown(metric, one.baseline[metric].value) if one.baseline else ""
+        rows.append([str(number), shown(metric, one.test[metric].value), other, f"{one.seconds['total']:.1f}"])
+    body += "<h3>Splits</h3>" + table(["split", label(metric), "quick baseline", "seconds"], rows, numeric=(1, 2, 3))
+    lead = f"Means over {of}, each scored on its own test rows; 95 % t interval of the mean in brackets (the splits overlap)."
+    return Section("leaderboard", "Scores", body, lead)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -70,7 +70,7 @@ def changed_settings(config: Values) -> list[tuple[str, Any, Any]]:
     return sorted(found, key=lambda item: "." in item[0])
 
 
-def machine_section(environment: Values, seconds: Values | None) -> Section:
+def machine_section(environment: Values, seconds: Mapping[str, float] | None) -> Section:
     """Versions, device and time.
 
     Arguments:

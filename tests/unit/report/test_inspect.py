@@ -242,8 +242,8 @@ def test_confidence_is_judged_by_the_interval_of_the_accuracy(claimed: float, wo
 
 def test_calibration_error_is_the_stored_one(digits: Path, looked: dict[str, Section]) -> None:
     opened = OpenedRun(digits)
-    error = opened.metrics["metrics"]["test"]["calibration_error"]
-    assert f"are {100 * error['value']:.1f} points apart on average (expected calibration error" in looked["reliability"].lead
+    error = opened.result.test["calibration_error"]
+    assert f"are {100 * error.value:.1f} points apart on average (expected calibration error" in looked["reliability"].lead
 
 
 def test_how_far_probabilities_that_are_right_can_be_off_by_chance() -> None:
@@ -260,10 +260,9 @@ def test_how_far_probabilities_that_are_right_can_be_off_by_chance() -> None:
 
 def test_residuals_name_the_stored_errors(ridge: Path) -> None:
     found = made(ridge)
-    stored = OpenedRun(ridge).metrics["metrics"]["test"]
+    stored = OpenedRun(ridge).result.test
     assert (
-        f"{stored['rmse']['value']:.3f} (" in found["residuals"].lead
-        and f"{stored['mae']['value']:.3f} (" in found["residuals"].lead
+        f"{stored['rmse'].value:.3f} (" in found["residuals"].lead and f"{stored['mae'].value:.3f} (" in found["residuals"].lead
     )
 
 
