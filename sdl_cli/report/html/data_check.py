@@ -41,12 +41,10 @@ def experiment_of(config: Values) -> Experiment:
 
 
 def data_section(config: Values, fingerprint: str | None, notice: Callable[[str], None]) -> Section:
-    """The data set, and what is wrong with it or worth knowing; one sentence where it is gone or was changed.
+    """The data set, and what is wrong with it or worth knowing; one sentence, also to `notice`, if it is gone or has changed.
 
     Arguments:
-        config: of the run, as stored.
-        fingerprint: of the data that the run learned from.
-        notice: takes a sentence where the data could not be looked at.
+        config, fingerprint: of the run and of the data that it learned from, as stored.
     """
     try:
         experiment = experiment_of(config)
@@ -69,25 +67,20 @@ def _without(sentence: str, notice: Callable[[str], None]) -> Section:
 
 def _facts(summary: Values) -> str:
     parts, shape = summary["parts"], " x ".join(f"{size:,}" for size in summary["shape"])
-    rows = [
-        [f"{UNITS[summary['modality']]}s", f"{summary['rows']:,}"],
-        ["labelled", f"{parts['labelled']:,}"],
-        ["test", f"{parts['test']:,}"],
-    ]
+    modality, missing, counts = summary["modality"], summary["missing"], summary["classes"]
+    rows = [[f"{UNITS[modality]}s", f"{summary['rows']:,}"]]
+    rows += [[name, f"{parts[name]:,}"] for name in ("labelled", "test")]
     rows += [["not used", f"{parts['unused']:,}"]] if parts["unused"] else []
-    if summary["modality"] != "text":
-        rows.append(["size of one image" if summary["modality"] == "image" else "features", shape])
+    rows += [] if modality == "text" else [["size of one image" if modality == "image" else "features", shape]]
     rows += [["groups", f"{summary['groups']:,}"]] if summary["groups"] is not None else []
-    if summary["missing"]["cells"]:
-        missing = summary["missing"]
+    if missing["cells"]:
         rows.append(["missing values", f"{missing['cells']:,} in {counted(missing['columns'], 'column')}"])
-    if summary["classes"]:
-        counts = summary["classes"]
+    if counts:
         rows.append([counted(len(counts), "class"), class_counts(counts, _MOST_CLASSES)])
     elif summary["target"]:
         rows.append(["target", target_range(summary["target"])])
     rows += [["read", note] for note in summary["notes"]]
-    return table(["what", "how many, or which"], rows)
+    return table(["what", "count or values"], rows)
 
 
 def _findings(problems: Sequence[Problem]) -> str:
@@ -99,5 +92,5 @@ def _findings(problems: Sequence[Problem]) -> str:
             f'<li class="{problem.severity}"><b>{problem.severity.capitalize()}.</b> {escape(problem.what)}{where}{advice}</li>'
         )
     more = len(problems) - _MOST_PROBLEMS
-    ending = f'<p class="muted">And {more} more: sdl check names them all.</p>' if more > 0 else ""
+    ending = f'<p class="muted">And {more} more: sdl check lists them all.</p>' if more > 0 else ""
     return f'<ul class="findings">{"".join(items)}</ul>{ending}' if items else ""

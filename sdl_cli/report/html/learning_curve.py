@@ -23,11 +23,11 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
         more_labels: what a comparison says of more labels, with its `sentence`.
     """
     lead = more_labels["sentence"] if more_labels else ""
-    caption = f"Score of {plain(curve['name'], 60)} on held-out rows, against the number of labelled rows (on a log scale). "
-    caption += "Dots: measured means, with one standard error to each side. "
+    caption = f"Score of {plain(curve['name'], 60)} on held-out rows against the number of labelled rows (log scale). "
+    caption += "Dots: measured means, with one standard error on each side. "
     if curve["line"]:
         level = f"{100 * curve['level']:g} %"
-        caption += f"Line: the fitted curve, dashed where it is a forecast, with its {level} interval shaded."
+        caption += f"Line: the fitted curve (dashed: forecast), with its {level} interval shaded."
     body = figure(_drawn([curve]), caption)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve["warnings"])
     header, *rows = point_rows(curve)
@@ -45,9 +45,7 @@ def curves_section(curves: Sequence[Values]) -> Section:
         curves: at least two, each as `curve.json` holds it, with names that differ.
     """
     metric = curves[0]["metric"]
-    caption = (
-        "Marks: measured means, with one standard error to each side. Lines: fitted curves, dashed where they are a forecast."
-    )
+    caption = "Marks: measured means, with one standard error on each side. Lines: fitted curves (dashed: forecast)."
     body = figure(_drawn(curves[:6]), caption)
     if len(curves) > 6:
         body += f'<p class="muted">The picture shows the first 6 of {len(curves)} curves; the table has all.</p>'
@@ -56,17 +54,17 @@ def curves_section(curves: Sequence[Values]) -> Section:
         last, twice = curve["points"][-1], curve["twice"]
         ahead = wording.estimated(metric, twice["mean"], twice["low"], twice["high"]) if twice else ""
         rows.append([curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"]), ahead, labels_needed(curve)])
-    header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "rows for the target"]
+    header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "labels for the target"]
     body += table(header, rows, numeric=(1, 2))
     return Section("curve", "Learning curves", body)
 
 
-def _drawn(curves: Sequence[Values], crossings: Sequence[Values] = ()) -> str:
+def _drawn(curves: Sequence[Values]) -> str:
     metric = curves[0]["metric"]
     with new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves)) as made:
         axes = made.subplots()
         single = len(curves) == 1
-        handles, texts = draw_one(axes, curves[0], _LOOK) if single else draw_several(axes, curves, _LOOK, crossings)
+        handles, texts = draw_one(axes, curves[0], _LOOK) if single else draw_several(axes, curves, _LOOK)
         axes.set_title(wording.axis_label(metric), color=MUTED, weight="normal")
         axes.minorticks_off()
         columns = 2 if max(map(len, texts)) <= 30 else 1

@@ -37,7 +37,7 @@ def build(run: OpenedRun) -> Section:
         elif dataset.modality == "text":
             body = _table(predicted, worst, "text", [short_name(dataset.X[row], 300) for row in rows])
         else:
-            header = "unusual values (share of labelled rows as unusual)"
+            header = "unusual values (share of labelled rows at least as unusual)"
             body = _table(predicted, worst, header, unusual_values(dataset, run.parts.labelled, rows))
     return Section("mistakes", title, body, _lead(predicted, worst))
 
@@ -74,15 +74,15 @@ def gallery(cards: list[str], width_px: int) -> str:
 
 
 def _lead(predicted: Predicted, worst: Array) -> str:
-    look = "Look at each: a row whose label is wrong looks exactly like this."
+    look = "Check each: a wrongly labelled row looks exactly like this."
     if not predicted.classes:
-        return f"The {len(worst)} test rows that are predicted worst. {look}"
+        return f"The {len(worst)} test rows with the worst predictions. {look}"
     wrong = predicted.prediction != predicted.truth
     num = int(wrong.sum())
     if predicted.distinct < 1:
         rows = len({name for name, one in zip(predicted.ids, wrong, strict=True) if one})
         which = f"All {rows}" if rows == len(worst) else f"The {len(worst)} worst of {rows:,}"
-        told = "rows that were wrong in any split, each where it went worst, lowest probability of the true class first."
+        told = "rows that any split got wrong, each at its worst, lowest probability of the true class first."
         return f"{which} {told} {look}"
     if num == 1:
         return f"The one mistake in {len(predicted):,} test rows. {look}"
@@ -111,7 +111,7 @@ def _percent(predicted: Predicted, row: int, of_truth: bool = False) -> str:
 
 
 def _table(predicted: Predicted, worst: Array, header: str = "", cells: list[str] | None = None) -> str:
-    told = ["its probability", "that of the truth"] if predicted.classes else ["error"]
+    told = ["probability", "probability of the truth"] if predicted.classes else ["error"]
     rows = []
     for place, row in enumerate(worst):
         truth, prediction = _named(predicted, row)
@@ -137,9 +137,10 @@ def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
     found = []
     for row, own in zip(rows, shares, strict=True):
         order = [j for j in np.argsort(own, kind="stable")[:_MOST_VALUES] if own[j] <= _UNUSUAL_FRACTION]
-        words = [
-            f"{short_name(columns[j][0], 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({_share(own[j])})" for j in order
-        ]
+        words = []
+        for j in order:
+            share = f"{100 * own[j]:.1f} %" if own[j] else "no other"
+            words.append(f"{short_name(columns[j][0], 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({share})")
         found.append(", ".join(words) or "nothing unusual")
     return found
 
@@ -159,10 +160,6 @@ def _shares(dataset: Dataset, place: list[int], labelled: Array, rows: Array) ->
     return np.asarray(np.where(missing, np.isnan(known).mean(), shares))
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %" if value else "no other"
-
-
 def _cell(column: Column | None, values: Array) -> str:
     value = float(values[0])
     if np.isnan(value):
@@ -172,4 +169,4 @@ def _cell(column: Column | None, values: Array) -> str:
     if column.kind == "date":
         return f"= {np.datetime64(int(value), 'D')}"
     levels = column.levels
-    return f"= {short_name(levels[int(value)], 30)}" if int(value) < len(levels) else "= a level not seen before"
+    return f"= {short_name(levels[int(value)], 30)}" if int(value) < len(levels) else "= a level not seen in training"

@@ -75,7 +75,7 @@ def comparison_verdict(result: ComparisonResult) -> list[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    """The first sentence alone, and the rest in one piece."""
+    """The first sentence, and the rest in one piece."""
     first, stop, rest = text.partition(". ")
     return [first + ".", rest] if stop and rest else [text]
 
@@ -101,14 +101,14 @@ def _against_baseline(result: RunResult, metric: str) -> str:
 def _calibration(found: Measured, by_chance: float) -> str:
     error, low, high = found.value, found.low, found.high
     if math.isnan(error):
-        return "Whether its probabilities can be believed is undefined."
+        return "Whether its probabilities can be trusted is undefined."
     ends = wording.interval("accuracy", low, high, 0.95)
     off = f"they are off by {wording.size('accuracy', error)} on average{f', {ends}' if ends else ''}"
     if high <= _CALIBRATED:
-        return f"Its probabilities can be taken at their word: {off}."
+        return f"Its probabilities can be trusted: {off}."
     if error <= by_chance:
         chance = f"on so few rows chance alone can give up to {wording.size('accuracy', by_chance)}"
-        return f"Whether its probabilities can be taken at their word cannot be told: {off}, and {chance}."
+        return f"Whether its probabilities can be trusted is unclear: {off}, and {chance}."
     if low > _CALIBRATED:
-        return f"Its probabilities should not be taken at their word: {off}."
+        return f"Its probabilities should not be trusted: {off}."
     return f"Its probabilities are roughly right, as far as these rows can tell: {off}."

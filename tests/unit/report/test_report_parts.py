@@ -157,8 +157,8 @@ def test_the_verdict_of_a_run(values: Values, said: str) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ((0.02, 0.01, 0.04), "can be taken at their word: they are off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
-        ((0.12, 0.08, 0.2), "should not be taken at their word: they are off by 12.0 points"),
+        ((0.02, 0.01, 0.04), "can be trusted: they are off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
+        ((0.12, 0.08, 0.2), "should not be trusted: they are off by 12.0 points"),
         ((0.06, 0.03, 0.09), "are roughly right, as far as these rows can tell"),
         ((None, None, None), "is undefined"),
     ],
@@ -173,10 +173,10 @@ def test_a_gap_that_chance_can_give_is_no_verdict_on_probabilities() -> None:
     values = lifted(0.05, 0.01, 0.09)
     values["metrics"]["test"]["calibration_error"] = {"value": 0.17, "low": 0.08, "high": 0.3, "n": 36}
     assert verdict.run_verdict(RunResult.from_json(values), by_chance=0.19)[-1] == (
-        "Whether its probabilities can be taken at their word cannot be told: they are off by 17.0 points on average, 95 % "
+        "Whether its probabilities can be trusted is unclear: they are off by 17.0 points on average, 95 % "
         "interval 8.0 to 30.0, and on so few rows chance alone can give up to 19.0 points."
     )
-    assert "should not be taken at their word" in verdict.run_verdict(RunResult.from_json(values), by_chance=0.15)[-1]
+    assert "should not be trusted" in verdict.run_verdict(RunResult.from_json(values), by_chance=0.15)[-1]
 
 
 def test_a_sweep_is_judged_by_validation_where_all_have_it(tmp_path: Path) -> None:
