@@ -26,11 +26,9 @@ LOOK = Look()
 
 
 def draw_curve(curve: Values) -> bytes:
-    """One learning curve, its fit and its forecast as a PNG of 1800 x 1120 px. The bytes are the same for the same curve.
+    """One learning curve, its fit and its forecast as a PNG of 1800 x 1120 px, the same bytes for the same curve.
 
-    Arguments:
-        curve: name, dataset, metric, higher_is_better, level, points, line and labels_needed, as the forecast of a curve
-            gives them; names may hold anything.
+    The curve has name, dataset, metric, higher_is_better, level, points, line and labels_needed; names may hold anything.
     """
     return _png(curve_figure(curve))
 

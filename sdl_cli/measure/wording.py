@@ -87,10 +87,9 @@ def size(name: str, value: float, unit: bool = True) -> str:
 
 
 def gain(name: str, value: float, low: float | None, high: float | None) -> str:
-    """`accuracy 1.7 points higher than the baseline's (95 % interval: 0.4 lower to 3.8 higher)`: which way it goes, in words.
+    """`accuracy 1.7 points higher than the baseline's (95 % interval: 0.4 lower to 3.8 higher)`: in words.
 
-    Arguments:
-        value, low, high: the improvement and its interval, positive is better whichever way the metric runs.
+    The improvement and its interval are positive where the result is better, whichever way the metric runs.
     """
 
     def way(end: float) -> str:
@@ -137,10 +136,9 @@ def rounded(size: float, least: int = 0) -> str:
 
 
 def unequal_rows(named: Sequence[tuple[str, Mapping[str, int]]]) -> str:
-    """Who set labelled rows aside for validation where others learned from all of them; empty where all did alike.
+    """Who set labelled rows aside for validation where others learned from all of them; empty if all did alike.
 
-    Arguments:
-        named: of each method or job its name and its `rows`, as in `metrics.json`.
+    `named` gives the name of each method or job and its `rows`, as in `metrics.json`.
     """
     aside = {name: rows for name, rows in named if rows.get("validation")}
     if not aside or len(aside) == len(named):

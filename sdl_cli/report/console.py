@@ -34,8 +34,9 @@ class Display:
     def start(self, overview: Values) -> None:
         """What is about to run; only what is new of it, where much like it ran before."""
         self.stop()
-        if self._shown is not None and _alike(self._shown[0], overview):
-            return
+        before = {} if self._shown is None else self._shown[0]
+        if before and all(before[key] == overview[key] for key in before if key != "per_class"):
+            return  # a new split of the same data, parts and model is not news
         self._shown = (overview, None)
         parts = ", ".join(f"{count:,} {name}" for name, count in overview["rows"].items() if count)
         data = words.examples(overview["modality"], overview["shape"])
@@ -117,22 +118,23 @@ class Display:
         """What `sdl evaluate` found."""
         self.stop()
         data, test = values["data"], RunResult.from_json(values).test
-        where = "all rows given (rows it was trained on would inflate the score)"
-        self._field("data", f"{data['name']}, {'its own test part' if data['same_test_part'] else where}: {_rows(data['rows'])}")
+        where = (
+            "its own test part" if data["same_test_part"] else "all rows given (rows it was trained on would inflate the score)"
+        )
+        self._field("data", f"{data['name']}, {where}: {counted(data['rows'], 'row')}")
         n = next(iter(test.values())).n
-        what = f"{_rows(n)}, 95 % interval"
+        what = f"{counted(n, 'row')}, 95 % interval"
         if n != data["rows"]:
-            what = f"{counted(n, 'repeat')}, 95 % t interval of their mean (not of the rows)"
+            what = f"{counted(n, 'repeat')}, 95 % t interval of their mean over splits, not over rows"
         rows = [(wording.label(name), wording.measured(name, value)) for name, value in test.items()]
         self._block([f"n = {what}", *layout.table(rows)])
         if values["reproduced"] is not None:
-            same = values["reproduced"]
-            text = "The stored metrics are reproduced exactly." if same else "The stored metrics differ."
-            layout.say(f"\n{_styled(text, '' if same else DOUBTFUL, self.out)}", self.out)
+            text, colour = ("are reproduced exactly", "") if values["reproduced"] else ("differ", DOUBTFUL)
+            layout.say("\n" + _styled(f"The stored metrics {text}.", colour, self.out), self.out)
 
     def sweep(self, values: Values) -> None:
         """One line per job of a sweep."""
-        jobs = [JobResult.from_json(job) for job in values["jobs"]]
+        jobs = _jobs(values)
         self._block([*words.sweep_lines(jobs), *words.seed_lines(jobs)])
         if said := wording.unequal_rows([(f"job {number}", job.run.rows) for number, job in enumerate(jobs, 1) if job.run]):
             self._field("note", said, DOUBTFUL)
@@ -200,7 +202,7 @@ class Display:
 
     def curves(self, values: Values) -> None:
         """One line per curve of a sweep, and where they cross."""
-        jobs = [JobResult.from_json(job) for job in values["jobs"]]
+        jobs = _jobs(values)
         self._block([*curve_words.sweep_lines(jobs), ""])
         for sentence in values["sentences"]:
             self._field("", sentence)
@@ -210,7 +212,7 @@ class Display:
 
     def comparisons(self, values: Values) -> None:
         """One line per comparison of a sweep."""
-        jobs = [JobResult.from_json(job) for job in values["jobs"]]
+        jobs = _jobs(values)
         self._block([*compare_words.sweep_lines(jobs), ""])
         self._failed_jobs(jobs)
         self._path("sweep", values["folder"], values["results"])
@@ -244,11 +246,7 @@ class Display:
             self.progress.show(self.err, "cells", overview["done"], overview["cells"], "")
 
     def _cell(self, progress: Any, named: str, running: str, unit: str) -> None:
-        """A cell of a study is done, was done before, or failed.
-
-        Arguments:
-            named: the cell, where it failed. running: the cell beside the time that is left. unit: what cells are called.
-        """
+        """A cell of a study is `named` so if it failed, and `running` so next to the time left; cells are called `unit`."""
         outcome, done, total = progress.outcome, progress.done, progress.total
         if outcome.error is not None and not isinstance(outcome.error, StorageError):
             self.notice(f"{named} failed: {first_line(outcome.error)}")
@@ -294,14 +292,9 @@ def resume_command(folder: object) -> str:
     return f"sdl {resume_verb(Path(str(folder)))} --resume {quoted(str(folder))}"
 
 
-def _rows(count: int) -> str:
-    return counted(count, "row")
+def _jobs(values: Values) -> list[JobResult]:
+    return [JobResult.from_json(job) for job in values["jobs"]]
 
 
 def _styled(text: str, colour: str, stream: TextIO) -> str:
     return layout.styled(text, colour, stream) if colour and text else text
-
-
-def _alike(one: Values, other: Values) -> bool:
-    """The same data, parts and model, so that a new split of them is not news."""
-    return all(one[key] == other[key] for key in one if key != "per_class")

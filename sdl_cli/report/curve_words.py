@@ -34,11 +34,7 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
 
 
 def point_rows(values: Values, with_seconds: bool = False) -> list[list[str]]:
-    """The measured points as a table, the header first; a column that no point fills is left out.
-
-    Arguments:
-        with_seconds: with what each point took, where that is known.
-    """
+    """The measured points as a table, the header first; a column that no point fills is left out."""
     metric = values["metric"]
     rows = [["labels", label(metric), "s.e.", "repeats", "seconds (sum)", "forest (quick baseline)"]]
     for point in values["points"]:

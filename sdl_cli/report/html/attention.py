@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.learning.models import traits
-from sdl_cli.report.html.mistakes import gallery, row_name, worst_mistakes
+from sdl_cli.report.html.mistakes import gallery, named, percent, row_name, varied, worst_mistakes
 from sdl_cli.report.html.opened import OpenedRun, Predicted
-from sdl_cli.report.html.section import Section, escape, figure, picture, short_name
+from sdl_cli.report.html.section import Section, escape, figure, picture
 
 Array = np.ndarray[Any, Any]
 _MOST_OF_EACH = 4
@@ -54,16 +54,13 @@ def build(run: OpenedRun) -> Section | None:
 def chosen_rows(predicted: Predicted) -> tuple[Array, Array]:
     """At most four right and four wrong rows: the first right ones, of different classes as far as there are, and the worst."""
     right = np.flatnonzero(predicted.prediction == predicted.truth)
-    _, first = np.unique(predicted.truth[right], return_index=True)
-    order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(right)), first)])
-    return right[order[:_MOST_OF_EACH]], worst_mistakes(predicted)[:_MOST_OF_EACH]
+    return right[varied(predicted.truth[right])[:_MOST_OF_EACH]], worst_mistakes(predicted)[:_MOST_OF_EACH]
 
 
 def overlay(image: Array, cells: Array) -> Array:
-    """A heat map over a picture in grey: `uint8 (3, S, S)`.
+    """A heat map `(h, w)` of numbers of at least 0 over an image `uint8 (C, H, H)` in grey: `uint8 (3, S, S)`.
 
-    Arguments:
-        image: `uint8 (C, H, H)`; few pixels are shown as squares. cells: `(h, w)`, at least 0; the largest becomes the brightest.
+    Few pixels are shown as squares; the largest number becomes the brightest.
     """
     from matplotlib import colormaps
     from PIL import Image
@@ -80,8 +77,7 @@ def overlay(image: Array, cells: Array) -> Array:
 
 def _pair(predicted: Predicted, row: int, image: Array, cells: Array) -> str:
     name = row_name(predicted, row)
-    truth, called = (short_name(predicted.classes[k], 30) for k in (predicted.truth[row], predicted.prediction[row]))
-    share = f"{100 * predicted.outputs[row, predicted.prediction[row]]:.1f} %"
+    truth, called, share = *named(predicted, row), percent(predicted, row)
     told = f"{truth} ({share})" if truth == called else f"{truth}, called {called} ({share})"
     if not cells.max() > 0:
         told += "; no part spoke for it"
@@ -98,6 +94,6 @@ def _limits(model: Any, maps: Array) -> str:
     which = f" This is the first of the {members} networks whose probabilities are averaged." if members > 1 else ""
     return (
         f"The map (Grad-CAM) has {maps.shape[1]} x {maps.shape[2]} cells, smoothed over the image. Colours are scaled within "
-        "each image, so do not compare two images by them. Check a bright border or background: the network may have learned from "
-        f"something irrelevant. A sensible map does not prove why the network decided as it did.{which}"
+        "each image, so do not compare two images by them. Check a bright border or background: the network may have learned "
+        f"from something irrelevant. A sensible map does not prove why the network decided as it did.{which}"
     )

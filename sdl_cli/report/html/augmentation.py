@@ -9,7 +9,7 @@ import numpy as np
 from sdl_cli.data.augment.policies import AUGMENTS, MODALITY, TextAugment
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import MODELS
-from sdl_cli.report.html.mistakes import gallery
+from sdl_cli.report.html.mistakes import gallery, varied
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
 from sdl_cli.report.html.section import Section, figure, picture, short_name, table
@@ -49,9 +49,7 @@ def shown_rows(dataset: Dataset, labelled: Array) -> Array:
     """Four labelled rows: the first of as many classes as there are, or the first."""
     if not dataset.classes:
         return labelled[:_NUM_ROWS]
-    _, first = np.unique(dataset.y[labelled], return_index=True)
-    order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(labelled)), first)])
-    return np.asarray(labelled[order[:_NUM_ROWS]])
+    return np.asarray(labelled[varied(dataset.y[labelled])[:_NUM_ROWS]])
 
 
 def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str:

@@ -6,37 +6,32 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sdl_cli.data import DATASETS
-from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import split
 from sdl_cli.errors import SdlError
-from sdl_cli.learning.losses import LOSSES
-from sdl_cli.learning.models import MODELS
 from sdl_cli.phrases import counted
 from sdl_cli.report.check_words import target_range, verdict
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.words import UNITS, class_counts
 from sdl_cli.run import check, prepare
 from sdl_cli.run.check import Problem
-from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.run.request import TABLES
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parse import parse
 
 Values = dict[str, Any]
-TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
 _MOST_CLASSES = 30
 _MOST_PROBLEMS = 20
 
 
 def experiment_of(config: Values) -> Experiment:
-    """The experiment in a stored configuration; what belongs to a curve or a comparison as a whole is left out.
+    """The experiment in a stored configuration, without the settings of a whole curve or comparison.
 
     A comparison names no model of its own: its data is read as for the quick baseline.
     """
     names = {field.name for field in dataclasses.fields(Experiment)}
-    own = {key: value for key, value in config.items() if key in names}
     missing: Values = {"model": {"name": "baseline"}, "loss": {"name": "auto"}, "augment": {"name": "none"}, "training": {}}
-    found: Experiment = parse(TABLES, {**missing, **own})
+    found: Experiment = parse(TABLES, missing | {key: value for key, value in config.items() if key in names})
     return found
 
 

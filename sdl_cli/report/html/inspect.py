@@ -37,15 +37,13 @@ def sections(
 ) -> list[Section]:
     """What a report shows of the model of one finished run.
 
-    A section that does not suit the run is left out in silence; one that cannot be made, because the data was changed since, say,
-    or the model cannot be loaded, is left out with a sentence and stops no other.
+    A section that does not suit the run is left out silently; one that cannot be made, because the data has changed, say, or the
+    model cannot be loaded, is left out with a sentence to `notice` for each reason, and stops no other.
 
     Arguments:
-        folder: of a single run, one split.
-        trust: import estimators outside scikit-learn, as for `sdl evaluate`.
-        notice: hears of what is left out, a sentence for each reason.
-        whole: the same method over all splits of a comparison, for the sections that look at predictions alone.
-        told: what is said first in the sections of `folder`, and in those of `whole`.
+        folder, trust: of a single run, one split; as for `sdl evaluate`.
+        whole: the same method over all splits of a comparison, for the sections that need only predictions.
+        told: how the sections of `folder` start, and those of `whole`.
     """
     try:
         run = OpenedRun(folder, trust, notice)

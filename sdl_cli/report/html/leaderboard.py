@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -29,22 +28,19 @@ def comparison_section(result: ComparisonResult) -> Section:
 
 
 def _chart(result: ComparisonResult) -> str:
-    metric, bars, line = result.metric, [], None
+    metric, line = result.metric, next((arm.mean for arm in result.arms if arm.baseline), None)
+    bars = []
     for arm in result.arms:
-        if arm.mean is not None:
-            scores = [score for score in arm.scores if score is not None]
-            bars.append(Bar(arm.name, arm.mean, arm.low, arm.high, scores, not arm.measurable))
-            line = ("quick baseline", arm.mean) if arm.baseline else line
-    if not bars:
-        return ""
+        scores = [score for score in arm.scores if score is not None]
+        bars.append(Bar(arm.name, arm.mean, arm.low, arm.high, scores, not arm.measurable))
     caption = f"Dot: mean {wording.label(metric)} over {counted(result.repeats, 'split')} ({_better(metric)} is better). "
     caption += "Bar: 95 % interval of the mean. Thin lines: single splits. Grey: measurably worse than the best. "
-    caption += "Dashed: the quick baseline. " if line else ""
+    caption += "" if line is None else "Dashed: the quick baseline. "
     by = "test row by test row" if result.fixed_test else "split by split"
     caption += f"All methods saw the same rows, so differences are judged {by}: they can be measurable even where bars overlap."
     guess = result.majority.mean
     caption += f" Ignoring the inputs gives {wording.shown(metric, guess)}." if guess is not None else ""
-    return figure(interval_chart(bars, metric, f"Mean {wording.label(metric)} of each method", line), caption)
+    return interval_chart(bars, metric, f"Mean {wording.label(metric)} of each method", caption, line)
 
 
 def _ranking(result: ComparisonResult) -> str:
@@ -114,16 +110,12 @@ def sweep_section(sweep: Sweep) -> Section:
     body, header = "", ["settings", "jobs", "test score"]
     if metric and groups:
         best = sweep.best
-        bars = [
-            Bar(g.name, g.test.value, g.test.low, g.test.high, g.scores, g is best or best is None)
-            for g in groups
-            if math.isfinite(g.test.value)
-        ]
+        bars = [Bar(g.name, g.test.value, g.test.low, g.test.high, g.scores, g is best or best is None) for g in groups]
         caption = f"Dot: test {wording.label(metric)} ({_better(metric)} is better). "
         caption += "Bar: its 95 % interval"
         caption += ", over seeds if there are several (thin lines)." if any(len(g.jobs) > 1 for g in groups) else "."
         caption += " Blue: the best by validation score." if best else ""
-        body = figure(interval_chart(bars, metric, f"Test {wording.label(metric)} of each job"), caption) if bars else ""
+        body = interval_chart(bars, metric, f"Test {wording.label(metric)} of each job", caption)
         header = ["settings", "jobs", f"test {wording.label(metric)} (95 % interval)", "validation", "quick baseline", "seconds"]
     if groups:
         header, *rows = filled([header, *(_group_row(group, metric) for group in groups)])

@@ -16,18 +16,12 @@ _LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, ticks=6, area=(330, 190)
 
 
 def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
-    """One curve: the picture, what was measured, what is forecast, and what to be careful of.
-
-    Arguments:
-        curve: as `curve.json` holds it.
-        more_labels: what a comparison says of more labels, with its `sentence`.
-    """
+    """One curve: the picture, what was measured, what is forecast, what to be careful of, and what a comparison says of it."""
     lead = more_labels["sentence"] if more_labels else ""
     caption = f"Score of {plain(curve['name'], 60)} on held-out rows against the number of labelled rows (log scale). "
     caption += "Dots: measured means, with one standard error on each side. "
     if curve["line"]:
-        level = f"{100 * curve['level']:g} %"
-        caption += f"Line: the fitted curve (dashed: forecast), with its {level} interval shaded."
+        caption += f"Line: the fitted curve (dashed: forecast), with its {100 * curve['level']:g} % interval shaded."
     body = figure(_drawn([curve]), caption)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve["warnings"])
     header, *rows = point_rows(curve)
@@ -39,11 +33,7 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
 
 
 def curves_section(curves: Sequence[Values]) -> Section:
-    """Several curves of one data set and metric in one picture.
-
-    Arguments:
-        curves: at least two, each as `curve.json` holds it, with names that differ.
-    """
+    """Several curves, at least two, of one data set and metric in one picture; their names differ."""
     metric = curves[0]["metric"]
     caption = "Marks: measured means, with one standard error on each side. Lines: fitted curves (dashed: forecast)."
     body = figure(_drawn(curves[:6]), caption)

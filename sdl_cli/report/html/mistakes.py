@@ -67,6 +67,12 @@ def row_name(predicted: Predicted, row: int) -> str:
     return f"row {name}" if name.isdigit() else name
 
 
+def varied(classes: Array) -> Array:
+    """Positions in `(N,)` classes: the first of each class, then all others, each in their order."""
+    _, first = np.unique(classes, return_index=True)
+    return np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(classes)), first)])
+
+
 def gallery(cards: list[str], width_px: int) -> str:
     """Figures beside each other, as many as the page is wide, their captions no wider than `width_px`."""
     cells = "".join(f'<div style="width:{width_px}px">{card}</div>' for card in cards)
@@ -91,22 +97,24 @@ def _lead(predicted: Predicted, worst: Array) -> str:
 
 
 def _card(predicted: Predicted, row: int, pixels: Array) -> str:
-    name, truth, prediction = row_name(predicted, row), *_named(predicted, row)
+    name, truth, prediction = row_name(predicted, row), *named(predicted, row)
     if predicted.classes:
-        more = f"{truth}, called {prediction} ({_percent(predicted, row)}; {truth} {_percent(predicted, row, of_truth=True)})"
+        more = f"{truth}, called {prediction} ({percent(predicted, row)}; {truth} {percent(predicted, row, of_truth=True)})"
     else:
         more = f"{truth}, predicted {prediction}"
     return figure(picture(np.asarray(pixels), f"Test image {name}", _PX), f"{name}: {more}")
 
 
-def _named(predicted: Predicted, row: int) -> tuple[str, str]:
+def named(predicted: Predicted, row: int) -> tuple[str, str]:
+    """The truth and the prediction of a row, as people write them."""
     if not predicted.classes:
         return number(predicted.truth[row]), number(predicted.prediction[row])
     truth, prediction = (short_name(predicted.classes[k], 30) for k in (predicted.truth[row], predicted.prediction[row]))
     return truth, prediction
 
 
-def _percent(predicted: Predicted, row: int, of_truth: bool = False) -> str:
+def percent(predicted: Predicted, row: int, of_truth: bool = False) -> str:
+    """The probability of the predicted class, or of the true one."""
     return f"{100 * predicted.outputs[row, (predicted.truth if of_truth else predicted.prediction)[row]]:.1f} %"
 
 
@@ -114,9 +122,9 @@ def _table(predicted: Predicted, worst: Array, header: str = "", cells: list[str
     told = ["probability", "probability of the truth"] if predicted.classes else ["error"]
     rows = []
     for place, row in enumerate(worst):
-        truth, prediction = _named(predicted, row)
+        truth, prediction = named(predicted, row)
         if predicted.classes:
-            numbers = [_percent(predicted, row), _percent(predicted, row, of_truth=True)]
+            numbers = [percent(predicted, row), percent(predicted, row, of_truth=True)]
         else:
             error = predicted.prediction[row] - predicted.truth[row]
             numbers = [f"{'+' if error > 0 else '-'}{number(abs(error))}"]

@@ -28,29 +28,31 @@ class Bar:
 
     Arguments:
         name: plain text.
-        mean, low, high: a score and its 95 % interval; None where there is none.
+        mean, low, high: a score and its 95 % interval; None or nan if unknown.
         scores: those of the single repeats, shown as thin ticks.
         strong: in colour, not in grey.
     """
 
     name: str
-    mean: float
+    mean: float | None
     low: float | None
     high: float | None
     scores: Sequence[float] = ()
     strong: bool = True
 
 
-def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str, float] | None = None) -> str:
-    """Scores as dots with their intervals as bars, the first at the top, as an inline SVG.
+def interval_chart(bars: Sequence[Bar], metric: str, title: str, caption: str = "", line: float | None = None) -> str:
+    """Scores as dots with their intervals as bars, the first at the top; empty if none of them is known.
 
     Arguments:
-        bars: at least one; the first 40 are drawn.
-        title: what the chart shows, for who cannot see it.
-        line: name and score of what all are compared with, drawn as a dashed line.
+        bars: the first 40 with a mean are drawn.
+        title: what the chart shows, for anyone who cannot see it.
+        line: score that all are compared with, drawn as a dashed line.
     """
-    drawn = bars[:_MOST_BARS]
-    found = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores)] + ([line[1]] if line else [])
+    drawn = [bar for bar in bars if bar.mean is not None and math.isfinite(bar.mean)][:_MOST_BARS]
+    if not drawn:
+        return ""
+    found = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores)] + ([] if line is None else [line])
     ends = [value for value in found if value is not None and math.isfinite(value)]
     room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
     low, high = min(ends) - room, max(ends) + room
@@ -58,9 +60,10 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         axes = made.subplots()
         axes.set_xlim(low, high)
         axes.set_ylim(len(drawn) - 0.4, -0.6)
-        if line:
-            axes.axvline(line[1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+        if line is not None:
+            axes.axvline(line, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
         for row, bar in enumerate(drawn):
+            assert bar.mean is not None
             colour = SERIES[0] if bar.strong else MUTED
             if bar.low is not None and bar.high is not None and math.isfinite(bar.high - bar.low):
                 axes.barh(row, bar.high - bar.low, left=bar.low, height=0.5, color=colour, alpha=0.3, linewidth=0, zorder=2)
@@ -78,7 +81,7 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         axes.xaxis.set_major_formatter(FixedFormatter(tick_texts(metric, ticks)))
         axes.set_xlabel(axis_label(metric))
         axes.grid(axis="x")
-    return svg(made, title)
+    return figure(svg(made, title), caption)
 
 
 def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
@@ -89,7 +92,7 @@ def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
     entries += [("forest (baseline)", result.baseline, [r.baseline for r in repeats if r.baseline], False)]
     bars = []
     for name, found, single, strong in entries:
-        if metric in found and math.isfinite(found[metric].value):
+        if found:
             scores = [one[metric].value for one in single if math.isfinite(one[metric].value)]
             bars.append(Bar(name, found[metric].value, found[metric].low, found[metric].high, scores, strong))
     guess = shown(metric, result.majority[metric].value)
@@ -97,7 +100,7 @@ def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
     caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
     caption += " Thin lines: the single splits." if repeats else " If two bars overlap widely, chance may explain the difference."
     caption += f" Ignoring the inputs gives {guess}."
-    body = figure(interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline"), caption) if bars else ""
+    body = interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline", caption)
     guessed = "most frequent class" if result.task == "classification" else "mean of the labels"
     header = ["metric", model, QUICK_BASELINE, guessed, f"{model} on validation rows"]
     header, *rows = filled([header, *score_rows(result)])

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from sdl_cli.phrases import counted
-from sdl_cli.report.html.data_check import TABLES
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.html.section import plain as plain_text
+from sdl_cli.run.request import TABLES
 from sdl_cli.settings.experiment import Experiment, plain
 from sdl_cli.settings.parallel import Parallel
 from sdl_cli.study.compare.settings import Compare
@@ -25,12 +25,7 @@ CHOICE, FILLED_IN = object(), object()
 
 
 def configuration_section(config: Values, typed: Sequence[str]) -> Section:
-    """What differs from the defaults, and folded away what the method filled in and the whole configuration.
-
-    Arguments:
-        config: as `config.yaml` holds it.
-        typed: words of the command line, such as `training.epochs=20`.
-    """
+    """What differs from the defaults; folded away, what the method filled in besides the words `typed`, and the whole."""
     keys = {word.lstrip("+").partition("=")[0] for word in typed}
     changed = changed_settings(config)
     filled = [item for item in changed if item[2] is FILLED_IN and item[0] not in keys]

@@ -17,11 +17,7 @@ _CALIBRATED = 0.05  # calibration error up to which probabilities are near enoug
 
 
 def run_verdict(result: RunResult, by_chance: float = 0.0) -> list[str]:
-    """Sentences on one run, or on one repeated over several splits.
-
-    Arguments:
-        by_chance: calibration error that chance alone can give on as many rows (`reliability.error_by_chance`).
-    """
+    """Sentences on one run, or on one repeated over several splits; `by_chance` as of `reliability.error_by_chance`."""
     test, metric = result.test, main_metric(result.test)
     over = f"over {result.repeats:,} splits" if result.repeats > 1 else f"on {test[metric].n:,} test rows"
     name = wording.label(metric)

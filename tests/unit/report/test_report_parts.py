@@ -102,14 +102,14 @@ def test_an_arm_without_a_score_is_in_the_table_and_not_in_the_picture() -> None
     ("bars", "line"),
     [
         ([Bar("one", 0.5, None, None)], None),
-        ([Bar("one", 0.5, 0.5, 0.5)], ("baseline", 0.5)),
-        ([Bar(name, 0.9, 0.8, 1.0, (0.85, 0.95)) for name in HOSTILE], ("baseline", 0.1)),
+        ([Bar("one", 0.5, 0.5, 0.5)], 0.5),
+        ([Bar(name, 0.9, 0.8, 1.0, (0.85, 0.95)) for name in HOSTILE], 0.1),
         ([Bar(f"arm {k}", k / 50, 0, 1) for k in range(50)], None),
         ([Bar("zero", 0.0, 0.0, 0.0)], None),
     ],
 )
-def test_a_chart_of_any_bars(bars: list[Bar], line: tuple[str, float] | None) -> None:
-    found = Reader(interval_chart(bars, "accuracy", "title"))
+def test_a_chart_of_any_bars(bars: list[Bar], line: float | None) -> None:
+    found = Reader(interval_chart(bars, "accuracy", "title", line=line))
     for bar in bars[:40]:
         assert bar.name[:20] in found.text
     assert ("arm 45" in found.text) is False
