@@ -21,12 +21,12 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     units = f"{UNITS[overview['modality']]}s"
     labelled, test = overview["labelled_rows"], overview["test_rows"]
     repeats, tried, minutes = overview["repeats"], overview["num_candidates"], overview["minutes"]
-    own = ", the source's own" if overview["fixed_test"] else ""
+    own = ", which come with the source" if overview["fixed_test"] else ""
     splits = (
         f"{labelled:,} labelled and {test:,} test {units}{own}, in each of {counted(repeats, 'repeat' if own else 'split')}, "
         "the same for all"
     )
-    tuning = "each method as it is, scored once"
+    tuning = "no tuning: each method as it is, scored once"
     if tried > 1:
         tuning = f"each method chooses among {tried} settings on validation {units}, then is scored once"
     limit = "no time limit" if minutes is None else f"at most {counted(minutes, 'minute')} (compare.minutes)"
@@ -60,8 +60,8 @@ def table_lines(result: ComparisonResult) -> list[str]:
         rows.append([*row, f"{arm.seconds:.0f}"])
     wide = max(len(row[-1]) for row in rows)
     lines = layout.table([[*row[:-1], row[-1].rjust(wide)] for row in rows], columns=10_000)
-    over = "a t test over test rows" if result.fixed_test else "the corrected t test over splits"
-    text = f"~ no measurable difference: p, of {over} and adjusted for the number of arms, is over 0.05."
+    over = "t test over test rows" if result.fixed_test else "corrected t test over splits"
+    text = f"~ no measurable difference: p over 0.05 ({over}, adjusted for the number of arms)."
     return [*lines, *layout.wrap(text, min(layout.width(), 100)), *_metrics_lines(result)]
 
 

@@ -21,7 +21,7 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     units = f"{UNITS[overview['modality']]}s"
     sizes = ", ".join(f"{size:,}" for size in overview["sizes"])
     at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
-    guess = " (a first guess: no such curve was measured here before)" if overview["is_guess"] else ""
+    guess = " (a first guess: no similar curve has been measured here before)" if overview["is_guess"] else ""
     left = overview["cells"] - overview["done"]
     many = f"{left} of {overview['cells']} cells ({overview['done']} are done)" if overview["done"] else f"{left} cells"
     data = examples(overview["modality"], overview["shape"])

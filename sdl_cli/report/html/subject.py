@@ -95,7 +95,7 @@ def _sweep(folder: Path) -> Subject:
 
 
 def _sweep_of_curves(sweep: Sweep) -> Subject:
-    """All curves in one picture where they are of the same data and metric, else one by one."""
+    """All curves in one picture if they have the same data and metric, otherwise one by one."""
     jobs: list[Values] = [{"curve": job.values, "overrides": list(job.overrides)} for job in sweep.done]
     found = [job["curve"] for job in jobs]
     said = verdict.curve_verdict(CurveResult.from_json(found[0]))
@@ -103,8 +103,7 @@ def _sweep_of_curves(sweep: Sweep) -> Subject:
         curves = overlay.named(jobs)
         said, sections = overlay.sentences(curves, overlay.crossings(curves)), [curves_section(curves)]
     else:
-        if len(found) > 1:
-            said = ["These curves have different data or metrics, so they are shown one by one."]
+        said = said if len(found) == 1 else ["These curves have different data or metrics, so they are shown one by one."]
         sections = [
             replace(curve_section(curve), id=f"curve-{n}", title=_named(curve["dataset"], curve["name"]), lead=curve["verdict"])
             for n, curve in enumerate(found, 1)

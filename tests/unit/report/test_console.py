@@ -324,7 +324,7 @@ def test_the_plan_of_a_curve(capsys: pytest.CaptureFixture[str], monkeypatch: py
         "data    digits: images of 1 x 8 x 8, 360 test images in each repeat",
         "model   baseline (forest)",
         "sizes   20, 40, 1,437 labelled images, 5 repeats of each",
-        "time    about 2 minutes for 15 cells, 2 at once (a first guess: no such curve was measured here before)",
+        "time    about 2 minutes for 15 cells, 2 at once (a first guess: no similar curve has been measured here before)",
     ]
     assert found.err == "note    The subsets are small.\n"
     Display().curve_start({**OVERVIEW, "done": 6, "is_guess": False, "jobs": 1, "repeats": 1, "modality": "table", "notes": []})
