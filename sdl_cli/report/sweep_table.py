@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.measure.metrics import main_metric
-from sdl_cli.run.result import RunResult
-from sdl_cli.study.compare.result import ComparisonResult
-from sdl_cli.study.curve.result import CurveResult
 
 Values = dict[str, Any]
 TIMES = ("seconds_total", "seconds_fit")
@@ -55,42 +52,41 @@ def settings_of(overrides: Sequence[str]) -> dict[str, str]:
 
 def run_columns(item: Values) -> Values:
     """What a finished training comes to, main metric first, of an item of `-m --json`."""
-    run = RunResult.from_json(item)
-    main, lift = main_metric(run.test), run.lift
-    best = run.test[main]
-    found: Values = {f"test_{main}": best.value, f"test_{main}_low": best.low, f"test_{main}_high": best.high}
-    found |= {f"test_{name}": value.value for name, value in run.test.items() if name != main}
-    found[f"validation_{main}"] = run.validation[main].value if main in run.validation else None
-    found[f"baseline_{main}"] = run.baseline[main].value if run.baseline else None
-    found |= {"lift": lift and lift.value, "lift_measurable": lift and lift.measurable}
+    test = item["metrics"]["test"]
+    main = main_metric(test)
+    found = {f"test_{main}": test[main]["value"], f"test_{main}_low": test[main]["low"], f"test_{main}_high": test[main]["high"]}
+    found |= {f"test_{name}": value["value"] for name, value in test.items() if name != main}
+    found[f"validation_{main}"] = item["metrics"]["validation"].get(main, {}).get("value")
+    found[f"baseline_{main}"] = item["baseline"]["test"][main]["value"] if item["baseline"] else None
+    lift = item["lift"] or {}
+    found |= {"lift": lift.get("value"), "lift_measurable": lift.get("measurable")}
     found |= {"objective": item["objective"]} if "objective" in item else {}
-    found |= {"labelled_rows": run.rows["labelled"], "test_rows": run.rows["test"]}
-    return found | {f"seconds_{name}": run.seconds.get(name) for name in ("total", "fit")}
+    found |= {"labelled_rows": item["rows"]["labelled"], "test_rows": item["rows"]["test"]}
+    return found | {f"seconds_{name}": item["seconds"].get(name) for name in ("total", "fit")}
 
 
 def curve_columns(item: Values) -> Values:
     """What a finished learning curve comes to: its last point, and the labels that its target needs."""
-    curve = CurveResult.from_json(item["curve"])
-    last = curve.points[-1]
-    found: Values = {"metric": curve.metric, "size": last.size, "mean": last.mean, "se": last.se}
-    needed = ("target", "low", "mid", "high", "reachable")
-    found |= {f"labels_{name}": getattr(curve.labels_needed, name, None) for name in needed}
-    return found | {"seconds_total": curve.seconds}
+    curve = item["curve"]
+    last, needed = curve["points"][-1], curve["labels_needed"] or {}
+    found = {"metric": curve["metric"], "size": last["size"], "mean": last["mean"], "se": last["se"]}
+    found |= {f"labels_{name}": needed.get(name) for name in ("target", "low", "mid", "high", "reachable")}
+    return found | {"seconds_total": curve["seconds"]}
 
 
 def comparison_columns(item: Values) -> Values:
     """What a finished comparison comes to: the arm to use, its score, and how far it is ahead of the baseline."""
-    result = ComparisonResult.from_json(item["comparison"])
-    arm = result.arm(result.recommended)
-    found: Values = {"metric": result.metric, "recommended": arm.name, "best": result.best}
-    found |= {key: getattr(arm, key) for key in ("mean", "low", "high")}
-    ahead = ("difference", "low", "high", "p", "measurable")
-    found |= {f"over_baseline_{key}": getattr(arm.to_baseline, key, None) for key in ahead}
-    return found | {"seconds_total": (result.seconds or {})["total"]}
+    values = item["comparison"]
+    arm = next(arm for arm in values["arms"] if arm["recommended"])
+    ahead = arm["to_baseline"] or {}
+    found = {"metric": values["metric"], "recommended": arm["name"], "best": values["best"]}
+    found |= {key: arm[key] for key in ("mean", "low", "high")}
+    found |= {f"over_baseline_{key}": ahead.get(key) for key in ("difference", "low", "high", "p", "measurable")}
+    return found | {"seconds_total": values["seconds"]["total"]}
 
 
 def _text(value: Any) -> str:
-    if value is None or value != value:  # undefined
+    if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
