@@ -180,12 +180,7 @@ def _fitted(axes: Axes, curve: Values, colour: str, band: float, width: float) -
 
 
 def _measured(axes: Axes, curve: Values, look: Look, number: int, size: float, shift: float = 1.0) -> None:
-    """The measured means, with a bar of one standard error to each side where it is known.
-
-    Arguments:
-        number: of the curve, which chooses its colour and marker.
-        shift: factor of the sizes, near 1, so that curves measured at the same sizes do not hide each other.
-    """
+    """The measured means, with a bar of one standard error on each side if it is known; `shift` keeps curves side by side."""
     points = [{**point, "size": shift * point["size"]} for point in curve["points"]]
     colour, marker = look.series[number % len(look.series)], MARKERS[number % len(MARKERS)]
     known = [point for point in points if point["se"] is not None]
@@ -193,20 +188,14 @@ def _measured(axes: Axes, curve: Values, look: Look, number: int, size: float, s
         xs, ys, errors = _columns(known, "size", "mean", "se")
         axes.errorbar(xs, ys, yerr=errors, fmt="none", ecolor=colour, elinewidth=size / 5, capsize=size / 3, zorder=4)
     style: Values = {"marker": marker, "markersize": size, "markeredgecolor": look.paper, "markeredgewidth": 0.7}
-    text = _measured_text(points)
+    repeats = {point["repeats"] for point in points}
+    details = [f"mean of {num}" for num in repeats if len(repeats) == 1 and num > 1] + (["± 1 s.e."] if known else [])
+    text = f"measured ({' '.join(details)})" if details else "measured"
     axes.plot(*_columns(points, "size", "mean"), linestyle="none", color=colour, zorder=5, label=text, **style)
 
 
 def _columns(rows: Sequence[Values], *keys: str) -> list[list[float]]:
     return [[row[key] for row in rows] for key in keys]
-
-
-def _measured_text(points: Sequence[Values]) -> str:
-    repeats = {point["repeats"] for point in points}
-    mean = f"mean of {points[0]['repeats']}" if len(repeats) == 1 and points[0]["repeats"] > 1 else ""
-    error = "± 1 s.e." if any(point["se"] is not None for point in points) else ""
-    details = " ".join(part for part in (mean, error) if part)
-    return f"measured ({details})" if details else "measured"
 
 
 def _target(axes: Axes, curve: Values, look: Look) -> None:

@@ -18,28 +18,17 @@ from sdl_cli.phrases import printable
 Values = dict[str, Any]
 SIZE_INCHES, DPI = (9.0, 5.6), 200  # sharp when shown at 900 x 560 px
 STYLE = {
-    "text.parse_math": False,
     "font.size": 11.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.color": INK,
-    "legend.frameon": False,
+    **dict.fromkeys(("text.parse_math", "axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "text.color"), INK),
 }
 LOOK = Look()
 
 
 def draw_curve(curve: Values) -> bytes:
-    """One learning curve, its fit and its forecast as a PNG of 1800 x 1120 px.
+    """One learning curve, its fit and its forecast as a PNG of 1800 x 1120 px, the same bytes for the same curve.
 
-    Arguments:
-        curve: name, dataset, metric, higher_is_better, level, points, line and labels_needed, as the forecast of a curve
-            gives them; names may hold anything.
-    Returns:
-        The file's bytes, the same for the same curve.
+    The curve has name, dataset, metric, higher_is_better, level, points, line and labels_needed; names may hold anything.
     """
     return _png(curve_figure(curve))
 
@@ -50,8 +39,6 @@ def draw_overlay(curves: Sequence[Values], crossings: Sequence[Values]) -> bytes
     Arguments:
         curves: at least one, at most 8 for colours that differ, each as for `draw_curve`.
         crossings: where two fitted curves cross: the names `first` and `second`, `size` in rows, and `value`.
-    Returns:
-        The file's bytes, the same for the same curves.
     """
     return _png(overlay_figure(curves, crossings))
 

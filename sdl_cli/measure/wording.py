@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, Measured
 from sdl_cli.phrases import listed
 
-Values = dict[str, Any]
 PERCENT = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "roc_auc"})
 IN_UNIT_OF_TARGET = frozenset({"rmse", "mae"})
 
@@ -33,7 +32,7 @@ def model_name(model: Mapping[str, Any]) -> str:
 
 def shown(name: str, value: float | None, unit: bool = True) -> str:
     """A value of a metric as people read it, for example `98.6 %`."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "undefined"
     if name in PERCENT:
         return f"{100 * value:.1f}" + (" %" if unit else "")
@@ -45,12 +44,17 @@ def shown(name: str, value: float | None, unit: bool = True) -> str:
     return f"{value:.3f}" if size < 100 else f"{value:,.1f}" if size < 10_000 else f"{value:,.0f}"
 
 
-def measured(name: str, value: Values) -> str:
+def measured(name: str, found: Measured) -> str:
     """`98.6 % (96.8 to 99.4)`: a value and its interval."""
-    text = shown(name, value["value"])
-    if ends := interval(name, value["low"], value["high"]):
+    return estimated(name, found.value, found.low, found.high)
+
+
+def estimated(name: str, value: float | None, low: float | None, high: float | None) -> str:
+    """The same of numbers, None where they are unknown."""
+    text = shown(name, value)
+    if ends := interval(name, low, high):
         return f"{text} ({ends})"
-    return f"{text} (not estimable)" if name in PERCENT and value["value"] in (0.0, 1.0) else text
+    return f"{text} (not estimable)" if name in PERCENT and value in (0.0, 1.0) else text
 
 
 def interval(name: str, low: float | None, high: float | None, level: float | None = None) -> str:
@@ -83,10 +87,9 @@ def size(name: str, value: float, unit: bool = True) -> str:
 
 
 def gain(name: str, value: float, low: float | None, high: float | None) -> str:
-    """`accuracy 1.7 points higher than the baseline's (95 % interval: 0.4 lower to 3.8 higher)`: which way it goes, in words.
+    """`accuracy 1.7 points higher than the baseline's (95 % interval: 0.4 lower to 3.8 higher)`: in words.
 
-    Arguments:
-        value, low, high: the improvement and its interval, positive is better whichever way the metric runs.
+    The improvement and its interval are positive where the result is better, whichever way the metric runs.
     """
 
     def way(end: float) -> str:
@@ -132,13 +135,12 @@ def rounded(size: float, least: int = 0) -> str:
     return f"{short if short >= least else math.ceil(size):,}"
 
 
-def unequal_rows(named: Sequence[tuple[str, Values]]) -> str:
+def unequal_rows(named: Sequence[tuple[str, Mapping[str, int]]]) -> str:
     """Who set labelled rows aside for validation while others learned from all; empty if all did the same.
 
-    Arguments:
-        named: of each method or job its name and its `rows`, as in `metrics.json`.
+    `named` gives the name of each method or job and its `rows`, as in `metrics.json`.
     """
-    aside: dict[str, Values] = {name: rows for name, rows in named if rows.get("validation")}
+    aside = {name: rows for name, rows in named if rows.get("validation")}
     if not aside or len(aside) == len(named):
         return ""
     first = next(iter(aside.values()))

@@ -18,11 +18,7 @@ def chart(curve: Values, columns: int = 80, rows: int = 12, ascii_only: bool = F
 
     Arguments:
         curve: name, dataset, metric, level, points, line and labels_needed, as the forecast of a curve gives them.
-        columns: the width that no line exceeds, at least 40.
-        rows: height of the part that holds the points, at least 4.
-        ascii_only: for a terminal without unicode.
-    Returns:
-        Lines without trailing spaces: the metric, the rows, the axis with its sizes, and what the signs mean.
+        columns, rows: of characters, at least 40 and 4; the metric, the axis and the signs' meanings take further rows.
     """
     signs = ASCII if ascii_only else UNICODE
     labels = _row_labels(curve, rows)

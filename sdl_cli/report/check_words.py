@@ -20,18 +20,14 @@ _MOST_LISTED = 14  # columns
 
 
 def report(problems: Sequence[Problem], summary: Values) -> list[str]:
-    """What the data is, its columns, and in the lines of one screen what was found, the worst first.
+    """What `check.summary` says of the data and its columns, and on one screen the problems of `check.inspect`, worst first.
 
     Leaks are always shown; the rest as far as there is room, without its advice where that is scarce.
-
-    Arguments:
-        problems: as `check.inspect` gives them, the worst first.
-        summary: as `check.summary` gives it.
     """
     columns = min(layout.width(), _MOST_COLUMNS)
-    lines, verdict = summary_lines(summary, columns), verdict_lines(problems, columns)
+    lines, ending = summary_lines(summary, columns), layout.labelled("check", " ".join(verdict(problems)), columns)
     lines += (listed := column_lines(summary["columns"], columns))
-    room = _MOST_LINES + len(listed) - len(verdict) - len(_more_lines(len(problems), columns))
+    room = _MOST_LINES + len(listed) - len(ending) - len(_more_lines(len(problems), columns))
     for num_shown, problem in enumerate(problems):
         long, short = (problem_lines(problem, columns, with_advice) for with_advice in (True, False))
         block = long if len(lines) + len(long) <= room or problem.severity == "leak" else short
@@ -39,11 +35,11 @@ def report(problems: Sequence[Problem], summary: Values) -> list[str]:
             lines += _more_lines(len(problems) - num_shown, columns)
             break
         lines += block
-    return [*lines, *verdict]
+    return [*lines, *ending]
 
 
 def _more_lines(num: int, columns: int) -> list[str]:
-    return layout.labelled("", f"... and {num} more: sdl check with --json names them all.", columns)
+    return layout.labelled("", f"... and {num} more: use sdl check --json to see them all.", columns)
 
 
 def summary_lines(summary: Values, columns: int) -> list[str]:
@@ -77,15 +73,13 @@ def column_lines(found: Sequence[Values], columns: int) -> list[str]:
         missing = "" if one["missing"] is None else f"{one['missing']:,}"
         examples = ", ".join(shortened(example, 20) for example in one["examples"])
         rows.append([shortened(one["name"], 28), one["kind"], missing, examples])
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = []
-    for name, kind, missing, examples in rows:
-        line = f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {missing:>{widths[2]}}  {examples}".rstrip()
-        lines.append(shortened(line, columns))
+    wide = max(len(row[2]) for row in rows)
+    table = layout.table([[*row[:2], row[2].rjust(wide), row[3]] for row in rows], columns=10_000)
+    lines = [shortened(line, columns) for line in table]
     more = Counter(one["kind"] for one in found[len(shown) :])
     if more:
         kinds = ", ".join(f"{num:,} {kind}" for kind, num in more.items())
-        lines += layout.labelled("", f"... and {more.total():,} more ({kinds}): sdl check with --json lists them all.", columns)
+        lines += layout.labelled("", f"... and {more.total():,} more ({kinds}): use sdl check --json to see them all.", columns)
     return ["", *lines, ""]
 
 
@@ -98,19 +92,14 @@ def problem_lines(problem: Problem, columns: int, with_advice: bool = True) -> l
     return [first, *more, *advice]
 
 
-def verdict_lines(problems: Sequence[Problem], columns: int) -> list[str]:
-    """How many of each there are, and what that means for a result."""
-    return layout.labelled("check", " ".join(verdict(problems)), columns)
-
-
 def verdict(problems: Sequence[Problem]) -> tuple[str, str]:
     """How many of each there are, and what that means for a result."""
     counts = Counter(problem.severity for problem in problems)
     if not problems:
-        return "Nothing found:", "no leak, no duplicate, nothing else worth knowing."
-    meaning = "nothing that makes a result untrustworthy."
+        return "Nothing found:", "no leaks, no duplicates, nothing else worth knowing."
+    meaning = "nothing that would make a result untrustworthy."
     if counts["leak"]:
-        meaning = "a result cannot be trusted until the leaks are closed."
+        meaning = "do not trust a result until the leaks are closed."
     elif counts["warning"]:
-        meaning = "no certain leak, but look at the warnings before you trust a result."
+        meaning = "no certain leak, but check the warnings before you trust a result."
     return ", ".join(counted(counts[name], name) for name in SEVERITIES if counts[name]) + ":", meaning

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sdl_cli.errors import OutOfTimeError, StorageError
+from sdl_cli.many.sweep_result import JobResult
 from sdl_cli.measure import wording
 from sdl_cli.phrases import counted, duration, first_line
 from sdl_cli.report import compare_words, curve_words, layout, words
 from sdl_cli.report.progress import Progress
+from sdl_cli.run.result import RunResult
 from sdl_cli.run.run_folder import quoted, resume_verb
+from sdl_cli.study.compare.result import ComparisonResult
 
 Values = dict[str, Any]
 GOOD, BAD, DOUBTFUL = "32", "31", "33"  # colours of `layout.styled`
@@ -31,8 +34,9 @@ class Display:
     def start(self, overview: Values) -> None:
         """What is about to run; only what is new of it, where much like it ran before."""
         self.stop()
-        if self._shown is not None and _alike(self._shown[0], overview):
-            return
+        before = {} if self._shown is None else self._shown[0]
+        if before and all(before[key] == overview[key] for key in before if key != "per_class"):
+            return  # a new split of the same data, parts and model is not news
         self._shown = (overview, None)
         parts = ", ".join(f"{count:,} {name}" for name, count in overview["rows"].items() if count)
         data = words.examples(overview["modality"], overview["shape"])
@@ -77,7 +81,7 @@ class Display:
 
     def repeat(self, number: int, total: int, values: Values) -> None:
         """One of `num_repeats` splits is done."""
-        self._field("repeat", f"{number} of {total}: {words.one_line(values)}")
+        self._field("repeat", f"{number} of {total}: {words.one_line(RunResult.from_json(values))}")
 
     def job(self, number: int, total: int | None, overrides: Sequence[str]) -> None:
         """The next job of a sweep begins."""
@@ -85,7 +89,7 @@ class Display:
 
     def job_done(self, values: Values) -> None:
         """A job of a sweep is done."""
-        self._field("result", values["verdict"] if "verdict" in values else words.one_line(values))
+        self._field("result", values["verdict"] if "verdict" in values else words.one_line(RunResult.from_json(values)))
         self._warnings(values)
 
     def failure(self, number: int, message: str) -> None:
@@ -99,39 +103,40 @@ class Display:
 
     def result(self, values: Values) -> None:
         """The test metrics beside the baseline's, the lift, and where the run is."""
-        if self._shown is None or self._shown[1] != (values["runtime"] or {}):
-            self.runtime(values["runtime"])
-        self._block([*words.score_lines(values), ""])
-        sentence, verdict, colour = words.lift_words(values)
+        found = RunResult.from_json(values)
+        if self._shown is None or self._shown[1] != (found.runtime or {}):
+            self.runtime(found.runtime)
+        self._block([*words.score_lines(found), ""])
+        sentence, verdict, colour = words.lift_words(found)
         self._field("lift", sentence)
         if verdict:
             self._field("", verdict, colour)
-        self._field("time", words.time_taken(values["seconds"]))
-        self._path("run", values["folder"])
+        self._field("time", words.time_taken(found.seconds))
+        self._path("run", str(found.folder))
 
     def evaluation(self, values: Values) -> None:
         """What `sdl evaluate` found."""
         self.stop()
-        data, test = values["data"], values["metrics"]["test"]
-        where = "all rows given (any that it was trained on flatter it)"
-        self._field("data", f"{data['name']}, {'its own test part' if data['same_test_part'] else where}: {_rows(data['rows'])}")
-        n = next(iter(test.values()))["n"]
-        what = f"{_rows(n)}, 95 % interval"
+        data, test = values["data"], RunResult.from_json(values).test
+        where = (
+            "its own test part" if data["same_test_part"] else "all rows given (rows it was trained on would inflate the score)"
+        )
+        self._field("data", f"{data['name']}, {where}: {counted(data['rows'], 'row')}")
+        n = next(iter(test.values())).n
+        what = f"{counted(n, 'row')}, 95 % interval"
         if n != data["rows"]:
-            what = f"{counted(n, 'repeat')}, 95 % t interval of their mean (not of the rows)"
+            what = f"{counted(n, 'repeat')}, 95 % t interval of their mean over splits, not over rows"
         rows = [(wording.label(name), wording.measured(name, value)) for name, value in test.items()]
         self._block([f"n = {what}", *layout.table(rows)])
         if values["reproduced"] is not None:
-            same = values["reproduced"]
-            text = "The stored metrics are reproduced exactly." if same else "The stored metrics differ."
-            layout.say(f"\n{_styled(text, '' if same else DOUBTFUL, self.out)}", self.out)
+            text, colour = ("are reproduced exactly", "") if values["reproduced"] else ("differ", DOUBTFUL)
+            layout.say("\n" + _styled(f"The stored metrics {text}.", colour, self.out), self.out)
 
     def sweep(self, values: Values) -> None:
         """One line per job of a sweep."""
-        jobs = values["jobs"]
+        jobs = _jobs(values)
         self._block([*words.sweep_lines(jobs), *words.seed_lines(jobs)])
-        done = [(number, job) for number, job in enumerate(jobs, 1) if job["metrics"] and job.get("rows")]
-        if said := wording.unequal_rows([(f"job {number}", job["rows"]) for number, job in done]):
+        if said := wording.unequal_rows([(f"job {number}", job.run.rows) for number, job in enumerate(jobs, 1) if job.run]):
             self._field("note", said, DOUBTFUL)
         if best := words.best_of_search(jobs):
             self._field("best", best)
@@ -159,22 +164,23 @@ class Display:
 
     def comparison(self, values: Values) -> None:
         """The ranking of a comparison, and what it comes to."""
-        for sentence in values["notes"]:
+        found = ComparisonResult.from_json(values)
+        for sentence in found.notes:
             self.notice(sentence)
-        self._block([*compare_words.table_lines(values), ""])
-        for key, label, colour in (("given_up", "gave up", DOUBTFUL), ("failed", "failed", BAD)):
-            for reason, names in compare_words.by_reason(values[key]):
+        self._block([*compare_words.table_lines(found), ""])
+        for arms, label, colour in ((found.given_up, "dropped", DOUBTFUL), (found.failed, "failed", BAD)):
+            for reason, names in compare_words.by_reason(arms):
                 self._field(label, f"{names}: {reason}", colour)
-        self._field("verdict", values["verdict"])
-        if values["more_labels"] is not None:
-            self._field("labels", values["more_labels"]["sentence"])
+        self._field("verdict", found.verdict)
+        if found.more_labels is not None:
+            self._field("labels", found.more_labels.sentence)
         self._field("time", duration(values["seconds"]["total"], exact=True))
-        self._path("run", values["folder"])
-        for key in ("recommended", "best"):
-            if (Path(values["folder"]) / key / "metrics.json").is_file():
-                self._path("model" if key == "recommended" else "best", str(Path(values["folder"]) / key))
-        if values["recommended"] == values["best"]:
-            self._field("", "It also has the best mean, so no second model is kept in best/.")
+        self._path("run", str(found.folder))
+        for key, label in (("recommended", "model"), ("best", "best")):
+            if (found.folder / key / "metrics.json").is_file():
+                self._path(label, str(found.folder / key))
+        if found.recommended == found.best:
+            self._field("", "It also has the best mean, so best/ holds no second model.")
 
     def curve(self, values: Values) -> None:
         """A curve: its points, its forecast, a chart, and what they mean."""
@@ -196,17 +202,19 @@ class Display:
 
     def curves(self, values: Values) -> None:
         """One line per curve of a sweep, and where they cross."""
-        self._block([*curve_words.sweep_lines(values["jobs"]), ""])
+        jobs = _jobs(values)
+        self._block([*curve_words.sweep_lines(jobs), ""])
         for sentence in values["sentences"]:
             self._field("", sentence)
-        self._failed_jobs(values["jobs"])
+        self._failed_jobs(jobs)
         results = [values["results"]] if "results" in values else []
         self._path("sweep", values["folder"], *values["pictures"], *results)
 
     def comparisons(self, values: Values) -> None:
         """One line per comparison of a sweep."""
-        self._block([*compare_words.sweep_lines(values["jobs"]), ""])
-        self._failed_jobs(values["jobs"])
+        jobs = _jobs(values)
+        self._block([*compare_words.sweep_lines(jobs), ""])
+        self._failed_jobs(jobs)
         self._path("sweep", values["folder"], values["results"])
 
     def exported(self, values: Values) -> None:
@@ -238,11 +246,7 @@ class Display:
             self.progress.show(self.err, "cells", overview["done"], overview["cells"], "")
 
     def _cell(self, progress: Any, named: str, running: str, unit: str) -> None:
-        """A cell of a study is done, was done before, or failed.
-
-        Arguments:
-            named: the cell, where it failed. running: the cell beside the time that is left. unit: what cells are called.
-        """
+        """A cell of a study is `named` so if it failed, and `running` so next to the time left; cells are called `unit`."""
         outcome, done, total = progress.outcome, progress.done, progress.total
         if outcome.error is not None and not isinstance(outcome.error, StorageError):
             self.notice(f"{named} failed: {first_line(outcome.error)}")
@@ -257,13 +261,12 @@ class Display:
         for sentence in values.get("warnings", []):
             self._field("warning", sentence, DOUBTFUL)
 
-    def _failed_jobs(self, jobs: Sequence[Values]) -> None:
-        waiting = sum(job["status"] == "not run" for job in jobs)
+    def _failed_jobs(self, jobs: Sequence[JobResult]) -> None:
+        waiting = sum(job.status == "not run" for job in jobs)
         for number, job in enumerate(jobs, 1):
-            if job["status"] not in ("done", "not run"):
-                reason = job.get("reason") or "it has not ended, and may still be running"
-                self._field("failed", f"job {number}: {reason}", BAD)
-                self._path("", job["folder"])
+            if job.status not in ("done", "not run"):
+                self._field("failed", f"job {number}: {job.reason or 'it has not ended; it may still be running'}", BAD)
+                self._path("", str(job.folder))
         if waiting:
             self._field("waiting", f"{counted(waiting, 'job', verbs='was/were')} not run", DOUBTFUL)
 
@@ -289,14 +292,9 @@ def resume_command(folder: object) -> str:
     return f"sdl {resume_verb(Path(str(folder)))} --resume {quoted(str(folder))}"
 
 
-def _rows(count: int) -> str:
-    return counted(count, "row")
+def _jobs(values: Values) -> list[JobResult]:
+    return [JobResult.from_json(job) for job in values["jobs"]]
 
 
 def _styled(text: str, colour: str, stream: TextIO) -> str:
     return layout.styled(text, colour, stream) if colour and text else text
-
-
-def _alike(one: Values, other: Values) -> bool:
-    """The same data, parts and model, so that a new split of them is not news."""
-    return all(one[key] == other[key] for key in one if key != "per_class")

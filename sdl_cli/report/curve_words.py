@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from sdl_cli.many.sweep_result import JobResult
 from sdl_cli.measure.wording import interval, label, rounded, shown
 from sdl_cli.phrases import counted, duration
 from sdl_cli.report import layout
@@ -20,7 +21,7 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     units = f"{UNITS[overview['modality']]}s"
     sizes = ", ".join(f"{size:,}" for size in overview["sizes"])
     at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
-    guess = " (a first guess: no such curve was measured here before)" if overview["is_guess"] else ""
+    guess = " (a first guess: no similar curve has been measured here before)" if overview["is_guess"] else ""
     left = overview["cells"] - overview["done"]
     many = f"{left} of {overview['cells']} cells ({overview['done']} are done)" if overview["done"] else f"{left} cells"
     data = examples(overview["modality"], overview["shape"])
@@ -33,11 +34,7 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
 
 
 def point_rows(values: Values, with_seconds: bool = False) -> list[list[str]]:
-    """The measured points as a table, the header first; a column that no point fills is left out.
-
-    Arguments:
-        with_seconds: with what each point took, where that is known.
-    """
+    """The measured points as a table, the header first; a column that no point fills is left out."""
     metric = values["metric"]
     rows = [["labels", label(metric), "s.e.", "repeats", "seconds (sum)", "forest (quick baseline)"]]
     for point in values["points"]:
@@ -73,16 +70,15 @@ def chart_lines(values: Values) -> list[str]:
     return chart(values, min(layout.width(), 100), ascii_only="utf" not in encoding)
 
 
-def sweep_lines(jobs: Sequence[Values]) -> list[str]:
+def sweep_lines(jobs: Sequence[JobResult]) -> list[str]:
     """One line per curve: its largest size, the score there, at twice that, and the labels that the target needs."""
-    done = [job["curve"] for job in jobs if job["status"] == "done"]
+    done = [job.curve for job in jobs if job.curve]
     same = {curve["labels_needed"]["target"] for curve in done if (curve["labels_needed"] or {}).get("given")}
     with_target = len(same) == 1  # a target of its own for each curve could not be compared
     rows = [["job", "curve", "labels", "score", "with twice", *(["target needs"] if with_target else []), "settings"]]
-    for number, (job, settings) in enumerate(zip(jobs, own_settings(jobs)[0], strict=True), 1):
-        row = [job["status"], "", "", "", ""]
-        if job["status"] == "done":
-            curve = job["curve"]
+    for number, (job, settings) in enumerate(zip(jobs, own_settings([job.overrides for job in jobs])[0], strict=True), 1):
+        row, curve = [job.status, "", "", "", ""], job.curve
+        if curve:
             metric, last = curve["metric"], curve["points"][-1]
             twice = shown(metric, curve["twice"]["mean"]) if curve["twice"] else ""
             row = [curve["name"], f"{last['size']:,}", shown(metric, last["mean"]), twice, labels_needed(curve)]

@@ -23,11 +23,7 @@ def say(text: str = "", stream: TextIO | None = None, flush: bool = False) -> No
 
 
 def shown(text: str, on_terminal: bool = False) -> str:
-    """Text without control characters (nor marks that turn the direction of writing); line ends stay.
-
-    Arguments:
-        on_terminal: keep the styles that `styled` adds, which are colours and bold alone.
-    """
+    """Text without control characters or marks that turn the direction of writing; line ends stay, `on_terminal` styles too."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
     parts = _STYLES.split(text) if on_terminal else [text]
@@ -70,12 +66,7 @@ def wrap(text: str, columns: int) -> list[str]:
 
 
 def table(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:
-    """Rows in columns as wide as their widest cell, the last one wrapped to what is left of the width.
-
-    Arguments:
-        rows: at least one; all equally long.
-        columns: width of the whole; None is the terminal's.
-    """
+    """Rows, at least one and equally long, in columns as wide as their widest cell; the last one is wrapped to the width."""
     *widths, _ = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     before = sum(widths) + GAP * len(widths)
     lines = []

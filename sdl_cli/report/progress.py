@@ -24,11 +24,7 @@ class Progress:
         return self._bar is not None
 
     def show(self, stream: TextIO, name: str, done: int, total: int, text: str, time_left: bool = False) -> None:
-        """Move the bar, a new one where the name is another; it goes away once all is done.
-
-        Arguments:
-            time_left: let the bar reckon the time that is left, where `text` does not say it.
-        """
+        """Move the bar, a new one if the name is another; it goes away once all is done, and may estimate the time left."""
         if self._bar is None or self._name != name:
             self.stop()
             self._bar, self._name = _bar(stream, time_left), name

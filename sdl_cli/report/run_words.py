@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sdl_cli.many.listing.query import values_of
 from sdl_cli.many.listing.reading import Run
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.measure.wording import label, measured, shown
+from sdl_cli.measure.wording import estimated, label, shown
 from sdl_cli.phrases import shortened
 from sdl_cli.report import layout
 
@@ -28,10 +27,10 @@ def run_lines(runs: Sequence[Run], root: Path, sort: str | None = None, columns:
     """A header and one line for each run.
 
     Arguments:
-        runs: at least one, as `runs.select` gives them.
+        runs: at least one.
         root: the folder that was listed, as typed.
         sort: what they are sorted by, which is then shown.
-        columns: what the lines should fit into, as far as they can; None is the width of a terminal, and no bound elsewhere.
+        columns: width that the lines should fit into; None is that of a terminal, and no bound elsewhere.
     """
     key = (sort or "date").removeprefix("-")
     if columns is None:
@@ -47,7 +46,8 @@ def run_lines(runs: Sequence[Run], root: Path, sort: str | None = None, columns:
     lines = []
     for row in rows:
         cells = [f"{cell:<{size}}" for cell, size in zip(row, widths, strict=True)]
-        cells[status] = cells[status].replace(row[status], _coloured(row[status]), 1)
+        if row[status] in COLOURS:
+            cells[status] = cells[status].replace(row[status], layout.styled(row[status], COLOURS[row[status]]), 1)
         lines.append((" " * layout.GAP).join(cells).rstrip())
     return [layout.styled(lines[0]), *lines[1:]]
 
@@ -72,16 +72,9 @@ def _rows(runs: Sequence[Run], root: Path, key: str, left_out: set[str]) -> list
     names = {key if key in HIGHER_IS_BETTER else run.metric for run in runs if run.metrics}
     only = next(iter(names)) if len(names) == 1 else ""
     extra = "" if key in (*_SHOWN_ANYWAY, *HIGHER_IS_BETTER) else key
-    header = {
-        "when": "when",
-        "kind": "kind",
-        "data": "data",
-        "model": "model",
-        "score": shortened(label(only), _MOST) if only else "score",
-    }
-    header |= (
-        {"verdict": "verdict", "status": "status"} | ({"extra": shortened(extra, 40)} if extra else {}) | {"folder": "folder"}
-    )
+    header = {name: name for name in ("when", "kind", "data", "model", "score", "verdict", "status", "extra", "folder")}
+    header |= {"score": shortened(label(only), _MOST) if only else "score", "extra": shortened(extra, 40)}
+    left_out = left_out if extra else {*left_out, "extra"}
     rows, before = [header], shown_root(root)
     for run in runs:
         row = {
@@ -94,8 +87,8 @@ def _rows(runs: Sequence[Run], root: Path, key: str, left_out: set[str]) -> list
             "status": run.status,
             "folder": pasted(os.path.normpath(f"{before}/{run.folder}")),
         }
-        if extra:
-            row["extra"] = shortened(next(iter(map(_plain, values_of(run, extra))), ""), _MOST)
+        found = next(iter(values_of(run, extra)), "") if extra else ""
+        row["extra"] = shortened(f"{found:.6g}" if isinstance(found, float) else str(found), _MOST)
         rows.append(row)
     return [[row[name] for name in header if name not in left_out] for row in rows]
 
@@ -105,7 +98,7 @@ def _score(run: Run, key: str, is_named: bool, interval: bool) -> str:
     if name not in run.metrics:
         return ""
     score = run.metrics[name]
-    text = measured(name, score) if interval else shown(name, score["value"])
+    text = estimated(name, score["value"], score["low"], score["high"]) if interval else shown(name, score["value"])
     return text if is_named else f"{shortened(label(name), _MOST)} {text}"
 
 
@@ -123,11 +116,3 @@ def _verdict(run: Run) -> str:
         size, mean = run.details.get("forecast", (None, None))
         return f"{shown(run.metric, mean)} at {size:,} labels" if size is not None else ""
     return run.verdict
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _coloured(status: str) -> str:
-    return layout.styled(status, COLOURS[status]) if status in COLOURS else status

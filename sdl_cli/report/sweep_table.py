@@ -18,7 +18,6 @@ def results_csv(folder: str, jobs: Sequence[Values], columns: Sequence[Mapping[s
     """The table of a sweep as CSV.
 
     Arguments:
-        folder: the sweep's.
         jobs: of `-m --json`, in order: folder, status, overrides, and the reason of one that is not done.
         columns: what was measured in each job, by name; those in `TIMES` come last. Empty for a job that is not done.
     Returns:
@@ -52,11 +51,7 @@ def settings_of(overrides: Sequence[str]) -> dict[str, str]:
 
 
 def run_columns(item: Values) -> Values:
-    """What a finished training comes to, main metric first.
-
-    Arguments:
-        item: metrics, baseline, lift, rows and seconds as in `metrics.json`; of a search its `objective` too.
-    """
+    """What a finished training comes to, main metric first, of an item of `-m --json`."""
     test = item["metrics"]["test"]
     main = main_metric(test)
     found = {f"test_{main}": test[main]["value"], f"test_{main}_low": test[main]["low"], f"test_{main}_high": test[main]["high"]}
@@ -71,11 +66,7 @@ def run_columns(item: Values) -> Values:
 
 
 def curve_columns(item: Values) -> Values:
-    """What a finished learning curve comes to: its last point, and the labels that its target needs.
-
-    Arguments:
-        item: `curve`, the object of `sdl curve --json`.
-    """
+    """What a finished learning curve comes to: its last point, and the labels that its target needs."""
     curve = item["curve"]
     last, needed = curve["points"][-1], curve["labels_needed"] or {}
     found = {"metric": curve["metric"], "size": last["size"], "mean": last["mean"], "se": last["se"]}
@@ -84,11 +75,7 @@ def curve_columns(item: Values) -> Values:
 
 
 def comparison_columns(item: Values) -> Values:
-    """What a finished comparison comes to: the arm to use, its score, and how far it is ahead of the baseline.
-
-    Arguments:
-        item: `comparison`, the object of `sdl compare --json`.
-    """
+    """What a finished comparison comes to: the arm to use, its score, and how far it is ahead of the baseline."""
     values = item["comparison"]
     arm = next(arm for arm in values["arms"] if arm["recommended"])
     ahead = arm["to_baseline"] or {}

@@ -19,6 +19,7 @@ from sdl_cli.errors import OutOfTimeError, RunError
 from sdl_cli.report.html.pooled import PooledRun
 from sdl_cli.run import run_folder
 from sdl_cli.study.compare import trial as trials
+from sdl_cli.study.compare.result import ComparisonResult
 
 QUICK = "parallel.backend=threading parallel.num_jobs=2 compare.num_repeats=3"
 TWO = "dataset=wine 'compare.arms=[majority,\"forest model.num_trees=5\"]' compare.baseline=null " + QUICK
@@ -206,7 +207,7 @@ def test_the_best_arm_is_kept_where_a_simpler_one_is_recommended(sdl: Sdl, tmp_p
 def test_the_report_pools_the_predictions_of_all_splits(sdl: Sdl, tmp_path: Path) -> None:
     found = sdl(f"compare {THREE} compare.curve=false compare.num_candidates=1 hydra.run.dir=c --json").json
     arm = next(arm for arm in found["arms"] if arm["recommended"])
-    opened = PooledRun(tmp_path / "c", found, tmp_path / "c" / "recommended")
+    opened = PooledRun(tmp_path / "c", ComparisonResult.from_json(found), tmp_path / "c" / "recommended")
     right = opened.predicted.prediction == opened.predicted.truth
     assert len(right) == 3 * 36 and right.mean() == pytest.approx(arm["mean"]), "the matrix agrees with the ranking"
     assert 0 < opened.predicted.distinct < 1 and len(opened.test_rows) == 108

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.learning.models import traits
-from sdl_cli.report.html.mistakes import gallery, row_name, worst_mistakes
+from sdl_cli.report.html.mistakes import gallery, named, percent, row_name, varied, worst_mistakes
 from sdl_cli.report.html.opened import OpenedRun, Predicted
-from sdl_cli.report.html.section import Section, escape, figure, picture, short_name
+from sdl_cli.report.html.section import Section, escape, figure, picture
 
 Array = np.ndarray[Any, Any]
 _MOST_OF_EACH = 4
@@ -35,7 +35,7 @@ def build(run: OpenedRun) -> Section | None:
     if found is None:
         no_map = (
             f"This network has no feature map of at least {LEAST_CELLS} x {LEAST_CELLS} cells through which everything passes "
-            "(vision transformers have none); a coarser map would not say where."
+            "(vision transformers have none); a coarser map would not show where it looked."
         )
         return Section("attention", title, "", no_map)
     seen = slice(found.top, found.top + found.side), slice(found.left, found.left + found.side)
@@ -48,23 +48,19 @@ def build(run: OpenedRun) -> Section | None:
         + _part("Wrong", pairs[len(right) :])
         + f'<p class="muted">{escape(_limits(model, found.maps), 1000)}</p>'
     )
-    lead = "Bright is where the image spoke for the predicted class, dark where it did not."
-    return Section("attention", title, body, lead)
+    return Section("attention", title, body, "Bright parts of the image spoke for the predicted class, dark ones did not.")
 
 
 def chosen_rows(predicted: Predicted) -> tuple[Array, Array]:
     """At most four right and four wrong rows: the first right ones, of different classes as far as there are, and the worst."""
     right = np.flatnonzero(predicted.prediction == predicted.truth)
-    _, first = np.unique(predicted.truth[right], return_index=True)
-    order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(right)), first)])
-    return right[order[:_MOST_OF_EACH]], worst_mistakes(predicted)[:_MOST_OF_EACH]
+    return right[varied(predicted.truth[right])[:_MOST_OF_EACH]], worst_mistakes(predicted)[:_MOST_OF_EACH]
 
 
 def overlay(image: Array, cells: Array) -> Array:
-    """A heat map over a picture in grey: `uint8 (3, S, S)`.
+    """A heat map `(h, w)` of numbers of at least 0 over an image `uint8 (C, H, H)` in grey: `uint8 (3, S, S)`.
 
-    Arguments:
-        image: `uint8 (C, H, H)`; few pixels are shown as squares. cells: `(h, w)`, at least 0; the largest becomes the brightest.
+    Few pixels are shown as squares; the largest number becomes the brightest.
     """
     from matplotlib import colormaps
     from PIL import Image
@@ -81,15 +77,12 @@ def overlay(image: Array, cells: Array) -> Array:
 
 def _pair(predicted: Predicted, row: int, image: Array, cells: Array) -> str:
     name = row_name(predicted, row)
-    truth, called = (short_name(predicted.classes[k], 30) for k in (predicted.truth[row], predicted.prediction[row]))
-    share = f"{100 * predicted.outputs[row, predicted.prediction[row]]:.1f} %"
+    truth, called, share = *named(predicted, row), percent(predicted, row)
     told = f"{truth} ({share})" if truth == called else f"{truth}, called {called} ({share})"
     if not cells.max() > 0:
         told += "; no part spoke for it"
-    both = picture(image, f"Test image {name}", _PX) + picture(
-        overlay(image, cells), f"The same with its heat map for {called}", _PX
-    )
-    return figure(f'<div style="display:flex;gap:8px">{both}</div>', f"{name}: {told}")
+    both = [picture(image, f"Test image {name}", _PX), picture(overlay(image, cells), f"Its heat map for {called}", _PX)]
+    return figure(f'<div style="display:flex;gap:8px">{"".join(both)}</div>', f"{name}: {told}")
 
 
 def _part(title: str, pairs: list[str]) -> str:
@@ -98,10 +91,9 @@ def _part(title: str, pairs: list[str]) -> str:
 
 def _limits(model: Any, maps: Array) -> str:
     members = len(model.networks_)
-    which = f" Of the {members} networks whose probabilities are averaged, this is the first." if members > 1 else ""
-    cells = f"{maps.shape[1]} x {maps.shape[2]}"
+    which = f" This is the first of the {members} networks whose probabilities are averaged." if members > 1 else ""
     return (
-        f"The map (Grad-CAM) has {cells} cells, which are blurred over the image, and its colours are scaled within each image, "
-        "so two images cannot be compared by them. A bright border or background is worth a second look: the network may have "
-        f"learned from what should not count. A sensible map does not prove why the network decided so.{which}"
+        f"The map (Grad-CAM) has {maps.shape[1]} x {maps.shape[2]} cells, smoothed over the image. Colours are scaled within "
+        "each image, so do not compare two images by them. Check a bright border or background: the network may have learned "
+        f"from something irrelevant. A sensible map does not prove why the network decided as it did.{which}"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from sdl_cli.data.augment.policies import AUGMENTS, MODALITY, TextAugment
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import MODELS
-from sdl_cli.report.html.mistakes import gallery
+from sdl_cli.report.html.mistakes import gallery, varied
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
 from sdl_cli.report.html.section import Section, figure, picture, short_name, table
@@ -25,14 +25,14 @@ _MIXED = " Where two images are mixed, so are their labels, in the shares shown 
 
 
 def build(run: OpenedRun) -> Section | None:
-    """The section; None where the model saw rows as they are."""
+    """The section; None if the model saw unchanged rows."""
     settings, model = parse_group("augment", AUGMENTS, run.config["augment"]), parse_group("model", MODELS, run.config["model"])
     modality = run.inputs["modality"]
     if settings.name == "none" or modality not in MODALITY[settings.name] or not (modality == "text" or model.uses_augment):
         return None
     dataset = run.dataset
     rows = shown_rows(dataset, run.parts.labelled)
-    title = f"What augmentation made of training rows ({settings.name})"
+    title = f"Augmented training rows ({settings.name})"
     if modality == "text":
         body = _texts(settings, dataset, rows)
     elif modality == "image":
@@ -49,9 +49,7 @@ def shown_rows(dataset: Dataset, labelled: Array) -> Array:
     """Four labelled rows: the first of as many classes as there are, or the first."""
     if not dataset.classes:
         return labelled[:_NUM_ROWS]
-    _, first = np.unique(dataset.y[labelled], return_index=True)
-    order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(labelled)), first)])
-    return np.asarray(labelled[order[:_NUM_ROWS]])
+    return np.asarray(labelled[varied(dataset.y[labelled])[:_NUM_ROWS]])
 
 
 def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str:
@@ -75,7 +73,7 @@ def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str
     parts = []
     for i, image in enumerate(images):
         own = _target(dataset, targets[i])
-        cards = [figure(picture(image, "Training image", _PX), f"{own}, as it is")]
+        cards = [figure(picture(image, "Training image", _PX), f"{own}, unchanged")]
         for k in range(i * _NUM_VERSIONS, (i + 1) * _NUM_VERSIONS):
             told = _target(dataset, labels[k])
             cards.append(figure(picture(versions[k], "The same, augmented", _PX), "" if told == own else told))
@@ -101,12 +99,8 @@ def _texts(settings: TextAugment, dataset: Dataset, rows: Array) -> str:
     cells = []
     for i, text in enumerate(texts[: len(rows)]):
         copies = [copy for copy, origin in zip(texts[len(rows) :], origins[len(rows) :], strict=True) if origin == i]
-        cells += [[_text(text) if not k else "", _text(copy)] for k, copy in enumerate(copies[:_NUM_VERSIONS])]
+        cells += [[short_name("" if k else text, 200), short_name(copy, 200)] for k, copy in enumerate(copies[:_NUM_VERSIONS])]
     return table(["training text", "changed copy"], cells) if cells else ""
-
-
-def _text(text: str) -> str:
-    return short_name(text, 200)
 
 
 def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
@@ -119,7 +113,7 @@ def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
     generator = torch.Generator().manual_seed(_SEED)
     changed, _ = augment.build(settings)(scaled, torch.zeros(len(scaled), 1), generator)
     versions = changed.numpy() * model.scale_ + model.mean_
-    header = ["column", "as it is", *(f"version {k + 1}" for k in range(_NUM_VERSIONS))]
+    header = ["column", "unchanged", *(f"version {k + 1}" for k in range(_NUM_VERSIONS))]
     cells = [
         [short_name(name, 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
         for j, name in enumerate(dataset.feature_names[:_MOST_COLUMNS])

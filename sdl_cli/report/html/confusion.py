@@ -1,4 +1,4 @@
-"""Which classes are taken for which: the confusion matrix of the test part, or its largest entries where classes are many."""
+"""Which classes are mistaken for which: the confusion matrix of the test part, or its largest entries where classes are many."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.statistics import wilson
-from sdl_cli.measure.wording import measured
+from sdl_cli.measure.wording import estimated
 from sdl_cli.report.html.drawing import GRID, INK, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section, figure, short_name, table
@@ -24,13 +24,12 @@ def build(run: OpenedRun) -> Section | None:
     if not run.is_classification:
         return None
     predicted = run.predicted
-    counts = count_confusions(predicted.truth, predicted.prediction, len(predicted.classes))
-    if len(predicted.classes) <= _MOST_CLASSES:
-        which = np.arange(len(counts))
-        body = _matrix(counts, predicted.classes) + _class_table(counts, predicted.classes, which, predicted.distinct)
-    else:
-        body = _largest(counts, predicted.classes, predicted.distinct)
-    return Section("confusion", "Which classes are confused", body, _lead(counts, predicted.classes))
+    classes, distinct = predicted.classes, predicted.distinct
+    counts = count_confusions(predicted.truth, predicted.prediction, len(classes))
+    body = _largest(counts, classes, distinct)
+    if len(classes) <= _MOST_CLASSES:
+        body = _matrix(counts, classes) + _class_table(counts, classes, np.arange(len(counts)), distinct)
+    return Section("confusion", "Which classes are confused", body, _lead(counts, classes))
 
 
 def count_confusions(truth: Array, prediction: Array, num_classes: int) -> Array:
@@ -44,10 +43,10 @@ def _lead(counts: Array, classes: tuple[str, ...]) -> str:
         return f"All {total:,} test rows are classified correctly."
     wrong = _mistakes(counts)
     i, j = np.unravel_index(wrong.argmax(), wrong.shape)
-    names = [short_name(classes[k], 60) for k in (i, j)]
-    often = f"Most often {names[0]} is taken for {names[1]}: {wrong[i, j]:,} of {counts[i].sum():,} rows."
+    one, other = (short_name(classes[k], 60) for k in (i, j))
+    often = f"The most frequent confusion: {one} predicted as {other} in {wrong[i, j]:,} of {counts[i].sum():,} rows."
     told = f"{right:,} of {total:,} test rows are classified correctly, and {total - right:,} wrongly."
-    return f"{told} {often if wrong[i, j] > 1 else 'No class is taken for another more than once.'}"
+    return f"{told} {often if wrong[i, j] > 1 else 'No confusion occurs more than once.'}"
 
 
 def _mistakes(counts: Array) -> Array:
@@ -71,20 +70,18 @@ def _matrix(counts: Array, classes: tuple[str, ...]) -> str:
                 axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0))
             if counts[i, j] or i == j:
                 axes.text(j, i, f"{counts[i, j]:,}", ha="center", va="center_baseline", color=INK, fontsize=10)
-        edges = np.arange(num + 1) - 0.5
-        axes.hlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
-        axes.vlines(edges, -0.5, num - 0.5, color=GRID, linewidth=0.8)
+        for draw in (axes.hlines, axes.vlines):
+            draw(np.arange(num + 1) - 0.5, -0.5, num - 0.5, color=GRID, linewidth=0.8)
         axes.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -0.5), xlabel="predicted class", ylabel="true class")
         axes.set_xticks(range(num), names, rotation=0 if across else 90)
         axes.set_yticks(range(num), names)
         axes.tick_params(length=0)
         axes.xaxis.set_label_position("top")
         axes.xaxis.tick_top()
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        axes.spines[:].set_visible(False)
     caption = (
-        "Each row of the picture holds the test rows of one true class, and the numbers count what they were classified as. Blue "
-        "cells are right, orange ones wrong; the stronger the colour, the larger the share of that true class."
+        "Each row of the matrix shows the test rows of one true class, counted by predicted class. Blue cells are right, orange "
+        "ones wrong; stronger colour means a larger share of the true class."
     )
     return figure(svg(picture, f"Confusion matrix of {num} classes"), caption)
 
@@ -96,13 +93,19 @@ def _class_table(counts: Array, classes: tuple[str, ...], which: Array, distinct
         recall = _proportion(right, true, distinct) if true else "no test rows"
         precision = _proportion(right, called, distinct) if called else "never predicted"
         rows.append([short_name(classes[k], 60), f"{true:,}", recall, f"{called:,}", precision])
-    header = ["class", "test rows", "found (recall, 95 % interval)", "predicted", "of these right (precision, 95 % interval)"]
+    header = [
+        "class",
+        "test rows",
+        "found (recall, 95 % interval)",
+        "predicted",
+        "right if predicted (precision, 95 % interval)",
+    ]
     return table(header, rows, numeric=(1, 2, 3, 4))
 
 
 def _proportion(successes: int, total: int, distinct: float) -> str:
     low, high = wilson(distinct * successes, distinct * total)  # a row that several splits tested counts once for chance
-    return measured("accuracy", {"value": successes / total, "low": low, "high": high})
+    return estimated("accuracy", successes / total, low, high)
 
 
 def _largest(counts: Array, classes: tuple[str, ...], distinct: float) -> str:
@@ -122,4 +125,4 @@ def _largest(counts: Array, classes: tuple[str, ...], distinct: float) -> str:
     if not rows:
         return ""
     found_least = _class_table(counts, classes, worst, distinct)
-    return f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes found least often</h3>{found_least}"
+    return f"<h3>Most frequent confusions</h3>{frequent}<h3>Classes with the lowest recall</h3>{found_least}"

@@ -6,47 +6,40 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sdl_cli.data import DATASETS
-from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import split
 from sdl_cli.errors import SdlError
-from sdl_cli.learning.losses import LOSSES
-from sdl_cli.learning.models import MODELS
 from sdl_cli.phrases import counted
 from sdl_cli.report.check_words import target_range, verdict
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.words import UNITS, class_counts
 from sdl_cli.run import check, prepare
 from sdl_cli.run.check import Problem
-from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.run.request import TABLES
+from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parse import parse
 
 Values = dict[str, Any]
-TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
 _MOST_CLASSES = 30
 _MOST_PROBLEMS = 20
 
 
 def experiment_of(config: Values) -> Experiment:
-    """The experiment in a stored configuration; what belongs to a curve or a comparison as a whole is left out.
+    """The experiment in a stored configuration, without the settings of a whole curve or comparison.
 
     A comparison names no model of its own: its data is read as for the quick baseline.
     """
     names = {field.name for field in dataclasses.fields(Experiment)}
-    own = {key: value for key, value in config.items() if key in names}
     missing: Values = {"model": {"name": "baseline"}, "loss": {"name": "auto"}, "augment": {"name": "none"}, "training": {}}
-    found: Experiment = parse(TABLES, {**missing, **own})
+    found: Experiment = parse(TABLES, missing | {key: value for key, value in config.items() if key in names})
     return found
 
 
 def data_section(config: Values, fingerprint: str | None, notice: Callable[[str], None]) -> Section:
-    """The data set, and what is wrong with it or worth knowing; one sentence where it is gone or was changed.
+    """The data set, and what is wrong with it or worth knowing; one sentence, also to `notice`, if it is gone or has changed.
 
     Arguments:
-        config: of the run, as stored.
-        fingerprint: of the data that the run learned from.
-        notice: takes a sentence where the data could not be looked at.
+        config, fingerprint: of the run and of the data that it learned from, as stored.
     """
     try:
         experiment = experiment_of(config)
@@ -69,25 +62,20 @@ def _without(sentence: str, notice: Callable[[str], None]) -> Section:
 
 def _facts(summary: Values) -> str:
     parts, shape = summary["parts"], " x ".join(f"{size:,}" for size in summary["shape"])
-    rows = [
-        [f"{UNITS[summary['modality']]}s", f"{summary['rows']:,}"],
-        ["labelled", f"{parts['labelled']:,}"],
-        ["test", f"{parts['test']:,}"],
-    ]
+    modality, missing, counts = summary["modality"], summary["missing"], summary["classes"]
+    rows = [[f"{UNITS[modality]}s", f"{summary['rows']:,}"]]
+    rows += [[name, f"{parts[name]:,}"] for name in ("labelled", "test")]
     rows += [["not used", f"{parts['unused']:,}"]] if parts["unused"] else []
-    if summary["modality"] != "text":
-        rows.append(["size of one image" if summary["modality"] == "image" else "features", shape])
+    rows += [] if modality == "text" else [["size of one image" if modality == "image" else "features", shape]]
     rows += [["groups", f"{summary['groups']:,}"]] if summary["groups"] is not None else []
-    if summary["missing"]["cells"]:
-        missing = summary["missing"]
+    if missing["cells"]:
         rows.append(["missing values", f"{missing['cells']:,} in {counted(missing['columns'], 'column')}"])
-    if summary["classes"]:
-        counts = summary["classes"]
+    if counts:
         rows.append([counted(len(counts), "class"), class_counts(counts, _MOST_CLASSES)])
     elif summary["target"]:
         rows.append(["target", target_range(summary["target"])])
     rows += [["read", note] for note in summary["notes"]]
-    return table(["what", "how many, or which"], rows)
+    return table(["what", "count or values"], rows)
 
 
 def _findings(problems: Sequence[Problem]) -> str:
@@ -99,5 +87,5 @@ def _findings(problems: Sequence[Problem]) -> str:
             f'<li class="{problem.severity}"><b>{problem.severity.capitalize()}.</b> {escape(problem.what)}{where}{advice}</li>'
         )
     more = len(problems) - _MOST_PROBLEMS
-    ending = f'<p class="muted">And {more} more: sdl check names them all.</p>' if more > 0 else ""
+    ending = f'<p class="muted">And {more} more: sdl check lists them all.</p>' if more > 0 else ""
     return f'<ul class="findings">{"".join(items)}</ul>{ending}' if items else ""

@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,35 +26,19 @@ _STYLE = {
     "text.parse_math": False,
     "svg.hashsalt": "sdl",  # the same file for the same figure
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud, and takes the page's font
-    "font.size": 11.0,
-    "axes.titlesize": 11.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 10.5,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": MUTED,
-    "axes.linewidth": 0.8,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=SERIES),
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
     "grid.color": GRID,
-    "grid.linewidth": 0.8,
     "lines.linewidth": 2.0,
-    "legend.frameon": False,
-    "legend.fontsize": 10.5,
-    "hatch.color": MUTED,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor", "savefig.facecolor"), "none"),
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "hatch.color"), MUTED),
+    **dict.fromkeys(("axes.titlecolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"), INK),
+    **dict.fromkeys(("font.size", "axes.titlesize"), 11.0),
+    **dict.fromkeys(("axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 10.5),
+    **dict.fromkeys(("axes.linewidth", "grid.linewidth"), 0.8),
 }
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
@@ -68,9 +52,7 @@ def new_figure(width_in: float, height_in: float) -> Iterator[Figure]:
     Colours are INK, MUTED, GRID, PAPER and SERIES, with alpha where a shade is needed (a heat map: SERIES[0] with its share as
     alpha), so that they change with the page from light to dark. Labels from data pass through `plain`.
 
-    Arguments:
-        width_in: inches, up to about 5.2: there 11 points are still legible on a phone, and 14 px high on a desktop.
-        height_in: inches.
+    Up to about 5.2 inches wide, 11 points are still legible on a phone, and 14 px high on a desktop.
     """
     with drawing_style(_STYLE):
         made = Figure(figsize=(width_in, height_in), dpi=72, layout="constrained")
@@ -79,12 +61,7 @@ def new_figure(width_in: float, height_in: float) -> Iterator[Figure]:
 
 
 def svg(figure: Figure, title: str) -> str:
-    """A figure as an inline `<svg>` that is as wide as the page allows, in colours that follow the page.
-
-    Arguments:
-        figure: from `new_figure`.
-        title: what it shows, plain text, for who cannot see it.
-    """
+    """A figure of `new_figure` as an inline `<svg>`; `title` says in plain text what it shows, for anyone who cannot see it."""
     with drawing_style(_STYLE):
         _clean_texts(figure)
         out = io.StringIO()
@@ -110,7 +87,7 @@ def _clean_texts(figure: Figure) -> None:
             if isinstance(formatter, FixedFormatter):
                 formatter.seq = [plain(text) for text in formatter.seq]
             elif isinstance(formatter, FuncFormatter):  # also what labels given with the ticks become
-                axis.set_major_formatter(FuncFormatter(_plain_ticks(formatter.func)))
+                axis.set_major_formatter(FuncFormatter(lambda value, at, write=formatter.func: plain(write(value, at))))
             elif isinstance(formatter, LogFormatter):  # powers of ten are written in mathematics
                 axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
                 axis.set_minor_formatter(NullFormatter())
@@ -118,10 +95,6 @@ def _clean_texts(figure: Figure) -> None:
         assert isinstance(text, Text)
         text.set_parse_math(False)
         text.set_text("\n".join(plain(line) for line in text.get_text().split("\n")))
-
-
-def _plain_ticks(write: Callable[..., str]) -> Callable[[float, int], str]:
-    return lambda value, position: plain(write(value, position))
 
 
 def _tidy(root: ET.Element) -> None:

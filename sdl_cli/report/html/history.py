@@ -25,7 +25,7 @@ _METRICS = ("accuracy", "rmse")
 
 
 def read_history(folder: Path) -> dict[str, list[Row]]:
-    """The rows of `history.csv` by phase, in order; empty where there are none. What is no number is left out."""
+    """The rows of `history.csv` by phase, in order; empty if there are none. Cells that are not numbers are left out."""
     phases: dict[str, list[Row]] = {}
     try:
         text = read_guarded(folder / "history.csv", _MOST_BYTES, within=folder).decode("utf-8", "replace")
@@ -39,16 +39,13 @@ def read_history(folder: Path) -> dict[str, list[Row]]:
 
 
 def history_section(folder: Path, of: str = "") -> Section | None:
-    """The section on a run's training; None where it kept no history, as methods that train no network.
-
-    Arguments:
-        of: whose history it is, where the report is of more than one run.
-    """
+    """The section on a run's training, `of` whom if the report has several runs; None for methods that train no network."""
     phases = read_history(folder)
-    if not any("train_loss" in row for rows in phases.values() for row in rows):
+    rows = [row for phase in phases.values() for row in phase]
+    if not any("train_loss" in row for row in rows):
         return None
-    metric = next((name for name in _METRICS if _has(phases, f"validation_{name}")), None)
-    has_validation = _has(phases, "validation_loss")
+    metric = next((name for name in _METRICS if any(f"validation_{name}" in row for row in rows)), None)
+    has_validation = any("validation_loss" in row for row in rows)
     with new_figure(5.2, 4.4 if metric else 2.7) as made:
         panels = made.subplots(2 if metric else 1, 1, sharex=True, squeeze=False)[:, 0]
         _losses(panels[0], phases, has_validation)
@@ -60,15 +57,15 @@ def history_section(folder: Path, of: str = "") -> Section | None:
     epochs = ", ".join(
         f"{row['epoch']:.0f}{f' ({plain(name, 30)})' if len(last) > 1 else ''}" for name, row in list(last.items())[:8]
     )
-    seconds = sum(row.get("seconds", 0.0) for rows in phases.values() for row in rows)
-    took = duration(seconds, exact=True)
+    took = duration(sum(row.get("seconds", 0.0) for row in rows), exact=True)
     lead = f"{of}{' learned' if of else 'Learned'} for {epochs} epoch{'' if epochs == '1' else 's'} in {took}."
-    return Section(
-        "history",
-        "Training history",
-        figure(svg(made, "Loss and validation score per epoch"), _caption(phases, metric, has_validation)),
-        lead,
-    )
+    caption = "Training minimises the loss; if it still falls steeply at the end, more epochs may help."
+    if has_validation:
+        caption += " If validation loss rises while training loss falls, the network is memorising its rows."
+    elif metric is None:
+        caption += " No validation rows were set aside: the network learned from all labelled rows, and its last epoch is used."
+    body = figure(svg(made, "Loss and validation score per epoch"), caption)
+    return Section("history", "Training history", body, lead)
 
 
 def _losses(axes: Axes, phases: dict[str, list[Row]], has_validation: bool) -> None:
@@ -103,19 +100,6 @@ def _lines(
             values += [value for _, value in found]
     axes.grid(axis="y")
     return values
-
-
-def _caption(phases: dict[str, list[Row]], metric: str | None, has_validation: bool) -> str:
-    text = "Training minimises the loss; if it still falls steeply at the end, more epochs may help."
-    if has_validation:
-        return f"{text} Validation loss that rises while training loss falls means that the network is memorising its rows."
-    if metric is None:
-        text += " No validation rows were set aside: the network learned from all labelled rows, and its last epoch was taken."
-    return text
-
-
-def _has(phases: dict[str, list[Row]], key: str) -> bool:
-    return any(key in row for rows in phases.values() for row in rows)
 
 
 def _number(value: Any) -> float | None:

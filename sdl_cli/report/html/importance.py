@@ -160,7 +160,7 @@ def _shuffled_outputs(
 def _lead(names: Sequence[str], found: Importance, metric: str) -> str:
     clear = int((found.low[:_MOST_SHOWN] > 0).sum())
     if not clear:
-        return "No single column matters measurably: without any one of them the result is about the same."
+        return "No single column matters measurably: shuffling any one of them leaves the result about the same."
     unit = 100.0 if metric in PERCENT else 1.0
     value, low, high = (_amount(unit * part[0]) for part in (found.values, found.low, found.high))
     change = f"falls by {value} points" if metric in PERCENT else f"rises by {value}"

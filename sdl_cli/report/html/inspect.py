@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sdl_cli.errors import SdlError
@@ -30,42 +31,38 @@ OF_PREDICTIONS = ("confusion matrix", "reliability diagram", "residuals", "worst
 def sections(
     folder: Path,
     trust: bool = False,
-    on_notice: Callable[[str], None] | None = None,
+    notice: Callable[[str], None] = lambda sentence: None,
     whole: OpenedRun | None = None,
     told: Sequence[str] = ("", ""),
 ) -> list[Section]:
     """What a report shows of the model of one finished run.
 
-    A section that does not suit the run is left out in silence; one that cannot be made, because the data was changed since, say,
-    or the model cannot be loaded, is left out with a sentence and stops no other.
+    A section that does not suit the run is left out silently; one that cannot be made, because the data has changed, say, or the
+    model cannot be loaded, is left out with a sentence to `notice` for each reason, and stops no other.
 
     Arguments:
-        folder: of a single run, one split.
-        trust: import estimators outside scikit-learn, as for `sdl evaluate`.
-        on_notice: hears of what is left out, a sentence for each reason.
-        whole: the same method over all splits of a comparison, for the sections that look at predictions alone.
-        told: what is said first in the sections of `folder`, and in those of `whole`.
+        folder, trust: of a single run, one split; as for `sdl evaluate`.
+        whole: the same method over all splits of a comparison, for the sections that need only predictions.
+        told: how the sections of `folder` start, and those of `whole`.
     """
-    notice = on_notice or (lambda sentence: None)
     try:
         run = OpenedRun(folder, trust, notice)
     except SdlError as error:
-        notice(f"The report does not look into this run. {error.message}")
+        notice(f"The report cannot look inside this run. {error.message}")
         return []
     found: list[Section] = []
     left_out: dict[str, list[str]] = {}
     for name, build in BUILDERS.items():
         try:
             pooled = whole is not None and name in OF_PREDICTIONS
-            section = build(whole if pooled and whole is not None else run)
+            section = build(whole if whole is not None and pooled else run)
         except SdlError as error:
             left_out.setdefault(" ".join(filter(None, (error.message, error.hint))), []).append(name)
         except Exception as error:  # a picture less is no reason to have no report
             left_out.setdefault(typed_line(error, 200), []).append(name)
         else:
             if section is not None:
-                lead = f"{told[pooled]} {section.lead}".strip()
-                found.append(Section(section.id, section.title, section.body, lead))
+                found.append(replace(section, lead=f"{told[pooled]} {section.lead}".strip()))
     for reason, names in left_out.items():
         notice(f"Left out of the report: {listed(names)}. {reason}")
     return found

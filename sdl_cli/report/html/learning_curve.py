@@ -16,18 +16,12 @@ _LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, ticks=6, area=(330, 190)
 
 
 def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
-    """One curve: the picture, what was measured, what is forecast, and what to be careful of.
-
-    Arguments:
-        curve: as `curve.json` holds it.
-        more_labels: what a comparison says of more labels, with its `sentence`.
-    """
+    """One curve: the picture, what was measured, what is forecast, what to be careful of, and what a comparison says of it."""
     lead = more_labels["sentence"] if more_labels else ""
-    caption = f"Score of {plain(curve['name'], 60)} on held-out rows, against the number of labelled rows (on a log scale). "
-    caption += "Dots: measured means, with one standard error to each side. "
+    caption = f"Score of {plain(curve['name'], 60)} on held-out rows against the number of labelled rows (log scale). "
+    caption += "Dots: measured means, with one standard error on each side. "
     if curve["line"]:
-        level = f"{100 * curve['level']:g} %"
-        caption += f"Line: the fitted curve, dashed where it is a forecast, with its {level} interval shaded."
+        caption += f"Line: the fitted curve (dashed: forecast), with its {100 * curve['level']:g} % interval shaded."
     body = figure(_drawn([curve]), caption)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve["warnings"])
     header, *rows = point_rows(curve)
@@ -39,34 +33,28 @@ def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
 
 
 def curves_section(curves: Sequence[Values]) -> Section:
-    """Several curves of one data set and metric in one picture.
-
-    Arguments:
-        curves: at least two, each as `curve.json` holds it, with names that differ.
-    """
+    """Several curves, at least two, of one data set and metric in one picture; their names differ."""
     metric = curves[0]["metric"]
-    caption = (
-        "Marks: measured means, with one standard error to each side. Lines: fitted curves, dashed where they are a forecast."
-    )
+    caption = "Marks: measured means, with one standard error on each side. Lines: fitted curves (dashed: forecast)."
     body = figure(_drawn(curves[:6]), caption)
     if len(curves) > 6:
         body += f'<p class="muted">The picture shows the first 6 of {len(curves)} curves; the table has all.</p>'
     rows = []
     for curve in curves:
         last, twice = curve["points"][-1], curve["twice"]
-        ahead = wording.measured(metric, twice | {"value": twice["mean"]}) if twice else ""
+        ahead = wording.estimated(metric, twice["mean"], twice["low"], twice["high"]) if twice else ""
         rows.append([curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"]), ahead, labels_needed(curve)])
-    header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "rows for the target"]
+    header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "labels for the target"]
     body += table(header, rows, numeric=(1, 2))
     return Section("curve", "Learning curves", body)
 
 
-def _drawn(curves: Sequence[Values], crossings: Sequence[Values] = ()) -> str:
+def _drawn(curves: Sequence[Values]) -> str:
     metric = curves[0]["metric"]
     with new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves)) as made:
         axes = made.subplots()
         single = len(curves) == 1
-        handles, texts = draw_one(axes, curves[0], _LOOK) if single else draw_several(axes, curves, _LOOK, crossings)
+        handles, texts = draw_one(axes, curves[0], _LOOK) if single else draw_several(axes, curves, _LOOK)
         axes.set_title(wording.axis_label(metric), color=MUTED, weight="normal")
         axes.minorticks_off()
         columns = 2 if max(map(len, texts)) <= 30 else 1

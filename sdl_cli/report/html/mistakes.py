@@ -37,7 +37,7 @@ def build(run: OpenedRun) -> Section:
         elif dataset.modality == "text":
             body = _table(predicted, worst, "text", [short_name(dataset.X[row], 300) for row in rows])
         else:
-            header = "unusual values (share of labelled rows as unusual)"
+            header = "unusual values (share of labelled rows at least as unusual)"
             body = _table(predicted, worst, header, unusual_values(dataset, run.parts.labelled, rows))
     return Section("mistakes", title, body, _lead(predicted, worst))
 
@@ -67,6 +67,12 @@ def row_name(predicted: Predicted, row: int) -> str:
     return f"row {name}" if name.isdigit() else name
 
 
+def varied(classes: Array) -> Array:
+    """Positions in `(N,)` classes: the first of each class, then all others, each in their order."""
+    _, first = np.unique(classes, return_index=True)
+    return np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(classes)), first)])
+
+
 def gallery(cards: list[str], width_px: int) -> str:
     """Figures beside each other, as many as the page is wide, their captions no wider than `width_px`."""
     cells = "".join(f'<div style="width:{width_px}px">{card}</div>' for card in cards)
@@ -74,15 +80,15 @@ def gallery(cards: list[str], width_px: int) -> str:
 
 
 def _lead(predicted: Predicted, worst: Array) -> str:
-    look = "Look at each: a row whose label is wrong looks exactly like this."
+    look = "Check each: a wrongly labelled row looks exactly like this."
     if not predicted.classes:
-        return f"The {len(worst)} test rows that are predicted worst. {look}"
+        return f"The {len(worst)} test rows with the worst predictions. {look}"
     wrong = predicted.prediction != predicted.truth
     num = int(wrong.sum())
     if predicted.distinct < 1:
         rows = len({name for name, one in zip(predicted.ids, wrong, strict=True) if one})
         which = f"All {rows}" if rows == len(worst) else f"The {len(worst)} worst of {rows:,}"
-        told = "rows that were wrong in any split, each where it went worst, lowest probability of the true class first."
+        told = "rows that any split got wrong, each at its worst, lowest probability of the true class first."
         return f"{which} {told} {look}"
     if num == 1:
         return f"The one mistake in {len(predicted):,} test rows. {look}"
@@ -91,32 +97,34 @@ def _lead(predicted: Predicted, worst: Array) -> str:
 
 
 def _card(predicted: Predicted, row: int, pixels: Array) -> str:
-    name, truth, prediction = row_name(predicted, row), *_named(predicted, row)
+    name, truth, prediction = row_name(predicted, row), *named(predicted, row)
     if predicted.classes:
-        more = f"{truth}, called {prediction} ({_percent(predicted, row)}; {truth} {_percent(predicted, row, of_truth=True)})"
+        more = f"{truth}, called {prediction} ({percent(predicted, row)}; {truth} {percent(predicted, row, of_truth=True)})"
     else:
         more = f"{truth}, predicted {prediction}"
     return figure(picture(np.asarray(pixels), f"Test image {name}", _PX), f"{name}: {more}")
 
 
-def _named(predicted: Predicted, row: int) -> tuple[str, str]:
+def named(predicted: Predicted, row: int) -> tuple[str, str]:
+    """The truth and the prediction of a row, as people write them."""
     if not predicted.classes:
         return number(predicted.truth[row]), number(predicted.prediction[row])
     truth, prediction = (short_name(predicted.classes[k], 30) for k in (predicted.truth[row], predicted.prediction[row]))
     return truth, prediction
 
 
-def _percent(predicted: Predicted, row: int, of_truth: bool = False) -> str:
+def percent(predicted: Predicted, row: int, of_truth: bool = False) -> str:
+    """The probability of the predicted class, or of the true one."""
     return f"{100 * predicted.outputs[row, (predicted.truth if of_truth else predicted.prediction)[row]]:.1f} %"
 
 
 def _table(predicted: Predicted, worst: Array, header: str = "", cells: list[str] | None = None) -> str:
-    told = ["its probability", "that of the truth"] if predicted.classes else ["error"]
+    told = ["probability", "probability of the truth"] if predicted.classes else ["error"]
     rows = []
     for place, row in enumerate(worst):
-        truth, prediction = _named(predicted, row)
+        truth, prediction = named(predicted, row)
         if predicted.classes:
-            numbers = [_percent(predicted, row), _percent(predicted, row, of_truth=True)]
+            numbers = [percent(predicted, row), percent(predicted, row, of_truth=True)]
         else:
             error = predicted.prediction[row] - predicted.truth[row]
             numbers = [f"{'+' if error > 0 else '-'}{number(abs(error))}"]
@@ -137,9 +145,10 @@ def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
     found = []
     for row, own in zip(rows, shares, strict=True):
         order = [j for j in np.argsort(own, kind="stable")[:_MOST_VALUES] if own[j] <= _UNUSUAL_FRACTION]
-        words = [
-            f"{short_name(columns[j][0], 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({_share(own[j])})" for j in order
-        ]
+        words = []
+        for j in order:
+            share = f"{100 * own[j]:.1f} %" if own[j] else "no other"
+            words.append(f"{short_name(columns[j][0], 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({share})")
         found.append(", ".join(words) or "nothing unusual")
     return found
 
@@ -159,10 +168,6 @@ def _shares(dataset: Dataset, place: list[int], labelled: Array, rows: Array) ->
     return np.asarray(np.where(missing, np.isnan(known).mean(), shares))
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %" if value else "no other"
-
-
 def _cell(column: Column | None, values: Array) -> str:
     value = float(values[0])
     if np.isnan(value):
@@ -172,4 +177,4 @@ def _cell(column: Column | None, values: Array) -> str:
     if column.kind == "date":
         return f"= {np.datetime64(int(value), 'D')}"
     levels = column.levels
-    return f"= {short_name(levels[int(value)], 30)}" if int(value) < len(levels) else "= a level not seen before"
+    return f"= {short_name(levels[int(value)], 30)}" if int(value) < len(levels) else "= a level not seen in training"

@@ -22,6 +22,7 @@ from sdl_cli.files import read_guarded
 from sdl_cli.measure.predictions import safe_cell
 from sdl_cli.run import run_folder
 from sdl_cli.run.predict import load_stored
+from sdl_cli.run.result import RunResult
 from sdl_cli.run.train import Observer
 from sdl_cli.settings.contents import INPUTS, METRICS, checked
 from sdl_cli.settings.parse import parse_group
@@ -75,9 +76,7 @@ def read_predictions(file: Path) -> Predicted:
 class OpenedRun:
     """A finished run of one split. What cannot be opened raises the same DataError each time it is asked for.
 
-    Arguments:
-        folder: its folder, whose files are checked here. trust: as for `sdl evaluate`.
-        on_notice: hears of a model that runs on another device than its own.
+    `trust` is that of `sdl evaluate`; `on_notice` hears of a model that runs on another device than its own.
     """
 
     repeats = 1  # splits whose test parts its predictions are of
@@ -85,7 +84,7 @@ class OpenedRun:
     def __init__(self, folder: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None) -> None:
         self.stored = run_folder.read_run(folder)
         self.config = self.stored.config
-        self.metrics = checked(self.stored.metrics, METRICS, folder / "metrics.json")
+        self.result = RunResult.from_json(checked(self.stored.metrics, METRICS, folder / "metrics.json"))
         self.predicted = read_predictions(folder / "predictions.csv")
         self._trust, self._on_notice = trust, on_notice
         self._made: dict[str, Any] = {}  # what was opened, or the error that it ended with
@@ -123,7 +122,7 @@ class OpenedRun:
         """Row of the data set for each stored prediction."""
         rows = self.parts.test
         if len(rows) != len(self.predicted) or not np.array_equal(self.dataset.y[rows], self.predicted.truth):
-            raise DataError(f"{self.stored.folder}: the stored predictions are not those of its test part.", "Train it again.")
+            raise DataError(f"{self.stored.folder}: the stored predictions do not belong to its test part.", "Train it again.")
         return rows
 
     @property
@@ -144,7 +143,7 @@ class OpenedRun:
             interpolation=inputs.get("interpolation", "bilinear"),
         )
         if found.fingerprint != self.stored.environment.get("data_fingerprint"):
-            raise DataError(f"The data set {found.name} was changed since this run.", "Restore it, or train again.")
+            raise DataError(f"The data set {found.name} has changed since this run.", "Restore it, or train again.")
         return as_in_run(found, inputs.get("value_range"))
 
     def _once(self, name: str, make: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sdl_cli import __version__
 from sdl_cli.report.html.section import Section, escape
 
-# no script, and nothing from elsewhere, whatever text there is in the page
+# no script and nothing from elsewhere, whatever text is in the page
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = Path(__file__).with_name("style.css")  # its colours of light are those of `drawing`
 _MOST_LETTERS = 1500

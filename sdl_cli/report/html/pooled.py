@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
 from sdl_cli.run import run_folder
 from sdl_cli.settings.parse import parse_group
 from sdl_cli.study.compare.arms import folder_name
+from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.compare.trial import PREDICTIONS_FILE
 
 Array = np.ndarray[Any, Any]
-Values = dict[str, Any]
 
 
 class PooledRun(OpenedRun):
@@ -27,24 +28,27 @@ class PooledRun(OpenedRun):
 
     Arguments:
         folder: of the comparison.
-        values: as `comparison.json` holds them.
         inside: the run that was kept of the recommended arm.
-        trust, on_notice: as for `OpenedRun`.
     Raises:
         DataError: predictions that are missing (comparisons of older versions keep none) or damaged.
     """
 
     def __init__(
-        self, folder: Path, values: Values, inside: Path, trust: bool = False, on_notice: Callable[[str], None] | None = None
+        self,
+        folder: Path,
+        comparison: ComparisonResult,
+        inside: Path,
+        trust: bool = False,
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(inside, trust, on_notice)
-        arm = next(arm for arm in values["arms"] if arm["recommended"])
-        self._splits = [folder / "arms" / folder_name(arm["name"]) / str(repeat) for repeat in range(values["repeats"])]
+        arm = comparison.arm(comparison.recommended)
+        self._splits = [folder / "arms" / folder_name(arm.name) / str(repeat) for repeat in range(comparison.repeats)]
         each = [read_predictions(place / PREDICTIONS_FILE) for place in self._splits]
         if len({one.classes for one in each}) != 1:
-            raise DataError(f"{folder}: the predictions of its splits are of different classes.", "Compare again.")
+            raise DataError(f"{folder}: the predictions of its splits have different classes.", "Run the comparison again.")
         self.predicted = pooled(each)
-        self.metrics = {**self.metrics, "metrics": {"test": arm["metrics"]}}
+        self.result = replace(self.result, test=arm.metrics)
         self.repeats = len(each)
 
     @cached_property
@@ -57,7 +61,8 @@ class PooledRun(OpenedRun):
             found.append(split(self.dataset, settings, int(config["seed"])).test)
         rows = np.concatenate(found)
         if len(rows) != len(self.predicted) or not np.array_equal(self.dataset.y[rows], self.predicted.truth):
-            raise DataError("The stored predictions are not those of the test parts of this comparison.", "Compare again.")
+            message = "The stored predictions do not belong to the test parts of this comparison."
+            raise DataError(message, "Run the comparison again.")
         return rows
 
 

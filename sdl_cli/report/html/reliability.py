@@ -1,4 +1,4 @@
-"""Whether probabilities can be taken at their word: the reliability diagram of the test part.
+"""Whether probabilities can be trusted: the reliability diagram of the test part.
 
 Sources: DeGroot and Fienberg, "The comparison and evaluation of forecasters" (The Statistician, 1983); Guo et al., "On
 calibration of modern neural networks" (ICML 2017).
@@ -30,25 +30,23 @@ def build(run: OpenedRun) -> Section | None:
     confidence = predicted.outputs.max(axis=1)
     correct = predicted.outputs.argmax(axis=1) == predicted.truth
     caption = (
-        "Each point is a group of test rows with about the same confidence (the probability of the most probable class): how "
-        "often their most probable class is right, with its 95 % interval (Wilson). On the dashed line probabilities can be "
-        "taken at their word; below it the model claims more than it keeps. The bars below count the test rows."
+        "Each point is a group of test rows with similar confidence (the probability of the most probable class): how often "
+        "the most probable class is right, with a 95 % Wilson interval. On the dashed line, probabilities are accurate; below "
+        "it, the model is overconfident. The bars below count the test rows."
     )
     if run.decision is not None:
-        caption += " The threshold of this run, which moves decisions and not probabilities, plays no part here."
-    error = run.metrics["metrics"]["test"]["calibration_error"]
+        caption += " The threshold of this run changes decisions, not probabilities, so it plays no role here."
+    error = run.result.test["calibration_error"]
     of = "test rows" if run.repeats == 1 else "splits (mean over them)"
-    gap, chance = size("accuracy", error["value"]), size("accuracy", error_by_chance(confidence, predicted.distinct))
-    ends = interval("accuracy", error["low"], error["high"], 0.95)
+    gap, chance = size("accuracy", error.value), size("accuracy", error_by_chance(confidence, predicted.distinct))
+    ends = interval("accuracy", error.low, error.high, 0.95)
     lead = (
         f"{verdict(confidence, correct, predicted.distinct)} Within groups of like confidence the two are {gap} apart on average "
-        f"(expected calibration error, 15 bins{f', {ends}' if ends else ''}, n = {error['n']:,} {of}); on so many rows chance "
+        f"(expected calibration error, 15 bins{f', {ends}' if ends else ''}, n = {error.n:,} {of}); on so many rows chance "
         f"alone can give up to {chance}."
     )
-    drawn = figure(
-        svg(_diagram(confidence, correct, predicted.distinct), "Reliability diagram: confidence against accuracy"), caption
-    )
-    return Section("reliability", "Whether its probabilities can be trusted", drawn, lead)
+    drawn = svg(_diagram(confidence, correct, predicted.distinct), "Reliability diagram: confidence against accuracy")
+    return Section("reliability", "Can the probabilities be trusted?", figure(drawn, caption), lead)
 
 
 def verdict(confidence: Array, correct: Array, distinct: float = 1.0) -> str:
@@ -65,10 +63,9 @@ def verdict(confidence: Array, correct: Array, distinct: float = 1.0) -> str:
 
 
 def error_by_chance(confidence: Array, distinct: float = 1.0) -> float:
-    """Calibration error that 95 % of models with these confidences stay below although each of theirs is exactly right.
+    """Calibration error that 95 % of models with these confidences `(N,)` stay below although each of theirs is exactly right.
 
-    Arguments:
-        confidence: `(N,)`. distinct: as of `Predicted`; a row that several splits tested counts once for chance.
+    With `distinct`, as in `Predicted`, a row that several splits tested counts once for chance.
     """
     rng = np.random.default_rng(0)
     bins = np.clip(np.ceil(confidence * 15).astype(np.int64) - 1, 0, 14)  # as for `metrics.calibration_error`
@@ -78,11 +75,7 @@ def error_by_chance(confidence: Array, distinct: float = 1.0) -> float:
 
 
 def equal_count_bins(confidence: Array) -> list[Array]:
-    """Row numbers of each bin, by rising confidence: as equal in number as ties allow, none with fewer than 15 where n allows.
-
-    Arguments:
-        confidence: `(N,)`.
-    """
+    """Row numbers of each bin, by rising confidence `(N,)`: as equal in number as ties allow, with at least 15 if n allows."""
     order = np.argsort(confidence, kind="stable")
     ordered = confidence[order]
     num_bins = max(1, min(_MOST_BINS, len(order) // _LEAST_ROWS))

@@ -20,22 +20,22 @@ def build(run: OpenedRun) -> Section | None:
     if run.is_classification:
         return None
     truth, prediction = run.predicted.truth, run.predicted.prediction
-    test = run.metrics["metrics"]["test"]
+    test = run.result.test
     of = "test rows" if run.repeats == 1 else "splits (means over them)"
     lead = (
-        f"A prediction is typically {measured('rmse', test['rmse'])} off (RMSE, which weighs large errors more), "
-        f"and {measured('mae', test['mae'])} on average (MAE); n = {test['rmse']['n']:,} {of}, 95 % intervals in brackets."
+        f"Predictions are typically off by {measured('rmse', test['rmse'])} (RMSE, which weights large errors more) "
+        f"and by {measured('mae', test['mae'])} on average (MAE); n = {test['rmse'].n:,} {of}, 95 % intervals in brackets."
     )
     kept = thinned(np.abs(prediction - truth))
     caption = (
-        "Above: each point is a test row, and on the dashed line a prediction is exact. Below: the residuals, prediction "
-        "minus truth. Points without any pattern around the line are what to hope for; a bend, a slope or a funnel means that "
-        f"the model misses something. {_bias(truth, prediction)}"
+        "Above: each point is a test row; on the dashed line, predictions are exact. Below: predicted minus true. Ideally, "
+        "points show no pattern around the line; a bend, slope or funnel means that the model misses something. "
+        f"{_bias(truth, prediction)}"
     )
     if len(kept) < len(truth):
         caption += f" Of {len(truth):,} rows {len(kept)} are drawn, the largest errors among them."
     drawn = figure(svg(_panels(truth[kept], prediction[kept]), "Predicted against true numbers, and residuals"), caption)
-    return Section("residuals", "How far its numbers are off", drawn, lead)
+    return Section("residuals", "How far off the predictions are", drawn, lead)
 
 
 def thinned(errors: Array) -> Array:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
@@ -15,9 +15,9 @@ from sdl_cli.phrases import counted
 from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, figure, plain, table
 from sdl_cli.report.layout import filled
-from sdl_cli.report.words import baseline_name, score_rows
+from sdl_cli.report.words import QUICK_BASELINE, score_rows
+from sdl_cli.run.result import RunResult
 
-Values = dict[str, Any]
 _WIDTH_IN = 5.2
 _MOST_BARS = 40
 
@@ -28,41 +28,44 @@ class Bar:
 
     Arguments:
         name: plain text.
-        mean, low, high: a score and its 95 % interval; None where there is none.
+        mean, low, high: a score and its 95 % interval; None or nan if unknown.
         scores: those of the single repeats, shown as thin ticks.
         strong: in colour, not in grey.
     """
 
     name: str
-    mean: float
+    mean: float | None
     low: float | None
     high: float | None
     scores: Sequence[float] = ()
     strong: bool = True
 
 
-def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str, float] | None = None) -> str:
-    """Scores as dots with their intervals as bars, the first at the top, as an inline SVG.
+def interval_chart(bars: Sequence[Bar], metric: str, title: str, caption: str = "", line: float | None = None) -> str:
+    """Scores as dots with their intervals as bars, the first at the top; empty if none of them is known.
 
     Arguments:
-        bars: at least one; the first 40 are drawn.
-        title: what the chart shows, for who cannot see it.
-        line: name and score of what all are compared with, drawn as a dashed line.
+        bars: the first 40 with a mean are drawn.
+        title: what the chart shows, for anyone who cannot see it.
+        line: score that all are compared with, drawn as a dashed line.
     """
-    drawn = bars[:_MOST_BARS]
-    ends = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores) if value is not None]
-    ends += [line[1]] if line else []
+    drawn = [bar for bar in bars if bar.mean is not None and math.isfinite(bar.mean)][:_MOST_BARS]
+    if not drawn:
+        return ""
+    found = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores)] + ([] if line is None else [line])
+    ends = [value for value in found if value is not None and math.isfinite(value)]
     room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
     low, high = min(ends) - room, max(ends) + room
     with new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75) as made:
         axes = made.subplots()
         axes.set_xlim(low, high)
         axes.set_ylim(len(drawn) - 0.4, -0.6)
-        if line:
-            axes.axvline(line[1], color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+        if line is not None:
+            axes.axvline(line, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
         for row, bar in enumerate(drawn):
+            assert bar.mean is not None
             colour = SERIES[0] if bar.strong else MUTED
-            if bar.low is not None and bar.high is not None:
+            if bar.low is not None and bar.high is not None and math.isfinite(bar.high - bar.low):
                 axes.barh(row, bar.high - bar.low, left=bar.low, height=0.5, color=colour, alpha=0.3, linewidth=0, zorder=2)
             if len(bar.scores) > 1:
                 axes.plot(bar.scores, [row] * len(bar.scores), "|", color=colour, alpha=0.65, markersize=6, mew=1.1, zorder=3)
@@ -78,54 +81,36 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, line: tuple[str
         axes.xaxis.set_major_formatter(FixedFormatter(tick_texts(metric, ticks)))
         axes.set_xlabel(axis_label(metric))
         axes.grid(axis="x")
-    return svg(made, title)
+    return figure(svg(made, title), caption)
 
 
-def scores_section(values: Values, repeats: Sequence[Values]) -> Section:
-    """All metrics of a run beside the baseline's, and the scores of its repeats where it has them.
-
-    Arguments:
-        values: of `metrics.json`.
-        repeats: those of the single repeats, in order; empty for a single run.
-    """
-    test, baseline, majority = values["metrics"]["test"], values["baseline"], values["majority"]["test"]
-    metric = main_metric(test)
-    model, n = model_name(values["config"]["model"]), test[metric]["n"]
-    of = counted(n, "split") if repeats else counted(n, "test row")
-    entries = [(model, test[metric], [r["metrics"]["test"][metric]["value"] for r in repeats], True)]
-    if baseline:
-        own = [r["baseline"]["test"][metric]["value"] for r in repeats if r["baseline"]]
-        entries.append((f"{baseline['name']} (baseline)", baseline["test"][metric], own, False))
-    bars = [
-        Bar(name, m["value"], m["low"], m["high"], [s for s in scores if s is not None], strong)
-        for name, m, scores, strong in entries
-        if m["value"] is not None
-    ]
-    guess = shown(metric, majority[metric]["value"])
+def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
+    """All metrics of a run beside the baseline's, and the scores of its single repeats where it has them."""
+    metric = main_metric(result.test)
+    model, of = model_name(result.config["model"]), counted(result.test[metric].n, "split" if repeats else "test row")
+    entries = [(model, result.test, [r.test for r in repeats], True)]
+    entries += [("forest (baseline)", result.baseline, [r.baseline for r in repeats if r.baseline], False)]
+    bars = []
+    for name, found, single, strong in entries:
+        if found:
+            scores = [one[metric].value for one in single if math.isfinite(one[metric].value)]
+            bars.append(Bar(name, found[metric].value, found[metric].low, found[metric].high, scores, strong))
+    guess = shown(metric, result.majority[metric].value)
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
-    caption += " Thin lines: the single splits." if repeats else " Where two bars overlap widely, chance may explain it."
+    caption += " Thin lines: the single splits." if repeats else " If two bars overlap widely, chance may explain the difference."
     caption += f" Ignoring the inputs gives {guess}."
-    body = figure(interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline"), caption) if bars else ""
-    guessed = "most frequent class" if "accuracy" in test else "mean of the labels"
-    header = ["metric", model, baseline_name(values), guessed, f"{model} on validation rows"]
-    header, *rows = filled([header, *score_rows(values)])
+    body = interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline", caption)
+    guessed = "most frequent class" if result.task == "classification" else "mean of the labels"
+    header = ["metric", model, QUICK_BASELINE, guessed, f"{model} on validation rows"]
+    header, *rows = filled([header, *score_rows(result)])
     body += table(header, rows)
-    if repeats:
-        body += "<h3>Splits</h3>" + table(*_repeat_rows(repeats, metric), numeric=(1, 2, 3))
-    lead = f"On {of} that took no part in training; 95 % interval in brackets."
-    if repeats:
-        lead = (
-            f"Means over {of}, each scored on test rows of its own; 95 % t interval of the mean in brackets (the splits overlap)."
-        )
-    return Section("leaderboard" if repeats else "scores", "Scores", body, lead)
-
-
-def _repeat_rows(repeats: Sequence[Values], metric: str) -> tuple[list[str], list[list[str]]]:
+    if not repeats:
+        return Section("scores", "Scores", body, f"On {of} not used in training; 95 % interval in brackets.")
     rows = []
-    for number, values in enumerate(repeats, 1):
-        other = values["baseline"]["test"][metric]["value"] if values["baseline"] else None
-        row = [str(number), shown(metric, values["metrics"]["test"][metric]["value"])]
-        row += ["" if other is None else shown(metric, other), f"{values['seconds']['total']:.1f}"]
-        rows.append(row)
-    return ["split", label(metric), "quick baseline", "seconds"], rows
+    for number, one in enumerate(repeats, 1):
+        other = shown(metric, one.baseline[metric].value) if one.baseline else ""
+        rows.append([str(number), shown(metric, one.test[metric].value), other, f"{one.seconds['total']:.1f}"])
+    body += "<h3>Splits</h3>" + table(["split", label(metric), "quick baseline", "seconds"], rows, numeric=(1, 2, 3))
+    lead = f"Means over {of}, each scored on its own test rows; 95 % t interval of the mean in brackets (the splits overlap)."
+    return Section("leaderboard", "Scores", body, lead)

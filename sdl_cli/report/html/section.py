@@ -61,9 +61,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequenc
     """A table that scrolls sideways where the page is too narrow for it.
 
     Arguments:
-        header: plain text of each column.
-        rows: plain text cells, as many in each row as the header has.
-        numeric: positions of the columns whose digits stand below each other at the right.
+        header, rows: plain text; each row has as many cells as the header.
+        numeric: positions of the columns that are aligned right.
     """
     kinds = [_column_class([row[column] for row in rows], column in numeric) for column in range(len(header))]
     head = "".join(f'<th scope="col" class="{kind}">{escape(cell)}</th>' for cell, kind in zip(header, kinds, strict=True))
@@ -72,7 +71,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequenc
         first, *more = [f' class="{kind}">{escape(cell)}' for cell, kind in zip(row, kinds, strict=True)]
         lines.append(f'<tr><th scope="row"{first}</th>' + "".join(f"<td{cell}</td>" for cell in more) + "</tr>")
     body = "\n".join(lines)
-    # tabindex: who has no pointer scrolls it by keys
+    # tabindex: it can be scrolled with the keyboard
     return f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from sdl_cli.phrases import counted
-from sdl_cli.report.html.data_check import TABLES
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.html.section import plain as plain_text
+from sdl_cli.run.request import TABLES
 from sdl_cli.settings.experiment import Experiment, plain
 from sdl_cli.settings.parallel import Parallel
 from sdl_cli.study.compare.settings import Compare
@@ -26,12 +25,7 @@ CHOICE, FILLED_IN = object(), object()
 
 
 def configuration_section(config: Values, typed: Sequence[str]) -> Section:
-    """What differs from the defaults, and folded away what the method filled in and the whole configuration.
-
-    Arguments:
-        config: as `config.yaml` holds it.
-        typed: words of the command line, such as `training.epochs=20`.
-    """
+    """What differs from the defaults; folded away, what the method filled in besides the words `typed`, and the whole."""
     keys = {word.lstrip("+").partition("=")[0] for word in typed}
     changed = changed_settings(config)
     filled = [item for item in changed if item[2] is FILLED_IN and item[0] not in keys]
@@ -41,8 +35,11 @@ def configuration_section(config: Values, typed: Sequence[str]) -> Section:
         rows = [[key, _written(value)] for key, value, _ in filled]
         body += f"<details><summary>Filled in by the method</summary>{table(['setting', 'value'], rows)}</details>"
     whole = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    lines = "\n".join(_yaml_line(line) for line in whole.rstrip("\n").split("\n"))
-    body += f"<details><summary>The whole configuration</summary><pre>{lines}</pre></details>"
+    lines = []
+    for line in whole.rstrip("\n").split("\n"):
+        words = line.lstrip(" ")
+        lines.append(" " * (len(line) - len(words)) + escape(words, 2000))
+    body += f"<details><summary>The whole configuration</summary><pre>{chr(10).join(lines)}</pre></details>"
     return Section("configuration", "Configuration", body, "The choices, and the settings that differ from their defaults.")
 
 
@@ -70,13 +67,8 @@ def changed_settings(config: Values) -> list[tuple[str, Any, Any]]:
     return sorted(found, key=lambda item: "." in item[0])
 
 
-def machine_section(environment: Values, seconds: Values | None) -> Section:
-    """Versions, device and time.
-
-    Arguments:
-        environment: as `environment.json` holds it.
-        seconds: per phase and in total, or None.
-    """
+def machine_section(environment: Values, seconds: Mapping[str, float] | None) -> Section:
+    """Versions, device and time; `seconds` are per phase and in total."""
     versions = dict(environment.get("versions", {}))
     rows = [[name, str(versions.pop(name))] for name in ("sdl", "python") if name in versions]
     rows += [["packages", ", ".join(f"{name} {version}" for name, version in versions.items())]] if versions else []
@@ -101,18 +93,14 @@ def command_of(environment: Values) -> str:
         return ""
     # what the command line itself hands to hydra beside what was typed
     typed = [_unquoted(word) for word in words[1:] if word != "--multirun"]
-    once = [word for k, word in enumerate(typed) if not (word.startswith("hydra.") and _key(word) in map(_key, typed[:k]))]
+    keys = [word.partition("=")[0] for word in typed]
+    once = [word for k, word in enumerate(typed) if not (word.startswith("hydra.") and keys[k] in keys[:k])]
     multirun = ["-m"] if "--multirun" in words else []
     return " ".join([plain_text(words[0]), *multirun, *map(shlex.quote, once)])
 
 
 def reproduce_section(environment: Values, folder: str, kind: str) -> Section:
-    """The commands that make this again, and that look at it further.
-
-    Arguments:
-        folder: as it was named when the report was made.
-        kind: run, repeats, sweep, curve or comparison.
-    """
+    """The commands that make this again, and that use it further; `kind` as of `write.kind_of`."""
     command, where = command_of(environment), shlex.quote(folder)
     lines = [command] if command else []
     lines += [f"sdl evaluate {where}", f"sdl predict {where} INPUT -o predictions.csv"] if kind == "run" else []
@@ -120,7 +108,7 @@ def reproduce_section(environment: Values, folder: str, kind: str) -> Section:
     body = f'<pre class="wrapped">{chr(10).join(escape(line, most=4000) for line in lines)}</pre>'
     same = "With the same data, versions and machine the numbers are the same" if command else "The command was not recorded."
     if command:
-        same += "; a time limit may stop it at another point." if kind == "comparison" else "."
+        same += "; a time limit may stop it at a different point." if kind == "comparison" else "."
     return Section("reproduce", "How to reproduce", body, same)
 
 
@@ -129,7 +117,7 @@ def notes_section(notes: Sequence[str]) -> list[Section]:
     if not notes:
         return []
     items = "".join(f"<li>{escape(note, most=1000)}</li>" for note in notes[:_MOST_NOTES])
-    return [Section("notes", "Notes", f"<ul>{items}</ul>", "How data and settings were taken, as reported while it ran.")]
+    return [Section("notes", "Notes", f"<ul>{items}</ul>", "Notes on data and settings, as printed during the run.")]
 
 
 def _defaults(kind: type) -> Values:
@@ -149,15 +137,7 @@ def _written(value: Any) -> str:
         return ""
     if value is FILLED_IN:
         return "by the method"
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _key(word: str) -> str:
-    return word.partition("=")[0]
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _unquoted(word: str) -> str:
@@ -166,8 +146,3 @@ def _unquoted(word: str) -> str:
     if equals and len(value) > 1 and value[0] == value[-1] == "'" and not set(value[1:-1]) & {"'", "\\", ","}:
         return f"{key}={value[1:-1]}"
     return word
-
-
-def _yaml_line(line: str) -> str:
-    indent = len(line) - len(line.lstrip(" "))
-    return " " * indent + html.escape(plain_text(line[indent:], 2000))

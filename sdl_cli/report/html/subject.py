@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,10 @@ from sdl_cli.report.html.scores import scores_section
 from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.html.sweep import Sweep, failed_table, read_sweep
 from sdl_cli.run import run_folder
+from sdl_cli.run.result import RunResult
+from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.curve import overlay
+from sdl_cli.study.curve.result import CurveResult
 
 Values = dict[str, Any]
 _MOST_LETTERS = 60  # of a name in a title
@@ -41,11 +44,11 @@ class Subject:
     sections: Sequence[Section]
     config: Values
     environment: Values
-    seconds: Values | None = None
-    notes: list[str] = field(default_factory=list)
+    seconds: Mapping[str, float] | None = None
+    notes: Sequence[str] = ()
     inside: Path | None = None
     inside_is: str = ""
-    comparison: Values | None = None
+    comparison: ComparisonResult | None = None
 
 
 def unfinished(folder: Path, what: str, verb: str) -> DataError:
@@ -58,21 +61,16 @@ def _run(folder: Path) -> Subject:
     """A run of one split, or of several, of which the first is looked into."""
     stored = run_folder.read_run(folder)
     singles = [run_folder.read_run(path) for path in stored.repeats]
-    values, one = stored.metrics, singles[0] if singles else stored
-    rows, model = values["rows"], values["config"]["model"]
-    facts = [(f"{rows['labelled']:,}", "labelled rows"), (f"{rows['test']:,}", "test rows"), _time(values["seconds"]["total"])]
+    result, one = RunResult.from_json(stored.metrics), singles[0] if singles else stored
+    rows = result.rows
+    facts = [(f"{rows['labelled']:,}", "labelled rows"), (f"{rows['test']:,}", "test rows"), _time(result.seconds["total"])]
     facts += [(str(len(singles)), "splits")] if singles else []
-    kicker = "Report of a repeated run" if singles else "Report of a run"
-    head = Head(
-        f"{_data(values)}: {plain(model_name(model), _MOST_LETTERS)}",
-        kicker,
-        verdict.run_verdict(values, _error_by_chance(one.folder)),
-        facts,
-    )
-    sections = [scores_section(values, [s.metrics for s in singles]), *_history(one.folder, "The first split" if singles else "")]
-    seen = "the first split" if singles else ""
-    notes = values.get("notes", [])
-    return Subject(head, sections, one.config, one.environment, values["seconds"], notes, one.folder, seen)
+    kicker, seen = ("Report of a repeated run", "the first split") if singles else ("Report of a run", "")
+    said = verdict.run_verdict(result, _error_by_chance(one.folder))
+    head = Head(f"{_data(result)}: {plain(model_name(result.config['model']), _MOST_LETTERS)}", kicker, said, facts)
+    repeats = [RunResult.from_json(single.metrics) for single in singles]
+    sections = [scores_section(result, repeats), *_history(one.folder, "The first split" if singles else "")]
+    return Subject(head, sections, one.config, one.environment, result.seconds, result.notes, one.folder, seen)
 
 
 def _sweep(folder: Path) -> Subject:
@@ -81,12 +79,12 @@ def _sweep(folder: Path) -> Subject:
         return _sweep_of_curves(sweep)
     if sweep.verb == "compare":
         return _sweep_of_comparisons(sweep)
-    done = [job.values for job in sweep.done if job.values]
+    done = [job.result for job in sweep.done]
     title = f"{listed(list(dict.fromkeys(map(_data, done))), 3)}: {counted(len(done), 'job')}"
-    number, unit = _time(sum(values["seconds"]["total"] for values in done))
+    number, unit = _time(sum(result.seconds["total"] for result in done))
     facts = [(str(len(done)), "jobs done"), *([(str(len(sweep.failed)), "not finished")] if sweep.failed else [])]
     head = Head(title, "Report of a sweep", verdict.sweep_verdict(sweep), [*facts, (number, f"{unit} in all jobs")])
-    notes = list(dict.fromkeys(note for values in done for note in values.get("notes", [])))
+    notes = list(dict.fromkeys(note for result in done for note in result.notes))
     chosen = sweep.best.jobs[0] if sweep.best else None
     described = run_folder.read_run((chosen or sweep.done[0]).folder)
     if chosen is None:
@@ -97,16 +95,15 @@ def _sweep(folder: Path) -> Subject:
 
 
 def _sweep_of_curves(sweep: Sweep) -> Subject:
-    """All curves in one picture where they are of the same data and metric, else one by one."""
+    """All curves in one picture if they have the same data and metric, otherwise one by one."""
     jobs: list[Values] = [{"curve": job.values, "overrides": list(job.overrides)} for job in sweep.done]
     found = [job["curve"] for job in jobs]
-    said = verdict.curve_verdict(found[0])
+    said = verdict.curve_verdict(CurveResult.from_json(found[0]))
     if len(found) > 1 and overlay.comparable(found):
         curves = overlay.named(jobs)
         said, sections = overlay.sentences(curves, overlay.crossings(curves)), [curves_section(curves)]
     else:
-        if len(found) > 1:
-            said = ["These curves are of different data or metrics, so they stand one by one."]
+        said = said if len(found) == 1 else ["These curves have different data or metrics, so they are shown one by one."]
         sections = [
             replace(curve_section(curve), id=f"curve-{n}", title=_named(curve["dataset"], curve["name"]), lead=curve["verdict"])
             for n, curve in enumerate(found, 1)
@@ -116,11 +113,11 @@ def _sweep_of_curves(sweep: Sweep) -> Subject:
 
 def _sweep_of_comparisons(sweep: Sweep) -> Subject:
     """Each comparison's verdict and leaderboard; its own report has the rest."""
-    said, sections = [f"{counted(len(sweep.done), 'comparison')}, each with a verdict of its own."], []
+    said, sections = [f"{counted(len(sweep.done), 'comparison')}, each with its own verdict."], []
     for number, job in enumerate(sweep.done, 1):
-        assert job.values is not None
-        part, title = comparison_section(job.values), plain(" ".join(job.overrides) or job.label, 120)
-        told = verdict.comparison_verdict(job.values)
+        result = ComparisonResult.from_json(job.values or {})
+        part, title = comparison_section(result), plain(" ".join(job.overrides) or job.label, 120)
+        told = verdict.comparison_verdict(result)
         said.append(f"{title}: {told[0]}")
         sections.append(Section(f"leaderboard-{number}", title, part.body, f"{' '.join(told)} {part.lead}"))
     return _sweep_of_studies(sweep, "comparison", "comparison", said, sections)
@@ -144,7 +141,9 @@ def _curve(folder: Path) -> Subject:
     facts = [(f"{len(values['points'])}", "sizes"), (f"{max(p['repeats'] for p in values['points'])}", "repeats of each")]
     facts += [(f"{values['test_rows']:,}", "test rows")] if values["test_rows"] else []
     kicker = f"Report of a learning curve: {plain(values['name'], _MOST_LETTERS)}"
-    head = Head(_named(values["dataset"], "would more labels help?"), kicker, verdict.curve_verdict(values), facts)
+    head = Head(
+        _named(values["dataset"], "would more labels help?"), kicker, verdict.curve_verdict(CurveResult.from_json(values)), facts
+    )
     section = curve_section(values)
     if values["failed"]:
         rows = [[item["folder"], item["reason"]] for item in values["failed"][:20]]
@@ -154,7 +153,8 @@ def _curve(folder: Path) -> Subject:
 
 def _comparison(folder: Path) -> Subject:
     values = run_folder.read_json(folder / "comparison.json")
-    if not values["arms"]:
+    result = ComparisonResult.from_json(values)
+    if not result.arms:
         raise DataError(f"{folder}: no method of this comparison could be scored.", "Its failures are named in comparison.json.")
     own = folder / "recommended"
     inside = own if run_folder.read_state(own) == "done" else None
@@ -162,15 +162,16 @@ def _comparison(folder: Path) -> Subject:
     stored = run_folder.read_run(inside) if inside else whole
     config = stored.config | {key: whole.config[key] for key in ("compare", "parallel") if key in whole.config}
     environment = {**stored.environment, **whole.environment, "data_fingerprint": stored.environment.get("data_fingerprint")}
-    sections = [comparison_section(values)]
+    sections = [comparison_section(result)]
     sections += [curve_section(values["curve"], values.get("more_labels"))] if values.get("curve") else []
-    sections += _history(own, f"The recommended method, {values['recommended']}, on the first split") if inside else []
-    facts = [(f"{values['labelled_rows']:,}", "labelled rows"), (f"{values['test_rows']:,}", "test rows")]
-    facts += [(str(len(values["arms"])), "methods"), (str(values["repeats"]), "splits"), _time(values["seconds"]["total"])]
-    title = _named(values["dataset"], "which method works best")
-    head = Head(title, "Report of a comparison", verdict.comparison_verdict(values), facts)
-    seen, notes = "the recommended method on the first split", values.get("notes", [])
-    return Subject(head, sections, config, environment, values["seconds"], notes, inside, seen, values)
+    sections += _history(own, f"The recommended method, {result.recommended}, on the first split") if inside else []
+    seconds = result.seconds or {}
+    facts = [(f"{result.labelled_rows:,}", "labelled rows"), (f"{result.test_rows:,}", "test rows")]
+    facts += [(str(len(result.arms)), "methods"), (str(result.repeats), "splits"), _time(seconds["total"])]
+    title = _named(result.dataset, "which method works best")
+    head = Head(title, "Report of a comparison", verdict.comparison_verdict(result), facts)
+    seen = "the recommended method on the first split"
+    return Subject(head, sections, config, environment, seconds, result.notes, inside, seen, result)
 
 
 READERS: dict[str, Callable[[Path], Subject]] = {
@@ -206,7 +207,7 @@ def _time(seconds: float) -> tuple[str, str]:
     return number, unit
 
 
-def _data(values: Values) -> str:
+def _data(result: RunResult) -> str:
     """The data set of a run: its name, or the file or folder it was read from."""
-    dataset = values["config"]["dataset"]
+    dataset = result.config["dataset"]
     return plain(Path(str(dataset["path"])).name if dataset.get("path") else dataset["name"], _MOST_LETTERS)

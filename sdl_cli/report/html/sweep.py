@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from sdl_cli.errors import DataError
 from sdl_cli.many import sweep_folder
 from sdl_cli.many.sweep_folder import StoredJob
-from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
+from sdl_cli.measure.metrics import HIGHER_IS_BETTER, Measured, main_metric
 from sdl_cli.report.html.section import table
 from sdl_cli.report.words import but_seeds, mean_over_seeds
 from sdl_cli.run import run_folder
-
-Values = dict[str, Any]
+from sdl_cli.run.result import RunResult
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,20 @@ class Job(StoredJob):
         number = f"{int(self.folder.name) + 1}" if self.folder.name.isdecimal() else self.folder.name
         return f"{number}: {' '.join(self.overrides)}".rstrip(": ")
 
+    @cached_property
+    def result(self) -> RunResult:
+        """Of a training that is done."""
+        return RunResult.from_json(self.values or {})
+
 
 @dataclass(frozen=True)
 class Group:
-    """Jobs that differ in their seed alone, and their mean scores in the main metric; `test` has value, low, high, n."""
+    """Jobs that differ in their seed alone, and their mean scores in the main metric."""
 
     name: str
     jobs: tuple[Job, ...]
     metric: str
-    test: Values
+    test: Measured
     scores: tuple[float, ...]
     validation: float | None
     baseline: float | None
@@ -96,38 +101,36 @@ def _groups(done: Sequence[Job], shared: Sequence[str]) -> tuple[tuple[Group, ..
     metric = metrics.pop() if len(metrics) == 1 and len({_data_of(job) for job in done}) == 1 else None
     if metric:
         sign = -1 if HIGHER_IS_BETTER[metric] else 1
-        groups.sort(key=lambda group: sign * group.test["value"] if group.test["value"] is not None else float("inf"))
+        groups.sort(key=lambda group: sign * group.test.value if math.isfinite(group.test.value) else math.inf)
     return tuple(groups), metric
 
 
 def _data_of(job: Job) -> str:
     """What data a job is about: its settings less those that only choose how many rows are seen and how they are divided."""
-    assert job.values is not None
     split = ("seed", "num_train", "num_per_class", "test_fraction", "validation_fraction", "size_px")
-    return str({key: value for key, value in job.values["config"]["dataset"].items() if key not in split})
+    return str({key: value for key, value in job.result.config["dataset"].items() if key not in split})
 
 
 def _group(name: str, jobs: Sequence[Job]) -> Group:
-    found = [job.values for job in jobs if job.values]
-    metric = main_metric(found[0]["metrics"]["test"])
-    measured = [values["metrics"]["test"][metric] for values in found]
-    scores = [float(m["value"]) for m in measured if m["value"] is not None]
-    test = measured[0]
+    found = [job.result for job in jobs]
+    metric = main_metric(found[0].test)
+    scores = [one.test[metric].value for one in found if math.isfinite(one.test[metric].value)]
+    first = test = found[0].test[metric]
     if len(scores) > 1:
         test = mean_over_seeds(metric, scores)
-        if test["low"] == test["high"]:  # equal scores say nothing of chance: the interval of one job does
-            test = {**test, "low": measured[0]["low"], "high": measured[0]["high"]}
-    held = [(values["metrics"].get("validation") or {}).get(metric, {}).get("value") for values in found]
-    others = [values["baseline"]["test"][metric]["value"] for values in found if values["baseline"]]
+        if not math.isfinite(test.low):  # equal scores say nothing of chance: the interval of one job does
+            test = replace(test, low=first.low, high=first.high)
+    held = [one.validation[metric].value if metric in one.validation else math.nan for one in found]
+    others = [one.baseline[metric].value for one in found if one.baseline]
     return Group(
         name,
         tuple(jobs),
         metric,
         test,
         tuple(scores),
-        fmean(held) if None not in held else None,
-        fmean(others) if others and None not in others else None,
-        sum(values["seconds"]["total"] for values in found),
+        fmean(held) if all(map(math.isfinite, held)) else None,
+        fmean(others) if others and all(map(math.isfinite, others)) else None,
+        sum(one.seconds["total"] for one in found),
     )
 
 

@@ -67,7 +67,7 @@ def kind_of(folder: Path) -> str:
     if stored.state == "done" and "metrics" not in run_folder.read_json(folder / "metrics.json"):
         whole = next((p for p in folder.absolute().parents if run_folder.kind_of(p) in ("curve", "comparison")), folder.parent)
         hint = f"Report the whole: sdl report {run_folder.quoted(whole)}"
-        raise DataError(f"{folder}: this is a part of a curve or a comparison, which keeps only numbers.", hint)
+        raise DataError(f"{folder}: this is part of a curve or comparison that keeps only numbers.", hint)
     if "compare" in stored.config:
         raise unfinished(folder, "comparison", "compare")
     return "repeats" if stored.repeats else "run"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from sdl_cli.measure.metrics import main_metric
-from sdl_cli.measure.wording import axis_label, difference, gain, interval, judged, measured, model_name, signed_interval, size
+from sdl_cli.measure.wording import axis_label, difference, estimated, gain, interval, judged, model_name, signed_interval, size
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_intervals() -> None:
     assert interval("accuracy", 0.9, 0.95) == "90.0 to 95.0"
     assert interval("accuracy", 0.9, 0.95, 0.9) == "90 % interval 90.0 to 95.0"
     assert interval("rmse", -math.inf, 3.0) == interval("rmse", None, 3.0) == ""
-    assert measured("accuracy", {"value": None, "low": None, "high": None}) == "undefined"
+    assert estimated("accuracy", None, None, None) == "undefined"
 
 
 def test_verdicts_and_main_metrics() -> None:

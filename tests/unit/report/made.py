@@ -144,6 +144,8 @@ def comparison(names: list[str] | None = None, dataset: str = "digits", repeats:
             "low": 0.976,
             "high": 0.991,
             "gain": 0.009,
+            "method_gain": 0.01,
+            "more_than_methods": False,
             "sentence": "Twice the labels (2,874) would bring nearest to about 98.4 %, as much as the best method does.",
         },
         "verdict": verdict,

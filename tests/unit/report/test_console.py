@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from typing import Any
 
 import pytest
 
 from sdl_cli.measure import wording
-from sdl_cli.measure.wording import measured as words_measured
+from sdl_cli.measure.metrics import Measured
 from sdl_cli.measure.wording import unequal_rows
 from sdl_cli.phrases import duration
 from sdl_cli.report import layout
 from sdl_cli.report.console import Display, resume_command
+from sdl_cli.run.result import RunResult
 
 
 def measured(value: float | None, half: float = 0.05, n: int = 360) -> dict[str, Any]:
@@ -222,7 +224,7 @@ def test_a_lift_in_errors_says_which_way_it_goes(value: float, low: float | None
 
     values = regression_result(1.0)
     values["lift"] = {"metric": "rmse", "value": value, "low": low, "high": high, "measurable": False}
-    assert lift_words(values)[0] == expected
+    assert lift_words(RunResult.from_json(values))[0] == expected
 
 
 def test_a_sweep_of_classes_and_numbers_names_each_metric(capsys: pytest.CaptureFixture[str]) -> None:
@@ -322,7 +324,7 @@ def test_the_plan_of_a_curve(capsys: pytest.CaptureFixture[str], monkeypatch: py
         "data    digits: images of 1 x 8 x 8, 360 test images in each repeat",
         "model   baseline (forest)",
         "sizes   20, 40, 1,437 labelled images, 5 repeats of each",
-        "time    about 2 minutes for 15 cells, 2 at once (a first guess: no such curve was measured here before)",
+        "time    about 2 minutes for 15 cells, 2 at once (a first guess: no similar curve has been measured here before)",
     ]
     assert found.err == "note    The subsets are small.\n"
     Display().curve_start({**OVERVIEW, "done": 6, "is_guess": False, "jobs": 1, "repeats": 1, "modality": "table", "notes": []})
@@ -392,5 +394,5 @@ def test_jobs_that_learned_from_other_rows_are_named() -> None:
 
 
 def test_what_cannot_be_estimated_is_called_so() -> None:
-    assert words_measured("roc_auc", {"value": 1.0, "low": None, "high": None}) == "100.0 % (not estimable)"
-    assert words_measured("roc_auc", {"value": 0.9, "low": None, "high": None}) == "90.0 %"
+    assert wording.measured("roc_auc", Measured(1.0, math.nan, math.nan, 9)) == "100.0 % (not estimable)"
+    assert wording.estimated("roc_auc", 0.9, None, None) == "90.0 %"

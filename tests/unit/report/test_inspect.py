@@ -92,7 +92,7 @@ def ridge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(folder: Path) -> dict[str, Section]:
     """All sections by id; nothing may be left out."""
     told: list[str] = []
-    found = sections(folder, on_notice=told.append)
+    found = sections(folder, notice=told.append)
     assert not told
     return {section.id: section for section in found}
 
@@ -205,7 +205,7 @@ def test_many_classes_become_a_list() -> None:
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", found.body)
     assert cells[4:12] == ["class 0", "class 7", "3", "75.0 %", "class 1", "class 2", "1", "25.0 %"]
     assert "class 13" not in cells
-    assert found.lead.endswith("Most often class 0 is taken for class 7: 3 of 4 rows.")
+    assert found.lead.endswith("The most frequent confusion: class 0 predicted as class 7 in 3 of 4 rows.")
 
 
 def test_no_mistakes_are_said() -> None:
@@ -242,8 +242,8 @@ def test_confidence_is_judged_by_the_interval_of_the_accuracy(claimed: float, wo
 
 def test_calibration_error_is_the_stored_one(digits: Path, looked: dict[str, Section]) -> None:
     opened = OpenedRun(digits)
-    error = opened.metrics["metrics"]["test"]["calibration_error"]
-    assert f"are {100 * error['value']:.1f} points apart on average (expected calibration error" in looked["reliability"].lead
+    error = opened.result.test["calibration_error"]
+    assert f"are {100 * error.value:.1f} points apart on average (expected calibration error" in looked["reliability"].lead
 
 
 def test_how_far_probabilities_that_are_right_can_be_off_by_chance() -> None:
@@ -260,10 +260,9 @@ def test_how_far_probabilities_that_are_right_can_be_off_by_chance() -> None:
 
 def test_residuals_name_the_stored_errors(ridge: Path) -> None:
     found = made(ridge)
-    stored = OpenedRun(ridge).metrics["metrics"]["test"]
+    stored = OpenedRun(ridge).result.test
     assert (
-        f"{stored['rmse']['value']:.3f} (" in found["residuals"].lead
-        and f"{stored['mae']['value']:.3f} (" in found["residuals"].lead
+        f"{stored['rmse'].value:.3f} (" in found["residuals"].lead and f"{stored['mae'].value:.3f} (" in found["residuals"].lead
     )
 
 
@@ -300,7 +299,7 @@ def test_cells_are_told_as_the_user_wrote_them(mixed: Path) -> None:
     kinds = dataset.columns
     assert mistakes._cell(kinds[0], np.array([np.nan])) == "missing"
     assert mistakes._cell(kinds[1], np.array([2.0])) == "= round"
-    assert mistakes._cell(kinds[1], np.array([3.0])) == "= a level not seen before"
+    assert mistakes._cell(kinds[1], np.array([3.0])) == "= a level not seen in training"
     assert mistakes._cell(kinds[2], dataset.X[0, 2:7]) == "= 2024-01-01"
 
 
@@ -423,7 +422,7 @@ def test_attention_pairs_each_image_with_its_map(looked: dict[str, Section]) -> 
 
 def test_augmented_versions_stand_beside_their_original(digits: Path, looked: dict[str, Section]) -> None:
     body = looked["augmentation"].body
-    assert body.count("<img") == 4 * 6 and body.count(", as it is") == 4
+    assert body.count("<img") == 4 * 6 and body.count(", unchanged") == 4
     opened = OpenedRun(digits)
     assert augmentation.build(opened).body == body  # type: ignore[union-attr]  # seeded
     rows = augmentation.shown_rows(opened.dataset, opened.parts.labelled)
@@ -479,15 +478,15 @@ def test_changed_data_leaves_out_what_needs_it(mixed: Path, tmp_path: Path) -> N
     try:
         data.write_bytes(before + b"9,flat,2024-01-01,=1+1\n")
         told: list[str] = []
-        found = sections(folder, on_notice=told.append)
+        found = sections(folder, notice=told.append)
         assert [section.id for section in found] == ["confusion", "reliability", "mistakes"]
         assert told == [
-            "Left out of the report: importance of columns. The data set data was changed since this run. Restore it, or train again."
+            "Left out of the report: importance of columns. The data set data has changed since this run. Restore it, or train again."
         ]
-        assert "The rows themselves cannot be shown. The data set data was changed since this run." in found[2].body
+        assert "The rows themselves cannot be shown. The data set data has changed since this run." in found[2].body
         data.unlink()
         told.clear()
-        assert len(sections(folder, on_notice=told.append)) == 3
+        assert len(sections(folder, notice=told.append)) == 3
         assert len(told) == 1 and str(data) in told[0]
     finally:
         data.write_bytes(before)
@@ -499,20 +498,20 @@ def test_a_model_that_needs_trust_is_left_out(mixed: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("sdl_cli.report.html.opened.load_stored", refuse)
     told: list[str] = []
-    assert "importance" not in [section.id for section in sections(mixed, on_notice=told.append)]
+    assert "importance" not in [section.id for section in sections(mixed, notice=told.append)]
     assert told == ["Left out of the report: importance of columns. somewhere.Model is not trusted. Add --trust."]
 
 
 def test_our_own_mistake_ends_no_report(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BUILDERS, "residuals", lambda run: 1 / 0)
     told: list[str] = []
-    assert len(sections(mixed, on_notice=told.append)) == 4
+    assert len(sections(mixed, notice=told.append)) == 4
     assert told == ["Left out of the report: residuals. ZeroDivisionError: division by zero"]
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
     told: list[str] = []
-    assert sections(tmp_path, on_notice=told.append) == []
+    assert sections(tmp_path, notice=told.append) == []
     assert len(told) == 1 and "this is not a run folder" in told[0]
 
 

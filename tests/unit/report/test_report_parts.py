@@ -14,6 +14,7 @@ from unit.report.test_section import Reader
 
 from sdl_cli.errors import DataError
 from sdl_cli.measure import statistics
+from sdl_cli.measure.metrics import Measured
 from sdl_cli.measure.wording import difference, p_value
 from sdl_cli.report.html import setup, verdict
 from sdl_cli.report.html.data_check import data_section
@@ -25,7 +26,9 @@ from sdl_cli.report.html.scores import Bar, interval_chart, scores_section
 from sdl_cli.report.html.section import Section
 from sdl_cli.report.html.sweep import read_sweep
 from sdl_cli.run import writing
+from sdl_cli.run.result import RunResult
 from sdl_cli.settings.experiment import Training
+from sdl_cli.study.compare.result import ComparisonResult
 
 Values = dict[str, Any]
 
@@ -72,7 +75,7 @@ def test_p_values_in_words(p: float, text: str) -> None:
 
 def test_a_comparison_says_what_can_be_told_of_each_arm() -> None:
     values = made.comparison([SCRIPT, *list(made.METHODS)[1:]])
-    section = comparison_section(values)
+    section = comparison_section(ComparisonResult.from_json(values))
     found = Reader(section.body)
     assert {"script", "img"}.isdisjoint(found.tags) and SCRIPT in found.text
     for arm in values["arms"]:
@@ -84,13 +87,13 @@ def test_a_comparison_says_what_can_be_told_of_each_arm() -> None:
         assert item["name"] in found.text and item["reason"] in found.text
     assert "training.learning_rate=0.005 (8 splits)" in found.text
     assert "1,437 labelled and 360 test rows" in section.lead
-    assert verdict.comparison_verdict(values)[-1] == "Failed, and not in the ranking: wide_net."
+    assert verdict.comparison_verdict(ComparisonResult.from_json(values))[-1] == "Failed, and not in the ranking: wide_net."
 
 
 def test_an_arm_without_a_score_is_in_the_table_and_not_in_the_picture() -> None:
     values = made.comparison()
     values["arms"][-1] |= {"mean": None, "low": None, "high": None, "difference": None, "scores": [], "to_baseline": None}
-    found = Reader(comparison_section(values).body)
+    found = Reader(comparison_section(ComparisonResult.from_json(values)).body)
     assert "undefined" in found.text
     assert "93.9" not in found.text
 
@@ -99,21 +102,21 @@ def test_an_arm_without_a_score_is_in_the_table_and_not_in_the_picture() -> None
     ("bars", "line"),
     [
         ([Bar("one", 0.5, None, None)], None),
-        ([Bar("one", 0.5, 0.5, 0.5)], ("baseline", 0.5)),
-        ([Bar(name, 0.9, 0.8, 1.0, (0.85, 0.95)) for name in HOSTILE], ("baseline", 0.1)),
+        ([Bar("one", 0.5, 0.5, 0.5)], 0.5),
+        ([Bar(name, 0.9, 0.8, 1.0, (0.85, 0.95)) for name in HOSTILE], 0.1),
         ([Bar(f"arm {k}", k / 50, 0, 1) for k in range(50)], None),
         ([Bar("zero", 0.0, 0.0, 0.0)], None),
     ],
 )
-def test_a_chart_of_any_bars(bars: list[Bar], line: tuple[str, float] | None) -> None:
-    found = Reader(interval_chart(bars, "accuracy", "title"))
+def test_a_chart_of_any_bars(bars: list[Bar], line: float | None) -> None:
+    found = Reader(interval_chart(bars, "accuracy", "title", line=line))
     for bar in bars[:40]:
         assert bar.name[:20] in found.text
     assert ("arm 45" in found.text) is False
 
 
 def test_scores_of_a_run_stand_beside_the_baseline_and_the_guess() -> None:
-    found = Reader(scores_section(made.metrics_of(0.95, 0.93), []).body)
+    found = Reader(scores_section(RunResult.from_json(made.metrics_of(0.95, 0.93)), []).body)
     low, high = statistics.wilson(95, 100)
     assert f"95.0 % ({100 * low:.1f} to {100 * high:.1f})" in found.text
     assert (
@@ -121,8 +124,8 @@ def test_scores_of_a_run_stand_beside_the_baseline_and_the_guess() -> None:
         and "40.0 %" in found.text
         and "baseline (forest) on validation rows" in found.text
     )
-    repeats = [made.metrics_of(0.9 + k / 100) for k in range(3)]
-    section = scores_section({**made.metrics_of(0.91), "repeats": 3}, repeats)
+    repeats = [RunResult.from_json(made.metrics_of(0.9 + k / 100)) for k in range(3)]
+    section = scores_section(RunResult.from_json({**made.metrics_of(0.91), "repeats": 3}), repeats)
     assert section.id == "leaderboard" and "Thin lines: the single splits" in section.body
 
 
@@ -146,7 +149,7 @@ def lifted(value: float, low: float, high: float, **changes: Any) -> Values:
     ],
 )
 def test_the_verdict_of_a_run(values: Values, said: str) -> None:
-    first, second, *_ = verdict.run_verdict(values)
+    first, second, *_ = verdict.run_verdict(RunResult.from_json(values))
     assert first.startswith("Accuracy ") and "on 100 test rows." in first and "95 % interval" in first
     assert said in second
 
@@ -154,8 +157,8 @@ def test_the_verdict_of_a_run(values: Values, said: str) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ((0.02, 0.01, 0.04), "can be taken at their word: they are off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
-        ((0.12, 0.08, 0.2), "should not be taken at their word: they are off by 12.0 points"),
+        ((0.02, 0.01, 0.04), "can be trusted: they are off by 2.0 points on average, 95 % interval 1.0 to 4.0."),
+        ((0.12, 0.08, 0.2), "should not be trusted: they are off by 12.0 points"),
         ((0.06, 0.03, 0.09), "are roughly right, as far as these rows can tell"),
         ((None, None, None), "is undefined"),
     ],
@@ -163,17 +166,17 @@ def test_the_verdict_of_a_run(values: Values, said: str) -> None:
 def test_calibration_in_a_word(error: tuple[float | None, ...], said: str) -> None:
     values = lifted(0.05, 0.01, 0.09)
     values["metrics"]["test"]["calibration_error"] = dict(zip(("value", "low", "high"), error, strict=True)) | {"n": 100}
-    assert said in verdict.run_verdict(values)[-1]
+    assert said in verdict.run_verdict(RunResult.from_json(values))[-1]
 
 
 def test_a_gap_that_chance_can_give_is_no_verdict_on_probabilities() -> None:
     values = lifted(0.05, 0.01, 0.09)
     values["metrics"]["test"]["calibration_error"] = {"value": 0.17, "low": 0.08, "high": 0.3, "n": 36}
-    assert verdict.run_verdict(values, by_chance=0.19)[-1] == (
-        "Whether its probabilities can be taken at their word cannot be told: they are off by 17.0 points on average, 95 % "
+    assert verdict.run_verdict(RunResult.from_json(values), by_chance=0.19)[-1] == (
+        "Whether its probabilities can be trusted is unclear: they are off by 17.0 points on average, 95 % "
         "interval 8.0 to 30.0, and on so few rows chance alone can give up to 19.0 points."
     )
-    assert "should not be taken at their word" in verdict.run_verdict(values, by_chance=0.15)[-1]
+    assert "should not be trusted" in verdict.run_verdict(RunResult.from_json(values), by_chance=0.15)[-1]
 
 
 def test_a_sweep_is_judged_by_validation_where_all_have_it(tmp_path: Path) -> None:
@@ -187,7 +190,7 @@ def test_a_sweep_is_judged_by_validation_where_all_have_it(tmp_path: Path) -> No
     assert [(g.name, len(g.jobs)) for g in sweep.groups] == [("loss=a", 2), ("loss=b", 1)]
     assert sweep.shared == ("x=1",) and sweep.best is sweep.groups[1] and sweep.best.validation == 0.95
     mean, low, high = statistics.t_interval([0.97, 0.93])
-    assert sweep.groups[0].test == pytest.approx({"value": mean, "low": max(low, 0), "high": min(high, 1), "n": 2})
+    assert sweep.groups[0].test == Measured(mean, max(low, 0), min(high, 1), 2)
     said = verdict.sweep_verdict(sweep)
     assert said[0].startswith("Best by validation score: loss=b, with test accuracy 91.0 %") and "1 of 4 jobs" in said[-1]
     found = Reader(sweep_section(sweep).body)
@@ -213,7 +216,7 @@ def test_a_sweep_over_data_sets_is_not_ranked(tmp_path: Path) -> None:
 def test_equal_scores_of_two_seeds_do_not_make_a_sure_thing(tmp_path: Path) -> None:
     made.write_sweep(tmp_path / "sweep", [(["seed=0"], made.metrics_of(1.0)), (["seed=1"], made.metrics_of(1.0))])
     (group,) = read_sweep(tmp_path / "sweep").groups
-    assert group.test["value"] == 1.0 and group.test["low"] == pytest.approx(statistics.wilson(100, 100)[0])
+    assert group.test.value == 1.0 and group.test.low == pytest.approx(statistics.wilson(100, 100)[0])
 
 
 def test_a_sweep_in_which_nothing_is_done(tmp_path: Path) -> None:

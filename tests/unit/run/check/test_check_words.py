@@ -50,16 +50,16 @@ def test_the_screen(values):
         "        Remove them.",
         "warning 1 class has fewer than 5 rows.",
         "        Add rows.",
-        "check   1 leak, 1 warning: a result cannot be trusted until the leaks are closed.",
+        "check   1 leak, 1 warning: do not trust a result until the leaks are closed.",
     ]
 
 
 @pytest.mark.parametrize(
     ("problems", "line"),
     [
-        ([LEAK, WARNING, NOTE], "1 leak, 1 warning, 1 note: a result cannot be trusted until the leaks are closed."),
-        ([WARNING, NOTE, NOTE], "1 warning, 2 notes: no certain leak, but look at the warnings before you trust a result."),
-        ([NOTE], "1 note: nothing that makes a result untrustworthy."),
+        ([LEAK, WARNING, NOTE], "1 leak, 1 warning, 1 note: do not trust a result until the leaks are closed."),
+        ([WARNING, NOTE, NOTE], "1 warning, 2 notes: no certain leak, but check the warnings before you trust a result."),
+        ([NOTE], "1 note: nothing that would make a result untrustworthy."),
     ],
 )
 def test_the_closing_line_is_no_surer_than_what_was_found(problems, line, values, monkeypatch):
@@ -75,7 +75,7 @@ def test_one_of_each_is_not_called_many():
 
 
 def test_nothing_found(values):
-    assert report([], values)[-1] == "check   Nothing found: no leak, no duplicate, nothing else worth knowing."
+    assert report([], values)[-1] == "check   Nothing found: no leaks, no duplicates, nothing else worth knowing."
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "250"])
@@ -84,7 +84,7 @@ def test_many_problems_fit_one_screen(values, columns, monkeypatch):
     lines = report([LEAK, WARNING, *[NOTE] * 30], values)
     assert len(lines) <= 24 + len(column_lines(values["columns"], 100))
     assert max(map(len, lines)) <= min(int(columns), 100)
-    assert any("more: sdl check" in line for line in lines)
+    assert any("more: use sdl check" in line for line in lines)
     assert any(line.startswith("check   1 leak, 1 warning, 30") for line in lines)
 
 

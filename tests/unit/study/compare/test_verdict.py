@@ -8,6 +8,7 @@ import pytest
 
 from sdl_cli.measure.wording import size
 from sdl_cli.report.compare_words import metrics_rows, table_lines
+from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.compare.verdict import margin_words, verdict
 
 Values = dict[str, Any]
@@ -18,9 +19,15 @@ def gap(value: float, p: float = 1.0, plain_low: float = -0.03) -> Values:
     return {**found, "plain_low": plain_low, "plain_high": value + 0.03}
 
 
+def measured(value: float) -> Values:
+    return {"value": value, "low": None, "high": None, "n": 10}
+
+
 def arm(name: str, mean: float, **changes: Any) -> Values:
     return {
         "name": name,
+        "summary": "",
+        "rung": 0.0,
         "mean": mean,
         "low": mean - 0.04,
         "high": mean + 0.04,
@@ -30,7 +37,7 @@ def arm(name: str, mean: float, **changes: Any) -> Values:
         "behind": None,
         "to_baseline": None,
         "to_majority": gap(mean - 0.607, 0.5),
-        "metrics": {name: {"value": value} for name, value in (("accuracy", mean), ("log_loss", 0.5))},
+        "metrics": {"accuracy": measured(mean), "log_loss": measured(0.5)},
         "best": False,
         "recommended": False,
         "seconds": 1.0,
@@ -40,8 +47,14 @@ def arm(name: str, mean: float, **changes: Any) -> Values:
 def comparison(*arms: Values, recommended: str, best: str, **changes: Any) -> Values:
     for one in arms:
         one |= {"best": one["name"] == best, "recommended": one["name"] == recommended}
-    guess = {"mean": 0.607, "beaten": True, "metrics": {"accuracy": {"value": 0.607}, "log_loss": {"value": 0.93}}}
+    guess = {"mean": 0.607, "beaten": True, "metrics": {"accuracy": measured(0.607), "log_loss": measured(0.93)}}
     return {
+        "folder": "",
+        "dataset": "made",
+        "task": "classification",
+        "modality": "table",
+        "labelled_rows": 100,
+        "test_rows": 50,
         "metric": "accuracy",
         "arms": list(arms),
         "recommended": recommended,
@@ -136,19 +149,22 @@ def test_the_size_of_a_difference_has_no_sign() -> None:
 
 def test_all_metrics_are_shown_beside_ignoring_the_inputs() -> None:
     values = near()
-    assert metrics_rows(values) == [
+    assert metrics_rows(ComparisonResult.from_json(values)) == [
         ["arm", "accuracy", "log loss"],
         ["forest", "69.8 %", "0.500"],
         ["logistic", "65.9 %", "0.500"],
         ["ignoring the inputs", "60.7 %", "0.930"],
     ]
-    lines = table_lines(values)
+    lines = table_lines(ComparisonResult.from_json(values))
     assert "> forest               69.8 %    0.500" in lines and "  ignoring the inputs  60.7 %    0.930" in lines
     old = {**values, "majority": {"mean": 0.607}}
-    assert table_lines(old)[-1] == "Ignoring the inputs gives 60.7 %.", "comparisons of older versions still show"
+    assert table_lines(ComparisonResult.from_json(old))[-1] == "Ignoring the inputs gives 60.7 %.", (
+        "comparisons of older versions still show"
+    )
 
 
 def test_a_mean_whose_interval_cannot_be_estimated_says_so() -> None:
     perfect = arm("forest", 1.0, low=None, high=None)
-    lines = table_lines(comparison(perfect, arm("logistic", 0.9), recommended="forest", best="forest"))
+    found = comparison(perfect, arm("logistic", 0.9), recommended="forest", best="forest")
+    lines = table_lines(ComparisonResult.from_json(found))
     assert any("100.0 % (not estimable)" in line for line in lines)
