@@ -17,13 +17,7 @@ from sdl_cli.settings.parallel import Parallel, check_backend
 from sdl_cli.settings.parse import parse, parse_group
 
 Values = dict[str, Any]
-TABLES: dict[str, Any] = {
-    "dataset": DATASETS,
-    "model": MODELS,
-    "loss": LOSSES,
-    "augment": AUGMENTS,
-    "training": Training,
-}
+TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
 
 
 @dataclass(frozen=True, kw_only=True)

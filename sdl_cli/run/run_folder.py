@@ -63,15 +63,13 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     if finished and state != "done":
         reason = f": {status['reason']}" if status.get("reason") and status["reason"] != state else ""
         raise DataError(
-            f"{folder}: this run is not finished (it is {state}{reason}).",
-            f"Resume it: sdl train --resume {quoted(folder)}",
+            f"{folder}: this run is not finished (it is {state}{reason}).", f"Resume it: sdl train --resume {quoted(folder)}"
         )
     if finished:
         for name, expected in dict(status.get("files", {})).items():
             if Path(name).name != name or not (folder / name).is_file() or _leaves(folder, name):
                 raise DataError(
-                    f"{folder}: {name} is missing, so this run is incomplete.",
-                    "Train it again, or copy the whole folder.",
+                    f"{folder}: {name} is missing, so this run is incomplete.", "Train it again, or copy the whole folder."
                 )
             if sha256_of(folder / name) != expected:
                 raise DataError(f"{folder / name}: this file was changed after the run ended.", "Restore it, or train again.")
