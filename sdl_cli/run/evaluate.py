@@ -91,8 +91,8 @@ def _evaluate(
     same_data = dataset.fingerprint == fingerprint  # also where the same data was named anew: its training rows are no test
     if same_data:  # read and divided as in training, whatever the settings say now
         own = parse_group("dataset", DATASETS, stored.config["dataset"])
-        if own != experiment.dataset and observer.on_notice is not None:
-            observer.on_notice("This is the data that the run was trained on: it is divided as it was then, whatever is set now.")
+        if own != experiment.dataset:
+            observer.on_notice("The run was trained on this data, so it is split as it was then, whatever the settings say now.")
         if own != experiment.dataset and type(own) is type(experiment.dataset):
             here = {key: getattr(experiment.dataset, key) for key in PATHS if hasattr(own, key)}
             dataset = _load(dataclasses.replace(own, **here), inputs)
@@ -110,7 +110,7 @@ def _evaluate(
     decision = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
     found = {k: v.to_json() for k, v in score(test, outputs, decision).items()}
     reproduced = _values(found) == _values(stored.metrics["metrics"]["test"]) if same_data else None
-    if reproduced is False and observer.on_notice is not None:
+    if reproduced is False:
         observer.on_notice(
             "The stored metrics were not reproduced to the last digit: device, precision, threads or versions may differ."
         )

@@ -31,6 +31,13 @@ class StoredRun:
     def repeats(self) -> list[Path]:
         return repeat_folders(self.folder)
 
+    def single(self, doing: str, notice: Callable[[str], None]) -> StoredRun:
+        """The run itself; of a repeated one its first repeat, with a notice of what it is used for: `exporting`."""
+        if not self.repeats:
+            return self
+        notice(f"This run has {len(self.repeats)} repeats: {doing} the first, {self.repeats[0]}.")
+        return read_run(self.repeats[0])
+
 
 def repeat_folders(folder: Path) -> list[Path]:
     """Folders of the single runs that a repeated run is made of, in order; empty for a single run."""
@@ -100,6 +107,16 @@ def _read_object(path: Path, most_bytes: int, parse: Callable[[bytes], Any], wha
     if not isinstance(values, dict):
         raise DataError(f"{path}: holds no {what} object.", "Restore it, or train again.")
     return values
+
+
+def require_place(out: Path, example: str, option: str = "") -> None:
+    """Raise DataError unless a file can be written here: `example` names one, `option` says how another place is chosen."""
+    if out.is_dir():
+        raise DataError(f"{out}: this is a folder.", example)
+    if not out.absolute().parent.is_dir():
+        raise DataError(
+            f"{out}: there is no folder {out.absolute().parent}.", f"Create it first, or choose another place{option}."
+        )
 
 
 def require_run_folder(folder: Path) -> None:

@@ -34,6 +34,10 @@ Values = dict[str, Any]
 PHOTOS = ("image_folder", "image_table")  # kinds of data set that mostly are photographs
 
 
+def ignore(*_: Any) -> None:
+    """Hear nothing."""
+
+
 @dataclass
 class Observer:
     """Who wants to hear of a run as it goes; every part is optional.
@@ -47,12 +51,12 @@ class Observer:
         on_folder: called once with the run folder, when it is the run's own and holds its settings, before `on_start`.
     """
 
-    on_start: Callable[[dict[str, Any]], None] | None = None
-    on_epoch: Callable[[dict[str, Any]], None] | None = None
-    on_notice: Callable[[str], None] | None = None
-    on_runtime: Callable[[dict[str, Any] | None], None] | None = None
-    on_repeat: Callable[[int, int, dict[str, Any]], None] | None = None
-    on_folder: Callable[[Path], None] | None = None
+    on_start: Callable[[Values], None] = ignore
+    on_epoch: Callable[[Values], None] = ignore
+    on_notice: Callable[[str], None] = ignore
+    on_runtime: Callable[[Values | None], None] = ignore
+    on_repeat: Callable[[int, int, Values], None] = ignore
+    on_folder: Callable[[Path], None] = ignore
 
 
 def run(experiment: Experiment, folder: Path, observer: Observer | None = None, resume: bool = False) -> RunResult:
@@ -73,8 +77,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     def notice(sentence: str) -> None:
         if sentence not in notes:
             notes.append(sentence)
-            if observer.on_notice is not None:
-                observer.on_notice(sentence)
+            observer.on_notice(sentence)
 
     clock = Clock()
     with clock.phase("load"):
@@ -95,14 +98,11 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         out.config(experiment.to_plain())
         require_space(out.folder, 20_000_000)
         out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain())
-        if observer.on_folder is not None:
-            observer.on_folder(out.folder)
-        if observer.on_start is not None:
-            observer.on_start(_overview(ready, test))
+        observer.on_folder(out.folder)
+        observer.on_start(_overview(ready, test))
 
         def settled(found: Values | None) -> None:
-            if observer.on_runtime is not None:
-                observer.on_runtime(found)
+            observer.on_runtime(found)
             if found is not None:
                 out.environment(runtime=found)
 

@@ -57,11 +57,8 @@ def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], 
     is_network = traits(values["model"]).is_network
     found = _own_rows(stored, values["inputs"])
     if found is None:
-        if observer.on_notice is not None:
-            observer.on_notice(
-                "The run's data is not here any more, or was changed: the exported graph is compared with the run's model on "
-                f"{NUM_ROWS} generated rows."
-            )
+        compared = f"the exported graph is compared with the run's model on {NUM_ROWS} generated rows."
+        observer.on_notice(f"The run's data is gone or has changed: {compared}")
         X, targets, source = _generated(inner, values["inputs"], is_network), None, "generated rows"
         expected = _outputs(inner, X)
     else:
