@@ -113,7 +113,7 @@ def test_plain_tables_take_npz_files_and_mixed_ones_do_not(tmp_path: Path, new: 
     with pytest.raises(DataError, match=r"new.npz"):
         predict.predict(store(tmp_path / "mixed"), tmp_path / "new.npz", tmp_path / "p2.csv", Observer())
     np.savez(tmp_path / "wide.npz", X=np.zeros((2, 3)))
-    with pytest.raises(DataError, match=r"its rows have shape \(3,\), and this run takes \(2,\)"):
+    with pytest.raises(DataError, match=r"its rows have shape \(3,\), but this run takes \(2,\)"):
         predict.predict(plain, tmp_path / "wide.npz", tmp_path / "p2.csv", Observer())
     assert not (tmp_path / "p2.csv").exists()
 
