@@ -34,15 +34,17 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
     verb, display = VERBS[name], Display(as_json)
     verb.allow(overrides)
     with _closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
-        values = one.values if verb.complete is None else verb.complete(one.values, overrides, config_dir)
+        values = verb.complete(one.values, overrides, config_dir)
         if verb.work.parallel is not None and verb.work.parallel(values) != Parallel(num_jobs=1):
-            display.notice("parallel has no effect: it says how many jobs of a sweep run at once, and without -m there is one.")
+            display.notice(
+                "parallel has no effect: it sets how many jobs of a sweep run at once, and without -m there is only one."
+            )
         found = verb.work.run(verb.work.parse(values), one.folder, verb.observe(display))
     return _shown(verb, found, display)
 
 
 def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
-    """`-m`: one job per combination, or per trial of a search. A job that fails is recorded and named, and stops no other."""
+    """`-m`: one job per combination, or per trial of a search. A failed job is recorded and named, and stops no other."""
     verb, display = VERBS[name], Display(as_json)
     verb.allow(overrides)
     begun: list[Sweep] = []
@@ -52,13 +54,18 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         verb.check(values)
         parallels.append(None if verb.work.parallel is None else verb.work.parallel(values))
         if parallels[-1] != parallels[0]:
-            raise ConfigError("parallel: it says how the jobs of a sweep run, and has one value for all of them.", "Set it once.")
+            raise ConfigError(
+                "parallel: it sets how the jobs of a sweep run, so it has one value for all of them.", "Set it once."
+            )
 
     def begin(found: bridge.Sweep) -> bridge.Task:
-        if verb.complete is not None and (not found.is_ours or found.jobs is None):
+        if verb.needs_our_launcher and (not found.is_ours or found.jobs is None):
             hint = "Leave out hydra/launcher and hydra.sweep.subdir."
             raise ConfigError(f"sdl {name} -m: such a sweep needs sdl's own launcher.", hint)
-        jobs = None if found.jobs is None else [_job(verb, one["config"], one["overrides"], config_dir) for one in found.jobs]
+        jobs = None
+        if found.jobs is not None:
+            each = [(one["config"], one["overrides"]) for one in found.jobs]
+            jobs = [job_of(verb.work, verb.complete(values, chosen, config_dir), chosen) for values, chosen in each]
         the_sweep = Sweep(found.folder, jobs, parallels[0], display, verb.observe(display), found.is_ours)
         at_end.enter_context(locks.alone(found.folder))
         sweeps.write(the_sweep, name)
@@ -113,17 +120,12 @@ def _closed(display: Display) -> Iterator[None]:
 
 
 def _shown(verb: Verb, values: Values, display: Display) -> Values:
-    """Show a result; where parts of it failed the exit code is 1 and the command that tries them again is named."""
+    """Show a result; if parts of it failed, the exit code is 1 and the retry command is shown."""
     verb.show(display, values)
     if not values.get("failed"):
         return values
     display.lines([f"Try the failed {verb.parts} again: {resume_command(values['folder'])}"])
     return {**values, "exit_code": 1}
-
-
-def _job(verb: Verb, values: Values, overrides: Sequence[str], config_dir: str | None) -> SweepJob:
-    complete = values if verb.complete is None else verb.complete(values, overrides, config_dir)
-    return job_of(verb.work, complete, [str(o) for o in overrides])
 
 
 def _placed(verb: Verb, the_sweep: Sweep, composed: Sequence[bridge.Composed], is_search: bool = False) -> list[tuple[int, Cell]]:
@@ -142,7 +144,7 @@ def _search(verb: Verb, the_sweep: Sweep, direction: str | None, composed: Seque
 
 
 def _check_search(name: str, search: bridge.Search) -> None:
-    """Raise ConfigError for a search in the wrong direction: what is best is known once the data is."""
+    """Raise ConfigError for a search in the wrong direction: the right one depends on the data."""
     if VERBS[name].work.score is None:
         raise ConfigError(f"sdl {name} -m: its jobs have no score to search by.", "Search with sdl train -m.")
     if search.direction is None:
@@ -161,7 +163,7 @@ def _resume_sweep(name: str, folder: Path, display: Display) -> Values:
     if found.verb != name:
         raise DataError(f"{folder}: this is a sweep of sdl {found.verb}.", f"Resume it: {resume_command(folder)}")
     if found.jobs is None:
-        what = "a search, or a sweep whose folders have names of their own, cannot be resumed"
+        what = "a search, or a sweep with custom folder names, cannot be resumed"
         raise DataError(f"{folder}: {what}.", "Resume its runs one by one.")
     for job in found.jobs:
         verb.work.parse(job["config"])
@@ -192,7 +194,7 @@ def _to_its_end(verb: Verb, begun: list[Sweep], display: Display) -> Iterator[No
         the_sweep = begun[0]
         display.stop()
         if isinstance(error, KeyboardInterrupt) and the_sweep.jobs is not None:
-            error.run_folder = the_sweep.folder  # type: ignore[attr-defined]  # so that the command to resume names the sweep
+            error.run_folder = the_sweep.folder  # type: ignore[attr-defined]  # for the command that resumes it
         if the_sweep.is_ours or not isinstance(error, Exception):
             with contextlib.suppress(SdlError):
                 _summed_up(verb, the_sweep, display)
@@ -200,12 +202,12 @@ def _to_its_end(verb: Verb, begun: list[Sweep], display: Display) -> Iterator[No
                 hint = f"What is done stays. Free some space, then: {resume_command(the_sweep.folder)}"
                 raise RunError(error.message, hint) from error
             raise
-        # one of Hydra's launchers has given up, over a job that was killed, say; some jobs may be done, and others still run
-        display.notice(f"The launcher has stopped: {first_line(error)}")
+        # a Hydra launcher gave up, for example because a job was killed; some jobs may be done and others still running
+        display.notice(f"The launcher stopped: {first_line(error)}")
 
 
 def _summed_up(verb: Verb, the_sweep: Sweep, display: Display) -> Values:
-    """Show a sweep; where jobs are not done the exit code is 1 and the command that runs them is named."""
+    """Show a sweep; if jobs are not done, the exit code is 1 and the command that runs them is shown."""
     file = the_sweep.folder / "results.csv"
     summary = SweepResult(the_sweep.folder, sweeps.results(the_sweep, verb.found), file).to_json()
     jobs = summary["jobs"]

@@ -1,4 +1,4 @@
-"""How a verb ends: one JSON object on stdout where that was asked for, plain lines for what went wrong, and an exit code."""
+"""How a verb ends: one JSON object on stdout with --json, plain lines for errors, and an exit code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ending(as_json: bool, debug: bool = False) -> Iterator[Callable[[Values], No
         except KeyboardInterrupt as stop:
             code = _interrupted(stop, print_json)
         except BrokenPipeError:
-            # the reader of a pipe left (`sdl list | head`): nothing is wrong
+            # the reader of the pipe is gone (`sdl list | head`): nothing is wrong
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except Exception as error:
             code = _fail(error, debug, print_json)
@@ -55,7 +55,7 @@ def check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> No
 
 @contextlib.contextmanager
 def _kept_stdout(as_json: bool) -> Iterator[Callable[[Values], None]]:
-    """With `as_json`, stdout takes the one object printed with what is yielded; all else goes to stderr, whoever prints it."""
+    """With `as_json`, stdout carries only the one object printed through the yielded function; all else goes to stderr."""
     if not as_json:
         yield lambda values: None
         return
@@ -99,19 +99,17 @@ def _fail(error: Exception, debug: bool, print_json: Callable[[Values], None]) -
 
 
 def as_mistake(error: Exception) -> SdlError | None:
-    """An error that no check foresaw and that is still the user's to mend: a file, a name or values that cannot be used."""
+    """Errors that no earlier check caught but that are the user's: an unusable file, name or value."""
     if isinstance(error, MemoryError):
-        return RunError("There is not enough memory for this.", "Use fewer rows (dataset.num_train), or smaller images.")
+        return RunError("Not enough memory.", "Use fewer rows (dataset.num_train), or smaller images.")
     if isinstance(error, RecursionError):
-        return DataError("A setting or a file holds values within values, too deep to be read.", "Write it flatter.")
+        return DataError("A setting or a file is nested too deeply to be read.", "Use fewer levels.")
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
         if error.errno == errno.ENAMETOOLONG:
             longest = max(Path(name).parts, key=len, default=name) if len(name) < 4096 else name
-            return DataError(
-                f"{shortened(longest)}: this name is too long for a file (255 letters at most).", "Give a shorter one."
-            )
-        return DataError(f"{name}: cannot be used: {error.strerror}.", "Give another file, or allow it to be read and written.")
+            return DataError(f"{shortened(longest)}: this file name is too long (at most 255 characters).", "Use a shorter one.")
+        return DataError(f"{name}: cannot be used: {error.strerror}.", "Use another file, or change its permissions.")
     return None
 
 
@@ -138,11 +136,11 @@ def _interrupted(stop: KeyboardInterrupt, print_json: Callable[[Values], None]) 
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP raise StopSignal, once; where they are ignored (nohup) they stay so."""
+    """Inside, SIGTERM and SIGHUP raise StopSignal once; ignored signals (nohup) stay ignored."""
 
     def stop(number: int, _: object) -> None:
         for other in before:
-            signal.signal(other, signal.SIG_IGN)  # what has begun to end is not interrupted at it
+            signal.signal(other, signal.SIG_IGN)  # a shutdown in progress is not interrupted
         if number == signal.SIGHUP:
             _leave_dead_terminal()
         raise StopSignal(number)
@@ -161,7 +159,7 @@ def stop_signals() -> Iterator[None]:
 
 
 def _leave_dead_terminal() -> None:
-    """Let what is printed go nowhere where the terminal is gone: every line would raise an error of its own."""
+    """Discard output once the terminal is gone; otherwise every line would raise an error."""
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):
             if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):

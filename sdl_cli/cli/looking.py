@@ -29,7 +29,7 @@ def with_data(overrides: list[str] | None, as_json: bool) -> list[str]:
     return found
 
 
-@commands.command(epilog=settings_line(), short_help="Look at data before training: leaks, duplicates, missing values.")
+@commands.command(epilog=settings_line(), short_help="Check data before training: leaks, duplicates, missing values.")
 def check(
     overrides: Annotated[
         list[str] | None,
@@ -39,7 +39,7 @@ def check(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Look at a data set before training, worst problem first. Exit code 1 where something would make a result untrustworthy."""
+    """Check a data set before training, worst problem first. Exit code 1 if something would make a result untrustworthy."""
     with ending(as_json, debug) as answer:
         typed = with_data(overrides, as_json)
         from sdl_cli.cli import hydra as bridge
@@ -57,7 +57,7 @@ def check(
 @commands.command(short_help="Forecast a learning curve that was measured elsewhere, from a CSV.")
 def forecast(
     source: Annotated[
-        str, typer.Argument(metavar="POINTS.csv", help="Columns size and score, and repeat where there are several.")
+        str, typer.Argument(metavar="POINTS.csv", help="Columns size and score, and repeat if a size has several.")
     ],
     at: Annotated[
         list[int] | None, typer.Option("--at", min=1, help="A number of labelled rows to forecast; may be repeated.")
@@ -91,7 +91,7 @@ def list_(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """List what there is to choose from: data sets, models, losses, augmentations, experiments."""
+    """List what you can choose from: data sets, models, losses, augmentations, experiments."""
     with ending(as_json, debug) as answer:
         if group is not None:
             check_group(group)
@@ -101,11 +101,11 @@ def list_(
             from sdl_cli.report.layout import catalogue
 
             say("\n".join(catalogue(items)))
-            say("Settings of a choice and what they mean: sdl show GROUP=NAME")
+            say("To see the settings of a choice: sdl show GROUP=NAME")
         answer({"items": items})
 
 
-@commands.command(short_help="Show the settings of a choice, and what each means.")
+@commands.command(short_help="Show and explain the settings of a choice.")
 def show(
     what: Annotated[
         str,
@@ -117,7 +117,7 @@ def show(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show the settings of one choice, with what each means; without =NAME, those of all choices of a group."""
+    """Show the settings of one choice and what they mean; without =NAME, of all choices of a group."""
     with ending(as_json, debug) as answer:
         group, _, name = what.partition("=")
         if what in [file.stem for file in conf_dir().glob("*.yaml")]:  # the settings of a verb that stand in no group
@@ -143,7 +143,7 @@ def runs(
         typer.Option("--sort", metavar="KEY", help="Sort by date (the default), seconds, lift, a metric or setting: best last."),
     ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Newest or best first; so does --sort -KEY.")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many: the newest, or the best.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Show only this many: the newest, or the best.")] = None,
     parts: Annotated[
         bool, typer.Option("--all", help="List the repeats, cells and arms that runs, curves and comparisons are made of too.")
     ] = False,
@@ -152,7 +152,7 @@ def runs(
 ) -> None:
     """List every run below a folder: when, what, on which data, its score, its verdict, and where it is.
 
-    The newest run, or with --sort the best, stands last, right above the prompt. The verdict is that beside the quick baseline.
+    The newest run, or with --sort the best, comes last, right above the prompt. The verdict compares it with the quick baseline.
 
     --where dataset=digits, model=baseline, kind=sweep, status=failed, verdict=better, date=2026-11, or any setting in full,
     as in model.kind=logistic. Numbers can be compared, in quotes: --where 'accuracy>0.9' --where 'seconds<10'.
@@ -170,9 +170,9 @@ def runs(
             if chosen:
                 say("\n".join(run_lines(chosen, root, sort)))
             elif found:
-                say(f"None of {counted(len(found), 'run')} in {pasted(shown_root(root))} is like that.")
+                say(f"None of {counted(len(found), 'run')} in {pasted(shown_root(root))} matches.")
             else:
-                say(f"There are no runs in {pasted(shown_root(root))} yet. Train one with: sdl train")
+                say(f"No runs in {pasted(shown_root(root))} yet. Train one: sdl train")
         answer({"items": [run.to_json(root.absolute()) for run in chosen]})
 
 
@@ -182,7 +182,7 @@ def device(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Say what a network would run on, and why."""
+    """Show which device a network would use, and why."""
     with ending(as_json, debug) as answer:
         from sdl_cli.learning import device as devices
         from sdl_cli.phrases import counted
@@ -190,7 +190,7 @@ def device(
         from sdl_cli.report.layout import table, wrap
 
         found, chosen = devices.describe(), devices.resolve(name)
-        quickest = "bfloat16 or float32, whichever is timed faster for the network"
+        quickest = "bfloat16 or float32, whichever is faster for the network"
         precision = quickest if chosen.precision == "auto" else chosen.precision
         threads = f", {counted(chosen.num_threads, 'thread')}" if chosen.num_threads else ""
         text = f"A network would run on {chosen.device} in {precision}{threads}: {chosen.reason}."

@@ -32,7 +32,7 @@ Cfg = Annotated[str | None, typer.Option("--cfg", metavar="job|hydra|all", help=
 Resolve = Annotated[bool, typer.Option("--resolve", help="With --cfg: resolve interpolations.")]
 Package = Annotated[str | None, typer.Option("--package", metavar="KEY", help="With --cfg: only this part.")]
 Info = Annotated[
-    str | None, typer.Option("--info", metavar="all|config|defaults|plugins|...", help="What hydra knows, and stop.")
+    str | None, typer.Option("--info", metavar="all|config|defaults|plugins|...", help="Print what Hydra knows, and stop.")
 ]
 
 
@@ -44,13 +44,7 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 def composing_verb(name: str, short: str, text: str, data: str, several: str, stopped: str, settings: str) -> None:
-    """Register a verb that composes settings and runs jobs; `VERBS` in `verbs` says what it does.
-
-    Arguments:
-        short, text: its help, in the list of verbs and on its own page.
-        data, several, stopped: examples of its settings, what `-m` runs, and what `--resume` resumes.
-        settings: the last lines of its help.
-    """
+    """Register a verb that composes settings and runs jobs, with its help; `VERBS` in `verbs` says what it does."""
     given = typer.Argument(None, metavar="KEY=VALUE", help=f"Data and settings: {data}.")
     many = typer.Option(False, "-m", "--multirun", help=several)
     again = typer.Option(None, "--resume", metavar="RUN", help=f"Resume {stopped}.")
@@ -71,8 +65,8 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
         with ending(as_json, debug) as answer:
             typed = looking.with_data(overrides, as_json)
             if resume is not None and typed:
-                hint = f"Just: sdl {name} --resume {shlex.quote(resume)}"
-                raise ConfigError("--resume: takes no settings; a stopped run is resumed as it was.", hint)
+                hint = f"Use only: sdl {name} --resume {shlex.quote(resume)}"
+                raise ConfigError("--resume takes no settings: a stopped run resumes with its own.", hint)
             flags = _information(name, cfg, resolve, package, info)
             from sdl_cli.cli import composing
 
@@ -88,8 +82,8 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
 
 composing_verb(
     "train",
-    "Train a model and score it beside the quick baseline.",
-    "Train a model, score it once on the test part, and stand it beside the quick baseline.",
+    "Train a model and compare it with the quick baseline.",
+    "Train a model, score it once on the test part, and compare it with the quick baseline.",
     data="patients.csv target=outcome, photos/, or dataset=wine model=baseline",
     several="Run every combination: model=baseline,deep_net seed=0,1,2",
     stopped="a stopped run, or a stopped sweep",
@@ -97,10 +91,10 @@ composing_verb(
 )
 composing_verb(
     "curve",
-    "Measure a learning curve and say what more labels would bring.",
-    """Measure the score at growing numbers of labelled rows, forecast it, and say how many labels a target needs.
+    "Measure a learning curve and forecast what more labels would bring.",
+    """Measure the score at growing numbers of labelled rows, forecast it, and estimate how many labels a target needs.
 
-    Settings of its own: curve.target=0.95 'curve.sizes=[50,100,200]' curve.num_repeats=10 curve.metric=roc_auc
+    Its own settings: curve.target=0.95 'curve.sizes=[50,100,200]' curve.num_repeats=10 curve.metric=roc_auc
     parallel.num_jobs=2 (all of them: sdl show curve).
     """,
     data="patients.csv target=outcome curve.target=0.95, or dataset=wine",
@@ -110,10 +104,10 @@ composing_verb(
 )
 composing_verb(
     "compare",
-    "Compare every method on your data, fairly, and say which to use.",
-    """Compare the methods that suit your data on the same splits, each with the same tuning, and say which one to use.
+    "Compare every method fairly on your data and recommend one.",
+    """Compare the methods that suit your data on the same splits, equally tuned, and recommend one.
 
-    Settings of its own: 'compare.arms=[baseline,deep_net]' compare.num_repeats=10 compare.minutes=15 parallel.num_jobs=2
+    Its own settings: 'compare.arms=[baseline,deep_net]' compare.num_repeats=10 compare.minutes=15 parallel.num_jobs=2
     (all of them: sdl show compare; the methods there are: sdl list arm).
     """,
     data="patients.csv target=outcome, or dataset=wine 'compare.arms=[logistic,deep_net]'",
@@ -126,8 +120,8 @@ app.registered_commands += [*stored_runs.commands.registered_commands, *looking.
 
 def main() -> None:
     """The `sdl` program."""
-    # Threads that wait for each other give their core away soon: two trainings at once were seen four times quicker for it,
-    # and one alone no slower. torch's OpenMP reads this once, when it is imported.
+    # Waiting threads soon give up their core: two trainings at once ran four times faster, and a single one no slower. torch's
+    # OpenMP reads this once, when it is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
@@ -136,7 +130,7 @@ def main() -> None:
         with stop_signals():
             code = _exit_code()
     finally:
-        gc.freeze()  # at the end Python would look through every object for cycles, which takes longer than many a verb
+        gc.freeze()  # on exit Python would search every object for cycles, which takes longer than many verbs
     sys.exit(code)
 
 
@@ -163,13 +157,11 @@ def _information(verb: str, cfg: str | None, resolve: bool, package: str | None,
     check_choice("--cfg", cfg, ("job", "hydra", "all"))
     check_choice("--info", info, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"))
     if cfg is not None and info is not None:
-        raise ConfigError("--cfg and --info: each prints something of its own.", "Leave one of them out.")
+        raise ConfigError("--cfg and --info: use one of them, not both.", "Leave one out.")
     if cfg is None and (resolve or package is not None):
         option = "--resolve" if resolve else "--package"
-        raise ConfigError(
-            f"{option}: it says how --cfg prints the settings, and goes with it.",
-            f"Add --cfg job: sdl {verb} --cfg job {option}{'' if resolve else f' {package}'}",
-        )
+        hint = f"Add --cfg job: sdl {verb} --cfg job {option}{'' if resolve else f' {package}'}"
+        raise ConfigError(f"{option}: this option only works with --cfg.", hint)
     named = {"--cfg": cfg, "--package": package, "--info": info}
     return [part for name, value in named.items() if value for part in (name, value)] + (["--resolve"] if resolve else [])
 

@@ -12,18 +12,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Allow a stored run to import code outside scikit-learn.")]
 ConfigDir = Annotated[
-    str | None, typer.Option("--config-dir", metavar="FOLDER", help="A folder of your own YAML, beside ./sdl_conf.")
+    str | None, typer.Option("--config-dir", metavar="FOLDER", help="A folder with your own YAML, besides ./sdl_conf.")
 ]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as sdl train printed it.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as printed by sdl train.")]
 
 
 def settings_line() -> str:
     """The choices of each group that a run composes, for the end of a help text."""
     lines = [f"{group}={'|'.join(options(group))}" for group in ("dataset", "model", "loss", "augment", "training")]
-    return "Settings: " + "  ".join(lines) + "  (what each means: sdl list, sdl show model=deep_net)"
+    return "Settings: " + "  ".join(lines) + "  (explained by: sdl list, sdl show model=deep_net)"
 
 
 def arms_line() -> str:
     """The data sets and methods that a comparison composes, for the end of a help text."""
-    what = f"Methods for compare.arms: {', '.join(options('arm'))}  (what each is: sdl list arm; null: the ladder, all that suit)"
+    what = f"Methods for compare.arms: {', '.join(options('arm'))}  (explained by: sdl list arm; null: all that suit)"
     return f"Settings: dataset={'|'.join(options('dataset'))}  {what}"

@@ -37,17 +37,15 @@ class Verb:
     """What tells one verb from another.
 
     Arguments:
-        work: what is done in each job.
         check: parses what hydra composes.
         observe: a display -> the observer of a job in this process.
-        show: prints the result of one job.
         load: composed values -> their data set, loaded.
         found: a finished job of a sweep -> what it found, as arguments of `JobResult`.
         columns: a finished job of the sweep's JSON -> what `results.csv` says of it.
         show_sweep: prints a sweep, and may add to its JSON.
         allow: raises ConfigError for overrides that the verb does not take, before anything is composed.
-        complete: composed values, overrides as typed and the folder of the user's YAML -> the values of the job, where more
-            belongs to it. A sweep of such jobs needs our own launcher.
+        complete: composed values, overrides as typed and the folder of the user's YAML -> the values of the job.
+        needs_our_launcher: a sweep of its jobs cannot run under one of hydra's.
         parts: what may fail of a job whose result is shown all the same.
     """
 
@@ -60,16 +58,13 @@ class Verb:
     columns: Callable[[Values], Values]
     show_sweep: Callable[[Display, Values], None]
     allow: Callable[[Sequence[str]], Any] = list
-    complete: Callable[[Values, Sequence[str], str | None], Values] | None = None
+    complete: Callable[[Values, Sequence[str], str | None], Values] = lambda values, overrides, config_dir: values
+    needs_our_launcher: bool = False
     parts: str = ""
 
 
 def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None = None) -> Values:
-    """The composed values of a comparison with every arm and its candidates; nothing is loaded or run.
-
-    Raises:
-        ConfigError: settings or arms that are wrong.
-    """
+    """The composed values of a comparison with every arm and its candidates; nothing is loaded or run."""
     shared = parse_shared(values)
     shared = dataclasses.replace(shared, compare=with_current_names(shared.compare, config_dir))
 
@@ -124,6 +119,7 @@ VERBS = {
         show_sweep=Display.comparisons,
         allow=shared_overrides,
         complete=with_arms,
+        needs_our_launcher=True,
         parts="arms",
     ),
 }

@@ -1,8 +1,8 @@
-"""Many experiments, each in a folder of its own: run what is missing, keep what is done, keep failures apart.
+"""Many experiments, each in its own folder: run what is missing, keep what is done, isolate failures.
 
-The one executor under repeats, sweeps, curves and comparisons. A cell that is done is read, not run again; so resuming is running
-the same list once more. Cells run in this process, in worker processes of our own, or on a cluster. Wherever they run, a process
-that dies costs the cell it was at and no other.
+The one executor under repeats, sweeps, curves and comparisons. A cell that is done is read, not run again; so resuming means
+running the same list again. Cells run in this process, in worker processes of our own, or on a cluster. Wherever they run, a
+process that dies costs only its current cell.
 """
 
 from __future__ import annotations
@@ -64,18 +64,17 @@ def run_cells(
     """Run every cell that is not done yet, one after another, or several at once.
 
     Arguments:
-        cells: with folders of their own.
-        run_one: `(experiment, folder, resume) -> metrics`; picklable where cells run in other processes.
-        on_done: called in this thread with each outcome as it comes, those that were done before first.
+        run_one: `(experiment, folder, resume) -> metrics`; picklable if cells run in other processes.
+        on_done: called in this thread with each outcome as it arrives, finished cells first.
         parallel: None runs them in this process, in order, on all its cores.
-        raised: errors that every later cell would meet too, and that end the whole; a full disk always does.
-        on_notice: called with a sentence when the first worker process died, where its cell is tried again.
-        tries: how often a cell may be begun whose process dies, at least 1; again means at the end, and alone.
-        cores_per_job: cores of a cell that runs beside others, at least 1.
+        raised: errors that every later cell would also hit and that end everything; a full disk always does.
+        on_notice: called with a sentence when a worker process first dies and its cell is retried.
+        tries: how often to start a cell whose process dies, at least 1; retries run alone at the end.
+        cores_per_job: cores of a cell that runs in parallel, at least 1.
         gpus: ids as of `visible_gpus`; each worker process sees one of them, and more processes than GPUs share them in turn.
         on_begin: called with each cell that is about to run in this process.
     Returns:
-        The outcomes in the order of `cells`. Any other error ends its own cell alone, `sys.exit` too.
+        The outcomes in the order of `cells`. Any other error, even `sys.exit`, ends only its own cell.
     """
     assert tries >= 1 and cores_per_job >= 1
     outcomes: dict[int, Outcome] = {}
@@ -141,8 +140,7 @@ def _stored(cell: Cell) -> Outcome:
 def _run(cell: Cell, run_one: RunOne, num_cores: int | None) -> tuple[dict[str, Any] | None, Exception | None]:
     """Run a cell in this process, whichever that is: its metrics, or the error that ended it.
 
-    Arguments:
-        num_cores: that it may use; the error is then one that can be sent between processes. None: all, and the error itself.
+    With `num_cores` that it may use, the error is one that can be sent between processes; None means all, and the error itself.
     """
     resume = run_folder.read_state(cell.folder) != "missing"
     try:
@@ -174,13 +172,13 @@ def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` takes them; nothing is initialised for it."""
+    """Ids of the NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` takes them, without initialising CUDA."""
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if listed is not None:
         found = []
         for gpu in map(str.strip, listed.split(",")):
             if not re.fullmatch(r"\d+|(GPU|MIG)-.+", gpu):
-                break  # as CUDA reads it: none from the first that is no id on
+                break  # like CUDA: ids after the first invalid one are ignored
             found.append(gpu)
         return found
     try:
@@ -191,14 +189,10 @@ def visible_gpus() -> list[str]:
 
 
 def start_workers(parallel: Parallel, prepare: Task, cores_per_job: int = 1, gpus: Sequence[str] = ()) -> None:
-    """Start worker processes in the background, and let each import what it will need, while this one loads the data.
-
-    Arguments:
-        prepare: imports it; picklable.
-    """
+    """Start worker processes in the background; each runs the picklable `prepare` while this one loads the data."""
     num_jobs = _num_jobs(parallel, cores_per_job, gpus)
     if parallel.backend in ("processes", "loky") and num_jobs > 1:
-        with contextlib.suppress(RunError):  # it is raised again once a task needs a worker
+        with contextlib.suppress(RunError):  # raised again once a task needs a worker
             processes.start_workers(_slots(num_jobs, cores_per_job, gpus), prepare)
 
 
@@ -230,7 +224,7 @@ def _in_threads(tasks: Sequence[Task], num_jobs: int, cores_per_job: int) -> End
     def run(number: int) -> tuple[int, Any, BaseException | None]:
         try:
             return number, tasks[number](), None
-        except BaseException as error:  # a thread that ends is waited for without end
+        except BaseException as error:  # a thread that exits would be waited for for ever
             return number, None, error
 
     with threadpool_limits(cores_per_job), ThreadPool(num_jobs) as pool:
@@ -245,7 +239,7 @@ def _on_dask(tasks: Sequence[Task], num_jobs: int) -> Ended:
             client = get_client()
         except ValueError:
             client = stack.enter_context(Client(n_workers=num_jobs, threads_per_worker=1, dashboard_address=None))
-        # no more at a time than there are threads: a task that waits at a worker that dies again and again is given up with it
+        # at most one per thread: a task waiting at a worker that keeps dying would be dropped with it
         width = sum(client.nthreads().values()) or num_jobs
         waiting = iter(enumerate(tasks))
         numbers = {client.submit(task, pure=False): number for number, task in itertools.islice(waiting, width)}

@@ -1,7 +1,7 @@
-"""Our own worker processes: the death of one costs the task it was at, and nothing else.
+"""Our own worker processes: if one dies, only its current task is lost.
 
-A worker is a fresh interpreter that is handed tasks through a pipe. It never runs the main program again, so tasks may come from
-a console script, a notebook, or a script without a guard. Pickles go between a process and its own workers alone.
+A worker is a fresh interpreter that receives tasks through a pipe. It never runs the main program again, so tasks may come from
+a console script, a notebook, or a script without a guard. Pickles only pass between a process and its own workers.
 """
 
 from __future__ import annotations
@@ -50,12 +50,7 @@ class WorkerLostError(Exception):
 
 @dataclass(frozen=True)
 class Slot:
-    """What one worker process may use.
-
-    Arguments:
-        cores: threads of its OpenMP and BLAS, at least 1.
-        gpu: the one id in its `CUDA_VISIBLE_DEVICES`; empty leaves that as it is.
-    """
+    """What one worker process may use: threads of its OpenMP and BLAS, and the one GPU it sees; empty leaves that as it is."""
 
     cores: int = 1
     gpu: str = ""
@@ -69,14 +64,12 @@ class Slot:
 def run_tasks(tasks: Sequence[Task], slots: Sequence[Slot]) -> Generator[tuple[int, Any, BaseException | None], None, None]:
     """Run tasks in worker processes, one per slot, and yield each as it ends.
 
-    Close the iterator (`contextlib.closing`) where it is left early: tasks that are not done are then killed.
+    Close the iterator (`contextlib.closing`) to leave early; unfinished tasks are then killed. Tasks are picklable, or lambdas
+    and functions of the main program, and start in this order.
 
-    Arguments:
-        tasks: picklable; lambdas and functions of the main program too. Begun in this order.
-        slots: at least one.
     Yields:
         (number of the task, its value, None), or (number, None, the error): what the task raised; WorkerLostError; or RunError
-        where it called sys.exit, and for what cannot be sent between processes.
+        if it called sys.exit, and for what cannot be sent between processes.
     Raises:
         RunError: no process can be started.
     """
@@ -97,7 +90,7 @@ def run_tasks(tasks: Sequence[Task], slots: Sequence[Slot]) -> Generator[tuple[i
                 worker = _take(free.pop())
                 busy[worker] = number
                 worker.send(data)
-            yield from ended  # not before the workers have something to do again
+            yield from ended  # only after the workers have new tasks
             ended = []
             for worker in _ready(busy):
                 answer = worker.receive()
@@ -111,7 +104,7 @@ def run_tasks(tasks: Sequence[Task], slots: Sequence[Slot]) -> Generator[tuple[i
 
 
 def start_workers(slots: Sequence[Slot], prepare: Task) -> None:
-    """Start worker processes that will be idle once they have run `prepare`, and do not wait for them. What it raises is lost."""
+    """Start idle worker processes that run `prepare`, without waiting. Its exceptions are lost."""
     data = _pickled(prepare)
     started = [_take(slot) for slot in slots]
     for worker in started:
@@ -121,7 +114,7 @@ def start_workers(slots: Sequence[Slot], prepare: Task) -> None:
 
 
 def end_workers() -> None:
-    """End the idle worker processes at once: they hold nothing that is not written."""
+    """Kill the idle worker processes: they hold nothing unsaved."""
     _end_others([])
 
 
@@ -132,7 +125,7 @@ class _Worker:
         from multiprocessing.connection import Pipe
 
         self.slot, self.setting = slot, _setting(slot)
-        self.unheard = 0  # answers to come that nobody waits for
+        self.unheard = 0  # pending answers that nobody waits for
         self.connection, theirs = Pipe()
         command = [sys.executable, "-P", "-c", _START, str(theirs.fileno())]
         # until the worker has learnt to ignore it, an interrupt would end it with a traceback
@@ -286,7 +279,7 @@ def _carry_out(data: bytes) -> bytes:
 
 
 def _end_with(main_process: int) -> None:
-    """Let this process end soon after the one that started it, however that ended, so that no two write one cell."""
+    """End this process soon after its parent, however that ended, so that no two processes write one cell."""
 
     def watch() -> None:
         while os.getppid() == main_process:

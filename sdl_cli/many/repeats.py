@@ -26,18 +26,18 @@ def train(asked: Experiment, folder: Path, observer: Observer | None = None, res
     Returns:
         The object of `sdl train --json`.
     """
-    found = trackers.settled(asked)
+    found, observer = trackers.settled(asked), observer or Observer()
     with trackers.watched(found, observer) as watched:
         if found.num_repeats == 1:
             return watched.finish(single.run(found, folder, watched.observer, resume).to_json())
-        return watched.finish(_train_repeats(found, folder, watched, observer or Observer(), resume))
+        return watched.finish(_train_repeats(found, folder, watched, observer, resume))
 
 
 def resume(folder: Path, observer: Observer | None = None) -> Values:
     """Resume a stopped run from its stored configuration; a finished one is read."""
     run_folder.require_kind(folder, "train")
     if run_folder.read_state(folder) == "done":
-        if observer and observer.on_notice:
+        if observer is not None:
             observer.on_notice("This run is finished; there is nothing to resume.")
         return run_folder.read_run(folder).metrics
     stored = run_folder.read_run(folder, finished=False)
@@ -55,19 +55,18 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
     num_ended = 0
 
     def run_one(one: Experiment, where: Path, again: bool) -> Values:
-        with trackers.watched(one, observer, whole.parent()) as watched:
+        with trackers.watched(one, observer, whole.mlflow_run) as watched:
             return watched.finish(single.run(one, where, watched.observer, resume=again).to_json())
 
     def on_done(outcome: cells.Outcome) -> None:
         nonlocal num_ended
         num_ended += 1
-        if outcome.metrics is not None and observer.on_repeat is not None:
+        if outcome.metrics is not None:
             observer.on_repeat(num_ended, len(singles), outcome.metrics)
 
     with writing(folder, "repeats", resume) as out:
         out.config(prepare.absolute(found).to_plain())
-        if whole.observer.on_folder is not None:
-            whole.observer.on_folder(out.folder)
+        whole.observer.on_folder(out.folder)
         outcomes = cells.run_cells(
             [cells.Cell(one, out.folder / "repeats" / str(r)) for r, one in enumerate(singles)], run_one, on_done
         )

@@ -58,21 +58,13 @@ class Sweep:
 
 def write(the_sweep: Sweep, verb: str) -> None:
     """Write `sweep.json`, from which the sweep can be resumed."""
-    jobs = None
-    if the_sweep.jobs is not None:
-        jobs = [{"overrides": job.overrides, "config": job.config} for job in the_sweep.jobs]
-    parallel = None if the_sweep.parallel is None else plain(the_sweep.parallel)
+    known, parallel = the_sweep.jobs, None if the_sweep.parallel is None else plain(the_sweep.parallel)
+    jobs = None if known is None else [{"overrides": job.overrides, "config": job.config} for job in known]
     writing.write_json(the_sweep.folder, sweep_folder.FILE, {"verb": verb, "jobs": jobs, "parallel": parallel})
 
 
 def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
-    """Run jobs one after another in this process, or several at once as the sweep says; each failure is its job's alone.
-
-    Arguments:
-        todo: number and cell of each, whose experiment is a `SweepJob`.
-    Raises:
-        StorageError: the disk is full.
-    """
+    """Run jobs, each a number and a cell with a `SweepJob`, as the sweep says; only a full disk affects more than its job."""
     listener, total = the_sweep.listener, None if the_sweep.jobs is None else len(the_sweep.jobs)
     numbers = {cell.folder: number for number, cell in todo}
     parallel = _several(the_sweep.parallel, listener)
@@ -107,7 +99,7 @@ def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
 
 
 def _several(parallel: Parallel | None, listener: Listener) -> Parallel | None:
-    """How jobs run beside each other; None where they do not."""
+    """How jobs run in parallel, or None."""
     if parallel is None or parallel.num_jobs != 1:
         return parallel
     if parallel.backend in ("dask", "ray"):
@@ -126,11 +118,7 @@ def _slots(parallel: Parallel) -> Values:
 
 
 def missing(the_sweep: Sweep, load: Callable[[Values], Any]) -> list[tuple[int, Cell]]:
-    """The jobs of a stopped sweep that must run; what another configuration or other data left in their folders is removed.
-
-    Arguments:
-        load: composed values -> their data set.
-    """
+    """The jobs of a stopped sweep that must run; leftovers of another configuration or other data are removed."""
     fingerprint_of = _fingerprints(the_sweep.listener, load)
     todo, changed = [], 0
     for number, job in enumerate(the_sweep.jobs or []):
@@ -145,7 +133,7 @@ def missing(the_sweep: Sweep, load: Callable[[Values], Any]) -> list[tuple[int, 
             todo.append((number, Cell(job, folder)))
     if changed:
         what = "1 job runs" if changed == 1 else f"{changed} jobs run"
-        the_sweep.listener.notice(f"{what} again from the start: the data has changed since.")
+        the_sweep.listener.notice(f"{what} again from the start: the data has changed.")
     return todo
 
 
@@ -161,7 +149,7 @@ def _fingerprints(listener: Listener, load: Callable[[Values], Any]) -> Callable
             try:
                 known[key] = str(load(config).fingerprint)
             except SdlError as error:
-                listener.notice(f"What is done was not compared with its data, which cannot be read: {error.message}")
+                listener.notice(f"Finished jobs were not checked against their data, which cannot be read: {error.message}")
                 known[key] = None
         return known[key]
 
@@ -170,7 +158,7 @@ def _fingerprints(listener: Listener, load: Callable[[Values], Any]) -> Callable
 
 @contextlib.contextmanager
 def watched(the_sweep: Sweep) -> Iterator[None]:
-    """Report each job that another launcher runs when it has ended, wherever it ran: its folder tells."""
+    """Report each finished job of another launcher, wherever it ran, by watching its folder."""
     over, told = threading.Event(), set[Path]()
 
     def look() -> None:
@@ -196,11 +184,7 @@ def watched(the_sweep: Sweep) -> Iterator[None]:
 
 
 def results(the_sweep: Sweep, found: Callable[[StoredJob], Values]) -> tuple[JobResult, ...]:
-    """What became of each job, read from the job folders, so that it is the same whatever launched them.
-
-    Arguments:
-        found: what a finished job found, as arguments of `JobResult`.
-    """
+    """The outcome of each job, read from the job folders, so it is the same whatever launched them; `found` is as of a verb."""
     planned = None if the_sweep.jobs is None else [job.overrides for job in the_sweep.jobs]
     jobs = []
     for job in sweep_folder.read_jobs(the_sweep.folder, planned):

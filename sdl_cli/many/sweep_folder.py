@@ -21,9 +21,8 @@ class StoredSweep:
     """A sweep as planned.
 
     Arguments:
-        verb: `train`, `curve` or `compare`.
-        jobs: `{"overrides", "config"}` of those in folders 0, 1, ...; None for a search, or folders with names of their own.
-        parallel: how the jobs run, as plain values; None where they run one after another.
+        jobs: `{"overrides", "config"}` of those in folders 0, 1, ...; None for a search, or custom folder names.
+        parallel: how the jobs run, as plain values; None if one after another.
     """
 
     folder: Path
@@ -37,8 +36,7 @@ class StoredJob:
     """One job of a sweep.
 
     Arguments:
-        overrides: what makes it this job.
-        state: running, done, failed or interrupted; `NOT_RUN`; `UNREADABLE` where its files were changed after it was done.
+        state: running, done, failed or interrupted; `NOT_RUN`; `UNREADABLE` if its files were changed after it was done.
         reason: why it is not done, one line, or empty.
         values: of a job that is done, its `metrics.json`, `curve.json` or `comparison.json`.
         objective: what a search was told of it.
@@ -53,11 +51,7 @@ class StoredJob:
 
 
 def read(folder: Path) -> StoredSweep:
-    """What `sweep.json` says.
-
-    Raises:
-        DataError: it cannot be read, or holds no jobs.
-    """
+    """What `sweep.json` says; DataError if it cannot be read, or has no jobs."""
     path = folder / FILE
     try:
         values = plain_json(read_guarded(path, MOST_JSON_BYTES, within=folder))
@@ -68,7 +62,7 @@ def read(folder: Path) -> StoredSweep:
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing, so this is no sweep.", "Give the folder that sdl train -m printed.") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: holds no jobs.", "Restore it, or begin the sweep again.") from error
+        raise DataError(f"{path}: has no jobs.", "Restore it, or start the sweep again.") from error
 
 
 def job_folders(folder: Path) -> list[Path]:
@@ -78,11 +72,7 @@ def job_folders(folder: Path) -> list[Path]:
 
 
 def read_jobs(folder: Path, planned: Sequence[Sequence[str]] | None) -> list[StoredJob]:
-    """Every job of a sweep, in order.
-
-    Arguments:
-        planned: the overrides of the jobs in folders 0, 1, ...; None where the folders that are there tell.
-    """
+    """Every job of a sweep, in order: `planned` are the overrides of those in folders 0, 1, ...; None takes all folders."""
     if planned is None:
         return [read_job(place, overrides_of(place)) for place in job_folders(folder)]
     return [read_job(folder / str(number), overrides) for number, overrides in enumerate(planned)]

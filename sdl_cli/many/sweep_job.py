@@ -1,10 +1,9 @@
-"""One job of a sweep, in whatever process it runs: begun or resumed in its folder, with its failure kept there."""
+"""One job of a sweep, in whatever process it runs: started or resumed in its folder, with any failure recorded there."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import json
 import math
 import shutil
@@ -46,13 +45,7 @@ class Work:
 
 @dataclass(frozen=True)
 class SweepJob:
-    """One job.
-
-    Arguments:
-        config: composed values.
-        overrides: what makes it this job.
-        is_search: its objective is asked for.
-    """
+    """One job: composed values, what distinguishes it from the others, and whether a search asks for its objective."""
 
     work: Work
     config: Values
@@ -69,12 +62,8 @@ def job_of(work: Work, values: Values, overrides: Sequence[str], is_search: bool
 
 
 def own_folder(folder: Path, job: SweepJob, taken: Collection[Path] = ()) -> Path:
-    """The folder, or where another job lies there (`hydra.sweep.subdir` need not tell jobs apart) `folder-2`, `folder-3`, ..."""
-    for suffix in itertools.count(1):
-        candidate = folder if suffix == 1 else folder.with_name(f"{folder.name}-{suffix}")
-        if candidate not in taken and not has_other_config(candidate, job):
-            return candidate
-    raise AssertionError("there is always a next name")
+    """The folder, or `folder-2`, `folder-3`, ... if another job has it (`hydra.sweep.subdir` need not tell jobs apart)."""
+    return next(name for name in writing.names_like(folder) if name not in taken and not has_other_config(name, job))
 
 
 def config_sha256(config: Values) -> str:
@@ -83,10 +72,9 @@ def config_sha256(config: Values) -> str:
 
 
 def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None) -> Values:
-    """Begin the job in its folder, or resume what is there, and leave the reason there if it fails.
+    """Start or resume the job in its folder, whatever `resume` says, and record the reason there if it fails.
 
     Arguments:
-        resume: ignored; what the folder holds decides.
         observer: of the verb, or None in a process without a display.
     Returns:
         The object of the verb's `--json`; of a search with its `objective`.
@@ -109,7 +97,7 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
         if run_folder.read_state(folder) in ("missing", "running") or raised is not error:
             writing.record_failure(folder, raised)
         with contextlib.suppress(SdlError):
-            writing.write_json(folder, JOB_FILE, stored)  # a run that failed early removes all of its files
+            writing.write_json(folder, JOB_FILE, stored)  # a run that got nowhere removes all its files
         raise raised  # noqa: B904
     if not job.is_search:
         return values
@@ -121,13 +109,7 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
 def run_alone(
     values: Values, folder: Path, overrides: list[str], work: Work, direction: str | None, is_search: bool
 ) -> float | None:
-    """One job under a launcher of hydra's own, perhaps in another process or on another machine: it never raises.
-
-    Arguments:
-        direction: of a search, or None.
-    Returns:
-        The objective of a search, see `objective_or_worst`.
-    """
+    """One job under a launcher of hydra's own, perhaps on another machine: it never raises. Returns a search's objective."""
     job, found = job_of(work, values, overrides, is_search), None
     with contextlib.suppress(Exception):  # it is in the job's folder
         found = run(job, own_folder(folder, job))
@@ -135,11 +117,7 @@ def run_alone(
 
 
 def objective_or_worst(values: Values | None, direction: str | None) -> float:
-    """What a search is told of a job: its main metric on validation rows, or where it has none the worst value there is.
-
-    Arguments:
-        direction: of the search; nan is the worst where it is not known.
-    """
+    """The value reported to a search: the main metric on validation rows, or the worst there is, nan in no known direction."""
     found = None if values is None else values.get("objective")
     return {"maximize": -math.inf, "minimize": math.inf}.get(str(direction), math.nan) if found is None else float(found)
 
@@ -159,7 +137,7 @@ def _objective(job: SweepJob, values: Values) -> float | None:
         return None if held["value"] is None else float(held["value"])
     try:
         found = job.work.score(job.work.parse(job.config))
-    except SdlError:  # too few rows to hold any out, say
+    except SdlError:  # for example too few rows to hold any out
         return None
     return found if math.isfinite(found) else None
 
@@ -176,23 +154,15 @@ def has_other_config(folder: Path, job: SweepJob) -> bool:
 
 
 def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values], str | None]) -> bool:
-    """Whether the folder holds a run, or a part of one, on data that has changed since.
-
-    Arguments:
-        fingerprint_of: composed values -> the fingerprint of their data now, or None where it cannot be read.
-    """
-    places = [folder, *run_folder.repeat_folders(folder)]
-    known = [place for place in places if (place / "environment.json").is_file()]
-    if not known:
-        return False
-    now = fingerprint_of(job.config)
-    return now is not None and any(
-        run_folder.read_json(place / "environment.json").get("data_fingerprint") != now for place in known
-    )
+    """Whether the folder holds a run, or a part of one, on data that has changed since; None is data that cannot be read."""
+    files = [place / "environment.json" for place in (folder, *run_folder.repeat_folders(folder))]
+    known = [run_folder.read_json(file).get("data_fingerprint") for file in files if file.is_file()]
+    now = fingerprint_of(job.config) if known else None
+    return now is not None and any(fingerprint != now for fingerprint in known)
 
 
 def clear(folder: Path) -> None:
     """Remove what a job left in its folder."""
     writing.discard(folder)
-    for name in ("repeats", "cells", "arms", "curve", "recommended", "best"):
+    for name in writing.PARTS:
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -11,6 +11,7 @@ from sdl_cli.run.result import RunResult
 
 Values = dict[str, Any]
 _OF_A_RUN = ("metrics", "baseline", "lift", "rows", "seconds")
+_OPTIONAL = ("reason", "curve", "comparison", "objective")
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,10 @@ class JobResult:
     """One job.
 
     Arguments:
-        status: done, failed, interrupted, running or not run.
-        overrides: what makes it this job.
-        reason: why it is not done, or empty.
+        status: done, failed, interrupted, running or not run; `reason` says why it is not done.
         run: of a training that is done, as far as the sweep keeps it.
-        curve, comparison: of such a job that is done, as in `curve.json` and `comparison.json`.
-        objective: what a search was told of it.
+        curve, comparison: of one that is done, as in `curve.json` and `comparison.json`.
+        objective: the value reported to a search.
     """
 
     folder: Path
@@ -41,22 +40,14 @@ class JobResult:
         if self.run is not None:
             whole = self.run.to_json()
             values |= {key: whole[key] for key in _OF_A_RUN}
-        optional = {"reason": self.reason, "curve": self.curve, "comparison": self.comparison, "objective": self.objective}
-        return values | {key: value for key, value in optional.items() if value is not None}
+        return values | {name: value for name in _OPTIONAL if (value := getattr(self, name)) is not None}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> JobResult:
         """What `to_json` gave."""
-        return cls(
-            Path(values["folder"]),
-            values["status"],
-            tuple(values["overrides"]),
-            values.get("reason"),
-            RunResult.from_json(values) if values.get("metrics") else None,
-            values.get("curve"),
-            values.get("comparison"),
-            values.get("objective"),
-        )
+        run = RunResult.from_json(values) if values.get("metrics") else None
+        optional = {name: values.get(name) for name in _OPTIONAL}
+        return cls(Path(values["folder"]), values["status"], tuple(values["overrides"]), run=run, **optional)
 
 
 @dataclass(frozen=True)

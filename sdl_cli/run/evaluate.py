@@ -19,6 +19,7 @@ from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.metrics import Measured
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import score
+from sdl_cli.run.predict import stored_decision
 from sdl_cli.run.prepare import PATHS
 from sdl_cli.run.request import TABLES
 from sdl_cli.run.train import Observer
@@ -29,9 +30,7 @@ from sdl_cli.settings.parse import parse, parse_group
 Values = dict[str, Any]
 
 
-def evaluate(
-    folder: Path, overrides: dict[str, Any] | None, dataset: Values | None, observer: Observer, trust: bool = False
-) -> Values:
+def evaluate(folder: Path, overrides: Values | None, dataset: Values | None, observer: Observer, trust: bool = False) -> Values:
     """Score a finished run again, on its own test part or on other data.
 
     Arguments:
@@ -49,7 +48,7 @@ def evaluate(
         elif key in ("device", "precision"):
             device = {**(device or {}), key: value}
         else:
-            raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "The rest is as it was trained.")
+            raise ConfigError(f"{key}: evaluate takes dataset and device settings only.", "Everything else comes from the run.")
     found = prepare.absolute(parse(TABLES, config))
     same_data = config["dataset"] == stored.config["dataset"]
     if not found.model.is_network:
@@ -67,92 +66,77 @@ def evaluate(
         return _evaluate(stored, found, same_data, observer, trust)
 
 
-def _evaluate(
-    stored: run_folder.StoredRun, experiment: Experiment, same_data: bool, observer: Observer, trust: bool = False
-) -> dict[str, Any]:
-    """Score a stored run on its own test part, or on all of another data set (its test part where it brings one).
+def _evaluate(stored: run_folder.StoredRun, experiment: Experiment, same_data: bool, observer: Observer, trust: bool) -> Values:
+    """Score a stored run on its own test part, or on all of another data set (its test part, if it has one).
 
-    Arguments:
-        experiment: the stored one, with the data set to evaluate on.
-        same_data: the data set is the stored run's own, so its test part must be found again.
-    Returns:
-        `{"folder", "data", "metrics": {"test"}, "reproduced"}`; `reproduced` is None for other data.
+    The experiment is the stored one with the data set to evaluate on; `same_data` says that this is the run's own, so its test
+    part must be reproduced. Returns `{"folder", "data", "metrics": {"test"}, "reproduced"}`; the last is None for other data.
     """
     checked(stored.metrics, METRICS, stored.folder / "metrics.json")
     model, values = load_model(stored.folder, trust)
     inputs = values["inputs"]
-    dataset = _load(experiment.dataset, inputs)
+    dataset = load_as_read(experiment.dataset, inputs)
     fingerprint = stored.environment.get("data_fingerprint")
     if same_data and dataset.fingerprint != fingerprint:
-        raise DataError(
-            f"{stored.folder}: the data set was changed since this run, so its test part cannot be found again.",
-            f"Restore the data, or name other data: dataset={experiment.dataset.name} dataset.path=...",
-        )
-    same_data = dataset.fingerprint == fingerprint  # also where the same data was named anew: its training rows are no test
+        hint = f"Restore the data, or name other data: dataset={experiment.dataset.name} dataset.path=..."
+        message = f"{stored.folder}: the data set has changed since this run, so its test part cannot be recovered."
+        raise DataError(message, hint)
+    same_data = dataset.fingerprint == fingerprint  # also if the same data is named again: its training rows are not test rows
     if same_data:  # read and divided as in training, whatever the settings say now
         own = parse_group("dataset", DATASETS, stored.config["dataset"])
-        if own != experiment.dataset and observer.on_notice is not None:
-            observer.on_notice("This is the data that the run was trained on: it is divided as it was then, whatever is set now.")
+        if own != experiment.dataset:
+            observer.on_notice("The run was trained on this data, so it is split as it was then, whatever the settings say now.")
         if own != experiment.dataset and type(own) is type(experiment.dataset):
             here = {key: getattr(experiment.dataset, key) for key in PATHS if hasattr(own, key)}
-            dataset = _load(dataclasses.replace(own, **here), inputs)
+            dataset = load_as_read(dataclasses.replace(own, **here), inputs)
     dataset = _matched(dataset, values)
     if same_data:
         rows = split(dataset, own, experiment.seed).test
     else:
-        rows = (
-            np.flatnonzero(dataset.part == "test")
-            if dataset.part is not None and (dataset.part == "test").any()
-            else np.arange(len(dataset))
-        )
+        has_test = dataset.part is not None and (dataset.part == "test").any()
+        rows = np.flatnonzero(dataset.part == "test") if has_test else np.arange(len(dataset))
     test = TestPart(dataset, rows)
     outputs = baseline.model_outputs(model, test.X, len(inputs["classes"]))
-    decision = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
-    found = {k: v.to_json() for k, v in score(test, outputs, decision).items()}
+    found = {k: v.to_json() for k, v in score(test, outputs, stored_decision(inputs)).items()}
     reproduced = _values(found) == _values(stored.metrics["metrics"]["test"]) if same_data else None
-    if reproduced is False and observer.on_notice is not None:
-        observer.on_notice(
-            "The stored metrics were not reproduced to the last digit: device, precision, threads or versions may differ."
-        )
+    if reproduced is False:
+        may = "device, precision, threads or versions may differ."
+        observer.on_notice(f"The stored metrics were not reproduced to the last digit: {may}")
     described = {"name": dataset.name, "rows": len(rows), "same_test_part": same_data}
     return {"folder": str(stored.folder), "data": described, "metrics": {"test": found}, "reproduced": reproduced}
 
 
-def _values(metrics: dict[str, Any]) -> dict[str, Any]:
+def _values(metrics: Values) -> Values:
     """What was measured, without its intervals: how those are computed may have improved since."""
     return {name: (found["value"], found["n"]) for name, found in metrics.items()}
 
 
-def _load(settings: DataSettings, inputs: dict[str, Any]) -> Dataset:
+def load_as_read(settings: DataSettings, inputs: Values) -> Dataset:
     """The data set, read as the run reads it."""
     size, how = inputs.get("size_px"), inputs.get("interpolation", "bilinear")
     found = data.load(settings, preferred_px=size, interpolation=how, like=inputs if inputs.get("columns") else None)
     return as_in_run(found, inputs.get("value_range"))
 
 
-def _matched(dataset: Dataset, values: dict[str, Any]) -> Dataset:
-    """The data set with its labels numbered as the model's classes; DataError where the two cannot go together."""
+def _matched(dataset: Dataset, values: Values) -> Dataset:
+    """The data set with its labels numbered as the model's classes; DataError if they are incompatible."""
     inputs = values["inputs"]
     if dataset.task != values["task"] or dataset.modality != inputs["modality"]:
-        raise DataError(
-            f"This run is for {inputs['modality']} {values['task']}, "
-            f"and the data set {dataset.name} is {dataset.modality} {dataset.task}.",
-            "Evaluate on data of the same kind.",
-        )
+        what = f"the data set {dataset.name} is {dataset.modality} {dataset.task}"
+        message = f"This run predicts {inputs['modality']} {values['task']}, but {what}."
+        raise DataError(message, "Evaluate on data of the same kind.")
     shape = list(dataset.X.shape[1:])
     if shape != inputs["shape"]:
         hint = "Give data with the same columns."
         if dataset.modality == "image":
-            hint = f"Read them alike: dataset.size_px={inputs['size_px']} dataset.channels={inputs['channels']}"
-        message = f"This run takes rows of shape {tuple(inputs['shape'])}, and those of {dataset.name} are {tuple(shape)}."
+            hint = f"Read them the same way: dataset.size_px={inputs['size_px']} dataset.channels={inputs['channels']}"
+        message = f"This run takes rows of shape {tuple(inputs['shape'])}, but those of {dataset.name} have {tuple(shape)}."
         raise DataError(message, hint)
     classes = list(inputs["classes"])
     unknown = [name for name in dataset.classes if name not in classes]
     if unknown:
-        raise DataError(
-            f"The data set {dataset.name} has the class {unknown[0]!r}, which the run was not trained on.",
-            f"It knows: {', '.join(classes[:20])}.",
-        )
+        message = f"The data set {dataset.name} has the class {unknown[0]!r}, which the run was not trained on."
+        raise DataError(message, f"It knows: {', '.join(classes[:20])}.")
     if dataset.task == "classification" and list(dataset.classes) != classes:
         place = np.array([classes.index(name) for name in dataset.classes])
         dataset = dataclasses.replace(dataset, y=place[dataset.y], classes=tuple(classes))

@@ -1,7 +1,7 @@
 """Fit on labelled rows, then score the test part, once: the only module that scores rows, and the only way to a test score.
 
-A model is handed a `LabelledPart` alone. Everything that is chosen (settings, candidates, a search) is chosen before the test
-part comes in, by `held_out_score`, which sees labelled rows alone too.
+A model is handed only a `LabelledPart`. Everything that is chosen (settings, candidates, a search) is chosen before the test
+part comes in, by `held_out_score`, which sees only labelled rows too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sdl_cli.settings.experiment import Experiment
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
 Scores = dict[str, Measured]
-_MANY_ROWS = 20_000  # from here on the quick baseline is not quick
+_MANY_ROWS = 20_000  # from this size, the quick baseline is slow
 _RESAMPLES = 1000  # of a bootstrap
 
 
@@ -62,11 +62,9 @@ class Around:
 
     Arguments:
         folder: for checkpoints and the training history; None keeps neither.
-        runtime: what a network runs on, where that was settled before.
+        runtime: what a network runs on, if already settled.
         features: frozen features of all rows of the data set `(N, D)`, for a model that probes them.
-        on_epoch: called with each row of the training history.
-        on_runtime: called with what a network runs on once it is settled, or with None for scikit-learn.
-        notice: called with a sentence for the user.
+        on_epoch, on_runtime, notice: as of `Observer`.
         clock: takes the phases fit, predict and baseline.
     """
 
@@ -81,15 +79,13 @@ class Around:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a method made of the labelled rows, and how it does on the test part.
+    """A method's results on one split.
 
     Arguments:
         outputs: for the test rows, probabilities `(T, K)` or numbers `(T,)`.
         test, validation, majority, baseline: metric -> Measured, without intervals unless they were asked for; validation is
-            empty without intervals or validation rows, baseline where none stands beside the run.
-        lift: improvement over the quick baseline where that stands beside the run and intervals were asked for.
-        rows: counts of `labelled`, `validation` and `test` rows.
-        runtime: what a network ran on; None for scikit-learn.
+            empty without intervals or validation rows, baseline if the run is not compared with it, and then lift is None.
+        rows, runtime: as of `RunResult`.
     """
 
     outputs: Array
@@ -108,9 +104,7 @@ class Scored:
     def numbers(self, seconds: dict[str, float], notes: list[str]) -> Values:
         """The same without intervals, as the `metrics.json` of a cell; metrics that are undefined are None."""
         parts = {"test": self.test, "majority": self.majority}
-        found: Values = finite(
-            {name: {metric: measured.value for metric, measured in scores.items()} for name, scores in parts.items()}
-        )
+        found: Values = finite({name: {key: one.value for key, one in scores.items()} for name, scores in parts.items()})
         rounded = {name: round(value, 3) for name, value in seconds.items()}
         return found | {"rows": self.rows, "seconds": rounded, "runtime": self.runtime, "notes": list(dict.fromkeys(notes))}
 
@@ -118,7 +112,7 @@ class Scored:
 def fit_and_score(
     ready: Ready, test: TestPart, around: Around, with_intervals: bool = False, beside_baseline: bool = False
 ) -> Scored:
-    """Fit the model on its labelled rows, then let it answer for the test part and score the answers.
+    """Fit the model on its labelled rows, then predict the test part and score the predictions.
 
     Arguments:
         with_intervals: score by bootstrap, and score the validation rows too.
@@ -144,11 +138,11 @@ def fit_and_score(
     baseline, lift = {}, None
     if beside_baseline:
         with clock.phase("baseline"):
-            # beside a run whose settings are the baseline's own it would say the same twice
+            # next to a run with the baseline's own settings it would say the same twice
             if ready.experiment.model != BaselineSettings():
                 if with_intervals and len(ready.labelled) > _MANY_ROWS:
-                    num = f"{len(ready.labelled):,}"
-                    around.notice(f"The quick baseline, a forest, learns from {num} rows once: it may take minutes.")
+                    what = f"The quick baseline, a forest, learns from {len(ready.labelled):,} rows first"
+                    around.notice(f"{what}, which may take minutes.")
                 other = reference.baseline_outputs(ready.labelled, test, ready.experiment.seed)
                 baseline = score(test, other, ready.decision, num_resamples)
                 if with_intervals:
@@ -160,15 +154,9 @@ def fit_and_score(
 
 
 def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPart, metric: str, around: Around) -> float:
-    """Fit on a part of the labelled rows and score others of them: what candidates are chosen by.
+    """Fit on `kept` labelled rows and score `held` ones: what candidates are chosen by; nan if the metric is undefined.
 
-    Arguments:
-        experiment: with its settings resolved.
-        kept, held: rows that the model sees, and rows that it is scored on, both labelled.
-    Returns:
-        the metric, nan where it is undefined.
-    Raises:
-        as `fit_and_score`.
+    The experiment has its settings resolved. Raises as `fit_and_score`.
     """
     ready = make_ready(experiment, kept, _ignore)
     with _fitting(ready, around) as rows:
@@ -178,11 +166,7 @@ def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPar
 
 
 def validation_score(experiment: Experiment) -> float:
-    """The main metric of an experiment on validation rows held out from its labelled rows: what a search may look at.
-
-    Raises:
-        ConfigError, DataError, RunError: as a training.
-    """
+    """The main metric of an experiment on validation rows held out from its labelled rows: what a search may look at."""
     dataset, parts = divided(experiment, load_here(experiment))
     kept, held = parts.parts(dataset)[0].divided(experiment.dataset.validation_fraction, experiment.seed)
     resolved = resolve_settings(experiment, dataset, len(kept))
@@ -191,13 +175,7 @@ def validation_score(experiment: Experiment) -> float:
 
 
 def score(test: TestPart, outputs: Array, decision: Array | None = None, num_resamples: int = _RESAMPLES) -> Scores:
-    """All metrics of outputs for the test part, of a run that ends or of a stored one.
-
-    Arguments:
-        outputs: probabilities `(T, K)` or numbers `(T,)`.
-        decision: as of `Ready`.
-        num_resamples: of the bootstrap; 0 leaves the intervals out.
-    """
+    """All metrics of outputs for the test part, `(T, K)` or `(T,)`; no resamples of the bootstrap leave the intervals out."""
     return _scores(test, outputs, decision, num_resamples)
 
 
@@ -212,11 +190,8 @@ def main_score(
 ) -> tuple[str, Callable[[Array], scoring.Metric]]:
     """Name of a stored run's main metric, and what turns outputs for its test rows into it, a function of row weights.
 
-    For the importance of columns, which a report measures on test rows after the run has ended: nothing is chosen by it.
-
-    Arguments:
-        y: `(T,)` targets.
-        weighs: the run weighs classes alike: balanced accuracy, as for its lift over the baseline.
+    For the importance of columns, which a report measures on test rows after the run has ended: nothing is chosen by it. A run
+    that weighs classes alike has balanced accuracy, as for its lift over the baseline.
     """
     if not is_classification:
         return "rmse", lambda outputs: scoring.rmse(y, outputs)
@@ -255,11 +230,9 @@ def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
         return
     from sdl_cli.learning import loop
 
-    def settled(runtime: Runtime) -> None:
-        around.on_runtime(runtime.to_plain())
-
     known = None if around.features is None else around.features[ready.fit.rows]
-    context = loop.Context(around.folder, around.on_epoch, around.notice, settled, around.runtime, known)
+    context = loop.Context(around.folder, around.on_epoch, around.notice, runtime=around.runtime, features=known)
+    context.on_runtime = lambda runtime: around.on_runtime(runtime.to_plain())
     with loop.context(context):
         yield (*rows, ready.validation.X, ready.validation.y) if len(ready.validation) else rows
     if context.history and around.folder is not None:
@@ -268,7 +241,7 @@ def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
 
 @contextlib.contextmanager
 def opened_door(experiment: Experiment) -> Iterator[None]:
-    """Within it, what an estimator of `model=sklearn` raises is its own word on the data or its parameters, and names it."""
+    """Inside, errors of a `model=sklearn` estimator become user errors that name it."""
     try:
         yield
     except (SdlError, MemoryError):
@@ -277,7 +250,6 @@ def opened_door(experiment: Experiment) -> Iterator[None]:
         if not experiment.model.is_foreign:
             raise
         first = (str(error).splitlines() or [""])[0][:500]
-        raise RunError(
-            f"model.estimator: {experiment.model.estimator} cannot do this: {type(error).__name__}: {first}",
-            "Change its model.params, the data, or the estimator; run.log in the run's folder holds the traceback.",
-        ) from error
+        message = f"model.estimator: {experiment.model.estimator} failed: {type(error).__name__}: {first}"
+        hint = "Change its model.params, the data, or the estimator; see run.log in the run folder for the traceback."
+        raise RunError(message, hint) from error

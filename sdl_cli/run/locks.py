@@ -1,4 +1,4 @@
-"""One process at a time in a run folder: a lock that ends with its process, however that ends."""
+"""One process at a time in a run folder: a lock that ends with its process in any case."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ _held: dict[Path, tuple[int, int]] = {}  # folder -> file descriptor, process: a
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process; within it, `hold` and `alone` of the same folder do nothing more.
-
-    Raises:
-        DataError: another process holds it; its host and id are named.
-    """
+    """Hold a run folder for this process, as `hold` does; within it, both do nothing more for the same folder."""
     is_first = not is_held(folder)
     hold(folder)
     try:
@@ -31,12 +27,9 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def hold(folder: Path) -> None:
-    """Hold a folder until `release`, or the end of this process.
+    """Hold a folder until `release`, or the end of this process. Raises DataError with host and id of one that holds it.
 
-    A file system without locks, or a folder that cannot be written to, is used as if nobody else were at it.
-
-    Raises:
-        DataError: another process holds it.
+    A file system without locks, or a folder that cannot be written to, is used as if nobody else used it.
     """
     if is_held(folder):
         return
@@ -69,7 +62,7 @@ def hold(folder: Path) -> None:
 
 
 def release(folder: Path) -> None:
-    """Let a folder go; nothing happens where this process does not hold it."""
+    """Release a folder; does nothing if this process does not hold it."""
     if not is_held(folder):
         return
     descriptor, _ = _held.pop(folder.absolute())

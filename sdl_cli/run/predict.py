@@ -40,53 +40,35 @@ def predict(
     """Predict the rows, texts or images of `source` and write id, prediction and probabilities in its order.
 
     Arguments:
-        stored: a finished run; of one with repeats the first is taken, and said so.
-        source: a table or texts (CSV and the like), a folder of images, one image, a CSV of image paths, or an .npz file.
-        out: the CSV to write, or `STDOUT`; all of it or, where anything is wrong, nothing.
+        stored: a finished run; of one with repeats, the first is used, with a notice.
+        source: a table or texts (CSV and similar), a folder of images, one image, a CSV of image paths, or an .npz file.
+        out: the CSV to write, or `STDOUT`; complete or, on any error, not at all.
         on_error: `fail`, or `skip` images that cannot be read.
     Returns:
         `{"rows", "out"}`.
     Raises:
         DataError: inputs that the run cannot take; the message names the file and what is missing.
     """
-    notice = observer.on_notice or (lambda sentence: None)
-    if stored.repeats:
-        first = stored.repeats[0]
-        notice(f"This run has {len(stored.repeats)} repeats: predicting with the first, {first}.")
-        stored = run_folder.read_run(first)
-    if out.suffix.lower() in _OTHER_FORMATS:
-        raise DataError(
-            f"{out}: predictions are written as CSV, and a file that ends in {out.suffix} is something else.",
-            f"Write {run_folder.quoted(out.with_suffix('.csv'))}, which spreadsheets open too.",
-        )
-    if not out.absolute().parent.is_dir():
-        raise DataError(f"{out}: there is no folder {out.absolute().parent}.", "Make it first, or choose another place with -o.")
-    if out.is_dir():
-        raise DataError(f"{out}: this is a folder.", "Name a file with -o, for example -o predictions.csv")
-    if not source.exists():
-        raise DataError(f"{source}: there is nothing here.", f"Give {_takes(stored)}.")
-    if out.exists() and source.samefile(out):
-        raise DataError(f"{out}: this is the input itself.", "Choose another file with -o.")
+    stored = stored.single("predicting with", observer.on_notice)
+    _check_places(stored, source, out)
     model, values = load_stored(stored, observer, trust)
     inputs = values["inputs"]
-    classes = inputs["classes"]
-    weights = None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
     count, empty = 0, _Empty()
 
     def say(sentence: str) -> None:
-        notice(_without_settings(sentence))
+        observer.on_notice(_without_settings(sentence))
 
     def outputs() -> Chunks:
         for ids, X in iter_inputs(source, inputs, say, on_error):
             if list(X.shape[1:]) != inputs["shape"]:
-                message = f"{source}: its rows have shape {tuple(X.shape[1:])}, and this run takes {tuple(inputs['shape'])}."
+                message = f"{source}: its rows have shape {tuple(X.shape[1:])}, but this run takes {tuple(inputs['shape'])}."
                 raise DataError(message, "Give inputs like those it was trained on.")
             empty.add(ids, X)
-            yield ids, baseline.model_outputs(model, X, len(classes))
+            yield ids, baseline.model_outputs(model, X, len(inputs["classes"]))
 
     def write(file: Any) -> None:
         nonlocal count
-        count = predictions.write(file, outputs(), classes, decision=weights)
+        count = predictions.write(file, outputs(), inputs["classes"], decision=stored_decision(inputs))
         if not count:
             raise DataError(f"{source}: the table has no rows.")
 
@@ -98,13 +80,31 @@ def predict(
     except DataError as error:
         raise type(error)(_without_settings(error.message), _without_settings(error.hint)) from error
     if empty.count:
-        notice(empty.sentence())
+        observer.on_notice(empty.sentence())
     return {"rows": count, "out": str(out)}
+
+
+def _check_places(stored: run_folder.StoredRun, source: Path, out: Path) -> None:
+    if out.suffix.lower() in _OTHER_FORMATS:
+        hint = f"Write {run_folder.quoted(out.with_suffix('.csv'))}, which spreadsheets open too."
+        raise DataError(f"{out}: predictions are written as CSV, but this file ends in {out.suffix}.", hint)
+    run_folder.require_place(out, "Name a file with -o, for example -o predictions.csv", " with -o")
+    if not source.exists():
+        other = ", or for images a folder, an image, a table of their paths, or an npz file"
+        is_table = stored.config.get("dataset", {}).get("name") in ("table", "text", "openml")
+        raise DataError(f"{source}: not found.", f"Give a table with the columns of the run{'' if is_table else other}.")
+    if out.exists() and source.samefile(out):
+        raise DataError(f"{out}: this is the input itself.", "Choose another file with -o.")
+
+
+def stored_decision(inputs: Mapping[str, Any]) -> Array | None:
+    """How a run's probabilities become classes `(K,)`, from what it stored of its data; None for the most probable one."""
+    return None if inputs.get("decision") is None else np.asarray(inputs["decision"], dtype=np.float64)
 
 
 @dataclass
 class _Empty:
-    """Rows that say nothing: their number, and the ids of the first."""
+    """Empty rows: their number, and the ids of the first."""
 
     count: int = 0
     first: list[str] = field(default_factory=list)
@@ -121,15 +121,13 @@ class _Empty:
         self.first += [shortened(ids[i]) for i in found[: max(0, MOST_NAMED - len(self.first))]]
 
     def sentence(self) -> str:
-        """What to say of them."""
-        listed = named(self.first, self.count)
-        are = "1 row is" if self.count == 1 else f"{self.count:,} rows are"
-        what = f"{are} empty in all that the run learned from (id{'' if self.count == 1 else 's'} {listed})"
-        return f"{what}: nothing was known to predict from."
+        are, ids = ("1 row is", "id") if self.count == 1 else (f"{self.count:,} rows are", "ids")
+        what = f"{are} empty in everything that the run learned from ({ids} {named(self.first, self.count)})"
+        return f"{what}: there was nothing to predict from."
 
 
 def _to_stdout(write: Callable[[Any], None]) -> None:
-    """All of it or, where anything is wrong, nothing, as in a file."""
+    """All of it or, on any error, nothing, as in a file."""
     with tempfile.SpooledTemporaryFile(max_size=2**26) as file:
         write(file)
         file.seek(0)
@@ -139,44 +137,32 @@ def _to_stdout(write: Callable[[Any], None]) -> None:
 
 
 def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str = "fail") -> Chunks:
-    """New inputs as a run takes them, a chunk at a time.
-
-    Arguments:
-        inputs: what the run stored of its data, see `models/storage.py`.
-    Yields: ids `(n,)` and X `(n, ...)`.
-    """
-    notes: list[str]
+    """Ids `(n,)` and X `(n, ...)` of new inputs a chunk at a time; `inputs` is what the run stored of its data."""
+    notes: list[str] = []
     if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
         from sdl_cli.data.sources.npz import read_inputs
 
         if inputs.get("value_range") is not None:
-            message = (
-                f"{source}: this run learned from image files deeper than 8 bits, and an npz file does not say how it is scaled."
-            )
+            message = f"{source}: this run learned from images deeper than 8 bits, but an npz file does not say how it is scaled."
             raise DataError(message, "Give a folder of images, an image, or a table of their paths.")
         yield read_inputs(source)
     elif inputs["modality"] == "image":
-        yield from _iter_images(source, inputs, notice, on_error)
+        yield from _iter_images(source, inputs, notes, on_error)
     elif inputs["modality"] == "text":
         from sdl_cli.data.sources.new_texts import iter_texts
 
-        notes = []
         yield from iter_texts(source, inputs["source"], notes=notes)
-        for sentence in notes:
-            notice(sentence)
     elif inputs.get("columns"):
         from sdl_cli.data.sources.new_rows import iter_rows
 
-        notes = []
         yield from iter_rows(source, inputs, notes=notes)
-        for sentence in notes:
-            notice(sentence)
     else:
-        raise DataError(f"{source}: this run is for tables, and predicts an npz file with X (rows, {inputs['shape'][0]}).")
+        raise DataError(f"{source}: this run is for tables; an npz file needs X with shape (rows, {inputs['shape'][0]}).")
+    for sentence in notes:
+        notice(sentence)
 
 
-def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str) -> Chunks:
-    notes: list[str] = []
+def _iter_images(source: Path, inputs: Mapping[str, Any], notes: list[str], on_error: str) -> Chunks:
     how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
     if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
         from sdl_cli.data.sources.image_table import iter_image_table
@@ -189,8 +175,6 @@ def _iter_images(source: Path, inputs: Mapping[str, Any], notice: Notice, on_err
 
         scale = stored_scale(inputs.get("value_range"))
         yield from iter_images(source, **how, on_error=on_error, notes=notes, scale=scale)  # type: ignore[arg-type]
-    for sentence in notes:
-        notice(sentence)
 
 
 def load_stored(stored: run_folder.StoredRun, observer: Observer, trust: bool) -> tuple[Any, dict[str, Any]]:
@@ -207,11 +191,4 @@ def _without_settings(text: str) -> str:
     """A message of the readers without the settings of data sets, which predicting does not take."""
     text = re.sub(r"\s*\([^()]*dataset\.[^()]*\)", "", text)
     kept = " ".join(part for part in re.split(r"(?<=[.:;])\s+", text) if not re.search(r"dataset[.=]\w", part))
-    return re.sub(r"[:;]$", ".", kept)  # what came after it is gone
-
-
-def _takes(stored: run_folder.StoredRun) -> str:
-    name = stored.config.get("dataset", {}).get("name")
-    if name in ("table", "text", "openml"):
-        return "a table with the columns of the run"
-    return "a table with the columns of the run, or for images a folder, an image, a table of their paths, or an npz file"
+    return re.sub(r"[:;]$", ".", kept)  # anything after it is lost

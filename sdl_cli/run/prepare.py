@@ -26,11 +26,7 @@ PATHS = ("path", "test_path", "root")  # settings of data sets that are files or
 
 
 def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
-    """The data set; the experiment with its paths absolute and image size filled in; and the size the model asked for.
-
-    Arguments:
-        dataset: where it was loaded before, for this model.
-    """
+    """The data set, unless already loaded; the experiment with absolute paths and image size; the size the model asked for."""
     experiment = absolute(experiment)
     preferred = None
     if experiment.model.is_pretrained and hasattr(experiment.dataset, "size_px"):
@@ -42,14 +38,13 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
         found = dataclasses.replace(experiment.dataset, **dataset.source["settings"])
         experiment = dataclasses.replace(experiment, dataset=found)
     if dataset.modality == "image" and getattr(experiment.dataset, "size_px", 0) is None:
-        experiment = dataclasses.replace(
-            experiment, dataset=dataclasses.replace(experiment.dataset, size_px=int(dataset.X.shape[2]))
-        )
+        found = dataclasses.replace(experiment.dataset, size_px=int(dataset.X.shape[2]))
+        experiment = dataclasses.replace(experiment, dataset=found)
     return dataset, experiment, preferred
 
 
 def load_here(experiment: Experiment) -> Dataset:
-    """The experiment's data set, loaded once in this process for all fits that come to it; the last two are remembered."""
+    """The experiment's data set, loaded once per process and shared by all fits; the last two are cached."""
     key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None)} {experiment.model}"
     found = _loaded.get(key)
     if found is None:
@@ -70,14 +65,10 @@ def absolute(experiment: Experiment) -> Experiment:
         return None if value is None else str(Path(value).expanduser().absolute())
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
-    experiment = dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed))
-    model = experiment.model
-    if getattr(model, "unlabeled", None):
-        experiment = dataclasses.replace(experiment, model=dataclasses.replace(model, unlabeled=whole(model.unlabeled)))
-    weights = getattr(model, "weights", None)
-    if weights not in (None, "default", "none"):
-        experiment = dataclasses.replace(experiment, model=dataclasses.replace(model, weights=whole(weights)))
-    return experiment
+    files = {k: getattr(experiment.model, k) for k in ("unlabeled", "weights") if hasattr(experiment.model, k)}
+    changed_files = {k: whole(v) for k, v in files.items() if v not in (None, "", "default", "none")}
+    model = dataclasses.replace(experiment.model, **changed_files)
+    return dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed), model=model)
 
 
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
@@ -94,10 +85,8 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
     if seen not in experiment.model.modalities:
         what = "a table" if dataset.modality == "table" else "made of texts"
-        raise ConfigError(
-            f"model: {experiment.model.name} takes images, and the data set {dataset.name} is {what}.",
-            f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}.",
-        )
+        hint = f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}."
+        raise ConfigError(f"model: {experiment.model.name} takes images, but the data set {dataset.name} is {what}.", hint)
     from sdl_cli.data.augment.policies import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)
@@ -111,19 +100,19 @@ def _check_size_of_target(dataset: Dataset) -> None:
         return
     largest = float(np.abs(dataset.y).max())
     if largest and not _LEAST_TARGET < largest < 1 / _LEAST_TARGET:
-        raise DataError(
-            f"{dataset.name}: the largest target is {largest:.3g} in size, and its square is beyond what can be computed with.",
-            "Write the target in another unit.",
+        message = (
+            f"{dataset.name}: the largest target is {largest:.3g}; its square is out of the range that can be computed with."
         )
+        raise DataError(message, "Use another unit for the target.")
 
 
 def settings_without_effect(experiment: Experiment) -> list[str]:
-    """Sentences on settings that were changed and that the chosen model does not look at."""
+    """Sentences on changed settings that the chosen model ignores."""
     model, name, found = experiment.model, experiment.model.name, []
     if not model.is_network:
         weighed = model.takes_class_weight and getattr(experiment.loss, "class_weight", "") == "balanced"
         if experiment.loss.name != "auto" and not weighed:
-            found.append(f"loss={experiment.loss.name} has no effect: model={name} trains with a loss of its own.")
+            found.append(f"loss={experiment.loss.name} has no effect: model={name} uses its own loss.")
         if experiment.augment.name not in ("none", "text"):
             found.append(f"augment={experiment.augment.name} has no effect: model={name} does not train on batches.")
         changed = [k for k, v in plain(experiment.training).items() if v != getattr(type(experiment.training)(), k)]
@@ -151,12 +140,10 @@ def divided(experiment: Experiment, dataset: Dataset) -> tuple[Dataset, Split]:
 
 @dataclass(frozen=True)
 class Ready:
-    """A fit that can begin.
+    """A fit that can begin: the experiment has its settings resolved, and the model is unfitted.
 
     Arguments:
-        experiment: with its settings resolved.
-        labelled: all rows that it may see: those to `fit` on, and those of `validation`, empty where the method needs none.
-        model: unfitted.
+        labelled: all rows that it may see: those to `fit` on, and those of `validation`, empty if the method needs none.
         decision: `(K,)` as `decisions.decision_weights` gives it, or None.
     """
 
@@ -172,15 +159,14 @@ def make_ready(experiment: Experiment, labelled: LabelledPart, notice: Callable[
     """Build the model of a resolved experiment, and divide the labelled rows for it. Raises ConfigError as `build`."""
     decision = _decision(experiment, labelled, notice)
     model = build(experiment, labelled.dataset.task, labelled.dataset)
-    none = LabelledPart(labelled.dataset, np.array([], dtype=np.int64))
-    fit, validation = labelled, none
+    fit, validation = labelled, LabelledPart(labelled.dataset, np.array([], dtype=np.int64))
     if model.needs_validation:
         fit, validation = labelled.divided(experiment.dataset.validation_fraction, experiment.seed)
     return Ready(experiment, labelled, fit, validation, model, decision)
 
 
 def _decision(experiment: Experiment, labelled: LabelledPart, notice: Callable[[str], None]) -> Array | None:
-    """How probabilities become classes; reported where it is not simply the most probable one."""
+    """How probabilities become classes; reported if it is not simply the most probable one."""
     classes = labelled.dataset.classes
     if labelled.dataset.task == "regression":
         if experiment.threshold != "most_probable":
@@ -188,7 +174,7 @@ def _decision(experiment: Experiment, labelled: LabelledPart, notice: Callable[[
         return None
     if experiment.threshold == "balanced" and weighs_classes(experiment) and experiment.model.takes_class_weight:
         # its probabilities are those of equal classes already
-        notice("threshold=balanced has no effect beside loss.class_weight=balanced, which does the same in training.")
+        notice("threshold=balanced has no effect with loss.class_weight=balanced, which does the same in training.")
         return None
     counts = np.bincount(labelled.y, minlength=len(classes))
     weights = decision_weights(experiment.threshold, counts, classes)

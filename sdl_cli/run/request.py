@@ -1,4 +1,4 @@
-"""What a run is asked for: plain values, as they are composed or stored, as an Experiment."""
+"""The request for a run: plain values, as they are composed or stored, as an Experiment."""
 
 from __future__ import annotations
 
@@ -17,18 +17,12 @@ from sdl_cli.settings.parallel import Parallel, check_backend
 from sdl_cli.settings.parse import parse, parse_group
 
 Values = dict[str, Any]
-TABLES: dict[str, Any] = {
-    "dataset": DATASETS,
-    "model": MODELS,
-    "loss": LOSSES,
-    "augment": AUGMENTS,
-    "training": Training,
-}
+TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Experiment):
-    """What `sdl train` is asked: an experiment, and how many jobs of a sweep of them run at once, which decides no result."""
+    """What `sdl train` is asked: an experiment, and how many jobs of a sweep of them run at once (which changes no result)."""
 
     parallel: Parallel = Parallel(num_jobs=1)
 
@@ -42,10 +36,8 @@ def parse_experiment(values: Values) -> Experiment:
 
 
 def parse_parallel(values: Values) -> Parallel:
-    """How the jobs of a sweep run, of composed values; one after another where they do not say."""
-    if "parallel" not in values:
-        return Parallel(num_jobs=1)
-    found: Parallel = parse_group("parallel", Parallel, values["parallel"])
+    """How the jobs of a sweep run, of composed values; one after another by default."""
+    found: Parallel = parse_group("parallel", Parallel, values["parallel"]) if "parallel" in values else Parallel(num_jobs=1)
     check_backend(found.backend)
     return found
 

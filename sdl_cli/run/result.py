@@ -1,4 +1,4 @@
-"""What a run found, as the code holds it and as `metrics.json` does."""
+"""The results of a run, as the code holds them and as `metrics.json` does."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ class RunResult:
     """A run over one split, or the means of several.
 
     Arguments:
-        folder: the run folder.
         config: complete and resolved, plain values.
         test, validation, baseline, majority: metric -> Measured; validation and baseline may be empty.
-        lift: improvement over the quick baseline, or None where the run is the baseline.
+        lift: improvement over the quick baseline, or None if the run is the baseline.
         seconds: per phase and `total`; over repeats their sum.
         rows: counts of `labelled`, `validation` and `test` rows of the first split.
         runtime: device, precision, memory format and threads of a network; None for scikit-learn.
-        notes: sentences on how data and settings were taken.
+        notes: sentences on how data and settings were read.
         repeats: splits that it is the mean of.
     """
 
@@ -69,31 +68,16 @@ class RunResult:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RunResult:
-        """What `to_json` gave, with what an older sdl did not write left empty.
+        """What `to_json` gave, with what an older sdl did not write left empty; `contents.METRICS` checks a stranger's file."""
 
-        Raises:
-            KeyError, TypeError: values of another kind; `settings.contents.METRICS` says which a stranger's file must have.
-        """
+        def scores(of: str, part: str = "test") -> Scores:
+            return {name: Measured.from_json(value) for name, value in ((values.get(of) or {}).get(part) or {}).items()}
 
-        def scores(found: Mapping[str, Any] | None) -> Scores:
-            test = (found or {}).get("test") or {}
-            return {name: Measured.from_json(value) for name, value in test.items()}
-
-        metrics, lift = values["metrics"], values.get("lift")
-        return cls(
-            folder=Path(values.get("folder", "")),
-            config=values.get("config", {}),
-            test=scores(metrics),
-            validation=scores({"test": metrics.get("validation")}),
-            baseline=scores(values.get("baseline")),
-            majority=scores(values.get("majority")),
-            lift=Lift.from_json(lift) if lift else None,
-            seconds=dict(values.get("seconds", {})),
-            rows=dict(values.get("rows", {})),
-            runtime=values.get("runtime"),
-            notes=tuple(values.get("notes", ())),
-            repeats=values.get("repeats", 1),
-        )
+        lift = Lift.from_json(values["lift"]) if values.get("lift") else None
+        parts = scores("metrics"), scores("metrics", "validation"), scores("baseline"), scores("majority")
+        counts = dict(values.get("seconds", {})), dict(values.get("rows", {})), values.get("runtime")
+        more = tuple(values.get("notes", ())), values.get("repeats", 1)
+        return cls(Path(values.get("folder", "")), values.get("config", {}), *parts, lift, *counts, *more)
 
 
 def _plain(scores: Scores) -> Values:

@@ -31,6 +31,13 @@ class StoredRun:
     def repeats(self) -> list[Path]:
         return repeat_folders(self.folder)
 
+    def single(self, doing: str, notice: Callable[[str], None]) -> StoredRun:
+        """The run itself; of a repeated one its first repeat, with a notice of what it is used for: `exporting`."""
+        if not self.repeats:
+            return self
+        notice(f"This run has {len(self.repeats)} repeats: {doing} the first, {self.repeats[0]}.")
+        return read_run(self.repeats[0])
+
 
 def repeat_folders(folder: Path) -> list[Path]:
     """Folders of the single runs that a repeated run is made of, in order; empty for a single run."""
@@ -38,18 +45,10 @@ def repeat_folders(folder: Path) -> list[Path]:
 
 
 def read_run(folder: Path, finished: bool = True) -> StoredRun:
-    """Read a run folder.
-
-    Arguments:
-        finished: require a run that is done and whose files are as it left them.
-    Raises:
-        DataError: no run folder, an unfinished or failed run, or files that were changed or lost since.
-    """
+    """Read a run folder; `finished` requires a finished run with unchanged files. Raises DataError for anything else."""
     if folder.is_dir() and was_not_begun(folder) and (not finished or (folder / "status.json").exists()):
-        raise DataError(
-            f"{folder}: nothing was begun here: it was stopped before its settings were written.",
-            "Start it anew with the command that made it.",
-        )
+        message = f"{folder}: nothing was begun here: it was stopped before its settings were written."
+        raise DataError(message, "Start it again with the command that made it.")
     require_run_folder(folder)
     kind = kind_of(folder) if finished else ""
     if kind == "curve":
@@ -62,22 +61,17 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     state = state_of(status)
     if finished and state != "done":
         reason = f": {status['reason']}" if status.get("reason") and status["reason"] != state else ""
-        raise DataError(
-            f"{folder}: this run is not finished (it is {state}{reason}).",
-            f"Resume it: sdl train --resume {quoted(folder)}",
-        )
+        hint = f"Resume it: sdl train --resume {quoted(folder)}"
+        raise DataError(f"{folder}: this run is not finished (it is {state}{reason}).", hint)
     if finished:
         for name, expected in dict(status.get("files", {})).items():
             if Path(name).name != name or not (folder / name).is_file() or _leaves(folder, name):
-                raise DataError(
-                    f"{folder}: {name} is missing, so this run is incomplete.",
-                    "Train it again, or copy the whole folder.",
-                )
+                hint = "Train it again, or copy the whole folder."
+                raise DataError(f"{folder}: {name} is missing, so this run is incomplete.", hint)
             if sha256_of(folder / name) != expected:
                 raise DataError(f"{folder / name}: this file was changed after the run ended.", "Restore it, or train again.")
-    config = read_config(folder)
+    config, path = read_config(folder), folder / "environment.json"
     metrics = read_json(folder / "metrics.json") if finished else {}
-    path = folder / "environment.json"
     found = checked(read_json(path), ENVIRONMENT, path) if path.exists() else {}
     return StoredRun(folder, config, metrics, found, state)
 
@@ -104,20 +98,26 @@ def _read_object(path: Path, most_bytes: int, parse: Callable[[bytes], Any], wha
     return values
 
 
-def require_run_folder(folder: Path) -> None:
-    """Raise DataError unless `folder` is that of a run, a curve or a comparison; where it holds such, one is named."""
-    if not folder.is_dir():
+def require_place(out: Path, example: str, option: str = "") -> None:
+    """Raise DataError unless a file can be written here: `example` names one, `option` says how another place is chosen."""
+    if out.is_dir():
+        raise DataError(f"{out}: this is a folder.", example)
+    if not out.absolute().parent.is_dir():
         raise DataError(
-            f"{folder}: there is no such run folder.",
-            "Give a folder that sdl train, curve or compare printed, for example one under runs/.",
+            f"{out}: there is no folder {out.absolute().parent}.", f"Create it first, or choose another place{option}."
         )
+
+
+def require_run_folder(folder: Path) -> None:
+    """Raise DataError unless `folder` is that of a run, a curve or a comparison; if it holds any, one is named."""
+    if not folder.is_dir():
+        hint = "Give a folder that sdl train, curve or compare printed, for example one under runs/."
+        raise DataError(f"{folder}: there is no such run folder.", hint)
     if not (folder / "status.json").is_file():
-        inside = sorted(p.parent for p in folder.glob("*/status.json"))
-        hint = (
-            f"It holds runs: give one of them, for example {quoted(inside[0])}."
-            if inside
-            else "Give a folder that sdl train printed; this one has no status.json."
-        )
+        inside = min((p.parent for p in folder.glob("*/status.json")), default=None)
+        hint = "Give a folder that sdl train printed; this one has no status.json."
+        if inside is not None:
+            hint = f"It contains runs: give one of them, for example {quoted(inside)}."
         raise DataError(f"{folder}: this is not a run folder.", hint)
 
 
@@ -165,17 +165,11 @@ def resume_verb(folder: Path) -> str:
 
 
 def require_same_data(folder: Path, fingerprint: str, what: str, verb: str) -> None:
-    """Raise DataError where what stands in `folder` was begun on data of another fingerprint.
-
-    Arguments:
-        what, verb: what it is, and the verb that begins a new one: `curve`, `curve`.
-    """
+    """Raise DataError if `what` is in `folder` was started on other data; `verb` starts a new one."""
     stored = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
     if stored and stored.get("data_fingerprint") != fingerprint:
-        raise DataError(
-            f"{folder}: the data has changed since this {what} was begun.",
-            f"Begin a new one with the same settings: sdl {verb} ...",
-        )
+        hint = f"Start a new one with the same settings: sdl {verb} ..."
+        raise DataError(f"{folder}: the data has changed since this {what} was begun.", hint)
 
 
 def read_state(folder: Path) -> str:

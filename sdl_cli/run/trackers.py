@@ -1,4 +1,4 @@
-"""Runs told to TensorBoard and MLflow as they go, where a run asks for it. Whatever a tracker cannot do, the run goes on."""
+"""Report runs to TensorBoard and MLflow as they go, if requested. If a tracker fails, the run continues."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import make_folder, typed_path
@@ -22,14 +21,13 @@ from sdl_cli.run.train import Observer
 from sdl_cli.settings.experiment import Experiment
 
 Values = dict[str, Any]
-Row = dict[str, Any]
-RUN_FILE = "mlflow.json"  # in the run folder: the MLflow run that goes on when the run is resumed
-# MLflow's own limits, those of its older servers among them
+RUN_FILE = "mlflow.json"  # in the run folder: the MLflow run that continues when the run is resumed
+# MLflow's own limits, including those of older servers
 _MOST_KEY, _MOST_VALUE, _MOST_PARAMS, _MOST_METRICS = 250, 500, 100, 900
 _SECONDS_BETWEEN = 5.0  # least time between two messages to MLflow: an epoch may take milliseconds, a message does not
 _NO_METRIC = ("phase", "epoch", "epochs", "step")
-# set before MLflow is imported, and left to whoever has set them: a server that is gone must not hold a training up for minutes,
-# nothing is sent to anyone else, and stdout is the run's own
+# set before MLflow is imported, unless set already: a server that is gone must not hold a training up for minutes, nothing is
+# sent to anyone else, and stdout belongs to the run
 _MLFLOW_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -39,44 +37,8 @@ _MLFLOW_DEFAULTS = {
 }
 
 
-class Tracker(Protocol):
-    """What is told of a run, in this order; each may raise anything."""
-
-    name: str
-
-    def begin(self, folder: Path) -> None:
-        """The run has its folder, with `config.yaml` in it, and is about to train."""
-
-    def epoch(self, row: Row) -> None:
-        """A row of its training history."""
-
-    def finish(self, folder: Path, values: Values) -> None:
-        """It is done; `values` are its `metrics.json`."""
-
-    def fail(self, reason: str, interrupted: bool) -> None:
-        """It has failed, or was stopped."""
-
-    def close(self) -> None:
-        """Nothing more will be told."""
-
-
-@dataclass
-class Watched:
-    """A run with its trackers.
-
-    Arguments:
-        observer: to be handed to the run.
-        finish: to be called with the values of `metrics.json` of the run that is done; it returns them.
-        parent: id of its MLflow run for the runs that it is made of, called once it has begun; None where there is none.
-    """
-
-    observer: Observer
-    finish: Callable[[Values], Values]
-    parent: Callable[[], str | None]
-
-
 def check(experiment: Experiment) -> None:
-    """Raise ConfigError where a tracker that is asked for is not installed, or MLflow's address is none."""
+    """Raise ConfigError if a requested tracker is not installed, or MLflow's address is empty."""
     if experiment.tensorboard and find_spec("tensorboard") is None:
         raise ConfigError("tensorboard=true: TensorBoard is not installed.", 'Install it: pip install "sdl-cli[tensorboard]"')
     if experiment.mlflow is None:
@@ -91,7 +53,7 @@ def check(experiment: Experiment) -> None:
 
 
 def address(text: str) -> str:
-    """MLflow's tracking address for `mlflow=text`; a folder is that of a database, for MLflow has given up plain folders."""
+    """MLflow's tracking address for `mlflow=text`; a folder means a database in it, as MLflow has no plain ones."""
     if "://" in text or text.startswith("databricks"):
         path = text.removeprefix("sqlite:///")
         return f"sqlite:///{typed_path(path).absolute()}" if path != text else text
@@ -99,97 +61,107 @@ def address(text: str) -> str:
 
 
 def settled(experiment: Experiment) -> Experiment:
-    """The same experiment with an address that means the same wherever it is gone on with."""
-    if experiment.mlflow is None:
-        return experiment
-    return dataclasses.replace(experiment, mlflow=address(experiment.mlflow))
+    """The experiment with an address that means the same wherever it is resumed."""
+    return experiment if experiment.mlflow is None else dataclasses.replace(experiment, mlflow=address(experiment.mlflow))
 
 
-@contextlib.contextmanager
-def watched(experiment: Experiment, observer: Observer | None = None, parent: str | None = None) -> Iterator[Watched]:
-    """Tell the trackers that the experiment asks for of the run in the body.
+class Watched:
+    """A run with the trackers that it asks for; see `watched`. `observer` is to be handed to the run.
 
-    Arguments:
-        experiment: settled.
-        observer: of the user; it hears first, and of a tracker that had to be given up.
-        parent: MLflow run that this one is a part of, or None.
+    A tracker is sent these events in this order, and each may raise anything: `begin`, the run's folder holds `config.yaml`, and
+    it is about to train; `epoch`, a row of its training history; `finish` with its `metrics.json`, or `fail`; `close`.
     """
-    observer = observer or Observer()
-    trackers: list[Tracker] = [TensorBoard()] if experiment.tensorboard and experiment.num_repeats == 1 else []
-    mlflow = MLflow(experiment, parent) if experiment.mlflow is not None else None
-    trackers += [mlflow] if mlflow is not None else []
-    folders: list[Path] = []
 
-    def tell(message: Callable[[Tracker], None]) -> None:
-        for tracker in list(trackers):
+    def __init__(self, experiment: Experiment, observer: Observer, parent: str | None) -> None:
+        self.observer, self._own, self._folder = observer, observer, Path()
+        self._mlflow = MLflow(experiment, parent) if experiment.mlflow is not None else None
+        self._trackers: list[TensorBoard | MLflow] = (
+            [TensorBoard()] if experiment.tensorboard and experiment.num_repeats == 1 else []
+        )
+        self._trackers += [self._mlflow] if self._mlflow is not None else []
+        self._begun = False
+        if self._trackers:
+            self.observer = dataclasses.replace(observer, on_folder=self._on_folder, on_epoch=self._on_epoch)
+
+    @property
+    def mlflow_run(self) -> str | None:
+        """Id of its MLflow run once it has begun, for the runs that it is made of; None if there is none."""
+        return self._mlflow.run_id if self._mlflow is not None else None
+
+    def finish(self, values: Values) -> Values:
+        """To be called with the values of `metrics.json` of the finished run; returns them."""
+        if self._begun:
+            self._tell(lambda tracker: tracker.finish(self._folder, values))
+        return values
+
+    def end(self, error: BaseException | None = None) -> None:
+        """No more follows; `error` is what stopped the run."""
+        if error is not None and self._begun:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            reason = "interrupted" if interrupted else str(error) or type(error).__name__
+            self._tell(lambda tracker: tracker.fail(reason, interrupted))
+        self._tell(lambda tracker: tracker.close())
+
+    def _on_folder(self, folder: Path) -> None:
+        self._own.on_folder(folder)
+        self._folder, self._begun = folder, True
+        self._tell(lambda tracker: tracker.begin(folder))
+
+    def _on_epoch(self, row: Values) -> None:
+        self._own.on_epoch(row)
+        self._tell(lambda tracker: tracker.epoch(row))
+
+    def _tell(self, event: Callable[[Any], None]) -> None:
+        for tracker in list(self._trackers):
             try:
-                message(tracker)
+                event(tracker)
             except Exception as error:
-                trackers.remove(tracker)
-                if observer.on_notice is not None:
-                    observer.on_notice(f"{tracker.name} is told no more of this run, which goes on: {typed_line(error, 200)}")
+                self._trackers.remove(tracker)
+                self._own.on_notice(f"{tracker.name} failed; the run continues without it: {typed_line(error, 200)}")
                 with contextlib.suppress(Exception):
                     tracker.close()
 
-    def on_folder(folder: Path) -> None:
-        if observer.on_folder is not None:
-            observer.on_folder(folder)
-        folders.append(folder)
-        tell(lambda tracker: tracker.begin(folder))
 
-    def on_epoch(row: Row) -> None:
-        if observer.on_epoch is not None:
-            observer.on_epoch(row)
-        tell(lambda tracker: tracker.epoch(row))
+@contextlib.contextmanager
+def watched(experiment: Experiment, observer: Observer, mlflow_parent: str | None = None) -> Iterator[Watched]:
+    """Report the run in the body to the trackers that the experiment asks for.
 
-    def finish(values: Values) -> Values:
-        if folders:
-            tell(lambda tracker: tracker.finish(folders[0], values))
-        return values
-
-    if not trackers:
-        yield Watched(observer, finish, lambda: None)
-        return
+    Arguments:
+        experiment: settled.
+        observer: of the user; it is called first, and told about failed trackers.
+        mlflow_parent: MLflow run that this one is a part of, or None.
+    """
+    found = Watched(experiment, observer, mlflow_parent)
     try:
-        yield Watched(
-            dataclasses.replace(observer, on_folder=on_folder, on_epoch=on_epoch),
-            finish,
-            lambda: mlflow.run_id if mlflow is not None else None,
-        )
+        yield found
     except BaseException as error:
-        if folders:  # else it never began
-            interrupted = isinstance(error, KeyboardInterrupt)
-            reason = "interrupted" if interrupted else str(error) or type(error).__name__
-            tell(lambda tracker: tracker.fail(reason, interrupted))
+        found.end(error)
         raise
-    finally:
-        tell(lambda tracker: tracker.close())
+    found.end()
 
 
 class TensorBoard:
-    """Curves of a run in `tensorboard/` of its folder; a resumed run goes on in the same place."""
+    """Curves of a run in `tensorboard/` of its folder; a resumed run continues in the same place."""
 
     name = "TensorBoard"
 
     def __init__(self) -> None:
-        self._folder: Path | None = None
-        self._opened: Any = None
+        self._folder, self._opened = Path(), None
 
     @property
     def _writer(self) -> Any:
-        """Opened with the first thing to say, so that a run that never got anywhere leaves no folder."""
+        """Opened for the first value, so a run that got nowhere leaves no folder."""
         if self._opened is None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 from torch.utils.tensorboard import SummaryWriter
-            assert self._folder is not None, "a run begins before it has anything to tell"
             self._opened = SummaryWriter(str(self._folder), flush_secs=10)  # type: ignore[no-untyped-call]
         return self._opened
 
     def begin(self, folder: Path) -> None:
         self._folder = folder / "tensorboard"
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: Values) -> None:
         for name, value in epoch_scalars(row).items():
             self._writer.add_scalar(name, value, row["epoch"])
 
@@ -209,16 +181,11 @@ class TensorBoard:
 
 
 class MLflow:
-    """One MLflow run: settings, metrics of each epoch and of the test part, `config.yaml` and `metrics.json`.
-
-    Arguments:
-        experiment: settled.
-        parent: MLflow run that it is shown under, or None.
-    """
+    """One MLflow run: settings, metrics of each epoch and of the test part, `config.yaml` and `metrics.json`."""
 
     name = "MLflow"
 
-    def __init__(self, experiment: Experiment, parent: str | None = None) -> None:
+    def __init__(self, experiment: Experiment, parent: str | None) -> None:
         assert experiment.mlflow is not None
         self.run_id: str | None = None
         self._uri, self._parent = experiment.mlflow, parent
@@ -229,25 +196,22 @@ class MLflow:
 
     def begin(self, folder: Path) -> None:
         self._client = _client(self._uri)
-        before = _stored_run(folder)
-        if before is not None:
-            self._client.update_run(before, status="RUNNING")
-            self.run_id = before
+        self.run_id = _stored_run(folder)
+        if self.run_id is not None:
+            self._client.update_run(self.run_id, status="RUNNING")
             return
         tags = {"mlflow.runName": folder.name, "sdl.folder": str(folder.absolute()), **self._tags}
         tags |= {"mlflow.parentRunId": self._parent} if self._parent else {}
         self.run_id = self._client.create_run(_experiment_id(self._client, self._uri), tags=tags).info.run_id
         writing.write_json(folder, RUN_FILE, {"run_id": self.run_id})
-        self._log_settings(run_folder.read_config(folder))
-
-    def _log_settings(self, config: Values) -> None:
         from mlflow.entities import Param
 
-        params = [Param(key[:_MOST_KEY], text[:_MOST_VALUE]) for key, text in settings(config).items()]
+        config = settings(run_folder.read_config(folder))
+        params = [Param(key[:_MOST_KEY], text[:_MOST_VALUE]) for key, text in config.items()]
         for start in range(0, len(params), _MOST_PARAMS):
             self._client.log_batch(self.run_id, params=params[start : start + _MOST_PARAMS])
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: Values) -> None:
         self._add(epoch_scalars(row), row["epoch"])
         if time.monotonic() - self._told_at >= _SECONDS_BETWEEN:
             self._send()
@@ -280,8 +244,8 @@ class MLflow:
         self._told_at = time.monotonic()
 
 
-def epoch_scalars(row: Row) -> dict[str, float]:
-    """What a row of the training history has to plot, each name after its phase: `fit/train_loss`."""
+def epoch_scalars(row: Values) -> dict[str, float]:
+    """The values to plot of a row of the training history, named after its phase: `fit/train_loss`."""
     return {f"{row['phase']}/{k}": float(v) for k, v in row.items() if k not in _NO_METRIC and isinstance(v, (int, float))}
 
 
@@ -294,7 +258,7 @@ def final_scalars(values: Values) -> dict[str, float]:
 
 
 def settings(config: Values, prefix: str = "") -> dict[str, str]:
-    """Nested settings as full key -> text, but for those of the trackers, whose address may hold a password."""
+    """Nested settings as full key -> text, except those of the trackers, whose address may hold a password."""
     found: dict[str, str] = {}
     for key, value in config.items():
         if isinstance(value, dict) and value:
@@ -313,20 +277,20 @@ def _client(uri: str) -> Any:
         warnings.simplefilter("ignore")
         from mlflow.tracking import MlflowClient
 
-        for name in ("mlflow", "alembic"):  # they say how they make their database
+        for name in ("mlflow", "alembic"):  # they log how they create their database
             logging.getLogger(name).setLevel(logging.ERROR)
         return MlflowClient(tracking_uri=uri)
 
 
 def _experiment_id(client: Any, uri: str) -> str:
-    """The MLflow experiment $MLFLOW_EXPERIMENT_NAME, or `sdl`; its files lie beside a database, and where a server says else."""
+    """The MLflow experiment $MLFLOW_EXPERIMENT_NAME, or `sdl`; its files are next to a database, or where a server puts them."""
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "sdl")
     found = client.get_experiment_by_name(name)
     if found is None:
         beside = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts" if uri.startswith("sqlite:///") else None
         try:
             return str(client.create_experiment(name, artifact_location=beside.as_uri() if beside is not None else None))
-        except Exception:  # another job of a sweep made it in between
+        except Exception:  # another job created it meanwhile
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
@@ -334,9 +298,7 @@ def _experiment_id(client: Any, uri: str) -> str:
 
 
 def _stored_run(folder: Path) -> str | None:
-    if not (folder / RUN_FILE).is_file():
-        return None
-    with contextlib.suppress(SdlError):
+    with contextlib.suppress(SdlError):  # one that is not there among them
         run_id = run_folder.read_json(folder / RUN_FILE).get("run_id")
         return run_id if isinstance(run_id, str) else None
     return None

@@ -1,4 +1,4 @@
-"""One run, start to end: load, split, build, fit, score, stand beside the baseline, save. Read it like the article."""
+"""One run, start to end: load, split, build, fit, score, compare with the baseline, save. Read it like the article."""
 
 from __future__ import annotations
 
@@ -15,23 +15,19 @@ from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.storage import save_model
 from sdl_cli.measure.wording import model_name
-from sdl_cli.run import check, run_folder
+from sdl_cli.run import check, prepare, run_folder
 from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score
-from sdl_cli.run.prepare import (
-    Ready,
-    divided,
-    load_dataset,
-    make_ready,
-    resolve_settings,
-    settings_without_effect,
-    weighs_classes,
-)
+from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
 from sdl_cli.run.writing import require_space, write_predictions, writing
 from sdl_cli.settings.experiment import Experiment, plain
 
 Values = dict[str, Any]
 PHOTOS = ("image_folder", "image_table")  # kinds of data set that mostly are photographs
+
+
+def ignore(*_: Any) -> None:
+    """Hear nothing."""
 
 
 @dataclass
@@ -47,24 +43,23 @@ class Observer:
         on_folder: called once with the run folder, when it is the run's own and holds its settings, before `on_start`.
     """
 
-    on_start: Callable[[dict[str, Any]], None] | None = None
-    on_epoch: Callable[[dict[str, Any]], None] | None = None
-    on_notice: Callable[[str], None] | None = None
-    on_runtime: Callable[[dict[str, Any] | None], None] | None = None
-    on_repeat: Callable[[int, int, dict[str, Any]], None] | None = None
-    on_folder: Callable[[Path], None] | None = None
+    on_start: Callable[[Values], None] = ignore
+    on_epoch: Callable[[Values], None] = ignore
+    on_notice: Callable[[str], None] = ignore
+    on_runtime: Callable[[Values | None], None] = ignore
+    on_repeat: Callable[[int, int, Values], None] = ignore
+    on_folder: Callable[[Path], None] = ignore
 
 
 def run(experiment: Experiment, folder: Path, observer: Observer | None = None, resume: bool = False) -> RunResult:
     """Carry out one experiment (one split) and write its run folder.
 
     Arguments:
-        experiment: complete; `num_repeats` is not looked at here.
-        folder: where the run is written; a new name is taken where another run has it.
-        observer: hears of notices, of the start and of every epoch.
+        experiment: complete; `num_repeats` is ignored here.
+        folder: gets a new name if another run has it.
         resume: `folder` holds this run, stopped earlier: continue from its checkpoints.
     Raises:
-        ConfigError, DataError: found before anything is written, so also where the data of a resumed run has changed.
+        ConfigError, DataError: found before anything is written, also that the data of a resumed run has changed.
         RunError: training failed; `status.json` says why.
     """
     observer = observer or Observer()
@@ -73,20 +68,19 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     def notice(sentence: str) -> None:
         if sentence not in notes:
             notes.append(sentence)
-            if observer.on_notice is not None:
-                observer.on_notice(sentence)
+            observer.on_notice(sentence)
 
     clock = Clock()
     with clock.phase("load"):
-        dataset, experiment, preferred = load_dataset(experiment)
+        dataset, experiment, preferred = prepare.load_dataset(experiment)
         if resume:
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
-        dataset, parts = divided(experiment, dataset)
+        dataset, parts = prepare.divided(experiment, dataset)
         labelled, test = parts.parts(dataset)
     with clock.phase("check"):
         for sentence in (*dataset.notes, *parts.notes, *look(experiment, dataset, parts)):
             notice(sentence)
-    experiment = resolve_settings(experiment, dataset, len(labelled))
+    experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
     for sentence in _about_settings(experiment):
         notice(sentence)
     ready = make_ready(experiment, labelled, notice)
@@ -95,14 +89,11 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         out.config(experiment.to_plain())
         require_space(out.folder, 20_000_000)
         out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain())
-        if observer.on_folder is not None:
-            observer.on_folder(out.folder)
-        if observer.on_start is not None:
-            observer.on_start(_overview(ready, test))
+        observer.on_folder(out.folder)
+        observer.on_start(_overview(ready, test))
 
         def settled(found: Values | None) -> None:
-            if observer.on_runtime is not None:
-                observer.on_runtime(found)
+            observer.on_runtime(found)
             if found is not None:
                 out.environment(runtime=found)
 
@@ -129,10 +120,8 @@ def _about_settings(experiment: Experiment) -> list[str]:
     """What to know of the settings of a single run."""
     found = settings_without_effect(experiment)
     if experiment.dataset.name in PHOTOS and experiment.model.starts_random:
-        found.append(
-            f"{experiment.model.name} knows nothing before it sees these images: for photographs try model=finetuned_cnn, which "
-            "has seen a million others."
-        )
+        better = "for photographs try model=finetuned_cnn, pretrained on a million others."
+        found.append(f"{experiment.model.name} learns only from these images: {better}")
     return found
 
 
@@ -157,25 +146,19 @@ def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str]
         "source": dict(dataset.source),
     }
     if dataset.modality == "image":
-        channels = "grey" if dataset.X.shape[1] == 1 else "rgb"
-        found |= {
-            "size_px": int(dataset.X.shape[2]),
-            "channels": channels,
-            "interpolation": preferred[1] if preferred else "bilinear",
-        }
+        found |= {"size_px": int(dataset.X.shape[2]), "channels": "grey" if dataset.X.shape[1] == 1 else "rgb"}
+        found["interpolation"] = preferred[1] if preferred else "bilinear"
     if dataset.value_range is not None:
         found["value_range"] = asdict(dataset.value_range)
     return found
 
 
 def _overview(ready: Ready, test: TestPart) -> Values:
-    """What is about to run, for display: names, task, rows per part and class, shape, model, loss, augmentation."""
+    """What is about to run, for display."""
     experiment, dataset = ready.experiment, test.dataset
 
     def counts(part: LabelledPart | TestPart) -> dict[str, int]:
-        if not dataset.classes:
-            return {}
-        found = np.bincount(part.y, minlength=len(dataset.classes))
+        found = np.bincount(part.y, minlength=len(dataset.classes)) if dataset.classes else []
         return {name: int(n) for name, n in zip(dataset.classes, found, strict=True)}
 
     parts: dict[str, LabelledPart | TestPart] = {"train": ready.fit, "validation": ready.validation, "test": test}

@@ -1,10 +1,11 @@
-"""The life of a run folder: claimed or resumed, written file by file, and brought to its end whatever happens."""
+"""The life of a run folder: claimed or resumed, written file by file, and brought to an end whatever happens."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -30,6 +31,7 @@ from sdl_cli.run import locks
 from sdl_cli.run.run_folder import VERBS, kind_of, quoted, read_state, sha256_of
 
 Array = np.ndarray[Any, Any]
+Values = dict[str, Any]
 OWN_FILES = (
     *("*.json", "config.yaml", "history.csv", "predictions.csv", "run.log", "model.*", "checkpoint-*.pt"),
     *("curve.csv", "curve.png", "results.csv", "rows.npy", locks.FILE),
@@ -44,22 +46,16 @@ class Writing:
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
         self._kind = kind
-        self._environment: dict[str, Any] = {}
+        self._environment: Values = {}
 
-    def config(self, values: dict[str, Any]) -> None:
-        """Write the complete, resolved configuration."""
+    def config(self, values: Values) -> None:
         write_config(self.folder, values)
 
-    def json(self, name: str, values: dict[str, Any]) -> None:
-        """Write a JSON file; numbers that are not finite become null."""
+    def json(self, name: str, values: Values) -> None:
         write_json(self.folder, name, values)
 
     def environment(self, **known: Any) -> None:
-        """Write `environment.json` of all that was made known so far, beside what `environment` finds out.
-
-        Arguments:
-            known: with the first call `data_fingerprint`; later what the run has learned: `runtime`, `seconds`.
-        """
+        """Write `environment.json`: what is known so far (first of all `data_fingerprint`), and what `environment` finds."""
         if not self._environment and self._kind != "cell":  # a cell is a part of what has these
             self._environment = environment(known["data_fingerprint"])
         self._environment |= known
@@ -78,18 +74,18 @@ class Writing:
 
 @contextlib.contextmanager
 def writing(folder: Path, kind: str, resume: bool = False) -> Iterator[Writing]:
-    """Hold a run folder, say that it is running, and record how the body ends: nothing leaves it as running but a kill.
+    """Hold a run folder, mark it as running, and record how the body ends: only a kill leaves it marked.
 
-    A mistake in settings or data leaves nothing of a run that had not got anywhere. Everything else, and what was resumed or
-    can be, stays: the reason in `status.json`, the traceback in `run.log`, the folder in the error's `run_folder`. A full
-    disk is raised with the command that resumes.
+    A mistake in settings or data removes a run that got nowhere. Everything else, and anything resumed or resumable, stays: the
+    reason in `status.json`, the traceback in `run.log`, the folder in the error's `run_folder`. A full disk is raised with the
+    command that resumes.
 
     Arguments:
-        folder: a new name is taken where another run has it, except for a cell, which is a part of a whole that is held.
+        folder: gets a new name if another run has it, except for a cell, which is a part of a whole that is held.
         kind: run, repeats, cell, curve or comparison: what `status.json` calls it.
         resume: `folder` holds this, stopped earlier.
     Raises:
-        DataError: it cannot be written to, or another process holds it. Otherwise what the body raises.
+        DataError: it cannot be written to, or another process holds it.
     """
     if kind == "cell":
         make_folder(folder)
@@ -114,12 +110,9 @@ def writing(folder: Path, kind: str, resume: bool = False) -> Iterator[Writing]:
 
 @contextlib.contextmanager
 def resumed(folder: Path) -> Iterator[None]:
-    """Hold a folder that is resumed, cleared of what a killed process was just writing, and running from the beginning.
+    """Hold a folder that is resumed, without files left half-written by a killed process, and marked as running at once.
 
-    Where the body ends before anything was written, its status is what it was.
-
-    Raises:
-        DataError: another process holds it; its host and id are named.
+    If the body ends before anything was written, its status is what it was. Raises DataError as `locks.hold`.
     """
     status = folder / "status.json"
     with locks.alone(folder) if folder.is_dir() else contextlib.nullcontext():
@@ -136,12 +129,8 @@ def resumed(folder: Path) -> Iterator[None]:
 
 
 def claim(folder: Path, kind: str = "run") -> Path:
-    """Make `folder` ours alone and return it; where another run has it already, the next free name `folder-2`, `folder-3`, ...
-
-    It is held, see `locks`, until its status says that it has ended.
-    """
-    for suffix in range(1, 1000):
-        candidate = folder if suffix == 1 else folder.with_name(f"{folder.name}-{suffix}")
+    """Create `folder` for this run alone, or if taken the next free name, and hold it until its status says that it has ended."""
+    for candidate in names_like(folder, 1000):
         make_folder(candidate)
         try:
             is_ours = write_new(candidate / "status.json", _as_json(_status("running", kind)))
@@ -151,14 +140,20 @@ def claim(folder: Path, kind: str = "run") -> Path:
         if is_ours:
             locks.hold(candidate)
             return candidate
-    raise DataError(f"{folder}: a thousand runs have this name already.", "Choose another with hydra.run.dir=...")
+    raise DataError(f"{folder}: this name is already used a thousand times.", "Choose another with hydra.run.dir=...")
+
+
+def names_like(folder: Path, most: int | None = None) -> Iterator[Path]:
+    """`folder`, `folder-2`, `folder-3`, ..., to choose a free one from; endless without `most`."""
+    yield folder
+    for suffix in itertools.count(2) if most is None else range(2, most):
+        yield folder.with_name(f"{folder.name}-{suffix}")
 
 
 def _got_anywhere(folder: Path) -> bool:
     """Whether a folder holds anything that a resume would use."""
-    own = folder.glob("checkpoint-*.pt")
     parts = (path for part in PARTS for name in ("metrics.json", "checkpoint-*.pt") for path in (folder / part).rglob(name))
-    return any(own) or any(parts)
+    return any(folder.glob("checkpoint-*.pt")) or any(parts)
 
 
 def _end_badly(folder: Path, kind: str, error: BaseException, resume: bool) -> None:
@@ -168,11 +163,11 @@ def _end_badly(folder: Path, kind: str, error: BaseException, resume: bool) -> N
         return
     record_failure(folder, error)
     with contextlib.suppress(AttributeError):
-        error.run_folder = folder  # type: ignore[attr-defined]  # so that the command that resumes it can be printed
+        error.run_folder = folder  # type: ignore[attr-defined]  # for the command that resumes it
 
 
 def record_failure(folder: Path, error: BaseException) -> None:
-    """Leave the reason in `status.json` and the traceback in `run.log`, as far as the disk lets us."""
+    """Write the reason to `status.json` and the traceback to `run.log`, as far as the disk allows."""
     with contextlib.suppress(SdlError, OSError):
         make_folder(folder)
         if isinstance(error, KeyboardInterrupt):
@@ -201,66 +196,51 @@ def discard(folder: Path) -> None:
 
 
 def write_status(folder: Path, state: str, reason: str = "", files: Sequence[str] = (), kind: str | None = None) -> None:
-    """Write `status.json`: running, done, or failed or interrupted with a reason; a done run lists the sha256 of its files.
-
-    Arguments:
-        kind: what the folder holds; None for what it is said to be already.
-    """
+    """Write `status.json`: running, done with the sha256 of `files`, or failed or interrupted; without `kind` that stays."""
     hashes = {name: sha256_of(folder / name) for name in files}
     write_json(folder, "status.json", _status(state, kind or kind_of(folder), reason) | {"files": hashes})
     if state != "running":
         locks.release(folder)
 
 
-def _status(state: str, kind: str, reason: str = "") -> dict[str, Any]:
-    values: dict[str, Any] = {"kind": kind, "state": state, "reason": reason, "files": {}}
-    if state == "running":  # so that `sdl runs` can tell one that runs from one that was stopped
+def _status(state: str, kind: str, reason: str = "") -> Values:
+    values: Values = {"kind": kind, "state": state, "reason": reason, "files": {}}
+    if state == "running":  # `sdl runs` tells by this whether it was stopped
         values["process"] = {"host": platform.node(), "pid": os.getpid()}
     return values
 
 
-def write_config(folder: Path, config: dict[str, Any]) -> None:
-    """Write the complete, resolved configuration."""
+def write_config(folder: Path, config: Values) -> None:
+    """Write the complete, resolved configuration to `config.yaml`."""
     write_atomic(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
-def write_json(folder: Path, name: str, values: dict[str, Any]) -> None:
+def write_json(folder: Path, name: str, values: Values) -> None:
     """Write a JSON file; numbers that are not finite become null."""
     write_atomic(folder / name, _as_json(values))
 
 
-def _as_json(values: dict[str, Any]) -> str:
+def _as_json(values: Values) -> str:
     return json.dumps(finite(values), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_history(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_history(folder: Path, rows: Sequence[Values]) -> None:
     """Write `history.csv`, one row per epoch; columns are the union of the rows' keys."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    write_atomic(folder / "history.csv", _csv(columns, [[row.get(c, "") for c in columns] for row in rows]))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomic(folder / "history.csv", buffer.getvalue())
 
 
 def write_predictions(
     path: Path, ids: Array, truth: Array | None, outputs: Array, classes: Sequence[str], decision: Array | None = None
 ) -> None:
-    """Write predictions: id, truth (where known), prediction, and for classes `probability_<class>`.
-
-    Arguments:
-        outputs: `(N, K)` probabilities, or `(N,)` numbers.
-        truth: `(N,)` class indices or numbers, or None.
-        decision: `(K,)` as `decisions.decision_weights` gives it, or None.
-    """
+    """Write outputs, `(N, K)` probabilities or `(N,)` numbers, as `predictions.write` does; `truth` is `(N,)` or None."""
     write_atomic(path, lambda file: predictions.write(file, [(ids, outputs)], classes, truth, decision))
 
 
-def _csv(header: Sequence[str], rows: Any) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
-
-
-def environment(fingerprint: str) -> dict[str, Any]:
+def environment(fingerprint: str) -> Values:
     """Versions, machine, git commit of the current folder, data fingerprint and command line."""
     versions = {"sdl": __version__, "python": platform.python_version()}
     for name in VERSIONED:
@@ -284,14 +264,13 @@ def _git_commit() -> str | None:
 
 
 def require_space(folder: Path, num_bytes: int) -> None:
-    """Raise DataError before a long training where the disk plainly cannot hold its result."""
+    """Raise DataError before a long training if the disk clearly cannot hold its result."""
     with contextlib.suppress(FileNotFoundError):
         free = shutil.disk_usage(folder).free
         if free < num_bytes:
-            raise DataError(
-                f"{folder}: the disk is full ({free / 2**20:.0f} MB left, about {num_bytes / 2**20:.0f} MB needed).",
-                "Free some space, or write elsewhere: hydra.run.dir=/other/disk/run",
-            )
+            needed = f"{free / 2**20:.0f} MB left, about {num_bytes / 2**20:.0f} MB needed"
+            hint = "Free some space, or write elsewhere: hydra.run.dir=/other/disk/run"
+            raise DataError(f"{folder}: the disk is full ({needed}).", hint)
 
 
 def finite(value: Any) -> Any:

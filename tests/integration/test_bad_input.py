@@ -49,16 +49,16 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train loss=[1]", ["loss=[1]", "chosen by a name"]),
     ("train training=nan", ["training=nan", "chosen by a name"]),
     ("train hydra/launcher=null", ["hydra/launcher=null", "chosen by a name"]),
-    (f"train {'a' * 300}", ["aaa...: this is not of the form key=value"]),
+    (f"train {'a' * 300}", ["aaa...: this is not key=value"]),
     (f"train dataset={'a' * 300}", ["there is no such dataset"]),
     (f"train {'a' * 300}.csv target=b", ["there is no such file or folder", "sdl train patients.csv target=outcome"]),
-    (f"train dataset=npz dataset.path={'a' * 300}", ["aaaa", "too long for a file"]),
-    (f"evaluate {'a' * 300}", ["aaaa", "too long for a file"]),
-    (f"predict {{runs}}/table {'a' * 300}.npz", ["aaaa", "too long for a file"]),
-    (f"train hydra.run.dir={'a' * 300} dataset=wine", ["aaaa", "too long for a file"]),
+    (f"train dataset=npz dataset.path={'a' * 300}", ["aaaa", "file name is too long"]),
+    (f"evaluate {'a' * 300}", ["aaaa", "file name is too long"]),
+    (f"predict {{runs}}/table {'a' * 300}.npz", ["aaaa", "file name is too long"]),
+    (f"train hydra.run.dir={'a' * 300} dataset=wine", ["aaaa", "file name is too long"]),
     (f"list {'a' * 300}", ["there is no group"]),
     ("train nowhere.csv", ["nowhere.csv: there is no such file or folder"]),
-    ("train {data}/good.npz {data}/photos", ["one file or folder can be the data", "dataset.test_path"]),
+    ("train {data}/good.npz {data}/photos", ["only one file or folder can be the data", "dataset.test_path"]),
     # the same in a sweep, before its first job
     ("train -m seed=interval(0,3)", ["seed=interval(0,3)", "seed=0.0,3.0", "hydra/sweeper=optuna"]),
     ("train -m seed=range(0,1000000000)", ["1,000,000,000 jobs", "at most 10,000"]),
@@ -66,7 +66,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("compare -m seed=range(0,1e300)", ["at most 10,000"]),
     ("train -m seed=range(3,3)", ["no job"]),
     ("train -m seed=range(0,3,0)", ["seed=range(0,3,0)", "no end"]),
-    ("train -m model=glob(*)", ["model=glob(*)", "one by one"]),
+    ("train -m model=glob(*)", ["model=glob(*)", "List the values"]),
     ("train -m model=baseline,deepnet", ["model=deepnet", "Did you mean deep_net?", "No job of the sweep was started."]),
     ("train -m model=baseline,deep_net model.typo=1,2", ["model.typo:", "No job of the sweep was started."]),
     ("train -m seed=0,1 training.epocs=3", ["training.epocs:", "Did you mean training.epochs?", "No job"]),
@@ -159,7 +159,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train --resume {data}/no_photos", ["no_photos: nothing was begun here"]),
     ("curve --resume {data}/no_photos", ["no_photos: nothing was begun here"]),
     ("compare --resume {data}/no_photos", ["no_photos: nothing was begun here"]),
-    ("evaluate {runs}", ["not a run folder", "It holds runs"]),
+    ("evaluate {runs}", ["not a run folder", "It contains runs"]),
     ("evaluate {data}", ["not a run folder"]),
     ("evaluate {runs}/wine seed=1", ["seed:", "dataset and device settings only"]),
     ("evaluate {runs}/wine dataset.test_fractoin=0.3", ["dataset.test_fractoin:", "Did you mean dataset.test_fraction?"]),
@@ -365,7 +365,7 @@ def test_values_of_another_kind_are_a_damaged_folder(sdl: Sdl, tmp_path: Path, r
     assert "should not happen" not in found.err
     if found.code:
         assert found.code == 2
-        check_lines(found.err, ["run: its files hold values that sdl does not write there"])
+        check_lines(found.err, ["run: its files contain values that sdl never writes there"])
 
 
 def test_a_file_that_cannot_be_read_is_named(sdl: Sdl, tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

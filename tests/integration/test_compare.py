@@ -264,7 +264,7 @@ def test_a_killed_comparison_goes_on_where_it_was(
 def test_other_verbs_know_what_it_is(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"compare {TWO} compare.curve=false hydra.run.dir=c")
     for command, words in (
-        ("predict c x.csv", ["its recommended run is taken, c/recommended", "x.csv: there is nothing here"]),
+        ("predict c x.csv", ["using its recommended run, c/recommended", "x.csv: not found"]),
         ("train --resume c", ["this is a comparison, not a", "sdl compare --resume"]),
         ("curve --resume c", ["this is a comparison, not a", "sdl compare --resume"]),
     ):

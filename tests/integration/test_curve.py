@@ -464,7 +464,7 @@ REFUSED = [
     ("model=finetuned_cnn", "model: finetuned_cnn takes images"),
     ("dataset=nothing", "dataset=nothing: there is no such dataset"),
     ("curve.sizes=20,50,100", "For a list write 'curve.sizes=[20,50,100]'"),
-    ("curve.target=0,95", "decimal point as a point: curve.target=0.95"),
+    ("curve.target=0,95", "decimal point: curve.target=0.95"),
     ("curve.at=1000", "curve.at: 1000 is not a list. Write 'curve.at=[1000]'"),
     ("target=0.9", "Did you mean curve.target?"),
     ("repeats=3", "Did you mean curve.num_repeats?"),

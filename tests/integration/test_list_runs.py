@@ -43,7 +43,7 @@ def test_every_verb_that_runs_leaves_a_line(sdl: Sdl, tmp_path: Path) -> None:
 
 
 def test_where_there_are_no_runs_it_says_what_to_do(sdl: Sdl, tmp_path: Path) -> None:
-    assert sdl("runs").out == "There are no runs in runs yet. Train one with: sdl train\n"
+    assert sdl("runs").out == "No runs in runs yet. Train one: sdl train\n"
     assert sdl("runs --json --where dataset=digits --sort accuracy").json == {"items": []}
     (tmp_path / "empty folder").mkdir()
     assert "'empty folder'" in sdl("runs 'empty folder'").out

@@ -165,7 +165,7 @@ def test_texts_are_named_by_their_own_ids(sdl: Sdl, tmp_path: Path) -> None:
 def test_a_file_alone_is_told_how_to_be_named(sdl: Sdl, tmp_path: Path) -> None:
     patients(tmp_path / "p.csv")
     found = sdl("check p.csv")
-    assert found.code == 2 and "p.csv is taken as a table (dataset=table)." in flat(found.err)
+    assert found.code == 2 and "p.csv is read as a table (dataset=table)." in flat(found.err)
     assert "dataset.target: which column of" in flat(found.err)
     found = sdl("train dataset=table dataset.path=p.csv dataset.target=outcome dataset.drop=[outcome]")
     assert found.code == 2 and "dataset.drop: outcome is the target" in flat(found.err)

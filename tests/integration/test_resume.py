@@ -150,5 +150,5 @@ def test_a_run_on_data_that_changed_does_not_go_on(sdl: Sdl, tmp_path: Path, rep
     (tmp_path / "x.csv").write_text("\n".join(["u,v,y", *rows[:-1], "59,3,a"]) + "\n")
     found = sdl("train --resume r")
     assert found.code == 2 and "the data has changed since this run was begun." in found.err
-    assert "Begin a new one with the same settings: sdl train ..." in found.err
+    assert "Start a new one with the same settings: sdl train ..." in found.err
     assert (run / "metrics.json").read_bytes() == before and run_folder.read_state(run) == "failed"

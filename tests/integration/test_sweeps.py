@@ -143,7 +143,7 @@ def test_a_job_on_data_that_has_changed_runs_again(sdl: Sdl, tmp_path: Path, dat
     (tmp_path / "two.npz").write_bytes((data / "third_class.npz").read_bytes())
     found = sdl("train --resume s")
     assert found.code == 0, found.err
-    assert "2 jobs run again from the start: the data has changed since." in found.err
+    assert "2 jobs run again from the start: the data has changed." in found.err
     assert "job     3 of 4" in found.out and "job     2 of 4" not in found.out
     after = without_times(tmp_path / "s")
     assert after[:3] == before[:3] and after[3] != before[3]

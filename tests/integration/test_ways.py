@@ -35,7 +35,7 @@ def test_a_table_by_itself_is_the_data_and_names_the_folder(sdl: Sdl, patients: 
     found = sdl(f"train patients.csv target=outcome {BASELINE} --json")
     assert found.code == 0, found.err
     assert found.json["config"]["dataset"]["name"] == "table" and found.json["config"]["dataset"]["target"] == "outcome"
-    assert "patients.csv is taken as a table (dataset=table)." in found.err
+    assert "patients.csv is read as a table (dataset=table)." in found.err
     assert Path(found.json["folder"]).name.endswith("_patients_forest")
 
 
@@ -59,7 +59,7 @@ def test_a_comparison_predicts_with_its_recommended_run_and_says_so(sdl: Sdl, pa
     assert found.code == 0, found.err
     for command in ("predict c patients.csv", "evaluate c"):
         found = sdl(command, "--json")
-        assert found.code == 0 and "its recommended run is taken, c/recommended." in " ".join(found.err.split())
+        assert found.code == 0 and "using its recommended run, c/recommended." in " ".join(found.err.split())
     (patients.parent / "c" / "recommended" / "status.json").unlink()
     found = sdl("predict c patients.csv")
     assert found.code == 2 and "sdl compare --resume c" in found.err

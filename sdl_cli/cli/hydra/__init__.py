@@ -39,11 +39,8 @@ __all__ += ["quote_override", "register", "swept"]
 
 @contextlib.contextmanager
 def composed(verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None) -> Iterator[Composed]:
-    """The composed configuration of `verb` and the folder that hydra made for it; the job runs in the body, hydra being done.
+    """The composed configuration of `verb` under overrides as typed and the folder that hydra made; the job runs in the body.
 
-    Arguments:
-        overrides: as typed; values that hydra could not read are quoted.
-        check: parses composed values.
     Raises:
         ConfigError: an override, group, option or value that does not exist or cannot be read.
     """
@@ -73,7 +70,7 @@ def inform(verb: str, overrides: Sequence[str], flags: Sequence[str], check: Che
     arguments = readable(overrides, config_dir)
 
     def no_job(cfg: DictConfig) -> None:
-        raise AssertionError("hydra runs nothing when it is asked for information")
+        raise AssertionError("Hydra runs no jobs when asked for information")
 
     with _own_process(f"sdl {verb}", [*arguments, *flags]), reworded(verb, arguments, check):
         _run_hydra(verb, no_job)
@@ -91,16 +88,14 @@ def swept(
     """Compose the configuration of `verb` once for every combination, or for every trial of a search.
 
     Arguments:
-        overrides: as typed.
-        begin: is told of the sweep before its first job starts, and returns what runs the jobs of a search or another launcher.
+        begin: called with the sweep before its first job starts; returns what runs the jobs of a search or another launcher.
         check: parses composed values; called for every job of a plain grid before the first one starts.
         check_search: raises ConfigError for a search that makes no sense.
     Yields:
-        the jobs of a plain grid, to be run in the body; none where hydra has run them, since a search chooses its jobs by the
-        scores of those before, and other launchers run them where they like.
+        the jobs of a plain grid, to be run in the body; none if hydra has run them, because a search chooses its jobs by earlier
+        scores, and other launchers run them where they like.
     Raises:
-        ConfigError: as `composed`, before any job starts.
-        Whatever the chosen launcher raises; a failed job raises nothing.
+        ConfigError: as `composed`, before any job starts; otherwise what the launcher raises. A failed job raises nothing.
     """
     arguments = readable(overrides, config_dir, multirun=True)
     register()
@@ -121,14 +116,14 @@ def swept(
 
 
 def _existing_folders(overrides: Sequence[str]) -> set[Path]:
-    """The folders that were there before the run and stay, whatever becomes of it."""
+    """Folders that existed before the run and are kept."""
     named = [Path(o.partition("=")[2].strip("'\"")) for o in overrides if o.lstrip("+").startswith("hydra.run.dir=")]
     places = [place for path in [Path("runs/day/run"), *named] for place in (path.absolute(), *path.absolute().parents)]
     return {place for place in (*places, *Path("runs").absolute().glob("*")) if place.is_dir()}
 
 
 def _remove_empty(folder: Path, keep: set[Path]) -> None:
-    """Remove the folders that hydra made for a run that wrote nothing."""
+    """Remove the folders that Hydra made for a run that wrote nothing."""
     for place in (folder, *folder.parents):
         if place in keep or place == Path.cwd():
             return
@@ -146,12 +141,12 @@ def _run_hydra(verb: str, task: Callable[[DictConfig], Any]) -> None:
 
 @contextlib.contextmanager
 def _own_process(program: str, arguments: Sequence[str]) -> Iterator[None]:
-    """Let hydra believe that the process is its own: its arguments, and its logging, which are put back afterwards."""
+    """Give Hydra its own arguments and logging for a while, then restore them."""
     argv, loggers = sys.argv, [logging.getLogger(), logging.getLogger("hydra")]
     states = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
     sys.argv = [program, *arguments]
     try:
-        with env_override({"HYDRA_FULL_ERROR": "1"}):  # hydra then raises, and leaves the words to us
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra then raises and leaves the message to us
             yield
     finally:
         sys.argv = argv

@@ -13,32 +13,21 @@ from sdl_cli.files import is_there, typed_path
 
 _LETTERS = 65_536  # of a file are looked at
 _WORDS = 4  # in a cell, on average, from which on a column holds texts
-_NAMES = {
-    "image_folder": "a folder of photos",
-    "npz": "arrays",
-    "text": "texts",
-    "table": "a table",
-    "image_table": "a table of photos",
-}
+_NAMES = {"image_folder": "a folder of photos", "image_table": "a table of photos"}
+_NAMES |= {"npz": "arrays", "text": "texts", "table": "a table"}
 
 
 def with_bare_path(overrides: Sequence[str]) -> tuple[list[str], str]:
-    """Overrides with a bare path as `dataset=KIND dataset.path=PATH`.
+    """Overrides with a bare path as `dataset=KIND dataset.path=PATH`, and a sentence on how the path was read, or an empty one.
 
-    Beside it the settings of that kind of data may be given by their last name: `target=outcome` for `dataset.target=outcome`.
-
-    Returns:
-        The overrides, and a sentence that says how the path was taken; empty where there is none.
-    Raises:
-        ConfigError: several paths.
+    Settings of that kind of data may then be abbreviated to their last name: `target=outcome` for `dataset.target=outcome`.
     """
     bare = [o for o in overrides if _is_bare_path(o)]
     if not bare:
         return list(overrides), ""
     if len(bare) > 1:
-        raise ConfigError(
-            f"{bare[0]} and {bare[1]}: one file or folder can be the data.", "Rows for testing alone: dataset.test_path=FILE"
-        )
+        hint = "For a separate test file: dataset.test_path=FILE"
+        raise ConfigError(f"{bare[0]} and {bare[1]}: only one file or folder can be the data.", hint)
     others = [o for o in overrides if o != bare[0]]
     named = [o.lstrip("+").partition("=") for o in others]
     keys = {key for key, _, value in named if not value.startswith("[")}  # text=[zip] names columns of a table
@@ -48,7 +37,7 @@ def with_bare_path(overrides: Sequence[str]) -> tuple[list[str], str]:
     short = fields - {"name", "seed", "path"}
     found = [f"dataset={kind}"] if asked is None else []
     found += [f"dataset.{o}" if o.partition("=")[0] in short else o for o in others]
-    sentence = "" if asked else f"{bare[0]} is taken as {_NAMES[kind]} (dataset={kind})."
+    sentence = "" if asked else f"{bare[0]} is read as {_NAMES[kind]} (dataset={kind})."
     return [*found, f"dataset.path={bare[0]}"], sentence
 
 

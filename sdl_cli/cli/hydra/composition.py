@@ -1,4 +1,4 @@
-"""Composing a configuration, and what hydra says is wrong with it in our own words."""
+"""Compose a configuration and rephrase Hydra's errors."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ folder_names.register()
 Values = dict[str, Any]
 Check = Callable[[Values], Any]
 
-VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # later ones warn of it
-BASELINES = ("forest", "extra_trees", "logistic", "svm", "gradient_boosting", "ridge")  # kinds that may be taken for models
-# hydra's own launchers and sweepers that are installed apart
+VERSION_BASE: dict[str, Any] = (
+    {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+)  # later versions warn about it
+BASELINES = ("forest", "extra_trees", "logistic", "svm", "gradient_boosting", "ridge")  # kinds that may be mistaken for models
+# Hydra launchers and sweepers that need a separate install
 PLUGINS = {
     ("hydra/launcher", "submitit_local"): 'pip install "sdl-cli[slurm]"',
     ("hydra/launcher", "submitit_slurm"): 'pip install "sdl-cli[slurm]"',
@@ -75,7 +77,7 @@ def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
     for text in overrides:
         [override] = parse([quote_override(text)])
         if override.is_sweep_override() or override.is_delete():
-            raise ConfigError(f"{text}: here only key=value can be used.")
+            raise ConfigError(f"{text}: only key=value works here.")
         found[str(override.key_or_group)] = plain_values(OmegaConf.create({"v": override.value()}))["v"]
     return found
 
@@ -100,8 +102,7 @@ def _initialized() -> Iterator[None]:
 def reworded(verb: str, overrides: Sequence[str], check: Check, is_composing: bool = True) -> Iterator[None]:
     """Turn what hydra raises into a ConfigError that names the setting and its neighbours.
 
-    Arguments:
-        is_composing: hydra alone is at work, and no job: its plain errors (a ValueError, say) are of the settings too.
+    With `is_composing` only Hydra runs, no job, so its plain errors (such as ValueError) also concern the settings.
     """
     try:
         yield
@@ -121,9 +122,8 @@ def reworded(verb: str, overrides: Sequence[str], check: Check, is_composing: bo
         if isinstance(error, SdlError) or not is_composing:
             raise
         _name_unknown_keys(verb, overrides, check)
-        raise ConfigError(
-            f"These settings do not go together: {first_line(error, 300)}", "See them with: sdl list, and sdl show GROUP=NAME"
-        ) from error
+        hint = "See them with: sdl list, and sdl show GROUP=NAME"
+        raise ConfigError(f"These settings cannot be combined: {first_line(error, 300)}", hint) from error
 
 
 def _name_unknown_keys(verb: str, overrides: Sequence[str], check: Check) -> None:
@@ -138,7 +138,7 @@ def _name_unknown_keys(verb: str, overrides: Sequence[str], check: Check) -> Non
     check(values)
     added = next((o for o in overrides if o.startswith("+")), None)
     if added is not None:
-        raise ConfigError(f"{added}: + adds what is not there yet, and this is.", f"Write {added.lstrip('+')}")
+        raise ConfigError(f"{added}: + adds a new setting, but this one exists.", f"Write {added.lstrip('+')}")
 
 
 def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> ConfigError:
@@ -152,9 +152,7 @@ def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> 
             return ConfigError(f"{wrong}: this is not installed.", f"Install it: {PLUGINS[group, name]}")
         return ConfigError(f"{wrong}: there is no such choice.{guess}", f"There are: {names}." if names else "See: sdl list")
     if group == "model" and name in BASELINES:
-        return ConfigError(
-            f"model={name}: there is no such model.", f"It is a kind of baseline: model=baseline model.kind={name}"
-        )
+        return ConfigError(f"model={name}: no such model.", f"It is a kind of baseline: model=baseline model.kind={name}")
     try:
         find(group, name)
     except ConfigError as found:

@@ -23,14 +23,7 @@ TARGET = "hydra_plugins.sdl.SdlLauncher"  # hydra takes plugins from this name s
 
 @dataclass(frozen=True)
 class Composed:
-    """One job of a sweep as it was composed.
-
-    Arguments:
-        number: 0, 1, ... in the order of the sweep.
-        folder: absolute; not made yet.
-        overrides: what makes it this job.
-        variables: of the environment, that `hydra.job.env_set` sets for it.
-    """
+    """One job of a sweep as it was composed; its absolute folder is not created yet, `variables` are of the environment."""
 
     number: int
     values: Values
@@ -48,10 +41,10 @@ class Task:
     """What hydra runs: one job at a time, or through our launcher all of them.
 
     Arguments:
-        job: `(values, folder, overrides) -> objective`, run by hydra's own launchers, that may send it to other processes and
-            machines: then it must be picklable, and never raise.
-        launch: takes the jobs of our launcher and returns their objectives; None where another launcher was chosen.
-        known: `{"overrides", "config"}` of jobs 0, 1, ... that were composed before; None where they are not known.
+        job: `(values, folder, overrides) -> objective`, run by Hydra's own launchers, possibly on other processes and machines,
+            so it must be picklable and never raise.
+        launch: takes the jobs of our launcher and returns their objectives; None if another launcher was chosen.
+        known: `{"overrides", "config"}` of jobs 0, 1, ... that were composed before; None if they are not known.
     """
 
     job: Job

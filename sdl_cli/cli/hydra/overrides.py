@@ -50,7 +50,7 @@ def quote_override(text: str, multirun: bool = False) -> str:
     match = _KEY.match(text)
     if match is not None and match["sign"] == "~":
         if match["key"].count(".") < 2 and not match["key"].startswith("hydra"):
-            raise ConfigError(f"{text}: a run needs this setting, and it cannot be removed.", "Give it another value instead.")
+            raise ConfigError(f"{text}: a run needs this setting, so it cannot be removed.", "Give it another value instead.")
         return text
     if match is None or match["value"] is None:
         raise _no_assignment(text)
@@ -70,9 +70,8 @@ def quote_override(text: str, multirun: bool = False) -> str:
         is_list = match["key"] in LIST_KEYS and value[:1] == "[" and value[-1:] == "]"
         return start + (quote_list(value) if is_list else quote(value))
     if parsed.is_sweep_override() and not multirun:
-        raise ConfigError(
-            f"{text}: a comma (or range, choice, ...) makes a sweep, one run for each value.", _comma_hint(match["key"], value)
-        )
+        message = f"{text}: a comma (or range, choice, ...) makes a sweep, one run for each value."
+        raise ConfigError(message, _comma_hint(match["key"], value))
     return start + value
 
 
@@ -80,13 +79,11 @@ def _no_assignment(text: str) -> ConfigError:
     known = next((group for group in ("dataset", "model") if text in options(group)), None)
     hint = f"Write {known}={text}" if known else "For example: dataset=wine model=baseline model.kind=logistic"
     if text.endswith("]"):
-        hint = "A list with spaces in it goes into quotes: 'compare.arms=[forest, deep_net]'"
+        hint = "Quote a list that contains spaces: 'compare.arms=[forest, deep_net]'"
     elif known is None and ("/" in text or Path(text[-200:]).suffix):
-        return ConfigError(
-            f"{shortened(text, 120)}: there is no such file or folder.",
-            "The data goes first: sdl train patients.csv target=outcome",
-        )
-    return ConfigError(f"{shortened(text, 120)}: this is not of the form key=value.", hint)
+        hint = "Put the data first: sdl train patients.csv target=outcome"
+        return ConfigError(f"{shortened(text, 120)}: there is no such file or folder.", hint)
+    return ConfigError(f"{shortened(text, 120)}: this is not key=value.", hint)
 
 
 def _check_choice(text: str, group: str, value: str) -> None:
@@ -97,19 +94,12 @@ def _check_choice(text: str, group: str, value: str) -> None:
         return
     names = found if isinstance(found, list) else [found]
     if any(name is None or isinstance(name, (bool, int, float, list, dict)) for name in names):
-        there = ", ".join(options(group)) if group in GROUPS else ""
-        raise ConfigError(
-            f"{shortened(text, 120)}: {group} is chosen by a name.",
-            f"There are: {there}." if there else f"For example {group}=basic",
-        )
+        hint = f"There are: {', '.join(options(group))}." if group in GROUPS else f"For example {group}=basic"
+        raise ConfigError(f"{shortened(text, 120)}: choose {group} by name.", hint)
 
 
 def num_jobs(overrides: Sequence[Override]) -> int:
-    """How many jobs a plain sweep has, from its overrides alone: no list of them is made.
-
-    Raises:
-        ConfigError: a sweep that no plain grid can have, named.
-    """
+    """How many jobs a plain sweep has, from its overrides, without listing them; ConfigError if it cannot be a plain grid."""
     counts: dict[str, int] = {}
     for override in overrides:
         found = override.value() if override.is_sweep_override() else None
@@ -124,17 +114,14 @@ def _num_values(override: Override, found: object) -> int:
     if isinstance(found, RangeSweep) and found.start is not None and found.stop is not None:
         start, stop, step = (Fraction(str(end)) if math.isfinite(end) else None for end in (found.start, found.stop, found.step))
         if start is None or stop is None or not step:
-            raise ConfigError(
-                f"{text}: such a range has no end.", "For example seed=range(0,10) or training.ema_decay=range(0.9,1,0.01)"
-            )
+            hint = "For example seed=range(0,10) or training.ema_decay=range(0.9,1,0.01)"
+            raise ConfigError(f"{text}: this range never ends.", hint)
         return max(0, math.ceil((stop - start) / step))
     if isinstance(found, IntervalSweep):
         example = f"{override.get_key_element()}={found.start},{found.end}"
-        raise ConfigError(
-            f"{text}: an interval has no values to run one by one; a search takes it.",
-            f"Name values ({example}), or search: hydra/sweeper=optuna",
-        )
-    raise ConfigError(f"{text}: this cannot be swept.", "Name the values one by one: model=baseline,deep_net")
+        hint = f"List values ({example}), or search: hydra/sweeper=optuna"
+        raise ConfigError(f"{text}: an interval has no single values to run; only a search can use it.", hint)
+    raise ConfigError(f"{text}: this cannot be swept.", "List the values: model=baseline,deep_net")
 
 
 def parse(overrides: Sequence[str]) -> list[Override]:
@@ -180,5 +167,5 @@ def _comma_hint(key: str, value: str) -> str:
     if key in LIST_KEYS:
         return f"For a list write {shlex.quote(f'{key}=[{value}]')}"
     if re.fullmatch(r"\d+,\d+", value):
-        return f"Add -m to run both; for a number write the decimal point as a point: {key}={value.replace(',', '.')}"
-    return f"Add -m to run them all; for one value with a comma in it, quote it: {key}=\"'{value}'\""
+        return f"Add -m to run both; for a number, use a decimal point: {key}={value.replace(',', '.')}"
+    return f"Add -m to run them all; quote a value that contains a comma: {key}=\"'{value}'\""

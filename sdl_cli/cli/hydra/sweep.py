@@ -1,4 +1,4 @@
-"""A sweep before its first job: its folder, its jobs, and what hydra's settings say of how they are run."""
+"""A sweep before its first job: its folder, its jobs, and how Hydra's settings say to run them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,14 @@ from sdl_cli.cli.hydra.launcher import TARGET
 from sdl_cli.cli.hydra.overrides import first_choice, num_jobs, parse
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import make_folder, unwritable
+from sdl_cli.run.writing import names_like
 
 MOST_JOBS = 10_000  # of one sweep: each is composed before the first begins, and has a folder and a line of its own
 
 
 @dataclass(frozen=True)
 class Search:
-    """A sweep whose jobs are chosen as it goes, by what the jobs before them scored.
-
-    Arguments:
-        direction: `maximize` or `minimize`; None where the sweeper does not say.
-        example: composed values of one job of it.
-    """
+    """A sweep whose jobs are chosen based on earlier scores: `maximize`, `minimize` or not known, and the values of one job."""
 
     direction: str | None
     example: Values
@@ -36,7 +32,7 @@ class Sweep:
     """A sweep before its first job starts.
 
     Arguments:
-        folder: made, and new.
+        folder: newly created.
         jobs: of a plain grid whose jobs lie in folders 0, 1, ...: `{"overrides", "config"}` of each, parsed. None for others.
         example: composed values of one job.
         search: None for a plain grid.
@@ -51,13 +47,7 @@ class Sweep:
 
 
 def prepare(verb: str, overrides: Sequence[str], check: Check, check_search: Callable[[Search], None] | None = None) -> Sweep:
-    """Make a sweep's folder, once every job of a plain grid has been parsed; of a search one job is, and the others as they come.
-
-    Arguments:
-        overrides: as hydra reads them.
-        check: parses composed values.
-        check_search: raises ConfigError for a search that makes no sense.
-    """
+    """Create a sweep's folder after parsing every job of a plain grid, or one job of a search (the others as they come)."""
     own = [o for o in overrides if o.lstrip("+~").startswith(("hydra", "experiment="))]
     with reworded(verb, own, check):
         composed = compose(verb, [first_choice(o) for o in own], with_hydra=True).hydra
@@ -106,14 +96,13 @@ def _direction(sweeper: DictConfig) -> str | None:
         return None
     if OmegaConf.is_list(found):
         if len(found) != 1:
-            raise ConfigError("hydra.sweeper.direction: a run has one score, and this names several.", "Name one: maximize.")
+            raise ConfigError("hydra.sweeper.direction: a run has one score, but this names several.", "Use one: maximize.")
         found = found[0]
     return str(getattr(found, "name", found))
 
 
 def _free_folder(folder: Path) -> Path:
-    for suffix in range(1, 1000):
-        candidate = folder if suffix == 1 else folder.with_name(f"{folder.name}-{suffix}")
+    for candidate in names_like(folder, 1000):
         make_folder(candidate.parent)
         try:
             candidate.mkdir()
@@ -122,4 +111,4 @@ def _free_folder(folder: Path) -> Path:
             continue
         except OSError as error:
             raise unwritable(candidate, error) from error
-    raise DataError(f"{folder}: a thousand sweeps have this name already.", "Choose another with hydra.sweep.dir=...")
+    raise DataError(f"{folder}: this name is already used a thousand times.", "Choose another with hydra.sweep.dir=...")

@@ -23,7 +23,7 @@ from sdl_cli.measure.predictions import safe_cell
 from sdl_cli.run import run_folder
 from sdl_cli.run.predict import load_stored
 from sdl_cli.run.result import RunResult
-from sdl_cli.run.train import Observer
+from sdl_cli.run.train import Observer, ignore
 from sdl_cli.settings.contents import INPUTS, METRICS, checked
 from sdl_cli.settings.parse import parse_group
 
@@ -128,7 +128,9 @@ class OpenedRun:
     @property
     def model(self) -> Any:
         """The fitted model. Raises DataError where it cannot be loaded, or needs trust."""
-        return self._once("model", lambda: load_stored(self.stored, Observer(on_notice=self._on_notice), self._trust)[0])
+        return self._once(
+            "model", lambda: load_stored(self.stored, Observer(on_notice=self._on_notice or ignore), self._trust)[0]
+        )
 
     @cached_property
     def _described(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a program must do before it calls an exported graph, written so that sdl is not needed for it."""
+"""What a program must do before calling an exported graph, without needing sdl."""
 
 from __future__ import annotations
 
@@ -19,12 +19,8 @@ _COLOURS = {"rgb": ("RGB", "red, green, blue"), "grey": ("L", "grey: 0.299 red +
 def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], out: Path) -> dict[str, Any]:
     """JSON-ready description of a run's model and of what goes into its graph.
 
-    Arguments:
-        model, values: as `load_model` gives them.
-    Returns:
-        `{"format", "written_by", "file", "model", "task", "classes", "decision_weights", "preprocessing"}`. `classes` name the
-        columns of the graph's output. `decision_weights`, where the run has them, multiply the probabilities before the largest
-        names the class. The `kind` of `preprocessing` is image, table or text, and its `steps` are to be done in order.
+    `classes` name the columns of the graph's output. `decision_weights`, if the run has them, multiply the probabilities before
+    the largest names the class. The `kind` of `preprocessing` is image, table or text, and its `steps` are to be done in order.
     """
     inputs = values["inputs"]
     names, decision = list(inputs["classes"]), inputs.get("decision")

@@ -1,4 +1,4 @@
-"""What an exported model is while it is checked: the bytes of the file, and a way to run them."""
+"""An exported model during the check: the bytes of the file, and a way to run them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ OPSET = 18  # of 2022, which every current ONNX runtime reads
 
 @dataclass(frozen=True)
 class Port:
-    """The input or output of a graph.
-
-    Arguments:
-        name: in the graph.
-        shape: without the batch axis.
-        dtype: `uint8`, `float32` or `float64`.
-        meaning: one sentence for the reader of the description.
-    """
+    """The input or output of a graph; the shape is without the batch axis, and the meaning a sentence for the description."""
 
     name: str
     shape: tuple[int, ...]
@@ -40,10 +33,8 @@ class Graph:
     """A model as one file, read back from its own bytes.
 
     Arguments:
-        content: the file.
         opset: of ONNX, or None.
         run: the file's model itself: inputs `(N, ...)` of the input's dtype to outputs `(N, ...)`.
-        input, output: its only two ports.
         inside: what the graph does to its input before the model proper, one sentence each.
     """
 
@@ -67,12 +58,7 @@ def output_port(classes: Sequence[str]) -> Port:
 
 
 def finish_onnx(model: Any, described: dict[str, Any], source: Port, target: Port, inside: Sequence[str]) -> Graph:
-    """An ONNX model with its metadata, serialised, checked by onnx and loaded by onnxruntime.
-
-    Arguments:
-        model: an `onnx.ModelProto`; it is changed.
-        described: whose `classes`, `task` and `written_by` become metadata.
-    """
+    """An `onnx.ModelProto`, given its metadata, serialised, checked by onnx and loaded by onnxruntime."""
     import onnx
     import onnxruntime
 

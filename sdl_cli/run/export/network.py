@@ -1,4 +1,4 @@
-"""A fitted network, with its members and all that stands around them, as one graph."""
+"""A fitted network, with its members and everything around them, as one graph."""
 
 from __future__ import annotations
 
@@ -27,11 +27,8 @@ class Predictor(nn.Module):
     """All of `predict_proba` or `predict` of a fitted estimator as one module, in float32.
 
     It maps images `uint8 (N, C, H, W)` or a table `float64 (N, F)` to class probabilities `float32 (N, K)`, or to numbers
-    `float64 (N,)`. A table is standardised in float64, as the estimator does, and so is a number brought back to its unit:
-    float32 would lose the digits of a small spread around a large mean.
-
-    Arguments:
-        estimator: fitted; its networks are shared, not copied.
+    `float64 (N,)`. A table is standardised in float64, as the estimator does, and so is a predicted number restored to its unit:
+    float32 would lose the digits of a small spread around a large mean. The networks are shared, not copied.
     """
 
     def __init__(self, estimator: NetworkEstimator) -> None:
@@ -75,7 +72,9 @@ def to_onnx(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
     predictor, source, inside = _prepare(estimator)
     num_bytes = sum(t.numel() * t.element_size() for t in predictor.state_dict().values())
     if num_bytes > LARGEST_BYTES:
-        raise ConfigError(f"This network has {num_bytes / 1e9:.1f} GB, and an ONNX file holds 2 GB.", "End the file in .pt2.")
+        raise ConfigError(
+            f"This network has {num_bytes / 1e9:.1f} GB, but an ONNX file holds at most 2 GB.", "End the file in .pt2."
+        )
     target = output_port(described["classes"])
     try:
         # torch's exporter warns of its own insides, which no reader can act on; what it writes is compared afterwards
@@ -120,11 +119,8 @@ def _prepare(estimator: NetworkEstimator) -> tuple[Predictor, Port, list[str]]:
         inside = ["Pixels are divided by 255 and standardised per channel."]
         how = getattr(estimator.networks_[0].body, "how", None)
         if how is not None:
-            inside.insert(
-                0,
-                f"Images whose shorter side is not {how.resize_px} pixels are resized to it, and the centre square of "
-                f"{how.crop_px} pixels is cropped.",
-            )
+            resized = f"Images whose shorter side is not {how.resize_px} pixels are resized to it"
+            inside.insert(0, f"{resized}, and the centre square of {how.crop_px} pixels is cropped.")
     else:
         source = Port("features", shape, "float64", "One row of features, in the order that `preprocessing` gives.")
         inside = ["Features are standardised with the mean and standard deviation of the training rows."]

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
-from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.images.depth import as_in_run
 from sdl_cli.data.split import split
 from sdl_cli.errors import RunError, SdlError
 from sdl_cli.learning.models import traits
 from sdl_cli.run import run_folder
+from sdl_cli.run.evaluate import load_as_read
 from sdl_cli.run.export.graph import Array, Graph
 from sdl_cli.run.train import Observer
 from sdl_cli.settings.parse import parse_group
@@ -47,21 +46,14 @@ class Rows:
 
 
 def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], observer: Observer) -> Rows:
-    """Up to 256 test rows of the run's own data, or as many generated ones where that data is not there any more.
-
-    Arguments:
-        model, values: as `load_model` gives them.
-    """
+    """Up to 256 test rows of the run's own data, or as many generated ones if that is gone; `model`, `values` are the run's."""
     encoder = getattr(model, "encoder_", None)
     inner = model if encoder is None else model.model_
     is_network = traits(values["model"]).is_network
     found = _own_rows(stored, values["inputs"])
     if found is None:
-        if observer.on_notice is not None:
-            observer.on_notice(
-                "The run's data is not here any more, or was changed: the exported graph is compared with the run's model on "
-                f"{NUM_ROWS} generated rows."
-            )
+        compared = f"the exported graph is compared with the run's model on {NUM_ROWS} generated rows."
+        observer.on_notice(f"The run's data is gone or has changed: {compared}")
         X, targets, source = _generated(inner, values["inputs"], is_network), None, "generated rows"
         expected = _outputs(inner, X)
     else:
@@ -74,9 +66,7 @@ def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], 
         from sdl_cli.learning.models.flat import reduce_images
 
         X = reduce_images(X, inner.max_px).reshape(len(X), -1)
-    scale = 1.0
-    if not is_classifier(inner):
-        scale = float(np.std(expected if targets is None else targets)) or 1.0
+    scale = 1.0 if is_classifier(inner) else float(np.std(expected if targets is None else targets)) or 1.0
     return Rows(inner, X, expected, scale, source)
 
 
@@ -90,8 +80,8 @@ def first_equal(graphs: Iterable[Graph], rows: Rows, out: Path) -> tuple[Graph, 
         tried.append(difference)
     kind = "probabilities" if is_classifier(rows.inner) else "numbers, in standard deviations of the target,"
     raise RunError(
-        f"{out}: not written, since the exported graph does not predict what the run does: on {len(rows.expected)} "
-        f"{rows.source} their {kind} differ by up to {min(tried):.2g}, more than {TOLERANCE:g}.",
+        f"{out}: not written: the exported graph does not predict the same as the run. On {len(rows.expected)} {rows.source}, "
+        f"their {kind} differ by up to {min(tried):.2g}, more than {TOLERANCE:g}.",
         "Use sdl predict with the run itself; please report this, it should not happen.",
     )
 
@@ -112,12 +102,10 @@ def _outputs(model: Any, X: Array) -> Array:
 
 
 def _own_rows(stored: run_folder.StoredRun, inputs: dict[str, Any]) -> tuple[Dataset, Array] | None:
-    """The run's data set and up to 256 rows of its test part, evenly from all of it; None where it is gone or not the same."""
+    """The run's data set and up to 256 rows of its test part, evenly from all of it; None if it is gone or has changed."""
     try:
         settings = parse_group("dataset", DATASETS, stored.config["dataset"])
-        interpolation = inputs.get("interpolation", "bilinear")
-        dataset = data.load(settings, preferred_px=inputs.get("size_px"), interpolation=interpolation)
-        dataset = as_in_run(dataset, inputs.get("value_range"))
+        dataset = load_as_read(settings, inputs)
     except SdlError:
         return None
     if dataset.fingerprint != stored.environment.get("data_fingerprint"):

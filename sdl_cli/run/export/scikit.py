@@ -19,28 +19,20 @@ from sdl_cli.run.export.graph import OPSET, Graph, Port, finish_onnx, output_por
 
 
 def to_onnx(estimator: Any, described: dict[str, Any]) -> Iterator[Graph]:
-    """Graphs of a fitted Baseline or SklearnModel: with float32 features, and then with float64 where skl2onnx has that too.
-
-    Raises:
-        ConfigError: a model that skl2onnx does not convert.
-    """
-    first: Exception | None = None
-    found = False
+    """Graphs of a scikit-learn model, with float32 features and then float64 if skl2onnx has that; ConfigError for none."""
+    failures: list[Exception] = []
     for dtype in ("float32", "float64"):
         try:
             graph = _convert(estimator, described, dtype)
-        except Exception as error:  # a converter raises nearly anything where it has no form for a model
-            first = first or error
+        except Exception as error:  # a converter raises nearly anything for a model that it has no form for
+            failures.append(error)
             continue
-        found = True
         yield graph
-    if not found:
-        assert first is not None
+    if len(failures) == 2:
         last = estimator.model_.steps[-1][1] if isinstance(estimator.model_, Pipeline) else estimator.model_
-        raise ConfigError(
-            f"{type(last).__name__} cannot be written as ONNX: {first_line(first, 200)}",
-            "Use sdl predict with the run itself, or train a model that can, such as model=baseline or model=deep_net.",
-        ) from first
+        hint = "Use sdl predict with the run itself, or train a model that can, such as model=baseline or model=deep_net."
+        message = f"{type(last).__name__} cannot be written as ONNX: {first_line(failures[0], 200)}"
+        raise ConfigError(message, hint) from failures[0]
 
 
 def _convert(estimator: Any, described: dict[str, Any], dtype: str) -> Graph:
@@ -54,9 +46,8 @@ def _convert(estimator: Any, described: dict[str, Any], dtype: str) -> Graph:
     options = {id(model): {"zipmap": False}} if is_classifier(estimator) else None
     with warnings.catch_warnings():  # of attributes that scikit-learn is about to drop and skl2onnx still reads
         warnings.simplefilter("ignore")
-        proto = convert_sklearn(
-            model, initial_types=[(source.name, kind([None, num_features]))], options=options, target_opset=OPSET
-        )
+        inputs = [(source.name, kind([None, num_features]))]
+        proto = convert_sklearn(model, initial_types=inputs, options=options, target_opset=OPSET)
     target = output_port(described["classes"])
     if is_classifier(estimator):
         proto = _give_probabilities(proto, target, estimator.classes_, hasattr(model, "predict_proba"))
@@ -80,7 +71,7 @@ def _without_target_scaling(model: Any) -> tuple[Any, float, float]:
 
 
 def _give_probabilities(proto: Any, target: Port, classes: Any, has_probabilities: bool) -> Any:
-    """Leave one output, `float32 (N, K)`; where the model only names classes, 1 for the class it names."""
+    """Keep one output, `float32 (N, K)`; where the model only names classes, 1 for the class it names."""
     from onnx import helper, numpy_helper
 
     proto, names = _open_end(proto)
@@ -100,7 +91,7 @@ def _give_probabilities(proto: Any, target: Port, classes: Any, has_probabilitie
 
 
 def _give_value(proto: Any, target: Port, mean: float, scale: float) -> Any:
-    """Leave one output, `float64 (N,)`: the model's number times `scale`, plus `mean`."""
+    """Keep one output, `float64 (N,)`: the model's number times `scale`, plus `mean`."""
     from onnx import helper, numpy_helper
 
     proto, names = _open_end(proto)

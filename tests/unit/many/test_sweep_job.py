@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,26 @@ def test_the_hash_of_settings_does_not_know_their_order() -> None:
     )
     assert sweep_job.config_sha256({"a": 1}) != sweep_job.config_sha256({"a": 2})
     assert sweep_job.config_sha256({"path": "\udcff"}), "a file name that is no text"
+
+
+def stop(request: Any, folder: Path, observer: Any) -> dict[str, Any]:
+    with writing.writing(folder, "run") as out:
+        out.config(request)
+        raise KeyboardInterrupt
+
+
+def read_again(folder: Path, observer: Any) -> dict[str, Any]:
+    with writing.writing(folder, "run", resume=True):
+        return {"seen": json.loads((folder / "status.json").read_text())}
+
+
+def test_a_resumed_job_says_that_it_is_running_while_it_runs(config: dict[str, Any], tmp_path: Path) -> None:
+    job = SweepJob(Work(dict, stop, read_again), config, OVERRIDES)
+    with pytest.raises(KeyboardInterrupt):
+        sweep_job.run(job, tmp_path / "0")
+    assert run_folder.read_state(tmp_path / "0") == "interrupted"
+    seen = sweep_job.run(job, tmp_path / "0", resume=True)["seen"]
+    assert seen["state"] == "running" and seen["kind"] == "run" and seen["process"]["pid"] == os.getpid()
 
 
 @pytest.mark.parametrize(

@@ -349,11 +349,11 @@ def test_what_cannot_be_exported_is_refused_in_words(tmp_path: Path, monkeypatch
     forest = run_of(Baseline(num_trees=3), "baseline", *WINE, tmp_path / "forest")
     (tmp_path / "folder.onnx").mkdir()
     cases = [
-        (forest, "model.pkl", ConfigError, "the ending of the file says its format", ".onnx"),
-        (forest, "model", ConfigError, "the ending of the file says its format", ".onnx"),
+        (forest, "model.pkl", ConfigError, "the file name must show the format", ".onnx"),
+        (forest, "model", ConfigError, "the file name must show the format", ".onnx"),
         (forest, "model.pt2", ConfigError, "model=baseline is no network", ".onnx"),
         (forest, "folder.onnx", DataError, "this is a folder", "model.onnx"),
-        (forest, "none/model.onnx", DataError, "there is no folder", "Make it first"),
+        (forest, "none/model.onnx", DataError, "there is no folder", "Create it first"),
     ]
     spreading = SklearnModel(estimator="sklearn.semi_supervised.LabelSpreading")
     other = run_of(spreading, "sklearn", *WINE, tmp_path / "other")

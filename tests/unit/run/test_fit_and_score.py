@@ -103,7 +103,7 @@ def spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spy:
         monkeypatch.setattr(kind, "fit", found.fit(kind.fit))
         monkeypatch.setattr(kind, "predict_proba", found.predict(kind.predict_proba))
     real = prepare.divided
-    for module in (prepare, fit_and_score, train, trials):
+    for module in (prepare, fit_and_score, trials):
         monkeypatch.setattr(module, "divided", found.divided(real))
     return found
 

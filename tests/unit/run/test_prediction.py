@@ -108,18 +108,18 @@ def test_plain_tables_take_npz_files_and_mixed_ones_do_not(tmp_path: Path, new: 
     np.savez(tmp_path / "new.npz", X=np.array([[1.0, 0], [2, 1]]))
     plain = store(tmp_path / "plain", mixed=False)
     assert predict.predict(plain, tmp_path / "new.npz", tmp_path / "p.csv", Observer())["rows"] == 2
-    with pytest.raises(DataError, match=r"predicts an npz file with X \(rows, 2\)"):
+    with pytest.raises(DataError, match=r"an npz file needs X with shape \(rows, 2\)"):
         predict.predict(plain, new, tmp_path / "p2.csv", Observer())
     with pytest.raises(DataError, match=r"new.npz"):
         predict.predict(store(tmp_path / "mixed"), tmp_path / "new.npz", tmp_path / "p2.csv", Observer())
     np.savez(tmp_path / "wide.npz", X=np.zeros((2, 3)))
-    with pytest.raises(DataError, match=r"its rows have shape \(3,\), and this run takes \(2,\)"):
+    with pytest.raises(DataError, match=r"its rows have shape \(3,\), but this run takes \(2,\)"):
         predict.predict(plain, tmp_path / "wide.npz", tmp_path / "p2.csv", Observer())
     assert not (tmp_path / "p2.csv").exists()
 
 
 REFUSED: dict[str, tuple[str, str, str]] = {
-    "no input": ("nothing.csv", "p.csv", "nothing.csv: there is nothing here"),
+    "no input": ("nothing.csv", "p.csv", "nothing.csv: not found"),
     "a format that is not written": ("new.csv", "p.xlsx", "p.xlsx: predictions are written as CSV"),
     "a name of another case": ("upper.csv", "p.csv", r"is missing: b. Did you mean B\? Write it as b"),
     "a folder to write": ("new.csv", ".", "this is a folder"),
@@ -160,7 +160,7 @@ def test_rows_without_anything_in_them_are_named(tmp_path: Path, new: Path) -> N
     new.write_text("b,a\nu,1\n,\nv,\n,\n")
     said: list[str] = []
     assert predict.predict(store(tmp_path / "run"), new, tmp_path / "p.csv", Observer(on_notice=said.append))["rows"] == 4
-    assert len(said) == 1 and said[0].startswith("2 rows are empty in all that the run learned from (ids 3, 5)")
+    assert len(said) == 1 and said[0].startswith("2 rows are empty in everything that the run learned from (ids 3, 5)")
 
 
 def test_a_minus_is_stdout_and_what_fails_writes_nothing_there(

@@ -130,7 +130,7 @@ def test_by_default_no_tracker_is_told_and_the_observer_is_the_users_own() -> No
     found, observer = parse_experiment(composed(*FOREST)), Observer()
     assert found.tensorboard is False and found.mlflow is None
     with trackers.watched(found, observer) as watched:
-        assert watched.observer is observer and watched.finish({"a": 1}) == {"a": 1} and watched.parent() is None
+        assert watched.observer is observer and watched.finish({"a": 1}) == {"a": 1} and watched.mlflow_run is None
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_tracker_that_fails_is_a_notice_and_never_the_runs_failure(mlflow: Cal
     notices: list[str] = []
     values = repeats.train(asked(*NET, "mlflow=http://host"), tmp_path / "run", Observer(on_notice=notices.append))
     (said,) = [notice for notice in notices if "MLflow" in notice]
-    assert said == "MLflow is told no more of this run, which goes on: ConnectionError: nobody answers"
+    assert said == "MLflow failed; the run continues without it: ConnectionError: nobody answers"
     assert run_folder.read_state(tmp_path / "run") == "done"
     assert values["metrics"]["test"]
 
