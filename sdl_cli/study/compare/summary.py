@@ -27,11 +27,7 @@ Values = dict[str, Any]
 
 
 def summarise(
-    plan: Plan,
-    folder: Path,
-    outcomes: Mapping[Key, Outcome],
-    given_up: Mapping[str, str],
-    failed: Mapping[str, Outcome],
+    plan: Plan, folder: Path, outcomes: Mapping[Key, Outcome], given_up: Mapping[str, str], failed: Mapping[str, Outcome]
 ) -> Values:
     """All that a comparison says, but for what more labels would bring.
 
