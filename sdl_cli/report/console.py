@@ -162,7 +162,7 @@ class Display:
         for sentence in values["notes"]:
             self.notice(sentence)
         self._block([*compare_words.table_lines(values), ""])
-        for key, label, colour in (("given_up", "gave up", DOUBTFUL), ("failed", "failed", BAD)):
+        for key, label, colour in (("given_up", "dropped", DOUBTFUL), ("failed", "failed", BAD)):
             for reason, names in compare_words.by_reason(values[key]):
                 self._field(label, f"{names}: {reason}", colour)
         self._field("verdict", values["verdict"])

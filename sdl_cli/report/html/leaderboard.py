@@ -181,7 +181,7 @@ def _about(arms: Sequence[Values]) -> str:
 def _missing(values: Values) -> str:
     body = ""
     for key, title, lead in (
-        ("given_up", "Given up", "The time limit left no time for these."),
+        ("given_up", "Dropped", "The time limit left no time for these."),
         ("left_out", "Left out", "These do not suit this data."),
         ("failed", "Failed", "These ended with an error."),
     ):
