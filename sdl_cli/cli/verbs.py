@@ -22,12 +22,11 @@ from sdl_cli.run.result import RunResult
 from sdl_cli.study.compare import run as comparing
 from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
 from sdl_cli.study.compare.plan import first_experiment
-from sdl_cli.study.compare.run import CompareObserver
 from sdl_cli.study.compare.settings import Comparison, parse_comparison, parse_shared
 from sdl_cli.study.curve import run as curving
 from sdl_cli.study.curve.overlay import overlay
-from sdl_cli.study.curve.run import CurveObserver
 from sdl_cli.study.curve.settings import parse_curve
+from sdl_cli.study.plan import StudyObserver
 
 Values = dict[str, Any]
 
@@ -100,7 +99,7 @@ VERBS = {
     "curve": Verb(
         Work(parse_curve, curving.run, curving.resume),
         check=parse_curve,
-        observe=lambda display: CurveObserver(display.curve_start, display.curve_progress, display.notice),
+        observe=lambda display: StudyObserver(display.curve_start, display.curve_progress, display.notice),
         show=Display.curve,
         load=lambda values: load_dataset(parse_curve(values))[0],
         found=lambda job: {"curve": job.values},
@@ -111,7 +110,7 @@ VERBS = {
     "compare": Verb(
         Work(parse_comparison, comparing.run, comparing.resume),
         check=parse_shared,
-        observe=lambda display: CompareObserver(display.compare_start, display.compare_progress, display.notice),
+        observe=lambda display: StudyObserver(display.compare_start, display.compare_progress, display.notice),
         show=Display.comparison,
         load=lambda values: load_dataset(first_experiment(parse_comparison(values).arms))[0],
         found=lambda job: {"comparison": job.values},

@@ -150,7 +150,7 @@ class Display:
 
     def curve_progress(self, progress: Any) -> None:
         """A cell of a curve is done, was done before, or failed."""
-        self._cell(progress, f"{progress.size:,} labels, repeat {progress.repeat + 1}", "", "cells")
+        self._cell(progress, f"{progress.part:,} labels, repeat {progress.repeat + 1}", "", "cells")
 
     def compare_start(self, overview: Values) -> None:
         """What will be compared."""
@@ -159,8 +159,8 @@ class Display:
     def compare_progress(self, progress: Any) -> None:
         """A cell of a comparison is done, was done before, or failed."""
         if not isinstance(progress.outcome.error, OutOfTimeError):  # it is said at the end, once for each arm
-            name = f"{progress.arm} split {progress.repeat + 1}"
-            self._cell(progress, f"{progress.arm}, split {progress.repeat + 1}", name, "fits")
+            name = f"{progress.part} split {progress.repeat + 1}"
+            self._cell(progress, f"{progress.part}, split {progress.repeat + 1}", name, "fits")
 
     def comparison(self, values: Values) -> None:
         """The ranking of a comparison, and what it comes to."""

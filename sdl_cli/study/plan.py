@@ -1,7 +1,10 @@
-"""What a learning curve and a comparison settle alike before they run: the metric, the test part, and the workers."""
+"""What learning curves and comparisons share: the metric, the test part, the workers, their observer, and how they resume."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,60 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import ConfigError
 from sdl_cli.machine import available_cores
 from sdl_cli.many import cells
+from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
+from sdl_cli.run import run_folder
+from sdl_cli.run.writing import resumed
 from sdl_cli.settings.parallel import Parallel
 
 Array = np.ndarray[Any, Any]
+Values = dict[str, Any]
 _OF_NUMBERS = ("rmse", "mae", "r2")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is: cells done of all, and seconds of work left (None if not known yet).
+
+    `part` names the cell's arm, or its number of labelled rows.
+    """
+
+    outcome: Outcome
+    part: str | int
+    repeat: int
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+def _ignore(told: Any) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class StudyObserver:
+    """Callbacks during a curve or a comparison; all optional.
+
+    Arguments:
+        on_plan: called once with what is about to be run (see `overview`).
+        on_progress: called with every cell that is done, was done before, or failed.
+        on_notice: called with a sentence for the user.
+    """
+
+    on_plan: Callable[[Values], None] = _ignore
+    on_progress: Callable[[Progress], None] = _ignore
+    on_notice: Callable[[str], None] = _ignore
+
+
+def resume_study(folder: Path, verb: str, noun: str, observer: StudyObserver, again: Callable[[Values], Values]) -> Values:
+    """Resume a stopped study: `again` runs it from its stored settings; a finished one is read from `{noun}.json`."""
+    stored = run_folder.read_run(folder, finished=False)
+    run_folder.require_kind(folder, verb)
+    if stored.state == "done":
+        observer.on_notice(f"This {noun} is finished; there is nothing to resume.")
+        return run_folder.read_json(folder / f"{noun}.json")
+    with resumed(folder):
+        return again(stored.config)
 
 
 def metrics_of(dataset: Dataset) -> list[str]:
@@ -26,7 +78,7 @@ def metric_of(key: str, asked: str | None, dataset: Dataset) -> str:
     """The metric that is asked for, or the main one; a ConfigError names the setting `key` where the data has none such."""
     metric, known = asked or MAIN[dataset.task], metrics_of(dataset)
     if metric not in known:
-        message = f"{key}: {metric} is not a metric of {dataset.name}, a {dataset.task} data set."
+        message = f"{key}: {metric} does not apply to {dataset.name}, a {dataset.task} data set."
         raise ConfigError(message, f"Choose one of {', '.join(known)}.")
     return metric
 
@@ -37,7 +89,7 @@ def brings_test_part(dataset: Dataset) -> bool:
 
 
 def noise_rows(dataset: Dataset, test: Array, metric: str) -> float:
-    """Of the test rows, as many as count for the noise of the metric (see `curve.caveats.noise_floor`)."""
+    """How many test rows count for the metric's noise (see `curve.caveats.noise_floor`)."""
     if metric != "balanced_accuracy":
         return float(len(test))
     counts = np.bincount(dataset.y[test])

@@ -138,7 +138,7 @@ def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, mo
     monkeypatch.setattr(trials, "fit_and_score", fail)
     found = sdl(f"compare {THREE}")
     assert found.code == 1, found.err
-    assert "failed  logistic: no luck" in found.out and "Failed, and so not compared: logistic." in " ".join(found.out.split())
+    assert "failed  logistic: no luck" in found.out and "Failed and therefore not compared: logistic." in " ".join(found.out.split())
     assert "Traceback" not in found.err and "sdl compare --resume" in found.out
     [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
     assert run_folder.read_state(folder) == "failed"
@@ -168,7 +168,7 @@ def test_arms_are_given_up_when_the_time_is_over(sdl: Sdl, tmp_path: Path, monke
     monkeypatch.setattr(trials, "run_trial", slow)
     found = sdl(f"compare {THREE} --json").json
     assert [arm["name"] for arm in found["arms"]] == ["logistic", "majority"]
-    assert found["given_up"][0]["name"] == "forest model.num_trees=5" and "Given up for lack of time" in found["verdict"]
+    assert found["given_up"][0]["name"] == "forest model.num_trees=5" and "Dropped for lack of time" in found["verdict"]
     assert run_folder.read_state(Path(found["folder"])) == "done"
 
 
@@ -186,7 +186,7 @@ def test_an_arm_that_was_too_slow_at_first_is_gone_on_with_while_time_is_left(
 
     monkeypatch.setattr(trials, "run_trial", slow_at_first)
     found = sdl(f"compare {THREE} compare.curve=false --json").json
-    assert len(found["arms"]) == 3 and not found["given_up"] and "Given up" not in found["verdict"]
+    assert len(found["arms"]) == 3 and not found["given_up"] and "Dropped" not in found["verdict"]
     assert sorted(begun) == ["0", "0", "1", "2"]
 
 

@@ -193,7 +193,7 @@ def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, small_forests: Non
     found = sdl(f"curve {images} training.epochs=1 curve.num_repeats=1 curve.sizes=[8,16,32] parallel.num_jobs=2")
     assert found.code == 0, found.err
     said = " ".join(found.err.split())
-    assert "parallel.num_jobs=2 has no effect: deep_net uses all cores by itself." in said
+    assert "parallel.num_jobs=2 has no effect: deep_net already uses all cores." in said
     assert "One repeat per size" in said
 
 
@@ -452,7 +452,7 @@ REFUSED = [
     ("curve.level=1.2", "curve.level: 1.2 is out of range"),
     ("curve.target=97", "curve.target: 97 is no accuracy, which is from 0 to 1"),
     ("curve.target=nan", "curve.target: nan is not a finite number"),
-    ("curve.metric=rmse", "curve.metric: rmse is not a metric of wine"),
+    ("curve.metric=rmse", "curve.metric: rmse does not apply to wine"),
     ("curve.metric=f1", "curve.metric: 'f1' is not one of accuracy"),
     ("curve.at=[0]", "curve.at[0]: 0 is out of range"),
     ("curve.typo=1", "curve.typo: no such setting"),

@@ -171,7 +171,7 @@ def _about(arms: Sequence[ArmResult]) -> str:
 def _missing(result: ComparisonResult) -> str:
     body = ""
     for arms, title, lead in (
-        (result.given_up, "Dropped", "There was no time for these within the limit."),
+        (result.given_up, "Dropped", "The time limit left no time for these."),
         (result.left_out, "Left out", "These do not suit this data."),
         (result.failed, "Failed", "These ended with an error."),
     ):

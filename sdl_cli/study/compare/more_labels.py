@@ -28,12 +28,7 @@ LARGEST_SHARE = 0.5  # else it may take this part of what the comparison itself 
 
 
 def measure_curve(
-    plan: Plan,
-    folder: Path,
-    values: Values,
-    outcomes: Mapping[Key, Outcome],
-    budget: Budget,
-    notice: Callable[[str], None],
+    plan: Plan, folder: Path, values: Values, outcomes: Mapping[Key, Outcome], budget: Budget, notice: Callable[[str], None]
 ) -> tuple[Values | None, Values | None]:
     """Measure the curve of the recommended arm, or of the quick baseline where that one is too slow, on the same splits.
 
@@ -117,13 +112,7 @@ def _affordable(
 
 
 def _points(
-    plan: Plan,
-    folder: Path,
-    name: str,
-    chosen: tuple[int, ...],
-    repeats: int,
-    outcomes: Mapping[Key, Outcome],
-    budget: Budget,
+    plan: Plan, folder: Path, name: str, chosen: tuple[int, ...], repeats: int, outcomes: Mapping[Key, Outcome], budget: Budget
 ) -> Points | None:
     arm = next(arm for arm in plan.arms if arm.name == name)
     scores: dict[int, dict[str, float]] = {size: {} for size in chosen}

@@ -1,7 +1,8 @@
-"""What a comparison comes to, as the code holds it and as `comparison.json` does."""
+"""The results of a comparison, as the code holds them and as `comparison.json` does."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +15,28 @@ from sdl_cli.study.curve.result import CurveResult
 
 @dataclass(frozen=True)
 class Gap:
-    """The paired difference between two arms, positive is better.
+    """How much better one arm is than another (positive is better, whatever the metric); nan for what is not known.
 
     Arguments:
-        difference, low, high: with its interval, widened for all that are compared together.
-        p: adjusted.
-        measurable: told from chance.
-        plain_low, plain_high: the interval of this difference alone.
+        difference: mean over splits.
+        low, high: its interval at the level at which Holm's method tested it, so that it excludes 0 if `p` is at most 0.05.
+        p: two-sided, adjusted for the number of arms.
+        measurable: p is at most 0.05 and the difference is not exactly zero.
+        plain_low, plain_high: its 95 % interval as if it were the only difference, by which a margin is judged.
     """
 
-    difference: float | None
-    low: float | None
-    high: float | None
-    p: float | None
+    difference: float
+    low: float
+    high: float
+    p: float
     measurable: bool
-    plain_low: float | None = None
-    plain_high: float | None = None
+    plain_low: float = math.nan
+    plain_high: float = math.nan
+
+    @property
+    def is_lead(self) -> bool:
+        """Whether the one is measurably better than the other."""
+        return self.measurable and self.difference > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +47,8 @@ class ArmResult:
         rung: its place on the ladder from simple to elaborate.
         mean, low, high: of the compared metric over splits.
         difference, ..., plain_high: to the best arm, as of `Gap`; 0 and None of that arm itself.
-        behind: to the arm that leads by the rule; None of that arm itself.
-        to_baseline, to_majority: to the quick baseline, and to ignoring the inputs.
-        scores: of each split. metrics: all of them, over splits. chosen: the label of each split's candidate.
+        behind, to_baseline, to_majority: to the arm that leads by the rule, to the quick baseline, and to ignoring the inputs.
+        scores, chosen: of each split, and the label of its candidate. metrics: all of them, over splits.
     """
 
     name: str
@@ -95,7 +101,7 @@ class Left:
 
 @dataclass(frozen=True)
 class MoreLabels:
-    """What twice the labels would bring to the measured arm, beside what any other method brings to it."""
+    """What twice the labels would gain, compared with what any other method gains."""
 
     size: float
     mean: float | None
@@ -122,13 +128,11 @@ class ComparisonResult:
     Arguments:
         metric: what is compared.
         repeats: splits. fixed_test: all of them have the source's own test rows.
-        arms: that were complete, the recommended and the best among them; left_out: that do not suit the data; given_up: that
-            did not fit the time limit; failed: that failed.
-        recommended, best, leader: names of arms; `leader` is the one that all others are held against by the rule.
+        arms: complete ones; left_out: those that do not suit the data; given_up: those that did not fit the time limit.
+        recommended, best, leader: names of arms; `leader` is the one that all others are compared with by the rule.
         rule, margin, margin_share: `compare.recommend`, and how much worse a simpler method may be.
-        baseline: name of the arm that is the quick baseline, where it was complete.
-        curve, more_labels: the learning curve of an arm, and what it says; None where none was measured.
-        seconds: `total`.
+        baseline: name of the arm that is the quick baseline, if it was complete.
+        curve, more_labels: the learning curve of an arm, and what it says; None if none was measured.
     """
 
     folder: Path

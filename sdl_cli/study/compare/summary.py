@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from sdl_cli.measure.wording import unequal_rows
 from sdl_cli.phrases import first_line
 from sdl_cli.run.run_folder import quoted
 from sdl_cli.study.compare.floor import floor_rows
-from sdl_cli.study.compare.judge import FLOOR, Difference, Judged, Judgement, Paired, Rule, judge
+from sdl_cli.study.compare.judge import FLOOR, Judged, Judgement, Paired, Rule, judge
 from sdl_cli.study.compare.margin import margin_of
 from sdl_cli.study.compare.plan import Key, Plan, arm_folder
+from sdl_cli.study.compare.result import Gap
 from sdl_cli.study.compare.trial import read_rows
 from sdl_cli.study.compare.verdict import verdict
 
@@ -27,17 +29,9 @@ Values = dict[str, Any]
 
 
 def summarise(
-    plan: Plan,
-    folder: Path,
-    outcomes: Mapping[Key, Outcome],
-    given_up: Mapping[str, str],
-    failed: Mapping[str, Outcome],
+    plan: Plan, folder: Path, outcomes: Mapping[Key, Outcome], given_up: Mapping[str, str], failed: Mapping[str, Outcome]
 ) -> Values:
-    """All that a comparison says, but for what more labels would bring.
-
-    Raises:
-        RunError: fewer than two arms are complete.
-    """
+    """Everything a comparison reports, except what more labels would bring. Raises RunError for fewer than two complete arms."""
     metrics = {key: outcome.metrics for key, outcome in outcomes.items() if outcome.metrics is not None}
     repeats = range(plan.num_repeats)
     complete = [arm.name for arm in plan.arms if all((arm.name, r) in metrics for r in repeats)]
@@ -53,11 +47,13 @@ def summarise(
     paired = _paired(plan, folder, complete, metrics, rows)
     higher = HIGHER_IS_BETTER[plan.metric]
     means = {name: float(np.mean(paired.scores[name])) for name in complete}
-    reference = baseline or sorted(complete, key=lambda name: -means[name] if higher else means[name])[0]
+    reference = baseline or min(complete, key=lambda name: -means[name] if higher else means[name])
     margin, share = margin_of(plan.metric, compare.margin, means[reference])
     judged = judge(paired, higher, complete, baseline, Rule(compare.recommend, margin))
     said = [note for key in metrics for note in metrics[key]["notes"] if key[1] == 0]
-    rows_words = unequal_rows([(name, metrics[name, 0]["rows"]) for name in complete])
+    said.append(unequal_rows([(name, metrics[name, 0]["rows"]) for name in complete]))
+    failures = [(name, outcome.cell.folder, first_line(outcome.error)) for name, outcome in failed.items()]
+    failures += [(name, arm_folder(folder, name), f"{plan.metric} is undefined") for name in undefined]
     values: Values = {
         "folder": str(folder),
         "dataset": plan.dataset.name,
@@ -68,17 +64,13 @@ def summarise(
         "test_rows": rows["test"],
         "repeats": plan.num_repeats,
         "fixed_test": plan.fixed_test,
-        "num_candidates": plan.request.shared.compare.num_candidates,
+        "num_candidates": compare.num_candidates,
         "arms": [_arm(plan, one, judged, baseline, metrics, paired) for one in judged.arms],
         "majority": _majority(plan, [metrics[complete[0], r]["majority"] for r in repeats], paired)
         | {"beaten": judged.beats_floor},
         "left_out": [{"name": name, "reason": reason} for name, reason in plan.left_out.items()],
         "given_up": [{"name": name, "reason": reason} for name, reason in given_up.items() if name not in failed],
-        "failed": [
-            {"name": name, "folder": str(outcome.cell.folder), "reason": first_line(outcome.error)}
-            for name, outcome in failed.items()
-        ]
-        + [{"name": n, "folder": str(arm_folder(folder, n)), "reason": f"{plan.metric} is undefined"} for n in undefined],
+        "failed": [{"name": name, "folder": str(where), "reason": reason} for name, where, reason in failures],
         "recommended": judged.recommended,
         "best": judged.best,
         "leader": judged.leader,
@@ -86,16 +78,14 @@ def summarise(
         "margin": margin,
         "margin_share": None if share is None else {"per_cent": share, "of": reference},
         "baseline": baseline,
-        "curve": None,
-        "more_labels": None,
-        "notes": list(dict.fromkeys(filter(None, [*plan.notes, *said, rows_words]))),
+        "notes": list(dict.fromkeys(filter(None, [*plan.notes, *said]))),
     }
     values["verdict"] = verdict(values)
     return values
 
 
 def _paired(plan: Plan, folder: Path, names: list[str], metrics: Mapping[Key, Values], of: Mapping[str, int]) -> Paired:
-    """Scores of these arms and of ignoring the inputs, by split, and by row where all repeats have the same test rows."""
+    """Scores of these arms and of ignoring the inputs, by split, and by row if all repeats have the same test rows."""
     repeats, ratio = range(plan.num_repeats), of["test"] / of["labelled"]
     scores = {name: np.array([metrics[name, r]["test"][plan.metric] for r in repeats], float) for name in names}
     floor = [metrics[names[0], r]["majority"][plan.metric] for r in repeats]
@@ -105,7 +95,7 @@ def _paired(plan: Plan, folder: Path, names: list[str], metrics: Mapping[Key, Va
         return Paired(scores, ratio, num_test=of["test"] if plan.metric in ("accuracy", "balanced_accuracy") else None)
     found = {name: read_rows([arm_folder(folder, name) / str(r) for r in repeats]) for name in names}
     rows = {name: each for name, each in found.items() if each is not None}
-    assert len(rows) == len(names), "what each test row adds is kept where all repeats have the same ones"
+    assert len(rows) == len(names), "per-row scores are kept if all repeats have the same test rows"
     return Paired(scores, ratio, rows | {FLOOR: floor_rows(plan)})
 
 
@@ -127,24 +117,19 @@ def _arm(
     bounds = RANGE[plan.metric]
     low, high = (float(np.clip(end, *bounds)) for end in (judged.low, judged.high))  # nan stays: not estimable
     main = {"value": judged.mean, "low": low, "high": high, "n": plan.num_repeats}
-    to_best, behind = judged.to_best, found.behind.get(arm.name)
-    return {
+    to_best = _gap(judged.to_best) or {"difference": 0.0, "low": None, "high": None, "p": 1.0, "measurable": False}
+    return to_best | {
         "name": arm.name,
         "summary": arm.summary,
         "rung": arm.rung,
         "mean": judged.mean,
         "low": low,
         "high": high,
-        "difference": 0.0 if to_best is None else to_best.value,
-        "difference_low": None if to_best is None else to_best.low,
-        "difference_high": None if to_best is None else to_best.high,
-        "p": 1.0 if to_best is None else to_best.p,
-        "measurable": False if to_best is None else to_best.measurable,
-        "plain_low": None if to_best is None else to_best.plain_low,
-        "plain_high": None if to_best is None else to_best.plain_high,
-        "behind": None if behind is None else _difference(behind),
-        "to_baseline": None if judged.to_baseline is None else _difference(judged.to_baseline),
-        "to_majority": None if judged.to_floor is None else _difference(judged.to_floor),
+        "difference_low": to_best["low"],
+        "difference_high": to_best["high"],
+        "behind": _gap(found.behind.get(arm.name)),
+        "to_baseline": _gap(judged.to_baseline),
+        "to_majority": _gap(judged.to_floor),
         "scores": paired.scores[arm.name].tolist(),
         "metrics": {name: _over_repeats(cells, name, ratio) for name in cells[0]["test"]} | {plan.metric: main},
         "chosen": [cell["chosen"]["label"] for cell in cells],
@@ -155,44 +140,35 @@ def _arm(
     }
 
 
-def _difference(found: Difference) -> Values:
-    return {
-        "difference": found.value,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
-        "measurable": found.measurable,
-        "plain_low": found.plain_low,
-        "plain_high": found.plain_high,
-    }
+def _gap(found: Gap | None) -> Values | None:
+    return None if found is None else dataclasses.asdict(found)
 
 
 def _over_repeats(cells: list[Values], name: str, ratio: float | None) -> Values:
-    """Mean over repeats and its interval; none where all are scored on the same test rows, whose chance it would not hold."""
+    """Mean over repeats and its interval; none if all are scored on the same test rows, whose chance it would not cover."""
     values = [cell["test"][name] for cell in cells if cell["test"][name] is not None]
-    if not values:
-        return {"value": None, "low": None, "high": None, "n": 0}
-    if ratio is None:
-        return {"value": float(np.mean(values)), "low": None, "high": None, "n": len(values)}
-    mean, low, high = corrected_t_interval(values, ratio)
-    if len(values) > 1 and len(set(values)) == 1:  # no two splits differ, which says nothing of chance
-        return {"value": mean, "low": None, "high": None, "n": len(values)}
-    least, most = RANGE[name]
-    return {"value": mean, "low": max(low, least), "high": min(high, most), "n": len(values)}
+    found: Values = {"value": float(np.mean(values)) if values else None, "low": None, "high": None, "n": len(values)}
+    if not values or ratio is None:
+        return found
+    found["value"], low, high = corrected_t_interval(values, ratio)
+    if len(values) == 1 or len(set(values)) > 1:  # if no two splits differ, they say nothing of chance
+        found |= {"low": max(low, RANGE[name][0]), "high": min(high, RANGE[name][1])}
+    return found
 
 
 def _too_few(
     complete: list[str], given_up: Mapping[str, str], failed: Mapping[str, Outcome], undefined: list[str], folder: Path
 ) -> Exception:
-    """What to say where there is nothing to compare."""
+    """The error if there is nothing to compare."""
     first = next(iter(failed.values()), None)
     if first is not None and not given_up and first.error is not None and getattr(first.error, "exit_code", 1) == 2:
         return first.error
     reasons = [f"{name} ({reason})" for name, reason in given_up.items()]
-    reasons += [f"{name} (failed: {str(o.error).partition(chr(10))[0]})" for name, o in failed.items()]
+    reasons += [f"{name} (failed: {str(outcome.error).partition(chr(10))[0]})" for name, outcome in failed.items()]
     reasons += [f"{name} (its metric is undefined)" for name in undefined]
     have = f"only {complete[0]} was" if complete else "no arm was"
-    hint = f"Resume it, what is done stays: sdl compare --resume {quoted(folder)}"
+    again = "Resume it; finished work is kept"
     if given_up:
-        hint = f"Raise compare.minutes, or go on for as long again, what is done stays: sdl compare --resume {quoted(folder)}"
-    return RunError(f"There is nothing to compare: {have} complete. Missing: {', '.join(reasons)}.", hint)
+        again = "Raise compare.minutes, or resume for as long again (finished work is kept)"
+    message = f"There is nothing to compare: {have} complete. Missing: {', '.join(reasons)}."
+    return RunError(message, f"{again}: sdl compare --resume {quoted(folder)}")

@@ -1,4 +1,4 @@
-"""What a comparison comes to, in plain sentences."""
+"""The verdict of a comparison in plain sentences."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def verdict(values: Values) -> str:
         and not values["fixed_test"]
         and any(not arm["measurable"] and not arm["best"] and arm["difference"] != 0 for arm in values["arms"])
     ):
-        few = "one split nothing" if values["repeats"] == 1 else f"{values['repeats']} splits only a large difference"
-        sentences.append(f"With {few} can be told from chance; 10 are usual (compare.num_repeats=10).")
+        many = values["repeats"]
+        few = "With one split, no difference" if many == 1 else f"With {many} splits, only large differences"
+        sentences.append(f"{few} can be told from chance; 10 are usual (compare.num_repeats=10).")
     if values["given_up"]:
-        given_up = listed([arm["name"] for arm in values["given_up"]])
-        sentences.append(f"Given up for lack of time: {given_up} (more time: compare.minutes).")
+        dropped = listed([arm["name"] for arm in values["given_up"]])
+        sentences.append(f"Dropped for lack of time: {dropped} (for more time: compare.minutes).")
     if values["failed"]:
-        sentences.append(f"Failed, and so not compared: {listed([arm['name'] for arm in values['failed']])}.")
+        sentences.append(f"Failed and therefore not compared: {listed([arm['name'] for arm in values['failed']])}.")
     return " ".join(sentences)
 
 
@@ -44,17 +45,14 @@ def _first(values: Values, chosen: Values) -> list[str]:
     if values["majority"]["beaten"] is not False:
         return [f"Use {chosen['name']}: {score}."]
     guess = f"ignoring the inputs ({label(metric)} {shown(metric, values['majority']['mean'])})"
-    one_split = values["repeats"] == 1 and not values["fixed_test"]
-    told = (
-        f"One split cannot tell whether any method is better than {guess}."
-        if one_split
-        else f"No method is measurably better than {guess}."
-    )
-    return [told, f"If you use one all the same: {chosen['name']}, {score}."]
+    told = f"No method is measurably better than {guess}."
+    if values["repeats"] == 1 and not values["fixed_test"]:
+        told = f"One split cannot tell whether any method is better than {guess}."
+    return [told, f"If you use one anyway: {chosen['name']}, {score}."]
 
 
 def _why(values: Values, arms: dict[str, Values]) -> list[str]:
-    """How the recommended arm stands to the best mean, and what the margin had to do with it."""
+    """How the recommended arm compares with the best mean, and the role of the margin."""
     metric = values["metric"]
     chosen, best, leader = (arms[values[key]] for key in ("recommended", "best", "leader"))
     sentences = []
@@ -78,38 +76,32 @@ def _simpler(values: Values, chosen: Values, leader: Values) -> str:
     if values["rule"] == "simplest":
         gap = difference(metric, behind["difference"])
         return (
-            f"{opening} the difference ({gap}, adjusted {p_value(behind['p'])}) can be chance, and {chosen['name']} is simpler "
+            f"{opening} the difference ({gap}, adjusted {p_value(behind['p'])}) may be chance, and {chosen['name']} is simpler "
             "(compare.recommend=simplest)."
         )
     worst = size(metric, -behind["plain_low"])
-    return (
-        f"{opening} {chosen['name']} is simpler and at most {worst} worse (the end of the plain paired 95 % interval), which is "
-        f"within the margin of {margin_words(values)}."
-    )
+    near = f"{opening} {chosen['name']} is simpler and at most {worst} worse (end of the plain paired 95 % interval)"
+    return f"{near}, within the margin of {margin_words(values)}."
 
 
 def _best_of(values: Values, arms: dict[str, Values]) -> list[str]:
     others = [arm["name"] for arm in values["arms"] if not arm["measurable"] and not arm["best"]]
     if others:
-        return [f"It has the best mean; {listed(others)} {_are(others)} not measurably worse."]
-    if len(arms) > 1:
-        which = "every other method that was complete" if values["given_up"] or values["failed"] else "every other method tried"
-        return [f"It is measurably better than {which}."]
-    return []
+        return [f"It has the best mean; {listed(others)} {'is' if len(others) == 1 else 'are'} not measurably worse."]
+    which = "completed method" if values["given_up"] or values["failed"] else "method tried"
+    return [f"It is measurably better than every other {which}."] if len(arms) > 1 else []
 
 
 def _not_simpler(values: Values) -> list[str]:
     """Of the simpler arms that are not measurably worse, the nearest, and by how much it misses the margin."""
     near = [arm for arm in values["arms"] if arm["behind"] is not None and not arm["behind"]["measurable"]]
-    near = [arm for arm in near if abs(arm["behind"]["plain_low"] or 0) < 1e300]  # what too few splits say has no end
+    near = [arm for arm in near if abs(arm["behind"]["plain_low"] or 0) < 1e300]  # with too few splits it has no end
     if not near or values["repeats"] == 1 and not values["fixed_test"]:
         return []
     arm = max(near, key=lambda one: one["behind"]["plain_low"])
     worst = size(values["metric"], -arm["behind"]["plain_low"])
-    return [
-        f"{arm['name']} is simpler, but may be {worst} worse (the end of the plain paired 95 % interval), over the margin of "
-        f"{margin_words(values)}."
-    ]
+    far = f"{arm['name']} is simpler, but may be {worst} worse (end of the plain paired 95 % interval)"
+    return [f"{far}, over the margin of {margin_words(values)}."]
 
 
 def _beside_baseline(values: Values, chosen: Values) -> list[str]:

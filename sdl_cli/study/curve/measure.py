@@ -1,10 +1,10 @@
-"""Measure a learning curve: one cell for every size and repeat, run where it is missing, read where it is done."""
+"""Measure a learning curve: one cell for every size and repeat, run if missing, read if done."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import check_target
 from sdl_cli.run import prepare, run_folder, train
 from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score
-from sdl_cli.run.train import Observer
 from sdl_cli.run.writing import finite, writing
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
@@ -29,7 +28,7 @@ from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.settings import CurveExperiment
-from sdl_cli.study.plan import brings_test_part, metric_of, noise_rows, num_jobs, start_workers
+from sdl_cli.study.plan import Progress, StudyObserver, brings_test_part, metric_of, noise_rows, num_jobs, start_workers
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
@@ -41,13 +40,9 @@ class Plan:
 
     Arguments:
         request: as asked for, with absolute paths.
-        dataset: loaded.
         sizes: labelled rows, increasing.
-        test_rows: rows of the (smallest) test part.
-        noise_rows: of them, as many as count for the noise of the metric (see `caveats.noise_floor`).
-        metric: its key.
+        test_rows, noise_rows: rows of the (smallest) test part, and how many of them count for the metric's noise.
         parallel: how many cells run at once; None for a model that takes the whole machine, whose cells run one by one.
-        seconds: how long a cell takes, as far as is known.
         notes: what a user should know before it starts, one sentence each.
     """
 
@@ -66,9 +61,10 @@ class Plan:
         return len(self.sizes) * self.request.curve.num_repeats
 
     def cells(self, folder: Path) -> dict[tuple[int, int], Cell]:
-        """(size, repeat) -> cell, in the order they are best run.
+        """(size, repeat) -> cell, in the best order to run.
 
-        In parallel the longest come first, so that no core waits for the last one; one by one, each repeat climbs the sizes.
+        In parallel the longest come first, so that no core waits for the last one; one by one, each repeat goes from small to
+        large.
         """
         repeats = range(self.request.curve.num_repeats)
         keys = [(size, repeat) for repeat in repeats for size in self.sizes]
@@ -81,20 +77,8 @@ class Plan:
         }
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a curve is: cells done of all, and seconds of work left of all (as estimated, over all jobs)."""
-
-    outcome: Outcome
-    size: int
-    repeat: int
-    done: int
-    total: int
-    seconds_left: float
-
-
 def plan(request: CurveExperiment) -> Plan:
-    """Load the data and settle what is measured. Raises ConfigError and DataError for what cannot be."""
+    """Load the data and decide what is measured. Raises ConfigError and DataError for anything impossible."""
     curve = request.curve
     whole = dataclasses.replace(request.cell(2, 0), dataset=request.dataset)
     dataset, filled, _ = prepare.load_dataset(whole)
@@ -110,11 +94,10 @@ def plan(request: CurveExperiment) -> Plan:
         notes.append("One repeat per size: the spread between splits is not measured (curve.num_repeats=5 is usual).")
     elif brings_test_part(dataset):
         notes.append(
-            f"Every repeat is scored on the same {len(test):,} test rows: the standard errors show what the choice of labelled "
-            "rows and the seed do, and not the chance in the test rows."
+            f"Every repeat is scored on the same {len(test):,} test rows: the standard errors reflect the choice of labelled "
+            "rows and the seed, not chance in the test rows."
         )
-    if why:
-        notes.append(why)
+    notes += [why] if why else []
     first = dataclasses.replace(request.cell(2, 0).dataset, num_train=request.dataset.num_train)
     notes += train.look(filled, *prepare.divided(dataclasses.replace(filled, dataset=first, seed=request.seed), dataset))
     seconds = CellSeconds(request.cell(chosen[-1], 0), dataset, chosen)
@@ -127,13 +110,7 @@ def prepare_workers(request: CurveExperiment) -> None:
         start_workers(request.parallel, with_networks=False)
 
 
-def measure(
-    the_plan: Plan,
-    folder: Path,
-    observer: Observer,
-    on_progress: Callable[[Progress], None],
-    on_notice: Callable[[str], None] | None = None,
-) -> tuple[Points, list[Outcome]]:
+def measure(the_plan: Plan, folder: Path, observer: StudyObserver) -> tuple[Points, list[Outcome]]:
     """Run the cells that are not done, and gather the scores of all.
 
     Returns:
@@ -141,8 +118,7 @@ def measure(
     Raises:
         StorageError: the disk is full.
     """
-    curve, todo = the_plan.request.curve, the_plan.cells(folder)
-    frozen = None
+    todo, frozen = the_plan.cells(folder), None
     left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
     if left and is_scaled(the_plan.dataset) and the_plan.request.model.uses_frozen_features:
         frozen = features.frozen_features(the_plan.request, the_plan.dataset)
@@ -155,14 +131,12 @@ def measure(
         if outcome.metrics is not None and not outcome.was_done:
             the_plan.seconds.add(key[0], outcome.metrics["seconds"]["total"])
         left_seconds = sum(the_plan.seconds.of(size) for size, repeat in todo if (size, repeat) not in found)
-        on_progress(Progress(outcome, *key, len(found), len(todo), left_seconds / num_jobs(the_plan.parallel)))
+        observer.on_progress(Progress(outcome, *key, len(found), len(todo), left_seconds / num_jobs(the_plan.parallel)))
 
-    run_one: cells.RunOne
+    run_one: cells.RunOne = functools.partial(run_cell, keep_models=the_plan.request.curve.keep_models)
     if the_plan.parallel is None:
-        run_one = _in_this_process(the_plan, observer, frozen, list(todo.values()))
-    else:
-        run_one = functools.partial(run_cell, keep_models=curve.keep_models)
-    cells.run_cells(list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=on_notice)
+        run_one = _in_this_process(the_plan, frozen, list(todo.values()))
+    cells.run_cells(list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=observer.on_notice)
     failed = [outcome for outcome in found.values() if outcome.error is not None]
     the_plan.seconds.remember()
     return _points(the_plan, found), failed
@@ -173,26 +147,24 @@ def run_cell(
     folder: Path,
     resume: bool,
     keep_models: bool,
-    observer: Observer | None = None,
     dataset: Dataset | None = None,
     frozen: Array | None = None,
     runtime: Runtime | None = None,
 ) -> Values:
-    """One cell, in whatever process: its numbers, or with `keep_models` a whole run folder and the same numbers of it.
+    """One cell, in any process: its numbers, or with `keep_models` a whole run folder and the same numbers of it.
 
     Arguments:
-        single: one size in one repeat.
-        dataset: its data set, where it was loaded before.
+        dataset: the cell's, if it is loaded already.
         frozen, runtime: as of `fit_and_score.Around`.
     Returns:
-        `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`; the baseline is null where the
+        `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`; the baseline is null if the
         cell's settings are the baseline's own.
     Raises:
-        As `train.run`; whatever it is stays in the folder's `status.json`.
+        As `train.run`; the folder's `status.json` keeps the error.
     """
     dataset = dataset or prepare.load_here(single)
     if keep_models:
-        return cell_values(train.run(single, folder, observer, resume).to_json())
+        return cell_values(train.run(single, folder, resume=resume).to_json())
     notes: list[str] = []
     clock = Clock()
     with writing(folder, "cell", resume) as out:
@@ -206,14 +178,11 @@ def run_cell(
         fingerprint = dataset.fingerprint
 
         def settled(found: Values | None) -> None:
-            if observer is not None and observer.on_runtime is not None:
-                observer.on_runtime(found)
             if found is not None:
                 out.environment(data_fingerprint=fingerprint, runtime=found)
 
         runtime = (train.stored_runtime(folder) if resume else None) or runtime
-        on_epoch = None if observer is None else observer.on_epoch
-        around = Around(folder, runtime, frozen, on_epoch, settled, notes.append, clock)
+        around = Around(folder, runtime, frozen, on_runtime=settled, notice=notes.append, clock=clock)
         scored = fit_and_score(ready, test, around, beside_baseline=True)
         values = scored.numbers(clock.total(), [*parts.notes, *notes])
         values["baseline"] = finite({name: found.value for name, found in scored.baseline.items()}) or None
@@ -238,29 +207,23 @@ def cell_values(metrics: Values) -> Values:
     }
 
 
-def _in_this_process(the_plan: Plan, observer: Observer, frozen: Array | None, todo: Sequence[Cell]) -> cells.RunOne:
-    """Run cells one by one on the data loaded already, all of them on what the first one settled to run on."""
-    runtimes = [
-        r
-        for cell in todo
-        if run_folder.read_state(cell.folder) == "done"
-        for r in [run_folder.read_run(cell.folder).metrics.get("runtime")]
-        if r
-    ]
+def _in_this_process(the_plan: Plan, frozen: Array | None, todo: Sequence[Cell]) -> cells.RunOne:
+    """Run cells one by one on the data loaded already, all on the runtime that the first one chose."""
+    done = [cell.folder for cell in todo if run_folder.read_state(cell.folder) == "done"]
+    runtimes = [found for found in (run_folder.read_run(folder).metrics.get("runtime") for folder in done) if found]
 
     def run_one(single: Experiment, folder: Path, resume: bool) -> Values:
         runtime = Runtime.from_plain(runtimes[0]) if runtimes else None
         keep = the_plan.request.curve.keep_models
-        found = run_cell(single, folder, resume, keep, observer, the_plan.dataset, frozen, runtime)
-        if found["runtime"] and not runtimes:
-            runtimes.append(found["runtime"])
+        found = run_cell(single, folder, resume, keep, the_plan.dataset, frozen, runtime)
+        runtimes.extend(filter(None, [found["runtime"]]))
         return found
 
     return run_one
 
 
 def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
-    """Labelled rows that every repeat has, and the smallest test part: whole groups may make them differ."""
+    """Labelled rows that every repeat has, and the smallest test part: they may differ because groups stay whole."""
     parts = []
     for repeat in range(request.curve.num_repeats):
         single = request.cell(2, repeat)
@@ -269,7 +232,7 @@ def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
 
 
 def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:
-    """How many cells run at once, and a sentence where that is not what was asked for."""
+    """How many cells run at once, and a sentence if that differs from the request."""
     wanted = request.parallel
     if request.model.is_network:
         from sdl_cli.learning.device import resolve
@@ -277,13 +240,8 @@ def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel 
         on = resolve(request.device, request.precision, request.memory_format, request.num_threads).device
         uses = on if on != "cpu" else "all cores" if dataset.modality == "image" and request.num_threads != 1 else ""
         if uses:
-            asked = wanted.num_jobs is not None and wanted.num_jobs > 1
-            return (
-                None,
-                f"parallel.num_jobs={wanted.num_jobs} has no effect: {request.model.name} uses {uses} by itself."
-                if asked
-                else "",
-            )
+            why = f"parallel.num_jobs={wanted.num_jobs} has no effect: {request.model.name} already uses {uses}."
+            return None, why if (wanted.num_jobs or 1) > 1 else ""
         if wanted.backend == "threading":
             return None, "parallel.backend=threading has no effect: networks of one process share its random numbers."
     return dataclasses.replace(wanted, num_jobs=num_jobs(wanted)), ""
@@ -292,8 +250,7 @@ def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel 
 def _points(the_plan: Plan, found: dict[tuple[int, int], Outcome]) -> Points:
     scores: dict[int, dict[str, float]] = {}
     seconds: dict[int, float] = {}
-    baselines: dict[int, list[float]] = {}
-    majorities: dict[int, list[float]] = {}
+    beside: dict[str, dict[int, list[float]]] = {"baseline": {}, "majority": {}}
     for size in the_plan.sizes:
         for repeat in range(the_plan.request.curve.num_repeats):
             outcome = found.get((size, repeat))
@@ -303,8 +260,8 @@ def _points(the_plan: Plan, found: dict[tuple[int, int], Outcome]) -> Points:
                 continue
             scores.setdefault(size, {})[str(repeat)] = score
             seconds[size] = seconds.get(size, 0.0) + values["seconds"]["total"]
-            for name, each in (("baseline", baselines), ("majority", majorities)):
+            for name, each in beside.items():
                 if values[name] and values[name][the_plan.metric] is not None:
                     each.setdefault(size, []).append(values[name][the_plan.metric])
-    baseline, majority = ({size: float(np.mean(each)) for size, each in found.items()} for found in (baselines, majorities))
-    return Points(the_plan.metric, scores, seconds, baseline, majority)
+    means = {name: {size: float(np.mean(found)) for size, found in each.items()} for name, each in beside.items()}
+    return Points(the_plan.metric, scores, seconds, **means)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,48 +14,31 @@ from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.wording import model_name
 from sdl_cli.phrases import counted, first_line
 from sdl_cli.run import prepare, run_folder
-from sdl_cli.run.train import Observer
-from sdl_cli.run.writing import Writing, resumed, writing
-from sdl_cli.study.curve.measure import Plan, Progress, cell_values, measure, plan, prepare_workers
+from sdl_cli.run.writing import writing
+from sdl_cli.study.curve.measure import Plan, cell_values, measure, plan, prepare_workers
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.result import CurveResult, Failed
 from sdl_cli.study.curve.settings import CurveExperiment, parse_curve
 from sdl_cli.study.curve.summary import Question, summarise
-from sdl_cli.study.plan import brings_test_part, num_jobs
+from sdl_cli.study.plan import StudyObserver, brings_test_part, num_jobs, resume_study
 
 Values = dict[str, Any]
 START_SECONDS = 3.0  # until the first cell begins, and for the picture at the end
 FILES = ("config.yaml", "environment.json", "curve.json", "curve.csv", "curve.png")
 
 
-@dataclass(frozen=True)
-class CurveObserver:
-    """Who wants to hear of a curve as it goes; every part is optional.
-
-    Arguments:
-        on_plan: called once with what is about to be measured (see `overview`).
-        on_progress: called with every cell that is done, or was.
-        on_notice: called with a sentence for the user.
-    """
-
-    on_plan: Callable[[Values], None] | None = None
-    on_progress: Callable[[Progress], None] | None = None
-    on_notice: Callable[[str], None] | None = None
-
-
-def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None = None, resume: bool = False) -> Values:
+def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None = None, resume: bool = False) -> Values:
     """Measure a curve, forecast it and write its folder.
 
     Arguments:
-        request: complete.
-        folder: where it is written; a new name is taken where another run has it.
-        resume: `folder` holds this curve, stopped earlier: go on with the cells that are missing or failed.
+        folder: where it is written; a new name is used if another run has it.
+        resume: `folder` holds this curve, stopped earlier: run the cells that are missing or failed.
     Returns:
         The object of `sdl curve --json`, with `failed` naming the cells that could not be measured.
     Raises:
         ConfigError, DataError: found before anything is written. RunError: no cell could be measured, or the disk is full.
     """
-    observer = observer or CurveObserver()
+    observer = observer or StudyObserver()
     started = time.perf_counter()
     prepare_workers(request)
     the_plan = plan(request)
@@ -66,16 +47,17 @@ def run(request: CurveExperiment, folder: Path, observer: CurveObserver | None =
     with writing(folder, "curve", resume) as out:
         out.config(prepare.absolute(the_plan.request).to_plain())
         out.environment(data_fingerprint=the_plan.dataset.fingerprint)
-        if observer.on_plan is not None:
-            observer.on_plan(overview(the_plan, out.folder))
+        observer.on_plan(overview(the_plan, out.folder))
         threading.Thread(target=_import_picture, daemon=True).start()  # while the cells are waited for
-        points, failed = measure(
-            the_plan, out.folder, Observer(), observer.on_progress or (lambda progress: None), observer.on_notice
-        )
+        points, failed = measure(the_plan, out.folder, observer)
         if not points.scores:
             raise _nothing(failed, out.folder)
         values = _result(the_plan, out.folder, points, failed, time.perf_counter() - started).to_json()
-        _write(out, values, points)
+        from sdl_cli.measure.png import draw_curve
+
+        write_atomic(out.folder / "curve.csv", points.to_csv())
+        write_atomic(out.folder / "curve.png", draw_curve(values))
+        out.json("curve.json", values)
         if failed:
             out.failed(f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}")
         else:
@@ -112,35 +94,26 @@ def _result(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome],
     curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
     found = summarise(points, question)
-    notes = [*the_plan.notes, *_cell_notes(the_plan, folder)]
     values = {"name": model_name(vars(the_plan.request.model)), "dataset": the_plan.dataset.name, **found}
     return dataclasses.replace(
         CurveResult.from_json(values),
         folder=folder,
         failed=tuple(Failed(o.cell.folder, first_line(o.error)) for o in failed),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys([*the_plan.notes, *_cell_notes(the_plan, folder)])),
         seconds=round(seconds, 3),
     )
 
 
 def _cell_notes(the_plan: Plan, folder: Path) -> list[str]:
-    """What was said of the cells at the largest size; of smaller ones much the same would be."""
-    todo = the_plan.cells(folder)
-    largest = [cell for (size, _), cell in todo.items() if size == the_plan.sizes[-1]]
-    done = [cell for cell in largest if run_folder.read_state(cell.folder) == "done"]
-    return [note for cell in done[:1] for note in cell_values(run_folder.read_run(cell.folder).metrics)["notes"]]
-
-
-def _write(out: Writing, values: Values, points: Points) -> None:
-    from sdl_cli.measure.png import draw_curve
-
-    write_atomic(out.folder / "curve.csv", points.to_csv())
-    write_atomic(out.folder / "curve.png", draw_curve(values))
-    out.json("curve.json", values)
+    """Notes from the first cell at the largest size; smaller sizes would repeat them."""
+    for (size, _), cell in the_plan.cells(folder).items():
+        if size == the_plan.sizes[-1] and run_folder.read_state(cell.folder) == "done":
+            return list(cell_values(run_folder.read_run(cell.folder).metrics)["notes"])
+    return []
 
 
 def _nothing(failed: list[Outcome], folder: Path) -> Exception:
-    """What to say where every cell failed: a mistake in settings or data as itself, anything else as the run's failure."""
+    """The error if every cell failed: a mistake in settings or data as itself, anything else as the run's failure."""
     first = failed[0].error if failed else None
     if first is not None and getattr(first, "exit_code", 1) == 2:
         return first
@@ -150,13 +123,7 @@ def _nothing(failed: list[Outcome], folder: Path) -> Exception:
     )
 
 
-def resume(folder: Path, observer: CurveObserver | None = None) -> Values:
+def resume(folder: Path, observer: StudyObserver | None = None) -> Values:
     """Resume a stopped curve from its stored settings; a finished one is read."""
-    stored = run_folder.read_run(folder, finished=False)
-    run_folder.require_kind(folder, "curve")
-    if stored.state == "done":
-        if observer and observer.on_notice:
-            observer.on_notice("This curve is finished; there is nothing to resume.")
-        return run_folder.read_json(folder / "curve.json")
-    with resumed(folder):
-        return run(parse_curve(stored.config), folder, observer, resume=True)
+    heard = observer or StudyObserver()
+    return resume_study(folder, "curve", "curve", heard, lambda stored: run(parse_curve(stored), folder, heard, resume=True))

@@ -30,7 +30,7 @@ def test_differences_are_paired_corrected_and_adjusted() -> None:
         raw[name] = 2 * stats.t.sf(abs(differences.mean()) / error, 3)
         one = next(arm for arm in found.arms if arm.name == name).to_best
         assert one is not None
-        assert one.value == pytest.approx(differences.mean())
+        assert one.difference == pytest.approx(differences.mean())
         half = stats.t.ppf(0.975, 3) * error
         assert (one.plain_low, one.plain_high) == pytest.approx((differences.mean() - half, differences.mean() + half))
         # of two differences the clearer one is tested at 0.05 / 2, and since it is rejected the other at 0.05
@@ -67,7 +67,7 @@ def test_a_simpler_arm_is_taken_where_it_is_within_the_margin() -> None:
     found = judge(close(0.004), True, ["simple", "deep"], None, Rule("best", 0.01))
     behind = found.behind["simple"]
     assert (found.best, found.leader, found.recommended) == ("deep", "deep", "simple")
-    assert behind.value == pytest.approx(-0.004) and behind.plain_low == pytest.approx(-0.009354, abs=2e-6)
+    assert behind.difference == pytest.approx(-0.004) and behind.plain_low == pytest.approx(-0.009354, abs=2e-6)
 
 
 @pytest.mark.parametrize(("shift", "margin"), [(0.005, 0.01), (0.004, 0.0093), (0.004, 0.0)])
@@ -146,7 +146,7 @@ def test_of_equal_arms_the_simplest_is_best_and_nothing_is_measurable() -> None:
     found = judge(paired(simple=scores, middle=scores, deep=scores), True, LADDER, "deep")
     assert found.best == found.recommended == "simple"
     assert not any(d.measurable for arm in found.arms for d in (arm.to_best, arm.to_baseline) if d is not None)
-    assert all(d.p == 1 and d.value == 0 for arm in found.arms for d in (arm.to_best, arm.to_baseline) if d is not None)
+    assert all(d.p == 1 and d.difference == 0 for arm in found.arms for d in (arm.to_best, arm.to_baseline) if d is not None)
 
 
 def test_a_constant_difference_that_is_not_zero_is_measurable() -> None:
@@ -173,9 +173,9 @@ def test_an_error_is_better_when_it_is_smaller() -> None:
     found = judge(paired(simple=[5.0, 5.2, 5.1], deep=[3.0, 3.1, 3.2]), False, ["simple", "deep"], "simple")
     assert found.best == "deep"
     own = found.arms[0].to_baseline
-    assert own is not None and own.value == pytest.approx(2.0) and own.low < own.value < own.high and own.measurable
+    assert own is not None and own.difference == pytest.approx(2.0) and own.low < own.difference < own.high and own.measurable
     other = found.arms[1].to_best
-    assert other is not None and other.value == pytest.approx(-2.0) and other.low < other.value < other.high
+    assert other is not None and other.difference == pytest.approx(-2.0) and other.low < other.difference < other.high
 
 
 def test_one_split_tells_nothing() -> None:
@@ -196,7 +196,7 @@ def test_on_the_same_test_rows_differences_are_tested_over_rows() -> None:
     found = judge(Paired(scores, 0.25, {"simple": other, "deep": one}), True, ["simple", "deep"], "simple")
     p = stats.ttest_rel(other, one).pvalue
     difference = found.arms[1].to_best
-    assert difference is not None and difference.p == pytest.approx(p) and difference.value == pytest.approx((other - one).mean())
+    assert difference is not None and difference.p == pytest.approx(p) and difference.difference == pytest.approx((other - one).mean())
     assert found.arms[0].low == pytest.approx(stats.t.interval(0.95, 199, one.mean(), stats.sem(one))[0])
 
 

@@ -81,7 +81,7 @@ def near(**changes: Any) -> Values:
 def test_the_best_mean_and_by_how_much_a_simpler_arm_misses_the_margin() -> None:
     assert verdict(near()) == (
         "Use forest: accuracy 69.8 % (95 % interval 65.8 to 73.8). It has the best mean; logistic is not measurably worse. "
-        "logistic is simpler, but may be 8.1 points worse (the end of the plain paired 95 % interval), over the margin of 1.0 point "
+        "logistic is simpler, but may be 8.1 points worse (end of the plain paired 95 % interval), over the margin of 1.0 point "
         "(compare.margin). It is measurably better than ignoring the inputs (60.7 %; adjusted p = 0.015)."
     )
 
@@ -91,7 +91,7 @@ def test_a_simpler_arm_within_the_margin_is_said_with_both_numbers() -> None:
     found = verdict(comparison(arm("forest", 0.698), logistic, recommended="logistic", best="forest"))
     assert found.startswith(
         "Use logistic: accuracy 69.6 % (95 % interval 65.6 to 73.6). forest has the best mean (69.8 %), but logistic is simpler and "
-        "at most 0.8 points worse (the end of the plain paired 95 % interval), which is within the margin of 1.0 point"
+        "at most 0.8 points worse (end of the plain paired 95 % interval), within the margin of 1.0 point"
     )
 
 
@@ -99,7 +99,7 @@ def test_where_nothing_beats_guessing_that_comes_first() -> None:
     guess = {"mean": 0.607, "beaten": False, "metrics": {}}
     found = verdict(near(majority=guess))
     assert found.startswith(
-        "No method is measurably better than ignoring the inputs (accuracy 60.7 %). If you use one all the same: forest, accuracy"
+        "No method is measurably better than ignoring the inputs (accuracy 60.7 %). If you use one anyway: forest, accuracy"
     )
     assert "It is measurably better than ignoring" not in found and "margin" not in found
     one = verdict(near(majority=guess, repeats=1))
@@ -116,7 +116,7 @@ def test_a_best_mean_that_guessing_may_equal_is_named_and_not_used() -> None:
 def test_the_simplest_that_was_asked_for() -> None:
     values = near(rule="simplest", recommended="logistic")
     assert (
-        "forest has the best mean (69.8 %), but the difference (-3.9 points, adjusted p = 0.30) can be chance, and logistic is simpler "
+        "forest has the best mean (69.8 %), but the difference (-3.9 points, adjusted p = 0.30) may be chance, and logistic is simpler "
         "(compare.recommend=simplest)."
     ) in verdict(values)
 
