@@ -67,7 +67,7 @@ def interval(name: str, low: float | None, high: float | None, level: float | No
 
 def difference(name: str, value: float | None, low: float | None = None, high: float | None = None, unit: bool = True) -> str:
     """`+1.7 points (+0.4 to +3.0)` of a metric in per cent, or `+0.12` in its own unit, with the interval where it is known."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "undefined"
     text = _signed(name, value) + (" points" if unit and name in PERCENT else "")
     return f"{text} ({ends})" if (ends := signed_interval(name, low, high)) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,7 +91,7 @@ def _marked(arm: ArmResult) -> str:
 
 def _difference(metric: str, found: ArmResult | Gap) -> str:
     mark = "" if found.measurable else " ~"
-    p = "" if found.p is None else f" ({p_value(found.p)})"
+    p = "" if found.p is None or math.isnan(found.p) else f" ({p_value(found.p)})"
     return f"{difference(metric, found.difference, unit=False)}{mark}{p}"
 
 

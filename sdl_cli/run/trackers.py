@@ -146,7 +146,8 @@ class TensorBoard:
     name = "TensorBoard"
 
     def __init__(self) -> None:
-        self._folder, self._opened = Path(), None
+        self._folder = Path()
+        self._opened: Any = None
 
     @property
     def _writer(self) -> Any:

@@ -158,7 +158,7 @@ def _overview(ready: Ready, test: TestPart) -> Values:
     experiment, dataset = ready.experiment, test.dataset
 
     def counts(part: LabelledPart | TestPart) -> dict[str, int]:
-        found = np.bincount(part.y, minlength=len(dataset.classes)) if dataset.classes else []
+        found: Any = np.bincount(part.y, minlength=len(dataset.classes)) if dataset.classes else []
         return {name: int(n) for name, n in zip(dataset.classes, found, strict=True)}
 
     parts: dict[str, LabelledPart | TestPart] = {"train": ready.fit, "validation": ready.validation, "test": test}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -76,7 +77,8 @@ def _metrics(result: ComparisonResult) -> str:
 
 def _to_best(arm: ArmResult) -> Gap | None:
     """The difference of an arm to the best, as `to_baseline` holds that to the baseline."""
-    return None if arm.best else Gap(arm.difference, arm.difference_low, arm.difference_high, arm.p, arm.measurable)
+    known = (arm.difference, arm.difference_low, arm.difference_high, arm.p)
+    return None if arm.best else Gap(*(math.nan if value is None else value for value in known), measurable=arm.measurable)
 
 
 def _differences(result: ComparisonResult) -> str:
@@ -152,7 +154,7 @@ def _to(metric: str, gap: Gap | None) -> list[str]:
     """A difference with its interval, and its p value."""
     if gap is None:
         return ["", ""]
-    p = "" if gap.p is None else wording.p_value(gap.p, name="")
+    p = "" if math.isnan(gap.p) else wording.p_value(gap.p, name="")
     return [wording.difference(metric, gap.difference, gap.low, gap.high), p]
 
 
