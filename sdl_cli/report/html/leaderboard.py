@@ -78,7 +78,8 @@ def _metrics(result: ComparisonResult) -> str:
 def _to_best(arm: ArmResult) -> Gap | None:
     """The difference of an arm to the best, as `to_baseline` holds that to the baseline."""
     known = (arm.difference, arm.difference_low, arm.difference_high, arm.p)
-    return None if arm.best else Gap(*(math.nan if value is None else value for value in known), measurable=arm.measurable)
+    difference, low, high, p = (math.nan if value is None else value for value in known)
+    return None if arm.best else Gap(difference, low, high, p, arm.measurable)
 
 
 def _differences(result: ComparisonResult) -> str:
