@@ -22,7 +22,9 @@ def check_threshold(threshold: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 < value < 1:
-        raise ConfigError(f"threshold: {threshold!r} is not most_probable, balanced, or a number over 0 and under 1.")
+        raise ConfigError(
+            f"threshold: {threshold!r} is not most_probable, balanced, or a number between 0 and 1 (both excluded)."
+        )
     return value
 
 

@@ -25,7 +25,7 @@ def test_any_estimator_with_its_params() -> None:
     ({"estimator": "sklearn.svm.SVCC"}, "cannot be imported"),
     ({"estimator": "nowhere.Thing"}, "cannot be imported"),
     ({"estimator": "SVC"}, "cannot be imported"),
-    ({"estimator": "sklearn.metrics.accuracy_score"}, "no estimator class"),
+    ({"estimator": "sklearn.metrics.accuracy_score"}, "not an estimator class"),
     ({"estimator": "sklearn.svm.SVC", "params": {"CC": 1}}, "takes no such argument"),
     ({"estimator": "sklearn.linear_model.Ridge"}, "does not predict classes"),
 ])  # fmt: skip
