@@ -36,9 +36,7 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
     with _closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
         values = verb.complete(one.values, overrides, config_dir)
         if verb.work.parallel is not None and verb.work.parallel(values) != Parallel(num_jobs=1):
-            display.notice(
-                "parallel has no effect: it sets how many jobs of a sweep run at once, and without -m there is only one."
-            )
+            display.notice("parallel has no effect: it sets how many jobs of a sweep run at once, and without -m there is one.")
         found = verb.work.run(verb.work.parse(values), one.folder, verb.observe(display))
     return _shown(verb, found, display)
 
@@ -54,9 +52,7 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         verb.check(values)
         parallels.append(None if verb.work.parallel is None else verb.work.parallel(values))
         if parallels[-1] != parallels[0]:
-            raise ConfigError(
-                "parallel: it sets how the jobs of a sweep run, so it has one value for all of them.", "Set it once."
-            )
+            raise ConfigError("parallel: it sets how all jobs of a sweep run, so it has one value.", "Set it once.")
 
     def begin(found: bridge.Sweep) -> bridge.Task:
         if verb.needs_our_launcher and (not found.is_ours or found.jobs is None):
@@ -167,14 +163,10 @@ def _resume_sweep(name: str, folder: Path, display: Display) -> Values:
         raise DataError(f"{folder}: {what}.", "Resume its runs one by one.")
     for job in found.jobs:
         verb.work.parse(job["config"])
-    parallel = {"parallel": found.parallel} if found.parallel else {}
-    the_sweep = Sweep(
-        folder,
-        [SweepJob(verb.work, job["config"], job["overrides"]) for job in found.jobs],
-        None if verb.work.parallel is None else verb.work.parallel(parallel),
-        display,
-        verb.observe(display),
-    )
+    jobs = [SweepJob(verb.work, job["config"], job["overrides"]) for job in found.jobs]
+    stated = {"parallel": found.parallel} if found.parallel else {}
+    parallel = None if verb.work.parallel is None else verb.work.parallel(stated)
+    the_sweep = Sweep(folder, jobs, parallel, display, verb.observe(display))
     with _to_its_end(verb, [the_sweep], display):
         todo = sweeps.missing(the_sweep, verb.load)
         if not todo:

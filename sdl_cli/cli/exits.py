@@ -21,11 +21,10 @@ Values = dict[str, Any]
 
 @contextlib.contextmanager
 def ending(as_json: bool, debug: bool = False) -> Iterator[Callable[[Values], None]]:
-    """Within it a verb does its work and hands over its values, once; what it raises becomes plain lines and an exit code.
+    """Inside, a verb does its work and hands over its values, once; what it raises becomes plain lines and an exit code.
 
-    Arguments:
-        as_json: print the values as one object, less an `exit_code` among them.
-        debug: show the traceback of an error.
+    With `as_json` the values are printed without their `exit_code`.
+
     Raises:
         SystemExit: for an exit code that is not 0: 1 a run failed, 2 wrong command line, settings or data, 130 Ctrl-C,
             143 SIGTERM, 129 SIGHUP.

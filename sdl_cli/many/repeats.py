@@ -21,11 +21,7 @@ Values = dict[str, Any]
 
 
 def train(asked: Experiment, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
-    """Train, score and save one experiment, over `num_repeats` splits where that is more than one.
-
-    Returns:
-        The object of `sdl train --json`.
-    """
+    """Train, score and save one experiment, over `num_repeats` splits if there are several: the object of `train --json`."""
     found, observer = trackers.settled(asked), observer or Observer()
     with trackers.watched(found, observer) as watched:
         if found.num_repeats == 1:
@@ -67,16 +63,13 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
     with writing(folder, "repeats", resume) as out:
         out.config(prepare.absolute(found).to_plain())
         whole.observer.on_folder(out.folder)
-        outcomes = cells.run_cells(
-            [cells.Cell(one, out.folder / "repeats" / str(r)) for r, one in enumerate(singles)], run_one, on_done
-        )
+        each = [cells.Cell(one, out.folder / "repeats" / str(repeat)) for repeat, one in enumerate(singles)]
+        outcomes = cells.run_cells(each, run_one, on_done)
         failed = [o for o in outcomes if o.error is not None]
         if failed:
-            first = failed[0]
-            raise RunError(
-                f"{len(failed)} of {len(outcomes)} repeats failed, the first in {first.cell.folder}: {first.error}",
-                f"Run them again with: sdl train --resume {run_folder.quoted(out.folder)}",
-            ) from first.error
+            what = f"{len(failed)} of {len(outcomes)} repeats failed, the first in {failed[0].cell.folder}: {failed[0].error}"
+            hint = f"Run them again with: sdl train --resume {run_folder.quoted(out.folder)}"
+            raise RunError(what, hint) from failed[0].error
         repeats = [RunResult.from_json(o.metrics) for o in outcomes if o.metrics is not None]
         summary = _over_repeats(out.folder, found, repeats).to_json()
         out.json("metrics.json", summary)
@@ -91,15 +84,13 @@ def _over_repeats(folder: Path, found: Experiment, repeats: list[RunResult]) -> 
         known = [scores for repeat in repeats if (scores := getattr(repeat, part))]
         return metrics.over_repeats(known) if known else {}
 
+    means: Values = {part: mean(part) for part in ("test", "validation", "baseline", "majority")}
     first, lifts = repeats[0], [repeat.lift for repeat in repeats if repeat.lift is not None]
     return dataclasses.replace(
         first,
         folder=folder,
         config={**first.config, "num_repeats": found.num_repeats, "seed": found.seed},
-        test=mean("test"),
-        validation=mean("validation"),
-        baseline=mean("baseline"),
-        majority=mean("majority"),
+        **means,
         lift=metrics.lift_over_repeats(lifts, first.rows["test"] / first.rows["labelled"]) if lifts else None,
         seconds={name: sum(repeat.seconds.get(name, 0.0) for repeat in repeats) for name in first.seconds},
         notes=tuple(dict.fromkeys(note for repeat in repeats for note in repeat.notes)),

@@ -103,9 +103,8 @@ def require_place(out: Path, example: str, option: str = "") -> None:
     if out.is_dir():
         raise DataError(f"{out}: this is a folder.", example)
     if not out.absolute().parent.is_dir():
-        raise DataError(
-            f"{out}: there is no folder {out.absolute().parent}.", f"Create it first, or choose another place{option}."
-        )
+        hint = f"Create it first, or choose another place{option}."
+        raise DataError(f"{out}: there is no folder {out.absolute().parent}.", hint)
 
 
 def require_run_folder(folder: Path) -> None:

@@ -197,9 +197,12 @@ class MLflow:
 
     def begin(self, folder: Path) -> None:
         self._client = _client(self._uri)
-        self.run_id = _stored_run(folder)
-        if self.run_id is not None:
-            self._client.update_run(self.run_id, status="RUNNING")
+        before = None
+        with contextlib.suppress(SdlError):  # a new run has no such file
+            before = run_folder.read_json(folder / RUN_FILE).get("run_id")
+        if isinstance(before, str):
+            self._client.update_run(before, status="RUNNING")
+            self.run_id = before
             return
         tags = {"mlflow.runName": folder.name, "sdl.folder": str(folder.absolute()), **self._tags}
         tags |= {"mlflow.parentRunId": self._parent} if self._parent else {}
@@ -296,10 +299,3 @@ def _experiment_id(client: Any, uri: str) -> str:
             if found is None:
                 raise
     return str(found.experiment_id)
-
-
-def _stored_run(folder: Path) -> str | None:
-    with contextlib.suppress(SdlError):  # one that is not there among them
-        run_id = run_folder.read_json(folder / RUN_FILE).get("run_id")
-        return run_id if isinstance(run_id, str) else None
-    return None

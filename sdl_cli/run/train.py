@@ -32,15 +32,15 @@ def ignore(*_: Any) -> None:
 
 @dataclass
 class Observer:
-    """Who wants to hear of a run as it goes; every part is optional.
+    """What is called as a run goes.
 
     Arguments:
-        on_start: called once with what is about to run (see `_overview`), before training.
-        on_epoch: called with each row of the training history.
-        on_notice: called with a sentence for the user.
-        on_runtime: called with what a network runs on once it is settled, or with None for scikit-learn.
-        on_repeat: called with number, total and metrics of each of `num_repeats` splits that is done.
-        on_folder: called once with the run folder, when it is the run's own and holds its settings, before `on_start`.
+        on_start: once with what is about to run (see `_overview`), before training.
+        on_epoch: with each row of the training history.
+        on_notice: with a sentence for the user.
+        on_runtime: with what a network runs on once it is settled, or with None for scikit-learn.
+        on_repeat: with number, total and metrics of each of `num_repeats` splits that is done.
+        on_folder: once with the run folder, when it is the run's own and holds its settings, before `on_start`.
     """
 
     on_start: Callable[[Values], None] = ignore

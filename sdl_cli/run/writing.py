@@ -62,7 +62,7 @@ class Writing:
         self.json("environment.json", self._environment)
 
     def done(self, files: Sequence[str] = ()) -> None:
-        """Record the end of what was asked for; the sha256 of those of `files` that exist are kept."""
+        """Record the end of what was asked for, with the sha256 of those of `files` that exist."""
         write_status(self.folder, "done", "", [name for name in files if (self.folder / name).is_file()], self._kind)
         for path in self.folder.glob("checkpoint-*.pt"):
             path.unlink(missing_ok=True)
@@ -246,21 +246,13 @@ def environment(fingerprint: str) -> Values:
     for name in VERSIONED:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-    return {
-        "versions": versions,
-        "platform": platform.platform(),
-        "git_commit": _git_commit(),
-        "data_fingerprint": fingerprint,
-        "command_line": [Path(sys.argv[0]).name, *sys.argv[1:]],
-    }
-
-
-def _git_commit() -> str | None:
-    try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=2, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() if found.returncode == 0 else None
+    commit = None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=2, check=True
+        ).stdout.strip()
+    found = {"versions": versions, "platform": platform.platform(), "git_commit": commit, "data_fingerprint": fingerprint}
+    return found | {"command_line": [Path(sys.argv[0]).name, *sys.argv[1:]]}
 
 
 def require_space(folder: Path, num_bytes: int) -> None:

@@ -74,9 +74,8 @@ def _grid(verb: str, overrides: Sequence[str], check: Check) -> list[Values]:
     num = num_jobs(parsed)
     if not 1 <= num <= MOST_JOBS:
         what = f"it would have {num:,} jobs, and a sweep has at most {MOST_JOBS:,}" if num else "it would have no job"
-        raise ConfigError(
-            f"-m: {what}.", "Name fewer values, or make several sweeps." if num else "Look at its ranges: range(0,10) is 0 to 9."
-        )
+        hint = "Use fewer values, or several sweeps." if num else "Check its ranges: range(0,10) is 0 to 9."
+        raise ConfigError(f"-m: {what}.", hint)
     jobs = []
     for one in (one for batch in BasicSweeper.split_arguments(parsed, max_batch_size=None) for one in batch):
         chosen = [o for o in one if not o.lstrip("+~").startswith("hydra")]

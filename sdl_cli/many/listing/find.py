@@ -25,13 +25,9 @@ _MOST_DEEP = 12
 
 
 class Found(NamedTuple):
-    """A folder that holds a run or a sweep.
+    """A folder that holds a run or a sweep: its path, its name below the folder that is listed, and the sweep it is in, or "".
 
-    Arguments:
-        path: where it is.
-        folder: relative to the folder that is listed.
-        role: `sweep`; `cell`, `repeat`, ... for what a run is made of; `unreadable` for a folder that may not be looked into.
-        sweep: folder of the sweep that it is in, or empty.
+    The role is `sweep`; `cell`, `repeat`, ... for what a run is made of; `unreadable` for a folder that may not be looked into.
     """
 
     path: str
@@ -41,15 +37,10 @@ class Found(NamedTuple):
 
 
 def find_runs(root: Path, parts: bool = False) -> list[Run]:
-    """Every run below a folder, in no order.
+    """Every run below a folder (or a single run or sweep) with its settled status, in no order.
 
-    Arguments:
-        root: a folder of runs; a single run or sweep will do.
-        parts: list what repeated runs, curves and comparisons are made of too.
-    Returns:
-        Runs with their settled status. Hidden folders are not looked into; a folder that several links lead to counts once.
-    Raises:
-        DataError: there is no such folder, or it may not be read.
+    With `parts` also what repeated runs, curves and comparisons are made of. Hidden folders are not looked into; a folder that
+    several links lead to counts once. Raises DataError if there is no such folder, or it may not be read.
     """
     try:
         with os.scandir(root):
@@ -73,7 +64,7 @@ def _read(found: Found) -> Run:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would scan half a million values again and again and find no garbage."""
+    """Without the garbage collector, which would repeatedly scan half a million live values."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -124,7 +115,7 @@ def walk(root: str, parts: bool) -> Iterator[Found]:
 
 
 def _settled(runs: list[Run], root: str) -> list[Run]:
-    """Runs as they stand now: one that gives no sign of life is stopped, and a sweep is what its jobs are."""
+    """Runs as they stand now: a silent run counts as stopped, and a sweep's status comes from its jobs."""
     jobs: dict[str, list[Run]] = {}
     settled = []
     for run in runs:
@@ -159,9 +150,8 @@ def _sweep(sweep: Run, jobs: list[Run]) -> Run:
     seconds = [job.seconds for job in jobs if job.seconds is not None]
     # the first job begins with its sweep: a sweep stands before its jobs
     begun = min([sweep.begun, *(job.begun for job in jobs)])
-    return dataclasses.replace(
-        sweep, status=status, config=config, details=details, seconds=sum(seconds) if seconds else None, begun=begun
-    )
+    total_seconds = sum(seconds) if seconds else None
+    return dataclasses.replace(sweep, status=status, config=config, details=details, seconds=total_seconds, begun=begun)
 
 
 def _together(jobs: list[Run], name: str) -> list[str]:
@@ -172,7 +162,7 @@ def _together(jobs: list[Run], name: str) -> list[str]:
 
 
 def _is_alive(run: Run, root: str) -> bool:
-    """Whether the process of a running run is there; of another machine's, or an older run's, whether it wrote of late."""
+    """Whether the process of a running run is there; for another machine's or an older run, whether it wrote recently."""
     process = run.details.get("process")
     if process is not None and process["host"] == platform.node():
         try:
@@ -182,8 +172,8 @@ def _is_alive(run: Run, root: str) -> bool:
         except OSError:  # another user's
             return True
         return True
-    path, newest = f"{root}/{run.folder}", 0.0
-    for number, (folder, _, names) in enumerate(os.walk(path)):
+    newest = 0.0
+    for number, (folder, _, names) in enumerate(os.walk(f"{root}/{run.folder}")):
         for name in ("", *names):
             with contextlib.suppress(OSError):
                 newest = max(newest, os.lstat(f"{folder}/{name}").st_mtime)

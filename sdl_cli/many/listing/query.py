@@ -45,16 +45,13 @@ class Condition:
 def select(
     runs: Sequence[Run], where: Sequence[str] = (), sort: str | None = None, limit: int | None = None, reverse: bool = False
 ) -> list[Run]:
-    """The runs that meet every condition, in order.
+    """The runs that meet every condition `dataset=digits`, `accuracy>0.9`, in order; ConfigError names the nearest valid key.
 
     Arguments:
-        where: as typed: `dataset=digits`, `model.kind=logistic`, `accuracy>0.9`.
-        sort: `date` (also None), `seconds`, `lift`, a metric or any setting, with `-` before it to turn the order round. The
-            newest, best or largest stands last, where a terminal shows it, and runs that have no such value first.
-        limit: keep the last so many: the newest, or the best.
-        reverse: turn the order round, after `limit`.
-    Raises:
-        ConfigError: a condition or a key that cannot be meant, with the nearest one that can.
+        sort: `date` (also None), `seconds`, `lift`, a metric or any setting, prefixed with `-` to reverse the order. The newest,
+            best or largest comes last, where a terminal shows it; runs without the value come first.
+        limit: keep the last ones: the newest, or the best.
+        reverse: reverse the order, after `limit`.
     """
     key, turned = (sort or "date").removeprefix("-"), (sort or "").startswith("-")
     known = known_keys(runs)
@@ -83,10 +80,8 @@ def parse_condition(text: str, known: Sequence[str]) -> Condition:
     """A condition as typed; `known` are the keys there are, none of them where there is no run at all."""
     match = re.fullmatch(r"\s*([^\s=<>!]+)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*", text, re.DOTALL)
     if match is None:
-        raise ConfigError(
-            f"--where {text[:80]!r}: a condition is a key, then =, != , > or <, then a value.",
-            "In quotes, for the shell takes > as a file: --where 'accuracy>0.9'",
-        )
+        hint = "Quote it, because the shell treats > as a file: --where 'accuracy>0.9'"
+        raise ConfigError(f"--where {text[:80]!r}: a condition is a key, then =, != , > or <, then a value.", hint)
     found = Condition(ALIASES.get(match[1], match[1]), {"==": "="}.get(match[2], match[2]), match[3])
     if len(known) > len(KEYS) + len(HIGHER_IS_BETTER):
         _check_key("--where", found.key, known)
@@ -99,13 +94,12 @@ def _check_bound(condition: Condition) -> None:
     bound = as_number(condition.text)
     where = f"--where {condition.key}{condition.operator}{condition.text}"
     if condition.key in WORDS or bound is None:
-        raise ConfigError(
-            f"{where}: > and < compare numbers and dates.", "For words there are = and != , as in --where model=baseline"
-        )
+        raise ConfigError(f"{where}: > and < compare numbers and dates.", "For text use = or !=, as in --where model=baseline")
     low, high = RANGE.get(condition.key, (-math.inf, math.inf))
     if not low <= bound <= high:
-        meant = f"For {bound:g} %: --where '{condition.key}{condition.operator}{bound / 100:g}'"
-        raise ConfigError(f"{where}: {condition.key} goes from {low:g} to {high:g}.", meant if low == 0 and bound <= 100 else "")
+        is_percent = low == 0 and bound <= 100
+        hint = f"For {bound:g} %: --where '{condition.key}{condition.operator}{bound / 100:g}'" if is_percent else ""
+        raise ConfigError(f"{where}: {condition.key} ranges from {low:g} to {high:g}.", hint)
 
 
 def _check_key(option: str, key: str, known: Sequence[str]) -> None:
@@ -115,10 +109,8 @@ def _check_key(option: str, key: str, known: Sequence[str]) -> None:
     near = [last] if last in full else difflib.get_close_matches(key, known, n=1) or difflib.get_close_matches(last, full, n=1)
     guess = f" Did you mean {full.get(near[0], near[0])}?" if near else ""
     example = next((f", for example {name}" for name in known if "." in name), "")
-    raise ConfigError(
-        f"{option} {key[:80]}: no run here has a setting or a metric of this name.{guess}",
-        f"There are {', '.join(KEYS)}, the metrics, and every setting in full{example}.",
-    )
+    hint = f"Available: {', '.join(KEYS)}, the metrics, and every full setting name{example}."
+    raise ConfigError(f"{option} {key[:80]}: no run here has a setting or metric with this name.{guess}", hint)
 
 
 def values_of(run: Run, key: str) -> list[Any]:

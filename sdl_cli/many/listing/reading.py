@@ -32,13 +32,10 @@ class Run:
         folder: relative to the folder that was listed, with `/`; `.` is that folder itself.
         kind: run, repeats, job, sweep, curve or comparison; of what these are made of: repeat, cell, arm, recommended.
         status: running, done, failed, interrupted or unreadable, as its folder says; `find_runs` adds stopped.
-        reason: why it failed, its first line.
-        begun: when it began, seconds since 1970.
+        begun: when it started, seconds since 1970.
         config: full key -> plain value; lists hold plain values.
-        metric: its main metric, or empty.
-        metrics: of the test rows, name -> `{"value", "low", "high", "n"}`.
+        metric, metrics: the main one, or empty; of the test rows, name -> `{"value", "low", "high", "n"}`.
         verdict: better, worse, no difference, baseline; of a curve or comparison its sentence.
-        seconds: it took.
         details: what only some kinds have: `lift` (as in `metrics.json`), `forecast` [size, mean] with twice the labels,
             `recommended` arm, `jobs` planned in a sweep, `process` that is running it (`{"host", "pid"}`).
         sweep: folder of the sweep it is a job of, or empty.
@@ -92,13 +89,7 @@ class Run:
 
 
 def read(path: str, folder: str, role: str = "") -> Run:
-    """Read one run folder.
-
-    Arguments:
-        path: where it is.
-        folder: its name in the record.
-        role: repeat, cell, arm or recommended where it is a part of another run; otherwise empty, and its files show its kind.
-    """
+    """Read one run folder; without a role as a part of another run (repeat, cell, arm, recommended), its files show its kind."""
     begun = _begun(path)
     status, config = read_json(f"{path}/status.json"), None
     if status is None or status.get("state") not in STATES:

@@ -1,4 +1,4 @@
-"""Files that a stranger may have written, as plain values: small, finite and of the types they should be, or None."""
+"""Files that a stranger may have written, as plain values: small, finite and of the expected types, or None."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_bytes(path: str, most_bytes: int) -> bytes | None:
 
 
 def flat(values: Any) -> Values:
-    """Nested settings as full key -> plain value; cut where they are larger than any settings are."""
+    """Nested settings as full key -> plain value; truncated if larger than any settings."""
     found: Values = {}
     left = MOST_KEYS  # steps, not keys: aliases in YAML make a small file endless to walk through
 

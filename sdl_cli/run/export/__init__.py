@@ -62,15 +62,8 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    return {
-        "out": str(out),
-        "preprocessing": str(beside),
-        "format": kind,
-        "opset": graph.opset,
-        "rows_checked": len(rows.expected),
-        "largest_difference": difference,
-        "checked_on": rows.source,
-    }
+    values = {"out": str(out), "preprocessing": str(beside), "format": kind, "opset": graph.opset}
+    return values | {"rows_checked": len(rows.expected), "largest_difference": difference, "checked_on": rows.source}
 
 
 def _format_of(out: Path) -> str:
@@ -101,10 +94,8 @@ def _float32_on_cpu(stored: run_folder.StoredRun, name: str, observer: Observer)
     own = stored.environment.get("runtime") or {}
     where = [str(own[key]) for key, same in (("device", "cpu"), ("precision", "float32")) if own.get(key, same) != same]
     if where:
-        observer.on_notice(
-            f"The run predicts in {' and '.join(reversed(where))}, the exported graph in float32. They are compared in float32 "
-            "on the CPU, and sdl predict may differ from that in the third digit."
-        )
+        compared = "They are compared in float32 on the CPU, and sdl predict may differ from that in the third digit."
+        observer.on_notice(f"The run predicts in {' and '.join(reversed(where))}, the exported graph in float32. {compared}")
     with loop.context(loop.Context(on_notice=observer.on_notice, runtime=runtime)):
         yield
 

@@ -72,9 +72,8 @@ def to_onnx(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
     predictor, source, inside = _prepare(estimator)
     num_bytes = sum(t.numel() * t.element_size() for t in predictor.state_dict().values())
     if num_bytes > LARGEST_BYTES:
-        raise ConfigError(
-            f"This network has {num_bytes / 1e9:.1f} GB, but an ONNX file holds at most 2 GB.", "End the file in .pt2."
-        )
+        message = f"This network has {num_bytes / 1e9:.1f} GB, but an ONNX file holds at most 2 GB."
+        raise ConfigError(message, "End the file in .pt2.")
     target = output_port(described["classes"])
     try:
         # torch's exporter warns of its own insides, which no reader can act on; what it writes is compared afterwards

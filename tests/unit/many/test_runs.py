@@ -419,7 +419,7 @@ def test_the_best_stands_last_and_the_limit_keeps_it(
         (["model.knd=forest"], None, ["Did you mean model.kind?"]),
         (["model>3"], None, ["compare numbers and dates"]),
         (["seconds<soon"], None, ["compare numbers and dates"]),
-        (["accuracy>90"], None, ["accuracy goes from 0 to 1", "'accuracy>0.9'"]),
+        (["accuracy>90"], None, ["accuracy ranges from 0 to 1", "'accuracy>0.9'"]),
         ([], "acuracy", ["--sort acuracy", "Did you mean accuracy?"]),
         (["x" * 500 + "=1"], None, ["no run here has"]),
     ],
