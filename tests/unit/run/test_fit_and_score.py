@@ -112,7 +112,7 @@ def carry_out(way: str, settings: Sequence[str], folder: Path) -> None:
     if way == "train":
         train.run(make(*settings), folder)
     elif way == "repeats":
-        repeats.train(compose_checked("train", ["dataset=wine", *settings, "num_repeats=2"], parse_experiment), folder)
+        repeats.train(make(*settings, "num_repeats=2"), folder)
     elif way == "curve":
         run_cell(make(*settings, "dataset.num_train=60"), folder, resume=False, keep_models=False)
     else:
