@@ -52,7 +52,7 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         verb.check(values)
         parallels.append(None if verb.work.parallel is None else verb.work.parallel(values))
         if parallels[-1] != parallels[0]:
-            raise ConfigError("parallel: it sets how all jobs of a sweep run, so it has one value.", "Set it once.")
+            raise ConfigError("parallel: it sets how jobs of a sweep run, one value for all of them.", "Set it once.")
 
     def begin(found: bridge.Sweep) -> bridge.Task:
         if verb.needs_our_launcher and (not found.is_ours or found.jobs is None):

@@ -69,9 +69,7 @@ def run_tasks(tasks: Sequence[Task], slots: Sequence[Slot]) -> Generator[tuple[i
 
     Yields:
         (number of the task, its value, None), or (number, None, the error): what the task raised; WorkerLostError; or RunError
-        if it called sys.exit, and for what cannot be sent between processes.
-    Raises:
-        RunError: no process can be started.
+        if it called sys.exit, and for what cannot be sent between processes. It is raised if no process can be started.
     """
     assert slots
     _end_others([_setting(slot) for slot in slots])

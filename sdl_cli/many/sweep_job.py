@@ -29,10 +29,8 @@ class Work:
 
     Arguments:
         parse: composed values -> what `run` takes.
-        run: `(request, folder, observer) -> the object of the verb's --json`; takes a folder that holds no run.
-        resume: `(folder, observer) -> the same`.
-        parallel: composed values -> how the jobs of the sweep run; None for a verb whose jobs have `parallel` as a setting of
-            their own, and run one after another.
+        run, resume: `([request,] folder, observer) -> the object of the verb's --json`, from a folder without or with a run.
+        parallel: composed values -> how the jobs of the sweep run; None if it is a setting of the jobs, which run in turn.
         score: request -> its main metric on rows held out from the labelled ones, for a search; None for a verb without one.
     """
 

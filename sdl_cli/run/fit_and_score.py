@@ -52,8 +52,8 @@ class Clock:
         return {**self.seconds, "total": time.perf_counter() - self.started}
 
 
-def _ignore(_: Any) -> None:
-    return None
+def ignore(*_: Any) -> None:
+    """Hear nothing."""
 
 
 @dataclass
@@ -72,8 +72,8 @@ class Around:
     runtime: Runtime | None = None
     features: Array | None = None
     on_epoch: Callable[[Values], None] | None = None
-    on_runtime: Callable[[Values | None], None] = _ignore
-    notice: Callable[[str], None] = _ignore
+    on_runtime: Callable[[Values | None], None] = ignore
+    notice: Callable[[str], None] = ignore
     clock: Clock = field(default_factory=Clock)
 
 
@@ -158,7 +158,7 @@ def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPar
 
     The experiment has its settings resolved. Raises as `fit_and_score`.
     """
-    ready = make_ready(experiment, kept, _ignore)
+    ready = make_ready(experiment, kept, ignore)
     with _fitting(ready, around) as rows:
         ready.model.fit(*rows)
     with opened_door(experiment):

@@ -27,10 +27,8 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def hold(folder: Path) -> None:
-    """Hold a folder until `release`, or the end of this process. Raises DataError with host and id of one that holds it.
-
-    A file system without locks, or a folder that cannot be written to, is used as if nobody else used it.
-    """
+    """Hold a folder until `release`, or the end of this process. Raises DataError with host and id of one that holds it."""
+    # a file system without locks, or a folder that cannot be written to, is used as if nobody else used it
     if is_held(folder):
         return
     try:

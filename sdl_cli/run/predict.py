@@ -44,10 +44,7 @@ def predict(
         source: a table or texts (CSV and similar), a folder of images, one image, a CSV of image paths, or an .npz file.
         out: the CSV to write, or `STDOUT`; complete or, on any error, not at all.
         on_error: `fail`, or `skip` images that cannot be read.
-    Returns:
-        `{"rows", "out"}`.
-    Raises:
-        DataError: inputs that the run cannot take; the message names the file and what is missing.
+    Returns `{"rows", "out"}`. Raises DataError for inputs that the run cannot take, with the file and what is missing.
     """
     stored = stored.single("predicting with", observer.on_notice)
     _check_places(stored, source, out)

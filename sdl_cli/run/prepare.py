@@ -65,9 +65,9 @@ def absolute(experiment: Experiment) -> Experiment:
         return None if value is None else str(Path(value).expanduser().absolute())
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
-    files = {k: getattr(experiment.model, k) for k in ("unlabeled", "weights") if hasattr(experiment.model, k)}
-    changed_files = {k: whole(v) for k, v in files.items() if v not in (None, "", "default", "none")}
-    model = dataclasses.replace(experiment.model, **changed_files)
+    no_files = {"unlabeled": (None, ""), "weights": (None, "default", "none")}
+    values = {k: getattr(experiment.model, k, None) for k in no_files}
+    model = dataclasses.replace(experiment.model, **{k: whole(v) for k, v in values.items() if v not in no_files[k]})
     return dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed), model=model)
 
 

@@ -16,7 +16,7 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.storage import save_model
 from sdl_cli.measure.wording import model_name
 from sdl_cli.run import check, prepare, run_folder
-from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score
+from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, ignore
 from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
 from sdl_cli.run.writing import require_space, write_predictions, writing
@@ -24,10 +24,6 @@ from sdl_cli.settings.experiment import Experiment, plain
 
 Values = dict[str, Any]
 PHOTOS = ("image_folder", "image_table")  # kinds of data set that mostly are photographs
-
-
-def ignore(*_: Any) -> None:
-    """Hear nothing."""
 
 
 @dataclass

@@ -39,10 +39,9 @@ __all__ += ["quote_override", "register", "swept"]
 
 @contextlib.contextmanager
 def composed(verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None) -> Iterator[Composed]:
-    """The composed configuration of `verb` under overrides as typed and the folder that hydra made; the job runs in the body.
+    """The composed configuration of `verb` under overrides as typed, and its folder; the job runs in the body.
 
-    Raises:
-        ConfigError: an override, group, option or value that does not exist or cannot be read.
+    Raises ConfigError for an override, group, option or value that does not exist or cannot be read.
     """
     arguments = readable(overrides, config_dir)
     before = _existing_folders(arguments)
@@ -90,7 +89,6 @@ def swept(
     Arguments:
         begin: called with the sweep before its first job starts; returns what runs the jobs of a search or another launcher.
         check: parses composed values; called for every job of a plain grid before the first one starts.
-        check_search: raises ConfigError for a search that makes no sense.
     Yields:
         the jobs of a plain grid, to be run in the body; none if hydra has run them, because a search chooses its jobs by earlier
         scores, and other launchers run them where they like.

@@ -50,8 +50,7 @@ def select(
     Arguments:
         sort: `date` (also None), `seconds`, `lift`, a metric or any setting, prefixed with `-` to reverse the order. The newest,
             best or largest comes last, where a terminal shows it; runs without the value come first.
-        limit: keep the last ones: the newest, or the best.
-        reverse: reverse the order, after `limit`.
+        limit: keep the last ones, before `reverse` reverses the order.
     """
     key, turned = (sort or "date").removeprefix("-"), (sort or "").startswith("-")
     known = known_keys(runs)

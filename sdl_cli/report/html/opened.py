@@ -21,9 +21,10 @@ from sdl_cli.errors import DataError, SdlError
 from sdl_cli.files import read_guarded
 from sdl_cli.measure.predictions import safe_cell
 from sdl_cli.run import run_folder
+from sdl_cli.run.fit_and_score import ignore
 from sdl_cli.run.predict import load_stored
 from sdl_cli.run.result import RunResult
-from sdl_cli.run.train import Observer, ignore
+from sdl_cli.run.train import Observer
 from sdl_cli.settings.contents import INPUTS, METRICS, checked
 from sdl_cli.settings.parse import parse_group
 

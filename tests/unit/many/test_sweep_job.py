@@ -19,6 +19,7 @@ from sdl_cli.many.sweep_job import SweepJob, Work
 from sdl_cli.run import run_folder, writing
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment
+from sdl_cli.run.train import Observer
 
 TRAIN = VERBS["train"].work
 OVERRIDES = ["dataset=wine", "model=baseline", "model.num_trees=5"]
@@ -55,24 +56,22 @@ def test_the_hash_of_settings_does_not_know_their_order() -> None:
     assert sweep_job.config_sha256({"path": "\udcff"}), "a file name that is no text"
 
 
-def stop(request: Any, folder: Path, observer: Any) -> dict[str, Any]:
-    with writing.writing(folder, "run") as out:
-        out.config(request)
+def test_a_resumed_job_says_that_it_is_running_while_it_runs(config: dict[str, Any], tmp_path: Path) -> None:
+    job, folder = SweepJob(TRAIN, config, OVERRIDES), tmp_path / "0"
+    seen: list[dict[str, Any]] = []
+
+    def stop(overview: dict[str, Any]) -> None:
         raise KeyboardInterrupt
 
+    def look(overview: dict[str, Any]) -> None:
+        seen.append(json.loads((folder / "status.json").read_text()))
 
-def read_again(folder: Path, observer: Any) -> dict[str, Any]:
-    with writing.writing(folder, "run", resume=True):
-        return {"seen": json.loads((folder / "status.json").read_text())}
-
-
-def test_a_resumed_job_says_that_it_is_running_while_it_runs(config: dict[str, Any], tmp_path: Path) -> None:
-    job = SweepJob(Work(dict, stop, read_again), config, OVERRIDES)
     with pytest.raises(KeyboardInterrupt):
-        sweep_job.run(job, tmp_path / "0")
-    assert run_folder.read_state(tmp_path / "0") == "interrupted"
-    seen = sweep_job.run(job, tmp_path / "0", resume=True)["seen"]
-    assert seen["state"] == "running" and seen["kind"] == "run" and seen["process"]["pid"] == os.getpid()
+        sweep_job.run(job, folder, observer=Observer(on_start=stop))
+    assert run_folder.read_state(folder) == "interrupted"
+    sweep_job.run(job, folder, resume=True, observer=Observer(on_start=look))
+    assert [status["state"] for status in seen] == ["running"] and seen[0]["process"]["pid"] == os.getpid()
+    assert sweep_job.is_done(folder, job)
 
 
 @pytest.mark.parametrize(

@@ -351,7 +351,7 @@ def test_what_cannot_be_exported_is_refused_in_words(tmp_path: Path, monkeypatch
     cases = [
         (forest, "model.pkl", ConfigError, "the file name must show the format", ".onnx"),
         (forest, "model", ConfigError, "the file name must show the format", ".onnx"),
-        (forest, "model.pt2", ConfigError, "model=baseline is no network", ".onnx"),
+        (forest, "model.pt2", ConfigError, "model=baseline is not a network", ".onnx"),
         (forest, "folder.onnx", DataError, "this is a folder", "model.onnx"),
         (forest, "none/model.onnx", DataError, "there is no folder", "Create it first"),
     ]
