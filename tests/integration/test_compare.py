@@ -275,7 +275,7 @@ def test_other_verbs_know_what_it_is(sdl: Sdl, tmp_path: Path) -> None:
     config = yaml.safe_load((tmp_path / "c" / "config.yaml").read_text())
     (tmp_path / "c" / "config.yaml").write_text(yaml.safe_dump({**config, "arms": [{"name": "x"}]}, sort_keys=False))
     found = sdl("compare --resume c")
-    assert found.code == 2 and "its arms cannot be read" in found.err
+    assert found.code == 2 and "the arms in it cannot be read" in found.err
 
 
 def test_several_comparisons_end_in_one_table(sdl: Sdl, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_balanced_accuracy_is_compared_where_one_class_holds_most_rows(tmp_path:
 
 def test_accuracy_that_was_asked_for_is_kept_and_commented(tmp_path: Path) -> None:
     found = plan(*table_of(tmp_path, 20), "compare.metric=accuracy")
-    assert found.metric == "accuracy" and any("whoever always says so is right that often" in note for note in found.notes)
+    assert found.metric == "accuracy" and any("always guessing that is right that often" in note for note in found.notes)
     asked = plan(*table_of(tmp_path, 20), "compare.metric=log_loss")
     assert asked.metric == "log_loss" and not any("labelled rows are well" in note for note in asked.notes)
 
