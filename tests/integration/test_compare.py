@@ -301,7 +301,7 @@ BAD = [
     ("compare dataset=wine num_repeats=5", ["num_repeats=5", "compare.num_repeats=5"]),
     ("compare dataset=wine compare.arms=deep_net", ["compare.arms", "is not a list", "compare.arms=[deep_net]"]),
     ("compare dataset=wine compare.arms=[deep_nut]", ["no arm called deep_nut", "Did you mean deep_net?"]),
-    ("compare dataset=wine compare.arms=[deep_net,deep_net]", ["named twice"]),
+    ("compare dataset=wine compare.arms=[deep_net,deep_net]", ["appears twice"]),
     ("compare dataset=wine compare.baseline=forrest", ["no arm called forrest", "Did you mean forest?"]),
     ("compare dataset=wine compare.repeats=5", ["compare.repeats", "no such setting", "num_repeats"]),
     ("compare dataset=wine compare.num_repeats=0", ["compare.num_repeats", "at least 1"]),

@@ -43,11 +43,11 @@ def measure_curve(
     repeats, measured = min(MOST_REPEATS, plan.num_repeats), None
     why_not = "it could not be measured."
     try:
+        if repeats < 2:
+            raise DataError("it needs two splits or more.")
         chosen = sizes.choose(values["labelled_rows"], len(plan.dataset.classes))[-MOST_SIZES:]
         name = _affordable(plan, values, outcomes, len(chosen) - 1, repeats, budget)
-        if repeats < 2:
-            why_not = "it needs two splits or more."
-        elif name is None:
+        if name is None:
             why_not = "it would take too long after this comparison. Measure one with sdl curve."
         else:
             measured = _points(plan, folder, name, chosen, repeats, outcomes, budget)

@@ -135,5 +135,5 @@ def test_the_old_name_of_the_forest_is_still_read() -> None:
     found = plan("dataset=wine", "compare.arms=[baseline,'baseline model.num_trees=5']", "compare.baseline=baseline")
     assert [arm.name for arm in found.arms] == ["forest", "forest model.num_trees=5"]
     assert found.request.shared.compare.baseline == "forest"
-    with pytest.raises(ConfigError, match="forest is named twice"):
+    with pytest.raises(ConfigError, match="forest appears twice"):
         plan("dataset=wine", "compare.arms=[baseline,forest]")
