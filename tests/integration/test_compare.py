@@ -278,7 +278,7 @@ def test_other_verbs_know_what_it_is(sdl: Sdl, tmp_path: Path) -> None:
     config = yaml.safe_load((tmp_path / "c" / "config.yaml").read_text())
     (tmp_path / "c" / "config.yaml").write_text(yaml.safe_dump({**config, "arms": [{"name": "x"}]}, sort_keys=False))
     found = sdl("compare --resume c")
-    assert found.code == 2 and "its arms cannot be read" in found.err
+    assert found.code == 2 and "the arms in it cannot be read" in found.err
 
 
 def test_several_comparisons_end_in_one_table(sdl: Sdl, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ BAD = [
     ("compare dataset=wine num_repeats=5", ["num_repeats=5", "compare.num_repeats=5"]),
     ("compare dataset=wine compare.arms=deep_net", ["compare.arms", "is not a list", "compare.arms=[deep_net]"]),
     ("compare dataset=wine compare.arms=[deep_nut]", ["no arm called deep_nut", "Did you mean deep_net?"]),
-    ("compare dataset=wine compare.arms=[deep_net,deep_net]", ["named twice"]),
+    ("compare dataset=wine compare.arms=[deep_net,deep_net]", ["appears twice"]),
     ("compare dataset=wine compare.baseline=forrest", ["no arm called forrest", "Did you mean forest?"]),
     ("compare dataset=wine compare.repeats=5", ["compare.repeats", "no such setting", "num_repeats"]),
     ("compare dataset=wine compare.num_repeats=0", ["compare.num_repeats", "at least 1"]),

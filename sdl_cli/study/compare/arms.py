@@ -1,4 +1,4 @@
-"""Arms: what stands in `conf/arm/`, what a user names, and the complete experiments that they come to."""
+"""Arms: the files in `conf/arm/`, the user's names, and the complete experiments they expand to."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Compose = Callable[[Sequence[str]], Values]
 Assign = Callable[[Sequence[str]], Mapping[str, Any]]
 LADDER = "ladder"  # stands for all arms of the ladder in `compare.arms`
 OWN_KEYS = ("compare", "parallel", "hydra")
-FREE_KEYS = ("dataset.size_px", "dataset.validation_fraction")  # of the data set, what an arm may decide all the same
-ARM_KEYS = ("model", "augment", "num_repeats")  # what an arm decides, and no arm shares
+FREE_KEYS = ("dataset.size_px", "dataset.validation_fraction")  # settings of the data set that an arm may still decide
+ARM_KEYS = ("model", "augment")  # what an arm decides, and no arm shares
 
 
 @dataclass(frozen=True)
 class Method:
-    """An arm as it stands in its YAML file; see the comments there."""
+    """An arm as written in its YAML file; see the comments there."""
 
     rung: NonNegative
     ladder: bool
@@ -66,13 +66,13 @@ def read_method(name: str, config_dir: str | None = None) -> tuple[Method, dict[
 
 
 def ladder(config_dir: str | None = None) -> list[str]:
-    """Names of the arms that are climbed when none are named, the simplest first."""
+    """Names of the default arms, simplest first."""
     found = [(read_method(name, config_dir)[0], name) for name in options("arm", config_dir)]
     return [name for method, name in sorted(found, key=lambda pair: (pair[0].rung, pair[1])) if method.ladder]
 
 
 def _arm_with(key: str) -> str:
-    """An arm that has a setting and leaves its model as it is, to stand in a hint; of the networks, for other settings."""
+    """An arm with a setting that leaves its model as it is, as an example in a hint; a network's, for other settings."""
     last = key.removeprefix("model.")
     having = [kind for kind in MODELS.values() if key != last and last in {field.name for field in dataclasses.fields(kind)}]
     model = (having or [kind for kind in MODELS.values() if kind.starts_random])[0]()
@@ -81,31 +81,25 @@ def _arm_with(key: str) -> str:
 
 
 def shared_overrides(overrides: Iterable[str]) -> list[str]:
-    """Of the settings on a command line, those that go into every arm.
-
-    Raises:
-        ConfigError: a setting that an arm decides.
-    """
+    """The settings on a command line that apply to every arm. Raises ConfigError for one that an arm decides."""
     shared = []
     for override in overrides:
-        key = override.lstrip("+~").partition("=")[0]
+        key = _key(override)
         group = key.partition(".")[0]
+        if group == "num_repeats":
+            hint = f"Use compare.num_repeats={override.partition('=')[2]}"
+            raise ConfigError(f"{override}: a comparison has its own repeats.", hint)
         if group in ARM_KEYS or key == "loss":
             example = override if "=" in override else f"{override}=..."
-            hint = f"Set it for one arm: 'compare.arms=[ladder,\"{_arm_with(key)} {example}\"]'" if group != "num_repeats" else ""
-            raise ConfigError(
-                f"{override}: what is compared are whole methods, and each arm decides this itself."
-                if group != "num_repeats"
-                else f"{override}: a comparison repeats every arm itself.",
-                hint or f"Write compare.num_repeats={override.partition('=')[2]}",
-            )
+            hint = f"Set it for one arm: 'compare.arms=[ladder,\"{_arm_with(key)} {example}\"]'"
+            raise ConfigError(f"{override}: a comparison compares whole methods, so each arm decides this.", hint)
         if group not in OWN_KEYS:
             shared.append(override)
     return shared
 
 
 def with_current_names(compare: Compare, config_dir: str | None = None) -> Compare:
-    """The settings with each arm called as it is today: `baseline` is the forest's old name."""
+    """The settings with every arm under its current name: `baseline` is the forest's old name."""
 
     def renamed(name: str) -> str:
         first, *own = str(name).split() or [""]
@@ -142,10 +136,8 @@ def compose_arms(
         names.append(compare.baseline)
     twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
     if twice is not None:
-        raise ConfigError(
-            f"compare.arms: {twice} is named twice.",
-            f"To see what another seed does: 'compare.arms=[{twice},\"{twice} seed=1000\"]'",
-        )
+        hint = f"To compare seeds: 'compare.arms=[{twice},\"{twice} seed=1000\"]'"
+        raise ConfigError(f"compare.arms: {twice} appears twice.", hint)
     composed: dict[tuple[str, ...], Values] = {}
 
     def compose_once(overrides: Sequence[str]) -> Values:
@@ -166,15 +158,14 @@ def compose_arms(
             for kind, found in by_kind.items()
             if kind in method.modalities
         }
-        summed = sentence + (f" (here with {' '.join(own)})" if own else "")
-        rung = method.rung + (0.5 if own else 0.0)
+        summed, rung = (f"{sentence} (with {' '.join(own)})", method.rung + 0.5) if own else (sentence, method.rung)
         limits = (method.tasks, method.modalities, method.min_px)
-        arms.append(Arm(name, summed, rung, name not in climbed, candidates, *limits))
+        arms.append(Arm(name, summed, float(rung), name not in climbed, candidates, *limits))
     return tuple(sorted(arms, key=lambda arm: arm.rung))
 
 
 def folder_name(name: str) -> str:
-    """An arm's name as the name of a folder: ASCII letters, digits and `_.=-` stay, and two names never give the same."""
+    """An arm's name as the name of a folder: ASCII letters, digits and `_.=-` stay, and different names never collide."""
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "_.=-") else "_" for c in name).strip(".")
     if safe == name.replace(" ", "_") and 0 < len(safe) <= 80:
         return safe
@@ -182,7 +173,7 @@ def folder_name(name: str) -> str:
 
 
 def _check_own(name: str, overrides: Iterable[str]) -> None:
-    """Raise for what an arm may not set: all of them see the same rows."""
+    """Raise for settings that an arm may not change, because all arms see the same rows."""
     for override in overrides:
         key = _key(override)
         if key.partition(".")[0] in ("dataset", "num_repeats", *OWN_KEYS) and key not in FREE_KEYS:
@@ -195,11 +186,8 @@ def _words(name: str) -> list[str]:
     except ValueError:
         words = name.split()
     if not words or "=" in words[0]:
-        known = ", ".join(options("arm"))
-        raise ConfigError(
-            f"compare.arms: {name or 'an empty text'} does not begin with the name of an arm.",
-            f'Begin with one ({known}), for example "deep_net {name}".',
-        )
+        hint = f'Start with one of ({", ".join(options("arm"))}), for example "deep_net {name}".'
+        raise ConfigError(f"compare.arms: {name or 'an empty text'} does not start with an arm.", hint)
     return words
 
 
@@ -208,18 +196,17 @@ def _method(name: str, config_dir: str | None) -> tuple[Method, dict[str, list[l
     if name not in found:
         near = difflib.get_close_matches(name, [*found, LADDER], n=1, cutoff=0.5)
         guess = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigError(
-            f"compare.arms: there is no arm called {name}.{guess}", f"There are: {LADDER} (the usual ones), {', '.join(found)}."
-        )
+        hint = f"There are: {LADDER} (the default ones), {', '.join(found)}."
+        raise ConfigError(f"compare.arms: there is no arm called {name}.{guess}", hint)
     return read_method(name, config_dir)
 
 
 def _values(method: Sequence[str], candidate: Sequence[str], given: Sequence[str], compose: Compose, assign: Assign) -> Values:
-    """Composed values of a candidate: the arm's settings, the candidate's over them, and what the user gave over both."""
+    """Composed values of a candidate: the arm's settings, overridden by the candidate's, overridden by the user's."""
     taken = {_key(override) for override in given}
-    free = [o for o in candidate if not taken & {_key(o), _key(o).partition(".")[0]}]  # a group that was chosen is whole
+    free = [o for o in candidate if not taken & {_key(o), _key(o).partition(".")[0]}]  # a chosen group is complete
     choices = [override for override in free if _key(override) in GROUPS]
-    values = compose(_last_of_each([*method, *choices, *given]))
+    values = compose(list({_key(override): override for override in [*method, *choices, *given]}.values()))
     for key, value in assign([o for o in free if o not in choices]).items():
         *path, last = key.split(".")
         at: Any = values
@@ -232,7 +219,7 @@ def _values(method: Sequence[str], candidate: Sequence[str], given: Sequence[str
 
 
 def _unique(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Those that differ: what the user set may have made some of them alike."""
+    """Candidates without duplicates: the user's settings may have made some equal."""
     found: list[Candidate] = []
     for candidate in candidates:
         if all(candidate.experiment != other.experiment for other in found):
@@ -240,12 +227,5 @@ def _unique(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
-def _last_of_each(overrides: Sequence[str]) -> list[str]:
-    return list({_key(override): override for override in overrides}.values())
-
-
 def _key(override: str) -> str:
     return override.lstrip("+~").partition("=")[0]
-
-
-__all__ = ["LADDER", "Method", "compose_arms", "folder_name", "ladder", "read_method", "shared_overrides", "with_current_names"]

@@ -21,7 +21,7 @@ RECOMMENDED, BEST = "recommended", "best"  # folders
 
 
 def keep_models(plan: Plan, folder: Path, values: Values, outcomes: Mapping[Key, Outcome], notice: Callable[[str], None]) -> None:
-    """Train the recommended arm on the first split once more, to predict with and look into, and the best where it is another."""
+    """Train the recommended arm once more on the first split, for prediction and inspection, and the best arm if different."""
     _keep(plan, folder / RECOMMENDED, values["recommended"], outcomes, notice)
     if values["best"] != values["recommended"]:
         _keep(plan, folder / BEST, values["best"], outcomes, notice)
@@ -50,7 +50,7 @@ def _keep(plan: Plan, where: Path, name: str, outcomes: Mapping[Key, Outcome], n
     except StorageError:
         raise
     except SdlError as error:
-        notice(f"{name} could not be kept as a run of its own: {error.message}")
+        notice(f"{name} could not be kept as a run: {error.message}")
 
 
 def _holds(folder: Path, single: Experiment) -> bool:

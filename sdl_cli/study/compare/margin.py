@@ -9,14 +9,11 @@ PER_CENT = 2.0  # of the reference's error
 
 
 def margin_of(metric: str, asked: float | None, reference: float) -> tuple[float, float | None]:
-    """The margin in the metric's own unit.
+    """The margin in the metric's own unit, and the per cent of the error that it is (None for points).
 
     Arguments:
-        metric: its key.
-        asked: `compare.margin`: points of a metric in [0, 1], else per cent of an error; None is 1 point, or 2 per cent.
-        reference: mean score of the arm whose error that is; the error of an R2 is what it lacks to 1.
-    Returns:
-        the margin, and the per cent of the error that it is (None for points).
+        asked: `compare.margin`: points of a metric in [0, 1], otherwise % of an error; None means 1 point, or 2 %.
+        reference: mean score of the arm whose error that is; the error of an R2 is 1 minus it.
     """
     if RANGE[metric] == (0.0, 1.0):
         return (POINTS if asked is None else asked) / 100, None

@@ -1,4 +1,4 @@
-"""Would labelling more do more than any other method? A short learning curve of the recommended arm, and what it says to that."""
+"""Would more labels help more than another method? Answers with a short learning curve of the recommended arm."""
 
 from __future__ import annotations
 
@@ -30,49 +30,42 @@ LARGEST_SHARE = 0.5  # else it may take this part of what the comparison itself 
 def measure_curve(
     plan: Plan, folder: Path, values: Values, outcomes: Mapping[Key, Outcome], budget: Budget, notice: Callable[[str], None]
 ) -> tuple[Values | None, Values | None]:
-    """Measure the curve of the recommended arm, or of the quick baseline where that one is too slow, on the same splits.
+    """Measure the curve of the recommended arm, or of the quick baseline if that is too slow, on the same splits.
 
     Each split keeps the candidate that was chosen on it; its largest size is the comparison itself.
 
     Returns:
-        the curve as of `sdl forecast --json` with the arm's `name`, and what it says beside the other methods; both None where
-        no curve was asked for, or none fits the time or the number of rows.
+        the curve as of `sdl forecast --json` with the arm's `name`, and what it says beside the other methods; both None if no
+        curve was requested, or none fits the time or the rows.
     """
-    shared = plan.request.shared
-    if not shared.compare.curve:
+    if not plan.request.shared.compare.curve:
         return None, None
-    if plan.num_repeats < 2:
-        notice("No learning curve: it needs two splits or more.")
-        return None, None
+    repeats, measured = min(MOST_REPEATS, plan.num_repeats), None
+    why_not = "it could not be measured."
     try:
+        if repeats < 2:
+            raise DataError("it needs two splits or more.")
         chosen = sizes.choose(values["labelled_rows"], len(plan.dataset.classes))[-MOST_SIZES:]
+        name = _affordable(plan, values, outcomes, len(chosen) - 1, repeats, budget)
+        if name is None:
+            why_not = "it would take too long after this comparison. Measure one with sdl curve."
+        else:
+            measured = _points(plan, folder, name, chosen, repeats, outcomes, budget)
     except DataError as error:
-        notice(f"No learning curve: {error.message}")
-        return None, None
-    repeats = min(MOST_REPEATS, plan.num_repeats)
-    name = _affordable(plan, values, outcomes, len(chosen) - 1, repeats, budget)
-    if name is None:
-        notice("No learning curve: it would take too long beside the comparison itself. Measure one with sdl curve.")
-        return None, None
-    measured = _points(plan, folder, name, chosen, repeats, outcomes, budget)
+        why_not = error.message
     if measured is None:
-        notice("No learning curve: it could not be measured.")
+        notice(f"No learning curve: {why_not}")
         return None, None
     rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
-    curve = {"name": name, "dataset": plan.dataset.name} | finite(
-        summarise(measured, Question(None, None, 0.9, plan.test_rows, rows, plan.fixed_test))
-    )
+    question = Question(test_rows=plan.test_rows, noise_rows=rows, same_test_rows=plan.fixed_test)
+    curve = {"name": name, "dataset": plan.dataset.name} | finite(summarise(measured, question))
     curve["labels_needed"] = None  # nobody asked for a target here
     curve["warnings"] = [sentence for sentence in curve["warnings"] if "target" not in sentence]
     return curve, beside_methods(values, curve)
 
 
 def beside_methods(values: Values, curve: Values) -> Values | None:
-    """What twice the labels would bring to the arm that was measured, beside what any other method brings to it.
-
-    Returns:
-        `{"size", "mean", "low", "high", "gain", "method_gain", "more_than_methods", "sentence"}`, or None without a forecast.
-    """
+    """The values of `result.MoreLabels`, or None without a forecast."""
     twice, metric = curve["twice"], values["metric"]
     if twice is None or curve["now"] is None:
         return None
@@ -85,20 +78,16 @@ def beside_methods(values: Values, curve: Values) -> Values | None:
     rest = f"Measured with {curve['name']} on {len(curve['points'][-1]['scores'])} of the {values['repeats']} splits."
     if method_gain > 0:
         than = "less" if more else "more"
-        rest += f" {best['name']} brings {than} without any new label ({difference(metric, method_gain)})."
-    return {
-        **{key: twice[key] for key in ("size", "mean", "low", "high")},
-        "gain": twice["gain"],
-        "method_gain": method_gain,
-        "more_than_methods": more,
-        "sentence": f"{twice['sentence']} {rest}",
-    }
+        rest += f" {best['name']} gains {than} without any new labels ({difference(metric, method_gain)})."
+    own_keys = {key: twice[key] for key in ("size", "mean", "low", "high", "gain")}
+    sentence = f"{twice['sentence']} {rest}"
+    return own_keys | {"method_gain": method_gain, "more_than_methods": more, "sentence": sentence}
 
 
 def _affordable(
     plan: Plan, values: Values, outcomes: Mapping[Key, Outcome], num_sizes: int, repeats: int, budget: Budget
 ) -> str | None:
-    """The recommended arm, else the baseline, whichever comes first that fits the time; a fit takes no longer on fewer rows."""
+    """The recommended arm, else the baseline, whichever fits the time first; fits on fewer rows are never slower."""
     spent = sum(arm["seconds"] for arm in values["arms"]) / plan.num_jobs
     for name in dict.fromkeys([values["recommended"], values["baseline"]]):
         if name is None:

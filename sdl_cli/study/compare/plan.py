@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,11 @@ class Plan:
 
     Arguments:
         request: as asked for, with absolute paths; its arms are those that suit the data.
-        dataset: loaded as the first arm takes it.
-        split: the first split.
-        metric: its key.
-        fixed_test: the source brings the test part, so that every repeat has the same test rows.
+        dataset, split: loaded as the first arm needs it, and its first split.
+        fixed_test: the source has its own test part, so every repeat has the same test rows.
         test_rows: rows of one (the smallest) test part.
         left_out: arms of the ladder that do not suit the data: name -> why.
-        parallel: how many cells run at once; None where one takes the whole machine.
+        parallel: how many cells run at once; None if one takes the whole machine.
         gpus: ids of GPUs for worker processes.
         notes: what a user should know before it starts, one sentence each.
     """
@@ -80,17 +78,10 @@ class Plan:
         return tuple(dataclasses.replace(c, experiment=shifted(c.experiment, repeat, num_train)) for c in found)
 
     def trial(self, candidates: tuple[Candidate, ...], deadline: float | None, keep: bool = True) -> Trial:
-        """One arm on one split; with `keep` what differences and the report need of its test rows stays in its folder."""
-        shared = self.request.shared
-        return Trial(
-            candidates,
-            self.metric,
-            shared.compare.tuning_fraction,
-            shared.compare.image_epochs_fraction,
-            keep and self.fixed_test,
-            keep,
-            deadline,
-        )
+        """One arm on one split; with `keep`, its folder keeps what differences and the report need."""
+        compare = self.request.shared.compare
+        fractions = (compare.tuning_fraction, compare.image_epochs_fraction)
+        return Trial(candidates, self.metric, *fractions, keep and self.fixed_test, keep, deadline)
 
     def cell(self, folder: Path, arm: Arm, repeat: int, deadline: float | None) -> Cell:
         return Cell(self.trial(self.candidates(arm, repeat), deadline), arm_folder(folder, arm.name) / str(repeat))
@@ -108,21 +99,30 @@ def shifted(experiment: Experiment, repeat: int, num_train: int | None = None) -
     return prepare.of_repeat(experiment, repeat)
 
 
-def seeded(arm: Arm, seed: int) -> Arm:
-    """The arm with the comparison's seed for its splits, whatever seed it has for its own weights."""
-
-    def with_seed(candidate: Candidate) -> Candidate:
-        dataset = candidate.experiment.dataset
-        dataset = dataclasses.replace(dataset, seed=seed if dataset.seed is None else dataset.seed)
-        return dataclasses.replace(candidate, experiment=dataclasses.replace(candidate.experiment, dataset=dataset))
-
-    return dataclasses.replace(arm, candidates={kind: tuple(map(with_seed, found)) for kind, found in arm.candidates.items()})
+def _changed(arm: Arm, change: Callable[[Experiment], Experiment]) -> Arm:
+    """The arm with the experiment of every candidate changed."""
+    found = {
+        kind: tuple(dataclasses.replace(c, experiment=change(c.experiment)) for c in candidates)
+        for kind, candidates in arm.candidates.items()
+    }
+    return dataclasses.replace(arm, candidates=found)
 
 
 def make_plan(request: Comparison) -> Plan:
-    """Load the data and settle which arms run, on what, and how. Raises ConfigError and DataError for what cannot be."""
+    """Load the data and decide which arms run, on which device, and how.
+
+    Raises:
+        ConfigError, DataError: anything impossible.
+    """
     shared = request.shared
-    arms = [seeded(arm, shared.seed) for arm in request.arms]
+
+    def with_seed(experiment: Experiment) -> Experiment:
+        """With the comparison's seed for its splits, whatever seed it has for its own weights."""
+        own = experiment.dataset.seed
+        dataset = dataclasses.replace(experiment.dataset, seed=shared.seed if own is None else own)
+        return dataclasses.replace(experiment, dataset=dataset)
+
+    arms = [_changed(arm, with_seed) for arm in request.arms]
     dataset, filled, _ = prepare.load_dataset(first_experiment(arms))
     dataset, parts = prepare.divided(filled, dataset)
     metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
@@ -135,40 +135,28 @@ def make_plan(request: Comparison) -> Plan:
         )
     notes = [*dataset.notes, *parts.notes, *look(filled, dataset, parts), *unequal]
     if shared.compare.num_repeats == 1 and not fixed:
-        notes.append("One split: nothing can be told from chance (compare.num_repeats=10 is usual).")
+        notes.append("With one split, no difference can be told from chance (compare.num_repeats=10 is usual).")
     if fixed:
         notes.append(
-            f"The source brings its own {len(parts.test):,} test rows: every repeat is scored on them, and differences are "
+            f"The source has its own {len(parts.test):,} test rows: every repeat is scored on them, and differences are "
             "tested over these rows."
         )
     parallel, gpus, why = _how_parallel(request, suited, dataset)
     notes += [why] if why else []
-    absolute = [
-        dataclasses.replace(
-            arm,
-            candidates={
-                kind: tuple(dataclasses.replace(c, experiment=prepare.absolute(c.experiment)) for c in found)
-                for kind, found in arm.candidates.items()
-            },
-        )
-        for arm in suited
-    ]
-    request = Comparison(dataclasses.replace(shared, dataset=filled.dataset), tuple(absolute))
+    absolute = tuple(_changed(arm, prepare.absolute) for arm in suited)
+    request = Comparison(dataclasses.replace(shared, dataset=filled.dataset), absolute)
     test_rows = len(parts.test)
     return Plan(request, dataset, parts, metric, fixed, test_rows, left_out, parallel, gpus, tuple(dict.fromkeys(notes)))
 
 
 def first_experiment(arms: Iterable[Arm]) -> Experiment:
-    """The experiment whose data set stands for all: one that takes images as they are, where there is one."""
-    return next(c.experiment for arm in sorted(arms, key=_is_pretrained) for found in arm.candidates.values() for c in found)
-
-
-def _is_pretrained(arm: Arm) -> bool:
-    return any(c.experiment.model.is_pretrained for found in arm.candidates.values() for c in found)
+    """The experiment whose data set stands for all: one that takes images as they are, if there is one."""
+    own = [[c.experiment for found in arm.candidates.values() for c in found] for arm in arms]
+    return min(filter(None, own), key=lambda found: any(experiment.model.is_pretrained for experiment in found))[0]
 
 
 def _metric(asked: str | None, dataset: Dataset, labels: Array) -> tuple[str, list[str]]:
-    """What is compared, and what to know of it: where one class holds most rows, accuracy says little."""
+    """The metric, with a note: if one class has most rows, accuracy says little."""
     metric = metric_of("compare.metric", asked, dataset)
     if dataset.task != "classification":
         return metric, []
@@ -178,10 +166,10 @@ def _metric(asked: str | None, dataset: Dataset, labels: Array) -> tuple[str, li
         return metric, []
     holds = f"{100 * share:.0f} % of the labelled rows are {largest}"
     if asked == "accuracy":
-        return metric, [f"{holds}: whoever always says so is right that often. compare.metric=balanced_accuracy says more."]
+        return metric, [f"{holds}: always guessing that is right that often. compare.metric=balanced_accuracy tells you more."]
     return "balanced_accuracy", [
-        f"{holds}, so that balanced accuracy is compared, in which all classes weigh alike. For the share of rows that is right: "
-        "compare.metric=accuracy; for decisions that weigh classes alike: threshold=balanced"
+        f"{holds}, so sdl compares balanced accuracy, in which all classes count equally. For the share of right rows: "
+        "compare.metric=accuracy; for decisions that treat classes equally: threshold=balanced"
     ]
 
 
@@ -218,23 +206,22 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
     if len(suited) < 2:
         names = ", ".join(arm.name for arm in suited) or "none"
         raise ConfigError(
-            f"compare.arms: at least two arms are needed, and here there is {names}.",
+            f"compare.arms: at least two arms are needed, but there is only {names}.",
             "For example 'compare.arms=[logistic,deep_net]'",
         )
     return suited, left_out
 
 
 def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
-    """Why an arm cannot be used on this data, or should not be; to be read after its name."""
+    """Why an arm cannot or should not be used on this data; read after its name."""
     if dataset.task not in arm.tasks:
         own, other = ("numbers", "classes") if dataset.task == "regression" else ("classes", "numbers")
-        return f"it predicts {other}, and these are {own}"
+        return f"it predicts {other}, but these are {own}"
     if dataset.modality not in arm.modalities or dataset.modality not in arm.candidates:
         kind = {"table": "a table", "image": "made of images", "text": "made of texts"}[dataset.modality]
-        return f"it takes {' or '.join(arm.modalities)} data, and this is {kind}"
-    if arm.min_px is not None and not arm.asked and min(dataset.X.shape[-2:]) < arm.min_px:
-        side = min(dataset.X.shape[-2:])
-        return f"made for photographs, and these images have {side} px a side (name it in compare.arms to have it all the same)"
+        return f"it takes {' or '.join(arm.modalities)} data, but this is {kind}"
+    if arm.min_px is not None and not arm.asked and (side := min(dataset.X.shape[-2:])) < arm.min_px:
+        return f"made for photographs, but these images are only {side} px wide (to include it anyway, name it in compare.arms)"
     return None
 
 
@@ -249,17 +236,15 @@ def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str
             known[key] = None
         except SdlError as error:
             known[key] = error
-    for key in sorted(wanted):
-        refusal = known[key]
-        if refusal is not None:
-            raise refusal
+    refusal = next((known[key] for key in sorted(wanted) if known[key] is not None), None)
+    if refusal is not None:
+        raise refusal
 
 
 def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
-    """How many cells run at once, on which GPUs, and a sentence where that is not what was asked for."""
+    """How many cells run at once, on which GPUs, and a sentence if that differs from the request."""
     shared, wanted, why = request.shared, request.shared.parallel, ""
-    networks = any(c.experiment.model.is_network for arm in arms for c in arm.candidates[dataset.modality])
-    if networks:
+    if any(c.experiment.model.is_network for arm in arms for c in arm.candidates[dataset.modality]):
         from sdl_cli.learning.device import resolve
 
         on = resolve(shared.device, shared.precision, shared.memory_format, shared.num_threads).device
@@ -271,7 +256,9 @@ def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) ->
             return None, (), f"parallel.num_jobs={wanted.num_jobs} has no effect: the networks share {on}." if asked else ""
         if wanted.backend == "threading":
             wanted = dataclasses.replace(wanted, backend="processes")
-            why = "parallel.backend=threading has no effect: networks run in processes, since threads share one random generator."
+            why = (
+                "parallel.backend=threading has no effect: networks run in processes, because threads share one random generator."
+            )
     jobs = wanted.num_jobs or max(1, available_cores() // (shared.num_threads or 1))
     if jobs == 1 and wanted.backend not in ("dask", "ray"):
         return None, (), why
@@ -287,7 +274,7 @@ class Budget:
 
     @property
     def deadline(self) -> float | None:
-        """When training gives up, as `time.time()`; a part of the limit is kept for what comes after."""
+        """When training stops, as `time.time()`; part of the limit is reserved for the rest."""
         return None if self.seconds is None else self.started + self.seconds * (1 - FINISH_SHARE)
 
     @property
@@ -300,9 +287,9 @@ class Budget:
         return float("inf") if self.deadline is None else self.deadline - time.time()
 
     def fitting(self, costs: Mapping[str, float], ladder: Sequence[str]) -> list[str]:
-        """The arms that fit into what is left: given up from the end of the ladder, then taken back where they still fit.
+        """The arms that fit into what is left: dropped from the top of the ladder, then restored if they still fit.
 
-        Two arms are kept whatever they cost, and those that cost nothing any more.
+        Two arms are kept whatever they cost, as are those with no work left.
         """
         left, kept = self.left(), list(ladder)
         while len(kept) > 2 and sum(costs[name] for name in kept) > left:

@@ -78,7 +78,7 @@ class Candidate:
     """One way to set an arm.
 
     Arguments:
-        label: the settings that tell it from the arm as it is; empty for the arm itself.
+        label: the settings that distinguish it from the arm's defaults; empty for the arm itself.
         experiment: complete, on the first split.
     """
 
@@ -110,7 +110,7 @@ class Arm:
     min_px: int | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain values, from which `Arm.from_plain` makes the same arm."""
+        """Plain values from which `Arm.from_plain` rebuilds the arm."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "candidates"}
         values |= {"tasks": list(self.tasks), "modalities": list(self.modalities)}
         values["candidates"] = {
@@ -156,10 +156,10 @@ def parse_shared(values: dict[str, Any]) -> Shared:
 
 
 def parse_comparison(values: dict[str, Any], folder: Path = Path()) -> Comparison:
-    """A comparison of its complete values, arms and all, as they stand in the `config.yaml` of its folder."""
+    """A comparison of its complete values, including arms, as stored in its folder's `config.yaml`."""
     shared = parse_shared({key: value for key, value in values.items() if key != "arms"})
     try:
         arms = tuple(Arm.from_plain(arm, parse_experiment) for arm in values["arms"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{folder / 'config.yaml'}: its arms cannot be read.", "Begin a new comparison.") from error
+        raise DataError(f"{folder / 'config.yaml'}: the arms in it cannot be read.", "Start a new comparison.") from error
     return Comparison(shared, arms)

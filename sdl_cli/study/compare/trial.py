@@ -16,7 +16,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import is_scaled
 from sdl_cli.data.sources.npz import array_header
-from sdl_cli.data.split import LabelledPart, Split
+from sdl_cli.data.split import LabelledPart
 from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import features
@@ -40,11 +40,9 @@ class Trial:
     Arguments:
         candidates: their experiments have this split's seeds.
         metric: what candidates are chosen by.
-        tuning_fraction: part of its epochs, or of a forest's trees, with which a method tries a candidate.
-        image_fraction: part of the usual epochs for networks trained on images from scratch.
-        keep_rows: keep what each test row adds to the score.
-        keep_predictions: keep what is predicted for each test row, for the report.
-        deadline: `time.time()` at which training gives up, or None.
+        tuning_fraction, image_fraction: `compare.tuning_fraction` and `compare.image_epochs_fraction`.
+        keep_rows, keep_predictions: keep what each test row adds to the score, and what is predicted for it.
+        deadline: `time.time()` at which training stops, or None.
     """
 
     candidates: tuple[Candidate, ...]
@@ -63,7 +61,7 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
         `{"test", "majority": {metric: value}, "rows", "seconds", "runtime", "notes", "chosen": {"index", "label", "scores"},
         "split": digest of the rows}`.
     Raises:
-        ConfigError, DataError: settings that do not go with the data. RunError: training failed. OutOfTimeError: time is over.
+        ConfigError, DataError: settings that do not suit the data. RunError: training failed. OutOfTimeError: time ran out.
     """
     _check_time(trial.deadline)
     notes: list[str] = []
@@ -83,10 +81,12 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
         scored = fit_and_score(ready, test, around)
         values = scored.numbers(around.clock.total(), [*parts.notes, *notes])
         values["chosen"] = {"index": index, "label": trial.candidates[index].label, "scores": finite(scores)}
-        values["split"] = _digest(parts)
+        digest = hashlib.sha256(np.sort(parts.labelled).tobytes() + b"/" + np.sort(parts.test).tobytes())
+        values["split"] = digest.hexdigest()[:16]
         rows = row_contributions(trial.metric, test, scored.outputs, ready.decision) if trial.keep_rows else None
         if rows is not None:
-            write_atomic(folder / ROWS_FILE, _npy(rows))
+            np.save(buffer := io.BytesIO(), rows, allow_pickle=False)
+            write_atomic(folder / ROWS_FILE, buffer.getvalue())
         if trial.keep_predictions:
             ids = dataset.ids[test.rows]
             write_predictions(folder / PREDICTIONS_FILE, ids, test.y, scored.outputs, dataset.classes, ready.decision)
@@ -97,16 +97,16 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
 
 
 def tune(trial: Trial, labelled: LabelledPart) -> tuple[int, list[float | None]]:
-    """Choose a candidate on validation rows: the source's own among the labelled ones, else a seeded stratified part of them.
+    """Choose a candidate on validation rows: the source's own, or otherwise a seeded stratified share of the labelled rows.
 
     Networks try each for a part of their epochs, and forests with a part of their trees, as in successive halving (Jamieson and
     Talwalkar, AISTATS 2016) with one step.
 
     Returns:
-        the number of the best candidate (the first of equals), and all scores; None for one that does not go with the data or
+        the number of the best candidate (the first of equals), and all scores; None for one that does not suit the data or
         diverged. With a single candidate nothing is fitted and there are no scores.
     Raises:
-        What the first candidate raised, where none could be scored.
+        The first candidate's error, if none could be scored.
     """
     if len(trial.candidates) == 1:
         return 0, []
@@ -140,10 +140,9 @@ def tune(trial: Trial, labelled: LabelledPart) -> tuple[int, list[float | None]]
 
 
 def shortened(experiment: Experiment, dataset: Dataset, fraction: float, asked: Experiment) -> Experiment:
-    """The experiment with its epochs cut to a part where it is a network trained on images from scratch.
+    """The experiment with its epochs cut to a part if it is a network trained on images from scratch.
 
-    Arguments:
-        asked: the same before its settings were filled in; epochs that were asked for stay.
+    `asked` is the same before defaults were filled in; requested epochs stay.
     """
     is_slow = experiment.model.starts_random and dataset.modality == "image" and asked.training.epochs is None
     return quick(experiment, fraction) if is_slow else experiment
@@ -168,30 +167,27 @@ def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     settings = (experiment.device, experiment.precision, experiment.memory_format)
     data = f"{dataset.fingerprint} {dataset.value_range} {dataset.X.shape}"
     key = f"{data} {model.architecture} {model.weights} {model.image_size_px} {settings}"
-    found = _frozen.get(key)
-    if found is None:
+    if key not in _frozen:
         found = features.frozen_features(experiment, dataset)
         _frozen.clear()
         _frozen[key] = found
-    return found
+    return _frozen[key]
 
 
 _frozen: dict[str, Array] = {}
 
 
 def read_rows(folders: Sequence[Path]) -> Array | None:
-    """Mean contribution of each test row over the repeats in these folders, or None where they keep none."""
-    found = []
-    for folder in folders:
-        try:
-            found.append(_read_npy(folder / ROWS_FILE))
-        except (OSError, ValueError, EOFError):
-            return None
+    """Mean contribution of each test row over the repeats in these folders, or None if they keep none."""
+    try:
+        found = [_read_npy(folder / ROWS_FILE) for folder in folders]
+    except (OSError, ValueError, EOFError):
+        return None
     return np.mean(found, axis=0) if found and len({len(rows) for rows in found}) == 1 else None
 
 
 def _read_npy(file: Path) -> Array:
-    """A stored row of numbers, whose size was looked at first; ValueError where it is no such file."""
+    """A stored row of numbers, whose size is checked first; ValueError if it is not such a file."""
     with file.open("rb") as raw:
         shape, dtype, start = array_header(raw)
         if len(shape) != 1 or dtype != np.float64 or shape[0] * dtype.itemsize != file.stat().st_size - start:
@@ -206,13 +202,3 @@ def _check_time(deadline: float | None) -> None:
 
 def _watch(deadline: float | None) -> Callable[[Values], None] | None:
     return None if deadline is None else lambda row: _check_time(deadline)
-
-
-def _digest(parts: Split) -> str:
-    return hashlib.sha256(np.sort(parts.labelled).tobytes() + b"/" + np.sort(parts.test).tobytes()).hexdigest()[:16]
-
-
-def _npy(values: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()

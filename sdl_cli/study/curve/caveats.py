@@ -20,11 +20,7 @@ FLAT = 0.002  # a forecast gain below this is none, in units of an error rate (o
 
 
 def warnings(points: Points, values: Values) -> list[str]:
-    """One sentence for each thing to bear in mind.
-
-    Arguments:
-        values: as `summary.summarise` fills them; without a forecast where there are fewer than 3 sizes.
-    """
+    """One sentence for each thing to bear in mind; `values` are as `summary.summarise` fills them."""
     found = [
         _not_monotone(points, values),
         _no_better_than_guessing(points, values),
@@ -38,12 +34,10 @@ def warnings(points: Points, values: Values) -> list[str]:
 
 
 def noise_floor(metric: str, score: float, noise_rows: float | None) -> float | None:
-    """Standard error sqrt(p (1 - p) / n) of an accuracy on n test rows, which one split cannot see below; None for other metrics.
+    """Standard error sqrt(p (1 - p) / n) of an accuracy on n test rows, below which one split cannot see; None for other metrics.
 
-    Where all rows are right (or wrong), p is taken to be (n + 1) / (n + 2), Laplace's rule of succession, and not 1.
-
-    Arguments:
-        noise_rows: n; for balanced accuracy K^2 / sum of 1 / n_k over the K classes, since it is the mean of K recalls.
+    If all rows are right (or wrong), p is (n + 1) / (n + 2), Laplace's rule of succession, and not 1. For balanced accuracy,
+    the mean of K recalls, n (`noise_rows`) is K^2 / sum of 1 / n_k over the K classes.
     """
     if noise_rows is None or metric not in ("accuracy", "balanced_accuracy"):
         return None
@@ -55,27 +49,21 @@ def falls(points: Points, values: Values) -> list[tuple[int, int, float, float]]
     """Pairs of sizes where more labels gave a score worse beyond noise, the clearest first.
 
     The noise is the standard error of the paired difference, by Student's t (two standard errors, and more for few repeats),
-    and at least that of so many test rows; with one repeat it is what is usual.
-
-    Returns:
-        of each: the smaller size, the larger one, the difference, and its standard error.
+    and at least that of so many test rows; with one repeat it is what is usual. Each is given as the smaller size, the larger
+    one, the difference, and its standard error.
     """
     sign = 1 if values["higher_is_better"] else -1
     found = []
     for earlier, later in itertools.combinations(points.sizes, 2):
         change, error, factor = _change(points, values, earlier, later)
-        if error is not None and sign * change < -max(factor * error, 1e-9 * _size(points.metric, points.means[-1])):
+        least = 1e-9 * (1.0 if points.metric in PERCENT else abs(points.means[-1]))  # the target's unit decides the scale
+        if error is not None and sign * change < -max(factor * error, least):
             found.append((sign * change + factor * error, (earlier, later, change, error)))
     return [pair for _, pair in sorted(found)]
 
 
-def _size(metric: str, score: float) -> float:
-    """What a score is large or small beside: 1 for shares, else its own size, which the unit of the target decides."""
-    return 1.0 if metric in PERCENT else abs(score)
-
-
 def asked_difference(values: Values) -> float | None:
-    """How far the target is from the last score, where the test part can be too small to see that; else None."""
+    """How far the target is from the last score, if the test part may be too small to see that; otherwise None."""
     found = values["labels_needed"]
     if values["noise_floor"] is None or found is None:
         return None
@@ -103,18 +91,18 @@ def gain(values: Values) -> float:
 
 
 def is_flat(values: Values) -> bool:
-    """Whether twice the labels are expected to bring next to nothing."""
+    """Whether twice the labels would gain almost nothing."""
     return is_small(values, gain(values))
 
 
 def is_sure(values: Values) -> bool:
-    """Whether the whole interval of the forecast at twice the labels is better than the fitted score of now."""
+    """Whether the whole interval of the forecast at twice the labels is better than the current fitted score."""
     sign = 1.0 if values["higher_is_better"] else -1.0
     return all(sign * (values["twice"][end] - values["now"]) > 0 for end in ("low", "high"))
 
 
 def is_small(values: Values, better: float) -> bool:
-    """Whether an improvement (positive is better) is next to nothing."""
+    """Whether an improvement (positive is better) is almost nothing."""
     best = 1.0 if values["higher_is_better"] else 0.0
     size = 1.0 if values["metric"] in PERCENT else abs(best - values["now"]) or 1.0
     return better < FLAT * size
@@ -163,12 +151,11 @@ def _no_better_than_guessing(points: Points, values: Values) -> str:
     if sign * (last["mean"] - guess) > noise:
         return ""
     text = (
-        f"With all {last['size']:,} labels the {label(points.metric)} ({shown(points.metric, last['mean'])}) is within noise of "
-        f"what ignoring the inputs gives ({shown(points.metric, guess)})."
+        f"With all {last['size']:,} labels, the {label(points.metric)} ({shown(points.metric, last['mean'])}) is no different, "
+        f"within noise, from ignoring the inputs ({shown(points.metric, guess)})."
     )
-    if points.metric == "accuracy" and guess > 0.6:
-        text += " One class makes up most rows: curve.metric=balanced_accuracy says more."
-    return text
+    more = " One class makes up most rows: curve.metric=balanced_accuracy tells you more."
+    return text + (more if points.metric == "accuracy" and guess > 0.6 else "")
 
 
 def _few(points: Points, values: Values) -> str:
@@ -176,7 +163,7 @@ def _few(points: Points, values: Values) -> str:
     if num >= FEW_SIZES:
         return ""
     if not values["forecast"]:
-        return f"Only {counted(num, 'size')} could be measured, and a forecast needs 3."
+        return f"Only {counted(num, 'size')} could be measured, but a forecast needs 3."
     return f"Only {num} sizes were measured: a forecast from so few is rough, and its interval allows for that."
 
 
@@ -184,17 +171,17 @@ def _one_repeat(points: Points, values: Values) -> str:
     if min(points.repeats) > 1 or not values["forecast"]:
         return ""
     many = "One repeat" if max(points.repeats) == 1 else "A single repeat at some sizes"
-    return f"{many}: the spread between splits was not measured, and the interval takes what is usual instead."
+    return f"{many}: the spread between splits was not measured, so the interval uses a typical one."
 
 
 def _small_test(points: Points, values: Values) -> str:
-    """A test part on which the asked difference drowns in the noise of its few rows."""
+    """A warning if the requested difference is lost in the noise of few test rows."""
     asked = asked_difference(values)
     if asked is None or values["test_rows"] is None or asked >= 2 * values["noise_floor"]:
         return ""
     metric = points.metric
     formula = "sqrt(p(1-p)/n)" if metric == "accuracy" else "from the recalls of its classes"
-    help_ = "a larger dataset.test_fraction" if not values["same_test_rows"] else "more test rows"
+    more = "More test rows" if values["same_test_rows"] else "A larger dataset.test_fraction"
     steady = ""
     if not values["same_test_rows"] and max(points.repeats) > 1:
         off = size(metric, mean_noise(values))
@@ -202,7 +189,7 @@ def _small_test(points: Points, values: Values) -> str:
     return (
         f"The test part of {values['test_rows']:,} rows is small for this question: its score can be off by "
         f"{size(metric, values['noise_floor'])} by chance ({formula}), and the target is {size(metric, asked)} away. "
-        f"What helps is {help_}.{steady}"
+        f"{more} would help.{steady}"
     )
 
 
@@ -221,12 +208,11 @@ def _ceiling(values: Values) -> str:
 def _flat(values: Values) -> str:
     if not values["forecast"] or values["falls"] is not None or not is_flat(values):
         return ""
-    return "The curve is flat: twice the labels are expected to bring next to nothing."
+    return "The curve is flat: twice the labels would bring almost nothing."
 
 
 def _far(values: Values) -> str:
     horizon = HORIZON * values["points"][-1]["size"]
     far = [row["size"] for row in values["forecast"] if row["size"] > horizon]
-    if not far:
-        return ""
-    return f"{min(far):,} labels are more than {HORIZON:g} times what was measured: forecasts so far ahead were never checked."
+    never = f"labels are more than {HORIZON:g} times what was measured: forecasts that far ahead have never been checked."
+    return f"{min(far):,} {never}" if far else ""

@@ -16,12 +16,7 @@ Values = dict[str, Any]
 
 
 def forecast(source: Path, metric: str, question: Question) -> Values:
-    """Forecast a curve that was measured elsewhere, from a CSV with columns size, score and perhaps repeat.
-
-    Returns:
-        The object of `sdl forecast --json`.
-    """
-
+    """The object of `sdl forecast --json`, from a CSV with columns size, score and optionally repeat."""
     metric = metric.lower()
     if metric not in HIGHER_IS_BETTER:
         raise ConfigError(
@@ -29,6 +24,5 @@ def forecast(source: Path, metric: str, question: Question) -> Values:
             f"There are: {', '.join(HIGHER_IS_BETTER)}.",
         )
     check_target("--target", metric, question.target)
-    points = read_csv(source, metric)
-    found = summarise(points, question)
+    found = summarise(read_csv(source, metric), question)
     return CurveResult.from_json({"name": source.stem, "dataset": source.name, **found}).to_json()

@@ -20,32 +20,19 @@ from sdl_cli.settings.experiment import Experiment, plain
 
 
 class CellSeconds:
-    """Seconds that a cell takes at a size; better known with every cell that is done.
-
-    Arguments:
-        single: the experiment of a cell.
-        dataset: its data.
-        sizes: of the curve.
-    """
+    """Seconds that a cell takes at a size; more precise with every finished cell."""
 
     def __init__(self, single: Experiment, dataset: Dataset, sizes: Sequence[int]) -> None:
         self.measured: dict[int, list[float]] = {}
         self._guess = {size: _guess(single, dataset, size) for size in sizes}
-        named: list[Any] = [
-            plain(single.model),
-            plain(single.loss),
-            plain(single.augment),
-            plain(single.training),
-            dataset.name,
-            list(dataset.X.shape),
-        ]
-        named.append([single.device, single.num_threads])
+        named: list[Any] = [plain(part) for part in (single.model, single.loss, single.augment, single.training)]
+        named += [dataset.name, list(dataset.X.shape), [single.device, single.num_threads]]
         self._key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
-        self._remembered = self._recall()
+        self._remembered = {int(n): seconds for n, seconds in self._stored().items() if int(n) in self._guess}
 
     @property
     def is_guess(self) -> bool:
-        """Nothing of the kind was ever measured on this machine."""
+        """Nothing similar has been measured on this machine."""
         return not self.measured and not self._remembered
 
     def of(self, size: int) -> float:
@@ -60,16 +47,13 @@ class CellSeconds:
         self.measured.setdefault(size, []).append(seconds)
 
     def remember(self) -> None:
-        """Keep what was measured for the next curve of the kind."""
+        """Store the timings for the next similar curve."""
         if not self.measured:
             return
         found = {str(n): round(median(each), 3) for n, each in self.measured.items()}
         known = self._stored() | found
-        with contextlib.suppress(SdlError):  # a cache that cannot be written costs a better estimate, nothing else
+        with contextlib.suppress(SdlError):  # without a writable cache, only the estimate is worse
             write_atomic(cache_folder("curve_seconds") / f"{self._key}.json", json.dumps(known))
-
-    def _recall(self) -> dict[int, float]:
-        return {int(n): seconds for n, seconds in self._stored().items() if int(n) in self._guess}
 
     def _stored(self) -> dict[str, float]:
         """Size -> seconds of all curves of the kind, whatever their sizes."""

@@ -2,8 +2,8 @@
 
 The laws are error(n) = a + b (n + d)^-c with a floor a >= 0 and a gain b >= 0; d = 0 is the plain power law. For a given
 exponent c and shift d only a and b are left, and they are linear (variable projection, Golub and Pereyra 1973), so that no
-starting values are needed and thousands of curves are fitted at once. Where a single best law is a guess among many that fit as
-well, the average over all of them, weighted by their likelihood, is not: on LCDB it forecasts better by a tenth (docs/LOG.md).
+starting values are needed and thousands of curves are fitted at once. A single best law is a guess among many that fit equally
+well; their likelihood-weighted average is not: on LCDB it forecasts better by a tenth (docs/LOG.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 EXPONENTS = np.linspace(0.05, 1.0, 20)
 SHIFTS = np.concatenate([[0.0], 2.0 ** np.arange(-6, 4)])  # as multiples of the largest measured size
-MISFIT = 0.002  # s.d. of what a power law misses of a real curve, in units of error
+MISFIT = 0.002  # s.d. of a real curve around a power law, in units of error
 FLOOR_RATE = 2.0  # rate of the exponential prior of the floor, as a fraction of the last error
 
 
@@ -39,23 +39,20 @@ class PowerLaws:
 
     def at(self, sizes: Array) -> Array:
         """Mean error `(k, s)` at sizes `(s,)`; it never rises with the size."""
-        return np.stack([self._error(size) for size in np.asarray(sizes, float)], axis=1)
+        laws = (self.floor + self.gain * (size + self.shift) ** -self.exponent for size in np.asarray(sizes, float))
+        return np.stack([(self.weight * errors).sum(1) for errors in laws], axis=1)
 
     def floors(self, errors: Array) -> tuple[Array, Array]:
         """The error that more rows are expected to level off at `(k,)`, and the weight of all floors above `errors (k,)`."""
         above = (self.weight * (self.floor > errors[:, None])).sum(1)
         return np.asarray((self.weight * self.floor).sum(1)), np.asarray(above)
 
-    def _error(self, size: float) -> Array:
-        errors = self.floor + self.gain * (size + self.shift) ** -self.exponent
-        return np.asarray((self.weight * errors).sum(1))
-
 
 def fit(sizes: Array, errors: Array, noise: Array) -> PowerLaws:
     """Fit every law of the grid to every curve.
 
-    The sum of squares is weighted by n (residuals by sqrt(n)), since a power law is a law of large sizes and the last points
-    are the nearest to where it is asked. A law's weight is exp(-S / 2 s^2) with its sum of squares S (weights of mean 1) and
+    The sum of squares is weighted by n (residuals by sqrt(n)), because a power law holds at large sizes, and the last points are
+    closest to the forecast. A law's weight is exp(-S / 2 s^2) with its sum of squares S (weights of mean 1) and
     s^2 = MISFIT^2 + noise^2, times an exponential prior on its floor: few curves have already reached theirs.
 
     Arguments:
@@ -63,10 +60,7 @@ def fit(sizes: Array, errors: Array, noise: Array) -> PowerLaws:
         errors: mean errors `(k, m)`, at least 0; for a metric with no bounds scaled to the size of an error rate.
         noise: standard error of a point of each curve `(k,)`.
     """
-    exponent, relative = (grid.ravel() for grid in np.meshgrid(EXPONENTS, SHIFTS))
-    shift = relative * sizes[-1]
-    basis = (sizes[None] + shift[:, None]) ** -exponent[:, None]
-    floor, gain, squares = _least_squares(basis, errors, np.asarray(sizes / sizes.mean(), float))
+    exponent, shift, floor, gain, squares = _all_laws(sizes, errors)
     log_weight = -squares / (2 * (MISFIT**2 + noise[:, None] ** 2))
     log_weight -= FLOOR_RATE * floor / np.maximum(errors[:, -1:], MISFIT)
     log_weight -= log_weight.max(1, keepdims=True)
@@ -78,10 +72,15 @@ def residual_deviation(sizes: Array, errors: Array) -> Array:
     """Standard deviation `(k,)` of points around their best law, on m - 2 degrees of freedom; nan for two points."""
     if len(sizes) < 3:
         return np.full(len(errors), np.nan)
+    return np.asarray(np.sqrt(_all_laws(sizes, errors)[-1].min(1) / (len(sizes) - 2)))
+
+
+def _all_laws(sizes: Array, errors: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Exponent and shift of each law of the grid, `(g,)`, and its floor, gain and sum of squares, `(k, g)`."""
     exponent, relative = (grid.ravel() for grid in np.meshgrid(EXPONENTS, SHIFTS))
-    basis = (sizes[None] + relative[:, None] * sizes[-1]) ** -exponent[:, None]
-    squares = _least_squares(basis, errors, np.asarray(sizes / sizes.mean(), float))[2]
-    return np.asarray(np.sqrt(squares.min(1) / (len(sizes) - 2)))
+    shift = relative * sizes[-1]
+    basis = (sizes[None] + shift[:, None]) ** -exponent[:, None]
+    return exponent, shift, *_least_squares(basis, errors, np.asarray(sizes / sizes.mean(), float))
 
 
 def _least_squares(basis: Array, errors: Array, weights: Array) -> tuple[Array, Array, Array]:
@@ -96,7 +95,7 @@ def _least_squares(basis: Array, errors: Array, weights: Array) -> tuple[Array, 
     x, xx = basis @ weights, basis**2 @ weights  # (g,)
     y, yy, xy = weighted.sum(1)[:, None], (weighted * errors).sum(1)[:, None], weighted @ basis.T
     spread = total * xx - x**2
-    spread = np.where(spread > 1e-12 * total * xx, spread, np.inf)  # sizes that all but coincide show no gain
+    spread = np.where(spread > 1e-12 * total * xx, spread, np.inf)  # nearly equal sizes show no gain
     gain = (total * xy - x * y) / spread
     floor = (y - gain * x) / total
     negative = floor < 0

@@ -31,15 +31,13 @@ class Forecast:
 
 @dataclass(frozen=True)
 class LabelsNeeded:
-    """Labelled rows at which the target is reached: each `(k,)`, inf where that is beyond the horizon.
+    """Labelled rows at which the target is reached: each `(k,)`, inf if that is beyond the horizon.
 
     Arguments:
-        low: where the upper end of the forecast's interval reaches the target: with luck so few.
-        mid: where the forecast itself does.
-        high: where the lower end does.
+        low, mid, high: where the interval's upper end reaches the target (the optimistic count), the forecast, and the lower end.
         floor: the score that the fitted curve levels off at, `(k,)`.
         out_of_reach: share of the fitted laws, by weight, whose own floor is worse than the target `(k,)`: near 1, more of the
-            same data will not do.
+            same data will not suffice.
     """
 
     low: Array
@@ -56,7 +54,7 @@ class Curves:
     Arguments:
         sizes: `(m,)`. errors: `(k, m)`. noise: standard error of a point `(k,)`.
         scatter: the noise, or the points' deviation from their best law where that is larger `(k,)`.
-        best: the best possible score; sign: +1 where a higher score is better, else -1.
+        best: the best possible score; sign: +1 if a higher score is better, otherwise -1.
         unit: what one unit of error is in units of the score `(k,)`; 1 for an error rate.
         bounded: that an error cannot exceed 1 `(k,)`.
     """
@@ -102,13 +100,11 @@ def forecast(
         scores: mean score at each size, one curve `(m,)` or many `(k, m)`.
         at: sizes to forecast, more than 0; beyond 8 times the largest measured size nothing was calibrated.
         level: coverage of the interval, 0.5 to 0.99.
-        repeats_per_size: repeats that each point is the mean of; None is taken as many where standard errors are given, else as
-            1.
+        repeats_per_size: repeats that each point is the mean of; None means many if standard errors are given, otherwise 1.
         standard_errors: of the scores, same shape; None estimates them from the scatter around the curve and what is usual.
         higher_is_better: False for an error rate, RMSE or a loss.
-        best: the best possible score; None is 1 where higher is better, else 0.
-        is_share: scores lie in [0, 1] by their nature, as accuracies and error rates do and RMSE does not; None takes it that
-            those of a curve do if they happen to.
+        best: the best possible score; None is 1 if higher is better, otherwise 0.
+        is_share: scores lie in [0, 1] by their nature, as accuracies do and RMSE does not; None assumes so if they happen to.
     Returns:
         mean, low and high `(k, len(at))`, k = 1 for one curve.
     Raises:
@@ -156,14 +152,12 @@ def labels_needed(
     grid = np.geomspace(curves.sizes[0], HORIZON * curves.sizes[-1], STEPS)
     quantile = quantile_at(level, len(curves.sizes))
     found: list[tuple[Array, ...]] = []
-    done = 0
-    for part in _chunks(curves):
-        laws, own = _laws(part), wanted[done : done + len(part.errors)]
-        done += len(part.errors)
+    for number, part in enumerate(_chunks(curves)):
+        laws, own = _laws(part), wanted[number * CHUNK :][: len(part.errors)]
         mean, low, high = _band(part, laws, grid, quantile)
         found.append((*(_first_below(grid, errors, own) for errors in (low, mean, high)), *laws.floors(own)))
     low, mid, high, floor, beyond = (np.concatenate(each) for each in zip(*found, strict=True))
-    # what the forecast does not have yet at the largest measured size was not there to be had before it
+    # a score the forecast has not reached at the largest measured size was not reached earlier
     low = np.where(mid > curves.sizes[-1], np.maximum(low, curves.sizes[-1]), low)
     return LabelsNeeded(low, mid, high, curves.score(floor[:, None])[:, 0], beyond)
 
@@ -205,9 +199,8 @@ def as_curves(
     largest = errors.max(1)
     unit = np.where(bounded, 1.0, np.where(largest > 0, largest, 1.0) / calibration.TYPICAL_ERROR)
     errors = errors / unit[:, None]
-    noise = _noise(
-        n, errors, repeats_per_size, None if standard_errors is None else _spread(standard_errors, y.shape) / unit[:, None]
-    )
+    spread = None if standard_errors is None else _spread(standard_errors, y.shape) / unit[:, None]
+    noise = _noise(n, errors, repeats_per_size, spread)
     scatter = np.fmax(noise, residual_deviation(n, errors))
     return Curves(n, errors, noise, scatter, best, sign, unit, bounded)
 
@@ -224,8 +217,8 @@ def quantile_at(level: float, num_sizes: int) -> float:
 def _noise(n: Array, errors: Array, repeats: float | None, standard_errors: Array | None) -> Array:
     """Standard error of a point of each curve `(k,)`, weighted as the fit weights points.
 
-    What was measured is drawn to what is usual on LCDB with the weight of two further degrees of freedom: with few repeats, or
-    few points to see scatter in, a small standard error is often luck.
+    The measured error is shrunk towards the typical one on LCDB with the weight of two extra degrees of freedom: with few repeats
+    or points, a small standard error is often luck.
     """
     usual_squares = usual_deviation(n, errors) ** 2 / (repeats or 1.0)
     usual = (usual_squares * n).sum(1) / n.sum()
@@ -272,17 +265,15 @@ def _band(curves: Curves, laws: PowerLaws, at: Array, quantile: float) -> tuple[
 
 def scale(curves: Curves, mean: Array, at: Array) -> Array:
     """What an interval's half-width is proportional to `(k, s)`, for forecast errors `(k, s)` at sizes `(s,)`."""
-    gain = np.where(at > curves.sizes[-1], curves.errors[:, -1:] - mean, 0.0)  # among measured sizes nothing is extrapolated
+    gain = np.where(at > curves.sizes[-1], curves.errors[:, -1:] - mean, 0.0)  # between measured sizes nothing is extrapolated
     return np.asarray(np.sqrt(gain**2 + (calibration.NOISE_FACTOR * curves.scatter[:, None]) ** 2 + MISFIT**2))
 
 
 def _first_below(grid: Array, errors: Array, wanted: Array) -> Array:
     """For each curve `(k,)` the least size at which `errors (k, s)` are at most `wanted`; by the log between points."""
     below = errors <= wanted[:, None]
-    # an interval's edge may rise again: what counts is the first size
-    first = below.argmax(1)
-    rows = np.arange(len(errors))
-    before = np.maximum(first - 1, 0)
+    first = below.argmax(1)  # an interval's edge may rise again
+    rows, before = np.arange(len(errors)), np.maximum(first - 1, 0)
     upper, lower = errors[rows, before], errors[rows, first]
     share = np.where(upper > lower, (upper - wanted) / np.where(upper > lower, upper - lower, 1.0), 1.0)
     log_size = np.log(grid[before]) + np.clip(share, 0, 1) * (np.log(grid[first]) - np.log(grid[before]))

@@ -19,7 +19,7 @@ Values = dict[str, Any]
 
 
 def named(jobs: Sequence[Values]) -> list[Values]:
-    """The curves of a sweep's jobs, each with a name of its own: its model where that tells them apart, else its overrides."""
+    """The curves of a sweep's jobs, each with a unique name: its model if that is enough, otherwise its overrides."""
     curves = [job["curve"] for job in jobs]
     if len({curve["name"] for curve in curves}) == len(curves):
         return curves
@@ -31,7 +31,7 @@ def named(jobs: Sequence[Values]) -> list[Values]:
 
 
 def crossings(curves: Sequence[Values]) -> list[Values]:
-    """Where fitted curves on the same data cross, as far as what was measured bears it out.
+    """Where fitted curves on the same data cross, where the measured points support it.
 
     A crossing counts where one curve is measurably ahead at a size before it (see `lead`), and the other at a size after it, or
     where it lies beyond all sizes that both were measured at, as a forecast.
@@ -45,7 +45,8 @@ def crossings(curves: Sequence[Values]) -> list[Values]:
     for one, other in itertools.combinations(curves, 2):
         if not comparable([one, other]) or not one["line"] or not other["line"]:
             continue
-        leads = {size: lead(one, other, size) for size in _common_sizes(one, other)}
+        common = {point["size"] for point in one["points"]} & {point["size"] for point in other["points"]}
+        leads = {size: lead(one, other, size) for size in common}
         for size, first_is_one in _meetings(one, other):
             sign = 1 if first_is_one else -1
             before = any(measurable and sign * mean > 0 for n, (mean, *_, measurable) in leads.items() if n < size)
@@ -54,9 +55,8 @@ def crossings(curves: Sequence[Values]) -> list[Values]:
             if not before or not (after or ahead_of_all):
                 continue
             first, second = (one, other) if first_is_one else (other, one)
-            value = float(_at(one, np.array([size]))[0])
             names = {"first": first["name"], "second": second["name"]}
-            found.append({**names, "size": size, "value": value, "forecast": ahead_of_all})
+            found.append({**names, "size": size, "value": float(_at(one, size)), "forecast": ahead_of_all})
     return sorted(found, key=lambda crossing: float(crossing["size"]))
 
 
@@ -97,7 +97,7 @@ def sentences(curves: Sequence[Values], found: Sequence[Values]) -> list[str]:
     level = [curve["name"] for curve in others if curve["name"] not in behind]
     text = f"With {size:,} labels {best['name']} has the best {label(metric)}, {shown(metric, means[best['name']])}"
     text += f"; measurably ahead of {listed(behind)}" if behind else ""
-    text += f"; no measurable difference to {listed(level)}" if level else ""
+    text += f"; not measurably different from {listed(level)}" if level else ""
     return [*said, text + "."]
 
 
@@ -122,11 +122,7 @@ def _meetings(one: Values, other: Values) -> list[tuple[float, bool]]:
     return found
 
 
-def _common_sizes(one: Values, other: Values) -> list[int]:
-    return sorted({point["size"] for point in one["points"]} & {point["size"] for point in other["points"]})
-
-
-def _at(curve: Values, sizes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _at(curve: Values, sizes: Any) -> np.ndarray[Any, Any]:
     line = curve["line"]
     return np.asarray(np.interp(np.log(sizes), np.log([row["size"] for row in line]), [row["mean"] for row in line]))
 
@@ -156,5 +152,5 @@ def overlay(folder: Path, items: list[Values]) -> Values:
         where = f"On {curves[0]['dataset']}: " if len(groups) > 1 else ""
         found["sentences"] += [where + sentence for sentence in sentences(curves, crossed)]
     if not together and len(groups) > 1:
-        found["sentences"].append("The curves are of different data or metrics, so that no two go into one picture.")
+        found["sentences"].append("The curves have different data or metrics, so no two share a picture.")
     return found | {"picture": next(iter(found["pictures"]), None)}

@@ -1,4 +1,4 @@
-"""The measured points of a curve: scores by size and repeat, from cells or from a file, and what they come to."""
+"""The measured points of a curve: scores by size and repeat, from cells or from a file, and their means."""
 
 from __future__ import annotations
 
@@ -89,24 +89,24 @@ def read_csv(file: Path, metric: str) -> Points:
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
     columns = {name: header.index(name) for name in ("size", "score", "repeat") if name in header}
     if "repeat" not in columns and (near := next((name for name in header if name.startswith("rep")), None)):
-        raise DataError(f"{file}: the column {near} must be called repeat.", "Rename it: size,score,repeat")
+        raise DataError(f"{file}: name the column {near} repeat.", "The first line then is: size,score,repeat")
     missing = [name for name in ("size", "score") if name not in columns]
     if missing:
         shown = ", ".join(name or "''" for name in header[:8]) or "nothing"
         raise DataError(
-            f"{file}: there is no column {missing[0]}; its first line has {shown}.{suggest(missing[0], header)}",
+            f"{file}: no column {missing[0]}; the first line has {shown}.{suggest(missing[0], header)}",
             "The first line must name the columns: size,score or size,score,repeat",
         )
     scores: Scores = {}
     for line, cells in rows[1:]:
         if len(cells) != len(header):
-            hint = "A decimal comma? Write the decimal point as a point: 0.95" if len(cells) > len(header) else ""
-            raise DataError(f"{file}, line {line}: {len(cells)} values where the first line names {len(header)} columns.", hint)
-        size = _size(file, line, cells[columns["size"]])
-        score = _score(file, line, cells[columns["score"]], metric)
+            hint = "For a decimal comma, use a decimal point: 0.95" if len(cells) > len(header) else ""
+            raise DataError(f"{file}, line {line}: {len(cells)} values, but the first line names {len(header)} columns.", hint)
+        size = _size(f"{file}, line {line}", cells[columns["size"]].strip())
+        score = _score(f"{file}, line {line}", cells[columns["score"]].strip(), metric)
         repeat = cells[columns["repeat"]].strip() if "repeat" in columns else "0"
         if "repeat" not in columns and scores and size <= next(reversed(scores)):
-            hint = "Sort the lines by size, or add a column repeat where a size was measured more than once."
+            hint = "Sort the lines by size, or add a column repeat if a size was measured more than once."
             raise DataError(f"{file}, line {line}: size {size} comes after {next(reversed(scores))}; sizes must increase.", hint)
         if repeat in scores.setdefault(size, {}):
             raise DataError(f"{file}, line {line}: size {size} has repeat {repeat} twice.")
@@ -121,7 +121,9 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise DataError(f"{file}: there is no such file.", "Give a CSV with columns size, score and perhaps repeat.") from error
+        raise DataError(
+            f"{file}: there is no such file.", "Give a CSV with columns size, score and optionally repeat."
+        ) from error
     except IsADirectoryError as error:
         raise DataError(f"{file}: this is a folder.", "Give a CSV; a curve's own is curve.csv in its folder.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -133,48 +135,39 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
             (i, row) for i, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1) if any(c.strip() for c in row)
         ]
     except csv.Error as error:
-        raise DataError(f"{file}: is no CSV ({error}).", "Save it as CSV in UTF-8.") from error
+        raise DataError(f"{file}: is not a CSV ({error}).", "Save it as CSV in UTF-8.") from error
 
 
-def _size(file: Path, line: int, text: str) -> int:
+def _number(text: str) -> float:
     try:
-        size = float(text)
+        return float(text)
     except ValueError:
-        size = math.nan
+        return math.nan
+
+
+def _size(where: str, text: str) -> int:
+    size = _number(text)
     if not (1 <= size <= 1e12 and size == int(size)):
-        hint = "Write it without a separator: 1000" if re.fullmatch(r"\s*\d{1,3}([,.' ]\d{3})+\s*", text) else ""
-        raise DataError(f"{file}, line {line}: size {shortened(text.strip(), 40)!r} is no whole number of rows.", hint)
+        hint = "Write it without a separator: 1000" if re.fullmatch(r"\d{1,3}([,.' ]\d{3})+", text) else ""
+        raise DataError(f"{where}: size {shortened(text, 40)!r} is not a whole number of rows.", hint)
     return int(size)
 
 
-def _score(file: Path, line: int, text: str, metric: str) -> float:
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    low, high = RANGE[metric]
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*%\s*", text):
-        raise DataError(
-            f"{file}, line {line}: score {shortened(text.strip(), 40)!r} is in per cent.",
-            "Write it as a fraction, for example 0.80.",
-        )
+def _score(where: str, text: str, metric: str) -> float:
+    score, (low, high) = _number(text), RANGE[metric]
+    if re.fullmatch(r"\d+(\.\d+)?\s*%", text):
+        hint = "Write it as a fraction, for example 0.80."
+        raise DataError(f"{where}: score {shortened(text, 40)!r} is a percentage.", hint)
     if not math.isfinite(score):
-        hint = "The line has no score: delete it, or fill it in." if not text.strip() else ""
-        hint = "Write the decimal point as a point: 0.95" if re.fullmatch(r"\s*\d+,\d+\s*", text) else hint
-        raise DataError(f"{file}, line {line}: score {shortened(text.strip(), 40)!r} is no finite number.", hint)
+        hint = "The line has no score: delete it, or fill it in." if not text else ""
+        hint = "Use a decimal point: 0.95" if re.fullmatch(r"\d+,\d+", text) else hint
+        raise DataError(f"{where}: score {shortened(text, 40)!r} is not a finite number.", hint)
     if not low <= score <= high:
-        per_cent = " Per cent must be divided by 100." if high == 1 and 1 < score <= 100 else ""
-        bounds = (
-            f"from {low:g} to {high:g}"
-            if math.isfinite(low) and math.isfinite(high)
-            else f"at most {high:g}"
-            if math.isfinite(high)
-            else f"at least {low:g}"
-        )
-        raise DataError(
-            f"{file}, line {line}: {score:g} is no {metric}, which is {bounds}.{per_cent}",
-            "For another metric add --metric, for example --metric rmse.",
-        )
+        per_cent = " Divide percentages by 100." if high == 1 and 1 < score <= 100 else ""
+        bounds = f"at most {high:g}" if math.isfinite(high) else f"at least {low:g}"
+        bounds = f"from {low:g} to {high:g}" if math.isfinite(low) and math.isfinite(high) else bounds
+        hint = "For another metric add --metric, for example --metric rmse."
+        raise DataError(f"{where}: {score:g} is not a valid {metric}, which is {bounds}.{per_cent}", hint)
     return score
 
 

@@ -1,4 +1,4 @@
-"""What a learning curve comes to, as the code holds it and as `curve.json` does."""
+"""The results of a learning curve, as the code holds them and as `curve.json` does."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ class Point:
     """A size that was measured.
 
     Arguments:
-        size: labelled rows.
         mean, se: of the scores over repeats; no standard error of a single one.
-        repeats: splits that have a score.
-        seconds: of all of them together.
+        repeats, seconds: splits that have a score, and their time together.
         baseline, majority: mean score of the quick baseline, and of ignoring the inputs.
         scores: repeat -> score.
     """
@@ -59,7 +57,6 @@ class LabelsNeeded:
     """Labelled rows until a target.
 
     Arguments:
-        target: score to reach.
         low, mid, high: rows, None beyond the horizon of the forecast.
         reachable: yes, beyond (the horizon) or no.
         levels_off_at: the score that the curve tends to.
@@ -88,18 +85,15 @@ class CurveResult:
     """A learning curve with its forecast.
 
     Arguments:
-        folder: of its cells; None where it was measured elsewhere, or is a part of a comparison.
+        folder: of its cells; None if it was measured elsewhere, or is a part of a comparison.
         name, dataset: what was measured, on what.
-        metric: its key.
         level: coverage of the intervals of the forecast.
-        points: by increasing size.
-        forecast: at the sizes that were asked for.
-        labels_needed: None where no target is left to ask for.
+        points, forecast: by increasing size, and at the sizes that were asked for.
+        labels_needed: None if no target is left to ask for.
         line: the fitted curve, to be drawn.
         now: the fitted score at the largest size; None, as `twice`, with fewer than 3 sizes.
         test_rows, noise_floor, same_test_rows: of the test part: its rows, the standard error that they alone cause, and
             whether all repeats have the same ones.
-        seconds: that measuring it took.
     """
 
     folder: Path | None = None

@@ -51,7 +51,7 @@ class Curve:
         if len(self.sizes) < 3:
             raise ConfigError(f"sizes: a curve needs at least 3 sizes, not {len(self.sizes)} ({shown}).")
         if any(b <= a for a, b in zip(self.sizes, self.sizes[1:], strict=False)):
-            raise ConfigError(f"sizes: they must increase, and {shown} do not.")
+            raise ConfigError(f"sizes: they must increase, but {shown} do not.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +66,11 @@ class CurveExperiment(Experiment):
 
     def __post_init__(self) -> None:
         if self.num_repeats != 1:
-            raise ConfigError(
-                f"num_repeats={self.num_repeats}: a curve repeats every size itself.",
-                f"Set curve.num_repeats={self.num_repeats} instead.",
-            )
+            hint = f"Set curve.num_repeats={self.num_repeats} instead."
+            raise ConfigError(f"num_repeats={self.num_repeats}: a curve has its own repeats.", hint)
         if self.tensorboard or self.mlflow is not None:
             name = "tensorboard" if self.tensorboard else "mlflow"
-            raise ConfigError(f"{name}: a curve is not told to trackers.", "Its table and its picture are in its folder.")
+            raise ConfigError(f"{name}: curves are not sent to trackers.", "Its table and picture are in its folder.")
         if getattr(self.dataset, "num_per_class", None) is not None:
             raise ConfigError(
                 "dataset.num_per_class: a curve sets the number of labelled rows itself.",

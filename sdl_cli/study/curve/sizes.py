@@ -30,11 +30,10 @@ def choose(
     if sizes is not None:
         if sizes[-1] > num_labelled:
             hint = f"Choose sizes up to {num_labelled}; the rest are test rows (dataset.test_fraction)."
-            raise ConfigError(f"curve.sizes: {sizes[-1]:,} is more than the {num_labelled:,} labelled rows that there are.", hint)
+            raise ConfigError(f"curve.sizes: {sizes[-1]:,} is more than the {num_labelled:,} labelled rows.", hint)
         if sizes[0] < num_classes:
-            raise ConfigError(
-                f"curve.sizes: {sizes[0]} rows cannot hold the {num_classes} classes.", f"Start at {2 * num_classes}."
-            )
+            message = f"curve.sizes: {sizes[0]} rows cannot cover {num_classes} classes."
+            raise ConfigError(message, f"Start at {2 * num_classes}.")
         return tuple(sizes)
     smallest = 2 * num_classes or 2
     if num_labelled < smallest + 2:

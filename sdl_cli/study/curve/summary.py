@@ -1,4 +1,4 @@
-"""What a measured curve comes to: forecast, labels needed, and the fitted line, as the plain values of `curve.json`."""
+"""The results of a measured curve: forecast, labels needed, and the fitted line, as the plain values of `curve.json`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class Question:
         target: score to reach; None takes `next_target`.
         at: sizes to forecast; None takes 2, 4 and 8 times the largest.
         level: coverage of the interval.
-        test_rows: rows of one test part, where known.
-        noise_rows: of them, as many as count for the noise of the metric (see `caveats.noise_floor`); None: all.
+        test_rows, noise_rows: rows of one test part, if known, and how many of them count for the metric's noise; None: all.
         same_test_rows: they are the same in every repeat.
     """
 
@@ -94,7 +93,7 @@ def summarise(points: Points, question: Question) -> Values:
 
 
 def next_target(metric: str, last: float) -> float | None:
-    """A target worth asking for: the next round number of a score in [0, 1], else a tenth less error; None where none is left."""
+    """A sensible target: the next round number for a score in [0, 1], otherwise a tenth less error; None if there is none."""
     if metric in PERCENT:
         return next((target for target in ROUND_TARGETS if target > last + 0.002), None)
     best = 1.0 if HIGHER_IS_BETTER[metric] else 0.0
@@ -116,18 +115,12 @@ def _given(points: Points, question: Question) -> Values:
 
 
 def _points(points: Points) -> list[Values]:
+    beside = {"seconds": points.seconds, "baseline": points.baseline, "majority": points.majority}
     columns = zip(points.sizes, points.means, points.standard_errors, points.repeats, strict=True)
     return [
-        {
-            "size": size,
-            "mean": mean,
-            "se": error,
-            "repeats": repeats,
-            "seconds": points.seconds.get(size),
-            "baseline": points.baseline.get(size),
-            "majority": points.majority.get(size),
-            "scores": points.scores[size],
-        }
+        {"size": size, "mean": mean, "se": error, "repeats": repeats}
+        | {name: known.get(size) for name, known in beside.items()}
+        | {"scores": points.scores[size]}
         for size, mean, error, repeats in columns
     ]
 
@@ -142,11 +135,5 @@ def _labels_needed(points: Points, target: float, given: Values) -> Values:
     found = labels_needed(points.sizes, points.means, target, **given)
     low, mid, high = (None if math.isinf(n[0]) else math.ceil(n[0] - 1e-9) for n in (found.low, found.mid, found.high))
     reachable = "yes" if mid is not None else "no" if found.out_of_reach[0] >= SURE and low is None else "beyond"
-    return {
-        "target": target,
-        "low": low,
-        "mid": mid,
-        "high": high,
-        "reachable": reachable,
-        "levels_off_at": float(found.floor[0]),
-    }
+    rows = {"low": low, "mid": mid, "high": high}
+    return {"target": target, **rows, "reachable": reachable, "levels_off_at": float(found.floor[0])}

@@ -13,18 +13,14 @@ OTHER = "another model (sdl curve -m model=...), better inputs or cleaner labels
 
 
 def verdict(values: Values) -> str:
-    """What twice the labels (or the numbers asked for) would bring, how many the target needs, and what to do.
-
-    Arguments:
-        values: as `summary.summarise` fills them.
-    """
+    """What twice the labels (or the numbers asked for) would bring, how many the target needs, and what to do."""
     if not values["forecast"]:
         return "There is no forecast: it needs scores at 3 sizes or more."
     if values["falls"] is not None:
         return (
             f"With all {values['points'][-1]['size']:,} labels the {label(values['metric'])} is worse than with "
             f"{values['falls']:,}: find out why (labels, split, settings, or a score that is an error) before you label "
-            "more. The forecast, which assumes that labels do not harm, says nothing here."
+            "more. The forecast assumes that labels do no harm, so it says nothing here."
         )
     return " ".join(filter(None, [*_expected(values), _needed(values), _advice(values)]))
 
@@ -41,28 +37,25 @@ def _expected(values: Values) -> list[str]:
         if row["size"] <= values["points"][-1]["size"]:
             sentences.append(f"{text}.")
         elif caveats.is_small(values, (row["mean"] - now) * (1 if values["higher_is_better"] else -1)):
-            sentences.append(f"{text}: the fitted curve hardly moves from the {shown(metric, now)} of now.")
+            sentences.append(f"{text}: the fitted curve hardly moves from today's {shown(metric, now)}.")
         else:
-            sentences.append(f"{text}, {_way(metric, row['mean'] - now)} than the fitted {shown(metric, now)} of now.")
+            way = f"{size(metric, row['mean'] - now)} {'lower' if row['mean'] < now else 'higher'}"
+            sentences.append(f"{text}, {way} than today's fitted {shown(metric, now)}.")
     return sentences
 
 
-def _way(metric: str, change: float) -> str:
-    return f"{size(metric, change)} {'lower' if change < 0 else 'higher'}"
-
-
 def _needed(values: Values) -> str:
-    """How many labels the target needs; a target that nobody asked for is an example."""
+    """How many labels the target needs; a target the user did not set is an example."""
     found, metric, largest = values["labels_needed"], values["metric"], values["points"][-1]["size"]
     if found is None:
         return ""
     target = shown(metric, found["target"]) if metric in PERCENT else f"{label(metric)} {found['target']:g}"
     target = target if found["given"] else f"For example, {target}"
     if caveats.cannot_be_told(values):
-        return f"{target} cannot be told from the score of now on {values['test_rows']:,} test rows: add test rows first."
+        return f"{target} cannot be told apart from today's score on {values['test_rows']:,} test rows: add test rows first."
     if found["reachable"] == "no":
         near = shown(metric, found["levels_off_at"])
-        return f"{target} is not reachable by more of the same data: the curve levels off near {near}."
+        return f"{target} is out of reach with more of the same data: the curve levels off near {near}."
     horizon = f"more than {int(HORIZON * largest):,}"
     if found["reachable"] == "beyond":
         return f"{target} needs {horizon} labels, {HORIZON:g} times what was measured: too far to plan for."
@@ -85,20 +78,19 @@ def _was_measured(values: Values) -> bool:
 
 
 def _advice(values: Values) -> str:
-    """One thing to do."""
+    """The next step."""
     found, largest = values["labels_needed"], values["points"][-1]["size"]
-    if found is not None and found["given"] and caveats.cannot_be_told(values):
+    if found is None or not found["given"]:
+        return _worth(values)
+    if caveats.cannot_be_told(values):
         return ""
-    if found is not None and found["given"]:
-        if found["reachable"] == "no":
-            return f"Try {OTHER}."
-        if found["reachable"] == "beyond":
-            first = "" if caveats.is_flat(values) else f"Label {largest:,} more and measure again, or t"
-            return f"{first or 'T'}ry {OTHER}."
-        if found["mid"] <= largest or _was_measured(values):
-            return "For this target there is no need to label more."
-        return f"Label about {rounded(min(found['mid'] - largest, largest))} more, then measure again."
-    return _worth(values)
+    if found["reachable"] == "no" or found["reachable"] == "beyond" and caveats.is_flat(values):
+        return f"Try {OTHER}."
+    if found["reachable"] == "beyond":
+        return f"Label {largest:,} more and measure again, or try {OTHER}."
+    if found["mid"] <= largest or _was_measured(values):
+        return "For this target there is no need to label more."
+    return f"Label about {rounded(min(found['mid'] - largest, largest))} more, then measure again."
 
 
 def of_twice(values: Values) -> Values:
@@ -119,9 +111,9 @@ def of_twice(values: Values) -> Values:
 def _worth(values: Values) -> str:
     """Whether to label more, where no target was asked for."""
     if caveats.is_at_ceiling(values):
-        return "Before labelling more, enlarge the test part: this one cannot show that it helps."
+        return "Enlarge the test part before you label more: this one cannot show whether it helps."
     if caveats.is_flat(values):
         return f"Labelling more of the same will hardly help: try {OTHER}."
     if not caveats.is_sure(values):
-        return "That gain can be chance: more repeats would tell, before anything is labelled."
+        return "That gain may be chance: run more repeats before you label anything."
     return f"If that gain is worth it, label the next {values['points'][-1]['size']:,}, then measure again."

@@ -275,7 +275,7 @@ def test_settings_are_flat_texts_without_an_address() -> None:
 
 def test_a_curve_refuses_trackers(installed: None) -> None:
     for override, name in (("tensorboard=true", "tensorboard"), ("mlflow=x", "mlflow")):
-        with pytest.raises(ConfigError, match=f"{name}: a curve is not told to trackers"):
+        with pytest.raises(ConfigError, match=f"{name}: curves are not sent to trackers"):
             parse_curve(bridge.compose_checked("curve", [f"+{override}"], lambda values: None))
 
 

@@ -101,8 +101,8 @@ def test_an_arm_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ("names", "words"),
     [
         (["deep_nut"], ["no arm called deep_nut", "Did you mean deep_net?", "logistic"]),
-        (["deep_net", "deep_net"], ["named twice", "seed=1000"]),
-        (["model=deep_net"], ["does not begin with the name of an arm"]),
+        (["deep_net", "deep_net"], ["appears twice", "seed=1000"]),
+        (["model=deep_net"], ["does not start with an arm"]),
         ([""], ["an empty text"]),
         (["deep_net model.depht=3"], ["model.depht", "no such setting"]),
         (["deep_net model.depth=0"], ["model.depth", "out of range"]),

@@ -33,10 +33,10 @@ def curve(gain: float, sure: bool) -> dict[str, Any]:
     [
         (("accuracy", 0.90, 0.91, False), (0.03, True), 0.0, True, ""),
         (("accuracy", 0.90, 0.91, False), (0.005, False), 0.0, False, ""),
-        (("accuracy", 0.90, 0.95, True), (0.03, True), 0.05, False, " deep brings more without any new label (+5.0 points)."),
-        (("accuracy", 0.90, 0.91, True), (0.03, True), 0.01, True, " deep brings less without any new label (+1.0 points)."),
-        (("accuracy", 0.90, 0.91, True), (0.03, False), 0.01, False, " deep brings more without any new label (+1.0 points)."),
-        (("rmse", 5.0, 4.0, True), (0.5, True), 1.0, False, " deep brings more without any new label"),
+        (("accuracy", 0.90, 0.95, True), (0.03, True), 0.05, False, " deep gains more without any new labels (+5.0 points)."),
+        (("accuracy", 0.90, 0.91, True), (0.03, True), 0.01, True, " deep gains less without any new labels (+1.0 points)."),
+        (("accuracy", 0.90, 0.91, True), (0.03, False), 0.01, False, " deep gains more without any new labels (+1.0 points)."),
+        (("rmse", 5.0, 4.0, True), (0.5, True), 1.0, False, " deep gains more without any new labels"),
         (("rmse", 5.0, 4.9, False), (0.5, True), 0.0, True, ""),
     ],
 )

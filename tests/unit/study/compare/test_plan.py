@@ -126,7 +126,7 @@ def test_balanced_accuracy_is_compared_where_one_class_holds_most_rows(tmp_path:
 
 def test_accuracy_that_was_asked_for_is_kept_and_commented(tmp_path: Path) -> None:
     found = plan(*table_of(tmp_path, 20), "compare.metric=accuracy")
-    assert found.metric == "accuracy" and any("whoever always says so is right that often" in note for note in found.notes)
+    assert found.metric == "accuracy" and any("always guessing that is right that often" in note for note in found.notes)
     asked = plan(*table_of(tmp_path, 20), "compare.metric=log_loss")
     assert asked.metric == "log_loss" and not any("labelled rows are well" in note for note in asked.notes)
 
@@ -135,5 +135,5 @@ def test_the_old_name_of_the_forest_is_still_read() -> None:
     found = plan("dataset=wine", "compare.arms=[baseline,'baseline model.num_trees=5']", "compare.baseline=baseline")
     assert [arm.name for arm in found.arms] == ["forest", "forest model.num_trees=5"]
     assert found.request.shared.compare.baseline == "forest"
-    with pytest.raises(ConfigError, match="forest is named twice"):
+    with pytest.raises(ConfigError, match="forest appears twice"):
         plan("dataset=wine", "compare.arms=[baseline,forest]")

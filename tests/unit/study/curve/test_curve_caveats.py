@@ -300,7 +300,7 @@ def test_not_monotone_names_the_clearest_fall() -> None:
 def test_no_better_than_guessing() -> None:
     flat = points(lambda n: 0.5, spread=(-0.01, 0.0, 0.01), majority=0.49)  # 2 standard errors: 0.0115
     assert one_sentence("guessing", flat) == (
-        "With all 256 labels the accuracy (50.0 %) is within noise of what ignoring the inputs gives (49.0 %)."
+        "With all 256 labels, the accuracy (50.0 %) is no different, within noise, from ignoring the inputs (49.0 %)."
     )
     assert "guessing" not in warned(points(lambda n: 0.5, spread=(-0.01, 0.0, 0.01), majority=0.488))
     assert "guessing" in warned(points(lambda n: 0.5, majority=0.6))  # worse than that
@@ -313,7 +313,7 @@ def test_no_better_than_guessing() -> None:
 
 
 def test_a_guess_that_is_mostly_right_asks_for_balanced_accuracy() -> None:
-    hint = " One class makes up most rows: curve.metric=balanced_accuracy says more."
+    hint = " One class makes up most rows: curve.metric=balanced_accuracy tells you more."
     assert one_sentence("guessing", points(lambda n: 0.9, majority=0.9)).endswith(hint)
     assert hint not in one_sentence("guessing", points(lambda n: 0.6, majority=0.6))
     assert hint not in one_sentence("guessing", points(lambda n: 0.9, "roc_auc", majority=0.9))
@@ -322,7 +322,7 @@ def test_a_guess_that_is_mostly_right_asks_for_balanced_accuracy() -> None:
 def test_no_better_than_guessing_of_errors() -> None:
     spread = (-1.0, 0.0, 1.0)  # 2 standard errors: 1.155
     assert one_sentence("guessing", points(lambda n: 50.0, "rmse", spread, majority=51.0)) == (
-        "With all 256 labels the RMSE (50.000) is within noise of what ignoring the inputs gives (51.000)."
+        "With all 256 labels, the RMSE (50.000) is no different, within noise, from ignoring the inputs (51.000)."
     )
     assert "guessing" not in warned(points(lambda n: 50.0, "rmse", spread, majority=51.2))
     assert "guessing" in warned(points(lambda n: 50.0, "rmse", spread, majority=20.0))
@@ -356,16 +356,16 @@ def test_a_small_test_part() -> None:
     assert warned(points(rising), target=0.95, test_rows=450, noise_rows=440) == ["small test"]
     assert one_sentence("small test", points(rising), target=0.95, test_rows=100) == (
         "The test part of 100 rows is small for this question: its score can be off by 2.6 points by chance (sqrt(p(1-p)/n)), "
-        "and the target is 2.5 points away. What helps is a larger dataset.test_fraction. "
+        "and the target is 2.5 points away. A larger dataset.test_fraction would help. "
         "The mean over 3 repeats can be off by 1.5 points; more repeats help too."  # 2.63 / sqrt(3)
     )
 
 
 def test_what_helps_a_small_test_part() -> None:
     same = one_sentence("small test", points(rising), target=0.95, test_rows=100, same_test_rows=True)
-    assert same.endswith("What helps is more test rows.")
+    assert same.endswith("More test rows would help.")
     single = one_sentence("small test", points(rising, spread=(0.0,)), target=0.95, test_rows=100)
-    assert single.endswith("What helps is a larger dataset.test_fraction.")
+    assert single.endswith("A larger dataset.test_fraction would help.")
     balanced = one_sentence("small test", points(rising, "balanced_accuracy"), target=0.95, test_rows=400, noise_rows=100)
     assert "of 400 rows" in balanced and "off by 2.6 points by chance (from the recalls of its classes)" in balanced
 
@@ -391,7 +391,7 @@ def test_a_flat_curve() -> None:
     assert warned(points([100, 99.97, 99.94, 99.91, 99.88], "rmse", (-1e-3, 1e-3))) == ["flat"]
     assert warned(points([100, 96, 92, 88, 84], "rmse", (-1e-3, 1e-3))) == []
     assert one_sentence("flat", points(lambda n: 0.8)) == (
-        "The curve is flat: twice the labels are expected to bring next to nothing."
+        "The curve is flat: twice the labels would bring almost nothing."
     )
 
 
@@ -407,7 +407,7 @@ def test_a_last_point_off_the_curve_does_not_make_it_flat(last: float) -> None:
 def test_forecasts_far_ahead() -> None:
     assert warned(points(rising), at=(512, 2048)) == []
     assert sentences(points(rising), at=(512, 5000, 2049)) == [
-        "2,049 labels are more than 8 times what was measured: forecasts so far ahead were never checked."
+        "2,049 labels are more than 8 times what was measured: forecasts that far ahead have never been checked."
     ]
     assert warned(points(rising)) == []  # 8 times is asked for by itself
 

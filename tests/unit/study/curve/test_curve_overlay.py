@@ -281,12 +281,12 @@ def test_a_tie_is_no_measurable_difference() -> None:
         scored("same", {10: [0.8, 0.8, 0.8]}),
     ]
     assert sentences(curves, []) == [
-        "With 10 labels best has the best accuracy, 80.0 %; measurably ahead of behind; no measurable difference to level and same."
+        "With 10 labels best has the best accuracy, 80.0 %; measurably ahead of behind; not measurably different from level and same."
     ]
     assert sentences(curves[1:3], []) == ["With 10 labels best has the best accuracy, 80.0 %; measurably ahead of behind."]
-    assert sentences(curves[2:], []) == ["With 10 labels best has the best accuracy, 80.0 %; no measurable difference to same."]
+    assert sentences(curves[2:], []) == ["With 10 labels best has the best accuracy, 80.0 %; not measurably different from same."]
     singles = [scored("a", {10: [0.9]}), scored("b", {10: [0.1]})]
-    assert sentences(singles, []) == ["With 10 labels a has the best accuracy, 90.0 %; no measurable difference to b."]
+    assert sentences(singles, []) == ["With 10 labels a has the best accuracy, 90.0 %; not measurably different from b."]
 
 
 def test_several_are_behind() -> None:

@@ -103,35 +103,35 @@ def test_repeats_are_told_apart(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "metric", "message"),
     [
-        ("size,accuracy\n10,.5\n", "accuracy", r"there is no column score; its first line has size, accuracy\."),
-        ("sizes,score\n10,.5\n", "accuracy", r"no column size; its first line has sizes, score\. Did you mean sizes\?"),
-        ("size\n10\n", "accuracy", "there is no column score; its first line has size"),
-        ("10,0.5\n20,0.6\n40,0.7\n", "accuracy", r"there is no column size; its first line has 10, 0\.5\."),
-        ("", "accuracy", "there is no column size; its first line has nothing"),
-        ("\n\n", "accuracy", "there is no column size; its first line has nothing"),
+        ("size,accuracy\n10,.5\n", "accuracy", r"no column score; the first line has size, accuracy\."),
+        ("sizes,score\n10,.5\n", "accuracy", r"no column size; the first line has sizes, score\. Did you mean sizes\?"),
+        ("size\n10\n", "accuracy", "no column score; the first line has size"),
+        ("10,0.5\n20,0.6\n40,0.7\n", "accuracy", r"no column size; the first line has 10, 0\.5\."),
+        ("", "accuracy", "no column size; the first line has nothing"),
+        ("\n\n", "accuracy", "no column size; the first line has nothing"),
         ("size,score\n10,.5\n40,.6\n20,.7\n", "accuracy", "line 4: size 20 comes after 40; sizes must increase"),
         ("size,score\n10,.5\n10,.6\n20,.7\n", "accuracy", "line 3: size 10 comes after 10; sizes must increase"),
         ("size,score,repeat\n10,.5,a\n20,.5,a\n10,.5,a\n", "accuracy", "line 4: size 10 has repeat a twice"),
-        ("size,score\n10,.5\n20,nan\n40,.7\n", "accuracy", "line 3: score 'nan' is no finite number"),
-        ("size,score\n10,.5\n20,inf\n40,.7\n", "rmse", "line 3: score 'inf' is no finite number"),
-        ("size,score\n10,.5\n\n20,good\n40,.7\n", "accuracy", "line 4: score 'good' is no finite number"),
-        ("size,score\n10,.5\n20,\n40,.7\n", "accuracy", "line 3: score '' is no finite number"),
-        ("size,score\nten,.5\n", "accuracy", "line 2: size 'ten' is no whole number of rows"),
-        ("size,score\n10.5,.5\n", "accuracy", "line 2: size '10.5' is no whole number of rows"),
-        ("size,score\n0,.5\n", "accuracy", "line 2: size '0' is no whole number of rows"),
-        ("size,score\n-10,.5\n", "accuracy", "line 2: size '-10' is no whole number of rows"),
-        ("size,score\nnan,.5\n", "accuracy", "line 2: size 'nan' is no whole number of rows"),
-        ("size,score\ninf,.5\n", "accuracy", "line 2: size 'inf' is no whole number of rows"),
-        ("size,score\n10,97\n", "accuracy", r"line 2: 97 is no accuracy, which is from 0 to 1\. Per cent must be divided by 100"),
-        ("size,score\n10,-.1\n", "accuracy", r"line 2: -0\.1 is no accuracy, which is from 0 to 1\.\n"),
-        ("size,score\n10,101\n", "roc_auc", r"line 2: 101 is no roc_auc, which is from 0 to 1\.\n"),
-        ("size,score\n10,-1\n", "rmse", "line 2: -1 is no rmse, which is at least 0"),
-        ("size,score\n10,2\n", "r2", "line 2: 2 is no r2, which is at most 1"),
+        ("size,score\n10,.5\n20,nan\n40,.7\n", "accuracy", "line 3: score 'nan' is not a finite number"),
+        ("size,score\n10,.5\n20,inf\n40,.7\n", "rmse", "line 3: score 'inf' is not a finite number"),
+        ("size,score\n10,.5\n\n20,good\n40,.7\n", "accuracy", "line 4: score 'good' is not a finite number"),
+        ("size,score\n10,.5\n20,\n40,.7\n", "accuracy", "line 3: score '' is not a finite number"),
+        ("size,score\nten,.5\n", "accuracy", "line 2: size 'ten' is not a whole number of rows"),
+        ("size,score\n10.5,.5\n", "accuracy", "line 2: size '10.5' is not a whole number of rows"),
+        ("size,score\n0,.5\n", "accuracy", "line 2: size '0' is not a whole number of rows"),
+        ("size,score\n-10,.5\n", "accuracy", "line 2: size '-10' is not a whole number of rows"),
+        ("size,score\nnan,.5\n", "accuracy", "line 2: size 'nan' is not a whole number of rows"),
+        ("size,score\ninf,.5\n", "accuracy", "line 2: size 'inf' is not a whole number of rows"),
+        ("size,score\n10,97\n", "accuracy", r"line 2: 97 is not a valid accuracy, which is from 0 to 1\. Divide percentages by 100"),
+        ("size,score\n10,-.1\n", "accuracy", r"line 2: -0\.1 is not a valid accuracy, which is from 0 to 1\.\n"),
+        ("size,score\n10,101\n", "roc_auc", r"line 2: 101 is not a valid roc_auc, which is from 0 to 1\.\n"),
+        ("size,score\n10,-1\n", "rmse", "line 2: -1 is not a valid rmse, which is at least 0"),
+        ("size,score\n10,2\n", "r2", "line 2: 2 is not a valid r2, which is at most 1"),
         ("size,score\n10,.5\n20,.6\n", "accuracy", "a forecast needs at least 3 sizes, and there are 2"),
         ("size,score\n", "accuracy", "a forecast needs at least 3 sizes, and there are 0"),
         ("size,score,repeat\n10,.5,0\n10,.6,1\n10,.7,2\n", "accuracy", "a forecast needs at least 3 sizes, and there are 1"),
-        ("size,score\n10,.5,1\n", "accuracy", "line 2: 3 values where the first line names 2 columns"),
-        ("size,score\n10\n", "accuracy", "line 2: 1 values where the first line names 2 columns"),
+        ("size,score\n10,.5,1\n", "accuracy", "line 2: 3 values, but the first line names 2 columns"),
+        ("size,score\n10\n", "accuracy", "line 2: 1 values, but the first line names 2 columns"),
     ],
 )  # fmt: skip
 def test_files_that_are_refused(file: Path, content: str, metric: str, message: str) -> None:
@@ -151,7 +151,7 @@ def test_files_that_are_no_csv(file: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read as text"):
         read(file, GOOD.encode("utf-16"))
     with pytest.raises(
-        DataError, match=r"line 2: score '1{37}\.\.\.' is no finite number|is no CSV"
+        DataError, match=r"line 2: score '1{37}\.\.\.' is not a finite number|is not a CSV"
     ):  # csv's limit may have been raised
         read(file, "size,score\n10," + "1" * 200_000)
 

@@ -31,8 +31,8 @@ def request(dataset: Any = None, **settings: Any) -> CurveExperiment:
     [
         ({"sizes": (10, 20)}, r"sizes: a curve needs at least 3 sizes, not 2 \(10, 20\)\."),
         ({"sizes": ()}, "at least 3 sizes, not 0"),
-        ({"sizes": (10, 40, 20)}, "sizes.* must increase, and 10, 40, 20 do not"),
-        ({"sizes": (10, 20, 20)}, "sizes.* must increase, and 10, 20, 20 do not"),
+        ({"sizes": (10, 40, 20)}, "sizes.* must increase, but 10, 40, 20 do not"),
+        ({"sizes": (10, 20, 20)}, "sizes.* must increase, but 10, 20, 20 do not"),
         ({"sizes": (10, 20, 40), "num_sizes": 3}, r"sizes.* set.*; set one of them to null\."),
         ({"sizes": [1, 20, 40]}, r"curve\.sizes"),
         ({"sizes": [10, 20.5, 40]}, r"curve\.sizes"),
@@ -59,7 +59,7 @@ def test_curves_that_are_taken() -> None:
 
 
 def test_a_curve_repeats_by_itself_and_sets_its_own_rows() -> None:
-    with pytest.raises(ConfigError, match="num_repeats=3: a curve repeats every size itself") as caught:
+    with pytest.raises(ConfigError, match="num_repeats=3: a curve has its own repeats") as caught:
         request(num_repeats=3)
     assert caught.value.hint == "Set curve.num_repeats=3 instead."
     with pytest.raises(ConfigError, match="dataset.num_per_class: a curve sets the number of labelled rows itself") as caught:

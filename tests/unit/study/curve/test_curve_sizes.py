@@ -65,9 +65,9 @@ def test_sizes_as_asked_for() -> None:
 
 
 def test_sizes_that_cannot_be() -> None:
-    with pytest.raises(ConfigError, match="curve.sizes: 1,200 is more than the 1,000 labelled rows that there are") as caught:
+    with pytest.raises(ConfigError, match="curve.sizes: 1,200 is more than the 1,000 labelled rows") as caught:
         choose(1000, 2, sizes=[10, 20, 1200])
     assert "up to 1000" in caught.value.hint
-    with pytest.raises(ConfigError, match="curve.sizes: 4 rows cannot hold the 5 classes") as caught:
+    with pytest.raises(ConfigError, match="curve.sizes: 4 rows cannot cover 5 classes") as caught:
         choose(1000, 5, sizes=[4, 20, 40])
     assert caught.value.hint == "Start at 10."

@@ -59,14 +59,14 @@ def needed(target: float = 0.95, given: bool = True, **changes: Any) -> dict[str
     return {"labels_needed": found | changes}
 
 
-EXPECTED = "With twice the labels (200) expect accuracy 92.5 % (90 % interval 90.0 to 95.0), 2.5 points higher than the fitted 90.0 % of now."
+EXPECTED = "With twice the labels (200) expect accuracy 92.5 % (90 % interval 90.0 to 95.0), 2.5 points higher than today's fitted 90.0 %."
 FLAT = {"twice": row(200, 0.9019, 0.89, 0.91)}
 
 
 def after_expected(**changes: Any) -> str:
     """What is said after the sentence of twice the labels."""
     text = verdict(values(**changes))
-    first = "With twice the labels (200) expect accuracy 90.2 % (90 % interval 89.0 to 91.0): the fitted curve hardly moves from the 90.0 % of now."
+    first = "With twice the labels (200) expect accuracy 90.2 % (90 % interval 89.0 to 91.0): the fitted curve hardly moves from today's 90.0 %."
     first = first if "twice" in changes else EXPECTED
     assert text.startswith(f"{first} ")
     return text.removeprefix(f"{first} ")
@@ -108,7 +108,7 @@ def test_the_gain_is_that_of_the_fitted_curve() -> None:
     found = summarise(measured, Question())
     now, twice = found["now"], found["twice"]
     assert now < 0.939
-    gained = f"{100 * (twice['mean'] - now):.1f} points higher than the fitted {100 * now:.1f} % of now."
+    gained = f"{100 * (twice['mean'] - now):.1f} points higher than today's fitted {100 * now:.1f} %."
     interval = f"(90 % interval {100 * twice['low']:.1f} to {100 * twice['high']:.1f})"
     assert found["verdict"].startswith(
         f"With twice the labels (512) expect accuracy {100 * twice['mean']:.1f} % {interval}, {gained}"
@@ -118,16 +118,16 @@ def test_the_gain_is_that_of_the_fitted_curve() -> None:
 def test_the_gain_in_units_of_the_metric() -> None:
     rmse = {"metric": "rmse", "higher_is_better": False, "now": 50.0, "twice": row(200, 42.25, 30.0, 60.0)}
     assert verdict(values(**rmse)).startswith(
-        "With twice the labels (200) expect RMSE 42.250 (90 % interval 30.000 to 60.000), 7.75 lower than the fitted 50.000 of now."
+        "With twice the labels (200) expect RMSE 42.250 (90 % interval 30.000 to 60.000), 7.75 lower than today's fitted 50.000."
     )
     r2 = {"metric": "r2", "now": 0.5, "twice": row(200, 0.625, 0.5, 0.7)}
-    assert "expect R2 0.625 (90 % interval 0.500 to 0.700), 0.125 higher than the fitted 0.500 of now." in verdict(values(**r2))
+    assert "expect R2 0.625 (90 % interval 0.500 to 0.700), 0.125 higher than today's fitted 0.500." in verdict(values(**r2))
 
 
 def test_a_flat_curve_hardly_moves() -> None:
     assert after_expected(**FLAT) == f"Labelling more of the same will hardly help: try {OTHER}"
     rmse = {"metric": "rmse", "higher_is_better": False, "now": 50.0, "twice": row(200, 49.95, 48.0, 52.0)}
-    assert "(90 % interval 48.000 to 52.000): the fitted curve hardly moves from the 50.000 of now." in verdict(values(**rmse))
+    assert "(90 % interval 48.000 to 52.000): the fitted curve hardly moves from today's 50.000." in verdict(values(**rmse))
 
 
 def test_the_sizes_that_were_asked_for() -> None:
@@ -135,19 +135,19 @@ def test_the_sizes_that_were_asked_for() -> None:
     assert verdict(values(forecast=asked, at_given=True)) == (
         "With 50 labels expect accuracy 86.0 % (90 % interval 85.0 to 87.0). "
         "With 100 labels expect accuracy 90.0 % (90 % interval 89.0 to 91.0). "
-        "With 150 labels expect accuracy 91.5 % (90 % interval 90.0 to 93.0), 1.5 points higher than the fitted 90.0 % of now. "
+        "With 150 labels expect accuracy 91.5 % (90 % interval 90.0 to 93.0), 1.5 points higher than today's fitted 90.0 %. "
         "If that gain is worth it, label the next 100, then measure again."
     )
     # each is judged by itself: next to nothing at 150, and something at 999
     text = verdict(values(forecast=[row(150, 0.901, 0.9, 0.93), row(999, 0.91, 0.9, 0.93)], at_given=True, **FLAT))
-    assert "(90 % interval 90.0 to 93.0): the fitted curve hardly moves from the 90.0 % of now." in text
-    assert "1.0 point higher than the fitted 90.0 % of now." in text and "twice" not in text
+    assert "(90 % interval 90.0 to 93.0): the fitted curve hardly moves from today's 90.0 %." in text
+    assert "1.0 point higher than today's fitted 90.0 %." in text and "twice" not in text
 
 
 def test_few_test_rows_leave_one_thing_to_do() -> None:
     measured = points([0.7, 0.788, 0.85, 0.894, 0.93], spread=(-0.005, 0.005))
     text = said(measured, target=0.95, test_rows=20)
-    assert text.endswith("95.0 % cannot be told from the score of now on 20 test rows: add test rows first.")
+    assert text.endswith("95.0 % cannot be told apart from today's score on 20 test rows: add test rows first.")
 
 
 def test_what_was_measured_already_needs_no_more_labels() -> None:
@@ -258,7 +258,7 @@ def test_a_target_beyond_the_horizon() -> None:
 
 def test_a_target_out_of_reach() -> None:
     never = needed(0.99, low=None, mid=None, reachable="no")
-    never_text = "99.0 % is not reachable by more of the same data: the curve levels off near 97.0 %."
+    never_text = "99.0 % is out of reach with more of the same data: the curve levels off near 97.0 %."
     assert after_expected(**never) == f"{never_text} Try {OTHER}"
     assert after_expected(**never, **FLAT) == f"{never_text} Try {OTHER}"
     example = needed(0.99, low=None, mid=None, reachable="no", given=False)
@@ -266,24 +266,24 @@ def test_a_target_out_of_reach() -> None:
         f"For example, {never_text} Labelling more of the same will hardly help: try {OTHER}"
     )
     levelling = points(lambda n: 0.8 - 2 / n, spread=(-0.0005, 0.0005), sizes=(*SIZES, 512, 1024))
-    assert "90.0 % is not reachable by more of the same data: the curve levels off near 80." in said(levelling, target=0.9)
+    assert "90.0 % is out of reach with more of the same data: the curve levels off near 80." in said(levelling, target=0.9)
     rmse = points(lambda n: 1000 + 10_000 / n, "rmse", (-2.0, 2.0), (*SIZES, 512, 1024))
-    assert "RMSE 500 is not reachable by more of the same data" in said(rmse, target=500)
+    assert "RMSE 500 is out of reach with more of the same data" in said(rmse, target=500)
 
 
 def test_a_flat_curve_with_a_target_that_was_given() -> None:
     flat = points(lambda n: 0.8)
     text = said(flat, target=0.9)
-    assert ": the fitted curve hardly moves from the 80.0 % of now. 90.0 % is not reachable" in text
+    assert ": the fitted curve hardly moves from today's 80.0 %. 90.0 % is out of reach" in text
     assert text.endswith(f"near 80.0 %. Try {OTHER}") and text.count("another model") == 1
     assert said(flat, target=0.7).endswith("For this target there is no need to label more.")
-    assert "For example, 85.0 % is not reachable" in said(flat)
+    assert "For example, 85.0 % is out of reach" in said(flat)
     assert said(flat).endswith(f"Labelling more of the same will hardly help: try {OTHER}")
 
 
 def test_a_target_that_so_few_test_rows_cannot_tell() -> None:
     """The last score is 0.905, and the mean over 3 repeats is known to 0.08 / sqrt(3) = 0.046."""
-    told = "95.0 % cannot be told from the score of now on 12 test rows: add test rows first."
+    told = "95.0 % cannot be told apart from today's score on 12 test rows: add test rows first."
     few = {"noise_floor": 0.08, "test_rows": 12}
     assert after_expected(**few, **needed(0.95)).startswith(told)
     assert after_expected(**few, **needed(0.95, given=False)).startswith(f"For example, {told}")
@@ -302,7 +302,7 @@ def test_a_target_that_so_few_test_rows_cannot_tell() -> None:
 def test_a_falling_curve_says_nothing_of_the_future() -> None:
     assert verdict(values(falls=10, **needed())) == (
         "With all 100 labels the accuracy is worse than with 10: find out why (labels, split, settings, or a score that is an "
-        "error) before you label more. The forecast, which assumes that labels do not harm, says nothing here."
+        "error) before you label more. The forecast assumes that labels do no harm, so it says nothing here."
     )
     assert said(points([0.7, 0.8, 0.85, 0.86, 0.7])).startswith("With all 256 labels the accuracy is worse than with 128: find")
     # the last point counts even where another fall is clearer
@@ -338,13 +338,13 @@ def test_of_other_metrics() -> None:
         target = found["labels_needed"]["target"]
         assert target == pytest.approx(0.9 * law(256), rel=0.05)
         assert found["verdict"].startswith(f"With twice the labels (512) expect {name} ")
-        assert f"lower than the fitted {found['now']:.3f} of now. For example, {name} {target:g} needs about" in found["verdict"]
+        assert f"lower than today's fitted {found['now']:.3f}. For example, {name} {target:g} needs about" in found["verdict"]
         assert "%" not in found["verdict"].replace("90 % interval", "") and "points" not in found["verdict"]
 
 
 def test_a_gain_whose_interval_holds_the_score_of_now_is_not_sold() -> None:
     unsure = values(twice=row(200, 0.925, 0.895, 0.95))
-    assert str(verdict(unsure)).endswith("That gain can be chance: more repeats would tell, before anything is labelled.")
+    assert str(verdict(unsure)).endswith("That gain may be chance: run more repeats before you label anything.")
     assert of_twice(unsure) == {"gain": pytest.approx(0.025), "sure": False, "sentence": verdict(unsure)}
     sure = of_twice(values())
     assert sure["sure"] and sure["sentence"] == verdict(values())
