@@ -119,8 +119,7 @@ def compose_arms(
     Arguments:
         compare: with the arms' current names.
         shared: settings that go into every arm, as typed.
-        compose: overrides of `sdl train` -> composed plain values.
-        assign: `key=value` overrides -> key and plain value.
+        compose, assign: overrides of `sdl train` -> composed plain values; `key=value` overrides -> key and plain value.
         parse: plain values -> Experiment.
     Raises:
         ConfigError: an arm that does not exist, one named twice, or settings that are wrong.

@@ -132,11 +132,9 @@ def _not_monotone(points: Points, values: Values) -> str:
     if not found:
         return ""
     earlier, later, change, error = found[0]
-    return (
-        f"The curve is not monotone: with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} "
-        f"({difference(points.metric, change)}, standard error {size(points.metric, error, unit=False)}). "
-        "The forecast assumes that more labels do not harm."
-    )
+    by = f"{difference(points.metric, change)}, standard error {size(points.metric, error, unit=False)}"
+    worse = f"with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} ({by})"
+    return f"The curve is not monotone: {worse}. The forecast assumes that more labels do not harm."
 
 
 def _no_better_than_guessing(points: Points, values: Values) -> str:

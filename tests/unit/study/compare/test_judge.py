@@ -196,7 +196,11 @@ def test_on_the_same_test_rows_differences_are_tested_over_rows() -> None:
     found = judge(Paired(scores, 0.25, {"simple": other, "deep": one}), True, ["simple", "deep"], "simple")
     p = stats.ttest_rel(other, one).pvalue
     difference = found.arms[1].to_best
-    assert difference is not None and difference.p == pytest.approx(p) and difference.difference == pytest.approx((other - one).mean())
+    assert (
+        difference is not None
+        and difference.p == pytest.approx(p)
+        and difference.difference == pytest.approx((other - one).mean())
+    )
     assert found.arms[0].low == pytest.approx(stats.t.interval(0.95, 199, one.mean(), stats.sem(one))[0])
 
 
