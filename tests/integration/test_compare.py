@@ -137,7 +137,9 @@ def test_an_arm_that_fails_is_named_and_tried_again(sdl: Sdl, tmp_path: Path, mo
     monkeypatch.setattr(trials, "fit_and_score", fail)
     found = sdl(f"compare {THREE}")
     assert found.code == 1, found.err
-    assert "failed  logistic: no luck" in found.out and "Failed and therefore not compared: logistic." in " ".join(found.out.split())
+    assert "failed  logistic: no luck" in found.out and "Failed and therefore not compared: logistic." in " ".join(
+        found.out.split()
+    )
     assert "Traceback" not in found.err and "sdl compare --resume" in found.out
     [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
     assert run_folder.read_state(folder) == "failed"
