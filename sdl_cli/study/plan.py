@@ -12,7 +12,6 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import ConfigError
 from sdl_cli.machine import available_cores
-from sdl_cli.many import cells
 from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
@@ -102,18 +101,15 @@ def num_jobs(parallel: Parallel | None) -> int:
     return 1 if parallel is None else parallel.num_jobs or available_cores()
 
 
-def start_workers(parallel: Parallel, with_networks: bool, cores_per_job: int = 1) -> None:
-    """Start worker processes in the background, so that they have imported what they need once the data is loaded."""
-    cells.start_workers(parallel, _import_networks if with_networks else _import_baseline, cores_per_job)
-
-
-def _import_baseline() -> None:
+def import_baseline() -> None:
+    """For worker processes that start in the background, to be ready once the data is loaded."""
     import sklearn.ensemble  # noqa: F401
 
     import sdl_cli.learning.models.baseline  # noqa: F401
 
 
-def _import_networks() -> None:
+def import_networks() -> None:
+    """The same for networks."""
     import sdl_cli.learning.models.deep_net  # noqa: F401
 
-    _import_baseline()
+    import_baseline()

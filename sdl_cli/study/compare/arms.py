@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
+import functools
 import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,11 +43,7 @@ class Method:
 
 
 def read_method(name: str, config_dir: str | None = None) -> tuple[Method, dict[str, list[list[str]]], str]:
-    """An arm's file: its settings, its candidates by kind of data, and its summary.
-
-    Raises:
-        ConfigError: no such arm, or a file of the user's own that cannot be understood.
-    """
+    """An arm's file: its settings, its candidates by kind of data, and its summary. Raises ConfigError if it cannot be read."""
     file = find("arm", name, config_dir)
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -105,9 +102,8 @@ def with_current_names(compare: Compare, config_dir: str | None = None) -> Compa
         first, *own = str(name).split() or [""]
         return " ".join([current("arm", first, config_dir), *own])
 
-    arms = None if compare.arms is None else tuple(map(renamed, compare.arms))
-    baseline = None if compare.baseline is None else renamed(compare.baseline)
-    return dataclasses.replace(compare, arms=arms, baseline=baseline)
+    arms = compare.arms and tuple(map(renamed, compare.arms))
+    return dataclasses.replace(compare, arms=arms, baseline=None if compare.baseline is None else renamed(compare.baseline))
 
 
 def compose_arms(
@@ -123,8 +119,7 @@ def compose_arms(
     Arguments:
         compare: with the arms' current names.
         shared: settings that go into every arm, as typed.
-        compose: overrides of `sdl train` -> composed plain values.
-        assign: `key=value` overrides -> key and plain value.
+        compose, assign: overrides of `sdl train` -> composed plain values; `key=value` overrides -> key and plain value.
         parse: plain values -> Experiment.
     Raises:
         ConfigError: an arm that does not exist, one named twice, or settings that are wrong.
@@ -138,12 +133,10 @@ def compose_arms(
     if twice is not None:
         hint = f"To compare seeds: 'compare.arms=[{twice},\"{twice} seed=1000\"]'"
         raise ConfigError(f"compare.arms: {twice} appears twice.", hint)
-    composed: dict[tuple[str, ...], Values] = {}
+    composed = functools.cache(compose)
 
     def compose_once(overrides: Sequence[str]) -> Values:
-        if tuple(overrides) not in composed:
-            composed[tuple(overrides)] = compose(overrides)
-        return copy.deepcopy(composed[tuple(overrides)])
+        return copy.deepcopy(composed(tuple(overrides)))
 
     arms = []
     for name in names:

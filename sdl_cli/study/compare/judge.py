@@ -42,13 +42,9 @@ class Judged:
 
 @dataclass(frozen=True)
 class Rule:
-    """Which arm is recommended.
+    """Which arm is recommended: `compare.recommend`, and how much worse a simpler arm may be, in the metric's own unit.
 
-    Arguments:
-        prefer: "best": the best mean, unless a simpler arm is within the margin of it; "simplest": the simplest arm that is not
-            measurably worse than the best mean.
-        margin: how much worse a simpler arm may be, in the metric's own unit: the lower end of its plain 95 % interval of the
-            difference to the best lies above -margin.
+    An arm is within the margin if the lower end of its plain 95 % interval of the difference to the best lies above -margin.
     """
 
     prefer: Literal["best", "simplest"] = "best"

@@ -109,11 +109,7 @@ def _changed(arm: Arm, change: Callable[[Experiment], Experiment]) -> Arm:
 
 
 def make_plan(request: Comparison) -> Plan:
-    """Load the data and decide which arms run, on which device, and how.
-
-    Raises:
-        ConfigError, DataError: anything impossible.
-    """
+    """Load the data and decide which arms run, on what, and how. Raises ConfigError and DataError for anything impossible."""
     shared = request.shared
 
     def with_seed(experiment: Experiment) -> Experiment:
@@ -205,10 +201,8 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
             left_out[arm.name] = reason
     if len(suited) < 2:
         names = ", ".join(arm.name for arm in suited) or "none"
-        raise ConfigError(
-            f"compare.arms: at least two arms are needed, but there is only {names}.",
-            "For example 'compare.arms=[logistic,deep_net]'",
-        )
+        message = f"compare.arms: at least two arms are needed, but there is only {names}."
+        raise ConfigError(message, "For example 'compare.arms=[logistic,deep_net]'")
     return suited, left_out
 
 

@@ -24,7 +24,7 @@ from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.compare.settings import Comparison, parse_comparison
 from sdl_cli.study.compare.summary import summarise
 from sdl_cli.study.compare.trial import frozen_here
-from sdl_cli.study.plan import Progress, StudyObserver, resume_study, start_workers
+from sdl_cli.study.plan import Progress, StudyObserver, import_networks, resume_study
 
 Values = dict[str, Any]
 Round = tuple[Sequence[Key], float | None, dict[str, float] | None]  # cells, deadline, seconds of each arm where known
@@ -53,13 +53,11 @@ class Work:
 
 
 def run(request: Comparison, folder: Path, observer: StudyObserver | None = None, resume: bool = False) -> Values:
-    """Compare arms and write the folder.
+    """Compare arms and write the folder; returns the object of `sdl compare --json`.
 
     Arguments:
         folder: where it is written; a new name is used if another run has it.
         resume: `folder` holds this comparison, stopped earlier: run what is missing or failed.
-    Returns:
-        The object of `sdl compare --json`.
     Raises:
         ConfigError, DataError: found before anything is written. RunError: fewer than two arms could be run, or a full disk.
     """
@@ -73,7 +71,7 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
         observer.on_notice(sentence)
 
     if shared.device in ("auto", "cpu") and not cells.visible_gpus():
-        start_workers(shared.parallel, with_networks=True, cores_per_job=shared.num_threads or 1)
+        cells.start_workers(shared.parallel, import_networks, shared.num_threads or 1)
     plan = make_plan(request)
     if resume:
         plan = _as_begun(plan, folder)

@@ -33,7 +33,7 @@ class Compare:
         num_candidates: settings that each arm may try on validation rows; 1 takes every method as it is.
         tuning_fraction: part of its epochs, or of a forest's trees, with which a method tries a candidate.
         image_epochs_fraction: part of a training's usual epochs for networks trained on images from scratch.
-        metric: what is compared; None is RMSE for numbers and accuracy for classes, or balanced accuracy where one class holds
+        metric: what is compared; None is RMSE for numbers and accuracy for classes, or balanced accuracy if one class holds
             over 70 % of the labelled rows.
         recommend: "best": the best mean, or a simpler arm within the margin of it; "simplest": the simplest arm that is not
             measurably worse than the best mean.

@@ -114,8 +114,7 @@ def _arm(
     arm = next(arm for arm in plan.arms if arm.name == judged.name)
     cells = [metrics[arm.name, r] for r in range(plan.num_repeats)]
     ratio = None if plan.fixed_test else paired.ratio
-    bounds = RANGE[plan.metric]
-    low, high = (float(np.clip(end, *bounds)) for end in (judged.low, judged.high))  # nan stays: not estimable
+    low, high = (float(np.clip(end, *RANGE[plan.metric])) for end in (judged.low, judged.high))  # nan stays: not estimable
     main = {"value": judged.mean, "low": low, "high": high, "n": plan.num_repeats}
     to_best = _gap(judged.to_best) or {"difference": 0.0, "low": None, "high": None, "p": 1.0, "measurable": False}
     return to_best | {

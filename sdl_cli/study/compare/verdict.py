@@ -15,13 +15,8 @@ def verdict(values: Values) -> str:
     """Which arm to use and why, beside ignoring the inputs, the best mean and the baseline, and what else to bear in mind."""
     arms = {arm["name"]: arm for arm in values["arms"]}
     chosen = arms[values["recommended"]]
-    sentences = [
-        *_first(values, chosen),
-        *_why(values, arms),
-        *_beside_baseline(values, chosen),
-        *_beside_guessing(values, chosen),
-        *_probabilities(values),
-    ]
+    sentences = [*_first(values, chosen), *_why(values, arms), *_beside_baseline(values, chosen)]
+    sentences += [*_beside_guessing(values, chosen), *_probabilities(values)]
     if (
         values["repeats"] < FEW_REPEATS
         and not values["fixed_test"]
@@ -57,10 +52,8 @@ def _why(values: Values, arms: dict[str, Values]) -> list[str]:
     chosen, best, leader = (arms[values[key]] for key in ("recommended", "best", "leader"))
     sentences = []
     if leader is not best:
-        sentences.append(
-            f"{best['name']} has the best mean ({shown(metric, best['mean'])}), but unlike {leader['name']} it is not measurably "
-            "better than ignoring the inputs."
-        )
+        but = f"but unlike {leader['name']} it is not measurably better than ignoring the inputs"
+        sentences.append(f"{best['name']} has the best mean ({shown(metric, best['mean'])}), {but}.")
     if chosen is not leader:
         sentences.append(_simpler(values, chosen, leader))
     elif leader is best:
@@ -120,10 +113,9 @@ def _beside_baseline(values: Values, chosen: Values) -> list[str]:
 
 
 def _beside_guessing(values: Values, chosen: Values) -> list[str]:
-    found = chosen["to_majority"]
+    found, guess = chosen["to_majority"], shown(values["metric"], values["majority"]["mean"])
     if found is None or not values["majority"]["beaten"] or not _is_lead(found):
         return []
-    guess = shown(values["metric"], values["majority"]["mean"])
     return [f"It is measurably better than ignoring the inputs ({guess}; adjusted {p_value(found['p'])})."]
 
 
@@ -134,28 +126,22 @@ def _probabilities(values: Values) -> list[str]:
         return []
     losses = {arm["name"]: arm["metrics"]["log_loss"]["value"] for arm in values["arms"]}
     worse = [f"{name} ({shown('log_loss', loss)})" for name, loss in losses.items() if loss is not None and loss > guess + 1e-9]
-    if not worse:
-        return []
     shares = shown("log_loss", guess)
-    return [f"The probabilities of {listed(worse)} are worse than guessing by log loss (the shares of the classes: {shares})."]
+    text = f"By log loss, the probabilities of {listed(worse)} are worse than guessing the class shares ({shares})."
+    return [text] if worse else []
 
 
 def margin_words(values: Values) -> str:
     """The margin in the metric's own unit, what it is a part of, and its setting."""
-    metric, share = values["metric"], values["margin_share"]
-    text = size(metric, values["margin"])
+    metric, share, of = values["metric"], values["margin_share"], ""
     if share is not None:
-        of = f"what {share['of']} lacks to an R2 of 1" if metric == "r2" else f"the {label(metric)} of {share['of']}"
-        return f"{text} (compare.margin, {share['per_cent']:g} % of {of})"
-    return f"{text} (compare.margin)"
+        error = f"what {share['of']} is short of an R2 of 1" if metric == "r2" else f"the {label(metric)} of {share['of']}"
+        of = f", {share['per_cent']:g} % of {error}"
+    return f"{size(metric, values['margin'])} (compare.margin{of})"
 
 
 def _called(baseline: str) -> str:
     return "the quick baseline, a random forest" if baseline in ("forest", "baseline") else f"the baseline {baseline}"
-
-
-def _are(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
 
 
 def _is_lead(found: Values) -> bool:

@@ -24,10 +24,9 @@ def warnings(points: Points, values: Values) -> list[str]:
     found = [
         _not_monotone(points, values),
         _no_better_than_guessing(points, values),
-        _few(points, values),
-        _one_repeat(points, values),
+        *_few(points, values),
         _small_test(points, values),
-        _ceiling(values) or _flat(values),
+        _ceiling_or_flat(values),
         _far(values),
     ]
     return [sentence for sentence in found if sentence]
@@ -84,10 +83,10 @@ def mean_noise(values: Values) -> float:
     return float(values["noise_floor"]) / math.sqrt(repeats)
 
 
-def gain(values: Values) -> float:
-    """What the fitted curve gains from now to twice the labels, positive is better."""
+def gain(values: Values, end: str = "mean") -> float:
+    """What the fitted curve gains from now to twice the labels (or an `end` of its interval), positive is better."""
     sign = 1.0 if values["higher_is_better"] else -1.0
-    return sign * float(values["twice"]["mean"] - values["now"])
+    return sign * float(values["twice"][end] - values["now"])
 
 
 def is_flat(values: Values) -> bool:
@@ -97,8 +96,7 @@ def is_flat(values: Values) -> bool:
 
 def is_sure(values: Values) -> bool:
     """Whether the whole interval of the forecast at twice the labels is better than the current fitted score."""
-    sign = 1.0 if values["higher_is_better"] else -1.0
-    return all(sign * (values["twice"][end] - values["now"]) > 0 for end in ("low", "high"))
+    return all(gain(values, end) > 0 for end in ("low", "high"))
 
 
 def is_small(values: Values, better: float) -> bool:
@@ -134,11 +132,9 @@ def _not_monotone(points: Points, values: Values) -> str:
     if not found:
         return ""
     earlier, later, change, error = found[0]
-    return (
-        f"The curve is not monotone: with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} "
-        f"({difference(points.metric, change)}, standard error {size(points.metric, error, unit=False)}). "
-        "The forecast assumes that more labels do not harm."
-    )
+    by = f"{difference(points.metric, change)}, standard error {size(points.metric, error, unit=False)}"
+    worse = f"with {later:,} labels the {label(points.metric)} is worse than with {earlier:,} ({by})"
+    return f"The curve is not monotone: {worse}. The forecast assumes that more labels do not harm."
 
 
 def _no_better_than_guessing(points: Points, values: Values) -> str:
@@ -158,20 +154,17 @@ def _no_better_than_guessing(points: Points, values: Values) -> str:
     return text + (more if points.metric == "accuracy" and guess > 0.6 else "")
 
 
-def _few(points: Points, values: Values) -> str:
-    num = len(points.sizes)
-    if num >= FEW_SIZES:
-        return ""
+def _few(points: Points, values: Values) -> list[str]:
+    """Few sizes, and few repeats."""
+    num, said = len(points.sizes), []
     if not values["forecast"]:
-        return f"Only {counted(num, 'size')} could be measured, but a forecast needs 3."
-    return f"Only {num} sizes were measured: a forecast from so few is rough, and its interval allows for that."
-
-
-def _one_repeat(points: Points, values: Values) -> str:
-    if min(points.repeats) > 1 or not values["forecast"]:
-        return ""
-    many = "One repeat" if max(points.repeats) == 1 else "A single repeat at some sizes"
-    return f"{many}: the spread between splits was not measured, so the interval uses a typical one."
+        return [f"Only {counted(num, 'size')} could be measured, but a forecast needs 3."] if num < FEW_SIZES else []
+    if num < FEW_SIZES:
+        said.append(f"Only {num} sizes were measured: a forecast from so few is rough, and its interval allows for that.")
+    if min(points.repeats) == 1:
+        many = "One repeat" if max(points.repeats) == 1 else "A single repeat at some sizes"
+        said.append(f"{many}: the spread between splits was not measured, so the interval uses a typical one.")
+    return said
 
 
 def _small_test(points: Points, values: Values) -> str:
@@ -198,17 +191,13 @@ def is_at_ceiling(values: Values) -> bool:
     return values["metric"] in PERCENT and bool(values["points"][-1]["mean"] >= 1)
 
 
-def _ceiling(values: Values) -> str:
-    if not is_at_ceiling(values):
-        return ""
-    rows = f" of {values['test_rows']:,} rows" if values["test_rows"] else ""
-    return f"Already 100 %: the test part{rows} cannot show a further gain. More test rows would, or curve.metric=log_loss."
-
-
-def _flat(values: Values) -> str:
-    if not values["forecast"] or values["falls"] is not None or not is_flat(values):
-        return ""
-    return "The curve is flat: twice the labels would bring almost nothing."
+def _ceiling_or_flat(values: Values) -> str:
+    if is_at_ceiling(values):
+        rows = f" of {values['test_rows']:,} rows" if values["test_rows"] else ""
+        return f"Already 100 %: the test part{rows} cannot show a further gain. More test rows would, or curve.metric=log_loss."
+    if values["forecast"] and values["falls"] is None and is_flat(values):
+        return "The curve is flat: twice the labels would bring almost nothing."
+    return ""
 
 
 def _far(values: Values) -> str:

@@ -115,7 +115,7 @@ def forecast(
     if len(asked) == 0 or not (np.isfinite(asked).all() and (asked > 0).all()):
         raise ValueError("at: sizes to forecast must be positive numbers")
     quantile = quantile_at(level, len(curves.sizes))
-    parts = [_band(part, _laws(part), asked, quantile) for part in _chunks(curves)]
+    parts = [_band(part, fit(part.sizes, part.errors, part.noise), asked, quantile) for part in _chunks(curves)]
     mean, low, high = (np.concatenate(each) for each in zip(*parts, strict=True))
     ends = curves.score(low), curves.score(high)
     return Forecast(curves.score(mean), np.minimum(*ends), np.maximum(*ends))
@@ -132,13 +132,10 @@ def labels_needed(
     best: float | None = None,
     is_share: bool | None = None,
 ) -> LabelsNeeded:
-    """The least size at which the forecast, and each end of its interval, reaches a target.
+    """The least size, up to 8 times the largest measured one, at which the forecast and each end of its interval reach a target.
 
     Arguments:
-        target: score to reach, one for all curves or one for each `(k,)`.
-        others: as for `forecast`.
-    Returns:
-        low, mid, high `(k,)`, from the smallest measured size to 8 times the largest; inf where it is not reached within that.
+        target: score to reach, one for all curves or one for each `(k,)`; the others are as for `forecast`.
     Raises:
         ValueError: as `forecast`, or a target better than the best.
     """
@@ -153,7 +150,7 @@ def labels_needed(
     quantile = quantile_at(level, len(curves.sizes))
     found: list[tuple[Array, ...]] = []
     for number, part in enumerate(_chunks(curves)):
-        laws, own = _laws(part), wanted[number * CHUNK :][: len(part.errors)]
+        laws, own = fit(part.sizes, part.errors, part.noise), wanted[number * CHUNK :][: len(part.errors)]
         mean, low, high = _band(part, laws, grid, quantile)
         found.append((*(_first_below(grid, errors, own) for errors in (low, mean, high)), *laws.floors(own)))
     low, mid, high, floor, beyond = (np.concatenate(each) for each in zip(*found, strict=True))
@@ -249,10 +246,6 @@ def _chunks(curves: Curves) -> list[Curves]:
     parts = [slice(i, i + CHUNK) for i in range(0, len(curves.errors), CHUNK)]
     each = ("errors", "noise", "scatter", "unit", "bounded")
     return [dataclasses.replace(curves, **{name: getattr(curves, name)[part] for name in each}) for part in parts]
-
-
-def _laws(curves: Curves) -> PowerLaws:
-    return fit(curves.sizes, curves.errors, curves.noise)
 
 
 def _band(curves: Curves, laws: PowerLaws, at: Array, quantile: float) -> tuple[Array, Array, Array]:

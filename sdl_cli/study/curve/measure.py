@@ -28,7 +28,7 @@ from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.settings import CurveExperiment
-from sdl_cli.study.plan import Progress, StudyObserver, brings_test_part, metric_of, noise_rows, num_jobs, start_workers
+from sdl_cli.study.plan import Progress, StudyObserver, brings_test_part, metric_of, noise_rows, num_jobs
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
@@ -104,20 +104,8 @@ def plan(request: CurveExperiment) -> Plan:
     return Plan(request, dataset, chosen, len(test), noise_rows(dataset, test, metric), metric, parallel, seconds, tuple(notes))
 
 
-def prepare_workers(request: CurveExperiment) -> None:
-    """Start worker processes for a model that runs in them."""
-    if not request.model.is_network:
-        start_workers(request.parallel, with_networks=False)
-
-
 def measure(the_plan: Plan, folder: Path, observer: StudyObserver) -> tuple[Points, list[Outcome]]:
-    """Run the cells that are not done, and gather the scores of all.
-
-    Returns:
-        the points of the cells that are done, and the outcomes of those that failed.
-    Raises:
-        StorageError: the disk is full.
-    """
+    """Run the cells that are not done; returns the points of all that are done, and the outcomes of those that failed."""
     todo, frozen = the_plan.cells(folder), None
     left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
     if left and is_scaled(the_plan.dataset) and the_plan.request.model.uses_frozen_features:

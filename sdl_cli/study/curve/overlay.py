@@ -63,9 +63,8 @@ def crossings(curves: Sequence[Values]) -> list[Values]:
 def lead(one: Values, other: Values, size: int) -> tuple[float, float, float, bool]:
     """By how much one curve is better than another at a measured size, paired over the repeats that both have.
 
-    Returns:
-        mean (positive: `one` is better), low and high of its 95 % interval, corrected for overlapping splits (Nadeau and Bengio
-        2003), and whether the interval excludes 0.
+    Given as the mean (positive: `one` is better), low and high of its 95 % interval, corrected for overlapping splits (Nadeau and
+    Bengio 2003), and whether the interval excludes 0.
     """
     scores = [next(point["scores"] for point in curve["points"] if point["size"] == size) for curve in (one, other)]
     sign = 1.0 if one["higher_is_better"] else -1.0

@@ -10,17 +10,18 @@ from typing import Any
 
 from sdl_cli.errors import RunError
 from sdl_cli.files import write_atomic
+from sdl_cli.many import cells
 from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.wording import model_name
 from sdl_cli.phrases import counted, first_line
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.writing import writing
-from sdl_cli.study.curve.measure import Plan, cell_values, measure, plan, prepare_workers
+from sdl_cli.study.curve.measure import Plan, cell_values, measure, plan
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.result import CurveResult, Failed
 from sdl_cli.study.curve.settings import CurveExperiment, parse_curve
 from sdl_cli.study.curve.summary import Question, summarise
-from sdl_cli.study.plan import StudyObserver, brings_test_part, num_jobs, resume_study
+from sdl_cli.study.plan import StudyObserver, brings_test_part, import_baseline, num_jobs, resume_study
 
 Values = dict[str, Any]
 START_SECONDS = 3.0  # until the first cell begins, and for the picture at the end
@@ -28,19 +29,18 @@ FILES = ("config.yaml", "environment.json", "curve.json", "curve.csv", "curve.pn
 
 
 def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None = None, resume: bool = False) -> Values:
-    """Measure a curve, forecast it and write its folder.
+    """Measure a curve, forecast it and write its folder; returns the object of `sdl curve --json`.
 
     Arguments:
         folder: where it is written; a new name is used if another run has it.
         resume: `folder` holds this curve, stopped earlier: run the cells that are missing or failed.
-    Returns:
-        The object of `sdl curve --json`, with `failed` naming the cells that could not be measured.
     Raises:
         ConfigError, DataError: found before anything is written. RunError: no cell could be measured, or the disk is full.
     """
     observer = observer or StudyObserver()
     started = time.perf_counter()
-    prepare_workers(request)
+    if not request.model.is_network:
+        cells.start_workers(request.parallel, import_baseline)
     the_plan = plan(request)
     if resume:
         run_folder.require_same_data(folder, the_plan.dataset.fingerprint, "curve", "curve")
@@ -93,8 +93,8 @@ def overview(the_plan: Plan, folder: Path) -> Values:
 def _result(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> CurveResult:
     curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
-    found = summarise(points, question)
-    values = {"name": model_name(vars(the_plan.request.model)), "dataset": the_plan.dataset.name, **found}
+    own = {"name": model_name(vars(the_plan.request.model)), "dataset": the_plan.dataset.name}
+    values = {**own, **summarise(points, question)}
     return dataclasses.replace(
         CurveResult.from_json(values),
         folder=folder,

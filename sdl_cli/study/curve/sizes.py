@@ -1,4 +1,4 @@
-"""At which numbers of labelled rows a curve is measured."""
+"""The numbers of labelled rows at which a curve is measured."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ MOST_SIZES = 8  # of the halvings: 2^7 = 128 times the labels from the first to 
 def choose(
     num_labelled: int, num_classes: int, sizes: Sequence[int] | None = None, num_sizes: int | None = None
 ) -> tuple[int, ...]:
-    """Sizes to measure at, increasing, at least 3.
+    """Sizes to measure at, increasing, at least 3: all rows, half of them, a quarter, ... down to 10 rows and 2 of each class.
 
     Arguments:
-        num_labelled: rows there are.
         num_classes: 0 for a regression.
-        sizes: as asked for; checked.
-        num_sizes: as many (or as there are whole numbers), evenly spaced on a log scale, from the smallest sensible one to all.
-    Returns:
-        `sizes`; or else `num_sizes`; or else all rows, half of them, a quarter, ... down to 10 rows and 2 of each class.
+        sizes: these instead, checked.
+        num_sizes: as many instead (or as there are whole numbers), evenly spaced on a log scale, from the smallest sensible one.
     Raises:
-        ConfigError: a size beyond the rows there are, or below the number of classes. DataError: too few rows for 3 sizes.
+        ConfigError: a size larger than the number of rows, or below that of classes. DataError: too few rows for 3 sizes.
     """
     if sizes is not None:
         if sizes[-1] > num_labelled:

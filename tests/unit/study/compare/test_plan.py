@@ -119,7 +119,7 @@ def table_of(tmp_path: Path, rare: int, rows: int = 100) -> list[str]:
 def test_balanced_accuracy_is_compared_where_one_class_holds_most_rows(tmp_path: Path) -> None:
     found = plan(*table_of(tmp_path, 20))
     assert found.metric == "balanced_accuracy"
-    [note] = [note for note in found.notes if "balanced accuracy is compared" in note]
+    [note] = [note for note in found.notes if "sdl compares balanced accuracy" in note]
     assert note.startswith("80 % of the labelled rows are well") and "compare.metric=accuracy" in note
     assert plan(*table_of(tmp_path, 30)).metric == "accuracy", "70 per cent are not over 70"
 

@@ -124,9 +124,9 @@ def test_the_simplest_that_was_asked_for() -> None:
 def test_probabilities_that_are_worse_than_guessing_are_named() -> None:
     values = near()
     values["arms"][1]["metrics"]["log_loss"]["value"] = 1.85
-    assert (
-        "The probabilities of logistic (1.850) are worse than guessing by log loss (the shares of the classes: 0.930)."
-    ) in verdict(values)
+    assert ("By log loss, the probabilities of logistic (1.850) are worse than guessing the class shares (0.930).") in verdict(
+        values
+    )
     assert "worse than guessing" not in verdict(near())
 
 
@@ -136,7 +136,7 @@ def test_probabilities_that_are_worse_than_guessing_are_named() -> None:
         ("accuracy", 0.01, None, "1.0 point (compare.margin)"),
         ("accuracy", 0.025, None, "2.5 points (compare.margin)"),
         ("rmse", 0.099, {"per_cent": 2.0, "of": "forest"}, "0.099 (compare.margin, 2 % of the RMSE of forest)"),
-        ("r2", 0.002, {"per_cent": 2.0, "of": "forest"}, "0.002 (compare.margin, 2 % of what forest lacks to an R2 of 1)"),
+        ("r2", 0.002, {"per_cent": 2.0, "of": "forest"}, "0.002 (compare.margin, 2 % of what forest is short of an R2 of 1)"),
     ],
 )
 def test_the_margin_is_printed_with_what_it_is_of(metric: str, margin: float, share: Values | None, words: str) -> None:

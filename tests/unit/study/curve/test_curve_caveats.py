@@ -390,9 +390,7 @@ def test_a_flat_curve() -> None:
     assert warned(points([0.8, 0.8001, 0.8002, 0.8003, 0.8004], spread=(-1e-5, 1e-5)), test_rows=100_000) == ["flat"]
     assert warned(points([100, 99.97, 99.94, 99.91, 99.88], "rmse", (-1e-3, 1e-3))) == ["flat"]
     assert warned(points([100, 96, 92, 88, 84], "rmse", (-1e-3, 1e-3))) == []
-    assert one_sentence("flat", points(lambda n: 0.8)) == (
-        "The curve is flat: twice the labels would bring almost nothing."
-    )
+    assert one_sentence("flat", points(lambda n: 0.8)) == ("The curve is flat: twice the labels would bring almost nothing.")
 
 
 @pytest.mark.parametrize("last", [0.915, 0.935])
