@@ -144,10 +144,8 @@ class TensorBoard:
     """Curves of a run in `tensorboard/` of its folder; a resumed run continues in the same place."""
 
     name = "TensorBoard"
-
-    def __init__(self) -> None:
-        self._folder = Path()
-        self._opened: Any = None
+    _folder = Path()
+    _opened: Any = None
 
     @property
     def _writer(self) -> Any:
