@@ -83,8 +83,8 @@ EDITS: dict[str, dict[str, Edit]] = {
     },
     "data kind": {
         "sdl_cli/data/__init__.py": before(
-            ("DATASETS: dict", "from sdl_cli.data.sources import line  # noqa: E402\n\n"),
-            ('    "wine": ', '    "line": line.Line,\n'),
+            ("_KINDS: tuple", "from sdl_cli.data.sources import line  # noqa: E402\n\n"),
+            ("    *(npz.Npz, ", "    line.Line,\n"),
             (
                 "    assert isinstance(settings, builtin.Builtin)",
                 "    if isinstance(settings, line.Line):\n        return line.load()\n",
