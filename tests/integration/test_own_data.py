@@ -58,7 +58,7 @@ def test_a_group_that_was_not_named_is_suspected_and_one_that_was_is_kept_in_eva
         again = sdl(f"evaluate b {more} --json")
         values = json.loads(again.out)
         assert values["data"]["same_test_part"] and values["reproduced"] and values["metrics"]["test"] == stored
-        assert "divided as it was then" in flat(again.err)
+        assert "split as it was then" in flat(again.err)
     assert sdl("evaluate b device=cpu").code == 0
 
 

@@ -136,7 +136,7 @@ BAD: list[tuple[str, bytes | str, str, list[str]]] = [
     ("t.csv", FEW.replace("3,a", "-inf,a"), "dataset.target=y", ["line 4: column x holds '-inf'"]),
     # splits and thresholds
     ("t.csv", "x,g,y\n" + "1,k,a\n2,k,b\n" * 5, "dataset.target=y dataset.group=g", ["1 groups cannot be divided"]),
-    ("t.csv", FEW + "9,c\n10,c\n" * 3, "dataset.target=y threshold=0.3", ["threshold=0.3", "two classes, and there are 3"]),
+    ("t.csv", FEW + "9,c\n10,c\n" * 3, "dataset.target=y threshold=0.3", ["threshold=0.3", "two classes, but there are 3"]),
     ("t.csv", FEW, "dataset.target=y threshold=1.5", ["threshold:", "between 0 and 1"]),
     ("t.csv", FEW, "dataset.target=y dataset.num_train=500", ["dataset.num_train=500"]),
 ]  # fmt: skip
@@ -375,7 +375,7 @@ def test_new_rows_that_cannot_be_predicted_are_named(
 @pytest.mark.parametrize(
     ("command", "fragments"),
     [
-        ("predict {tables}/run nothing.csv", ["nothing.csv", "nothing here"]),
+        ("predict {tables}/run nothing.csv", ["nothing.csv", "not found"]),
         ("predict {tables}/run . -o p.csv", ["folder"]),
         ("predict {tables}/run {tables}/people.csv -o {tables}/people.csv", ["this is the input itself"]),
         ("predict {tables}/run {tables}/people.csv -o {tables}", ["this is a folder"]),

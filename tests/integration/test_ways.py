@@ -99,7 +99,7 @@ def test_two_paths_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     for name in "ab":
         (tmp_path / name).touch()
-    with pytest.raises(ConfigError, match="a and b: one file or folder"):
+    with pytest.raises(ConfigError, match="a and b: only one file or folder"):
         with_bare_path(["a", "b"])
 
 

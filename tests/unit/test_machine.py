@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_photos_are_decoded_on_the_cores_that_a_container_may_use(
     content: str, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr("sdl_cli.machine.open", lambda path: io.StringIO(content), raising=False)
+    monkeypatch.setattr("sdl_cli.machine.Path", lambda path: SimpleNamespace(read_text=lambda: content))
     assert available_cores() == cores
     assert busiest() == cores
 

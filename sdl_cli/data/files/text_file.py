@@ -16,6 +16,7 @@ from typing import IO, Any
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import typed_path
 from sdl_cli.machine import available_bytes
+from sdl_cli.phrases import shortened
 from sdl_cli.settings.parse import suggest
 
 _MEMORY_RATIO = 8  # of the cells of a table in memory to the same as text
@@ -77,7 +78,8 @@ def existing_file(
         raise DataError(f"{shown}{path}: no permission to read it.") from error
     except (OSError, ValueError, RuntimeError) as error:
         if getattr(error, "errno", None) == errno.ENAMETOOLONG:
-            raise
+            name = shortened(max(Path(path).parts, key=len))
+            raise DataError(f"{shown}{name}: this name is too long for a file (255 letters at most).", "Shorten it.") from error
         raise DataError(f"{shown}{str(path)[:200]!r} cannot be opened.", f"Give the path of {example}.") from error
 
 

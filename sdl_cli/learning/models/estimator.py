@@ -147,7 +147,8 @@ class NetworkEstimator(StoredNetwork):
     def predict(self, X: Any) -> Array:
         """The most probable class `(N,)`, or the number for a regressor."""
         if is_classifier(self):
-            return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
+            probs = self.predict_proba(X)  # says first whether it was fitted
+            return np.asarray(self.classes_[probs.argmax(1)])
         return self._numbers(torch.stack(self._outputs(X)).double().mean(0))
 
     def _outputs(self, X: Any) -> list[Tensor]:
