@@ -79,7 +79,9 @@ def existing_file(
     except (OSError, ValueError, RuntimeError) as error:
         if getattr(error, "errno", None) == errno.ENAMETOOLONG:
             name = shortened(max(Path(path).parts, key=len))
-            raise DataError(f"{shown}{name}: this name is too long for a file (255 letters at most).", "Shorten it.") from error
+            raise DataError(
+                f"{shown}{name}: this file name is too long (at most 255 characters).", "Use a shorter one."
+            ) from error
         raise DataError(f"{shown}{str(path)[:200]!r} cannot be opened.", f"Give the path of {example}.") from error
 
 

@@ -379,7 +379,7 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "irs.csv", "dataset.path: .*irs.csv does not exist.\nDid you mean iris.csv?"),
         (tmp_path, "is a folder, not a table"),
         (tmp_path / "no" / "a.csv", "does not exist.\nGive the path of a text file"),
-        (tmp_path / ("x" * 5000), "too long for a file"),
+        (tmp_path / ("x" * 5000), "file name is too long"),
         (tmp_path / "a\0b", "cannot be opened|does not exist"),
         (Path("/dev/null"), "is not a regular file"),
     ]
