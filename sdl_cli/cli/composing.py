@@ -31,7 +31,7 @@ Values = dict[str, Any]
 
 def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """Compose one job, run it and show its result."""
-    verb, display = VERBS[name], Display(as_json)
+    verb, display = VERBS[name](), Display(as_json)
     verb.allow(overrides)
     with _closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
         values = verb.complete(one.values, overrides, config_dir)
@@ -43,7 +43,7 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
 
 def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """`-m`: one job per combination, or per trial of a search. A failed job is recorded and named, and stops no other."""
-    verb, display = VERBS[name], Display(as_json)
+    verb, display = VERBS[name](), Display(as_json)
     verb.allow(overrides)
     begun: list[Sweep] = []
     parallels: list[Parallel | None] = []
@@ -85,7 +85,7 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
 
 def resume(name: str, folder: Path, as_json: bool) -> Values:
     """`--resume RUN`, of a single job or of a whole sweep."""
-    verb, display, folder = VERBS[name], Display(as_json), folder.absolute()
+    verb, display, folder = VERBS[name](), Display(as_json), folder.absolute()
     with _closed(display), stored.reading(folder):
         if not (folder / sweep_folder.FILE).is_file():
             return _shown(verb, verb.work.resume(folder, verb.observe(display)), display)
@@ -101,7 +101,7 @@ def inspect(
         raise ConfigError("-m: --cfg and --info show one configuration, not a sweep.", "Leave out -m.")
     caught = io.StringIO()
     with contextlib.redirect_stdout(caught) if as_json else contextlib.nullcontext():
-        bridge.inform(name, overrides, flags, VERBS[name].check, config_dir)
+        bridge.inform(name, overrides, flags, VERBS[name]().check, config_dir)
     return {"text": caught.getvalue()}
 
 
@@ -141,11 +141,11 @@ def _search(verb: Verb, the_sweep: Sweep, direction: str | None, composed: Seque
 
 def _check_search(name: str, search: bridge.Search) -> None:
     """Raise ConfigError for a search in the wrong direction: the right one depends on the data."""
-    if VERBS[name].work.score is None:
+    if VERBS[name]().work.score is None:
         raise ConfigError(f"sdl {name} -m: its jobs have no score to search by.", "Search with sdl train -m.")
     if search.direction is None:
         return
-    task = VERBS[name].load(search.example).task
+    task = VERBS[name]().load(search.example).task
     right = sweep_job.right_direction(task)
     if search.direction != right:
         metric = "accuracy" if task == "classification" else "RMSE"
@@ -155,7 +155,7 @@ def _check_search(name: str, search: bridge.Search) -> None:
 
 def _resume_sweep(name: str, folder: Path, display: Display) -> Values:
     """Run the jobs of a sweep that are missing, failed, or on data that has changed since."""
-    found, verb = sweep_folder.read(folder), VERBS[name]
+    found, verb = sweep_folder.read(folder), VERBS[name]()
     if found.verb != name:
         raise DataError(f"{folder}: this is a sweep of sdl {found.verb}.", f"Resume it: {resume_command(folder)}")
     if found.jobs is None:

@@ -19,14 +19,6 @@ from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.prepare import load_dataset
 from sdl_cli.run.request import parse_experiment, parse_parallel
 from sdl_cli.run.result import RunResult
-from sdl_cli.study.compare import run as comparing
-from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
-from sdl_cli.study.compare.plan import first_experiment
-from sdl_cli.study.compare.settings import Comparison, parse_comparison, parse_shared
-from sdl_cli.study.curve import run as curving
-from sdl_cli.study.curve.overlay import overlay
-from sdl_cli.study.curve.settings import parse_curve
-from sdl_cli.study.plan import StudyObserver
 
 Values = dict[str, Any]
 
@@ -64,6 +56,9 @@ class Verb:
 
 def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None = None) -> Values:
     """The composed values of a comparison with every arm and its candidates; nothing is loaded or run."""
+    from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
+    from sdl_cli.study.compare.settings import Comparison, parse_shared
+
     shared = parse_shared(values)
     shared = dataclasses.replace(shared, compare=with_current_names(shared.compare, config_dir))
 
@@ -81,12 +76,14 @@ def _found_by_run(job: StoredJob) -> Values:
 
 
 def _show_curves(display: Display, summary: Values) -> None:
+    from sdl_cli.study.curve.overlay import overlay
+
     summary |= overlay(Path(summary["folder"]), summary["jobs"])
     display.curves(summary)
 
 
-VERBS = {
-    "train": Verb(
+def _train() -> Verb:
+    return Verb(
         Work(parse_experiment, repeats.train, repeats.resume, parse_parallel, validation_score),
         check=parse_experiment,
         observe=observe_run,
@@ -95,8 +92,15 @@ VERBS = {
         found=_found_by_run,
         columns=run_columns,
         show_sweep=Display.sweep,
-    ),
-    "curve": Verb(
+    )
+
+
+def _curve() -> Verb:
+    from sdl_cli.study.curve import run as curving
+    from sdl_cli.study.curve.settings import parse_curve
+    from sdl_cli.study.plan import StudyObserver
+
+    return Verb(
         Work(parse_curve, curving.run, curving.resume),
         check=parse_curve,
         observe=lambda display: StudyObserver(display.curve_start, display.curve_progress, display.notice),
@@ -106,8 +110,17 @@ VERBS = {
         columns=curve_columns,
         show_sweep=_show_curves,
         parts="cells",
-    ),
-    "compare": Verb(
+    )
+
+
+def _compare() -> Verb:
+    from sdl_cli.study.compare import run as comparing
+    from sdl_cli.study.compare.arms import shared_overrides
+    from sdl_cli.study.compare.plan import first_experiment
+    from sdl_cli.study.compare.settings import parse_comparison, parse_shared
+    from sdl_cli.study.plan import StudyObserver
+
+    return Verb(
         Work(parse_comparison, comparing.run, comparing.resume),
         check=parse_shared,
         observe=lambda display: StudyObserver(display.compare_start, display.compare_progress, display.notice),
@@ -120,5 +133,8 @@ VERBS = {
         complete=with_arms,
         needs_our_launcher=True,
         parts="arms",
-    ),
-}
+    )
+
+
+# each builds its entry, so that one verb does not import what another needs
+VERBS: dict[str, Callable[[], Verb]] = {"train": _train, "curve": _curve, "compare": _compare}

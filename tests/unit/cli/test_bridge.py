@@ -264,7 +264,7 @@ def test_two_sweeps_of_one_name_do_not_share_a_folder(monkeypatch: pytest.Monkey
 
 
 def test_what_a_launcher_sends_away_can_be_pickled() -> None:
-    for verb in VERBS.values():
+    for verb in (build() for build in VERBS.values()):
         alone = functools.partial(sweep_job.run_alone, work=verb.work, direction=None, is_search=False)
         again = pickle.loads(pickle.dumps(bridge.Task(alone)))  # noqa: S301
         assert again.job.func is sweep_job.run_alone and again.job.keywords == alone.keywords and again.launch is None

@@ -21,7 +21,7 @@ from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer
 
-TRAIN = VERBS["train"].work
+TRAIN = VERBS["train"]().work
 OVERRIDES = ["dataset=wine", "model=baseline", "model.num_trees=5"]
 
 
@@ -141,4 +141,4 @@ def test_other_data_is_seen_in_any_part_of_a_run(config: dict[str, Any], tmp_pat
 def test_parallel_is_the_sweeps_and_no_part_of_a_training() -> None:
     values, overrides = {"seed": 0, "parallel": {"num_jobs": 2}}, ["seed=0", "parallel.num_jobs=2"]
     assert sweep_job.job_of(TRAIN, values, overrides) == SweepJob(TRAIN, {"seed": 0}, ["seed=0"])
-    assert sweep_job.job_of(VERBS["curve"].work, values, overrides) == SweepJob(VERBS["curve"].work, values, overrides)
+    assert sweep_job.job_of(VERBS["curve"]().work, values, overrides) == SweepJob(VERBS["curve"]().work, values, overrides)
