@@ -107,7 +107,7 @@ composing_verb(
     "Compare every method fairly on your data and recommend one.",
     """Compare the methods that suit your data on the same splits, equally tuned, and recommend one.
 
-    Its own settings: 'compare.arms=[baseline,deep_net]' compare.num_repeats=10 compare.minutes=15 parallel.num_jobs=2
+    Its own settings: 'compare.arms=[forest,deep_net]' compare.num_repeats=10 compare.minutes=15 parallel.num_jobs=2
     (all of them: sdl show compare; the methods there are: sdl list arm).
     """,
     data="patients.csv target=outcome, or dataset=wine 'compare.arms=[logistic,deep_net]'",

@@ -85,8 +85,9 @@ def read_job(folder: Path, overrides: Sequence[str]) -> StoredJob:
     state, reason, values = run_folder.read_state(folder), "", None
     try:
         if state == "done":
-            names = [name for name in ("curve.json", "comparison.json") if (folder / name).is_file()]
-            values = run_folder.read_json(folder / names[0]) if names else run_folder.read_run(folder).metrics
+            kind = run_folder.kind_of(folder)
+            own = kind in ("curve", "comparison")
+            values = run_folder.read_json(folder / f"{kind}.json") if own else run_folder.read_run(folder).metrics
         elif state != "missing":
             reason = run_folder.read_reason(folder)
     except SdlError as error:

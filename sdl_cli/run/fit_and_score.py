@@ -24,6 +24,7 @@ from sdl_cli.measure import baseline as reference
 from sdl_cli.measure import scoring
 from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.metrics import MAIN, Lift, Measured
+from sdl_cli.phrases import typed_line
 from sdl_cli.run.prepare import Ready, divided, load_here, make_ready, resolve_settings, weighs_classes
 from sdl_cli.run.writing import finite, write_history
 from sdl_cli.settings.experiment import Experiment
@@ -249,7 +250,6 @@ def opened_door(experiment: Experiment) -> Iterator[None]:
     except Exception as error:
         if not experiment.model.is_foreign:
             raise
-        first = (str(error).splitlines() or [""])[0][:500]
-        message = f"model.estimator: {experiment.model.estimator} failed: {type(error).__name__}: {first}"
+        message = f"model.estimator: {experiment.model.estimator} failed: {typed_line(error)}"
         hint = "Change its model.params, the data, or the estimator; see run.log in the run folder for the traceback."
         raise RunError(message, hint) from error

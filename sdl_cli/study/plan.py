@@ -15,6 +15,7 @@ from sdl_cli.machine import available_cores
 from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
+from sdl_cli.run.fit_and_score import ignore
 from sdl_cli.run.writing import resumed
 from sdl_cli.settings.parallel import Parallel
 
@@ -38,10 +39,6 @@ class Progress:
     seconds_left: float | None
 
 
-def _ignore(told: Any) -> None:
-    """Nobody listens."""
-
-
 @dataclass(frozen=True)
 class StudyObserver:
     """Callbacks during a curve or a comparison; all optional.
@@ -52,9 +49,9 @@ class StudyObserver:
         on_notice: called with a sentence for the user.
     """
 
-    on_plan: Callable[[Values], None] = _ignore
-    on_progress: Callable[[Progress], None] = _ignore
-    on_notice: Callable[[str], None] = _ignore
+    on_plan: Callable[[Values], None] = ignore
+    on_progress: Callable[[Progress], None] = ignore
+    on_notice: Callable[[str], None] = ignore
 
 
 def resume_study(folder: Path, verb: str, noun: str, observer: StudyObserver, again: Callable[[Values], Values]) -> Values:

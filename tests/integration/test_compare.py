@@ -249,15 +249,18 @@ def test_a_killed_comparison_goes_on_where_it_was(
     command = "compare dataset=wine 'compare.arms=[majority,\"forest model.num_trees=300\"]' compare.baseline=null compare.num_repeats=4 compare.curve=false hydra.run.dir=c parallel.backend=threading"
     process = sdl_process(command)
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("c/arms/*/*/metrics.json"))) < 4 and time.monotonic() < deadline:
+
+    def ended() -> list[Path]:
+        return [p.parent for p in tmp_path.glob("c/arms/*/*/status.json") if json.loads(p.read_text())["state"] == "done"]
+
+    while len(ended()) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "sdl compare --resume" in err
-    ended = [p.parent for p in tmp_path.glob("c/arms/*/*/status.json") if json.loads(p.read_text())["state"] == "done"]
-    done = {folder / "metrics.json": (folder / "metrics.json").stat().st_mtime_ns for folder in ended}
-    assert 3 <= len(done) < 8
+    done = {folder / "metrics.json": (folder / "metrics.json").stat().st_mtime_ns for folder in ended()}
+    assert 4 <= len(done) < 8
     again = sdl("compare --resume c --json")
     assert again.code == 0, again.err
     assert all(p.stat().st_mtime_ns == written for p, written in done.items())

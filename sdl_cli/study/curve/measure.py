@@ -150,14 +150,13 @@ def run_cell(
     Raises:
         As `train.run`; the folder's `status.json` keeps the error.
     """
-    dataset = dataset or prepare.load_here(single)
     if keep_models:
         return cell_values(train.run(single, folder, resume=resume).to_json())
     notes: list[str] = []
     clock = Clock()
     with writing(folder, "cell", resume) as out:
         with clock.phase("load"):
-            dataset, experiment, _ = prepare.load_dataset(single, dataset)
+            dataset, experiment, _ = prepare.load_dataset(single, dataset or prepare.load_here(single))
             dataset, parts = prepare.divided(experiment, dataset)
             labelled, test = parts.parts(dataset)
         experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
