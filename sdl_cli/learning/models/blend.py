@@ -98,8 +98,8 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return PretrainedTable(num_members=self.num_members, **given)
 
     def _parts(self) -> list[Any]:
-        kinds = [Baseline(kind=kind, random_state=self.random_state) for kind in ("forest", "logistic")]
-        return [*kinds, self._network_part()]
+        forest = Baseline(num_trees=self.num_trees, random_state=self.random_state)
+        return [forest, Baseline(kind="logistic", random_state=self.random_state), self._network_part()]
 
     def _out_of_fold(self, X: Array, y: Array, folds: int) -> Array:
         """For each labelled row, the probability `(3, N)` that each part gives its class when it has not seen the row."""

@@ -251,11 +251,13 @@ class BlendSettings(ModelSettings):
 
     Arguments:
         combine: mean (all count alike), or stacked (weights fitted to predictions of labelled rows that were left out).
+        num_trees: of the forest.
         num_members: of the pretrained network.
     """
 
     name: str = "blend"
     combine: Literal["mean", "stacked"] = "mean"
+    num_trees: Count = 500
     num_members: Annotated[int, Range(1, 64)] = 4
 
     estimators = ("sdl_cli.learning.models.blend", "Blend", "Blend")
@@ -276,7 +278,8 @@ class BlendSettings(ModelSettings):
         return False
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
-        parts = (BaselineSettings(), BaselineSettings(kind="logistic"), PretrainedTableSettings(num_members=self.num_members))
+        forest = BaselineSettings(num_trees=self.num_trees)
+        parts = (forest, BaselineSettings(kind="logistic"), PretrainedTableSettings(num_members=self.num_members))
         once = sum(part.seconds(num_rows, num_features, modality, epochs) for part in parts)
         return once * (6 if self.combine == "stacked" else 1)
 
