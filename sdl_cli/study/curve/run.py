@@ -52,17 +52,17 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
         points, failed = measure(the_plan, out.folder, observer)
         if not points.scores:
             raise _nothing(failed, out.folder)
-        values = _result(the_plan, out.folder, points, failed, time.perf_counter() - started).to_json()
+        result = _result(the_plan, out.folder, points, failed, time.perf_counter() - started)
         from sdl_cli.measure.png import draw_curve
 
         write_atomic(out.folder / "curve.csv", points.to_csv())
-        write_atomic(out.folder / "curve.png", draw_curve(values))
-        out.json("curve.json", values)
+        write_atomic(out.folder / "curve.png", draw_curve(result))
+        out.json("curve.json", result.to_json())
         if failed:
             out.failed(f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}")
         else:
             out.done(FILES)
-    return values
+    return result.to_json()
 
 
 def _import_picture() -> None:

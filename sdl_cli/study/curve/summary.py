@@ -10,6 +10,7 @@ import numpy as np
 
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, RANGE
 from sdl_cli.measure.wording import IN_UNIT_OF_TARGET, PERCENT
+from sdl_cli.run.writing import finite
 from sdl_cli.study.curve.caveats import falls, noise_floor, warnings
 from sdl_cli.study.curve.forecast import HORIZON, forecast, labels_needed, usual_deviation
 from sdl_cli.study.curve.points import Points
@@ -89,7 +90,7 @@ def summarise(points: Points, question: Question) -> Values:
         values["twice"] |= of_twice(values)
     for key in ("falls", "noise_rows", "at_given"):
         del values[key]
-    return values
+    return finite(values)  # type: ignore[no-any-return]
 
 
 def next_target(metric: str, last: float) -> float | None:
