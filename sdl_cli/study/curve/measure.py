@@ -87,9 +87,9 @@ def plan(request: CurveExperiment) -> Plan:
     check_target("curve.target", metric, curve.target)
     labelled, test = _rows(request, dataset)
     chosen = sizes.choose(labelled, len(dataset.classes), curve.sizes, curve.num_sizes)
-    prepare.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
+    largest = prepare.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
     parallel, _, why = how_parallel(request, request.model.is_network, dataset, share=False)
-    notes = [*dataset.notes, *prepare.settings_without_effect(request.cell(chosen[-1], 0))]
+    notes = [*dataset.notes, *prepare.settings_without_effect(largest)]
     if curve.num_repeats == 1:
         notes.append("One repeat per size: the spread between splits is not measured (curve.num_repeats=5 is usual).")
     elif brings_test_part(dataset):
