@@ -183,7 +183,8 @@ def _decision(experiment: Experiment, labelled: LabelledPart, notice: Callable[[
         if experiment.threshold != "most_probable":
             notice(f"threshold={experiment.threshold} has no effect: numbers are predicted, not classes.")
         return None
-    if experiment.threshold == "balanced" and weighs_classes(experiment) and experiment.model.takes_class_weight:
+    is_weighed = weighs_classes(experiment) and experiment.model.takes_class_weight and not experiment.model.is_probe
+    if experiment.threshold == "balanced" and is_weighed:
         # its probabilities are those of equal classes already
         notice("threshold=balanced has no effect with loss.class_weight=balanced, which does the same in training.")
         return None

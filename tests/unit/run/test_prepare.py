@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from sdl_cli.cli.hydra import compose_checked
@@ -50,3 +51,16 @@ def test_settings_without_effect(settings: str, said: list[str]) -> None:
     settled = prepare.resolve_settings(experiment, dataset, 100)
     assert prepare.settings_without_effect(settled) == said
     assert prepare.settings_without_effect(prepare.resolve_settings(settled, dataset, 100)) == said, "a resumed run says the same"
+
+
+@pytest.mark.parametrize(("model", "is_weighed"), [(FOREST, True), (NET, True), (FINETUNE, True), (PROBE, False)])
+def test_a_balanced_threshold_is_only_left_out_where_training_weighed_the_classes(model: str, is_weighed: bool) -> None:
+    settings = f"{model} threshold=balanced loss.class_weight=balanced".split()
+    dataset, experiment, _ = prepare.load_dataset(parse_experiment(compose_checked("train", settings, parse_experiment)))
+    labelled, _ = prepare.divided(experiment, dataset)[1].parts(dataset)
+    said: list[str] = []
+    ready = prepare.make_ready(prepare.resolve_settings(experiment, dataset, len(labelled)), labelled, said.append)
+    assert (ready.decision is None) == is_weighed == any("threshold=balanced has no effect" in each for each in said)
+    if ready.decision is not None:  # probabilities over the share of each class
+        weights = len(labelled) / np.bincount(labelled.y)
+        assert ready.decision / ready.decision[0] == pytest.approx(weights / weights[0])
