@@ -55,12 +55,12 @@ def measure_curve(
             measured = _points(plan, folder, name, chosen, repeats, outcomes, budget)
     except DataError as error:
         why_not = error.message
-    if measured is None:
+    if measured is None or name is None:
         notice(f"No learning curve: {why_not}")
         return None, None
     rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
     question = Question(test_rows=plan.test_rows, noise_rows=rows, same_test_rows=plan.fixed_test)
-    curve = CurveResult.from_json({"name": name, "dataset": plan.dataset.name, **summarise(measured, question)})
+    curve = summarise(measured, question, name, plan.dataset.name)
     said = tuple(sentence for sentence in curve.warnings if "target" not in sentence)  # nobody asked for a target here
     curve = dataclasses.replace(curve, labels_needed=None, warnings=said)
     return curve, beside_methods(values, curve)

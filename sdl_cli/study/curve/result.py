@@ -17,9 +17,9 @@ _OF_A_FOLDER = ("folder", "failed", "notes", "seconds")  # keys of a curve that 
 class Twice(Ahead):
     """The forecast at twice the largest size: what it gains over now, whether that is sure, and what to do about it."""
 
-    gain: float
-    sure: bool
-    sentence: str
+    gain: float = 0.0
+    sure: bool = False
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,18 @@ class CurveResult(LearningCurve):
     def from_json(cls, values: Mapping[str, Any]) -> CurveResult:
         """What `to_json` gave; raises as `typed.from_json`."""
         return typed.from_json(cls, values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft(CurveResult):
+    """A result while its words are sought, with what they alone need.
+
+    Arguments:
+        noise_rows: how many test rows count for the metric's noise (see `caveats.noise_floor`).
+        at_given: the sizes of the forecast were asked for.
+        falls: a size that was better than the largest one beyond noise, or None.
+    """
+
+    noise_rows: float | None = None
+    at_given: bool = False
+    falls: int | None = None

@@ -93,10 +93,8 @@ def overview(the_plan: Plan, folder: Path) -> Values:
 def _result(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> CurveResult:
     curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
-    own = {"name": model_name(vars(the_plan.request.model)), "dataset": the_plan.dataset.name}
-    values = {**own, **summarise(points, question)}
     return dataclasses.replace(
-        CurveResult.from_json(values),
+        summarise(points, question, model_name(vars(the_plan.request.model)), the_plan.dataset.name),
         folder=folder,
         failed=tuple(Failed(o.cell.folder, first_line(o.error)) for o in failed),
         notes=tuple(dict.fromkeys([*the_plan.notes, *_cell_notes(the_plan, folder)])),

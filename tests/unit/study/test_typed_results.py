@@ -29,8 +29,8 @@ def stored(name: str) -> dict[str, Any]:
 
 def curve() -> CurveResult:
     scores = {size: {"0": 0.5 + size / 400, "1": 0.52 + size / 400} for size in (20, 40, 80)}
-    found = summarise(Points("accuracy", scores, dict.fromkeys(scores, 1.5)), Question(target=0.9, test_rows=100))
-    return CurveResult.from_json({"name": "baseline (forest)", "dataset": "wine", **found})
+    points, question = Points("accuracy", scores, dict.fromkeys(scores, 1.5)), Question(target=0.9, test_rows=100)
+    return summarise(points, question, "baseline (forest)", "wine")
 
 
 @pytest.mark.parametrize("name", ["forest", "deep_net", "comparison/recommended"])

@@ -232,7 +232,7 @@ def test_curves_as_they_are_summarised() -> None:
         curves = []
         for name, law, spread in (("slow", slow, 0.001), ("quick", quick, 0.0012)):
             points = Points("accuracy", {n: {"0": law(n) - spread, "1": law(n) + spread} for n in sizes})
-            curves.append(CurveResult.from_json({"name": name, "dataset": "wine", **summarise(points, Question())}))
+            curves.append(summarise(points, Question(), name, "wine"))
         [found] = crossings(curves)
         assert found.size == pytest.approx(256, rel=within)
         assert (found.first, found.second, found.forecast) == ("slow", "quick", forecast)
