@@ -91,7 +91,8 @@ class Display:
     def job_done(self, values: Values) -> None:
         """A job of a sweep is done."""
         self._field("result", values["verdict"] if "verdict" in values else words.one_line(RunResult.from_json(values)))
-        self._warnings(values.get("warnings", ()))
+        for sentence in values.get("warnings", ()):
+            self._field("warning", sentence, DOUBTFUL)
 
     def failure(self, number: int, message: str) -> None:
         """A job of a sweep has failed."""
@@ -200,7 +201,8 @@ class Display:
         """The points and the forecast of a curve, measured here or elsewhere."""
         curve = CurveResult.from_json(values)
         self._block([*curve_words.table_lines(curve), "", *curve_words.chart_lines(curve), ""])
-        self._warnings(curve.warnings)
+        for sentence in curve.warnings:
+            self._field("warning", sentence, DOUBTFUL)
         self._field("verdict", curve.verdict)
 
     def curves(self, values: Values) -> None:
@@ -210,8 +212,7 @@ class Display:
         for sentence in values["sentences"]:
             self._field("", sentence)
         self._failed_jobs(jobs)
-        results = [values["results"]] if "results" in values else []
-        self._path("sweep", values["folder"], *values["pictures"], *results)
+        self._path("sweep", values["folder"], *values["pictures"], *filter(None, [values.get("results")]))
 
     def comparisons(self, values: Values) -> None:
         """One line per comparison of a sweep."""
@@ -259,10 +260,6 @@ class Display:
             self.progress.show(self.err, "cells", done, total, text)
         elif done < total and not outcome.was_done:
             self.progress.line(self.err, ", ".join(filter(None, (f"{done} of {total} {unit}", text))))
-
-    def _warnings(self, sentences: Sequence[str]) -> None:
-        for sentence in sentences:
-            self._field("warning", sentence, DOUBTFUL)
 
     def _failed_jobs(self, jobs: Sequence[JobResult]) -> None:
         waiting = sum(job.status == "not run" for job in jobs)
