@@ -193,7 +193,7 @@ def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, small_forests: Non
     found = sdl(f"curve {images} training.epochs=1 curve.num_repeats=1 curve.sizes=[8,16,32] parallel.num_jobs=2")
     assert found.code == 0, found.err
     said = " ".join(found.err.split())
-    assert "parallel.num_jobs=2 has no effect: deep_net already uses all cores." in said
+    assert "parallel.num_jobs=2 has no effect: a network already uses all cores." in said
     assert "One repeat per size" in said
 
 

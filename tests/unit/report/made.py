@@ -81,7 +81,7 @@ def curve_of(name: str, dataset: str) -> Values:
     sizes = (90, 180, 360, 720, 1437)
     scores = {n: {str(r): float(1 - 2.2 * n**-0.68 + rng.normal(0, 0.1 * n**-0.5)) for r in range(5)} for n in sizes}
     points = Points(metric="accuracy", scores=scores)
-    return {"name": name, "dataset": dataset, **writing.finite(summarise(points, Question(test_rows=360)))}
+    return summarise(points, Question(test_rows=360), name, dataset).to_json()
 
 
 def comparison(names: list[str] | None = None, dataset: str = "digits", repeats: int = 10) -> Values:
