@@ -122,11 +122,14 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             (training, f"model={model.name} is not trained in epochs"),
             (on_cpu, f"model={model.name} runs on the CPU"),
         ]
-    elif model.is_probe:
-        other = loss.name not in ("cross_entropy", "mse")
+    elif model.holds_rows or not model.trains_in_epochs:
+        who = "strategy=probe" if model.is_probe else f"model={model.name}"
+        other = loss.name not in ("auto", "cross_entropy", "mse")
+        batches = [] if model.uses_augment or augment in ("none", "text") else [f"augment={augment}"]
         ignored = [
-            ([f"loss={loss.name}"] if other else _changed("loss", loss, type(loss)()), "strategy=probe uses its own loss"),
-            (training, "strategy=probe is not trained in epochs"),
+            ([f"loss={loss.name}"] if other else _changed("loss", loss, type(loss)()), f"{who} uses its own loss"),
+            ([] if model.trains_in_epochs else training, f"{who} is not trained in epochs"),
+            (batches, f"{who} does not train on batches"),
         ]
     return [f"{listed(what)} {'has' if len(what) == 1 else 'have'} no effect: {why}." for what, why in ignored if what]
 

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from sdl_cli.data.split import hold_out
+from sdl_cli.data.draw import hold_out
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
