@@ -8,8 +8,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor
 from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
+from sdl_cli.learning.models.blend import Blend
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegressor
+from sdl_cli.learning.models.pretrained_table import PretrainedTable
 from sdl_cli.settings.experiment import Training
 
 FEW = Training(epochs=20, learning_rate=0.02)
@@ -31,6 +33,8 @@ ESTIMATORS = [
     DeepNetRegressor(depth=2, width=32, dropout=0.0, training=FEW),
     AutoencoderNet(widths=(32, 16), pretrain_epochs=2, training=FEW),
     AutoencoderNetRegressor(widths=(32, 16), pretrain_epochs=2, training=FEW),
+    PretrainedTable(num_members=1, max_rows=60, precision="float32"),
+    Blend(num_trees=10, num_members=1, precision="float32"),
 ]
 
 
@@ -42,7 +46,7 @@ PURE_LEAVES = "a leaf of rows of one class is fitted whatever their weight, and 
 def expected_failures(estimator: object) -> dict[str, str]:
     if getattr(estimator, "kind", "") in ("extra_trees", "gradient_boosting"):
         return {"check_class_weight_classifiers": FEW_TREES if estimator.kind == "extra_trees" else PURE_LEAVES}  # type: ignore[attr-defined]
-    return FLOAT32 if type(estimator).__name__.startswith(("DeepNet", "Autoencoder")) else {}
+    return FLOAT32 if type(estimator).__name__.startswith(("DeepNet", "Autoencoder", "Pretrained", "Blend")) else {}
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
@@ -53,4 +57,4 @@ def test_scikit_learn_checks(estimator, check) -> None:  # type: ignore[no-untyp
 
 
 def test_the_checks_are_many() -> None:
-    assert len(ESTIMATORS) == 14
+    assert len(ESTIMATORS) == 16

@@ -18,7 +18,9 @@ from sdl_cli.study.compare import arms
 from sdl_cli.study.compare.settings import Arm, Compare, Comparison, parse_comparison, parse_shared
 
 NAMES = sorted(options("arm"))
-ON_THE_LADDER = ["logistic", "ridge", "forest", "probe", "finetune", "deep_net", "augmented", "cosine_loss", "autoencoder"]
+ON_THE_LADDER = [
+    "logistic", "ridge", "forest", "probe", "finetune", "pretrained_table", "blend", "deep_net", "augmented", "cosine_loss", "autoencoder"
+]  # fmt: skip
 
 
 def composed(names: list[str], *shared: str, **changes: Any) -> tuple[Arm, ...]:
