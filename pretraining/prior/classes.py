@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pretraining.prior.draws import Draws, standardized
 from pretraining.prior.scores import draw_importance, linear_scores, network_scores, prototypes, tree_scores
+from sdl_cli.learning.models.table_network import MAX_CLASSES
 
-MOST_CLASSES = 10
 # half of the tables are binary; more classes become rarer
 _WEIGHT_OF_COUNT = (0, 0, 8.0, 3.5, 2.0, 1.5, 1.4, 1.1, 0.9, 0.8, 1.3)
 
@@ -51,7 +51,7 @@ def plan_classes(draws: Draws, num_tables: int, num_labelled: int) -> ClassPlan:
     num = draws.categories(weight_of_count.expand(num_tables, -1), 1).squeeze(1)
     num = torch.minimum(num, torch.full_like(num, max(2, num_labelled // 4)))
     spread = draws.uniform(num_tables, 1) * 1.2 * draws.coin(0.8, num_tables, 1)
-    weights = torch.exp(draws.normal(num_tables, MOST_CLASSES) * spread)
+    weights = torch.exp(draws.normal(num_tables, MAX_CLASSES) * spread)
     return ClassPlan(num, spread, weights * (_numbers(draws) < num.unsqueeze(1)))
 
 
@@ -63,8 +63,8 @@ def draw_classes(draws: Draws, columns: Tensor, origin: Origin, plan: ClassPlan)
     """
     num_tables = len(columns)
     importance = draw_importance(draws, num_tables, columns.shape[2])
-    linear, one_linear = linear_scores(draws, columns, importance, MOST_CLASSES)
-    network = network_scores(draws, columns, importance, MOST_CLASSES)
+    linear, one_linear = linear_scores(draws, columns, importance, MAX_CLASSES)
+    network = network_scores(draws, columns, importance, MAX_CLASSES)
     trees = tree_scores(draws, columns, importance)
     nearest, bumps = prototypes(draws, columns, importance, plan.num)
     score, uses_node = _draw_score(draws, origin, trees, one_linear, network[:, :, 0], bumps)
@@ -85,7 +85,7 @@ def bucket(draws: Draws, score: Tensor, num: Tensor, spread: Tensor) -> Tensor:
     """
     num_tables, num_rows = score.shape
     number, num = _numbers(draws), num.unsqueeze(1)
-    weights = torch.exp(draws.normal(num_tables, MOST_CLASSES) * spread) * (number < num)
+    weights = torch.exp(draws.normal(num_tables, MAX_CLASSES) * spread) * (number < num)
     edges = weights.cumsum(1) / weights.sum(1, keepdim=True)
     place = (edges * num_rows).long().clamp(1, num_rows) - 1
     cuts = torch.gather(score.sort(dim=1).values, 1, place)
@@ -114,7 +114,7 @@ def _draw_score(
 def _cut_into_classes(draws: Draws, score: Tensor, plan: ClassPlan) -> Tensor:
     """Classes int64 (B, N) as intervals of the score; a tenth of the tables has twice as many intervals as classes."""
     repeats = draws.coin(0.1, len(score))
-    num_intervals = torch.where(repeats, (plan.num * 2).clamp(max=MOST_CLASSES), plan.num)
+    num_intervals = torch.where(repeats, (plan.num * 2).clamp(max=MAX_CLASSES), plan.num)
     classes, num = bucket(draws, score, num_intervals, plan.spread), plan.num.unsqueeze(1)
     return torch.where(classes >= num, classes - num, classes)
 
@@ -131,4 +131,4 @@ def _largest_score(draws: Draws, linear: Tensor, network: Tensor, plan: ClassPla
 
 def _numbers(draws: Draws) -> Tensor:
     """The class numbers 0 to 9, (1, 10)."""
-    return torch.arange(MOST_CLASSES, device=draws.device).view(1, MOST_CLASSES)
+    return torch.arange(MAX_CLASSES, device=draws.device).view(1, MAX_CLASSES)

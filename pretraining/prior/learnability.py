@@ -12,9 +12,9 @@ import math
 import torch
 from torch import Tensor
 
-from pretraining.prior.classes import MOST_CLASSES
 from pretraining.prior.draws import Draws, rank_fractions, standardized
 from pretraining.prior.tables import Tables, TableShape, draw_tables
+from sdl_cli.learning.models.table_network import MAX_CLASSES
 
 _MOST_ROWS = 160  # a table is judged by this many labelled rows
 _NUM_NEIGHBOURS = 5
@@ -43,7 +43,7 @@ def learnability(values: Tensor, labels: Tensor) -> Tensor:
     labels = labels[:, :num_rows]
     values = torch.nan_to_num(values[:, :num_rows], nan=0.0)
     standard, ranks = standardized(values).clamp(-4, 4), rank_fractions(values) * 2 - 1
-    is_class: Tensor = torch.nn.functional.one_hot(labels, MOST_CLASSES).float()
+    is_class: Tensor = torch.nn.functional.one_hot(labels, MAX_CLASSES).float()
     majority = is_class.mean(1).max(1).values
     ridge = (_ridge_votes(standard, ranks, is_class).argmax(2) == labels).float().mean(1)
     nearest = (_neighbour_votes(standard + ranks, is_class).argmax(2) == labels).float().mean(1)
@@ -54,7 +54,7 @@ def _ridge_votes(standard: Tensor, ranks: Tensor, is_class: Tensor) -> Tensor:
     """Leave-one-out predictions (B, n, K) of ridge regression: (fit - h y) / (1 - h), with h the diagonal of the hat matrix."""
     inputs = torch.cat([torch.ones_like(standard[:, :, :1]), standard, ranks], 2)
     penalty = (0.5 + 0.02 * inputs.shape[1]) * torch.eye(inputs.shape[2], device=inputs.device)
-    solved = torch.linalg.solve(torch.bmm(inputs.transpose(1, 2), inputs) + penalty, inputs.transpose(1, 2))
+    solved: Tensor = torch.linalg.solve(torch.bmm(inputs.transpose(1, 2), inputs) + penalty, inputs.transpose(1, 2))
     hat = (inputs * solved.transpose(1, 2)).sum(2, keepdim=True).clamp(max=0.98)
     fit = torch.bmm(inputs, torch.bmm(solved, is_class))
     return (fit - hat * is_class) / (1 - hat)
@@ -66,4 +66,4 @@ def _neighbour_votes(points: Tensor, is_class: Tensor) -> Tensor:
     distance = torch.cdist(points, points) + 1e6 * torch.eye(num_rows, device=points.device)
     near = distance.topk(min(_NUM_NEIGHBOURS, num_rows - 1), dim=2, largest=False).indices
     rows = is_class.unsqueeze(1).expand(-1, num_rows, num_rows, -1)
-    return torch.gather(rows, 2, near.unsqueeze(-1).expand(-1, -1, -1, MOST_CLASSES)).sum(2)
+    return torch.gather(rows, 2, near.unsqueeze(-1).expand(-1, -1, -1, MAX_CLASSES)).sum(2)

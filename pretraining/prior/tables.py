@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from pretraining.prior.causes import draw_plain_columns
-from pretraining.prior.classes import MOST_CLASSES, ClassPlan, Origin, draw_classes, plan_classes
+from pretraining.prior.classes import ClassPlan, Origin, draw_classes, plan_classes
 from pretraining.prior.clusters import draw_clusters
 from pretraining.prior.draws import Draws, standardized
 from pretraining.prior.graphs import draw_graph_columns
 from pretraining.prior.mangling import mangle
 from pretraining.prior.spoiling import lose_cells, mix_columns, repeat_rows, spoil_classes, spoil_columns
+from sdl_cli.learning.models.table_network import MAX_CLASSES
 
 IGNORED = -100  # the label of a query row whose class no labelled row has; torch's cross-entropy leaves it out
 _GRAPH_FRACTION, _PLAIN_FRACTION = 0.55, 0.28  # the rest are clusters
@@ -93,9 +94,9 @@ def _draw_columns(draws: Draws, shape: TableShape, plan: ClassPlan) -> tuple[Ten
 def _with_names(draws: Draws, values: Tensor, classes: Tensor, num_labelled: int) -> Tables:
     """Classes shuffled, and numbered from 0 without gaps among those that labelled rows have."""
     num_tables = len(classes)
-    names = draws.uniform(num_tables, MOST_CLASSES).argsort(1)
-    classes = torch.gather(names, 1, classes.clamp(0, MOST_CLASSES - 1))
-    is_seen = torch.zeros(num_tables, MOST_CLASSES, device=values.device).scatter(1, classes[:, :num_labelled], 1.0)
+    names = draws.uniform(num_tables, MAX_CLASSES).argsort(1)
+    classes = torch.gather(names, 1, classes.clamp(0, MAX_CLASSES - 1))
+    is_seen = torch.zeros(num_tables, MAX_CLASSES, device=values.device).scatter(1, classes[:, :num_labelled], 1.0)
     number = (is_seen.cumsum(1) - 1).long()
     number = torch.where(is_seen > 0, number, torch.full_like(number, IGNORED))
     labels = torch.gather(number, 1, classes)
