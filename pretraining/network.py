@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from pretraining.packing import fastest_packs, pack_rows
 from pretraining.settings import Recipe
 from sdl_cli.errors import DataError
 from sdl_cli.learning.models.table_network import PRESETS, TableNetwork, load_weights
@@ -19,11 +20,15 @@ def build_network(recipe: Recipe, device: str, initial: Path | None = None) -> T
     if initial is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            return TableNetwork(**PRESETS[recipe.preset]).to(device)
-    net = read_weights(initial)
-    if net.sizes != PRESETS[recipe.preset]:
-        raise DataError(f"{initial}: these weights are not of a network of size {recipe.preset}.", "Choose their own --preset.")
-    return net.to(device)
+            net = TableNetwork(**PRESETS[recipe.preset])
+    else:
+        net = read_weights(initial)
+        if net.sizes != PRESETS[recipe.preset]:
+            raise DataError(
+                f"{initial}: these weights are not of a network of size {recipe.preset}.", "Choose their own --preset."
+            )
+    net = net.to(device)
+    return pack_rows(net, fastest_packs(net, device)) if device.startswith("cuda") else net
 
 
 def read_weights(path: Path) -> TableNetwork:

@@ -46,6 +46,9 @@ def train(
     """
     device = state.draws.device
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every shape
     started = time.monotonic() - state.seconds
     log = _Log(state, say)
     saved_at = time.monotonic()
