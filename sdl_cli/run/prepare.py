@@ -65,7 +65,7 @@ def absolute(experiment: Experiment) -> Experiment:
         return None if value is None else str(Path(value).expanduser().absolute())
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
-    no_files = {"unlabeled": (None, ""), "weights": (None, "default", "none")}
+    no_files = {"unlabeled": (None, ""), "weights": (None, "default", "none", "shipped")}
     values = {k: getattr(experiment.model, k, None) for k in no_files}
     model = dataclasses.replace(experiment.model, **{k: whole(v) for k, v in values.items() if v not in no_files[k]})
     return dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed), model=model)
@@ -84,9 +84,10 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     loss = resolve_loss(experiment.loss, dataset.task)
     seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
     if seen not in experiment.model.modalities:
-        what = "a table" if dataset.modality == "table" else "made of texts"
+        what = {"table": "a table", "text": "made of texts", "image": "made of images"}[dataset.modality]
+        takes = "images" if "image" in experiment.model.modalities else "tables"
         hint = f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}."
-        raise ConfigError(f"model: {experiment.model.name} takes images, but the data set {dataset.name} is {what}.", hint)
+        raise ConfigError(f"model: {experiment.model.name} takes {takes}, but the data set {dataset.name} is {what}.", hint)
     from sdl_cli.data.augment.policies import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)

@@ -25,6 +25,7 @@ class ModelSettings:
         is_network: it is trained in epochs, on batches, with a loss, an augmentation and a device.
         is_pretrained: it starts from weights that saw other images, and reads images at the size those want.
         starts_random: a network that knows nothing before it sees the rows of this data set.
+        holds_rows: what is stored of it holds its labelled rows, so that whoever has the model has the data.
         is_foreign: it is somebody else's code, so that what it raises is that code's own word.
         takes_class_weight: `loss.class_weight=balanced` reaches it.
         named_by: the setting whose value people call it by, or None where that is its own name.
@@ -38,6 +39,7 @@ class ModelSettings:
     is_network: ClassVar[bool] = False
     is_pretrained: ClassVar[bool] = False
     starts_random: ClassVar[bool] = False
+    holds_rows: ClassVar[bool] = False
     is_foreign: ClassVar[bool] = False
     takes_class_weight: ClassVar[bool] = True
     named_by: ClassVar[str | None] = None
@@ -63,6 +65,11 @@ class ModelSettings:
     def is_probe(self) -> bool:
         """Whether only a head is fitted, on features that stay as they are: losses, epochs and mixed images have no effect."""
         return False
+
+    @property
+    def trains_in_epochs(self) -> bool:
+        """Whether these settings train a network on batches, so that `training`, a loss and an augmentation have an effect."""
+        return self.is_network and not self.is_probe
 
     @property
     def uses_frozen_features(self) -> bool:

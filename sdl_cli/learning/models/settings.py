@@ -7,6 +7,7 @@ own, so that a command line is read and checked without importing torch or sciki
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
@@ -17,6 +18,7 @@ from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, 
 FOREST = (0.45, 7e-6)
 OTHER = (0.05, 2e-6)
 FINETUNING = (2.5, 6e-8)
+READING = (0.2, 9e-5, 6e-8)  # of a table in context: fixed, for every cell read, and for each labelled row that a cell reads
 
 _TABLE_TRAINING = Training(
     epochs=100, optimizer="adam", learning_rate=0.001, schedule="cosine", warmup_fraction=0.0,
@@ -187,6 +189,62 @@ class AutoencoderSettings(FromScratch):
 
 
 @dataclass(frozen=True)
+class PretrainedTableSettings(ModelSettings):
+    """A network that was pretrained on made-up tables and reads the labelled rows as they are, for up to 10 classes at a time.
+
+    Arguments:
+        weights: `shipped`, or a file that `python -m pretraining train` wrote.
+        strategy: in_context (the network answers as it is), or finetune (a few steps on the labelled rows first).
+        num_members: passes over the table whose probabilities are averaged, with columns and classes in other orders.
+        max_rows: labelled rows that one pass reads; of more, each member reads its own.
+        max_columns: columns that one pass reads; of more, members read chosen ones or principal components.
+    """
+
+    name: str = "pretrained_table"
+    weights: str = "shipped"
+    strategy: Literal["in_context", "finetune"] = "in_context"
+    num_members: Annotated[int, Range(1, 64)] = 4
+    max_rows: Annotated[int, Range(20, 20_000)] = 1000
+    max_columns: Annotated[int, Range(2, 500)] = 48
+
+    estimators = ("sdl_cli.learning.models.pretrained_table", "PretrainedTable", "PretrainedTable")
+    modalities = ("table",)
+    is_network = True
+    holds_rows = True
+    default_training: ClassVar[dict[str, Training]] = {
+        "table": replace(
+            _TABLE_TRAINING, epochs=10, optimizer="adamw", learning_rate=3e-5, warmup_fraction=0.1, weight_decay=0.01,
+            select="best",
+        ),
+    }  # fmt: skip
+
+    def check(self) -> None:
+        if self.weights != "shipped" and not Path(self.weights).expanduser().is_file():
+            hint = "Give the path of a .safetensors file, or model.weights=shipped for those that come with sdl."
+            raise ConfigError(f"model.weights: there is no file {self.weights}.", hint)
+
+    def check_task(self, task: str) -> None:
+        if task == "regression":
+            hint = "Use model=baseline (a forest) or model=deep_net."
+            raise ConfigError(f"model: {self.name} predicts classes, and this target is a number.", hint)
+
+    @property
+    def trains_in_epochs(self) -> bool:
+        return self.strategy == "finetune"
+
+    @property
+    def uses_augment(self) -> bool:
+        return False
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        rows, columns = min(num_rows, self.max_rows), min(num_features, self.max_columns) + 1
+        fixed, rate, per_context_row = READING
+        passes = self.num_members if (rows, columns) == (num_rows, num_features + 1) else 2 * self.num_members - 1
+        one = 1.25 * rows * columns * (rate + per_context_row * rows)
+        return fixed + one * (passes + (15 * epochs if self.trains_in_epochs else 0))
+
+
+@dataclass(frozen=True)
 class SklearnSettings(ModelSettings):
     """The open door: any scikit-learn-compatible estimator.
 
@@ -222,6 +280,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "finetuned_cnn": FinetunedCNNSettings,
     "deep_net": DeepNetSettings,
     "autoencoder": AutoencoderSettings,
+    "pretrained_table": PretrainedTableSettings,
     "sklearn": SklearnSettings,
 }
 

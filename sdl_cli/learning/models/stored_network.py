@@ -71,7 +71,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         if "table.mean" in tensors:
             model.mean_, model.scale_ = tensors["table.mean"].numpy(), tensors["table.scale"].numpy()
             model.n_features_in_ = len(model.mean_)
-        model.runtime_ = _runtime_here(Runtime.from_plain(fitted["runtime"]))
+        model.runtime_ = runtime_here(Runtime.from_plain(fitted["runtime"]))
         model.restore_fitted(fitted)
         model.networks_ = []
         for i in range(int(fitted["num_networks"])):
@@ -99,7 +99,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         """Restore what this subclass added to the stored state, before its networks are built."""
 
 
-def _runtime_here(runtime: Runtime) -> Runtime:
+def runtime_here(runtime: Runtime) -> Runtime:
     """The stored runtime if this machine has its device, otherwise the CPU in float32, which every machine has."""
     surroundings = loop.current_context()
     if surroundings.runtime is not None:
