@@ -90,14 +90,15 @@ def evaluate_command(
     then numbers, and in its last column the class as a whole number. Tables with more than 10 classes are left out.
     """
     with ending(False, debug):
-        if not 1 <= members <= 1000:
-            raise ConfigError(f"--members: {members} is out of bounds.", "It must be at least 1, and at most 1,000.")
+        if not 1 <= members <= 64:
+            raise ConfigError(f"--members: {members} is out of bounds.", "It must be at least 1, and at most 64.")
         from pretraining.evaluate import evaluate
         from pretraining.network import read_weights
+        from pretraining.real_tables import read_tables
         from sdl_cli.learning.device import resolve
 
-        net = read_weights(weights)
-        evaluate(net.to(resolve(device or "auto").device), tables, members)
+        read_weights(weights)  # what is wrong with it is said first
+        evaluate(weights, read_tables(tables), members, resolve(device or "auto").device)
 
 
 def _fresh(out: Path, init: Path | None, chosen: dict[str, Any]) -> Any:

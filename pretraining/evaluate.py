@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from pretraining.real_tables import Array, RealTable, read_tables
-from sdl_cli.learning.models.table_network import TableNetwork
+from pretraining.real_tables import Array, RealTable
+from sdl_cli.learning.models.pretrained_table import PretrainedTable
 from sdl_cli.machine import available_cores
 from sdl_cli.phrases import counted
 
 METRICS = ("acc", "log loss", "AUC")
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
 _METHODS = ("network", "forest", "logistic")
-_MOST_VALUE = 1e4  # standard deviations
-_BLOCK_CELLS = 60_000  # of query rows answered at once
 
 
-def evaluate(net: TableNetwork, folder: Path | None, members: int, say: Callable[[str], None] = print) -> dict[str, Array]:
-    """Score the network on real tables and print a line for each, then means and what other temperatures would give.
+def evaluate(
+    weights: Path, tables: Sequence[RealTable], members: int, device: str = "auto", say: Callable[[str], None] = print
+) -> dict[str, Array]:
+    """Score weights on real tables and print a line for each, then means and what other temperatures would give.
+
+    The network answers as sdl's `model=pretrained_table` does.
 
     Arguments:
-        folder: of CSV files, besides scikit-learn's own tables; None for those alone.
-        members: passes per table, at least 1, with columns and class numbers in another order each.
+        members: passes over each table, at least 1.
     Returns:
         for each method, its `METRICS` (tables, 3).
     Raises:
-        DataError: a folder or file that cannot be used.
+        DataError: weights that cannot be used. DeviceError: this machine lacks the device.
     """
-    tables = read_tables(folder)
     heads = (f"{method + ': ' + ', '.join(METRICS):>28}" for method in _METHODS)
     say(f"{'table':<34}{'rows':>6}{'cols':>6}{'classes':>9}   " + "   ".join(heads))
     scores: dict[str, list[tuple[float, float, float]]] = {method: [] for method in _METHODS}
     answers = []
     for table in tables:
-        given = {"network": network_probs(net, table, members), **_baseline_probs(table)}
+        given = _probs(weights, table, members, device)
         answers.append(given["network"])
         for method in _METHODS:
             scores[method].append(score(table.query_labels, given[method]))
@@ -58,44 +56,8 @@ def evaluate(net: TableNetwork, folder: Path | None, members: int, say: Callable
     return found
 
 
-@torch.no_grad()
-def network_probs(net: TableNetwork, table: RealTable, members: int, seed: int = 0) -> Array:
-    """Class probabilities (m, k) of the query rows: the mean over `members` orders of columns and numberings of classes."""
-    rng = np.random.default_rng(seed)
-    device = next(net.parameters()).device
-    labelled, queries = (torch.from_numpy(rows).to(device) for rows in _standardized(table))
-    labels = torch.from_numpy(table.labels).to(device)
-    num_columns, k = labelled.shape[1], table.num_classes
-    orders = [np.arange(num_columns), *(rng.permutation(num_columns) for _ in range(members - 1))]
-    shuffled = rng.permutation(k)
-    total = torch.zeros(len(queries), k, device=device)
-    for member, order in enumerate(orders):
-        later = np.roll(shuffled, member) if member < k else rng.permutation(k)
-        numbers = later if member else np.arange(k)
-        columns, number_of = torch.from_numpy(order).to(device), torch.from_numpy(numbers).to(device)
-        memory = net.remember(labelled[None, :, columns], number_of[labels][None])
-        blocks = torch.split(queries[:, columns], max(1, _BLOCK_CELLS // (num_columns + 1)))
-        logits = torch.cat([net.answer(memory, block[None])[0] for block in blocks])
-        total += logits[:, :k].softmax(1)[:, number_of]
-    found: Array = (total / members).cpu().numpy()
-    return found
-
-
-def _standardized(table: RealTable) -> tuple[Array, Array]:
-    """Labelled and query rows float32 with mean 0 and deviation 1 over the labelled ones, without constant columns."""
-    labelled, queries = table.labelled, table.queries
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
-        mean, deviation = np.nanmean(labelled, 0), np.nanstd(labelled, 0)
-    kept = deviation > 0
-    if not kept.any():
-        return labelled[:, :1] * 0, queries[:, :1] * 0
-    a, b = (((rows[:, kept] - mean[kept]) / deviation[kept]).clip(-_MOST_VALUE, _MOST_VALUE) for rows in (labelled, queries))
-    return a.astype(np.float32), b.astype(np.float32)
-
-
-def _baseline_probs(table: RealTable) -> dict[str, Array]:
-    """Class probabilities (m, k) of 500 trees and of logistic regression."""
+def _probs(weights: Path, table: RealTable, members: int, device: str) -> dict[str, Array]:
+    """For each of `_METHODS`, class probabilities (m, k) of the query rows; every class is among the labelled ones."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -103,10 +65,10 @@ def _baseline_probs(table: RealTable) -> dict[str, Array]:
     from sklearn.preprocessing import StandardScaler
 
     models: dict[str, Any] = {
+        "network": PretrainedTable(weights=str(weights), num_members=members, device=device, random_state=0),
         "forest": RandomForestClassifier(500, random_state=0, n_jobs=available_cores()),
         "logistic": make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), LogisticRegression(max_iter=3000)),
     }
-    # stratified: every class is among the labelled rows, so that all have a column
     return {name: model.fit(table.labelled, table.labels).predict_proba(table.queries) for name, model in models.items()}
 
 

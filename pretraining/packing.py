@@ -36,7 +36,7 @@ class PackedLayer(Layer):
         B, N, S, width = x.shape
         pack = self.packs[min(self.packs, key=lambda length: abs(math.log(length / S)))] if self.packs else 1
         pack = max(1, min(pack, _MOST_PACKED // S))
-        q, k, v = self._projected(self.norm_col(x).view(B * N, S, width), self.col_q, self.col_k, self.col_v)
+        q, k, v = self._by_head(self.norm_col.then(x, self.col_q, self.col_k, self.col_v).view(B * N, S, -1), 3)
         mixed = packed_attention(q, k, v, pack)
         added: Tensor = self.col_o(mixed.transpose(1, 2).reshape(B, N, S, width))
         return x + added

@@ -115,6 +115,7 @@ class _Log:
 
     def __init__(self, state: State, say: Callable[[str], None]) -> None:
         self.state, self.say = state, say
+        self.is_first = True
         self._start()
 
     def _start(self) -> None:
@@ -125,10 +126,11 @@ class _Log:
         self.sums += scores
 
     def print_at_times(self, rate: float, num_starved: int) -> None:
-        """A line if the last one is ten seconds old."""
+        """A line after the first step, and whenever the last one is ten seconds old."""
         passed = time.monotonic() - self.at
-        if passed < _LOG_SECONDS:
+        if passed < _LOG_SECONDS and not self.is_first:
             return
+        self.is_first = False
         state, num_steps = self.state, self.state.step - self.first_step
         loss, of_frequency, accuracy, of_majority = (self.sums / num_steps).tolist()
         speed = (state.num_tables - self.first_table) / passed
