@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import signal
 import sys
@@ -24,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _SMOKE: dict[str, Any] = {"preset": "tiny", "minutes": 3.0, "device": "cpu"}
-_CELLS_ON_CPU = 16_000
+_ON_CPU: dict[str, Any] = {"cells": 6_000, "warmup_steps": 30}  # many small steps: it computes slowly
 _LOG = "log.txt"
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for weights, checkpoint and log; it must be new.")]
@@ -33,7 +34,7 @@ Minutes = Annotated[float | None, typer.Option(help="Length of the training, by 
 Steps = Annotated[int | None, typer.Option(help="Length of the training in steps, in place of minutes.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights and tables.  [default: 0]")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.  [default: auto]")]
-Cells = Annotated[int | None, typer.Option(help="Table cells per batch.  [default: 256000 on a GPU, 16000 on the CPU]")]
+Cells = Annotated[int | None, typer.Option(help="Table cells per batch.  [default: 256000 on a GPU, 6000 on the CPU]")]
 Workers = Annotated[
     int | None, typer.Option(help="Processes that make tables.  [default: up to 13 beside a GPU, none beside the CPU]")
 ]
@@ -117,8 +118,8 @@ def _fresh(out: Path, init: Path | None, chosen: dict[str, Any]) -> Any:
     device = resolve(wanted).device
     if device != "cpu" and not device.startswith("cuda"):
         raise ConfigError(f"--device: {device} is not supported here.", "Use --device cpu.")
-    if device == "cpu" and "cells" not in chosen:
-        recipe = Recipe(**chosen, cells=_CELLS_ON_CPU)
+    if device == "cpu":
+        recipe = Recipe(**{**_ON_CPU, **chosen})
     state = State(recipe, build_network(recipe, device, init))
     make_folder(out)
     return state
@@ -172,6 +173,7 @@ def _stop_requests() -> Iterator[list[int]]:
 
 def main() -> None:
     """The program: a wrong command line gives two plain lines and exit code 2, as in sdl itself."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as in sdl itself: waiting threads soon give up their core
     try:
         code = int(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except typer.Exit as stop:

@@ -9,7 +9,6 @@ import numpy as np
 from pretraining.prior import TableShape
 from pretraining.settings import Recipe
 
-_WARMUP_STEPS = 100
 _CONSTANT_FRACTION = 0.15
 _GROWING_FRACTION = 0.35  # of the training, in which tables reach their full length
 _FEWEST_LABELLED, _FIRST_MOST_LABELLED = 12, 128
@@ -17,10 +16,10 @@ _FEWEST_QUERIES, _MOST_QUERIES = 24, 320
 _MOST_ROWS = 60_000  # of all tables of a batch: GPU kernels count them on an axis of 65,535
 
 
-def rate_factor(step: int, progress: float) -> float:
-    """The learning rate as a fraction of its peak: 100 steps of warm-up, constant until 15 %, then linear to zero."""
+def rate_factor(step: int, progress: float, warmup_steps: int) -> float:
+    """The learning rate as a fraction of its peak: it rises by steps, is constant until 15 %, then falls linearly to zero."""
     falling = (1.0 - progress) / (1.0 - _CONSTANT_FRACTION)
-    return min(1.0, (step + 1) / _WARMUP_STEPS) * max(0.0, min(1.0, falling))
+    return min(1.0, (step + 1) / warmup_steps) * max(0.0, min(1.0, falling))
 
 
 def average_share(step: int) -> float:

@@ -21,7 +21,7 @@ class Recipe:
         cells: cells of one batch of tables, label and thinking rows included, once batches have grown.
         shapes_per_step: batches of different shape whose gradients make one step.
         most_tables, most_labelled, most_columns: bounds of one batch.
-        learning_rate: peak, of Muon; AdamW takes a quarter of it. weight_decay: of Muon.
+        learning_rate: peak, of Muon; AdamW takes a quarter of it. weight_decay: of Muon. warmup_steps: of a rising rate.
         made_per_table: synthetic tables made for each one used, at least 1.
     """
 
@@ -35,6 +35,7 @@ class Recipe:
     most_labelled: int = 640
     most_columns: int = 40
     learning_rate: float = 4e-3
+    warmup_steps: int = 100
     weight_decay: float = 0.02
     made_per_table: float = 1.6
 
@@ -51,6 +52,7 @@ class Recipe:
         _within("most_labelled", self.most_labelled, 24, 10_000)
         _within("most_columns", self.most_columns, 1, 1000)
         _within("learning_rate", self.learning_rate, 0.0, 1.0, above=True)
+        _within("warmup_steps", self.warmup_steps, 1, 100_000)
         _within("weight_decay", self.weight_decay, 0.0, 1.0)
         _within("made_per_table", self.made_per_table, 1.0, 10.0)
 

@@ -56,7 +56,7 @@ class State:
 
     def learning_rate(self) -> float:
         """Muon's rate at this step."""
-        return self.recipe.learning_rate * self.rate_scale * rate_factor(self.step, self.progress)
+        return self.recipe.learning_rate * self.rate_scale * rate_factor(self.step, self.progress, self.recipe.warmup_steps)
 
     @torch.no_grad()
     def apply_gradients(self, sum_of_weights: float, rate: float) -> None:

@@ -73,8 +73,8 @@ def test_a_step_of_muon_by_hand() -> None:
 
 
 def test_the_rate_warms_up_stays_and_falls() -> None:
-    assert [rate_factor(step, 0.0) for step in (0, 49, 99, 5000)] == [0.01, 0.5, 1.0, 1.0]
-    assert [round(rate_factor(1000, at), 6) for at in (0.15, 0.575, 1.0, 1.1)] == [1.0, 0.5, 0.0, 0.0]
+    assert [rate_factor(step, 0.0, 100) for step in (0, 49, 99, 5000)] == [0.01, 0.5, 1.0, 1.0]
+    assert [round(rate_factor(1000, at, 30), 6) for at in (0.15, 0.575, 1.0, 1.1)] == [1.0, 0.5, 0.0, 0.0]
     assert [average_share(step) for step in (0, 1, 99, 199, 10_000)] == [1.0, 0.5, 0.01, 0.005, 0.005]
 
 
