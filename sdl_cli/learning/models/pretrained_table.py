@@ -72,6 +72,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.notes_: list[str] = []
         if self.strategy != "finetune":
             self._keep(X, y)
+            self._open()
             self.notes_ += self._outside()
             return self
         if X_val is None:
@@ -84,6 +85,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._keep(X_kept, y_kept)
         self._finetune(X_val, np.asarray(y_val))
         self._keep(X, y)
+        self._open()
         self.notes_ += self._outside()
         return self
 
@@ -92,11 +94,12 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "context_")
         X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         with device.threads(self.runtime_):
-            return self._reader()(self._scaled(X))
+            return self._answers(self._scaled(X))
 
     def predict(self, X: Any) -> Array:
         """The most probable class `(N,)`."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        probs = self.predict_proba(X)  # says first whether it was fitted
+        return np.asarray(self.classes_[probs.argmax(axis=1)])
 
     @property
     def needs_validation(self) -> bool:
@@ -139,26 +142,19 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             spread = np.nan_to_num(np.nanstd(values, axis=0))
         self.scale_ = np.where(spread > 0, spread, 1.0)
         self.context_ = self._scaled(X)
-        self._answers: InContext | None = None
 
     def _scaled(self, X: Array) -> Array:
         with np.errstate(over="ignore"):
             scaled = (X[:, self.columns_] - self.mean_) / self.scale_
         return np.asarray(np.clip(scaled, -_MOST_SCALED, _MOST_SCALED), dtype=np.float32)
 
-    def _reader(self) -> InContext:
-        """What answers from the labelled rows; it is made when it is first needed."""
-        if self._answers is None:
-            net = self.network_
-            if self.runtime_.device != "cpu":
-                net = copy.deepcopy(net).to(self.runtime_.device)
-            dtype = getattr(torch, self.runtime_.precision)
-            limits = Limits(self.max_rows, self.max_columns)
-            self._answers = InContext(net, self.context_, self.labels_, self.seed_, self.num_members, limits, dtype)
-        return self._answers
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), **({"_answers": None} if hasattr(self, "context_") else {})}
+    def _open(self) -> None:
+        """Make what answers from the labelled rows."""
+        net = self.network_
+        if self.runtime_.device != "cpu":
+            net = copy.deepcopy(net).to(self.runtime_.device)
+        limits, dtype = Limits(self.max_rows, self.max_columns), getattr(torch, self.runtime_.precision)
+        self._answers = InContext(net, self.context_, self.labels_, self.seed_, self.num_members, limits, dtype)
 
     def _outside(self) -> list[str]:
         """A sentence for each way in which this table is outside what the network was trained on."""
@@ -243,7 +239,8 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model.columns_, model.mean_, model.scale_ = (tensors[f"table.{k}"].numpy() for k in ("columns", "mean", "scale"))
         model._check_context()
         model.runtime_ = runtime_here(Runtime.from_plain(fitted["runtime"]))
-        model.notes_, model._answers = [], None
+        model.notes_ = []
+        model._open()
         return model
 
     def _check_context(self) -> None:

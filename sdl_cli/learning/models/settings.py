@@ -211,6 +211,7 @@ class PretrainedTableSettings(ModelSettings):
     modalities = ("table",)
     is_network = True
     holds_rows = True
+    takes_class_weight = False
     default_training: ClassVar[dict[str, Training]] = {
         "table": replace(
             _TABLE_TRAINING, epochs=10, optimizer="adamw", learning_rate=3e-5, warmup_fraction=0.1, weight_decay=0.01,
@@ -242,6 +243,45 @@ class PretrainedTableSettings(ModelSettings):
         passes = self.num_members if (rows, columns) == (num_rows, num_features + 1) else 2 * self.num_members - 1
         one = 1.25 * rows * columns * (rate + per_context_row * rows)
         return fixed + one * (passes + (15 * epochs if self.trains_in_epochs else 0))
+
+
+@dataclass(frozen=True)
+class BlendSettings(ModelSettings):
+    """A forest, logistic regression and `pretrained_table`, their probabilities averaged.
+
+    Arguments:
+        combine: mean (all count alike), or stacked (weights fitted to predictions of labelled rows that were left out).
+        num_trees: of the forest.
+        num_members: of the pretrained network.
+    """
+
+    name: str = "blend"
+    combine: Literal["mean", "stacked"] = "mean"
+    num_trees: Count = 500
+    num_members: Annotated[int, Range(1, 64)] = 4
+
+    estimators = ("sdl_cli.learning.models.blend", "Blend", "Blend")
+    modalities = ("table",)
+    is_network = True
+    holds_rows = True
+    takes_class_weight = False
+
+    def check_task(self, task: str) -> None:
+        PretrainedTableSettings(name=self.name).check_task(task)
+
+    @property
+    def trains_in_epochs(self) -> bool:
+        return False
+
+    @property
+    def uses_augment(self) -> bool:
+        return False
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        forest = BaselineSettings(num_trees=self.num_trees)
+        parts = (forest, BaselineSettings(kind="logistic"), PretrainedTableSettings(num_members=self.num_members))
+        once = sum(part.seconds(num_rows, num_features, modality, epochs) for part in parts)
+        return once * (6 if self.combine == "stacked" else 1)
 
 
 @dataclass(frozen=True)
@@ -281,6 +321,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "deep_net": DeepNetSettings,
     "autoencoder": AutoencoderSettings,
     "pretrained_table": PretrainedTableSettings,
+    "blend": BlendSettings,
     "sklearn": SklearnSettings,
 }
 
