@@ -94,6 +94,7 @@ def _make_tables(recipe: Recipe, seed: int, waiting: Any, progress: Any, cells: 
         os.nice(5)
     torch.set_num_threads(1)
     draws = Draws(seed)
+    waiting.cancel_join_thread()  # a worker whose main process is gone does not wait for somebody to read what it made
     main_process = mp.parent_process()
     while True:
         shape = draw_shape(recipe, cells.value, progress.value, draws.host)
