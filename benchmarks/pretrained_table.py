@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from sdl_cli.data.split import hold_out
+from sdl_cli.data.draw import hold_out
 from sdl_cli.learning.models.baseline import Baseline
 from sdl_cli.learning.models.pretrained_table import PretrainedTable
 

@@ -24,7 +24,8 @@ import numpy as np
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import with_arms
-from sdl_cli.data.split import Split, hold_out
+from sdl_cli.data.draw import hold_out
+from sdl_cli.data.split import Split
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.run.fit_and_score import Around, fit_and_score
 from sdl_cli.run.prepare import load_here, make_ready, resolve_settings

@@ -41,6 +41,15 @@ def sdl_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
+def small_forests() -> Iterator[None]:
+    """The forest beside each result has few trees in this process: where it is not what is looked at, it takes most of the time."""
+    from integration.forked import few_trees
+
+    with few_trees():
+        yield
+
+
+@pytest.fixture
 def shared_data() -> Path:
     """The folder of real data sets; the test is skipped where it is absent."""
     if not SHARED.is_dir():

@@ -5,34 +5,33 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
 
 from sdl_cli.measure import wording
+from sdl_cli.measure.curve import Ahead, LearningCurve
 
-Values = dict[str, Any]
 MARGIN = 0.08  # of the range of values, below and above it
 
 
-def extent(curves: Sequence[Values]) -> tuple[float, float]:
+def extent(curves: Sequence[LearningCurve]) -> tuple[float, float]:
     """The least and the largest number of rows in view: all sizes with a little room, and at least a factor of 4."""
-    sizes = [row["size"] for curve in curves for row in (*curve["points"], *curve["line"])]
+    sizes = [point.size for curve in curves for point in curve.points] + [row.size for curve in curves for row in curve.line]
     low, high = math.log(min(sizes)), math.log(max(sizes))
     room = max(0.03 * (high - low), (math.log(4) - (high - low)) / 2)
     return math.exp(low - room), math.exp(high + room)
 
 
-def view(curves: Sequence[Values]) -> tuple[float, float]:
+def view(curves: Sequence[LearningCurve]) -> tuple[float, float]:
     """The least and the largest value in view: points, lines and targets with a margin; a wide band is clipped."""
     values: list[float] = []
     for curve in curves:
-        for point in curve["points"]:
-            error = point["se"] or 0.0
-            values += [point["mean"] - error, point["mean"] + error]
-            values += [] if point["baseline"] is None else [point["baseline"]]
-        values += [row["mean"] for row in curve["line"]]
-        values += [curve["labels_needed"]["target"]] if curve["labels_needed"] else []
+        for point in curve.points:
+            error = point.se or 0.0
+            values += [point.mean - error, point.mean + error]
+            values += [] if point.baseline is None else [point.baseline]
+        values += [row.mean for row in curve.line]
+        values += [curve.labels_needed.target] if curve.labels_needed else []
     low, high = min(values), max(values)
-    share = curves[0]["metric"] in wording.PERCENT
+    share = curves[0].metric in wording.PERCENT
     room = max(MARGIN * (high - low), 0.005 if share else 0.005 * abs(high) or 0.5)
     if share:
         # a point at the very end is drawn whole, and no tick stands beyond 100 %
@@ -77,17 +76,18 @@ def tick_texts(metric: str, ticks: Sequence[float]) -> list[str]:
     return [f"{round(scale * tick, decimals) + 0.0:,.{decimals}f}" for tick in ticks]
 
 
-def line_at(line: Sequence[Values], size: float) -> Values | None:
+def line_at(line: Sequence[Ahead], size: float) -> Ahead | None:
     """The fitted curve at a size, interpolated over the log of the size; None outside it. Its band is None where it has none."""
-    if not line or not line[0]["size"] <= size <= line[-1]["size"]:
+    if not line or not line[0].size <= size <= line[-1].size:
         return None
-    after = bisect_left(line, size, key=lambda row: row["size"])
-    if line[after]["size"] == size:
-        return dict(line[after])
+    after = bisect_left(line, size, key=lambda row: row.size)
+    if line[after].size == size:
+        return line[after]
     one, other = line[after - 1], line[after]
-    share = fraction(size, one["size"], other["size"])
-    row: Values = {"size": size}
-    for key in ("mean", "low", "high"):
-        known = one[key] is not None and other[key] is not None
-        row[key] = one[key] + share * (other[key] - one[key]) if known else None
-    return row
+    share = fraction(size, one.size, other.size)
+
+    def between(low: float | None, high: float | None) -> float | None:
+        return None if low is None or high is None else low + share * (high - low)
+
+    mean = one.mean + share * (other.mean - one.mean)
+    return Ahead(size, mean, between(one.low, other.low), between(one.high, other.high))

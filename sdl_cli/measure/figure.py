@@ -22,6 +22,7 @@ from matplotlib.transforms import Bbox
 
 from sdl_cli.measure import wording
 from sdl_cli.measure.axes import extent, fraction, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.measure.curve import Crossing, LabelsNeeded, LearningCurve
 from sdl_cli.measure.wording import rounded
 from sdl_cli.phrases import printable
 
@@ -67,41 +68,41 @@ class Look:
         return {"marker": "o", "markersize": 11, "color": "none", "markeredgecolor": self.ink, "markeredgewidth": 1.3}
 
 
-def draw_one(axes: Axes, curve: Values, look: Look) -> Legend:
+def draw_one(axes: Axes, curve: LearningCurve, look: Look) -> Legend:
     """One curve with all that stands beside it: its forecast, its target, the quick baseline, and ignoring the inputs."""
     _scales(axes, [curve], look)
     _forecast_region(axes, curve, look)
     _measured(axes, curve, look, 0, 6.5)
     _fitted(axes, curve, look.series[0], band=0.2, width=2.2)
     beside: Values = {"color": look.muted, "linewidth": 1.2, "zorder": 2}
-    known = [point for point in curve["points"] if point["baseline"] is not None]
+    known = [(point.size, point.baseline) for point in curve.points if point.baseline is not None]
     if known:
-        axes.plot(*_columns(known, "size", "baseline"), marker=".", markersize=5, label="forest (quick baseline)", **beside)
-    known = [point for point in curve["points"] if point.get("majority") is not None]
+        axes.plot(*zip(*known, strict=True), marker=".", markersize=5, label="forest (quick baseline)", **beside)
+    known = [(point.size, point.majority) for point in curve.points if point.majority is not None]
     low, high = axes.get_ylim()
-    if known and low <= known[-1]["majority"] <= high:
-        axes.plot(*_columns(known, "size", "majority"), linestyle=":", label="ignoring the inputs", **beside)
-    if curve["labels_needed"]:
-        _target(axes, curve, look)
+    if known and low <= known[-1][1] <= high:
+        axes.plot(*zip(*known, strict=True), linestyle=":", label="ignoring the inputs", **beside)
+    if curve.labels_needed:
+        _target(axes, curve, curve.labels_needed, look)
     handles, texts = axes.get_legend_handles_labels()
     return list(handles), list(texts)
 
 
-def draw_several(axes: Axes, curves: Sequence[Values], look: Look, crossings: Sequence[Values] = ()) -> Legend:
+def draw_several(axes: Axes, curves: Sequence[LearningCurve], look: Look, crossings: Sequence[Crossing] = ()) -> Legend:
     """Curves of one metric over each other, and rings where they cross."""
     _scales(axes, curves, look)
-    if len({curve["points"][-1]["size"] for curve in curves}) == 1:
-        _forecast_region(axes, max(curves, key=lambda curve: len(curve["line"])), look)
+    if len({curve.last.size for curve in curves}) == 1:
+        _forecast_region(axes, max(curves, key=lambda curve: len(curve.line)), look)
     handles: list[Artist] = []
     for number, curve in enumerate(curves):
         colour, marker = look.series[number % len(look.series)], MARKERS[number % len(MARKERS)]
         _fitted(axes, curve, colour, band=min(0.12, 0.36 / len(curves)), width=1.8)
         _measured(axes, curve, look, number, 5.5, shift=1 + 0.02 * (number - (len(curves) - 1) / 2))
         handles.append(Line2D([], [], color=colour, marker=marker, linewidth=1.8, markersize=6.5))
-    texts = [curve["name"] for curve in curves]
-    if any(curve["line"] for curve in curves):
+    texts = [curve.name for curve in curves]
+    if any(curve.line for curve in curves):
         handles += [Line2D([], [], color=look.muted, linestyle=DASHED, linewidth=1.8), Patch(color=look.muted, alpha=0.3, lw=0)]
-        texts += ["forecast", f"{100 * curves[0]['level']:g} % interval"]
+        texts += ["forecast", f"{100 * curves[0].level:g} % interval"]
     if _crossings(axes, crossings, look):
         handles.append(Line2D([], [], linestyle="none", **look.ring))
         texts.append("two curves cross (rows)")
@@ -128,34 +129,34 @@ def drawing_style(style: Mapping[str, Any]) -> Iterator[None]:
         yield
 
 
-def _scales(axes: Axes, curves: Sequence[Values], look: Look) -> None:
+def _scales(axes: Axes, curves: Sequence[LearningCurve], look: Look) -> None:
     """Limits, ticks and grid."""
     first, last = extent(curves)
     low, high = view(curves)
     axes.set_xscale("log")
     axes.set_xlim(first, last)
     axes.set_ylim(low, high)
-    sizes = size_ticks(first, last, min(curve["points"][0]["size"] for curve in curves))
+    sizes = size_ticks(first, last, min(curve.points[0].size for curve in curves))
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_major_formatter(FixedFormatter([f"{size:,}" for size in sizes]))
     axes.xaxis.set_minor_formatter(NullFormatter())
     values = value_ticks(low, high, look.ticks)
     axes.yaxis.set_major_locator(FixedLocator(values))
-    axes.yaxis.set_major_formatter(FixedFormatter(tick_texts(curves[0]["metric"], values)))
+    axes.yaxis.set_major_formatter(FixedFormatter(tick_texts(curves[0].metric, values)))
     axes.grid(axis="y", color=look.grid, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_xlabel("number of labelled rows")
 
 
-def _forecast_region(axes: Axes, curve: Values, look: Look) -> None:
+def _forecast_region(axes: Axes, curve: LearningCurve, look: Look) -> None:
     """Shade what lies beyond the largest measured size, and name both parts where the curve leaves room."""
-    largest = curve["points"][-1]["size"]
+    largest = curve.last.size
     first, last = axes.get_xlim()
-    if not curve["line"] or curve["line"][-1]["size"] <= largest:
+    if not curve.line or curve.line[-1].size <= largest:
         return
     axes.axvspan(largest, last, color=look.grid, alpha=look.shade, linewidth=0, zorder=0)
     axes.axvline(largest, color=look.muted, alpha=0.6, linewidth=0.9, zorder=1)
-    height, va = (0.02, "bottom") if curve["higher_is_better"] else (0.98, "top")
+    height, va = (0.02, "bottom") if curve.higher_is_better else (0.98, "top")
     style: Values = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "va": va, "color": look.muted}
     for text, ha, away in (("measured", "right", -6), ("forecast", "left", 6)):
         if text == "forecast" or fraction(largest, first, last) > 0.12:
@@ -163,50 +164,46 @@ def _forecast_region(axes: Axes, curve: Values, look: Look) -> None:
             axes.annotate(text, (largest, height), xytext=(away, 0), ha=ha, **note, **style)
 
 
-def _fitted(axes: Axes, curve: Values, colour: str, band: float, width: float) -> None:
+def _fitted(axes: Axes, curve: LearningCurve, colour: str, band: float, width: float) -> None:
     """The fitted line, dashed beyond the largest measured size, and its interval where it has one."""
-    line, largest = curve["line"], curve["points"][-1]["size"]
+    line, largest = curve.line, curve.last.size
     border = line_at(line, largest)
-    inside = [row for row in line if row["size"] < largest] + ([border] if border else [])
-    beyond = ([border] if border else []) + [row for row in line if row["size"] > largest]
+    inside = [row for row in line if row.size < largest] + ([border] if border else [])
+    beyond = ([border] if border else []) + [row for row in line if row.size > largest]
     for rows, style, label in ((inside, "-", "fitted curve"), (beyond, DASHED, "forecast")):
         if len(rows) > 1:
-            axes.plot(*_columns(rows, "size", "mean"), color=colour, linestyle=style, linewidth=width, zorder=3, label=label)
-    banded = [row for row in line if row["low"] is not None and row["high"] is not None]
+            xs, ys = zip(*((row.size, row.mean) for row in rows), strict=True)
+            axes.plot(xs, ys, color=colour, linestyle=style, linewidth=width, zorder=3, label=label)
+    banded = [(row.size, row.low, row.high) for row in line if row.low is not None and row.high is not None]
     if banded:
-        text = f"{100 * curve['level']:g} % interval"
-        xs, low, high = _columns(banded, "size", "low", "high")
+        text = f"{100 * curve.level:g} % interval"
+        xs, low, high = zip(*banded, strict=True)
         axes.fill_between(xs, low, high, color=colour, alpha=band, linewidth=0, zorder=1.5, label=text)
 
 
-def _measured(axes: Axes, curve: Values, look: Look, number: int, size: float, shift: float = 1.0) -> None:
+def _measured(axes: Axes, curve: LearningCurve, look: Look, number: int, size: float, shift: float = 1.0) -> None:
     """The measured means, with a bar of one standard error on each side if it is known; `shift` keeps curves side by side."""
-    points = [{**point, "size": shift * point["size"]} for point in curve["points"]]
     colour, marker = look.series[number % len(look.series)], MARKERS[number % len(MARKERS)]
-    known = [point for point in points if point["se"] is not None]
+    known = [(shift * point.size, point.mean, point.se) for point in curve.points if point.se is not None]
     if known:
-        xs, ys, errors = _columns(known, "size", "mean", "se")
+        xs, ys, errors = zip(*known, strict=True)
         axes.errorbar(xs, ys, yerr=errors, fmt="none", ecolor=colour, elinewidth=size / 5, capsize=size / 3, zorder=4)
     style: Values = {"marker": marker, "markersize": size, "markeredgecolor": look.paper, "markeredgewidth": 0.7}
-    repeats = {point["repeats"] for point in points}
+    repeats = {point.repeats for point in curve.points}
     details = [f"mean of {num}" for num in repeats if len(repeats) == 1 and num > 1] + (["± 1 s.e."] if known else [])
     text = f"measured ({' '.join(details)})" if details else "measured"
-    axes.plot(*_columns(points, "size", "mean"), linestyle="none", color=colour, zorder=5, label=text, **style)
+    xs, ys = zip(*((shift * point.size, point.mean) for point in curve.points), strict=True)
+    axes.plot(xs, ys, linestyle="none", color=colour, zorder=5, label=text, **style)
 
 
-def _columns(rows: Sequence[Values], *keys: str) -> list[list[float]]:
-    return [[row[key] for row in rows] for key in keys]
-
-
-def _target(axes: Axes, curve: Values, look: Look) -> None:
+def _target(axes: Axes, curve: LearningCurve, need: LabelsNeeded, look: Look) -> None:
     """The target as a line with its value, and where the forecast reaches it with the interval of that size."""
-    need, metric = curve["labels_needed"], curve["metric"]
-    target, low, mid, high = (need[key] for key in ("target", "low", "mid", "high"))
+    target, low, mid, high = need.target, need.low, need.mid, need.high
     first, last = axes.get_xlim()
-    shown = need["reachable"] == "yes" and mid is not None and first <= mid <= last
-    early = shown and mid < curve["points"][-1]["size"]
+    shown = need.reachable == "yes" and mid is not None and first <= mid <= last
+    early = shown and mid is not None and mid < curve.last.size
     # texts stand on the side of the line that the curve leaves free: before the forecast reaches it, or after an early crossing
-    away = 5 if curve["higher_is_better"] != early else -5
+    away = 5 if curve.higher_is_better != early else -5
     colour = look.series[1]
     style: Values = {"color": look.note, "fontsize": look.text + 0.5, "path_effects": look.halo, "zorder": 7}
     style["textcoords"] = "offset points"
@@ -215,11 +212,11 @@ def _target(axes: Axes, curve: Values, look: Look) -> None:
     room = math.copysign(22 / look.area[1] * (top - bottom), away)  # for two lines of text
     axes.set_ylim(min(bottom, target + room), max(top, target + room))
     axes.axhline(target, color=colour, linewidth=1.3, zorder=2.5)
-    note = {"beyond": ", beyond this forecast", "no": ", not reached by this curve"}.get(need["reachable"], "")
+    note = {"beyond": ", beyond this forecast", "no": ", not reached by this curve"}.get(need.reachable, "")
     end, ha = (1, "right") if early else (0, "left")
     place: Values = {"xycoords": axes.get_yaxis_transform(), "xytext": (-6 if early else 6, away), "ha": ha}
-    axes.annotate(f"target {wording.shown(metric, target)}{note}", (end, target), **place, **style)
-    if not shown:
+    axes.annotate(f"target {wording.shown(curve.metric, target)}{note}", (end, target), **place, **style)
+    if not shown or mid is None:
         return
     bar: Values = {"linewidth": 5, "alpha": 0.35, "solid_capstyle": "butt", "zorder": 2.6}
     axes.plot([low or first, high or last], [target, target], color=colour, **bar)
@@ -238,24 +235,24 @@ def _rows_text(low: float | None, mid: float, high: float | None) -> str:
     return f"{about} ({rounded(low)} to {rounded(high)})"
 
 
-def _crossings(axes: Axes, crossings: Sequence[Values], look: Look) -> int:
+def _crossings(axes: Axes, crossings: Sequence[Crossing], look: Look) -> int:
     """A ring at each crossing in view, and its size beside it where other rings and texts leave room. Returns how many."""
     first, last = axes.get_xlim()
     low, high = axes.get_ylim()
-    inside = [row for row in crossings if first <= row["size"] <= last and low <= row["value"] <= high]
+    inside = [row for row in crossings if first <= row.size <= last and low <= row.value <= high]
     width, height = look.area
     whole = Bbox.from_bounds(0, 0, width, height)
-    centres = [(width * fraction(row["size"], first, last), height * (row["value"] - low) / (high - low)) for row in inside]
+    centres = [(width * fraction(row.size, first, last), height * (row.value - low) / (high - low)) for row in inside]
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in centres]
     for row, (x, y) in zip(inside, centres, strict=True):
-        axes.plot([row["size"]], [row["value"]], zorder=8, **look.ring)
-        text = f"{row['size']:,.0f}"
+        axes.plot([row.size], [row.value], zorder=8, **look.ring)
+        text = f"{row.size:,.0f}"
         wide = 6.5 * len(text)
         for dx, dy in ((dx, dy) for dy in (8, -18, 19, -29) for dx in (7, -7 - wide)):
             box = Bbox.from_bounds(x + dx, y + dy, wide, 10)
             if whole.containsx(box.x0) and whole.containsx(box.x1) and not any(box.overlaps(other) for other in taken):
                 style: Values = {"fontsize": look.text, "path_effects": look.halo, "zorder": 9}
-                axes.annotate(text, (row["size"], row["value"]), xytext=(dx, dy), textcoords="offset points", **style)
+                axes.annotate(text, (row.size, row.value), xytext=(dx, dy), textcoords="offset points", **style)
                 taken.append(box)
                 break
     return len(inside)

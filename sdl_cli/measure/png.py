@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sdl_cli.measure import wording
+from sdl_cli.measure.curve import Crossing, LearningCurve
 from sdl_cli.measure.figure import INK, Look, draw_one, draw_several, drawing_style, fit, legend
 from sdl_cli.phrases import printable
 
-Values = dict[str, Any]
 SIZE_INCHES, DPI = (9.0, 5.6), 200  # sharp when shown at 900 x 560 px
 STYLE = {
     "font.size": 11.0,
@@ -25,38 +24,35 @@ STYLE = {
 LOOK = Look()
 
 
-def draw_curve(curve: Values) -> bytes:
-    """One learning curve, its fit and its forecast as a PNG of 1800 x 1120 px, the same bytes for the same curve.
-
-    The curve has name, dataset, metric, higher_is_better, level, points, line and labels_needed; names may hold anything.
-    """
+def draw_curve(curve: LearningCurve) -> bytes:
+    """One learning curve, its fit and its forecast as a PNG of 1800 x 1120 px, the same bytes for the same curve."""
     return _png(curve_figure(curve))
 
 
-def draw_overlay(curves: Sequence[Values], crossings: Sequence[Values]) -> bytes:
+def draw_overlay(curves: Sequence[LearningCurve], crossings: Sequence[Crossing]) -> bytes:
     """Several learning curves of one metric in one picture, as a PNG of 1800 x 1120 px.
 
     Arguments:
         curves: at least one, at most 8 for colours that differ, each as for `draw_curve`.
-        crossings: where two fitted curves cross: the names `first` and `second`, `size` in rows, and `value`.
+        crossings: where their fitted curves cross.
     """
     return _png(overlay_figure(curves, crossings))
 
 
-def curve_figure(curve: Values) -> Figure:
+def curve_figure(curve: LearningCurve) -> Figure:
     """The figure that `draw_curve` writes."""
     with drawing_style(STYLE):
-        figure, axes = _figure(f"{printable(curve['dataset'])}: {printable(curve['name'])}", curve["metric"])
+        figure, axes = _figure(f"{printable(curve.dataset)}: {printable(curve.name)}", curve.metric)
         handles, texts = draw_one(axes, curve, LOOK)
         legend(figure, handles, texts, len(texts), 640)
     return figure
 
 
-def overlay_figure(curves: Sequence[Values], crossings: Sequence[Values]) -> Figure:
+def overlay_figure(curves: Sequence[LearningCurve], crossings: Sequence[Crossing]) -> Figure:
     """The figure that `draw_overlay` writes."""
     with drawing_style(STYLE):
-        datasets = dict.fromkeys(printable(curve["dataset"]) for curve in curves)
-        figure, axes = _figure(", ".join(datasets), curves[0]["metric"])
+        datasets = dict.fromkeys(printable(curve.dataset) for curve in curves)
+        figure, axes = _figure(", ".join(datasets), curves[0].metric)
         handles, texts = draw_several(axes, curves, LOOK, crossings)
         columns = 3 if max(map(len, texts)) <= 28 else 2
         legend(figure, handles, texts, columns, 600 / columns - 45)

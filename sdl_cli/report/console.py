@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +16,7 @@ from sdl_cli.report.progress import Progress
 from sdl_cli.run.result import RunResult
 from sdl_cli.run.run_folder import quoted, resume_verb
 from sdl_cli.study.compare.result import ComparisonResult
+from sdl_cli.study.curve.result import CurveResult
 
 Values = dict[str, Any]
 GOOD, BAD, DOUBTFUL = "32", "31", "33"  # colours of `layout.styled`
@@ -90,7 +91,8 @@ class Display:
     def job_done(self, values: Values) -> None:
         """A job of a sweep is done."""
         self._field("result", values["verdict"] if "verdict" in values else words.one_line(RunResult.from_json(values)))
-        self._warnings(values)
+        for sentence in values.get("warnings", ()):
+            self._field("warning", sentence, DOUBTFUL)
 
     def failure(self, number: int, message: str) -> None:
         """A job of a sweep has failed."""
@@ -184,21 +186,24 @@ class Display:
 
     def curve(self, values: Values) -> None:
         """A curve: its points, its forecast, a chart, and what they mean."""
-        for sentence in values["notes"]:
+        curve = CurveResult.from_json(values)
+        for sentence in curve.notes:
             self.notice(sentence)
         self.forecast(values)
-        reasons = [item["reason"] for item in values["failed"]]
+        reasons = [item.reason for item in curve.failed]
         for reason in dict.fromkeys(reasons):
             self._field("failed", f"{counted(reasons.count(reason), 'cell')}: {reason}", BAD)
-            self._path("", values["failed"][reasons.index(reason)]["folder"])
-        self._field("time", duration(values["seconds"], exact=True))
+            self._path("", str(curve.failed[reasons.index(reason)].folder))
+        self._field("time", duration(curve.seconds, exact=True))
         self._path("run", values["folder"], str(Path(values["folder"]) / "curve.png"))
 
     def forecast(self, values: Values) -> None:
         """The points and the forecast of a curve, measured here or elsewhere."""
-        self._block([*curve_words.table_lines(values), "", *curve_words.chart_lines(values), ""])
-        self._warnings(values)
-        self._field("verdict", values["verdict"])
+        curve = CurveResult.from_json(values)
+        self._block([*curve_words.table_lines(curve), "", *curve_words.chart_lines(curve), ""])
+        for sentence in curve.warnings:
+            self._field("warning", sentence, DOUBTFUL)
+        self._field("verdict", curve.verdict)
 
     def curves(self, values: Values) -> None:
         """One line per curve of a sweep, and where they cross."""
@@ -207,8 +212,7 @@ class Display:
         for sentence in values["sentences"]:
             self._field("", sentence)
         self._failed_jobs(jobs)
-        results = [values["results"]] if "results" in values else []
-        self._path("sweep", values["folder"], *values["pictures"], *results)
+        self._path("sweep", values["folder"], *values["pictures"], *filter(None, [values.get("results")]))
 
     def comparisons(self, values: Values) -> None:
         """One line per comparison of a sweep."""
@@ -256,10 +260,6 @@ class Display:
             self.progress.show(self.err, "cells", done, total, text)
         elif done < total and not outcome.was_done:
             self.progress.line(self.err, ", ".join(filter(None, (f"{done} of {total} {unit}", text))))
-
-    def _warnings(self, values: Mapping[str, Any]) -> None:
-        for sentence in values.get("warnings", []):
-            self._field("warning", sentence, DOUBTFUL)
 
     def _failed_jobs(self, jobs: Sequence[JobResult]) -> None:
         waiting = sum(job.status == "not run" for job in jobs)

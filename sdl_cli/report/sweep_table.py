@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.measure.metrics import main_metric
+from sdl_cli.study.curve.result import CurveResult
 
 Values = dict[str, Any]
 TIMES = ("seconds_total", "seconds_fit")
@@ -67,11 +68,11 @@ def run_columns(item: Values) -> Values:
 
 def curve_columns(item: Values) -> Values:
     """What a finished learning curve comes to: its last point, and the labels that its target needs."""
-    curve = item["curve"]
-    last, needed = curve["points"][-1], curve["labels_needed"] or {}
-    found = {"metric": curve["metric"], "size": last["size"], "mean": last["mean"], "se": last["se"]}
-    found |= {f"labels_{name}": needed.get(name) for name in ("target", "low", "mid", "high", "reachable")}
-    return found | {"seconds_total": curve["seconds"]}
+    curve = CurveResult.from_json(item["curve"])
+    last, needed = curve.last, curve.labels_needed
+    found = {"metric": curve.metric, "size": last.size, "mean": last.mean, "se": last.se}
+    found |= {f"labels_{name}": getattr(needed, name, None) for name in ("target", "low", "mid", "high", "reachable")}
+    return found | {"seconds_total": curve.seconds}
 
 
 def comparison_columns(item: Values) -> Values:

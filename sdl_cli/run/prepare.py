@@ -18,7 +18,8 @@ from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import MODELS, build
 from sdl_cli.measure.decisions import decision_sentence, decision_weights
-from sdl_cli.settings.experiment import Experiment, plain
+from sdl_cli.phrases import listed
+from sdl_cli.settings.experiment import Experiment, Training, plain
 
 Array = np.ndarray[Any, Any]
 _LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost
@@ -108,22 +109,35 @@ def _check_size_of_target(dataset: Dataset) -> None:
 
 
 def settings_without_effect(experiment: Experiment) -> list[str]:
-    """Sentences on changed settings that the chosen model ignores."""
-    model, name, found = experiment.model, experiment.model.name, []
+    """Sentences on changed settings that the chosen model ignores; the experiment as `resolve_settings` gives it."""
+    model, loss, augment = experiment.model, experiment.loss, experiment.augment.name
+    training = _changed("training", experiment.training, Training(), *model.default_training.values())
+    ignored: list[tuple[list[str], str]] = []
     if not model.is_network:
-        weighed = model.takes_class_weight and getattr(experiment.loss, "class_weight", "") == "balanced"
-        if experiment.loss.name != "auto" and not weighed:
-            found.append(f"loss={experiment.loss.name} has no effect: model={name} uses its own loss.")
-        if experiment.augment.name not in ("none", "text"):
-            found.append(f"augment={experiment.augment.name} has no effect: model={name} does not train on batches.")
-        changed = [k for k, v in plain(experiment.training).items() if v != getattr(type(experiment.training)(), k)]
-        if changed:
-            found.append(f"training.{changed[0]} has no effect: model={name} is not trained in epochs.")
-        if experiment.device != "auto" or experiment.precision != "auto":
-            found.append(f"device and precision have no effect: model={name} runs on the CPU.")
-    elif model.is_probe and experiment.loss.name not in ("cross_entropy", "mse"):
-        found.append(f"loss={experiment.loss.name} has no effect: strategy=probe fits a logistic head.")
-    return found
+        weighed = model.takes_class_weight and getattr(loss, "class_weight", "") == "balanced"
+        on_cpu = ["device", "precision"] if experiment.device != "auto" or experiment.precision != "auto" else []
+        ignored = [
+            ([f"loss={loss.name}"] if loss.name != "auto" and not weighed else [], f"model={model.name} uses its own loss"),
+            ([f"augment={augment}"] if augment not in ("none", "text") else [], f"model={model.name} does not train on batches"),
+            (training, f"model={model.name} is not trained in epochs"),
+            (on_cpu, f"model={model.name} runs on the CPU"),
+        ]
+    elif model.holds_rows or not model.trains_in_epochs:
+        who = "strategy=probe" if model.is_probe else f"model={model.name}"
+        other = loss.name not in ("auto", "cross_entropy", "mse")
+        batches = [] if model.uses_augment or augment in ("none", "text") else [f"augment={augment}"]
+        ignored = [
+            ([f"loss={loss.name}"] if other else _changed("loss", loss, type(loss)()), f"{who} uses its own loss"),
+            ([] if model.trains_in_epochs else training, f"{who} is not trained in epochs"),
+            (batches, f"{who} does not train on batches"),
+        ]
+    return [f"{listed(what)} {'has' if len(what) == 1 else 'have'} no effect: {why}." for what, why in ignored if what]
+
+
+def _changed(group: str, settings: Any, *defaults: Any) -> list[str]:
+    """Settings of a group, by their full keys, whose value is none of the defaults."""
+    values = plain(settings).items()
+    return [f"{group}.{key}" for key, value in values if all(value != getattr(known, key) for known in defaults)]
 
 
 def of_repeat(experiment: Experiment, repeat: int) -> Experiment:
@@ -173,7 +187,8 @@ def _decision(experiment: Experiment, labelled: LabelledPart, notice: Callable[[
         if experiment.threshold != "most_probable":
             notice(f"threshold={experiment.threshold} has no effect: numbers are predicted, not classes.")
         return None
-    if experiment.threshold == "balanced" and weighs_classes(experiment) and experiment.model.takes_class_weight:
+    is_weighed = weighs_classes(experiment) and experiment.model.takes_class_weight and not experiment.model.is_probe
+    if experiment.threshold == "balanced" and is_weighed:
         # its probabilities are those of equal classes already
         notice("threshold=balanced has no effect with loss.class_weight=balanced, which does the same in training.")
         return None

@@ -166,7 +166,7 @@ def _overview(ready: Ready, test: TestPart) -> Values:
         "rows": {name: len(part) for name, part in parts.items()},
         "per_class": {name: counts(part) for name, part in parts.items() if len(part)},
         "model": model_name(vars(experiment.model)),
-        "network": experiment.model.is_network,
+        "network": experiment.model.trains_in_epochs or experiment.model.is_probe,
         "loss": experiment.loss.name,
         "augment": experiment.augment.name,
         "training": plain(experiment.training),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import ConfigError
 from sdl_cli.machine import available_cores
-from sdl_cli.many.cells import Outcome
+from sdl_cli.many.cells import Outcome, visible_gpus
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
 from sdl_cli.run.fit_and_score import ignore
@@ -96,6 +96,42 @@ def noise_rows(dataset: Dataset, test: Array, metric: str) -> float:
 def num_jobs(parallel: Parallel | None) -> int:
     """Cells that run at once; None runs them one by one."""
     return 1 if parallel is None else parallel.num_jobs or available_cores()
+
+
+def how_parallel(settings: Any, networks: bool, dataset: Dataset, share: bool) -> tuple[Parallel | None, tuple[str, ...], str]:
+    """How many cells run at once (None: one by one), on which GPUs, and a sentence if that differs from the request.
+
+    Arguments:
+        settings: its `parallel`, and the device, precision, memory format and threads of the cells.
+        networks: whether there are any among the cells.
+        share: the cells share what there is, as those of different methods do: several GPUs, and cores by their threads.
+            Otherwise, as for a curve of one model, a network has its GPU (or for images all cores) to itself, so that all of
+            them are fitted in this process on the data, features and runtime that the first one needed.
+    """
+    wanted: Parallel = settings.parallel
+    why = ""
+    if networks:
+        from sdl_cli.learning.device import resolve
+
+        on = resolve(settings.device, settings.precision, settings.memory_format, settings.num_threads).device
+        gpus = tuple(visible_gpus()) if share and on.startswith("cuda") and settings.device in ("auto", "cuda") else ()
+        if len(gpus) > 1 and wanted.backend == "processes":
+            return replace(wanted, num_jobs=wanted.num_jobs or len(gpus)), gpus, ""
+        has_cores = not share and dataset.modality == "image" and settings.num_threads != 1
+        if on != "cpu" or has_cores:
+            uses = on if on != "cpu" else "all cores"
+            why = f"parallel.num_jobs={wanted.num_jobs} has no effect: a network already uses {uses}."
+            return None, (), why if (wanted.num_jobs or 1) > 1 else ""
+        if wanted.backend == "threading":
+            why = "parallel.backend=threading has no effect: networks in threads would share one random generator."
+            if not share:
+                return None, (), why
+            wanted = replace(wanted, backend="processes")
+    if not share:
+        return replace(wanted, num_jobs=num_jobs(wanted)), (), why
+    jobs = wanted.num_jobs or max(1, available_cores() // (settings.num_threads or 1))
+    alone = jobs == 1 and wanted.backend not in ("dask", "ray")
+    return None if alone else replace(wanted, num_jobs=jobs), (), why
 
 
 def import_baseline() -> None:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from integration.forked import Forked, Server, few_trees
 
 from sdl_cli.cli import main
-from sdl_cli.learning.models.settings import BaselineSettings
-from sdl_cli.measure import baseline
 
 BASELINE = "model=baseline model.num_trees=5"
 NET = "dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=2"
@@ -41,15 +41,26 @@ Sdl = Callable[..., Outcome]
 
 
 @pytest.fixture
-def sdl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sdl:
-    """`sdl("train dataset=wine", "dataset.path=a b")` in an empty folder: the first text is split, the others are taken whole."""
+def all_trees() -> None:
+    """The forest beside each result is that of the user: asked for by tests of which a part runs in other processes."""
+
+
+@pytest.fixture
+def sdl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> Sdl:
+    """`sdl("train dataset=wine", "dataset.path=a b")` in an empty folder: the first text is split, the others are taken whole.
+
+    The forest beside each result has few trees, unless the test asks for `all_trees`.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    trees = contextlib.nullcontext if "all_trees" in request.fixturenames else few_trees
 
     def call(command: str, *more: str) -> Outcome:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["sdl", *shlex.split(command), *more])
-        with pytest.raises(SystemExit) as stop:
+        with pytest.raises(SystemExit) as stop, trees():
             main.main()
         found = capsys.readouterr()
         return Outcome(int(stop.value.code or 0), found.out, found.err)
@@ -57,10 +68,38 @@ def sdl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return call
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.end()
+
+
+Start = Callable[..., Forked]
+
+
 @pytest.fixture
-def small_forests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The forest beside each result has few trees in this process: where it is not what is looked at, it takes most of the time."""
-    monkeypatch.setattr(baseline, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
+def sdl_forked(tmp_path: Path, fork_server: Server) -> Iterator[Start]:
+    """`sdl` as a process of its own, started in the test's folder without the time that a fresh interpreter takes."""
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc to fork cleanly")
+    started = []
+
+    def start(command: str, *more: str, **changes: str) -> Forked:
+        environment = {**os.environ, "COLUMNS": "80", **changes}
+        started.append(fork_server.start([*shlex.split(command), *more], tmp_path, environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+def outcome(process: Forked) -> Outcome:
+    """How a process ended."""
+    out, err = process.communicate()
+    assert process.returncode is not None
+    return Outcome(process.returncode, out, err)
 
 
 @pytest.fixture
@@ -86,10 +125,11 @@ def sdl_process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
 
 def run_here(command: str) -> None:
-    """Run a command that must succeed, in this process, for a fixture of more than one test."""
+    """Run a command that must succeed, in this process, for a fixture of more than one test; the forest beside it is small."""
     before, sys.argv = sys.argv, ["sdl", *shlex.split(command)]
     try:
-        main.main()
+        with few_trees():
+            main.main()
     except SystemExit as stop:
         assert not stop.code, command
     finally:

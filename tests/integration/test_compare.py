@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from integration.conftest import Sdl, tree
+from integration.conftest import Sdl, Start, tree
 
 from sdl_cli.errors import OutOfTimeError, RunError
 from sdl_cli.report.html.pooled import PooledRun
@@ -243,11 +241,9 @@ def test_a_limit_that_leaves_nothing_says_so(sdl: Sdl, tmp_path: Path) -> None:
     assert len(found.err.strip().splitlines()) <= 6 and "Traceback" not in found.err
 
 
-def test_a_killed_comparison_goes_on_where_it_was(
-    sdl_process: Callable[..., subprocess.Popen[str]], sdl: Sdl, tmp_path: Path
-) -> None:
+def test_a_killed_comparison_goes_on_where_it_was(sdl_forked: Start, sdl: Sdl, tmp_path: Path) -> None:
     command = "compare dataset=wine 'compare.arms=[majority,\"forest model.num_trees=300\"]' compare.baseline=null compare.num_repeats=4 compare.curve=false hydra.run.dir=c parallel.backend=threading"
-    process = sdl_process(command)
+    process = sdl_forked(command)
     deadline = time.monotonic() + 60
 
     def ended() -> list[Path]:

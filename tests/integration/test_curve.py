@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import signal
@@ -16,7 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from integration.conftest import Sdl, tree
+from integration.conftest import Sdl, Start, outcome, tree
+from integration.forked import WORKER_NAME, Forked, Server
 from PIL import Image
 
 from sdl_cli.cli import hydra as bridge
@@ -25,10 +27,19 @@ from sdl_cli.run import run_folder, writing
 from sdl_cli.study.curve import measure
 from sdl_cli.study.curve.settings import parse_curve
 
-Start = Callable[..., subprocess.Popen[str]]
 WINE = "dataset=wine model.num_trees=5"
 HERE = "parallel.num_jobs=1"  # cells in this process: quicker for small ones
-SLOW = "dataset=digits model.num_trees=80 curve.num_repeats=3 curve.num_sizes=5 parallel.num_jobs=2"
+# a forest that waits is slow enough to be stopped in the middle, and costs nothing
+SLEEPY = """
+import time
+from sklearn.ensemble import RandomForestClassifier
+
+class Sleepy(RandomForestClassifier):
+    def fit(self, X, y):
+        time.sleep(0.15)
+        return super().fit(X, y)
+"""
+SLOW = "dataset=digits model=sklearn model.estimator=sleepy.Sleepy model.params.n_estimators=5 curve.num_repeats=3 curve.num_sizes=5 parallel.num_jobs=2"
 
 
 def numbers(folder: Path) -> dict[str, Any]:
@@ -50,17 +61,16 @@ def done(folder: Path) -> dict[str, int]:
     return {c.parent.name: c.stat().st_mtime_ns for c in cells if run_folder.read_state(c.parent) == "done"}
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[int]:
-    """The worker processes that a curve has started."""
+def workers_of(process: Forked) -> list[int]:
+    """The worker processes that a curve has started, by the name that a forked one has."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                words = (entry / "stat").read_text().rpartition(")")[2].split()
-                command = (entry / "cmdline").read_text()
+                name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
             except OSError:
                 continue
-            if int(words[1]) == process.pid and "sdl_cli.many.processes" in command:
+            if int(rest.split()[1]) == process.pid and name == WORKER_NAME:
                 found.append(int(entry.name))
     return found
 
@@ -70,7 +80,7 @@ def width_of(picture: Path | str) -> int:
         return image.size[0]
 
 
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], object], process: Forked) -> None:
     for _ in range(3000):
         if condition():
             return
@@ -80,12 +90,20 @@ def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) ->
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(tmp_path_factory: pytest.TempPathFactory, fork_server: Server) -> Path:
     """The slow curve, never stopped: every stopped one is held against it."""
-    folder = tmp_path_factory.mktemp("whole") / "curve"
-    command = [sys.executable, "-m", "sdl_cli", "curve", *SLOW.split(), f"hydra.run.dir={folder}"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "sleepy.py").write_text(SLEEPY)
+    command, environment = ["curve", *SLOW.split(), "hydra.run.dir=curve"], {**os.environ, "PYTHONPATH": str(folder)}
+    found = outcome(fork_server.start(command, folder, environment))
+    assert found.code == 0, found.err
+    return folder / "curve"
+
+
+@pytest.fixture
+def sdl_slow(sdl_forked: Start, whole: Path) -> Start:
+    """`sdl` as a process that finds the slow forest."""
+    return functools.partial(sdl_forked, PYTHONPATH=str(whole.parent))
 
 
 # what it finds
@@ -157,14 +175,14 @@ def test_the_subsets_are_nested_and_the_test_part_is_the_same(sdl: Sdl, tmp_path
 
 
 @pytest.mark.parametrize("how", ["parallel.num_jobs=2", "parallel.num_jobs=2 parallel.backend=threading"])
-def test_the_numbers_do_not_depend_on_how_many_cells_run_at_once(sdl: Sdl, tmp_path: Path, how: str) -> None:
+def test_the_numbers_do_not_depend_on_how_many_cells_run_at_once(sdl: Sdl, all_trees: None, tmp_path: Path, how: str) -> None:
     settings = "dataset=wine model.kind=logistic curve.num_repeats=2 curve.sizes=[40,80,140]"
     assert sdl(f"curve {settings} {HERE} hydra.run.dir=one").code == 0
     assert sdl(f"curve {settings} {how} hydra.run.dir=two").code == 0
     assert numbers(tmp_path / "one") == numbers(tmp_path / "two")
 
 
-def test_a_regression_has_a_falling_curve(sdl: Sdl, small_forests: None) -> None:
+def test_a_regression_has_a_falling_curve(sdl: Sdl) -> None:
     settings = f"dataset=diabetes model.kind=ridge curve.num_repeats=2 curve.sizes=[40,160,320] {HERE}"
     values = sdl(f"curve {settings} --json").json
     assert values["metric"] == "rmse" and values["higher_is_better"] is False
@@ -186,14 +204,14 @@ def test_a_network_on_a_table_runs_in_workers_too(sdl: Sdl) -> None:
     assert len(found.json["points"]) == 4
 
 
-def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, small_forests: None, data: Path) -> None:
+def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, data: Path) -> None:
     images = (
         f"dataset=npz dataset.path={data}/good_images.npz model=deep_net model.architecture=plain model.depth=1 model.width=4"
     )
     found = sdl(f"curve {images} training.epochs=1 curve.num_repeats=1 curve.sizes=[8,16,32] parallel.num_jobs=2")
     assert found.code == 0, found.err
     said = " ".join(found.err.split())
-    assert "parallel.num_jobs=2 has no effect: deep_net already uses all cores." in said
+    assert "parallel.num_jobs=2 has no effect: a network already uses all cores." in said
     assert "One repeat per size" in said
 
 
@@ -240,7 +258,7 @@ def test_a_fixed_test_part_is_the_same_in_every_repeat(sdl: Sdl, tmp_path: Path)
 # several
 
 
-def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, small_forests: None, tmp_path: Path) -> None:
+def test_a_sweep_of_curves_ends_in_one_picture_with_where_they_cross(sdl: Sdl, tmp_path: Path) -> None:
     found = sdl(f"curve -m dataset=breast_cancer model.num_trees=5 model.kind=forest,logistic {HERE} curve.num_repeats=2 --json")
     assert found.code == 0, found.err
     values = found.json
@@ -289,10 +307,8 @@ def test_curves_of_different_data_are_not_laid_over_each_other(sdl: Sdl) -> None
 
 
 @pytest.mark.parametrize("num_done", [0, 3, 9])
-def test_a_killed_curve_goes_on_to_the_same_numbers(
-    sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path, num_done: int
-) -> None:
-    process = sdl_process(f"curve {SLOW} hydra.run.dir=c")
+def test_a_killed_curve_goes_on_to_the_same_numbers(sdl_slow: Start, tmp_path: Path, whole: Path, num_done: int) -> None:
+    process = sdl_slow(f"curve {SLOW} hydra.run.dir=c")
     folder = tmp_path / "c"
     wait_for(lambda: (folder / "environment.json").is_file() and len(done(folder)) >= num_done, process)
     workers = workers_of(process)
@@ -306,30 +322,30 @@ def test_a_killed_curve_goes_on_to_the_same_numbers(
         raise AssertionError("the workers outlive their curve")
     before = done(folder)
     assert len(before) >= num_done and not (folder / "curve.json").exists()
-    found = sdl("curve --resume c --json")
+    found = outcome(sdl_slow("curve --resume c --json"))
     assert found.code == 0, found.err
     assert before.items() <= done(folder).items(), "what was done is not done again"
     assert numbers(folder) == numbers(whole)
     assert run_folder.read_state(folder) == "done"
-    again = sdl("curve --resume c --json")
+    again = outcome(sdl_slow("curve --resume c --json"))
     assert again.code == 0 and again.json == found.json and "nothing to resume" in " ".join(again.err.split())
 
 
-def test_an_interrupted_curve_names_the_command_that_goes_on(sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path) -> None:
-    process = sdl_process(f"curve {SLOW} hydra.run.dir=c --json")
+def test_an_interrupted_curve_names_the_command_that_goes_on(sdl_slow: Start, tmp_path: Path, whole: Path) -> None:
+    process = sdl_slow(f"curve {SLOW} hydra.run.dir=c --json")
     wait_for(lambda: len(done(tmp_path / "c")) >= 2, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert json.loads(out)["error"]["hint"] == f"Resume with: sdl curve --resume {tmp_path}/c"
     assert "Traceback" not in err
-    assert sdl("curve --resume c").code == 0
+    assert outcome(sdl_slow("curve --resume c")).code == 0
     assert numbers(tmp_path / "c") == numbers(whole)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find worker processes")
-def test_a_killed_worker_costs_nothing(sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path) -> None:
-    process = sdl_process(f"curve {SLOW} hydra.run.dir=c")
+def test_a_killed_worker_costs_nothing(sdl_slow: Start, tmp_path: Path, whole: Path) -> None:
+    process = sdl_slow(f"curve {SLOW} hydra.run.dir=c")
     wait_for(lambda: len(done(tmp_path / "c")) >= 2, process)
     os.kill(workers_of(process)[0], signal.SIGKILL)
     _, err = process.communicate(timeout=120)
@@ -339,8 +355,8 @@ def test_a_killed_worker_costs_nothing(sdl: Sdl, sdl_process: Start, tmp_path: P
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find worker processes")
-def test_workers_that_are_killed_again_fail_their_cells_alone(sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path) -> None:
-    process = sdl_process(f"curve {SLOW} hydra.run.dir=c")
+def test_workers_that_are_killed_again_fail_their_cells_alone(sdl_slow: Start, tmp_path: Path, whole: Path) -> None:
+    process = sdl_slow(f"curve {SLOW} hydra.run.dir=c")
     folder = tmp_path / "c"
     wait_for(lambda: len(done(folder)) >= 2, process)
     while process.poll() is None:  # whatever comes, as where the memory is too small for any cell
@@ -354,7 +370,7 @@ def test_workers_that_are_killed_again_fail_their_cells_alone(sdl: Sdl, sdl_proc
     assert "worker process was killed" in run_folder.read_reason(folder)
     kept = done(folder)
     assert len(kept) >= 2
-    assert sdl("curve --resume c").code == 0
+    assert outcome(sdl_slow("curve --resume c")).code == 0
     assert kept.items() <= done(folder).items()
     assert numbers(folder) == numbers(whole)
 
@@ -362,7 +378,7 @@ def test_workers_that_are_killed_again_fail_their_cells_alone(sdl: Sdl, sdl_proc
 KNN = "dataset=wine model=sklearn model.estimator=sklearn.neighbors.KNeighborsClassifier model.params.n_neighbors=30"
 
 
-def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, small_forests: None, tmp_path: Path) -> None:
+def test_cells_that_fail_are_named_and_cost_no_other(sdl: Sdl, tmp_path: Path) -> None:
     found = sdl(f"curve {KNN} {HERE} curve.sizes=[20,40,80,140] curve.num_repeats=2 hydra.run.dir=c --json")
     assert found.code == 1
     values = found.json

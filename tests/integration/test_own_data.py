@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,9 @@ import pytest
 from integration.conftest import BASELINE, Sdl
 from PIL import Image
 
-from sdl_cli.learning.models.settings import BaselineSettings
-from sdl_cli.measure import baseline, scoring
+from sdl_cli.measure import scoring
 
 QUICK = f"{BASELINE} model.kind=logistic"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def small_forests() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baseline, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
-        yield
 
 
 def flat(text: str) -> str:

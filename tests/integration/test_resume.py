@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from integration.conftest import BASELINE, Sdl, run_here
+from integration.conftest import BASELINE, Sdl, Start, run_here
+from integration.forked import Forked
 
 from sdl_cli.run import run_folder, writing
 
-Start = Callable[..., subprocess.Popen[str]]
 # long enough to be stopped in the middle, and a checkpoint after every epoch
 SLOW = (
     "dataset=digits dataset.num_per_class=20 dataset.as_table=true model=deep_net model.depth=3 model.dropout=0.2 "
@@ -23,7 +23,7 @@ SLOW = (
 )
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Forked) -> None:
     for _ in range(1200):
         if condition():
             return
@@ -32,7 +32,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
     raise AssertionError("nothing happened for a minute")
 
 
-def stop(process: subprocess.Popen[str], number: int) -> tuple[str, str]:
+def stop(process: Forked | subprocess.Popen[str], number: int) -> tuple[str, str]:
     process.send_signal(number)
     return process.communicate(timeout=60)
 
@@ -56,9 +56,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
 def test_a_stopped_run_goes_on_to_the_same_weights(
-    sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path, number: signal.Signals
+    sdl: Sdl, sdl_forked: Start, tmp_path: Path, whole: Path, number: signal.Signals
 ) -> None:
-    process = sdl_process(f"train {SLOW} seed=1 --json", "hydra.run.dir=my run")
+    process = sdl_forked(f"train {SLOW} seed=1 --json", "hydra.run.dir=my run")
     run = tmp_path / "my run"
     wait_for(lambda: (run / "checkpoint-fit.pt").exists(), process)
     out, err = stop(process, number)
@@ -89,8 +89,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     assert refused.code == 2 and "takes no settings" in refused.err
 
 
-def test_killed_repeats_go_on_where_they_were(sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path) -> None:
-    process = sdl_process(f"train {SLOW} num_repeats=3 hydra.run.dir=stopped")
+def test_killed_repeats_go_on_where_they_were(sdl: Sdl, sdl_forked: Start, tmp_path: Path, whole: Path) -> None:
+    process = sdl_forked(f"train {SLOW} num_repeats=3 hydra.run.dir=stopped")
     repeats = tmp_path / "stopped" / "repeats"
     wait_for(lambda: (repeats / "1" / "checkpoint-fit.pt").exists(), process)
     stop(process, signal.SIGKILL)
@@ -102,8 +102,8 @@ def test_killed_repeats_go_on_where_they_were(sdl: Sdl, sdl_process: Start, tmp_
     assert same_result(repeats / "1", whole)
 
 
-def test_an_interrupted_sweep_goes_on(sdl: Sdl, sdl_process: Start, tmp_path: Path, whole: Path) -> None:
-    process = sdl_process(f"train -m {SLOW} seed=0,1,2 hydra.sweep.dir=s")
+def test_an_interrupted_sweep_goes_on(sdl: Sdl, sdl_forked: Start, tmp_path: Path, whole: Path) -> None:
+    process = sdl_forked(f"train -m {SLOW} seed=0,1,2 hydra.sweep.dir=s")
     sweep = tmp_path / "s"
     wait_for(lambda: (sweep / "1" / "checkpoint-fit.pt").exists(), process)
     out, err = stop(process, signal.SIGINT)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import BASELINE, NET, Sdl, tree
+from integration.conftest import BASELINE, NET, Sdl, Start, outcome, tree
 
 from sdl_cli.run import run_folder, train
 
@@ -87,7 +85,7 @@ def test_the_table_of_a_sweep_has_the_numbers_of_its_runs(sdl: Sdl, tmp_path: Pa
 
 
 @pytest.mark.parametrize("how", ["parallel.num_jobs=2", "hydra/launcher=basic", "parallel.num_jobs=2 parallel.backend=threading"])
-def test_the_table_is_the_same_whatever_ran_the_jobs(sdl: Sdl, tmp_path: Path, data: Path, how: str) -> None:
+def test_the_table_is_the_same_whatever_ran_the_jobs(sdl: Sdl, all_trees: None, tmp_path: Path, data: Path, how: str) -> None:
     command = f"train -m dataset=npz {BASELINE} dataset.path={data}/good.npz,{data}/nan_X.npz seed=0,1"
     assert sdl(f"{command} hydra.sweep.dir=one").code == 1
     found = sdl(f"{command} hydra.sweep.dir=other {how}")
@@ -120,12 +118,10 @@ class Unruly(DummyClassifier):
 """
 
 
-def test_a_process_that_ends_costs_its_job_and_no_other(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_ends_costs_its_job_and_no_other(sdl_forked: Start, tmp_path: Path) -> None:
     (tmp_path / "unruly.py").write_text(UNRULY)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     command = "train -m dataset=wine model=sklearn model.estimator=unruly.Unruly model.params.number=0,1,2,5 hydra.sweep.dir=s"
-    found = sdl(f"{command} parallel.num_jobs=2")
+    found = outcome(sdl_forked(f"{command} parallel.num_jobs=2", PYTHONPATH=str(tmp_path)))
     assert found.code == 1, found.err
     rows = table(tmp_path / "s")
     assert [row["status"] for row in rows] == ["done", "failed", "failed", "done"]
@@ -180,13 +176,13 @@ def test_a_broken_sweep_is_refused_in_words(sdl: Sdl, tmp_path: Path, text: str)
     assert found.code == 2 and "sweep.json" in found.err and "Traceback" not in found.err
 
 
-@pytest.mark.parametrize("how", ["", "parallel.num_jobs=2"])
+@pytest.mark.parametrize(("how", "start"), [("", "sdl_forked"), ("parallel.num_jobs=2", "sdl_process")])
 def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(
-    sdl_process: Callable[..., subprocess.Popen[str]], tmp_path: Path, how: str
+    request: pytest.FixtureRequest, sdl_forked: Start, tmp_path: Path, how: str, start: str
 ) -> None:
     (tmp_path / "unruly.py").write_text(UNRULY)
     long = "dataset=wine model=sklearn model.estimator=unruly.Unruly model.params.number=0,3 hydra.sweep.dir=s"
-    process = sdl_process(f"train -m {long} {how}", PYTHONPATH=str(tmp_path))
+    process = request.getfixturevalue(start)(f"train -m {long} {how}", PYTHONPATH=str(tmp_path))
     deadline = time.monotonic() + 60
     while (run_folder.read_state(tmp_path / "s" / "0"), run_folder.read_state(tmp_path / "s" / "1")) != ("done", "running"):
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
@@ -198,15 +194,14 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(
     assert [(row["status"], row["reason"]) for row in table(tmp_path / "s")] == [("done", ""), ("interrupted", "by Ctrl-C")]
     assert str(tmp_path / "s" / "results.csv") in out
     (tmp_path / "cured").touch()
-    again = sdl_process("train -m --resume s --json", PYTHONPATH=str(tmp_path))
-    out, err = again.communicate(timeout=60)
-    assert again.returncode == 0, err
-    assert [job["status"] for job in json.loads(out)["jobs"]] == ["done", "done"]
-    assert "job     2 of 2" in err and "job     1 of 2" not in err
+    again = outcome(sdl_forked("train -m --resume s --json", PYTHONPATH=str(tmp_path)))
+    assert again.code == 0, again.err
+    assert [job["status"] for job in again.json["jobs"]] == ["done", "done"]
+    assert "job     2 of 2" in again.err and "job     1 of 2" not in again.err
 
 
-def test_sweeps_of_the_same_second_do_not_collide(sdl_process: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
-    processes = [sdl_process(f"train -m dataset=wine {BASELINE} seed=0,1 hydra.sweep.dir=s --json") for _ in range(2)]
+def test_sweeps_of_the_same_second_do_not_collide(sdl_forked: Start, tmp_path: Path) -> None:
+    processes = [sdl_forked(f"train -m dataset=wine {BASELINE} seed=0,1 hydra.sweep.dir=s --json") for _ in range(2)]
     found = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], found
     assert {json.loads(out)["folder"] for out, _ in found} == {str(tmp_path / "s"), str(tmp_path / "s-2")}
@@ -315,8 +310,8 @@ def test_a_search_of_ones_own_folders_still_works(sdl: Sdl, tmp_path: Path) -> N
     assert sdl("train --resume s").code == 2
 
 
-def test_runs_of_the_same_second_do_not_collide(sdl_process: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
-    processes = [sdl_process(f"train dataset=wine {BASELINE} hydra.run.dir=r --json") for _ in range(2)]
+def test_runs_of_the_same_second_do_not_collide(sdl_forked: Start, tmp_path: Path) -> None:
+    processes = [sdl_forked(f"train dataset=wine {BASELINE} hydra.run.dir=r --json") for _ in range(2)]
     found = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], found
     assert {json.loads(out)["folder"] for out, _ in found} == {str(tmp_path / "r"), str(tmp_path / "r-2")}

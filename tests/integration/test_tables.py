@@ -6,7 +6,6 @@ import csv
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,9 @@ import pytest
 from integration.conftest import BASELINE, Outcome, Sdl, run_here, tree
 
 from sdl_cli.data.sources import new_rows
-from sdl_cli.learning.models.settings import BaselineSettings
-from sdl_cli.measure import baseline
 
 QUICK = f"{BASELINE} model.kind=logistic"
 NET = "model=deep_net model.depth=1 model.width=8 training.epochs=2"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def small_forests() -> Iterator[None]:
-    """The forest beside every result has few trees here, for it takes most of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baseline, "BaselineSettings", lambda: BaselineSettings(num_trees=5))
-        yield
 
 
 def people(num: int = 60, seed: int = 0) -> str:
@@ -68,7 +57,7 @@ def probabilities(rows: list[dict[str, str]]) -> np.ndarray[Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory, small_forests: None) -> Path:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table, and finished runs on it: of classes, of numbers, and of the table without a header."""
     folder = tmp_path_factory.mktemp("tables")
     (folder / "people.csv").write_text(people())

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from integration.conftest import BASELINE, Sdl
+from integration.conftest import BASELINE, Sdl, Start
 
 from sdl_cli.cli.hydra.bare_paths import with_bare_path
 from sdl_cli.errors import ConfigError
 from sdl_cli.run import locks, run_folder, writing
 
-Start = Callable[..., subprocess.Popen[str]]
 LONG = "dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=100000 training.checkpoint_seconds=0"
 
 
@@ -103,9 +100,9 @@ def test_two_paths_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         with_bare_path(["a", "b"])
 
 
-def begun(sdl_process: Start, run: Path, command: str) -> subprocess.Popen[str]:
+def begun(start: Any, run: Path, command: str) -> Any:
     """A training that has written its first checkpoint."""
-    process = sdl_process(command)
+    process = start(command)
     deadline = time.monotonic() + 120
     while not list(run.rglob("checkpoint-*.pt")):
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
@@ -113,11 +110,15 @@ def begun(sdl_process: Start, run: Path, command: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    ("number", "code", "start"),
+    [(signal.SIGTERM, 143, "sdl_process"), (signal.SIGHUP, 129, "sdl_forked")],
+    ids=["SIGTERM", "SIGHUP"],
+)
 def test_a_signal_of_a_scheduler_interrupts_as_ctrl_c_does(
-    sdl_process: Start, tmp_path: Path, number: signal.Signals, code: int
+    request: pytest.FixtureRequest, tmp_path: Path, number: signal.Signals, code: int, start: str
 ) -> None:
-    process = begun(sdl_process, tmp_path / "run", f"train {LONG} hydra.run.dir=run --json")
+    process = begun(request.getfixturevalue(start), tmp_path / "run", f"train {LONG} hydra.run.dir=run --json")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
@@ -130,8 +131,8 @@ def test_a_signal_of_a_scheduler_interrupts_as_ctrl_c_does(
     assert (status["kind"], status["state"], status["reason"]) == ("run", "interrupted", f"by {number.name}")
 
 
-def test_the_workers_of_a_sweep_end_with_sigterm(sdl_process: Start, tmp_path: Path) -> None:
-    process = begun(sdl_process, tmp_path / "s", f"train -m {LONG} seed=0,1,2 parallel.num_jobs=2 hydra.sweep.dir=s")
+def test_the_workers_of_a_sweep_end_with_sigterm(sdl_forked: Start, tmp_path: Path) -> None:
+    process = begun(sdl_forked, tmp_path / "s", f"train -m {LONG} seed=0,1,2 parallel.num_jobs=2 hydra.sweep.dir=s")
     status = next(file for file in (tmp_path / "s").glob("*/status.json") if run_folder.read_state(file.parent) == "running")
     worker = json.loads(status.read_text())["process"]["pid"]
     assert worker != process.pid

@@ -42,7 +42,7 @@ def test_the_header_gives_command_expectation_device_and_minutes(file: Path) -> 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
 def test_a_short_version_runs(
-    file: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    file: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, small_forests: None
 ) -> None:
     overrides = [f"experiment={file.stem}"]
     if file.stem.startswith("hymenoptera"):

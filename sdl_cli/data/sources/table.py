@@ -111,8 +111,7 @@ def assemble(
         raise which_target(cells.source, cells.names)
     places, words = _roles(cells, roles), missing_words(roles.missing_values)
     texts = {find_column(cells.source, cells.names, asked, "dataset.text") for asked in roles.text}
-    written = cells
-    cells = with_missing(cells, words, [cells.names[i] for i in texts])
+    written, cells = cells, with_missing(cells, words, [cells.names[i] for i in texts])
     notes += missing_notes(written, cells, places.values())
     target, as_text = cells.names[places["target"]], places["target"] in texts
     own = cells.columns[places["target"]]
@@ -150,19 +149,26 @@ def assemble(
         notes=notes,
         columns=tuple(columns),
         source={
-            "kind": "table",
-            "names": list(cells.names),
-            "header": cells.header,
-            "delimiter": cells.delimiter,
-            "decimal": cells.marks.decimal,
-            "thousands": cells.marks.thousands,
-            "header_lines": cells.header_lines,
+            **_written(cells),
             "target": target,
             "id": id_name,
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
         },
     )
+
+
+def _written(cells: Cells) -> dict[str, Any]:
+    """How the file is written, by which new rows are read."""
+    return {
+        "kind": "table",
+        "names": list(cells.names),
+        "header": cells.header,
+        "delimiter": cells.delimiter,
+        "decimal": cells.marks.decimal,
+        "thousands": cells.marks.thousands,
+        "header_lines": cells.header_lines,
+    }
 
 
 def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], int | None]:

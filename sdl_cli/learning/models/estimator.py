@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from torch import Tensor, nn
 
 from sdl_cli.data.augment import policies as augmentation
-from sdl_cli.data.split import hold_out
+from sdl_cli.data.draw import hold_out
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime

@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sdl_cli.data.images.area_means import reduce_images
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.machine import available_cores
@@ -85,24 +86,3 @@ class FlatEstimator(BaseEstimator):  # type: ignore[misc]
 def num_jobs(num_cells: int) -> int:
     """Threads of a forest: below some thousand rows they cost more than they save."""
     return 1 if num_cells < 20_000 else available_cores()
-
-
-def reduce_images(images: Array, max_px: int) -> Array:
-    """Images `uint8 (N, C, H, W)` as `float32` with sides of at most `max_px`, by area means (part pixels by their share)."""
-    height, width = images.shape[2:]
-    rows, columns = _area_weights(height, min(height, max_px)), _area_weights(width, min(width, max_px))
-    if len(rows) == height and len(columns) == width:
-        return images.astype(np.float32)
-    out = np.empty((*images.shape[:2], len(rows), len(columns)), np.float32)
-    for i in range(0, len(images), 64):
-        out[i : i + 64] = rows @ (images[i : i + 64].astype(np.float32) @ columns.T)
-    return out
-
-
-def _area_weights(old: int, new: int) -> Array:
-    """`(new, old)` matrix of the share that each old pixel has in each new one; rows sum to 1."""
-    edges = np.linspace(0, old, new + 1)
-    low, high = edges[:-1, None], edges[1:, None]
-    pixels = np.arange(old)[None]
-    overlap = np.clip(np.minimum(high, pixels + 1) - np.maximum(low, pixels), 0, None)
-    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -229,13 +229,17 @@ class InContext:
             stack.append(each)
         yield tuple(stack)
 
+    def labelled(self, node: Node, stack: tuple[Pass, ...]) -> tuple[Array, Array]:
+        """Labelled rows `(B, n, F)` as these passes read them, and the numbers `(B, n)` that they show for their classes."""
+        rows = np.stack([each.read(self.X[node.rows[each.rows]]) for each in stack])
+        return rows, np.stack([each.numbers[node.numbers[each.rows]] for each in stack])
+
     def _memory(self, node: Node, stack: tuple[Pass, ...]) -> Memory:
         """What the labelled rows contribute to the answers of these passes."""
         key = id(stack[0])
         if key in self._kept:
             return self._kept[key]
-        labelled = np.stack([each.read(self.X[node.rows[each.rows]]) for each in stack])
-        labels = np.stack([each.numbers[node.numbers[each.rows]] for each in stack])
+        labelled, labels = self.labelled(node, stack)
         memory = self.net.remember(self._tensor(labelled), torch.from_numpy(labels).to(self.net.think.device), self.dtype)
         if memory.num_bytes + sum(kept.num_bytes for kept in self._kept.values()) <= KEPT_BYTES:
             self._kept[key] = memory

@@ -15,6 +15,9 @@ IMAGE_NETWORK = (0.5, 5e-7)
 ROW = 4e-4  # of a network, for every row seen, however small
 
 
+HOLDS_ROWS = "The model holds its labelled rows: whoever has it has that data."
+
+
 @dataclass(frozen=True)
 class ModelSettings:
     """The settings of a kind of model; the names below are its traits, and the fields of a subclass its settings.

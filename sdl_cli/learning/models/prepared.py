@@ -10,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sdl_cli.data.split import hold_out
+from sdl_cli.data.draw import hold_out
 
 Array = np.ndarray[Any, Any]
 

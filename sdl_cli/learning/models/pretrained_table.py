@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from sdl_cli.data.split import hold_out
+from sdl_cli.data.draw import hold_out
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
@@ -33,7 +33,7 @@ from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
 
-_MOST_SCALED = 1e4  # of a standardised cell
+MOST_SCALED = 1e4  # of a standardised cell
 _PARTS = 5  # fine-tuning asks about a part of the rows at a time, and reads the others
 
 
@@ -45,8 +45,8 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     `validation_fraction` are used by `strategy=finetune` alone, and `loss` and `augment` not at all.
 
     Learned state: `classes_`, `context_ (n, F')` and `labels_ (n,)` (the labelled rows, standardised, and their classes from 0),
-    `columns_ (F',)` (the columns that are read: those that are not constant), `mean_` and `scale_ (F',)`, `network_`, `runtime_`,
-    `notes_`.
+    `columns_ (F',)` (the columns that are read: those that are not constant), `mean_` and `scale_ (F',)`, `network_`, `answers_`
+    (the network with the rows that it reads), `runtime_`, `notes_`.
 
     Sources: Hollmann et al., ICLR 2023 (arXiv 2207.01848) and Nature 637, 2025; docs/PRETRAINING.md has the network's own story.
     """
@@ -94,7 +94,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "context_")
         X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         with device.threads(self.runtime_):
-            return self._answers(self._scaled(X))
+            return self.answers_(self._scaled(X))
 
     def predict(self, X: Any) -> Array:
         """The most probable class `(N,)`."""
@@ -146,7 +146,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _scaled(self, X: Array) -> Array:
         with np.errstate(over="ignore"):
             scaled = (X[:, self.columns_] - self.mean_) / self.scale_
-        return np.asarray(np.clip(scaled, -_MOST_SCALED, _MOST_SCALED), dtype=np.float32)
+        return np.asarray(np.clip(scaled, -MOST_SCALED, MOST_SCALED), dtype=np.float32)
 
     def _open(self) -> None:
         """Make what answers from the labelled rows."""
@@ -154,7 +154,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.runtime_.device != "cpu":
             net = copy.deepcopy(net).to(self.runtime_.device)
         limits, dtype = Limits(self.max_rows, self.max_columns), getattr(torch, self.runtime_.precision)
-        self._answers = InContext(net, self.context_, self.labels_, self.seed_, self.num_members, limits, dtype)
+        self.answers_ = InContext(net, self.context_, self.labels_, self.seed_, self.num_members, limits, dtype)
 
     def _outside(self) -> list[str]:
         """A sentence for each way in which this table is outside what the network was trained on."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
+from sdl_cli.learning.models.kind import HOLDS_ROWS
 from sdl_cli.learning.models.settings import MODELS, traits
 from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import first_line
@@ -33,7 +34,7 @@ def save_model(
     Arguments:
         name: the model's name in MODELS.
         inputs: what prediction must know of the data (classes, columns, image size), JSON-ready.
-        notice: called with a sentence if the model can only be loaded with --trust.
+        notice: called with a sentence if the model holds its labelled rows, or can only be loaded with --trust.
     """
     values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
     files = []
@@ -46,6 +47,8 @@ def save_model(
             files.append(PREPARATION)
         model = model.model_
     file = ARRAYS
+    if traits(name).holds_rows and notice is not None:
+        notice(HOLDS_ROWS)
     if traits(name).is_network:
         from safetensors.torch import save
 

@@ -72,7 +72,11 @@ class Scale:
         values = tables.masked_fill(missing, 0.0)
         z = ((values - self.mean) / (self.deviation + 1e-6)).clamp(-_MOST_DEVIATIONS, _MOST_DEVIATIONS)
         columns = values.transpose(1, 2).contiguous()
-        below = torch.searchsorted(self.ordered, columns, right=False) + torch.searchsorted(self.ordered, columns, right=True)
+        if torch.compiler.is_exporting():  # ONNX has no search in sorted values
+            each, known = columns.unsqueeze(-1), self.ordered.unsqueeze(2)
+            below = (known < each).sum(-1) + (known <= each).sum(-1)
+        else:
+            below = torch.searchsorted(self.ordered, columns, right=False) + torch.searchsorted(self.ordered, columns, right=True)
         rank = below.to(tables.dtype).transpose(1, 2) / self.count - 1.0
         z, rank = z.masked_fill(missing, 0.0), rank.masked_fill(missing, 0.0)
         cell = torch.stack([z, rank, missing.to(tables.dtype)], dim=-1)
@@ -133,7 +137,7 @@ class Norm(nn.Module):
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """`softmax(q k^T / sqrt(D)) v` over `(batch, heads, length, D)`."""
-    if len(queries) <= _MOST_SEQUENCES:
+    if not queries.is_cuda or len(queries) <= _MOST_SEQUENCES:
         return F.scaled_dot_product_attention(queries, keys, values)
     parts = zip(*(torch.split(t, _MOST_SEQUENCES) for t in (queries, keys, values)), strict=True)
     return torch.cat([F.scaled_dot_product_attention(*part) for part in parts])

@@ -3,54 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sdl_cli.measure import wording
 from sdl_cli.measure.figure import Look, draw_one, draw_several, legend
 from sdl_cli.report.curve_words import forecast_rows, labels_needed, point_rows
 from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.section import Section, escape, figure, plain, table
+from sdl_cli.study.compare.result import MoreLabels
+from sdl_cli.study.curve.result import CurveResult
 
-Values = dict[str, Any]
 _LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, ticks=6, area=(330, 190), halo=())
 
 
-def curve_section(curve: Values, more_labels: Values | None = None) -> Section:
+def curve_section(curve: CurveResult, more_labels: MoreLabels | None = None) -> Section:
     """One curve: the picture, what was measured, what is forecast, what to be careful of, and what a comparison says of it."""
-    lead = more_labels["sentence"] if more_labels else ""
-    caption = f"Score of {plain(curve['name'], 60)} on held-out rows against the number of labelled rows (log scale). "
+    lead = more_labels.sentence if more_labels else ""
+    caption = f"Score of {plain(curve.name, 60)} on held-out rows against the number of labelled rows (log scale). "
     caption += "Dots: measured means, with one standard error on each side. "
-    if curve["line"]:
-        caption += f"Line: the fitted curve (dashed: forecast), with its {100 * curve['level']:g} % interval shaded."
+    if curve.line:
+        caption += f"Line: the fitted curve (dashed: forecast), with its {100 * curve.level:g} % interval shaded."
     body = figure(_drawn([curve]), caption)
-    body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve["warnings"])
+    body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve.warnings)
     header, *rows = point_rows(curve)
     body += "<h3>Measured</h3>" + table(header, rows, numeric=range(len(header)))
-    if curve["forecast"]:
+    if curve.forecast:
         header, *rows = forecast_rows(curve)
         body += "<h3>Forecast</h3>" + table(header, rows, numeric=(0, 1, 2))
     return Section("curve", "Would more labels help?", body, lead)
 
 
-def curves_section(curves: Sequence[Values]) -> Section:
+def curves_section(curves: Sequence[CurveResult]) -> Section:
     """Several curves, at least two, of one data set and metric in one picture; their names differ."""
-    metric = curves[0]["metric"]
+    metric = curves[0].metric
     caption = "Marks: measured means, with one standard error on each side. Lines: fitted curves (dashed: forecast)."
     body = figure(_drawn(curves[:6]), caption)
     if len(curves) > 6:
         body += f'<p class="muted">The picture shows the first 6 of {len(curves)} curves; the table has all.</p>'
     rows = []
     for curve in curves:
-        last, twice = curve["points"][-1], curve["twice"]
-        ahead = wording.estimated(metric, twice["mean"], twice["low"], twice["high"]) if twice else ""
-        rows.append([curve["name"], f"{last['size']:,}", wording.shown(metric, last["mean"]), ahead, labels_needed(curve)])
+        last, twice = curve.last, curve.twice
+        ahead = wording.estimated(metric, twice.mean, twice.low, twice.high) if twice else ""
+        rows.append([curve.name, f"{last.size:,}", wording.shown(metric, last.mean), ahead, labels_needed(curve)])
     header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "labels for the target"]
     body += table(header, rows, numeric=(1, 2))
     return Section("curve", "Learning curves", body)
 
 
-def _drawn(curves: Sequence[Values]) -> str:
-    metric = curves[0]["metric"]
+def _drawn(curves: Sequence[CurveResult]) -> str:
+    metric = curves[0].metric
     with new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves)) as made:
         axes = made.subplots()
         single = len(curves) == 1

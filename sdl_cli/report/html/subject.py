@@ -96,16 +96,15 @@ def _sweep(folder: Path) -> Subject:
 
 def _sweep_of_curves(sweep: Sweep) -> Subject:
     """All curves in one picture if they have the same data and metric, otherwise one by one."""
-    jobs: list[Values] = [{"curve": job.values, "overrides": list(job.overrides)} for job in sweep.done]
-    found = [job["curve"] for job in jobs]
-    said = verdict.curve_verdict(CurveResult.from_json(found[0]))
+    found = [CurveResult.from_json(job.values or {}) for job in sweep.done]
+    said = verdict.curve_verdict(found[0])
     if len(found) > 1 and overlay.comparable(found):
-        curves = overlay.named(jobs)
+        curves = overlay.named(found, [job.overrides for job in sweep.done])
         said, sections = overlay.sentences(curves, overlay.crossings(curves)), [curves_section(curves)]
     else:
         said = said if len(found) == 1 else ["These curves have different data or metrics, so they are shown one by one."]
         sections = [
-            replace(curve_section(curve), id=f"curve-{n}", title=_named(curve["dataset"], curve["name"]), lead=curve["verdict"])
+            replace(curve_section(curve), id=f"curve-{n}", title=_named(curve.dataset, curve.name), lead=curve.verdict)
             for n, curve in enumerate(found, 1)
         ]
     return _sweep_of_studies(sweep, "learning curve", "curve", said, sections)
@@ -137,23 +136,21 @@ def _sweep_of_studies(sweep: Sweep, what: str, short: str, said: list[str], sect
 def _curve(folder: Path) -> Subject:
     if not (folder / "curve.json").is_file():
         raise unfinished(folder, "learning curve", "curve")
-    stored, values = run_folder.read_run(folder, finished=False), run_folder.read_json(folder / "curve.json")
-    facts = [(f"{len(values['points'])}", "sizes"), (f"{max(p['repeats'] for p in values['points'])}", "repeats of each")]
-    facts += [(f"{values['test_rows']:,}", "test rows")] if values["test_rows"] else []
-    kicker = f"Report of a learning curve: {plain(values['name'], _MOST_LETTERS)}"
-    head = Head(
-        _named(values["dataset"], "would more labels help?"), kicker, verdict.curve_verdict(CurveResult.from_json(values)), facts
-    )
-    section = curve_section(values)
-    if values["failed"]:
-        rows = [[item["folder"], item["reason"]] for item in values["failed"][:20]]
+    stored = run_folder.read_run(folder, finished=False)
+    curve = CurveResult.from_json(run_folder.read_json(folder / "curve.json"))
+    facts = [(f"{len(curve.points)}", "sizes"), (f"{max(point.repeats for point in curve.points)}", "repeats of each")]
+    facts += [(f"{curve.test_rows:,}", "test rows")] if curve.test_rows else []
+    kicker = f"Report of a learning curve: {plain(curve.name, _MOST_LETTERS)}"
+    head = Head(_named(curve.dataset, "would more labels help?"), kicker, verdict.curve_verdict(curve), facts)
+    section = curve_section(curve)
+    if curve.failed:
+        rows = [[str(item.folder), item.reason] for item in curve.failed[:20]]
         section = replace(section, body=f"{section.body}<h3>Failed</h3>{table(['cell', 'reason'], rows)}")
-    return Subject(head, [section], stored.config, stored.environment, {"total": values["seconds"]}, values["notes"])
+    return Subject(head, [section], stored.config, stored.environment, {"total": curve.seconds}, curve.notes)
 
 
 def _comparison(folder: Path) -> Subject:
-    values = run_folder.read_json(folder / "comparison.json")
-    result = ComparisonResult.from_json(values)
+    result = ComparisonResult.from_json(run_folder.read_json(folder / "comparison.json"))
     if not result.arms:
         raise DataError(f"{folder}: no method of this comparison could be scored.", "Its failures are named in comparison.json.")
     own = folder / "recommended"
@@ -163,7 +160,7 @@ def _comparison(folder: Path) -> Subject:
     config = stored.config | {key: whole.config[key] for key in ("compare", "parallel") if key in whole.config}
     environment = {**stored.environment, **whole.environment, "data_fingerprint": stored.environment.get("data_fingerprint")}
     sections = [comparison_section(result)]
-    sections += [curve_section(values["curve"], values.get("more_labels"))] if values.get("curve") else []
+    sections += [curve_section(result.curve, result.more_labels)] if result.curve else []
     sections += _history(own, f"The recommended method, {result.recommended}, on the first split") if inside else []
     seconds = result.seconds or {}
     facts = [(f"{result.labelled_rows:,}", "labelled rows"), (f"{result.test_rows:,}", "test rows")]

@@ -8,6 +8,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.images.area_means import area_weights
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.duplicates import crossing_problem, image_keys
@@ -80,7 +81,7 @@ def _of_one_colour(X: Array, pairs: Array) -> Array:
     if not len(pairs) or X.shape[1] != len(_LUMA):
         return pairs
     rows, place = np.unique(pairs, return_inverse=True)
-    down, across = _averaging(X.shape[2], _SIDE), _averaging(X.shape[3], _SIDE)
+    down, across = area_weights(X.shape[2], _SIDE), area_weights(X.shape[3], _SIDE)
     small = np.stack([down @ X[row].astype(np.float32) @ across.T for row in rows])
     small -= small.mean(axis=(2, 3), keepdims=True)
     small /= np.linalg.norm(small.reshape(len(rows), -1), axis=1)[:, None, None, None]
@@ -135,7 +136,7 @@ def _usual_distances(vectors: Array) -> Array:
 
 def _thumbnails(X: Array) -> Array:
     """Grey values averaged over areas: `float32 (N, 16, 16)`."""
-    down, across = _averaging(X.shape[2], _SIDE), _averaging(X.shape[3], _SIDE)
+    down, across = area_weights(X.shape[2], _SIDE), area_weights(X.shape[3], _SIDE)
     result = np.empty((len(X), _SIDE, _SIDE), np.float32)
     num = max(1, _CHUNK_PIXELS // int(np.prod(X.shape[1:])))
     for start in range(0, len(X), num):
@@ -143,15 +144,6 @@ def _thumbnails(X: Array) -> Array:
         grey = np.einsum("nchw,c->nhw", images, _LUMA) if images.shape[1] == len(_LUMA) else images.mean(axis=1)
         result[start : start + num] = down @ grey @ across.T
     return result
-
-
-def _averaging(size: int, out: int) -> Array:
-    """`float32 (out, size)`: each output is the mean of its share of the inputs, parts of them at its ends."""
-    edges = np.linspace(0, size, out + 1)
-    low, high = edges[:-1, None], edges[1:, None]
-    pixel = np.arange(size)
-    overlap = np.clip(np.minimum(high, pixel + 1) - np.maximum(low, pixel), 0, None)
-    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _unit(thumbnails: Array) -> Array:

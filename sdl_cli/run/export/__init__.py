@@ -11,6 +11,7 @@ from typing import Any
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import traits
+from sdl_cli.learning.models.kind import HOLDS_ROWS
 from sdl_cli.run import run_folder, writing
 from sdl_cli.run.train import Observer
 
@@ -49,6 +50,8 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
     from sdl_cli.run.export.description import describe
     from sdl_cli.run.export.parity import find_rows, first_equal
 
+    if traits(name).holds_rows:
+        observer.on_notice(HOLDS_ROWS)
     with _float32_on_cpu(stored, name, observer):
         model, values = load_model(stored.folder, trust)
         rows = find_rows(stored, model, values, observer)

@@ -16,10 +16,12 @@ from torch.nn import functional as F
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.learning import losses
 from sdl_cli.learning.models.estimator import NetworkEstimator
+from sdl_cli.learning.models.pretrained_table import MOST_SCALED, PretrainedTable
 from sdl_cli.phrases import first_line
 from sdl_cli.run import writing
 from sdl_cli.run.export.graph import OPSET, Array, Graph, Port, finish_onnx, output_port
 
+_ROW = "One row of features, in the order that `preprocessing` gives."
 LARGEST_BYTES = 2**31 - 2**20  # protobuf, and so an ONNX file, ends at 2 GB
 
 
@@ -67,7 +69,51 @@ class Predictor(nn.Module):
         return outputs.softmax(-1).mean(0)
 
 
-def to_onnx(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
+class Reader(nn.Module):
+    """All of `predict_proba` of a fitted `PretrainedTable`, with its labelled rows, as one module in float32.
+
+    It maps a table `float64 (N, F)` to class probabilities `float32 (N, K)`. Raises ConfigError for classes in groups, whose
+    questions depend on each other.
+    """
+
+    def __init__(self, estimator: PretrainedTable) -> None:
+        super().__init__()
+        answers = estimator.answers_
+        self.net, self.node = answers.net, answers.root
+        if self.node.inside:
+            message = f"This model tells {answers.num_classes} classes apart in groups, which is not one graph."
+            raise ConfigError(message, "Use sdl predict with the run itself.")
+        for name in ("columns", "mean", "scale"):
+            self.register_buffer(f"table_{name}", torch.from_numpy(getattr(estimator, f"{name}_")))
+        for number, each in enumerate(self.node.passes):
+            rows, labels = answers.labelled(self.node, (each,))
+            self.register_buffer(f"table_rows{number}", torch.from_numpy(rows).float())
+            self.register_buffer(f"table_labels{number}", torch.from_numpy(labels))
+            self.register_buffer(f"table_order{number}", torch.from_numpy(each.columns))
+            self.register_buffer(f"table_numbers{number}", torch.from_numpy(each.numbers))
+            for name, axes in zip(("center", "directions"), each.axes or (), strict=False):
+                self.register_buffer(f"table_{name}{number}", torch.from_numpy(np.ascontiguousarray(axes)))
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        known = dict(self.named_buffers(recurse=False))
+        asked = (
+            ((x[:, known["table_columns"]] - known["table_mean"]) / known["table_scale"]).clamp(-MOST_SCALED, MOST_SCALED).float()
+        )
+        total = torch.zeros(x.shape[0], 1)
+        for number, each in enumerate(self.node.passes):
+            rows = asked
+            if each.axes is not None:
+                rows = (
+                    (rows.nan_to_num(0.0).double() - known[f"table_center{number}"]) @ known[f"table_directions{number}"]
+                ).float()
+            memory = self.net.remember(known[f"table_rows{number}"], known[f"table_labels{number}"])
+            logits = self.net.answer(memory, rows[None][:, :, known[f"table_order{number}"]])[0, :, : len(self.node.classes)]
+            total = total + each.weight * logits.softmax(-1)[:, known[f"table_numbers{number}"]]
+        return total / total.sum(1, keepdim=True)
+
+
+def to_onnx(estimator: NetworkEstimator | PretrainedTable, described: dict[str, Any]) -> Graph:
     """The estimator as an ONNX graph. Raises ConfigError where it is over 2 GB, RunError where torch cannot write it."""
     predictor, source, inside = _prepare(estimator)
     num_bytes = sum(t.numel() * t.element_size() for t in predictor.state_dict().values())
@@ -82,6 +128,7 @@ def to_onnx(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
             program = torch.onnx.export(
                 predictor, (_example(source),), dynamo=True, input_names=[source.name], output_names=[target.name],
                 dynamic_shapes=({0: torch.export.Dim("batch")},), opset_version=OPSET, external_data=False, verbose=False,
+                optimize=not isinstance(estimator, PretrainedTable),  # it would compute what the labelled rows contribute, slowly
             )  # fmt: skip
         assert program is not None
         return finish_onnx(program.model_proto, described, source, target, inside)
@@ -89,7 +136,7 @@ def to_onnx(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
         raise RunError(f"This network cannot be written as ONNX: {first_line(error)}", "End the file in .pt2 instead.") from error
 
 
-def to_program(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
+def to_program(estimator: NetworkEstimator | PretrainedTable, described: dict[str, Any]) -> Graph:
     """The estimator as a program of torch.export; the description is inside it too. Raises RunError where torch cannot."""
     predictor, source, inside = _prepare(estimator)
     target = output_port(described["classes"])
@@ -111,7 +158,10 @@ def to_program(estimator: NetworkEstimator, described: dict[str, Any]) -> Graph:
     return Graph(buffer.getvalue(), None, run, source, target, inside)
 
 
-def _prepare(estimator: NetworkEstimator) -> tuple[Predictor, Port, list[str]]:
+def _prepare(estimator: NetworkEstimator | PretrainedTable) -> tuple[nn.Module, Port, list[str]]:
+    if isinstance(estimator, PretrainedTable):
+        source = Port("features", (int(estimator.n_features_in_),), "float64", _ROW)
+        return Reader(estimator), source, ["The labelled rows are inside, and every call reads them."]
     shape = tuple(estimator.input_shape_)
     if len(shape) == 3:
         source = Port("images", shape, "uint8", "Images (channel, row, column), pixel values 0 to 255.")
@@ -121,7 +171,7 @@ def _prepare(estimator: NetworkEstimator) -> tuple[Predictor, Port, list[str]]:
             resized = f"Images whose shorter side is not {how.resize_px} pixels are resized to it"
             inside.insert(0, f"{resized}, and the centre square of {how.crop_px} pixels is cropped.")
     else:
-        source = Port("features", shape, "float64", "One row of features, in the order that `preprocessing` gives.")
+        source = Port("features", shape, "float64", _ROW)
         inside = ["Features are standardised with the mean and standard deviation of the training rows."]
     if len(estimator.networks_) > 1:
         inside.append(f"The outputs of {len(estimator.networks_)} networks are averaged.")

@@ -12,6 +12,7 @@ from sklearn.base import is_classifier
 
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.images.area_means import reduce_images
 from sdl_cli.data.split import split
 from sdl_cli.errors import RunError, SdlError
 from sdl_cli.learning.models import traits
@@ -63,8 +64,6 @@ def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], 
         if encoder is not None:
             X = encoder.transform(X)
     if not is_network and X.ndim == 4:
-        from sdl_cli.learning.models.flat import reduce_images
-
         X = reduce_images(X, inner.max_px).reshape(len(X), -1)
     scale = 1.0 if is_classifier(inner) else float(np.std(expected if targets is None else targets)) or 1.0
     return Rows(inner, X, expected, scale, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.wording import difference
-from sdl_cli.run.writing import finite
 from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.plan import Budget, Key, Plan
+from sdl_cli.study.compare.result import MoreLabels
 from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import CurveResult
 from sdl_cli.study.curve.summary import Question, summarise
 from sdl_cli.study.plan import noise_rows
 
@@ -29,14 +31,14 @@ LARGEST_SHARE = 0.5  # else it may take this part of what the comparison itself 
 
 def measure_curve(
     plan: Plan, folder: Path, values: Values, outcomes: Mapping[Key, Outcome], budget: Budget, notice: Callable[[str], None]
-) -> tuple[Values | None, Values | None]:
+) -> tuple[CurveResult | None, MoreLabels | None]:
     """Measure the curve of the recommended arm, or of the quick baseline if that is too slow, on the same splits.
 
     Each split keeps the candidate that was chosen on it; its largest size is the comparison itself.
 
     Returns:
-        the curve as of `sdl forecast --json` with the arm's `name`, and what it says beside the other methods; both None if no
-        curve was requested, or none fits the time or the rows.
+        the curve with the arm's `name`, and what it says beside the other methods; both None if no curve was requested, or none
+        fits the time or the rows.
     """
     if not plan.request.shared.compare.curve:
         return None, None
@@ -53,35 +55,34 @@ def measure_curve(
             measured = _points(plan, folder, name, chosen, repeats, outcomes, budget)
     except DataError as error:
         why_not = error.message
-    if measured is None:
+    if measured is None or name is None:
         notice(f"No learning curve: {why_not}")
         return None, None
     rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
     question = Question(test_rows=plan.test_rows, noise_rows=rows, same_test_rows=plan.fixed_test)
-    curve = {"name": name, "dataset": plan.dataset.name} | finite(summarise(measured, question))
-    curve["labels_needed"] = None  # nobody asked for a target here
-    curve["warnings"] = [sentence for sentence in curve["warnings"] if "target" not in sentence]
+    curve = summarise(measured, question, name, plan.dataset.name)
+    said = tuple(sentence for sentence in curve.warnings if "target" not in sentence)  # nobody asked for a target here
+    curve = dataclasses.replace(curve, labels_needed=None, warnings=said)
     return curve, beside_methods(values, curve)
 
 
-def beside_methods(values: Values, curve: Values) -> Values | None:
-    """The values of `result.MoreLabels`, or None without a forecast."""
-    twice, metric = curve["twice"], values["metric"]
-    if twice is None or curve["now"] is None:
+def beside_methods(values: Values, curve: CurveResult) -> MoreLabels | None:
+    """What the curve says beside the other methods of a comparison; None without a forecast."""
+    twice, metric = curve.twice, values["metric"]
+    if twice is None or curve.now is None:
         return None
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
     arms = {arm["name"]: arm for arm in values["arms"]}
-    own, best = arms[curve["name"]], arms[values["best"]]
+    own, best = arms[curve.name], arms[values["best"]]
     # another method brings something only where it is measurably better
     method_gain = sign * (best["mean"] - own["mean"]) if own["measurable"] else 0.0
-    more = bool(twice["sure"] and twice["gain"] > method_gain)
-    rest = f"Measured with {curve['name']} on {len(curve['points'][-1]['scores'])} of the {values['repeats']} splits."
+    more = twice.sure and twice.gain > method_gain
+    rest = f"Measured with {curve.name} on {len(curve.last.scores)} of the {values['repeats']} splits."
     if method_gain > 0:
         than = "less" if more else "more"
         rest += f" {best['name']} gains {than} without any new labels ({difference(metric, method_gain)})."
-    own_keys = {key: twice[key] for key in ("size", "mean", "low", "high", "gain")}
-    sentence = f"{twice['sentence']} {rest}"
-    return own_keys | {"method_gain": method_gain, "more_than_methods": more, "sentence": sentence}
+    ends = twice.size, twice.mean, twice.low, twice.high
+    return MoreLabels(*ends, twice.gain, method_gain, more, f"{twice.sentence} {rest}")
 
 
 def _affordable(

@@ -14,8 +14,6 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.errors import ConfigError, SdlError
-from sdl_cli.machine import available_cores
-from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
@@ -24,7 +22,7 @@ from sdl_cli.settings.parallel import Parallel
 from sdl_cli.study.compare.arms import folder_name
 from sdl_cli.study.compare.settings import Arm, Candidate, Comparison
 from sdl_cli.study.compare.trial import Trial
-from sdl_cli.study.plan import brings_test_part, metric_of, metrics_of, num_jobs
+from sdl_cli.study.plan import brings_test_part, how_parallel, metric_of, metrics_of, num_jobs
 
 Array = np.ndarray[Any, Any]
 Key = tuple[str, int]  # arm, repeat
@@ -137,7 +135,8 @@ def make_plan(request: Comparison) -> Plan:
             f"The source has its own {len(parts.test):,} test rows: every repeat is scored on them, and differences are "
             "tested over these rows."
         )
-    parallel, gpus, why = _how_parallel(request, suited, dataset)
+    networks = any(c.experiment.model.is_network for arm in suited for c in arm.candidates[dataset.modality])
+    parallel, gpus, why = how_parallel(shared, networks, dataset, share=True)
     notes += [why] if why else []
     absolute = tuple(_changed(arm, prepare.absolute) for arm in suited)
     request = Comparison(dataclasses.replace(shared, dataset=filled.dataset), absolute)
@@ -233,30 +232,6 @@ def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str
     refusal = next((known[key] for key in sorted(wanted) if known[key] is not None), None)
     if refusal is not None:
         raise refusal
-
-
-def _how_parallel(request: Comparison, arms: Iterable[Arm], dataset: Dataset) -> tuple[Parallel | None, tuple[str, ...], str]:
-    """How many cells run at once, on which GPUs, and a sentence if that differs from the request."""
-    shared, wanted, why = request.shared, request.shared.parallel, ""
-    if any(c.experiment.model.is_network for arm in arms for c in arm.candidates[dataset.modality]):
-        from sdl_cli.learning.device import resolve
-
-        on = resolve(shared.device, shared.precision, shared.memory_format, shared.num_threads).device
-        if on != "cpu":
-            gpus = tuple(cells.visible_gpus()) if on.startswith("cuda") and shared.device in ("auto", "cuda") else ()
-            if len(gpus) > 1 and wanted.backend == "processes":
-                return dataclasses.replace(wanted, num_jobs=wanted.num_jobs or len(gpus)), gpus, ""
-            asked = wanted.num_jobs is not None and wanted.num_jobs > 1
-            return None, (), f"parallel.num_jobs={wanted.num_jobs} has no effect: the networks share {on}." if asked else ""
-        if wanted.backend == "threading":
-            wanted = dataclasses.replace(wanted, backend="processes")
-            why = (
-                "parallel.backend=threading has no effect: networks run in processes, because threads share one random generator."
-            )
-    jobs = wanted.num_jobs or max(1, available_cores() // (shared.num_threads or 1))
-    if jobs == 1 and wanted.backend not in ("dask", "ray"):
-        return None, (), why
-    return dataclasses.replace(wanted, num_jobs=jobs), (), why
 
 
 @dataclass

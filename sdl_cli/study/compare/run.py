@@ -16,6 +16,7 @@ from sdl_cli.phrases import duration
 from sdl_cli.run import run_folder
 from sdl_cli.run.prepare import load_here
 from sdl_cli.run.writing import writing
+from sdl_cli.settings import typed
 from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.kept import keep_models
 from sdl_cli.study.compare.more_labels import measure_curve
@@ -84,7 +85,8 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
         for each in _rounds(plan, out.folder, budget, work):
             _run_round(plan, out.folder, each, observer, work)
         values = summarise(plan, out.folder, work.outcomes, work.given_up, work.failed)
-        values["curve"], values["more_labels"] = measure_curve(plan, out.folder, values, work.outcomes, budget, notice)
+        more = measure_curve(plan, out.folder, values, work.outcomes, budget, notice)
+        values["curve"], values["more_labels"] = map(typed.to_json, more)
         keep_models(plan, out.folder, values, work.outcomes, notice)
         values["notes"] = list(dict.fromkeys([*values["notes"], *said]))
         values["seconds"] = {"total": round(time.time() - budget.started, 3)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 
@@ -13,21 +12,21 @@ from sdl_cli.measure.wording import PERCENT, difference, label, shown, size
 from sdl_cli.phrases import counted
 from sdl_cli.study.curve.forecast import HORIZON, usual_deviation
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import Draft
 
-Values = dict[str, Any]
 FEW_SIZES = 4
 FLAT = 0.002  # a forecast gain below this is none, in units of an error rate (or as a fraction of another error)
 
 
-def warnings(points: Points, values: Values) -> list[str]:
-    """One sentence for each thing to bear in mind; `values` are as `summary.summarise` fills them."""
+def warnings(points: Points, curve: Draft) -> list[str]:
+    """One sentence for each thing to bear in mind, of a draft that has all else but its verdict."""
     found = [
-        _not_monotone(points, values),
-        _no_better_than_guessing(points, values),
-        *_few(points, values),
-        _small_test(points, values),
-        _ceiling_or_flat(values),
-        _far(values),
+        _not_monotone(points, curve),
+        _no_better_than_guessing(points, curve),
+        *_few(points, curve),
+        _small_test(points, curve),
+        _ceiling_or_flat(curve),
+        _far(curve),
     ]
     return [sentence for sentence in found if sentence]
 
@@ -44,77 +43,75 @@ def noise_floor(metric: str, score: float, noise_rows: float | None) -> float | 
     return math.sqrt(p * (1 - p) / noise_rows)
 
 
-def falls(points: Points, values: Values) -> list[tuple[int, int, float, float]]:
+def falls(points: Points, curve: Draft) -> list[tuple[int, int, float, float]]:
     """Pairs of sizes where more labels gave a score worse beyond noise, the clearest first.
 
     The noise is the standard error of the paired difference, by Student's t (two standard errors, and more for few repeats),
     and at least that of so many test rows; with one repeat it is what is usual. Each is given as the smaller size, the larger
     one, the difference, and its standard error.
     """
-    sign = 1 if values["higher_is_better"] else -1
+    sign = 1 if curve.higher_is_better else -1
     found = []
     for earlier, later in itertools.combinations(points.sizes, 2):
-        change, error, factor = _change(points, values, earlier, later)
+        change, error, factor = _change(points, curve, earlier, later)
         least = 1e-9 * (1.0 if points.metric in PERCENT else abs(points.means[-1]))  # the target's unit decides the scale
         if error is not None and sign * change < -max(factor * error, least):
             found.append((sign * change + factor * error, (earlier, later, change, error)))
     return [pair for _, pair in sorted(found)]
 
 
-def asked_difference(values: Values) -> float | None:
+def asked_difference(curve: Draft) -> float | None:
     """How far the target is from the last score, if the test part may be too small to see that; otherwise None."""
-    found = values["labels_needed"]
-    if values["noise_floor"] is None or found is None:
+    found = curve.labels_needed
+    if curve.noise_floor is None or found is None or (found.mid is not None and found.mid <= curve.last.size):
         return None
-    if found["mid"] is not None and found["mid"] <= values["points"][-1]["size"]:
-        return None
-    return abs(float(found["target"]) - float(values["points"][-1]["mean"]))
+    return abs(found.target - curve.last.mean)
 
 
-def cannot_be_told(values: Values) -> bool:
+def cannot_be_told(curve: Draft) -> bool:
     """Whether the target is nearer to the last score than the noise of its test rows."""
-    asked = asked_difference(values)
-    return asked is not None and asked < mean_noise(values)
+    asked = asked_difference(curve)
+    return asked is not None and asked < mean_noise(curve)
 
 
-def mean_noise(values: Values) -> float:
+def mean_noise(curve: Draft) -> float:
     """The noise floor of the mean over repeats: repeats on the same test rows do not lower it."""
-    repeats = 1 if values["same_test_rows"] else values["points"][-1]["repeats"]
-    return float(values["noise_floor"]) / math.sqrt(repeats)
+    assert curve.noise_floor is not None
+    return curve.noise_floor / math.sqrt(1 if curve.same_test_rows else curve.last.repeats)
 
 
-def gain(values: Values, end: str = "mean") -> float:
+def gain(curve: Draft, end: str = "mean") -> float:
     """What the fitted curve gains from now to twice the labels (or an `end` of its interval), positive is better."""
-    sign = 1.0 if values["higher_is_better"] else -1.0
-    return sign * float(values["twice"][end] - values["now"])
+    sign = 1.0 if curve.higher_is_better else -1.0
+    return sign * float(getattr(curve.twice, end) - curve.now)
 
 
-def is_flat(values: Values) -> bool:
+def is_flat(curve: Draft) -> bool:
     """Whether twice the labels would gain almost nothing."""
-    return is_small(values, gain(values))
+    return is_small(curve, gain(curve))
 
 
-def is_sure(values: Values) -> bool:
+def is_sure(curve: Draft) -> bool:
     """Whether the whole interval of the forecast at twice the labels is better than the current fitted score."""
-    return all(gain(values, end) > 0 for end in ("low", "high"))
+    return all(gain(curve, end) > 0 for end in ("low", "high"))
 
 
-def is_small(values: Values, better: float) -> bool:
+def is_small(curve: Draft, better: float) -> bool:
     """Whether an improvement (positive is better) is almost nothing."""
-    best = 1.0 if values["higher_is_better"] else 0.0
-    size = 1.0 if values["metric"] in PERCENT else abs(best - values["now"]) or 1.0
+    best = 1.0 if curve.higher_is_better else 0.0
+    size = 1.0 if curve.now is None or curve.metric in PERCENT else abs(best - curve.now) or 1.0
     return better < FLAT * size
 
 
-def _change(points: Points, values: Values, earlier: int, later: int) -> tuple[float, float | None, float]:
+def _change(points: Points, curve: Draft, earlier: int, later: int) -> tuple[float, float | None, float]:
     """Difference of the scores at two sizes, its standard error, and how many of them count as noise."""
     change, error = points.difference(earlier, later)
     means = [float(np.mean(list(points.scores[size].values()))) for size in (earlier, later)]
     repeats = len(points.pairs(earlier, later))
     if repeats < 2:  # not paired: each mean has its own
         repeats = min(len(points.scores[earlier]), len(points.scores[later]))
-    floors = [noise_floor(points.metric, p, values["noise_rows"]) or 0.0 for p in means]
-    floor = math.hypot(*floors) / math.sqrt(1 if values["same_test_rows"] else repeats)
+    floors = [noise_floor(points.metric, p, curve.noise_rows) or 0.0 for p in means]
+    floor = math.hypot(*floors) / math.sqrt(1 if curve.same_test_rows else repeats)
     if error is None:
         if RANGE[points.metric] != (0.0, 1.0):
             return change, None, 2.0
@@ -127,8 +124,8 @@ def _change(points: Points, values: Values, earlier: int, later: int) -> tuple[f
     return (change, error, factor) if factor * error >= 2 * floor else (change, floor, 2.0)
 
 
-def _not_monotone(points: Points, values: Values) -> str:
-    found = falls(points, values)
+def _not_monotone(points: Points, curve: Draft) -> str:
+    found = falls(points, curve)
     if not found:
         return ""
     earlier, later, change, error = found[0]
@@ -137,27 +134,26 @@ def _not_monotone(points: Points, values: Values) -> str:
     return f"The curve is not monotone: {worse}. The forecast assumes that more labels do not harm."
 
 
-def _no_better_than_guessing(points: Points, values: Values) -> str:
-    last = values["points"][-1]
-    guess = last.get("majority")
+def _no_better_than_guessing(points: Points, curve: Draft) -> str:
+    last, guess = curve.last, curve.last.majority
     if guess is None:
         return ""
-    sign = 1 if values["higher_is_better"] else -1
-    noise = max(2 * (last["se"] or 0.0), 2 * mean_noise(values) if values["noise_floor"] is not None else 0.0)
-    if sign * (last["mean"] - guess) > noise:
+    sign = 1 if curve.higher_is_better else -1
+    noise = max(2 * (last.se or 0.0), 2 * mean_noise(curve) if curve.noise_floor is not None else 0.0)
+    if sign * (last.mean - guess) > noise:
         return ""
     text = (
-        f"With all {last['size']:,} labels, the {label(points.metric)} ({shown(points.metric, last['mean'])}) is no different, "
+        f"With all {last.size:,} labels, the {label(points.metric)} ({shown(points.metric, last.mean)}) is no different, "
         f"within noise, from ignoring the inputs ({shown(points.metric, guess)})."
     )
     more = " One class makes up most rows: curve.metric=balanced_accuracy tells you more."
     return text + (more if points.metric == "accuracy" and guess > 0.6 else "")
 
 
-def _few(points: Points, values: Values) -> list[str]:
+def _few(points: Points, curve: Draft) -> list[str]:
     """Few sizes, and few repeats."""
     num, said = len(points.sizes), []
-    if not values["forecast"]:
+    if not curve.forecast:
         return [f"Only {counted(num, 'size')} could be measured, but a forecast needs 3."] if num < FEW_SIZES else []
     if num < FEW_SIZES:
         said.append(f"Only {num} sizes were measured: a forecast from so few is rough, and its interval allows for that.")
@@ -167,41 +163,41 @@ def _few(points: Points, values: Values) -> list[str]:
     return said
 
 
-def _small_test(points: Points, values: Values) -> str:
+def _small_test(points: Points, curve: Draft) -> str:
     """A warning if the requested difference is lost in the noise of few test rows."""
-    asked = asked_difference(values)
-    if asked is None or values["test_rows"] is None or asked >= 2 * values["noise_floor"]:
+    asked, floor = asked_difference(curve), curve.noise_floor
+    if asked is None or floor is None or curve.test_rows is None or asked >= 2 * floor:
         return ""
     metric = points.metric
     formula = "sqrt(p(1-p)/n)" if metric == "accuracy" else "from the recalls of its classes"
-    more = "More test rows" if values["same_test_rows"] else "A larger dataset.test_fraction"
+    more = "More test rows" if curve.same_test_rows else "A larger dataset.test_fraction"
     steady = ""
-    if not values["same_test_rows"] and max(points.repeats) > 1:
-        off = size(metric, mean_noise(values))
+    if not curve.same_test_rows and max(points.repeats) > 1:
+        off = size(metric, mean_noise(curve))
         steady = f" The mean over {max(points.repeats)} repeats can be off by {off}; more repeats help too."
     return (
-        f"The test part of {values['test_rows']:,} rows is small for this question: its score can be off by "
-        f"{size(metric, values['noise_floor'])} by chance ({formula}), and the target is {size(metric, asked)} away. "
+        f"The test part of {curve.test_rows:,} rows is small for this question: its score can be off by "
+        f"{size(metric, floor)} by chance ({formula}), and the target is {size(metric, asked)} away. "
         f"{more} would help.{steady}"
     )
 
 
-def is_at_ceiling(values: Values) -> bool:
+def is_at_ceiling(curve: Draft) -> bool:
     """Whether nothing was wrong at the largest size, so that this test part can show no gain."""
-    return values["metric"] in PERCENT and bool(values["points"][-1]["mean"] >= 1)
+    return curve.metric in PERCENT and curve.last.mean >= 1
 
 
-def _ceiling_or_flat(values: Values) -> str:
-    if is_at_ceiling(values):
-        rows = f" of {values['test_rows']:,} rows" if values["test_rows"] else ""
+def _ceiling_or_flat(curve: Draft) -> str:
+    if is_at_ceiling(curve):
+        rows = f" of {curve.test_rows:,} rows" if curve.test_rows else ""
         return f"Already 100 %: the test part{rows} cannot show a further gain. More test rows would, or curve.metric=log_loss."
-    if values["forecast"] and values["falls"] is None and is_flat(values):
+    if curve.forecast and curve.falls is None and is_flat(curve):
         return "The curve is flat: twice the labels would bring almost nothing."
     return ""
 
 
-def _far(values: Values) -> str:
-    horizon = HORIZON * values["points"][-1]["size"]
-    far = [row["size"] for row in values["forecast"] if row["size"] > horizon]
+def _far(curve: Draft) -> str:
+    horizon = HORIZON * curve.last.size
+    far = [row.size for row in curve.forecast if row.size > horizon]
     never = f"labels are more than {HORIZON:g} times what was measured: forecasts that far ahead have never been checked."
     return f"{min(far):,} {never}" if far else ""

@@ -9,7 +9,6 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, check_target
 from sdl_cli.settings.parse import suggest
 from sdl_cli.study.curve.points import read_csv
-from sdl_cli.study.curve.result import CurveResult
 from sdl_cli.study.curve.summary import Question, summarise
 
 Values = dict[str, Any]
@@ -24,5 +23,4 @@ def forecast(source: Path, metric: str, question: Question) -> Values:
             f"There are: {', '.join(HIGHER_IS_BETTER)}.",
         )
     check_target("--target", metric, question.target)
-    found = summarise(read_csv(source, metric), question)
-    return CurveResult.from_json({"name": source.stem, "dataset": source.name, **found}).to_json()
+    return summarise(read_csv(source, metric), question, source.stem, source.name).to_json()

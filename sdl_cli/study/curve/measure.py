@@ -28,7 +28,7 @@ from sdl_cli.study.curve import sizes
 from sdl_cli.study.curve.estimate import CellSeconds
 from sdl_cli.study.curve.points import Points
 from sdl_cli.study.curve.settings import CurveExperiment
-from sdl_cli.study.plan import Progress, StudyObserver, brings_test_part, metric_of, noise_rows, num_jobs
+from sdl_cli.study.plan import Progress, StudyObserver, brings_test_part, how_parallel, metric_of, noise_rows, num_jobs
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
@@ -87,9 +87,9 @@ def plan(request: CurveExperiment) -> Plan:
     check_target("curve.target", metric, curve.target)
     labelled, test = _rows(request, dataset)
     chosen = sizes.choose(labelled, len(dataset.classes), curve.sizes, curve.num_sizes)
-    prepare.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
-    parallel, why = _how_parallel(request, dataset)
-    notes = [*dataset.notes, *prepare.settings_without_effect(request.cell(chosen[-1], 0))]
+    largest = prepare.resolve_settings(request.cell(chosen[-1], 0), dataset, chosen[-1])
+    parallel, _, why = how_parallel(request, request.model.is_network, dataset, share=False)
+    notes = [*dataset.notes, *prepare.settings_without_effect(largest)]
     if curve.num_repeats == 1:
         notes.append("One repeat per size: the spread between splits is not measured (curve.num_repeats=5 is usual).")
     elif brings_test_part(dataset):
@@ -216,22 +216,6 @@ def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:
         single = request.cell(2, repeat)
         parts.append(split(dataset, dataclasses.replace(single.dataset, num_train=request.dataset.num_train), single.seed))
     return min(len(part.labelled) for part in parts), min((part.test for part in parts), key=len)
-
-
-def _how_parallel(request: CurveExperiment, dataset: Dataset) -> tuple[Parallel | None, str]:
-    """How many cells run at once, and a sentence if that differs from the request."""
-    wanted = request.parallel
-    if request.model.is_network:
-        from sdl_cli.learning.device import resolve
-
-        on = resolve(request.device, request.precision, request.memory_format, request.num_threads).device
-        uses = on if on != "cpu" else "all cores" if dataset.modality == "image" and request.num_threads != 1 else ""
-        if uses:
-            why = f"parallel.num_jobs={wanted.num_jobs} has no effect: {request.model.name} already uses {uses}."
-            return None, why if (wanted.num_jobs or 1) > 1 else ""
-        if wanted.backend == "threading":
-            return None, "parallel.backend=threading has no effect: networks of one process share its random numbers."
-    return dataclasses.replace(wanted, num_jobs=num_jobs(wanted)), ""
 
 
 def _points(the_plan: Plan, found: dict[tuple[int, int], Outcome]) -> Points:

@@ -7,69 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdl_cli.measure.curve import Ahead, LearningCurve
 from sdl_cli.settings import typed
 
 _OF_A_FOLDER = ("folder", "failed", "notes", "seconds")  # keys of a curve that was measured here, in a folder of its own
 
 
 @dataclass(frozen=True)
-class Point:
-    """A size that was measured.
-
-    Arguments:
-        mean, se: of the scores over repeats; no standard error of a single one.
-        repeats, seconds: splits that have a score, and their time together.
-        baseline, majority: mean score of the quick baseline, and of ignoring the inputs.
-        scores: repeat -> score.
-    """
-
-    size: int
-    mean: float
-    se: float | None
-    repeats: int
-    seconds: float | None
-    baseline: float | None
-    majority: float | None
-    scores: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Ahead:
-    """The fitted curve at a size: its mean, and the ends of its interval (none among the sizes that were measured)."""
-
-    size: float
-    mean: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
 class Twice(Ahead):
     """The forecast at twice the largest size: what it gains over now, whether that is sure, and what to do about it."""
 
-    gain: float
-    sure: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
-class LabelsNeeded:
-    """Labelled rows until a target.
-
-    Arguments:
-        low, mid, high: rows, None beyond the horizon of the forecast.
-        reachable: yes, beyond (the horizon) or no.
-        levels_off_at: the score that the curve tends to.
-        given: the target was asked for.
-    """
-
-    target: float
-    low: int | None
-    mid: int | None
-    high: int | None
-    reachable: str
-    levels_off_at: float | None
-    given: bool = False
+    gain: float = 0.0
+    sure: bool = False
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,31 +31,17 @@ class Failed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CurveResult:
-    """A learning curve with its forecast.
+class CurveResult(LearningCurve):
+    """A learning curve with what its forecast means.
 
     Arguments:
         folder: of its cells; None if it was measured elsewhere, or is a part of a comparison.
-        name, dataset: what was measured, on what.
-        level: coverage of the intervals of the forecast.
-        points, forecast: by increasing size, and at the sizes that were asked for.
-        labels_needed: None if no target is left to ask for.
-        line: the fitted curve, to be drawn.
         now: the fitted score at the largest size; None, as `twice`, with fewer than 3 sizes.
         test_rows, noise_floor, same_test_rows: of the test part: its rows, the standard error that they alone cause, and
             whether all repeats have the same ones.
     """
 
     folder: Path | None = None
-    name: str
-    dataset: str
-    metric: str
-    higher_is_better: bool
-    level: float
-    points: tuple[Point, ...]
-    forecast: tuple[Ahead, ...] = ()
-    labels_needed: LabelsNeeded | None = None
-    line: tuple[Ahead, ...] = ()
     now: float | None = None
     twice: Twice | None = None
     test_rows: int | None = None
@@ -119,10 +55,25 @@ class CurveResult:
 
     def to_json(self) -> dict[str, Any]:
         """The object of `sdl curve --json` and of `curve.json`; without a folder that of `sdl forecast --json`."""
-        values = typed.fields_to_json(self)
+        values = {"folder": None} | typed.fields_to_json(self)  # first, as it always was
         return values if self.folder else {key: value for key, value in values.items() if key not in _OF_A_FOLDER}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> CurveResult:
         """What `to_json` gave; raises as `typed.from_json`."""
         return typed.from_json(cls, values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft(CurveResult):
+    """A result while its words are sought, with what they alone need.
+
+    Arguments:
+        noise_rows: how many test rows count for the metric's noise (see `caveats.noise_floor`).
+        at_given: the sizes of the forecast were asked for.
+        falls: a size that was better than the largest one beyond noise, or None.
+    """
+
+    noise_rows: float | None = None
+    at_given: bool = False
+    falls: int | None = None

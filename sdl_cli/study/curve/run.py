@@ -52,17 +52,17 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
         points, failed = measure(the_plan, out.folder, observer)
         if not points.scores:
             raise _nothing(failed, out.folder)
-        values = _result(the_plan, out.folder, points, failed, time.perf_counter() - started).to_json()
+        result = _result(the_plan, out.folder, points, failed, time.perf_counter() - started)
         from sdl_cli.measure.png import draw_curve
 
         write_atomic(out.folder / "curve.csv", points.to_csv())
-        write_atomic(out.folder / "curve.png", draw_curve(values))
-        out.json("curve.json", values)
+        write_atomic(out.folder / "curve.png", draw_curve(result))
+        out.json("curve.json", result.to_json())
         if failed:
             out.failed(f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}")
         else:
             out.done(FILES)
-    return values
+    return result.to_json()
 
 
 def _import_picture() -> None:
@@ -93,10 +93,8 @@ def overview(the_plan: Plan, folder: Path) -> Values:
 def _result(the_plan: Plan, folder: Path, points: Points, failed: list[Outcome], seconds: float) -> CurveResult:
     curve, same_test = the_plan.request.curve, brings_test_part(the_plan.dataset)
     question = Question(curve.target, curve.at, curve.level, the_plan.test_rows, the_plan.noise_rows, same_test)
-    own = {"name": model_name(vars(the_plan.request.model)), "dataset": the_plan.dataset.name}
-    values = {**own, **summarise(points, question)}
     return dataclasses.replace(
-        CurveResult.from_json(values),
+        summarise(points, question, model_name(vars(the_plan.request.model)), the_plan.dataset.name),
         folder=folder,
         failed=tuple(Failed(o.cell.folder, first_line(o.error)) for o in failed),
         notes=tuple(dict.fromkeys([*the_plan.notes, *_cell_notes(the_plan, folder)])),

@@ -1,18 +1,21 @@
-"""The results of a measured curve: forecast, labels needed, and the fitted line, as the plain values of `curve.json`."""
+"""The results of a measured curve: forecast, labels needed, the fitted line, and what they mean."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from sdl_cli.measure.curve import Ahead, LabelsNeeded, Point
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, RANGE
 from sdl_cli.measure.wording import IN_UNIT_OF_TARGET, PERCENT
 from sdl_cli.study.curve.caveats import falls, noise_floor, warnings
 from sdl_cli.study.curve.forecast import HORIZON, forecast, labels_needed, usual_deviation
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import CurveResult, Draft, Twice
 from sdl_cli.study.curve.verdict import of_twice, verdict
 
 Values = dict[str, Any]
@@ -41,55 +44,42 @@ class Question:
     same_test_rows: bool = False
 
 
-def summarise(points: Points, question: Question) -> Values:
-    """All that is said of a curve.
-
-    Returns:
-        metric, higher_is_better, level, points, now (the fitted score at the largest size), twice (the forecast at twice that),
-        forecast (as asked), labels_needed (None where no target is left to ask for), line, test_rows, noise_floor, warnings,
-        verdict. With fewer than 3 sizes there is no forecast: its lists are empty.
-    """
-    higher, last = HIGHER_IS_BETTER[points.metric], points.means[-1]
+def summarise(points: Points, question: Question, name: str = "", dataset: str = "") -> CurveResult:
+    """All that is said of a curve, which has this name and is of this data set; with fewer than 3 sizes there is no forecast."""
+    higher, last, largest = HIGHER_IS_BETTER[points.metric], points.means[-1], points.sizes[-1]
     target = next_target(points.metric, last) if question.target is None else question.target
-    values: Values = {
-        "metric": points.metric,
-        "higher_is_better": higher,
-        "level": question.level,
-        "points": _points(points),
-        "forecast": [],
-        "labels_needed": None,
-        "line": [],
-        "now": None,
-        "twice": None,
-        "test_rows": question.test_rows,
-        "noise_rows": question.noise_rows or question.test_rows,
-        "noise_floor": noise_floor(points.metric, last, question.noise_rows or question.test_rows),
-        "same_test_rows": question.same_test_rows,
-        "at_given": question.at is not None,
-    }
+    noise_rows = question.noise_rows or question.test_rows
+    draft = Draft(
+        name=name,
+        dataset=dataset,
+        metric=points.metric,
+        higher_is_better=higher,
+        level=question.level,
+        points=_points(points),
+        test_rows=question.test_rows,
+        noise_rows=noise_rows,
+        noise_floor=noise_floor(points.metric, last, noise_rows),
+        same_test_rows=question.same_test_rows,
+        at_given=question.at is not None,
+    )
     if len(points.sizes) >= 3:
-        largest = points.sizes[-1]
-        at = question.at or tuple(int(k * largest) for k in (2, 4, HORIZON))
         given = _given(points, question) | {"level": question.level, "higher_is_better": higher}
         given["is_share"] = RANGE[points.metric] == (0.0, 1.0)
-        values["forecast"] = _forecast_rows(points, [*at], given)
-        if target is not None:
-            values["labels_needed"] = _labels_needed(points, target, given) | {"given": question.target is not None}
         line = np.unique([*np.geomspace(points.sizes[0], HORIZON * largest, LINE_STEPS), largest]).tolist()
-        values["line"] = _forecast_rows(points, line, given)
-        for row in values["line"]:
-            if row["size"] < largest:  # what is measured has points, and no interval of a forecast
-                row["low"] = row["high"] = None
-        now, values["twice"] = _forecast_rows(points, [largest, 2 * largest], given)
-        values["now"] = now["mean"]
-    values["falls"] = next((earlier for earlier, later, *_ in falls(points, values) if later == points.sizes[-1]), None)
-    values["warnings"] = warnings(points, values)
-    values["verdict"] = verdict(values)
-    if values["twice"] is not None:
-        values["twice"] |= of_twice(values)
-    for key in ("falls", "noise_rows", "at_given"):
-        del values[key]
-    return values
+        now, twice = _ahead(points, [largest, 2 * largest], given)
+        draft = replace(
+            draft,
+            forecast=_ahead(points, question.at or [int(k * largest) for k in (2, 4, HORIZON)], given),
+            labels_needed=None if target is None else _labels_needed(points, target, question.target is not None, given),
+            # what is measured has points, and no interval of a forecast
+            line=tuple(r if r.size >= largest else replace(r, low=None, high=None) for r in _ahead(points, line, given)),
+            now=now.mean,
+            twice=Twice(**vars(twice)),
+        )
+    draft = replace(draft, falls=next((earlier for earlier, later, *_ in falls(points, draft) if later == largest), None))
+    draft = replace(draft, warnings=tuple(warnings(points, draft)), verdict=verdict(draft))
+    draft = replace(draft, twice=of_twice(draft)) if draft.twice else draft
+    return CurveResult.from_json(draft.to_json())
 
 
 def next_target(metric: str, last: float) -> float | None:
@@ -114,26 +104,30 @@ def _given(points: Points, question: Question) -> Values:
     return {"standard_errors": known} if known else {"repeats_per_size": 1.0}
 
 
-def _points(points: Points) -> list[Values]:
-    beside = {"seconds": points.seconds, "baseline": points.baseline, "majority": points.majority}
-    columns = zip(points.sizes, points.means, points.standard_errors, points.repeats, strict=True)
-    return [
-        {"size": size, "mean": mean, "se": error, "repeats": repeats}
-        | {name: known.get(size) for name, known in beside.items()}
-        | {"scores": points.scores[size]}
-        for size, mean, error, repeats in columns
-    ]
+def _points(points: Points) -> tuple[Point, ...]:
+    columns = zip(points.scores.items(), points.means, points.standard_errors, strict=True)
+    return tuple(
+        Point(
+            size=size,
+            mean=mean,
+            se=error,
+            repeats=len(scores),
+            seconds=points.seconds.get(size),
+            baseline=points.baseline.get(size),
+            majority=points.majority.get(size),
+            scores=scores,
+        )
+        for (size, scores), mean, error in columns
+    )
 
 
-def _forecast_rows(points: Points, at: list[float] | list[int], given: Values) -> list[Values]:
+def _ahead(points: Points, at: Sequence[float], given: Values) -> tuple[Ahead, ...]:
     found = forecast(points.sizes, points.means, at, **given)
-    rows = zip(at, found.mean[0].tolist(), found.low[0].tolist(), found.high[0].tolist(), strict=True)
-    return [{"size": size, "mean": mean, "low": low, "high": high} for size, mean, low, high in rows]
+    return tuple(map(Ahead, at, found.mean[0].tolist(), found.low[0].tolist(), found.high[0].tolist()))
 
 
-def _labels_needed(points: Points, target: float, given: Values) -> Values:
+def _labels_needed(points: Points, target: float, asked: bool, given: Values) -> LabelsNeeded:
     found = labels_needed(points.sizes, points.means, target, **given)
     low, mid, high = (None if math.isinf(n[0]) else math.ceil(n[0] - 1e-9) for n in (found.low, found.mid, found.high))
     reachable = "yes" if mid is not None else "no" if found.out_of_reach[0] >= SURE and low is None else "beyond"
-    rows = {"low": low, "mid": mid, "high": high}
-    return {"target": target, **rows, "reachable": reachable, "levels_off_at": float(found.floor[0])}
+    return LabelsNeeded(target, low, mid, high, reachable, float(found.floor[0]), asked)

@@ -68,8 +68,9 @@ def test_a_sweep_without_jobs_has_a_header() -> None:
 
 def test_a_curve_comes_to_its_last_point() -> None:
     needed = {"target": 0.95, "low": 10, "mid": 20, "high": None, "reachable": "beyond"}
-    points = [{"size": 10, "mean": 0.5, "se": 0.1}, {"size": 20, "mean": 0.75, "se": 0.01}]
-    curve = {"metric": "accuracy", "points": points, "labels_needed": needed, "seconds": 3.5}
+    points = [{"size": 10, "mean": 0.5, "se": 0.1, "repeats": 2}, {"size": 20, "mean": 0.75, "se": 0.01, "repeats": 2}]
+    curve = {"name": "m", "dataset": "wine", "metric": "accuracy", "higher_is_better": True, "level": 0.9, "seconds": 3.5}
+    curve |= {"points": points, "labels_needed": needed}
     [row] = read(results_csv("/runs/s", [job("0", [])], [curve_columns({"curve": curve})]))
     assert (row["size"], row["mean"], row["labels_mid"], row["labels_high"], row["seconds_total"]) == (
         "20",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib
 import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
+from sdl_cli.measure.curve import Ahead, Crossing, LabelsNeeded, LearningCurve, Point
 from sdl_cli.measure.figure import COLOURS
 from sdl_cli.measure.png import curve_figure, draw_curve, draw_overlay, overlay_figure
 
@@ -23,23 +25,25 @@ def curve(
     name="forest", dataset="digits", metric="accuracy", sizes=SIZES, need=None, value=lambda n: 0.97 - 0.9 * n**-0.6, **other
 ):
     grid = [sizes[0] * (8 * sizes[-1] / sizes[0]) ** (k / 60) for k in range(61)]
-    point = {"se": 0.01, "repeats": 5, "seconds": 3.2, "baseline": None}
-    values = {
-        "name": name,
-        "dataset": dataset,
-        "metric": metric,
-        "higher_is_better": metric == "accuracy",
-        "level": 0.9,
-        "points": [{"size": n, "mean": value(n), **point} for n in sizes],
-        "line": [{"size": n, "mean": value(n), "low": value(n) * 0.99, "high": value(n) * 1.01} for n in grid],
-        "forecast": [],
-        "labels_needed": need,
-    }
-    return {**values, **other}
+    given = LearningCurve(
+        name=name,
+        dataset=dataset,
+        metric=metric,
+        higher_is_better=metric == "accuracy",
+        level=0.9,
+        points=tuple(Point(size=n, mean=value(n), se=0.01, repeats=5, seconds=3.2) for n in sizes),
+        line=tuple(Ahead(n, value(n), value(n) * 0.99, value(n) * 1.01) for n in grid),
+        labels_needed=need,
+    )
+    return replace(given, **other)
+
+
+def with_points(shown, **changes):
+    return replace(shown, points=tuple(replace(point, **changes) for point in shown.points))
 
 
 def need(target, reachable="yes", low=1900, mid=3100, high=None):
-    return {"target": target, "low": low, "mid": mid, "high": high, "reachable": reachable}
+    return LabelsNeeded(target, low, mid, high, reachable)
 
 
 def size(png):
@@ -77,9 +81,7 @@ def test_the_line_is_dashed_beyond_the_largest_measured_size():
 
 
 def test_axes_title_and_legend():
-    shown = curve()
-    shown["points"] = [{**point, "baseline": 0.6} for point in shown["points"]]
-    figure = curve_figure(shown)
+    figure = curve_figure(with_points(curve(), baseline=0.6))
     axes = figure.axes[0]
     assert axes.get_title(loc="left") == "digits: forest"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("number of labelled rows", "accuracy (%)")
@@ -92,7 +94,7 @@ def test_axes_title_and_legend():
 
 def test_a_wide_band_is_cut_at_the_view():
     shown = curve()
-    shown["line"] = [{**row, "low": -3.0, "high": 4.0} for row in shown["line"]]
+    shown = replace(shown, line=tuple(replace(row, low=-3.0, high=4.0) for row in shown.line))
     assert curve_figure(shown).axes[0].get_ylim() == curve_figure(curve()).axes[0].get_ylim()
     low, high = curve_figure(curve(value=lambda n: 1.0)).axes[0].get_ylim()
     assert low > 0.9 and 1.0 < high < 1.03
@@ -113,9 +115,9 @@ def test_the_target_and_where_the_forecast_reaches_it(needed, expected, marked):
     figure = curve_figure(curve(need=needed))
     assert texts(figure)[2:] == expected
     diamonds = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
-    assert [line.get_xdata()[0] for line in diamonds] == ([needed["mid"]] if marked else [])
+    assert [line.get_xdata()[0] for line in diamonds] == ([needed.mid] if marked else [])
     low, high = figure.axes[0].get_ylim()
-    assert needed is None or low < needed["target"] < high
+    assert needed is None or low < needed.target < high
     assert size(draw_curve(curve(need=needed))) == (1800, 1120)
 
 
@@ -133,8 +135,7 @@ def test_a_metric_without_bounds_where_lower_is_better():
 
 @pytest.mark.parametrize("sizes", [(22,), (22, 44)])
 def test_too_few_sizes_to_fit(sizes):
-    shown = curve(sizes=sizes, line=[])
-    shown["points"] = [{**point, "se": None, "repeats": 1} for point in shown["points"]]
+    shown = with_points(curve(sizes=sizes, line=()), se=None, repeats=1)
     figure = curve_figure(shown)
     assert legend(figure) == ["measured"]
     assert texts(figure) == [] and not figure.axes[0].containers
@@ -143,8 +144,8 @@ def test_too_few_sizes_to_fit(sizes):
 
 def test_a_missing_standard_error_leaves_the_others():
     shown = curve()
-    shown["points"][0] = {**shown["points"][0], "se": None, "repeats": 1}
-    (bars,) = curve_figure(shown).axes[0].containers
+    first, *others = shown.points
+    (bars,) = curve_figure(replace(shown, points=(replace(first, se=None, repeats=1), *others))).axes[0].containers
     assert len(bars.lines[2][0].get_segments()) == len(SIZES) - 1
 
 
@@ -171,10 +172,7 @@ def test_names_are_kept_whole_where_they_fit_and_cut_where_not():
 
 def test_an_overlay_of_eight_with_their_crossings():
     curves = [curve(f"model {k}", value=lambda n, k=k: 0.9 + 0.01 * k - (0.5 + 0.3 * k) * n**-0.6) for k in range(8)]
-    crossings = [
-        {"first": "model 0", "second": "model 1", "size": 310.4, "value": 0.88},
-        {"first": "model 0", "second": "model 2", "size": 1e9, "value": 0.88},
-    ]
+    crossings = [Crossing("model 0", "model 1", 310.4, 0.88), Crossing("model 0", "model 2", 1e9, 0.88)]
     figure = overlay_figure(curves, crossings)
     dashed = lines(figure, DASHED)
     assert [to_hex(line.get_color()).upper() for line in dashed] == list(COLOURS)

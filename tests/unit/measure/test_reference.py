@@ -29,7 +29,7 @@ def test_it_is_the_default_forest_fitted_on_the_labelled_rows(wine) -> None:  # 
     assert np.array_equal(baseline.baseline_outputs(labelled, test, 7), expected.predict_proba(test.X))
 
 
-def test_it_is_fitted_once_per_data_split_and_seed(wine, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_fitted_once_per_data_split_and_seed(wine, small_forests: None, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     labelled, test = wine
     fits = []
     original = Baseline.fit
@@ -42,7 +42,7 @@ def test_it_is_fitted_once_per_data_split_and_seed(wine, monkeypatch: pytest.Mon
     assert fits == [140, 100, 140, 140]
 
 
-def test_a_damaged_memory_is_made_anew(wine, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_memory_is_made_anew(wine, small_forests: None, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     labelled, test = wine
     first = baseline.baseline_outputs(labelled, test, 0)
     [file] = (tmp_path / "baselines").iterdir()

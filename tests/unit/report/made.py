@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from integration.forked import few_trees
 
 from sdl_cli.many import repeats
 from sdl_cli.measure import statistics
@@ -28,7 +29,7 @@ METHODS = {
 
 
 def train(folder: Path, dataset: Values, **changes: Any) -> Values:
-    """A finished run of a small forest, by the job that `sdl train` carries out."""
+    """A finished run of a small forest beside a smaller one, by the job that `sdl train` carries out."""
     values: Values = {
         "dataset": dataset,
         "model": {"name": "baseline", "num_trees": 10},
@@ -37,7 +38,8 @@ def train(folder: Path, dataset: Values, **changes: Any) -> Values:
         "training": {},
         **changes,
     }
-    return repeats.train(parse_experiment(values), folder)
+    with few_trees():
+        return repeats.train(parse_experiment(values), folder)
 
 
 def hostile_table(file: Path, rows: int = 62) -> Values:
@@ -81,7 +83,7 @@ def curve_of(name: str, dataset: str) -> Values:
     sizes = (90, 180, 360, 720, 1437)
     scores = {n: {str(r): float(1 - 2.2 * n**-0.68 + rng.normal(0, 0.1 * n**-0.5)) for r in range(5)} for n in sizes}
     points = Points(metric="accuracy", scores=scores)
-    return {"name": name, "dataset": dataset, **writing.finite(summarise(points, Question(test_rows=360)))}
+    return summarise(points, Question(test_rows=360), name, dataset).to_json()
 
 
 def comparison(names: list[str] | None = None, dataset: str = "digits", repeats: int = 10) -> Values:

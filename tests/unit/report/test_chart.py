@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from sdl_cli.measure.axes import extent, line_at, size_ticks, tick_texts, value_ticks, view
+from sdl_cli.measure.curve import Ahead, LabelsNeeded, LearningCurve, Point
 from sdl_cli.report.chart import ASCII, UNICODE, chart
 
 SIZES = (22, 44, 89, 179, 359, 718, 1437)
@@ -14,18 +16,16 @@ SIZES = (22, 44, 89, 179, 359, 718, 1437)
 
 def curve(metric="accuracy", sizes=SIZES, target=None, value=lambda n: 0.97 - 0.9 * n**-0.6, half=0.01, line=True):
     grid = [sizes[0] * (8 * sizes[-1] / sizes[0]) ** (k / 60) for k in range(61)]
-    need = {"target": target, "low": 3900, "mid": 6100, "high": None, "reachable": "yes"}
-    return {
-        "name": "forest",
-        "dataset": "digits",
-        "metric": metric,
-        "higher_is_better": metric == "accuracy",
-        "level": 0.9,
-        "points": [{"size": n, "mean": value(n), "se": None, "repeats": 1, "seconds": 1.0, "baseline": None} for n in sizes],
-        "line": [{"size": n, "mean": value(n), "low": value(n) - half, "high": value(n) + half} for n in grid] if line else [],
-        "forecast": [],
-        "labels_needed": None if target is None else need,
-    }
+    return LearningCurve(
+        name="forest",
+        dataset="digits",
+        metric=metric,
+        higher_is_better=metric == "accuracy",
+        level=0.9,
+        points=tuple(Point(size=n, mean=value(n), se=None, repeats=1, seconds=1.0) for n in sizes),
+        line=tuple(Ahead(n, value(n), value(n) - half, value(n) + half) for n in grid) if line else (),
+        labels_needed=None if target is None else LabelsNeeded(target, 3900, 6100, None, "yes"),
+    )
 
 
 def rmse(n):
@@ -90,10 +90,8 @@ def test_without_a_line_or_a_band():
     assert bare[-1] == "● measured"
     single = chart(curve(sizes=(30,), line=False), 80)
     assert len(cells(single[1:13], UNICODE["point"])) == 1
-    without = curve()
-    for row in without["line"]:
-        row["low"] = row["high"] = None
-    assert chart(without, 80)[-1] == "● measured  · fitted and forecast"
+    without = tuple(replace(row, low=None, high=None) for row in curve().line)
+    assert chart(replace(curve(), line=without), 80)[-1] == "● measured  · fitted and forecast"
 
 
 def test_a_wide_band_does_not_widen_the_view():
@@ -105,9 +103,9 @@ def test_a_wide_band_does_not_widen_the_view():
 
 
 def test_the_line_between_its_sizes():
-    line = [{"size": 10, "mean": 0.5, "low": 0.4, "high": None}, {"size": 1000, "mean": 0.7, "low": 0.6, "high": 0.8}]
+    line = [Ahead(10, 0.5, 0.4, None), Ahead(1000, 0.7, 0.6, 0.8)]
     row = line_at(line, 100)
-    assert row["mean"] == pytest.approx(0.6) and row["low"] == pytest.approx(0.5) and row["high"] is None
+    assert row.mean == pytest.approx(0.6) and row.low == pytest.approx(0.5) and row.high is None
     assert line_at(line, 10) == line[0] and line_at(line, 1000) == line[1]
     assert line_at(line, 9) is None and line_at(line, 1001) is None and line_at([], 10) is None
 

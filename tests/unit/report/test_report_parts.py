@@ -29,6 +29,7 @@ from sdl_cli.run import writing
 from sdl_cli.run.result import RunResult
 from sdl_cli.settings.experiment import Training
 from sdl_cli.study.compare.result import ComparisonResult
+from sdl_cli.study.curve.result import CurveResult
 
 Values = dict[str, Any]
 
@@ -253,20 +254,20 @@ def test_history_of_several_phases_and_of_a_broken_file(tmp_path: Path) -> None:
 
 
 def test_a_curve_shows_its_points_and_its_forecast() -> None:
-    curve = made.curve_of(HOSTILE[1], "digits")
+    curve = CurveResult.from_json(made.curve_of(HOSTILE[1], "digits"))
     section = curve_section(curve)
     found = Reader(section.body)
     assert {"script", "img"}.isdisjoint(found.tags)
-    for point in curve["points"]:
-        assert f"{point['size']:,}" in found.text and f"{100 * point['mean']:.1f} %" in found.text
-    for row in curve["forecast"]:
-        assert f"{100 * row['low']:.1f} to {100 * row['high']:.1f}" in found.text
-    bare = {**curve, "forecast": [], "line": [], "labels_needed": None, "points": curve["points"][:2], "warnings": []}
+    for point in curve.points:
+        assert f"{point.size:,}" in found.text and f"{100 * point.mean:.1f} %" in found.text
+    for row in curve.forecast:
+        assert f"{100 * row.low:.1f} to {100 * row.high:.1f}" in found.text
+    bare = dataclasses.replace(curve, forecast=(), line=(), labels_needed=None, points=curve.points[:2], warnings=())
     assert "Forecast" not in Reader(curve_section(bare).body).text
 
 
 def test_curves_over_each_other() -> None:
-    curves = [made.curve_of(f"model {k}", "digits") for k in range(8)]
+    curves = [CurveResult.from_json(made.curve_of(f"model {k}", "digits")) for k in range(8)]
     found = Reader(curves_section(curves).body)
     assert "model 7" in found.text and "first 6 of 8" in found.text
 

@@ -14,6 +14,7 @@ from sklearn.datasets import load_diabetes, load_wine
 
 from sdl_cli import data
 from sdl_cli.data import DATASETS
+from sdl_cli.data.images.area_means import reduce_images
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor
@@ -21,7 +22,6 @@ from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.encoding import TableEncoder
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN, FinetunedCNNRegressor
-from sdl_cli.learning.models.flat import reduce_images
 from sdl_cli.learning.models.open_door import SklearnModel, SklearnModelRegressor
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.storage import load_model, save_model

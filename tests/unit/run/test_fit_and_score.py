@@ -96,7 +96,7 @@ def keys(X: Any) -> set[bytes]:
 
 
 @pytest.fixture
-def spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spy:
+def spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_forests: None) -> Spy:
     monkeypatch.setenv("SDL_CACHE", str(tmp_path / "cache"))  # else a remembered baseline would not be fitted
     found = Spy()
     for kind in (Baseline, DeepNet):

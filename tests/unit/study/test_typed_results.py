@@ -29,8 +29,8 @@ def stored(name: str) -> dict[str, Any]:
 
 def curve() -> CurveResult:
     scores = {size: {"0": 0.5 + size / 400, "1": 0.52 + size / 400} for size in (20, 40, 80)}
-    found = summarise(Points("accuracy", scores, dict.fromkeys(scores, 1.5)), Question(target=0.9, test_rows=100))
-    return CurveResult.from_json({"name": "baseline (forest)", "dataset": "wine", **found})
+    points, question = Points("accuracy", scores, dict.fromkeys(scores, 1.5)), Question(target=0.9, test_rows=100)
+    return summarise(points, question, "baseline (forest)", "wine")
 
 
 @pytest.mark.parametrize("name", ["forest", "deep_net", "comparison/recommended"])
@@ -66,7 +66,13 @@ def test_a_curve_has_the_keys_of_its_folder_where_it_has_one() -> None:
     elsewhere = found.to_json()
     assert {"folder", "failed", "notes", "seconds"}.isdisjoint(elsewhere) and CurveResult.from_json(elsewhere) == found
     here = dataclasses.replace(found, folder=Path("runs/x"), notes=("said",), seconds=1.5).to_json()
+    keys = "folder name dataset metric higher_is_better level points forecast labels_needed line now twice test_rows noise_floor "
+    assert list(here) == (keys + "same_test_rows warnings verdict failed notes seconds").split()
+    assert list(here["points"][0]) == ["size", "mean", "se", "repeats", "seconds", "baseline", "majority", "scores"]
     assert (here["folder"], here["failed"], here["notes"], here["seconds"]) == ("runs/x", [], ["said"], 1.5)
+    del here["points"][0]["majority"]  # which an older sdl did not write
+    assert CurveResult.from_json(here).points[0].majority is None
+    here["points"][0]["majority"] = None
     assert CurveResult.from_json(here).to_json() == here and json.loads(json.dumps(here, allow_nan=False)) == here
 
 

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.draw import hold_out
 from sdl_cli.data.files.columns import level_counts
 from sdl_cli.data.files.table_cells import Cells, from_frame, row_ids
 from sdl_cli.data.sources.new_rows import iter_rows
 from sdl_cli.data.sources.table import Table, load
-from sdl_cli.data.split import hold_out, split
+from sdl_cli.data.split import split
 from sdl_cli.errors import DataError
 from sdl_cli.learning.models.encoding import TableEncoder
 

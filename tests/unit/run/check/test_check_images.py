@@ -94,8 +94,6 @@ def test_thumbnails_are_means_over_areas():
     X = np.random.default_rng(0).integers(0, 256, (2, 1, 32, 48), dtype=np.uint8)
     by_hand = X[:, 0].reshape(2, 16, 2, 16, 3).mean(axis=(2, 4))
     assert images._thumbnails(X) == pytest.approx(by_hand, abs=1e-3)
-    uneven = images._averaging(5, 2)
-    assert uneven == pytest.approx(np.array([[2, 2, 1, 0, 0], [0, 0, 1, 2, 2]]) / 5)
 
 
 def test_near_duplicates_across_the_split_are_a_leak():

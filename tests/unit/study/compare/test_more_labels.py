@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sdl_cli.measure.curve import Point
 from sdl_cli.study.compare.more_labels import beside_methods
+from sdl_cli.study.curve.result import CurveResult, Twice
 
 
 def comparison(metric: str, own: float, best: float, measurable: bool) -> dict[str, Any]:
@@ -14,18 +17,11 @@ def comparison(metric: str, own: float, best: float, measurable: bool) -> dict[s
     return {"metric": metric, "arms": arms, "best": "deep", "repeats": 10}
 
 
-def curve(gain: float, sure: bool) -> dict[str, Any]:
-    points = [{"scores": {str(r): 0.9 for r in range(5)}}]
-    twice = {
-        "size": 200,
-        "mean": 0.9 + gain,
-        "low": 0.8,
-        "high": 1.0,
-        "gain": gain,
-        "sure": sure,
-        "sentence": "What a curve says.",
-    }
-    return {"name": "simple", "now": 0.9, "twice": twice, "points": points}
+def curve(gain: float, sure: bool) -> CurveResult:
+    point = Point(size=100, mean=0.9, se=None, repeats=5, scores={str(r): 0.9 for r in range(5)})
+    twice = Twice(200, 0.9 + gain, 0.8, 1.0, gain, sure, "What a curve says.")
+    given: dict[str, Any] = {"name": "simple", "dataset": "wine", "metric": "accuracy", "higher_is_better": True, "level": 0.9}
+    return CurveResult(**given, points=(point,), now=0.9, twice=twice)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +38,10 @@ def curve(gain: float, sure: bool) -> dict[str, Any]:
 )
 def test_more_labels_beside_other_methods(values: Any, measured: Any, method_gain: float, more: bool, words: str) -> None:
     found = beside_methods(comparison(*values), curve(*measured))
-    assert found is not None and found["gain"] == measured[0] and found["method_gain"] == pytest.approx(method_gain)
-    assert found["more_than_methods"] is more
-    assert found["sentence"].startswith(f"What a curve says. Measured with simple on 5 of the 10 splits.{words}")
+    assert found is not None and found.gain == measured[0] and found.method_gain == pytest.approx(method_gain)
+    assert found.more_than_methods is more
+    assert found.sentence.startswith(f"What a curve says. Measured with simple on 5 of the 10 splits.{words}")
 
 
 def test_without_a_forecast_nothing_is_said() -> None:
-    assert beside_methods(comparison("accuracy", 0.9, 0.9, False), {**curve(0.0, False), "twice": None}) is None
+    assert beside_methods(comparison("accuracy", 0.9, 0.9, False), replace(curve(0.0, False), twice=None)) is None

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from scipy.special import stdtrit
 
+from sdl_cli.measure.curve import LabelsNeeded, Point
 from sdl_cli.study.curve import calibration
 from sdl_cli.study.curve.caveats import asked_difference, difference, falls, gain, is_flat, mean_noise, noise_floor, warnings
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import Draft, Twice
 from sdl_cli.study.curve.summary import Question, summarise
 
 SIZES = (16, 32, 64, 128, 256)
@@ -44,7 +46,7 @@ def rising(n: float) -> float:
 
 
 def sentences(measured: Points, **question: Any) -> list[str]:
-    return list(summarise(measured, Question(**question))["warnings"])
+    return list(summarise(measured, Question(**question)).warnings)
 
 
 def warned(measured: Points, **question: Any) -> list[str]:
@@ -62,10 +64,16 @@ def one_sentence(name: str, measured: Points, **question: Any) -> str:
     return sentence
 
 
+def draft(**changes: Any) -> Draft:
+    """What is known of a curve before its words are, at 90 % with 100 labels unless said otherwise."""
+    known: dict[str, Any] = {"name": "forest", "dataset": "wine", "metric": "accuracy", "higher_is_better": True, "level": 0.9}
+    return Draft(**known | {"points": (Point(size=100, mean=0.9, se=None, repeats=1),)} | changes)
+
+
 def fallen(
     measured: Points, higher: bool = True, rows: float | None = None, same: bool = False
 ) -> list[tuple[int, int, float, float]]:
-    return falls(measured, {"higher_is_better": higher, "noise_rows": rows, "same_test_rows": same})
+    return falls(measured, draft(higher_is_better=higher, noise_rows=rows, same_test_rows=same))
 
 
 # small words and numbers
@@ -108,30 +116,32 @@ def test_rows_of_balanced_accuracy_count_by_class() -> None:
     variance = 0.8 * 0.2 * (1 / 10 + 1 / 90) / 2**2
     assert noise_floor("balanced_accuracy", 0.8, rows) == pytest.approx(math.sqrt(variance))
     found = summarise(points(lambda n: 0.8, "balanced_accuracy"), Question(test_rows=100, noise_rows=rows))
-    assert (found["test_rows"], found["noise_floor"]) == (100, pytest.approx(math.sqrt(variance)))  # 0.0667
-    assert summarise(points(lambda n: 0.8), Question(test_rows=100))["noise_floor"] == pytest.approx(0.04)
+    assert (found.test_rows, found.noise_floor) == (100, pytest.approx(math.sqrt(variance)))  # 0.0667
+    assert summarise(points(lambda n: 0.8), Question(test_rows=100)).noise_floor == pytest.approx(0.04)
 
 
 @pytest.mark.parametrize(("same", "repeats", "expected"), [(False, 4, 0.02), (True, 4, 0.04), (False, 1, 0.04)])
 def test_the_noise_of_the_mean(same: bool, repeats: int, expected: float) -> None:
-    values = {"noise_floor": 0.04, "same_test_rows": same, "points": [{"repeats": 9}, {"repeats": repeats}]}
-    assert mean_noise(values) == pytest.approx(expected)
+    measured = tuple(Point(size=10 * n, mean=0.9, se=None, repeats=n) for n in (9, repeats))
+    assert mean_noise(draft(noise_floor=0.04, same_test_rows=same, points=measured)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     ("floor", "needed", "expected"),
     [
-        (0.01, {"target": 0.95, "mid": 150}, 0.05),
-        (0.01, {"target": 0.95, "mid": None}, 0.05),
-        (0.01, {"target": 0.85, "mid": 101}, 0.05),  # the last point is above, and the fitted curve is not
-        (0.01, {"target": 0.85, "mid": 100}, None),
-        (None, {"target": 0.95, "mid": 150}, None),
+        (0.01, (0.95, 150), 0.05),
+        (0.01, (0.95, None), 0.05),
+        (0.01, (0.85, 101), 0.05),  # the last point is above, and the fitted curve is not
+        (0.01, (0.85, 100), None),
+        (None, (0.95, 150), None),
         (0.01, None, None),
     ],
 )
-def test_the_asked_difference(floor: float | None, needed: dict[str, Any] | None, expected: float | None) -> None:
-    values = {"noise_floor": floor, "labels_needed": needed, "points": [{"size": 100, "mean": 0.9}]}
-    assert asked_difference(values) == (expected if expected is None else pytest.approx(expected))
+def test_the_asked_difference(floor: float | None, needed: tuple[float, int | None] | None, expected: float | None) -> None:
+    found = LabelsNeeded(needed[0], None, needed[1], None, "yes") if needed else None
+    assert asked_difference(draft(noise_floor=floor, labels_needed=found)) == (
+        expected if expected is None else pytest.approx(expected)
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,9 +163,9 @@ def test_the_asked_difference(floor: float | None, needed: dict[str, Any] | None
 def test_the_gain_goes_from_the_fitted_value_to_twice(
     metric: str, higher: bool, now: float, twice: float, gained: float, flat: bool
 ) -> None:
-    values = {"metric": metric, "higher_is_better": higher, "now": now, "twice": {"mean": twice}, "points": [{"mean": 0.123}]}
-    assert gain(values) == pytest.approx(gained)
-    assert is_flat(values) is flat
+    found = draft(metric=metric, higher_is_better=higher, now=now, twice=Twice(200, twice, None, None))
+    assert gain(found) == pytest.approx(gained)
+    assert is_flat(found) is flat
 
 
 # falls
@@ -262,7 +272,7 @@ def test_a_clear_fall_with_one_repeat_per_size() -> None:
     # few test rows are more noise than is usual: sqrt((0.09 + 0.1875) / 40) is 0.083
     assert fallen(FALLING, rows=40) == []
     assert f"(-15.0 points, standard error {100 * noise:.1f})" in sentences(FALLING)[0]
-    assert summarise(FALLING, Question())["verdict"].startswith("With all 400 labels the accuracy is worse than with 50: ")
+    assert summarise(FALLING, Question()).verdict.startswith("With all 400 labels the accuracy is worse than with 50: ")
 
 
 def test_of_unbounded_metrics_one_repeat_tells_nothing() -> None:
@@ -398,8 +408,9 @@ def test_a_last_point_off_the_curve_does_not_make_it_flat(last: float) -> None:
     measured = points([*map(rising, SIZES[:4]), last])
     found = summarise(measured, Question())
     assert "flat" not in warned(measured)
-    assert gain(found) == pytest.approx(found["twice"]["mean"] - found["now"])
-    assert abs(found["now"] - last) > 0.001
+    assert found.twice is not None and found.now is not None
+    assert found.twice.gain == pytest.approx(found.twice.mean - found.now)
+    assert abs(found.now - last) > 0.001
 
 
 def test_forecasts_far_ahead() -> None:
@@ -421,4 +432,4 @@ def test_warnings_come_in_one_order() -> None:
         "far",
     ]  # a curve that falls is not called flat too
     found = summarise(measured, Question())
-    assert warnings(measured, {**found, "noise_rows": None, "falls": 16}) == found["warnings"]
+    assert warnings(measured, Draft(**vars(found), falls=16)) == list(found.warnings)

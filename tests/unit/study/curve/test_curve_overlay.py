@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sdl_cli.measure.curve import Ahead, Crossing, Point
 from sdl_cli.measure.statistics import corrected_t_interval
 from sdl_cli.study.curve.overlay import comparable, crossings, lead, named, sentences
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import CurveResult
 from sdl_cli.study.curve.summary import Question, summarise
 
 SIZES = [16, 32, 64, 128, 256, 512]
@@ -25,36 +27,28 @@ def line(
     offsets: tuple[float, ...] = (-0.001, 0.0, 0.001),
     measured: Any = None,
     **changes: Any,
-) -> dict[str, Any]:
+) -> CurveResult:
     """A curve whose fitted line is a law itself, measured at such offsets from it, or from another law."""
     grid = np.geomspace(sizes[0], 8 * sizes[-1], 80)
     at = measured or law
     scores = {n: {str(i): float(at(n)) + each for i, each in enumerate(offsets)} for n in sizes}
-    return {
-        "name": name,
-        "metric": metric,
-        "dataset": "wine",
-        "higher_is_better": higher,
-        "test_rows": None,
-        "points": [{"size": n, "mean": float(np.mean(list(each.values()))), "scores": each} for n, each in scores.items()],
-        "line": [{"size": float(n), "mean": float(law(n))} for n in grid],
-    } | changes
+    line = tuple(Ahead(float(n), float(law(n)), None, None) for n in grid)
+    return curve(name, metric, higher, scores, **{"line": line} | changes)
 
 
-def scored(name: str, scores: dict[int, list[float]], higher: bool = True, test_rows: int | None = None) -> dict[str, Any]:
+def curve(name: str, metric: str, higher: bool, scores: dict[int, dict[str, float]], **others: Any) -> CurveResult:
+    points = tuple(
+        Point(size=n, mean=float(np.mean(list(each.values()))), se=None, repeats=len(each), scores=each)
+        for n, each in scores.items()
+    )
+    given = {"name": name, "dataset": "wine", "metric": metric, "higher_is_better": higher, "level": 0.9, "points": points}
+    return CurveResult(**given | others)
+
+
+def scored(name: str, scores: dict[int, list[float]], higher: bool = True, test_rows: int | None = None) -> CurveResult:
     """A curve of scores alone."""
-    points = [
-        {"size": n, "mean": float(np.mean(each)), "scores": {str(i): s for i, s in enumerate(each)}} for n, each in scores.items()
-    ]
-    metric = "accuracy" if higher else "rmse"
-    return {
-        "name": name,
-        "metric": metric,
-        "dataset": "wine",
-        "higher_is_better": higher,
-        "test_rows": test_rows,
-        "points": points,
-    }
+    named = {n: {str(i): score for i, score in enumerate(each)} for n, each in scores.items()}
+    return curve(name, "accuracy" if higher else "rmse", higher, named, test_rows=test_rows)
 
 
 STEADY = (0.0, 0.0, 0.0)  # beside the offsets of `line` these are differences of -0.001, 0 and 0.001 around the laws'
@@ -107,14 +101,14 @@ def test_a_lead_is_paired() -> None:
     one = scored("one", {10: [0.51, 0.61, 0.712, 0.81]})
     other = scored("other", {10: [0.5, 0.6, 0.7, 0.8]})
     assert lead(one, other, 10)[3]
-    [point] = other["points"]
-    point["scores"] = {"3": 0.8, "0": 0.5, "9": 0.0}
-    assert lead(one, other, 10) == pytest.approx((0.01, 0.01, 0.01, True))
-    point["scores"] = {"2": 0.7}
-    mean, low, high, measurable = lead(one, other, 10)
+
+    def with_scores(scores: dict[str, float]) -> CurveResult:
+        return curve("other", "accuracy", True, {10: scores})
+
+    assert lead(one, with_scores({"3": 0.8, "0": 0.5, "9": 0.0}), 10) == pytest.approx((0.01, 0.01, 0.01, True))
+    mean, low, high, measurable = lead(one, with_scores({"2": 0.7}), 10)
     assert mean == pytest.approx(0.012) and (low, high, measurable) == (-math.inf, math.inf, False)
-    point["scores"] = {"9": 0.7}
-    mean, low, high, measurable = lead(one, other, 10)
+    mean, low, high, measurable = lead(one, with_scores({"9": 0.7}), 10)
     assert math.isnan(mean) and (low, high, measurable) == (-math.inf, math.inf, False)
 
 
@@ -128,11 +122,11 @@ def test_the_same_scores_are_no_lead() -> None:
 
 def test_two_laws_cross_where_algebra_says() -> None:
     [found] = crossings([line("slow", slow), line("quick", quick, offsets=STEADY)])
-    assert found["size"] == pytest.approx(256, rel=0.01)
-    assert found["value"] == pytest.approx(1 - 0.6 / 4, abs=1e-3)
-    assert (found["first"], found["second"], found["forecast"]) == ("slow", "quick", False)
+    assert found.size == pytest.approx(256, rel=0.01)
+    assert found.value == pytest.approx(1 - 0.6 / 4, abs=1e-3)
+    assert (found.first, found.second, found.forecast) == ("slow", "quick", False)
     [other] = crossings([line("quick", quick, offsets=STEADY), line("slow", slow)])
-    assert (other["first"], other["second"], other["size"]) == ("slow", "quick", pytest.approx(found["size"]))
+    assert (other.first, other.second, other.size) == ("slow", "quick", pytest.approx(found.size))
 
 
 def test_of_errors_the_lower_is_ahead() -> None:
@@ -141,7 +135,7 @@ def test_of_errors_the_lower_is_ahead() -> None:
         line("quick", lambda n: 1 - quick(n), "log_loss", higher=False, offsets=STEADY),
     ]
     [found] = crossings(curves)
-    assert (found["first"], found["second"], found["size"]) == ("slow", "quick", pytest.approx(256, rel=0.01))
+    assert (found.first, found.second, found.size) == ("slow", "quick", pytest.approx(256, rel=0.01))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +154,7 @@ def test_a_crossing_beyond_the_sizes_that_both_were_measured_at_is_a_forecast(
 ) -> None:
     curves = [line("slow", slow, sizes=sizes), line("quick", quick, sizes=other, offsets=STEADY)]
     [found] = crossings(curves)
-    assert found["forecast"] is forecast and found["size"] == pytest.approx(256, rel=0.01)
+    assert found.forecast is forecast and found.size == pytest.approx(256, rel=0.01)
 
 
 def test_a_crossing_within_noise_is_none() -> None:
@@ -197,7 +191,7 @@ def test_a_forecast_crossing_needs_a_lead_before_it() -> None:
     short = [16, 32, 64]
     steady = line("quick", quick, sizes=short, offsets=STEADY)
     [found] = crossings([line("slow", slow, sizes=short), steady])
-    assert found["forecast"] is True
+    assert found.forecast is True
     assert crossings([line("slow", slow, sizes=short, offsets=(-0.3, 0.0, 0.3)), steady]) == []
     assert crossings([line("slow", slow, sizes=short, measured=lambda n: quick(n) - 0.1), steady]) == []
     # one repeat measures no lead
@@ -212,8 +206,8 @@ def test_three_curves_cross_in_order_of_size() -> None:
     names = {"slow": (slow, (-0.0002, 0.0, 0.0002)), "quick": (quick, STEADY), "middle": (middle, (0.0001, 0.0, -0.0001))}
     found = crossings([line(name, law, sizes=sizes, offsets=offsets) for name, (law, offsets) in names.items()])
     # slow and middle: n^0.2 = 3; quick and middle: n^0.05 = 4 / 3
-    assert [(each["first"], each["second"]) for each in found] == [("slow", "middle"), ("slow", "quick"), ("middle", "quick")]
-    assert [each["size"] for each in found] == pytest.approx([3**5, 256, (4 / 3) ** 20], rel=0.01)
+    assert [(each.first, each.second) for each in found] == [("slow", "middle"), ("slow", "quick"), ("middle", "quick")]
+    assert [each.size for each in found] == pytest.approx([3**5, 256, (4 / 3) ** 20], rel=0.01)
 
 
 def test_curves_that_cross_nowhere() -> None:
@@ -222,7 +216,7 @@ def test_curves_that_cross_nowhere() -> None:
     assert crossings([one, line("lower", lambda n: slow(n) - 0.01, offsets=STEADY)]) == []
     assert crossings([one, line("roc", quick, "roc_auc", offsets=STEADY)]) == []
     assert crossings([one, line("elsewhere", quick, offsets=STEADY, dataset="iris")]) == []
-    assert crossings([one, line("short", quick, offsets=STEADY, line=[])]) == []
+    assert crossings([one, line("short", quick, offsets=STEADY, line=())]) == []
     assert crossings([one, line("apart", quick, sizes=[8192, 16_384, 32_768])]) == []
     # they cross at 256, and one of them is not known there
     assert crossings([line("slow", slow, sizes=[4, 8, 16]), line("quick", quick, sizes=[4, 8, 16], offsets=STEADY)]) == []
@@ -238,10 +232,10 @@ def test_curves_as_they_are_summarised() -> None:
         curves = []
         for name, law, spread in (("slow", slow, 0.001), ("quick", quick, 0.0012)):
             points = Points("accuracy", {n: {"0": law(n) - spread, "1": law(n) + spread} for n in sizes})
-            curves.append({"name": name, "dataset": "wine", **summarise(points, Question())})
+            curves.append(summarise(points, Question(), name, "wine"))
         [found] = crossings(curves)
-        assert found["size"] == pytest.approx(256, rel=within)
-        assert (found["first"], found["second"], found["forecast"]) == ("slow", "quick", forecast)
+        assert found.size == pytest.approx(256, rel=within)
+        assert (found.first, found.second, found.forecast) == ("slow", "quick", forecast)
 
 
 def test_what_can_be_compared() -> None:
@@ -250,7 +244,6 @@ def test_what_can_be_compared() -> None:
     assert comparable([one, line("quick", quick), line("third", quick)])
     assert not comparable([one, line("quick", quick, "roc_auc")])
     assert not comparable([one, line("quick", quick), line("third", quick, dataset="iris")])
-    assert comparable([{"metric": "rmse"}, {"metric": "rmse"}])  # of the data nothing is known
 
 
 # words
@@ -259,8 +252,8 @@ def test_what_can_be_compared() -> None:
 def test_sentences_of_crossings() -> None:
     curves = [line("slow", slow), line("quick", quick, offsets=STEADY)]
     found = [
-        {"first": "slow", "second": "quick", "size": 1234.6, "value": 0.8, "forecast": True},
-        {"first": "quick", "second": "slow", "size": 20.2, "value": 0.8, "forecast": False},
+        Crossing("slow", "quick", 1234.6, 0.8, forecast=True),
+        Crossing("quick", "slow", 20.2, 0.8, forecast=False),
     ]
     assert sentences(curves, found) == [
         "quick overtakes slow at about 1,200 labels (a forecast).",
@@ -305,24 +298,19 @@ def test_the_best_is_told_at_the_largest_size_that_all_have() -> None:
     [text] = sentences([one, line("b", quick, sizes=[10, 32, 128, 300]), third], [])
     assert text.startswith("With 32 labels slow has the best accuracy")
     assert sentences([one, line("b", quick, sizes=[10, 20, 300])], []) == []  # they have none
-    assert sentences([one, line("b", quick, points=[])], []) == []
-    crossing = {"first": "slow", "second": "b", "size": 20.0, "value": 0.8, "forecast": False}
-    assert sentences([one, line("b", quick, points=[])], [crossing]) == ["b overtakes slow at about 20 labels."]
+    assert sentences([one, line("b", quick, points=())], []) == []
+    crossing = Crossing("slow", "b", 20.0, 0.8)
+    assert sentences([one, line("b", quick, points=())], [crossing]) == ["b overtakes slow at about 20 labels."]
 
 
-def job(name: str, *overrides: str) -> dict[str, Any]:
-    return {"curve": {"name": name, "points": [1]}, "overrides": list(overrides)}
+def names(*jobs: tuple[str, ...]) -> list[str]:
+    """What curves are called, each given by the name of its model and its job's overrides."""
+    return [found.name for found in named([scored(name, {10: [0.5]}) for name, *_ in jobs], [list(own) for _, *own in jobs])]
 
 
 def test_a_curve_is_named_by_its_model_or_by_what_sets_it_apart() -> None:
-    assert [c["name"] for c in named([job("baseline (forest)", "model=baseline"), job("deep_net", "model=deep_net")])] == [
-        "baseline (forest)",
-        "deep_net",
-    ]
-    jobs = [job("deep_net", "model.depth=3", "dataset=wine"), job("deep_net", "model.depth=5", "dataset=wine", "seed=1")]
-    found = named(jobs)
-    assert [c["name"] for c in found] == ["model.depth=3", "model.depth=5 seed=1"]
-    assert found[0]["points"] == [1]
-    assert jobs[0]["curve"]["name"] == "deep_net"  # what was given is left as it was
+    assert names(("baseline (forest)", "model=baseline"), ("deep_net", "model=deep_net")) == ["baseline (forest)", "deep_net"]
+    found = names(("deep_net", "model.depth=3", "dataset=wine"), ("deep_net", "model.depth=5", "dataset=wine", "seed=1"))
+    assert found == ["model.depth=3", "model.depth=5 seed=1"]
     # with nothing of its own it keeps its model's name
-    assert [c["name"] for c in named([job("m", "a=1"), job("m", "a=1", "b=2")])] == ["m", "b=2"]
+    assert names(("m", "a=1"), ("m", "a=1", "b=2")) == ["m", "b=2"]

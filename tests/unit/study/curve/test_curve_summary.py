@@ -1,4 +1,4 @@
-"""What a measured curve comes to: its forecast and labels needed, as plain values for JSON."""
+"""What a measured curve comes to: its forecast and labels needed, and all of it as JSON."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.run import writing
 from sdl_cli.study.curve import forecast, labels_needed
 from sdl_cli.study.curve.forecast import usual_deviation
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import CurveResult
 from sdl_cli.study.curve.summary import Question, next_target, summarise
 
 SIZES = (16, 32, 64, 128, 256)
@@ -75,41 +75,39 @@ def test_the_forecast_is_that_of_the_means_and_their_standard_errors() -> None:
     spread = 0.002 / math.sqrt(3)
     given = {"repeats_per_size": 3, "standard_errors": [spread] * 5, "level": 0.8}
     expected = forecast(SIZES, [rising(n) for n in SIZES], [300, 1000], **given)
-    assert [row["size"] for row in found["forecast"]] == [300, 1000]
+    assert [row.size for row in found.forecast] == [300, 1000]
     for name in ("mean", "low", "high"):
-        assert [row[name] for row in found["forecast"]] == pytest.approx(getattr(expected, name)[0], abs=1e-9)
+        assert [getattr(row, name) for row in found.forecast] == pytest.approx(getattr(expected, name)[0], abs=1e-9)
     needed = labels_needed(SIZES, [rising(n) for n in SIZES], 0.955, **given)
-    assert found["labels_needed"]["mid"] == math.ceil(needed.mid[0]) and found["labels_needed"]["low"] == math.ceil(needed.low[0])
-    assert found["labels_needed"]["high"] is None and needed.high[0] == math.inf
-    assert found["labels_needed"]["levels_off_at"] == pytest.approx(needed.floor[0], abs=1e-9)
-    assert (found["metric"], found["higher_is_better"], found["level"]) == ("accuracy", True, 0.8)
-    [first, *_, last] = found["points"]
-    assert first == {
+    assert found.labels_needed.mid == math.ceil(needed.mid[0]) and found.labels_needed.low == math.ceil(needed.low[0])
+    assert found.labels_needed.high is None and needed.high[0] == math.inf
+    assert found.labels_needed.levels_off_at == pytest.approx(needed.floor[0], abs=1e-9)
+    assert (found.metric, found.higher_is_better, found.level) == ("accuracy", True, 0.8)
+    [first, *_, last] = found.points
+    expected_point = {
         "size": 16,
         "mean": pytest.approx(0.7),
         "se": pytest.approx(spread),
         "repeats": 3,
-        "seconds": None,
-        "baseline": None,
-        "majority": None,
         "scores": measured.scores[16],
     }
-    assert last["size"] == 256
-    assert last["scores"] == {"0": rising(256) - 0.002, "1": rising(256), "2": rising(256) + 0.002}
+    assert vars(first) == {**expected_point, "seconds": None, "baseline": None, "majority": None}
+    assert last.size == 256
+    assert last.scores == {"0": rising(256) - 0.002, "1": rising(256), "2": rising(256) + 0.002}
 
 
 def test_what_is_asked_of_a_curve_without_a_question() -> None:
     found = summarise(points(rising), Question())
-    assert [row["size"] for row in found["forecast"]] == [512, 1024, 2048]
-    assert found["labels_needed"]["target"] == 0.95  # 0.925 was measured
-    assert found["noise_floor"] is None and found["test_rows"] is None
-    assert found["labels_needed"]["given"] is False
-    assert found["forecast"][0].items() < found["twice"].items()
+    assert [row.size for row in found.forecast] == [512, 1024, 2048]
+    assert found.labels_needed.target == 0.95  # 0.925 was measured
+    assert found.noise_floor is None and found.test_rows is None
+    assert found.labels_needed.given is False
+    assert vars(found.forecast[0]).items() < vars(found.twice).items()
 
 
 def test_what_is_asked_for_is_told_from_an_example() -> None:
     for target, given in ((None, False), (0.95, True), (0.5, True)):
-        assert summarise(points(rising), Question(target=target))["labels_needed"]["given"] is given
+        assert summarise(points(rising), Question(target=target)).labels_needed.given is given
 
 
 @pytest.mark.parametrize("at", [None, (300, 1000)])
@@ -120,12 +118,12 @@ def test_now_and_twice_are_of_the_fitted_curve(at: tuple[int, ...] | None) -> No
     found = summarise(measured, Question(at=at))
     given = {"repeats_per_size": 2, "standard_errors": [0.002] * 5}  # sqrt(2) * 0.002 / sqrt(2)
     expected = forecast(SIZES, means, [256, 512], **given)
-    assert found["now"] == pytest.approx(expected.mean[0, 0], abs=1e-9) and found["now"] < 0.938
+    assert found.now == pytest.approx(expected.mean[0, 0], abs=1e-9) and found.now < 0.938
     ends = (expected.mean[0, 1], expected.low[0, 1], expected.high[0, 1])
-    assert found["twice"]["size"] == 512
-    assert [found["twice"][name] for name in ("mean", "low", "high")] == pytest.approx(ends, abs=1e-9)
-    [there] = [row["mean"] for row in found["line"] if row["size"] == 256]
-    assert there == pytest.approx(found["now"], abs=1e-9)
+    assert found.twice.size == 512
+    assert [getattr(found.twice, name) for name in ("mean", "low", "high")] == pytest.approx(ends, abs=1e-9)
+    [there] = [row.mean for row in found.line if row.size == 256]
+    assert there == pytest.approx(found.now, abs=1e-9)
 
 
 def test_the_rows_that_count_for_the_noise() -> None:
@@ -136,34 +134,34 @@ def test_the_rows_that_count_for_the_noise() -> None:
         (Question(), None),
     ):
         found = summarise(points(rising, "balanced_accuracy"), question)
-        assert found["noise_floor"] == (floor if floor is None else pytest.approx(floor))
-        assert found["test_rows"] == question.test_rows and found["same_test_rows"] is False
-    assert summarise(points(rising), Question(same_test_rows=True))["same_test_rows"] is True
+        assert found.noise_floor == (floor if floor is None else pytest.approx(floor))
+        assert found.test_rows == question.test_rows and found.same_test_rows is False
+    assert summarise(points(rising), Question(same_test_rows=True)).same_test_rows is True
 
 
 def test_what_the_words_alone_need_is_not_kept() -> None:
     for sizes in (SIZES, SIZES[:2]):
         found = summarise(points(rising, sizes=sizes), Question())
-        assert not {"falls", "noise_rows", "at_given"} & set(found)
+        assert type(found) is CurveResult and not {"falls", "noise_rows", "at_given"} & set(found.to_json())
 
 
 def test_seconds_and_other_scores_stand_beside_the_points() -> None:
     measured = Points("accuracy", points(rising).scores, {16: 1.5, 256: 9.0}, {16: 0.4}, {16: 0.3, 32: 0.2})
-    found = [[point[key] for key in ("seconds", "baseline", "majority")] for point in summarise(measured, Question())["points"]]
+    found = [[point.seconds, point.baseline, point.majority] for point in summarise(measured, Question()).points]
     assert found == [[1.5, 0.4, 0.3], [None, None, 0.2], [None] * 3, [None] * 3, [9.0, None, None]]
 
 
 def test_the_line_has_an_interval_where_it_is_a_forecast() -> None:
-    line = summarise(points(rising), Question())["line"]
-    sizes = [row["size"] for row in line]
+    line = summarise(points(rising), Question()).line
+    sizes = [row.size for row in line]
     assert sizes == sorted(sizes) and sizes[0] == pytest.approx(16) and sizes[-1] == pytest.approx(2048)
     assert 256 in sizes
     for row in line:
-        if row["size"] < 256:
-            assert row["low"] is row["high"] is None
+        if row.size < 256:
+            assert row.low is row.high is None
         else:
-            assert row["low"] <= row["mean"] <= row["high"]
-    means = [row["mean"] for row in line]
+            assert row.low <= row.mean <= row.high
+    means = [row.mean for row in line]
     assert all(b >= a - 1e-12 for a, b in zip(means, means[1:], strict=False))
 
 
@@ -173,14 +171,12 @@ def test_one_repeat_takes_the_usual_spread_and_that_of_the_test_rows() -> None:
     usual = usual_deviation(np.array(SIZES, float), 1 - means[None])[0]
     errors = np.sqrt(usual**2 + means * (1 - means) / 50)
     for rows, given in ((50, {"standard_errors": errors}), (None, {"repeats_per_size": 1})):
-        found = summarise(measured, Question(at=(512,), test_rows=rows))["forecast"][0]
+        found = summarise(measured, Question(at=(512,), test_rows=rows)).forecast[0]
         expected = forecast(SIZES, means, [512], **given)
-        assert (found["low"], found["high"]) == pytest.approx((expected.low[0, 0], expected.high[0, 0]), abs=1e-9)
+        assert (found.low, found.high) == pytest.approx((expected.low[0, 0], expected.high[0, 0]), abs=1e-9)
     # fewer test rows know less
     widths = [
-        row["high"] - row["low"]
-        for n in (20, 50, 5000)
-        for row in summarise(measured, Question(at=(512,), test_rows=n))["forecast"]
+        row.high - row.low for n in (20, 50, 5000) for row in summarise(measured, Question(at=(512,), test_rows=n)).forecast
     ]
     assert widths[0] > widths[1] > widths[2]
 
@@ -202,48 +198,48 @@ def levelling(n: float) -> float:
 )
 def test_whether_a_target_is_reachable(law: Any, target: float, reachable: str, known: str) -> None:
     sizes = tuple(SIZES) + (512, 1024) if law is levelling else SIZES
-    found = summarise(points(law, sizes=sizes, spread=(-0.0005, 0.0005)), Question(target=target))["labels_needed"]
-    assert found["target"] == target
-    assert found["reachable"] == reachable
-    assert set(known.split()) <= {name for name in ("low", "mid", "high") if found[name] is not None}
-    assert all(found[name] is None or isinstance(found[name], int) for name in ("low", "mid", "high"))
-    assert (found["mid"] is not None) == (reachable == "yes")
+    found = summarise(points(law, sizes=sizes, spread=(-0.0005, 0.0005)), Question(target=target)).labels_needed
+    assert found.target == target
+    assert found.reachable == reachable
+    assert set(known.split()) <= {name for name in ("low", "mid", "high") if getattr(found, name) is not None}
+    assert all(isinstance(getattr(found, name), int | None) for name in ("low", "mid", "high"))
+    assert (found.mid is not None) == (reachable == "yes")
     if reachable == "no":
-        assert found["low"] is found["high"] is None
-        assert found["levels_off_at"] == pytest.approx(0.8, abs=0.02)
+        assert found.low is found.high is None
+        assert found.levels_off_at == pytest.approx(0.8, abs=0.02)
 
 
 def test_what_the_interval_may_still_reach_is_not_ruled_out() -> None:
     """Three single scores of 3: the curve levels off there, and yet so little is known that 2.7 may come."""
-    found = summarise(points(lambda n: 3.0, "rmse", (0.0,), SIZES[:3]), Question(target=2.7))["labels_needed"]
-    assert found["levels_off_at"] == pytest.approx(3.0)
-    assert found["reachable"] == "beyond" and found["low"] is not None and found["mid"] is None
+    found = summarise(points(lambda n: 3.0, "rmse", (0.0,), SIZES[:3]), Question(target=2.7)).labels_needed
+    assert found.levels_off_at == pytest.approx(3.0)
+    assert found.reachable == "beyond" and found.low is not None and found.mid is None
 
 
 def test_of_errors_the_floor_is_below() -> None:
     sizes = (*SIZES, 512, 1024)
     for metric, scale in (("rmse", 1000.0), ("log_loss", 5.0)):
         measured = points(lambda n, scale=scale: scale * (1 + 10 / n), metric, (-0.002 * scale, 0.002 * scale), sizes)
-        found = summarise(measured, Question(target=0.5 * scale))["labels_needed"]
-        assert found["reachable"] == "no"
-        assert found["levels_off_at"] == pytest.approx(scale, rel=0.05)
-        reached = summarise(measured, Question(target=1.1 * scale))["labels_needed"]
-        assert reached["reachable"] == "yes" and 64 < reached["mid"] <= 128  # the law is there with 100 labels
+        found = summarise(measured, Question(target=0.5 * scale)).labels_needed
+        assert found.reachable == "no"
+        assert found.levels_off_at == pytest.approx(scale, rel=0.05)
+        reached = summarise(measured, Question(target=1.1 * scale)).labels_needed
+        assert reached.reachable == "yes" and 64 < reached.mid <= 128  # the law is there with 100 labels
 
 
 @pytest.mark.parametrize("num", [1, 2])
 def test_fewer_than_3_sizes_have_no_forecast(num: int) -> None:
     found = summarise(points(rising, sizes=SIZES[:num]), Question(target=0.9))
-    assert found["forecast"] == found["line"] == []
-    assert found["labels_needed"] is found["now"] is found["twice"] is None
-    assert len(found["points"]) == num
+    assert found.forecast == found.line == ()
+    assert found.labels_needed is found.now is found.twice is None
+    assert len(found.points) == num
 
 
 def test_a_perfect_curve_has_no_target_left() -> None:
     found = summarise(points(lambda n: 1.0, spread=(0.0, 0.0)), Question(test_rows=30))
-    assert found["labels_needed"] is None
-    assert found["noise_floor"] == pytest.approx(math.sqrt(31 / 32 / 32 / 30))  # 30 of 30 rows are taken as 31 of 32
-    assert found["forecast"][0]["mean"] == pytest.approx(1.0)
+    assert found.labels_needed is None
+    assert found.noise_floor == pytest.approx(math.sqrt(31 / 32 / 32 / 30))  # 30 of 30 rows are taken as 31 of 32
+    assert found.forecast[0].mean == pytest.approx(1.0)
 
 
 CURVES = {
@@ -264,10 +260,10 @@ CURVES = {
 def test_every_metric_is_plain_json(metric: str, spread: tuple[float, ...], num: int) -> None:
     measured = points(CURVES[metric], metric, spread, SIZES[:num])
     found = summarise(measured, Question(test_rows=40))
-    text = json.dumps(writing.finite(found), allow_nan=False)
+    text = json.dumps(found.to_json(), allow_nan=False)
     assert json.loads(text)["higher_is_better"] is HIGHER_IS_BETTER[metric]
-    assert isinstance(found["verdict"], str) and found["verdict"]
-    means = [row["mean"] for row in found["forecast"]]
+    assert isinstance(found.verdict, str) and found.verdict
+    means = [row.mean for row in found.forecast]
     assert len(means) == (0 if num < 3 else 3)
     if metric != "macro_f1" and means:  # more labels are better, in whatever direction that is
         better = np.diff([measured.means[-1], *means]) * (1 if HIGHER_IS_BETTER[metric] else -1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sdl_cli.measure.curve import LabelsNeeded, Point
 from sdl_cli.measure.wording import rounded
 from sdl_cli.study.curve.points import Points
+from sdl_cli.study.curve.result import Draft, Twice
 from sdl_cli.study.curve.summary import Question, summarise
 from sdl_cli.study.curve.verdict import of_twice, verdict
 
@@ -27,36 +30,27 @@ def rising(n: float) -> float:
 
 
 def said(measured: Points, **question: Any) -> str:
-    return str(summarise(measured, Question(**question))["verdict"])
+    return str(summarise(measured, Question(**question)).verdict)
 
 
-def row(size: int, mean: float, low: float, high: float) -> dict[str, float]:
-    return {"size": size, "mean": mean, "low": low, "high": high}
+def row(size: int, mean: float, low: float, high: float) -> Twice:
+    return Twice(size, mean, low, high)
 
 
-def values(**changes: Any) -> dict[str, Any]:
+def measured_at(*means: tuple[int, float]) -> tuple[Point, ...]:
+    return tuple(Point(size=size, mean=mean, se=None, repeats=3) for size, mean in means)
+
+
+def draft(**changes: Any) -> Draft:
     """Of a curve at 90.5 % with 100 labels, where the fitted curve is at 90 % and at 92.5 % with 200."""
     twice = row(200, 0.925, 0.9001, 0.95)  # all of it over the score of now
-    return {
-        "metric": "accuracy",
-        "higher_is_better": True,
-        "level": 0.9,
-        "points": [{"size": 10, "mean": 0.7, "repeats": 3}, {"size": 100, "mean": 0.905, "repeats": 3}],
-        "now": 0.9,
-        "twice": twice,
-        "forecast": [twice, row(400, 0.94, 0.9, 0.97), row(800, 0.95, 0.9, 0.98)],
-        "at_given": False,
-        "labels_needed": None,
-        "falls": None,
-        "noise_floor": None,
-        "test_rows": None,
-        "same_test_rows": False,
-    } | changes
+    known: dict[str, Any] = {"name": "forest", "dataset": "wine", "metric": "accuracy", "higher_is_better": True, "level": 0.9}
+    known |= {"points": measured_at((10, 0.7), (100, 0.905)), "now": 0.9, "twice": twice}
+    return Draft(**known | {"forecast": (twice, row(400, 0.94, 0.9, 0.97), row(800, 0.95, 0.9, 0.98))} | changes)
 
 
-def needed(target: float = 0.95, given: bool = True, **changes: Any) -> dict[str, Any]:
-    found = {"target": target, "low": 180, "mid": 345, "high": None, "reachable": "yes", "levels_off_at": 0.97, "given": given}
-    return {"labels_needed": found | changes}
+def needed(target: float = 0.95, given: bool = True, **changes: Any) -> dict[str, LabelsNeeded]:
+    return {"labels_needed": replace(LabelsNeeded(target, 180, 345, None, "yes", 0.97, given), **changes)}
 
 
 EXPECTED = "With twice the labels (200) expect accuracy 92.5 % (90 % interval 90.0 to 95.0), 2.5 points higher than today's fitted 90.0 %."
@@ -65,7 +59,7 @@ FLAT = {"twice": row(200, 0.9019, 0.89, 0.91)}
 
 def after_expected(**changes: Any) -> str:
     """What is said after the sentence of twice the labels."""
-    text = verdict(values(**changes))
+    text = verdict(draft(**changes))
     first = "With twice the labels (200) expect accuracy 90.2 % (90 % interval 89.0 to 91.0): the fitted curve hardly moves from today's 90.0 %."
     first = first if "twice" in changes else EXPECTED
     assert text.startswith(f"{first} ")
@@ -102,44 +96,41 @@ def test_a_number_of_labels_is_not_rounded_below_what_there_is() -> None:
 def test_the_gain_is_that_of_the_fitted_curve() -> None:
     """From the fitted value now, whatever the last point is."""
     for last in (0.5, 0.905, 0.999):
-        measured = [{"size": 10, "mean": 0.7, "repeats": 3}, {"size": 100, "mean": last, "repeats": 3}]
-        assert verdict(values(points=measured)).startswith(f"{EXPECTED} ")
+        assert verdict(draft(points=measured_at((10, 0.7), (100, last)))).startswith(f"{EXPECTED} ")
     measured = points([*map(rising, SIZES[:4]), 0.94])
     found = summarise(measured, Question())
-    now, twice = found["now"], found["twice"]
+    now, twice = found.now, found.twice
     assert now < 0.939
-    gained = f"{100 * (twice['mean'] - now):.1f} points higher than today's fitted {100 * now:.1f} %."
-    interval = f"(90 % interval {100 * twice['low']:.1f} to {100 * twice['high']:.1f})"
-    assert found["verdict"].startswith(
-        f"With twice the labels (512) expect accuracy {100 * twice['mean']:.1f} % {interval}, {gained}"
-    )
+    gained = f"{100 * (twice.mean - now):.1f} points higher than today's fitted {100 * now:.1f} %."
+    interval = f"(90 % interval {100 * twice.low:.1f} to {100 * twice.high:.1f})"
+    assert found.verdict.startswith(f"With twice the labels (512) expect accuracy {100 * twice.mean:.1f} % {interval}, {gained}")
 
 
 def test_the_gain_in_units_of_the_metric() -> None:
     rmse = {"metric": "rmse", "higher_is_better": False, "now": 50.0, "twice": row(200, 42.25, 30.0, 60.0)}
-    assert verdict(values(**rmse)).startswith(
+    assert verdict(draft(**rmse)).startswith(
         "With twice the labels (200) expect RMSE 42.250 (90 % interval 30.000 to 60.000), 7.75 lower than today's fitted 50.000."
     )
     r2 = {"metric": "r2", "now": 0.5, "twice": row(200, 0.625, 0.5, 0.7)}
-    assert "expect R2 0.625 (90 % interval 0.500 to 0.700), 0.125 higher than today's fitted 0.500." in verdict(values(**r2))
+    assert "expect R2 0.625 (90 % interval 0.500 to 0.700), 0.125 higher than today's fitted 0.500." in verdict(draft(**r2))
 
 
 def test_a_flat_curve_hardly_moves() -> None:
     assert after_expected(**FLAT) == f"Labelling more of the same will hardly help: try {OTHER}"
     rmse = {"metric": "rmse", "higher_is_better": False, "now": 50.0, "twice": row(200, 49.95, 48.0, 52.0)}
-    assert "(90 % interval 48.000 to 52.000): the fitted curve hardly moves from today's 50.000." in verdict(values(**rmse))
+    assert "(90 % interval 48.000 to 52.000): the fitted curve hardly moves from today's 50.000." in verdict(draft(**rmse))
 
 
 def test_the_sizes_that_were_asked_for() -> None:
     asked = [row(50, 0.86, 0.85, 0.87), row(100, 0.9, 0.89, 0.91), row(150, 0.915, 0.9, 0.93), row(999, 0.95, 0.9, 0.99)]
-    assert verdict(values(forecast=asked, at_given=True)) == (
+    assert verdict(draft(forecast=asked, at_given=True)) == (
         "With 50 labels expect accuracy 86.0 % (90 % interval 85.0 to 87.0). "
         "With 100 labels expect accuracy 90.0 % (90 % interval 89.0 to 91.0). "
         "With 150 labels expect accuracy 91.5 % (90 % interval 90.0 to 93.0), 1.5 points higher than today's fitted 90.0 %. "
         "If that gain is worth it, label the next 100, then measure again."
     )
     # each is judged by itself: next to nothing at 150, and something at 999
-    text = verdict(values(forecast=[row(150, 0.901, 0.9, 0.93), row(999, 0.91, 0.9, 0.93)], at_given=True, **FLAT))
+    text = verdict(draft(forecast=[row(150, 0.901, 0.9, 0.93), row(999, 0.91, 0.9, 0.93)], at_given=True, **FLAT))
     assert "(90 % interval 90.0 to 93.0): the fitted curve hardly moves from today's 90.0 %." in text
     assert "1.0 point higher than today's fitted 90.0 %." in text and "twice" not in text
 
@@ -160,18 +151,18 @@ def test_what_was_measured_already_needs_no_more_labels() -> None:
 def test_one_repeat_on_few_test_rows_widens_the_interval() -> None:
     def width(metric: str, **known: float) -> float:
         scores = {n: {"0": 1 - 1.2 * n**-0.5} for n in SIZES}
-        twice = summarise(Points(metric, scores), Question(**known))["twice"]
-        return float(twice["high"] - twice["low"])
+        twice = summarise(Points(metric, scores), Question(**known)).twice
+        return float(twice.high - twice.low)
 
     assert width("accuracy", test_rows=20) > 1.5 * width("accuracy", test_rows=100_000)
     assert width("balanced_accuracy", test_rows=100, noise_rows=10) > 1.5 * width("balanced_accuracy", test_rows=100)
     perfect = [summarise(Points("accuracy", {n: {"0": 1.0} for n in SIZES}), Question(test_rows=rows)) for rows in (5, 5000)]
-    assert perfect[0]["twice"]["low"] < perfect[1]["twice"]["low"], "right on all 5 rows says less than on all 5,000"
+    assert perfect[0].twice.low < perfect[1].twice.low, "right on all 5 rows says less than on all 5,000"
 
 
 def test_the_level_is_named() -> None:
     assert "(80 % interval " in said(points(rising), level=0.8)
-    assert "(80 % interval: 180 to more than 800)" in verdict(values(level=0.8, **needed()))
+    assert "(80 % interval: 180 to more than 800)" in verdict(draft(level=0.8, **needed()))
     low, high = (
         [float(x) for x in re.findall(r"interval ([\d.]+) to ([\d.]+)\)", said(points(rising), level=level))[0]]
         for level in (0.5, 0.99)
@@ -211,8 +202,8 @@ def test_labels_needed(low: int, mid: int, high: int, text: str) -> None:
 def test_a_target_far_off_is_planned_in_steps() -> None:
     assert said(points(rising), target=0.96).endswith("Label about 260 more, then measure again.")  # 900 labels
     near = said(points(rising), target=0.928)  # 278 labels
-    found = summarise(points(rising), Question(target=0.928))["labels_needed"]
-    assert near.endswith(f"Label about {rounded(found['mid'] - 256)} more, then measure again.") and found["mid"] < 300
+    found = summarise(points(rising), Question(target=0.928)).labels_needed
+    assert near.endswith(f"Label about {rounded(found.mid - 256)} more, then measure again.") and found.mid < 300
     assert "(90 % interval: hardly more than now to " in near
 
 
@@ -230,8 +221,7 @@ def test_a_target_reached_already() -> None:
 
 @pytest.mark.parametrize("last", [0.91, 0.92])
 def test_a_target_measured_already(last: float) -> None:
-    measured = [{"size": 10, "mean": 0.7, "repeats": 3}, {"size": 100, "mean": last, "repeats": 3}]
-    text = verdict(values(points=measured, **needed(0.91, mid=123)))
+    text = verdict(draft(points=measured_at((10, 0.7), (100, last)), **needed(0.91, mid=123)))
     now = f"91.0 % was measured already with 100 labels ({100 * last:.1f} %); the fitted curve reaches it at about 120."
     assert now in text and "needs" not in text
 
@@ -239,8 +229,7 @@ def test_a_target_measured_already(last: float) -> None:
 def test_an_error_measured_already() -> None:
     rmse = {"metric": "rmse", "higher_is_better": False, "now": 50.0, "twice": row(200, 42.0, 30.0, 60.0)}
     for last, measured in ((44.0, True), (45.0, True), (46.0, False)):
-        each = [{"size": 10, "mean": 90.0, "repeats": 3}, {"size": 100, "mean": last, "repeats": 3}]
-        text = verdict(values(**rmse, points=each, **needed(45.0, mid=150)))
+        text = verdict(draft(**rmse, points=measured_at((10, 90.0), (100, last)), **needed(45.0, mid=150)))
         assert ("RMSE 45 was measured already with 100 labels" in text) is measured
         assert ("RMSE 45 needs about 150 labels" in text) is not measured
 
@@ -300,7 +289,7 @@ def test_a_target_that_so_few_test_rows_cannot_tell() -> None:
 
 
 def test_a_falling_curve_says_nothing_of_the_future() -> None:
-    assert verdict(values(falls=10, **needed())) == (
+    assert verdict(draft(falls=10, **needed())) == (
         "With all 100 labels the accuracy is worse than with 10: find out why (labels, split, settings, or a score that is an "
         "error) before you label more. The forecast assumes that labels do no harm, so it says nothing here."
     )
@@ -335,27 +324,25 @@ def test_of_other_metrics() -> None:
         ("log_loss", "log loss", lambda n: 0.1 + 6 * n**-0.5),
     ):
         found = summarise(points(law, metric, (-0.01, 0.01)), Question())
-        target = found["labels_needed"]["target"]
+        target = found.labels_needed.target
         assert target == pytest.approx(0.9 * law(256), rel=0.05)
-        assert found["verdict"].startswith(f"With twice the labels (512) expect {name} ")
-        assert f"lower than today's fitted {found['now']:.3f}. For example, {name} {target:g} needs about" in found["verdict"]
-        assert "%" not in found["verdict"].replace("90 % interval", "") and "points" not in found["verdict"]
+        assert found.verdict.startswith(f"With twice the labels (512) expect {name} ")
+        assert f"lower than today's fitted {found.now:.3f}. For example, {name} {target:g} needs about" in found.verdict
+        assert "%" not in found.verdict.replace("90 % interval", "") and "points" not in found.verdict
 
 
 def test_a_gain_whose_interval_holds_the_score_of_now_is_not_sold() -> None:
-    unsure = values(twice=row(200, 0.925, 0.895, 0.95))
+    unsure = draft(twice=row(200, 0.925, 0.895, 0.95))
     assert str(verdict(unsure)).endswith("That gain may be chance: run more repeats before you label anything.")
-    assert of_twice(unsure) == {"gain": pytest.approx(0.025), "sure": False, "sentence": verdict(unsure)}
-    sure = of_twice(values())
-    assert sure["sure"] and sure["sentence"] == verdict(values())
-    flat = of_twice(values(twice=row(200, 0.901, 0.9005, 0.902)))
-    assert not flat["sure"] and "will hardly help" in flat["sentence"]
+    assert of_twice(unsure) == Twice(200, 0.925, 0.895, 0.95, pytest.approx(0.025), False, verdict(unsure))
+    sure = of_twice(draft())
+    assert sure.sure and sure.sentence == verdict(draft())
+    flat = of_twice(draft(twice=row(200, 0.901, 0.9005, 0.902)))
+    assert not flat.sure and "will hardly help" in flat.sentence
 
 
 def test_twice_the_labels_is_one_opinion_whatever_else_was_asked() -> None:
-    asked = values(forecast=[row(50, 0.8, 0.7, 0.9)], at_given=True, **needed())
-    assert of_twice(asked)["sentence"] == of_twice(values())["sentence"]
-    worse = of_twice(
-        values(falls=50, points=[{"size": 50, "mean": 0.92, "repeats": 3}, {"size": 100, "mean": 0.905, "repeats": 3}])
-    )
-    assert not worse["sure"] and "is worse than with 50" in worse["sentence"]
+    asked = draft(forecast=[row(50, 0.8, 0.7, 0.9)], at_given=True, **needed())
+    assert of_twice(asked).sentence == of_twice(draft()).sentence
+    worse = of_twice(draft(falls=50, points=measured_at((50, 0.92), (100, 0.905))))
+    assert not worse.sure and "is worse than with 50" in worse.sentence

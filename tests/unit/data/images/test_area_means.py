@@ -1,11 +1,11 @@
-"""Images made small and flat, against the formula."""
+"""Images made smaller by area means, against the formula."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from sdl_cli.learning.models.flat import reduce_images
+from sdl_cli.data.images.area_means import area_weights, reduce_images
 
 
 def test_images_are_reduced_by_area_means() -> None:
@@ -17,3 +17,7 @@ def test_images_are_reduced_by_area_means() -> None:
     assert np.array_equal(reduce_images(square[..., :8, :8], 32), square[..., :8, :8])
     odd = rng.integers(0, 256, (1, 1, 50, 50)).astype(np.uint8)
     assert reduce_images(odd, 32).mean() == pytest.approx(odd.mean(), abs=1e-3)  # areas keep the mean
+
+
+def test_a_pixel_between_two_new_ones_counts_by_its_share() -> None:
+    assert area_weights(5, 2) == pytest.approx(np.array([[2, 2, 1, 0, 0], [0, 0, 1, 2, 2]]) / 5)

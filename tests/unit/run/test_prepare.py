@@ -1,0 +1,66 @@
+"""Before a run: which changed settings the chosen model ignores, each said with its full key and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sdl_cli.cli.hydra import compose_checked
+from sdl_cli.run import prepare
+from sdl_cli.run.request import parse_experiment
+
+FOREST = "dataset=wine model=baseline"
+PROBE = "dataset=digits model=finetuned_cnn model.weights=none model.image_size_px=32 model.strategy=probe"
+FINETUNE = PROBE.replace("=probe", "=finetune")
+NET = "dataset=wine model=deep_net"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (FOREST, []),
+        (f"{FOREST} loss.class_weight=balanced", []),
+        (f"{FOREST} loss=cosine", ["loss=cosine has no effect: model=baseline uses its own loss."]),
+        (f"{FOREST} augment=noise", ["augment=noise has no effect: model=baseline does not train on batches."]),
+        (f"{FOREST} training.epochs=3", ["training.epochs has no effect: model=baseline is not trained in epochs."]),
+        (
+            f"{FOREST} training.epochs=3 training.patience=2 precision=float32",
+            [
+                "training.epochs and training.patience have no effect: model=baseline is not trained in epochs.",
+                "device and precision have no effect: model=baseline runs on the CPU.",
+            ],
+        ),
+        (PROBE, []),
+        (f"{PROBE} training.epochs=7", ["training.epochs has no effect: strategy=probe is not trained in epochs."]),
+        (
+            f"{PROBE} training.learning_rate=0.5 training.batch_size=8 training.patience=4",
+            [
+                "training.batch_size, training.learning_rate and training.patience have no effect: "
+                "strategy=probe is not trained in epochs."
+            ],
+        ),
+        (f"{PROBE} loss=cosine", ["loss=cosine has no effect: strategy=probe uses its own loss."]),
+        (f"{PROBE} loss.class_weight=balanced", ["loss.class_weight has no effect: strategy=probe uses its own loss."]),
+        (f"{PROBE} augment=flip_crop precision=float32", []),
+        (f"{FINETUNE} training.epochs=7 loss=cosine loss.class_weight=balanced", []),
+        (f"{NET} training.epochs=7 loss=cosine precision=float32", []),
+    ],
+)
+def test_settings_without_effect(settings: str, said: list[str]) -> None:
+    dataset, experiment, _ = prepare.load_dataset(parse_experiment(compose_checked("train", settings.split(), parse_experiment)))
+    settled = prepare.resolve_settings(experiment, dataset, 100)
+    assert prepare.settings_without_effect(settled) == said
+    assert prepare.settings_without_effect(prepare.resolve_settings(settled, dataset, 100)) == said, "a resumed run says the same"
+
+
+@pytest.mark.parametrize(("model", "is_weighed"), [(FOREST, True), (NET, True), (FINETUNE, True), (PROBE, False)])
+def test_a_balanced_threshold_is_only_left_out_where_training_weighed_the_classes(model: str, is_weighed: bool) -> None:
+    settings = f"{model} threshold=balanced loss.class_weight=balanced".split()
+    dataset, experiment, _ = prepare.load_dataset(parse_experiment(compose_checked("train", settings, parse_experiment)))
+    labelled, _ = prepare.divided(experiment, dataset)[1].parts(dataset)
+    said: list[str] = []
+    ready = prepare.make_ready(prepare.resolve_settings(experiment, dataset, len(labelled)), labelled, said.append)
+    assert (ready.decision is None) == is_weighed == any("threshold=balanced has no effect" in each for each in said)
+    if ready.decision is not None:  # probabilities over the share of each class
+        weights = len(labelled) / np.bincount(labelled.y)
+        assert ready.decision / ready.decision[0] == pytest.approx(weights / weights[0])
