@@ -280,6 +280,8 @@ def load_weights(path: Path = SHIPPED, sha256: str | None = None) -> TableNetwor
     Raises:
         DataError: a file that is missing, too large, damaged, replaced, or not of a network of this kind.
     """
+    from safetensors import SafetensorError
+
     content = read_guarded(path, _MOST_BYTES)
     wanted = SHIPPED_SHA256 if path == SHIPPED else sha256
     if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
@@ -287,7 +289,7 @@ def load_weights(path: Path = SHIPPED, sha256: str | None = None) -> TableNetwor
         raise DataError(f"{path}: these are not the weights that belong here: their sha256 is not {wanted[:12]}...", hint)
     try:
         return from_tensors(*_unpacked(content))
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         message = f"{path}: no weights of a network for tables can be read here ({type(error).__name__})."
         raise DataError(message, "Give a file that was written by `python -m pretraining train`.") from error
 
