@@ -282,7 +282,10 @@ def load_weights(path: Path = SHIPPED, sha256: str | None = None) -> TableNetwor
     """
     from safetensors import SafetensorError
 
-    content = read_guarded(path, _MOST_BYTES)
+    try:
+        content = read_guarded(path, _MOST_BYTES)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file of weights.") from error
     wanted = SHIPPED_SHA256 if path == SHIPPED else sha256
     if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
         hint = "Install sdl again: pip install --force-reinstall sdl-cli" if path == SHIPPED else ""
