@@ -29,7 +29,7 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     )
     tuning = "no tuning: each method as it is, scored once"
     if tried > 1:
-        tuning = f"each method chooses among {tried} settings on validation {units}, then is scored once"
+        tuning = f"each method chooses among up to {tried} settings on validation {units}, then is scored once"
     limit = "no time limit" if minutes is None else f"at most {counted(minutes, 'minute')} (compare.minutes)"
     many = f"{overview['cells'] - overview['done']} fits with their tuning"
     many += f" ({overview['done']} are done)" if overview["done"] else ""
