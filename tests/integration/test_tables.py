@@ -414,6 +414,8 @@ def test_a_run_that_was_moved_predicts_without_its_data(sdl: Sdl, tmp_path: Path
 
 
 MODELS = [
+    "model=pretrained_table model.num_members=1 precision=float32",
+    "model=blend model.num_members=1 model.num_trees=5 precision=float32",
     *(f"{BASELINE} model.kind={kind}" for kind in ("forest", "extra_trees", "logistic", "svm", "gradient_boosting")),
     "model=sklearn model.estimator=sklearn.neighbors.KNeighborsClassifier",
     NET,
