@@ -20,11 +20,13 @@ from sdl_cli.learning.models.table_network import MAX_CLASSES, Memory, TableNetw
 
 Array = np.ndarray[Any, Any]
 
-KEPT_BYTES = 2**29  # of what labelled rows contribute: kept between predictions up to here, made again beyond
+KEPT_BYTES = 2**28  # of what labelled rows contribute: kept between predictions up to here, made again beyond
 _BLOCK_TOKENS = 8192  # of the rows that are asked about at a time; answers do not depend on it
 _STACKED_TOKENS = 20_000  # passes of one shape are stacked up to here: small tables cost less so
 _NUM_COMPONENTS = 24
-_LEAST_SHARE = 1e-3  # of a group of classes, below which the classes within it are not asked about
+_ORDERS, _ORDERS_IN_GROUPS = 2, 1  # passes of a member, but the first, of a table that is read in parts
+_MEMBERS_INSIDE = 0.25  # share of the members that ask within a group of classes
+_LEAST_SHARE = 1e-2  # of a group of classes, below which the classes within it are not asked about
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,14 @@ class Pass:
         return X[:, self.columns]
 
 
-def plan(X: Array, y: Array, num_classes: int, seed: int, num_members: int, limits: Limits) -> list[Pass]:
-    """The passes over labelled rows `float32 (n, F)` with classes `(n,)` in [0, num_classes), at most `MAX_CLASSES` of them."""
+def plan(
+    X: Array, y: Array, num_classes: int, seed: int, num_members: int, limits: Limits, num_orders: int | None = None
+) -> list[Pass]:
+    """The passes over labelled rows `float32 (n, F)` with classes `(n,)` in [0, num_classes), at most `MAX_CLASSES` of them.
+
+    Arguments:
+        num_orders: orders of columns and classes in which a member, but the first, reads a table in parts; None is `_ORDERS`.
+    """
     n, f = X.shape
     whole = np.arange(n)
     if n <= limits.rows and f <= limits.columns:
@@ -92,7 +100,7 @@ def plan(X: Array, y: Array, num_classes: int, seed: int, num_members: int, limi
             first = np.array([rng.choice(np.flatnonzero(y == k)) for k in range(num_classes)])
             rows = np.unique(np.r_[first, pool[: limits.rows - num_classes]])
             pool = pool[limits.rows - num_classes :]
-        orders = _orders(len(chosen), num_classes, 2 if member else 1, seed + member)
+        orders = _orders(len(chosen), num_classes, (num_orders or _ORDERS) if member else 1, seed + member)
         found += [Pass(rows, chosen[order], axes, numbers, 1 / (num_members * len(orders))) for order, numbers in orders]
     return found
 
@@ -140,7 +148,9 @@ class Node:
     inside: tuple[Node, ...] = ()
 
 
-def ask(X: Array, y: Array, classes: Array, rows: Array, seed: int, num_members: int, limits: Limits) -> Node:
+def ask(
+    X: Array, y: Array, classes: Array, rows: Array, seed: int, num_members: int, limits: Limits, in_group: bool = False
+) -> Node:
     """The question which of `classes` a row has, from labelled rows `X[rows]`; `y (n,)` are the classes of all of X."""
     if len(classes) == 1:
         return Node(rows, np.zeros(len(rows), np.int64), (classes,), ())
@@ -150,11 +160,13 @@ def ask(X: Array, y: Array, classes: Array, rows: Array, seed: int, num_members:
         of_class = np.random.default_rng(seed).permutation(len(classes)) % num_groups
     numbers = of_class[np.searchsorted(classes, y[rows])]
     members = tuple(classes[of_class == group] for group in range(num_groups))
-    passes = tuple(plan(X[rows], numbers, num_groups, seed, num_members, limits))
+    grouped = in_group or num_groups < len(classes)
+    passes = tuple(plan(X[rows], numbers, num_groups, seed, num_members, limits, _ORDERS_IN_GROUPS if grouped else None))
     inside: tuple[Node, ...] = ()
     if num_groups < len(classes):
+        fewer = num_members if in_group else max(1, round(num_members * _MEMBERS_INSIDE))
         inside = tuple(
-            ask(X, y, own, rows[numbers == group], seed + 1 + group, num_members, limits) for group, own in enumerate(members)
+            ask(X, y, own, rows[numbers == group], seed + 1 + group, fewer, limits, True) for group, own in enumerate(members)
         )
     return Node(rows, numbers, members, passes, inside)
 

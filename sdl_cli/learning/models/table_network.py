@@ -40,6 +40,7 @@ _SHIFTS = (0, 1, 3)  # a column's token also sees its first and third neighbour 
 _FREQUENCIES = (1.0, 2.0, 4.0, 8.0)
 NUM_INPUTS = 3 * len(_SHIFTS) + 2 * len(_FREQUENCIES)
 _MOST_DEVIATIONS = 5.0
+_BLOCK_TOKENS = 8192  # of labelled rows computed at a time
 _MOST_SEQUENCES = 60_000  # of one attention call: CUDA kernels count them on an axis of 65,535
 
 
@@ -188,6 +189,13 @@ class Layer(nn.Module):
         return h.transpose(1, 2).reshape(B * S, N, size)
 
 
+def _blocks(x: Tensor) -> tuple[Tensor, ...]:
+    """Tokens `(B, N, S, width)` cut along N, so that what is computed of a block stays small; whole while training."""
+    if torch.is_grad_enabled() or torch.compiler.is_exporting():
+        return (x,)
+    return torch.split(x, max(1, _BLOCK_TOKENS // (len(x) * x.shape[2])), dim=1)
+
+
 class TableNetwork(nn.Module):
     """The network, for tables of any number of rows and columns and at most `MAX_CLASSES` classes.
 
@@ -234,10 +242,11 @@ class TableNetwork(nn.Module):
         x = torch.cat([thinking, x], dim=1)
         kept = []
         for layer in self._layers():
-            x = layer.along_rows(x)
-            kept.append(layer.contribution(x))
+            x = torch.cat([layer.along_rows(part) for part in _blocks(x)], dim=1)
+            parts = zip(*(layer.contribution(part) for part in _blocks(x)), strict=True)
+            kept.append(tuple(torch.cat(part, dim=2) for part in parts))
             if len(kept) < len(self.layers):
-                x = layer.along_columns(x, *kept[-1])
+                x = torch.cat([layer.along_columns(part, *kept[-1]) for part in _blocks(x)], dim=1)
         keys, values = zip(*kept, strict=True)
         return Memory(scale, keys, values)
 
@@ -297,6 +306,13 @@ def load_weights(path: Path = SHIPPED, sha256: str | None = None) -> TableNetwor
         raise DataError(message, "Give a file that was written by `python -m pretraining train`.") from error
 
 
+def num_parameters(width: int, num_layers: int, num_heads: int, hidden: int, num_thinking: int) -> int:
+    """Weights of a network of these sizes."""
+    outside = (NUM_INPUTS + 1) * width + (2 * (MAX_CLASSES + 1) + num_thinking + 2) * width
+    head = 2 * width * hidden + hidden + hidden * MAX_CLASSES + MAX_CLASSES
+    return outside + num_layers * (8 * width**2 + 3 * width + 2 * width * hidden) + head
+
+
 def from_tensors(sizes: Mapping[str, int], tensors: Mapping[str, Tensor]) -> TableNetwork:
     """A network of these sizes with these weights, as float32. Raises DataError where they do not belong together."""
     for name, most in _MOST.items():
@@ -305,8 +321,9 @@ def from_tensors(sizes: Mapping[str, int], tensors: Mapping[str, Tensor]) -> Tab
     if sizes["width"] % sizes["num_heads"]:
         raise DataError("The stored network has an impossible size: its width is no multiple of its heads.")
     own = {name: sizes[name] for name in _MOST}
-    with torch.device("meta"):
-        net = TableNetwork(**own)
+    if sum(t.numel() for t in tensors.values()) != num_parameters(**own):  # before memory is taken
+        raise DataError("The weights do not match the stored network: they are more or fewer than its sizes ask for.")
+    net = TableNetwork(**own)
     wanted = net.state_dict()
     strange = [name for name, like in wanted.items() if name not in tensors or tensors[name].shape != like.shape]
     strange += sorted(set(tensors) - set(wanted))

@@ -25,6 +25,7 @@ from sdl_cli.learning.models.table_network import (
     TableNetwork,
     from_tensors,
     load_weights,
+    num_parameters,
     save_weights,
 )
 
@@ -162,7 +163,7 @@ def header(**changes: Any) -> dict[str, str]:
         (header(layers=0), "impossible size: num_layers is 0"),
         (header(heads=3), "no multiple of its heads"),
         (header(d="8"), "impossible size: width is '8'"),
-        (header(), "is missing or has another shape"),
+        (header(), "more or fewer than its sizes ask for"),
     ],
 )
 def test_a_strange_file_is_refused(tmp_path: Path, metadata: dict[str, str] | None, message: str) -> None:
@@ -181,5 +182,15 @@ def test_a_damaged_file_and_other_numbers_are_refused(tmp_path: Path) -> None:
     tensors = net.state_dict() | {"think": torch.full((4, 64), math.inf)}
     with pytest.raises(DataError, match="not finite"):
         from_tensors(PRESETS["tiny"], tensors)
-    with pytest.raises(DataError, match="more is missing"):
+    with pytest.raises(DataError, match="more or fewer"):
         from_tensors(PRESETS["tiny"], net.state_dict() | {"more": torch.zeros(1)})
+    turned = net.state_dict() | {"layers.0.ff_in.weight": torch.zeros(64, 128)}
+    with pytest.raises(DataError, match="ff_in.weight is missing or has another shape"):
+        from_tensors(PRESETS["tiny"], turned)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_number_of_weights_is_known_before_there_are_any(name: str) -> None:
+    with torch.device("meta"):
+        net = TableNetwork(**PRESETS[name])
+    assert sum(p.numel() for p in net.parameters()) == num_parameters(**PRESETS[name])
