@@ -19,11 +19,11 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as printe
 
 def settings_line() -> str:
     """The choices of each group that a run composes, for the end of a help text."""
-    lines = [f"{group}={'|'.join(options(group))}" for group in ("dataset", "model", "loss", "augment", "training")]
-    return "Settings: " + "  ".join(lines) + "  (explained by: sdl list, sdl show model=deep_net)"
+    lines = [f"{group}={', '.join(options(group))}" for group in ("dataset", "model", "loss", "augment", "training")]
+    return "Settings: " + "; ".join(lines) + "  (explained by: sdl list, sdl show model=deep_net)"
 
 
 def arms_line() -> str:
     """The data sets and methods that a comparison composes, for the end of a help text."""
     what = f"Methods for compare.arms: {', '.join(options('arm'))}  (explained by: sdl list arm; null: all that suit)"
-    return f"Settings: dataset={'|'.join(options('dataset'))}  {what}"
+    return f"Settings: dataset={', '.join(options('dataset'))}  {what}"

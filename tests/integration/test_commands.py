@@ -140,7 +140,7 @@ def test_list_and_show_say_what_there_is(sdl: Sdl, tmp_path: Path) -> None:
     for word in ("wine", "finetuned_cnn", "cosine", "flip_crop", "early_stopping", "mine", "a model of my own"):
         assert word in text
     items = sdl("list model --json").json["items"]
-    assert {item["group"] for item in items} == {"model"} and len(items) == 6
+    assert {item["group"] for item in items} == {"model"} and len(items) == 8
     assert all(item["summary"] for item in items)
     assert "depth: 2" in sdl("show model=mine").out
     shown = sdl("show model=finetuned_cnn")
@@ -173,7 +173,7 @@ def test_help_fits_and_costs_nothing(sdl: Sdl, tmp_path: Path, command: str) -> 
             "--cfg",
             "--config-dir",
             "--json",
-            "model=autoencoder|baseline",
+            "model=autoencoder,",
             "dataset=",
             "loss=",
         ):

@@ -15,19 +15,23 @@ from sdl_cli.learning.models.settings import (
     MODELS,
     AutoencoderSettings,
     BaselineSettings,
+    BlendSettings,
     DeepNetSettings,
     FinetunedCNNSettings,
+    PretrainedTableSettings,
     SklearnSettings,
 )
 
-NETWORKS = {"finetuned_cnn", "deep_net", "autoencoder"}
+TRAINED = {"finetuned_cnn", "deep_net", "autoencoder"}
+IN_CONTEXT = {"pretrained_table", "blend"}
 FLAGS: dict[str, set[str]] = {
-    "is_network": NETWORKS,
+    "is_network": TRAINED | IN_CONTEXT,
     "is_pretrained": {"finetuned_cnn"},
     "starts_random": {"deep_net", "autoencoder"},
     "is_foreign": {"sklearn"},
-    "takes_class_weight": NETWORKS | {"baseline"},
-    "default_training": NETWORKS,
+    "holds_rows": IN_CONTEXT,
+    "takes_class_weight": TRAINED | {"baseline"},
+    "default_training": TRAINED | {"pretrained_table"},
 }
 
 
@@ -42,9 +46,10 @@ def test_a_model_is_found_by_its_name_and_takes_its_own_settings(name: str) -> N
     assert traits(name) is kind and kind().name == name
     for task, ending in (("classification", ""), ("regression", "Regressor")):
         estimator = kind.estimator_class(task)
-        assert estimator.__name__.endswith(ending) and estimator.settings is kind
+        only_classes = name in IN_CONTEXT  # for numbers, their settings are refused before an estimator is asked for
+        assert estimator.__name__.endswith("" if only_classes else ending) and estimator.settings is kind
         assert set(kind().arguments()) <= set(estimator().get_params())
-    if kind.is_network:
+    if kind.is_network and name != "blend":
         assert set(kind.default_training) == set(kind.modalities)
 
 
@@ -60,6 +65,9 @@ def test_an_unknown_name_has_no_traits(name: object) -> None:
         (SklearnSettings(), False, False, False),
         (DeepNetSettings(), False, False, True),
         (AutoencoderSettings(), False, False, True),
+        (PretrainedTableSettings(), False, False, False),
+        (PretrainedTableSettings(strategy="finetune"), False, False, False),
+        (BlendSettings(), False, False, False),
         (FinetunedCNNSettings(), False, True, True),
         (FinetunedCNNSettings(strategy="finetune"), False, False, True),
         (FinetunedCNNSettings(strategy="probe"), True, True, True),
