@@ -23,8 +23,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Workers of `-n auto`: one per core that this process may use, as far as memory allows."""
-    return max(1, min(available_cores(), available_bytes() // WORKER_BYTES, MOST_WORKERS))
+    """Workers of `-n auto`: one more than the cores that this process may use, as tests wait for processes; as memory allows."""
+    return max(1, min(available_cores() + 1, available_bytes() // WORKER_BYTES, MOST_WORKERS))
 
 
 @pytest.fixture(autouse=True, scope="session")
