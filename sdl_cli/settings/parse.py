@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import shlex
 import types
@@ -100,6 +101,7 @@ def _chosen(table: Mapping[str, type] | type | None, value: Any) -> type | None:
     return table.get(name) if isinstance(name, str) else None
 
 
+@functools.cache
 def _hints(kind: type) -> dict[str, Any]:
     """The type of each field; what a class says of itself (ClassVar) is no setting."""
     hints = get_type_hints(kind, include_extras=True)

@@ -11,6 +11,7 @@ from integration.conftest import Sdl
 from sklearn.datasets import load_iris
 
 from sdl_cli.learning.models.kind import HOLDS_ROWS
+from sdl_cli.learning.models.table_network import PRESETS, TableNetwork, save_weights
 
 FEW = "model=pretrained_table model.num_members=1 precision=float32"
 
@@ -42,7 +43,9 @@ def test_every_verb_works_with_it(sdl: Sdl, flowers: Path) -> None:
 
 
 def test_an_export_holds_the_labelled_rows_and_says_so(sdl: Sdl, flowers: Path) -> None:
-    assert sdl(f"train {flowers} target=kind {FEW} dataset.num_train=12 hydra.run.dir=run").code == 0
+    save_weights(TableNetwork(**PRESETS["tiny"]), Path("tiny.safetensors"))
+    settings = f"{FEW} model.weights=tiny.safetensors dataset.num_train=12"
+    assert sdl(f"train {flowers} target=kind {settings} hydra.run.dir=run").code == 0
     found = sdl("export run model.onnx --json")
     assert found.code == 0, found.err
     assert found.json["largest_difference"] < 1e-4 and HOLDS_ROWS in " ".join(found.err.split())

@@ -20,6 +20,7 @@ from sdl_cli.learning.models.kind import HOLDS_ROWS
 from sdl_cli.learning.models.pretrained_table import PretrainedTable
 from sdl_cli.learning.models.settings import MODELS, PretrainedTableSettings
 from sdl_cli.learning.models.storage import load_model, save_model
+from sdl_cli.learning.models.table_network import PRESETS, TableNetwork, save_weights
 from sdl_cli.settings.experiment import Training
 
 FEW = {"num_members": 1, "precision": "float32"}
@@ -65,9 +66,10 @@ def test_degenerate_tables_are_answered() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["in_context", "finetune"])
-def test_a_stored_model_answers_to_the_bit(tmp_path: Path, strategy: str) -> None:
+def test_a_stored_model_answers_to_the_bit(tmp_path: Path, strategy: str, tiny: str) -> None:
     X, y = IRIS
-    model = PretrainedTable(**FEW, strategy=strategy, training=Training(epochs=1)).fit(X[::2], y[::2])
+    weights = tiny if strategy == "finetune" else "shipped"
+    model = PretrainedTable(**FEW, weights=weights, strategy=strategy, training=Training(epochs=1)).fit(X[::2], y[::2])
     said: list[str] = []
     save_model(model, "pretrained_table", "classification", tmp_path, INPUTS, said.append)
     again, values = load_model(tmp_path)
@@ -99,18 +101,28 @@ def test_damaged_parts_are_refused(name: str, change: Any) -> None:
         PretrainedTable.from_state(tensors | {name: change(tensors[name])}, values)
 
 
-def test_finetuning_keeps_what_is_better_on_validation_rows_and_reads_all_rows_afterwards() -> None:
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Weights that know nothing, of a network that takes little time."""
+    torch.manual_seed(0)
+    file = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(TableNetwork(**PRESETS["tiny"]), file)
+    return str(file)
+
+
+def test_finetuning_keeps_what_is_better_on_validation_rows_and_reads_all_rows_afterwards(tiny: str) -> None:
     X, y = IRIS
+    few = FEW | {"weights": tiny}
     rows: list[dict[str, Any]] = []
-    model = PretrainedTable(**FEW, strategy="finetune", training=Training(epochs=2, learning_rate=1e-4))
+    model = PretrainedTable(**few, strategy="finetune", training=Training(epochs=2, learning_rate=1e-3))
     with loop.context(loop.Context(on_epoch=rows.append)):
         model.fit(X[::3], y[::3])
     assert [row["epoch"] for row in rows] == [1, 2] and all(np.isfinite(row["train_loss"]) for row in rows)
     assert len(model.context_) == len(X[::3]), "validation rows are read like all others in the end"
-    assert len(model.notes_) == 1 and "validation loss" in model.notes_[0]
-    wild = PretrainedTable(**FEW, strategy="finetune", training=Training(epochs=1, learning_rate=1.0)).fit(X[::3], y[::3])
+    assert len(model.notes_) == 1 and "lowered the validation loss" in model.notes_[0]
+    wild = PretrainedTable(**few, strategy="finetune", training=Training(epochs=1, learning_rate=1.0)).fit(X[::3], y[::3])
     assert "did not lower" in wild.notes_[0]
-    plain = PretrainedTable(**FEW).fit(X[::3], y[::3])
+    plain = PretrainedTable(**few).fit(X[::3], y[::3])
     np.testing.assert_array_equal(wild.predict_proba(X), plain.predict_proba(X))
 
 
