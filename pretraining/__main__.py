@@ -94,11 +94,11 @@ def evaluate_command(
         if not 1 <= members <= 64:
             raise ConfigError(f"--members: {members} is out of bounds.", "It must be at least 1, and at most 64.")
         from pretraining.evaluate import evaluate
-        from pretraining.network import read_weights
         from pretraining.real_tables import read_tables
         from sdl_cli.learning.device import resolve
+        from sdl_cli.learning.models.table_network import load_weights
 
-        read_weights(weights)  # what is wrong with it is said first
+        load_weights(weights)  # what is wrong with it is said first
         evaluate(weights, read_tables(tables), members, resolve(device or "auto").device)
 
 

@@ -22,18 +22,10 @@ def build_network(recipe: Recipe, device: str, initial: Path | None = None) -> T
             torch.manual_seed(recipe.seed)
             net = TableNetwork(**PRESETS[recipe.preset])
     else:
-        net = read_weights(initial)
+        net = load_weights(initial)
         if net.sizes != PRESETS[recipe.preset]:
             raise DataError(
                 f"{initial}: these weights are not of a network of size {recipe.preset}.", "Choose their own --preset."
             )
     net = net.to(device)
     return pack_rows(net, fastest_packs(net, device)) if device.startswith("cuda") else net
-
-
-def read_weights(path: Path) -> TableNetwork:
-    """The network in a file of weights, on the CPU. Raises DataError where there is none."""
-    try:
-        return load_weights(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file.", "Weights are written by: python -m pretraining train") from error

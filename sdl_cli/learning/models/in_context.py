@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.table_network import MAX_CLASSES, Memory, TableNetwork
+from sdl_cli.machine import available_bytes
 
 Array = np.ndarray[Any, Any]
 
@@ -251,11 +253,22 @@ class InContext:
         key = id(stack[0])
         if key in self._kept:
             return self._kept[key]
+        self._check_memory(stack)
         labelled, labels = self.labelled(node, stack)
         memory = self.net.remember(self._tensor(labelled), torch.from_numpy(labels).to(self.net.think.device), self.dtype)
         if memory.num_bytes + sum(kept.num_bytes for kept in self._kept.values()) <= KEPT_BYTES:
             self._kept[key] = memory
         return memory
+
+    def _check_memory(self, stack: tuple[Pass, ...]) -> None:
+        """Raise ConfigError where what these passes keep of the labelled rows does not fit the memory."""
+        cells = sum(len(each.rows) * (len(each.columns) + 1) for each in stack)
+        per_cell = 2 * self.net.sizes["num_layers"] * self.net.sizes["width"] * self.dtype.itemsize
+        if cells * per_cell > available_bytes() / 2:
+            message = (
+                f"Reading {len(stack[0].rows):,} rows of {len(stack[0].columns)} columns takes {cells * per_cell / 1e9:.0f} GB."
+            )
+            raise ConfigError(message, "Lower model.max_rows or model.max_columns.")
 
     def _tensor(self, values: Array) -> Tensor:
         kind = torch.float64 if self.dtype == torch.float64 else torch.float32

@@ -7,6 +7,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from sdl_cli.errors import ConfigError
 from sdl_cli.settings.experiment import Training
 
 # Seconds on one core of a 2026 server: fixed, and for every labelled row, epoch and feature (or pixel).
@@ -29,6 +30,7 @@ class ModelSettings:
         is_pretrained: it starts from weights that saw other images, and reads images at the size those want.
         starts_random: a network that knows nothing before it sees the rows of this data set.
         holds_rows: what is stored of it holds its labelled rows, so that whoever has the model has the data.
+        is_one_graph: it can be exported as a single graph.
         is_foreign: it is somebody else's code, so that what it raises is that code's own word.
         takes_class_weight: `loss.class_weight=balanced` reaches it.
         named_by: the setting whose value people call it by, or None where that is its own name.
@@ -43,6 +45,7 @@ class ModelSettings:
     is_pretrained: ClassVar[bool] = False
     starts_random: ClassVar[bool] = False
     holds_rows: ClassVar[bool] = False
+    is_one_graph: ClassVar[bool] = True
     is_foreign: ClassVar[bool] = False
     takes_class_weight: ClassVar[bool] = True
     named_by: ClassVar[str | None] = None
@@ -98,3 +101,25 @@ class FromScratch(ModelSettings):
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         fixed, rate = IMAGE_NETWORK if modality == "image" else TABLE_NETWORK
         return fixed + num_rows * epochs * getattr(self, "num_members", 1) * (ROW + rate * num_features)
+
+
+class InContext(ModelSettings):
+    """Of what reads the labelled rows of a table to answer: it keeps them, tells classes apart, and runs as a network does."""
+
+    modalities = ("table",)
+    is_network = True
+    holds_rows = True
+    takes_class_weight = False
+
+    def check_task(self, task: str) -> None:
+        if task == "regression":
+            hint = "Use model=baseline (a forest) or model=deep_net."
+            raise ConfigError(f"model: {self.name} predicts classes, and this target is a number.", hint)
+
+    @property
+    def trains_in_epochs(self) -> bool:
+        return False
+
+    @property
+    def uses_augment(self) -> bool:
+        return False

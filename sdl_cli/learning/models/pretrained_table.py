@@ -169,7 +169,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if columns > self.max_columns:
             how = f"members read {self.max_columns} chosen on the labelled rows, or principal components"
             found.append(f"{columns:,} columns, more than the network reads at a time: {how}")
-        return [f"This table has {what}. A forest (model=baseline) is often better there." for what in found]
+        return [f"This table has {what}. Compare it with a forest there (model=baseline)." for what in found]
 
     def _finetune(self, X_val: Array, y_val: Array) -> None:
         """Train a copy of the network: parts of the rows are asked about by turns, and the rest is read."""
@@ -194,18 +194,27 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with device.threads(self.runtime_):
             before = validate(tuned.eval())["loss"]
         rows = torch.arange(len(self.labels_), dtype=torch.float64)[:, None]
+        training = self.filled_training("table", len(rows))
+        assert training.batch_size is not None
+        if training.batch_size > (most := max(1, len(rows) // 2)):
+            self.notes_.append(
+                f"training.batch_size={training.batch_size} is taken as {most}: half of the rows are left to read."
+            )
+            training = dataclasses.replace(training, batch_size=most)
         targets = losses.one_hot(torch.from_numpy(self.labels_), num_classes)
-        history = loop.train(
+        loop.train(
             tuned, lambda net, x, t: losses.cross_entropy(net(x[:, 0].long()).float(), t), rows, targets,
-            self.filled_training("table", len(rows)), self.runtime_, seed=self.seed_, validate=validate,
+            training, self.runtime_, seed=self.seed_, validate=validate,
         )  # fmt: skip
-        after = min(row["validation_loss"] for row in history)
+        with device.threads(self.runtime_):
+            after = validate(tuned.eval())["loss"]
+        what = f"validation loss ({len(labels_val)} rows)"
         if after < before:
             self.network_ = tuned.net.cpu().requires_grad_(False).eval()
-            self.notes_.append(f"Fine-tuning lowered the validation loss from {before:.4f} to {after:.4f}.")
+            self.notes_.append(f"Fine-tuning lowered the {what} from {before:.4f} to {after:.4f}.")
         else:
-            what = f"{before:.4f} before, {after:.4f} after"
-            self.notes_.append(f"Fine-tuning did not lower the validation loss ({what}): the network answers as it came.")
+            kept = "the network answers as it came"
+            self.notes_.append(f"Fine-tuning did not lower the {what}, {before:.4f} before and {after:.4f} after: {kept}.")
 
     def get_state(self) -> State:
         """Tensors (the network's weights, and the labelled rows) and JSON-ready values for `from_state`."""
@@ -301,6 +310,15 @@ def _is_half(tensor: Tensor) -> bool:
     return bool((tensor.half().float() == tensor).all())
 
 
-@functools.lru_cache(maxsize=2)
 def _network(path: Path) -> TableNetwork:
+    """The network in a file of weights, read once for as long as the file stays as it is."""
+    try:
+        found = path.stat()
+    except OSError:
+        return load_weights(path)  # which says what is wrong
+    return _read(path, found.st_mtime_ns, found.st_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _read(path: Path, _changed: int, _num_bytes: int) -> TableNetwork:
     return load_weights(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning.models.kind import ROW, FromScratch, ModelSettings
+from sdl_cli.learning.models.kind import ROW, FromScratch, InContext, ModelSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
 
 # Seconds on one core of a 2026 server: fixed, and for every labelled row and feature (or pixel) seen.
@@ -189,7 +189,7 @@ class AutoencoderSettings(FromScratch):
 
 
 @dataclass(frozen=True)
-class PretrainedTableSettings(ModelSettings):
+class PretrainedTableSettings(InContext):
     """A network that was pretrained on made-up tables and reads the labelled rows as they are, for up to 10 classes at a time.
 
     Arguments:
@@ -208,10 +208,6 @@ class PretrainedTableSettings(ModelSettings):
     max_columns: Annotated[int, Range(2, 500)] = 48
 
     estimators = ("sdl_cli.learning.models.pretrained_table", "PretrainedTable", "PretrainedTable")
-    modalities = ("table",)
-    is_network = True
-    holds_rows = True
-    takes_class_weight = False
     default_training: ClassVar[dict[str, Training]] = {
         "table": replace(
             _TABLE_TRAINING, epochs=10, optimizer="adamw", learning_rate=3e-5, warmup_fraction=0.1, weight_decay=0.01,
@@ -224,18 +220,9 @@ class PretrainedTableSettings(ModelSettings):
             hint = "Give the path of a .safetensors file, or model.weights=shipped for those that come with sdl."
             raise ConfigError(f"model.weights: there is no file {self.weights}.", hint)
 
-    def check_task(self, task: str) -> None:
-        if task == "regression":
-            hint = "Use model=baseline (a forest) or model=deep_net."
-            raise ConfigError(f"model: {self.name} predicts classes, and this target is a number.", hint)
-
     @property
     def trains_in_epochs(self) -> bool:
         return self.strategy == "finetune"
-
-    @property
-    def uses_augment(self) -> bool:
-        return False
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         rows, columns = min(num_rows, self.max_rows), min(num_features, self.max_columns) + 1
@@ -246,7 +233,7 @@ class PretrainedTableSettings(ModelSettings):
 
 
 @dataclass(frozen=True)
-class BlendSettings(ModelSettings):
+class BlendSettings(InContext):
     """A forest, logistic regression and `pretrained_table`, their probabilities averaged.
 
     Arguments:
@@ -261,21 +248,7 @@ class BlendSettings(ModelSettings):
     num_members: Annotated[int, Range(1, 64)] = 4
 
     estimators = ("sdl_cli.learning.models.blend", "Blend", "Blend")
-    modalities = ("table",)
-    is_network = True
-    holds_rows = True
-    takes_class_weight = False
-
-    def check_task(self, task: str) -> None:
-        PretrainedTableSettings(name=self.name).check_task(task)
-
-    @property
-    def trains_in_epochs(self) -> bool:
-        return False
-
-    @property
-    def uses_augment(self) -> bool:
-        return False
+    is_one_graph = False
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         forest = BaselineSettings(num_trees=self.num_trees)

@@ -294,7 +294,8 @@ def load_weights(path: Path = SHIPPED, sha256: str | None = None) -> TableNetwor
     try:
         content = read_guarded(path, _MOST_BYTES)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file of weights.") from error
+        message = f"{path}: there is no such file of weights."
+        raise DataError(message, "Weights are written by: python -m pretraining train") from error
     wanted = SHIPPED_SHA256 if path == SHIPPED else sha256
     if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
         hint = "Install sdl again: pip install --force-reinstall sdl-cli" if path == SHIPPED else ""

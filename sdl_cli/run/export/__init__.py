@@ -41,8 +41,8 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
     run_folder.require_place(out, "Give the name of a file, for example model.onnx.")
     stored = stored.single("exporting", observer.on_notice)
     name = str(stored.config.get("model", {}).get("name"))
-    if name == "blend":
-        raise ConfigError("model=blend is three models, which is not one graph.", "Use sdl predict with the run itself.")
+    if not traits(name).is_one_graph:
+        raise ConfigError(f"model={name} is several models, which are not one graph.", "Use sdl predict with the run itself.")
     if kind == "onnx":
         _require_packages("network" if traits(name).is_network else "scikit-learn")
     elif not traits(name).is_network:

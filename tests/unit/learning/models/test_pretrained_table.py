@@ -126,6 +126,37 @@ def test_finetuning_keeps_what_is_better_on_validation_rows_and_reads_all_rows_a
     np.testing.assert_array_equal(wild.predict_proba(X), plain.predict_proba(X))
 
 
+def test_what_is_judged_after_finetuning_are_the_weights_that_are_kept(tiny: str) -> None:
+    X, y = IRIS
+    rows: list[dict[str, Any]] = []
+    training = Training(epochs=2, learning_rate=1e-3, select="last", batch_size=500)
+    model = PretrainedTable(**FEW | {"weights": tiny}, strategy="finetune", training=training)
+    with loop.context(loop.Context(on_epoch=rows.append)):
+        model.fit(X[::3], y[::3])
+    assert model.notes_[0] == "training.batch_size=500 is taken as 20: half of the rows are left to read."
+    assert f"{rows[-1]['validation_loss']:.4f}" in model.notes_[1] and "(10 rows)" in model.notes_[1]
+
+
+def test_weights_that_are_written_anew_are_read_anew(tmp_path: Path) -> None:
+    X, y = IRIS
+    file = tmp_path / "own.safetensors"
+    found = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        save_weights(TableNetwork(**PRESETS["tiny"]), file)
+        found.append(PretrainedTable(**FEW | {"weights": str(file)}).fit(X[::3], y[::3]).predict_proba(X[:5]))
+    assert not np.allclose(found[0], found[1])
+
+
+def test_what_does_not_fit_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sdl_cli.learning.models import in_context
+
+    monkeypatch.setattr(in_context, "available_bytes", lambda: 1_000_000)
+    with pytest.raises(ConfigError, match="Reading 150 rows of 4 columns takes") as caught:
+        PretrainedTable(**FEW).fit(*IRIS).predict_proba(IRIS[0])
+    assert "model.max_rows" in str(caught.value.hint)
+
+
 def test_finetuning_is_refused_for_more_classes_than_fit() -> None:
     X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 12
     with pytest.raises(ConfigError, match="finetune takes 2 to 10 classes"):

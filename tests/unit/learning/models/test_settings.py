@@ -30,6 +30,7 @@ FLAGS: dict[str, set[str]] = {
     "starts_random": {"deep_net", "autoencoder"},
     "is_foreign": {"sklearn"},
     "holds_rows": IN_CONTEXT,
+    "is_one_graph": set(MODELS) - {"blend"},
     "takes_class_weight": TRAINED | {"baseline"},
     "default_training": TRAINED | {"pretrained_table"},
 }
