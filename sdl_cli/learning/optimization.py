@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -53,6 +55,18 @@ def build_optimizer(
     rate = float(training.learning_rate or 0)
     fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for members in chosen_groups for p in members)
     if training.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused), factors
+        return _eager(torch.optim.SGD)(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused), factors
     kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.AdamW
-    return kind(groups, lr=rate, fused=fused), factors
+    return _eager(kind)(groups, lr=rate, fused=fused), factors
+
+
+@functools.cache
+def _eager(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    """The optimiser without the wrappers of its methods, which import torch's compiler when first called.
+
+    That takes as long as importing torch itself, and nothing is compiled here. What the wrapper of `step` does besides, running
+    without gradients, is done in its place.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), {**methods, "step": torch.no_grad()(inspect.unwrap(kind.step))})

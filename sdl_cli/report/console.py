@@ -227,9 +227,8 @@ class Display:
         self._path("model", values["out"])
         self._path("inputs", values["preprocessing"])
         rows, far = values["rows_checked"], values["largest_difference"]
-        self._field(
-            "parity", f"largest difference {far:.2g} over {rows:,} rows ({values['checked_on']}); at most 0.0001 is allowed"
-        )
+        most, own = values["allowed_difference"], values["checked_on"]
+        self._field("parity", f"largest difference {far:.2g} over {rows:,} rows ({own}); at most {most:.2g} is allowed")
 
     def lines(self, lines: Sequence[str]) -> None:
         """Lines that are laid out already."""

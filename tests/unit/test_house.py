@@ -134,6 +134,11 @@ LEFT_OUT = {
     "train model.typo=1": "torch sklearn",
     "train dataset=wine model=baseline model.num_trees=3": "torch torchvision skops matplotlib",
     "train -m dataset=wine model=baseline model.num_trees=3 seed=0,1": "torch torchvision skops matplotlib",
+    "compare dataset=wine --cfg job": "torch",
+    "train dataset=wine model=deep_net model.depth=1 training.epochs=2": "torchvision torch._dynamo sympy",
+    "train dataset=wine model=deep_net model.depth=1 training.epochs=2 training.optimizer=sgd": "torchvision torch._dynamo sympy",
+    "compare dataset=wine compare.arms=[forest,deep_net] compare.num_repeats=2 compare.num_candidates=1 compare.curve=false "
+    "training.epochs=2 parallel.num_jobs=1": "torchvision torch._dynamo sympy",
 }
 
 

@@ -22,15 +22,17 @@ from sdl_cli.cli.hydra.composition import (
     VERSION_BASE,
     Check,
     compose_checked,
+    initialized,
     parse_assignments,
     plain_values,
     readable,
     reworded,
 )
-from sdl_cli.cli.hydra.launcher import Composed, Task, register
+from sdl_cli.cli.hydra.launcher import KNOWN_JOBS, Composed, Task, register
 from sdl_cli.cli.hydra.overrides import name_the_set, quote_override
 from sdl_cli.cli.hydra.quoting import quote
 from sdl_cli.cli.hydra.sweep import Search, Sweep, prepare
+from sdl_cli.errors import ConfigError
 from sdl_cli.settings.yaml_files import conf_dir
 
 __all__ = ["Composed", "Search", "Sweep", "Task", "compose_checked", "composed", "inform", "name_the_set", "parse_assignments"]
@@ -55,7 +57,7 @@ def composed(verb: str, overrides: Sequence[str], check: Check, config_dir: str 
     with _own_process(f"sdl {verb}", arguments):
         try:
             with reworded(verb, arguments, check):
-                _run_hydra(verb, take_down)
+                _run(verb, arguments, take_down)
             with env_override(taken[0].variables):
                 yield taken[0]
         except BaseException:
@@ -72,7 +74,7 @@ def inform(verb: str, overrides: Sequence[str], flags: Sequence[str], check: Che
         raise AssertionError("Hydra runs no jobs when asked for information")
 
     with _own_process(f"sdl {verb}", [*arguments, *flags]), reworded(verb, arguments, check):
-        _run_hydra(verb, no_job)
+        hydra.main(config_path=str(conf_dir()), config_name=verb, **VERSION_BASE)(no_job)()
 
 
 @contextlib.contextmanager
@@ -106,9 +108,12 @@ def swept(
 
     if found.is_ours:
         task = dataclasses.replace(task, known=found.jobs, launch=take_down if found.search is None else task.launch)
-    with _own_process(f"sdl {verb}", [*arguments, f"hydra.sweep.dir={quote(str(found.folder))}", "--multirun"]):
+    told = [*arguments, f"hydra.sweep.dir={quote(str(found.folder))}"]
+    if found.is_ours and found.jobs is not None:
+        told.append(f"hydra.sweeper._target_={KNOWN_JOBS}")
+    with _own_process(f"sdl {verb}", [*told, "--multirun"]):
         with reworded(verb, arguments, check, is_composing=False):
-            _run_hydra(verb, task)
+            _run(verb, told, task, is_sweep=True)
         with env_override(taken[0].variables if taken else {}):
             yield taken
 
@@ -133,8 +138,19 @@ def _remove_empty(folder: Path, keep: set[Path]) -> None:
             return
 
 
-def _run_hydra(verb: str, task: Callable[[DictConfig], Any]) -> None:
-    hydra.main(config_path=str(conf_dir()), config_name=verb, **VERSION_BASE)(task)()
+def _run(verb: str, overrides: Sequence[str], task: Callable[[DictConfig], Any], is_sweep: bool = False) -> None:
+    """Let Hydra compose the settings and run `task` once, or once for each job of a sweep.
+
+    What `hydra.main` calls is called directly: it would compose everything twice, first to look up `hydra.mode`.
+    """
+    wanted = next((o for o in overrides if o.lstrip("+~").startswith("hydra.mode")), None)
+    if wanted is not None:
+        raise ConfigError(f"{wanted}: sdl sets it itself.", f"Use sdl {verb} -m for a sweep, and sdl {verb} for one run.")
+    with initialized() as own:
+        if is_sweep:
+            own.multirun(verb, task, [*overrides, "hydra.mode=MULTIRUN"])
+        else:
+            own.run(verb, task, [*overrides, "hydra.mode=RUN"])
 
 
 @contextlib.contextmanager

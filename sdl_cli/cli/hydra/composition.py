@@ -44,7 +44,7 @@ PLUGINS = {
 
 def compose(verb: str, overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
     """The composed configuration under overrides that hydra can read; with `with_hydra`, hydra's own part too."""
-    with _initialized():
+    with initialized():
         return hydra.compose(verb, overrides=list(overrides), return_hydra_config=with_hydra)
 
 
@@ -92,10 +92,12 @@ def readable(overrides: Sequence[str], config_dir: str | None, multirun: bool = 
 
 
 @contextlib.contextmanager
-def _initialized() -> Iterator[None]:
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(config_dir=str(conf_dir()), **VERSION_BASE):
-        yield
+def initialized() -> Iterator[Any]:
+    """Hydra, for as long as it knows our conf folder."""
+    found = GlobalHydra.instance()
+    found.clear()
+    with hydra.initialize_config_dir(config_dir=str(conf_dir()), job_name="sdl", **VERSION_BASE):
+        yield found.hydra
 
 
 @contextlib.contextmanager

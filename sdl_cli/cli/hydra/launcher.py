@@ -1,4 +1,4 @@
-"""Our launcher: composes each job of a sweep, and hands them all to a function."""
+"""Our launcher composes each job of a sweep and hands them all to a function; our sweeper is Hydra's own, for known jobs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from omegaconf import DictConfig, open_dict
 from sdl_cli.cli.hydra.composition import Values, plain_values
 
 TARGET = "hydra_plugins.sdl.SdlLauncher"  # hydra takes plugins from this name space only, which editable installs do not fill
+KNOWN_JOBS = "hydra_plugins.sdl.KnownJobsSweeper"
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,22 @@ class SdlLauncher(Launcher):
 
 
 def register() -> None:
-    """Make our launcher known to hydra, as a plugin from a module that is made here."""
+    """Make our launcher and our sweeper known to hydra, as plugins from a module that is made here."""
     name = TARGET.rpartition(".")[0]
     if name in sys.modules:
         return
     if find_spec("hydra_plugins") is None:  # no plugin is installed
         sys.modules["hydra_plugins"] = module_from_spec(ModuleSpec("hydra_plugins", None, is_package=True))
-    module = module_from_spec(ModuleSpec(name, None))
-    module.SdlLauncher = SdlLauncher  # type: ignore[attr-defined]
-    SdlLauncher.__module__, sys.modules[name] = name, module
-    Plugins.instance().register(SdlLauncher)
+    sys.modules[name] = module = module_from_spec(ModuleSpec(name, None))
+    plugins = Plugins.instance()
+    for plugin in (SdlLauncher, _known_jobs_sweeper()):
+        setattr(module, plugin.__name__, plugin)
+        plugin.__module__ = name
+        plugins.register(plugin)
+
+
+def _known_jobs_sweeper() -> type:
+    """Hydra's sweeper of a plain grid, without its look at each job: they were all composed and parsed before."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # hydra imports its plugins anew as it looks for them
+
+    return type("KnownJobsSweeper", (BasicSweeper,), {"validate_batch_is_legal": lambda self, batch: None})

@@ -108,9 +108,10 @@ class FinetunedCNNSettings(ModelSettings):
     }  # fmt: skip
 
     def check(self) -> None:
-        from sdl_cli.learning.models.pretrained import check_architecture
+        if self.architecture != FinetunedCNNSettings.architecture:  # torchvision, which takes seconds to import, has the default
+            from sdl_cli.learning.models.pretrained import check_architecture
 
-        check_architecture(self.architecture)
+            check_architecture(self.architecture)
 
     @property
     def is_probe(self) -> bool:

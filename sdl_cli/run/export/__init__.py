@@ -31,8 +31,9 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
         stored: a finished run; of a repeated one, the first repeat is exported.
         out: the file; its ending picks the format: `.onnx`, or `.pt2` for torch.export (networks only).
     Returns:
-        `{"out", "preprocessing", "format", "opset", "rows_checked", "largest_difference", "checked_on"}`; opset is None for
-        torch.export, the difference is absolute for probabilities and relative to the target's scale for numbers.
+        `{"out", "preprocessing", "format", "opset", "rows_checked", "largest_difference", "allowed_difference",
+        "checked_on"}`; opset is None for torch.export, differences are absolute for probabilities and relative to the target's
+        scale for numbers.
     Raises:
         ConfigError: no such format, or a model that the format cannot express. DataError: an unwritable place, missing
         packages, or a run that cannot be read. RunError: the graph does not predict what the run does; nothing is written.
@@ -59,7 +60,7 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
         rows = find_rows(stored, model, values, observer)
         described = describe(stored, model, values, out)
         graphs = _graphs(kind, name, rows.inner, described)
-        graph, difference = first_equal(graphs, rows, out)
+        graph, difference, allowed = first_equal(graphs, rows, out)
     beside = out.with_suffix(".preprocessing.json")
     writing.write_json(beside.parent, beside.name, described | graph.ports())
     try:
@@ -68,7 +69,8 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
         beside.unlink(missing_ok=True)
         raise
     values = {"out": str(out), "preprocessing": str(beside), "format": kind, "opset": graph.opset}
-    return values | {"rows_checked": len(rows.expected), "largest_difference": difference, "checked_on": rows.source}
+    differences = {"largest_difference": difference, "allowed_difference": allowed}
+    return values | {"rows_checked": len(rows.expected), **differences, "checked_on": rows.source}
 
 
 def _format_of(out: Path) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,6 +84,30 @@ class TestOptimizer:
         assert factors == [0.1, 0.1, 1.0, 1.0]
         assert [g["weight_decay"] for g in optimizer.param_groups] == [0.01, 0.0, 0.01, 0.0]
         assert all(p.ndim > 1 for p in optimizer.param_groups[0]["params"])
+
+    @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
+    def test_steps_and_state_are_those_of_torchs_own(self, kind: str) -> None:
+        nets = [make_net() for _ in range(2)]
+        nets[1].load_state_dict(nets[0].state_dict())
+        ours, _ = build_optimizer(changed(optimizer=kind), [(1.0, list(nets[0].parameters()))])
+        own: Any = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind]
+        groups = [
+            {"params": [p for p in nets[1].parameters() if (p.ndim > 1) == decays], "weight_decay": group["weight_decay"]}
+            for decays, group in zip((True, False), ours.param_groups, strict=True)
+        ]
+        more = {"momentum": 0.9, "nesterov": True} if kind == "sgd" else {}
+        theirs = own(groups, lr=ours.param_groups[0]["lr"], fused=True, **more)
+        assert isinstance(ours, own)
+        for step in range(4):
+            for net, optimizer in zip(nets, (ours, theirs), strict=True):
+                optimizer.zero_grad()
+                net.eval()(make_data()[0] + step).square().sum().backward()
+                optimizer.step()
+            if step == 1:
+                ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
+        assert all(p.requires_grad and p.is_leaf for p in nets[0].parameters())
+        assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
+        assert str(ours.state_dict()) == str(theirs.state_dict())
 
     def test_one_sgd_step_is_the_nesterov_formula(self) -> None:
         net = nn.Linear(1, 1, bias=False)

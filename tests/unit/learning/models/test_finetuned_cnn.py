@@ -20,6 +20,7 @@ from sdl_cli.learning.models import pretrained
 from sdl_cli.learning.models.finetuned_cnn import Backbone, FinetunedCNN, FinetunedCNNRegressor
 from sdl_cli.learning.models.pretrained import Preprocessing, build_backbone, head_name
 from sdl_cli.learning.models.probe import GRID, fit_probe
+from sdl_cli.learning.models.settings import FinetunedCNNSettings
 from sdl_cli.settings.experiment import Training
 
 QUICK = Training(epochs=2)
@@ -75,6 +76,7 @@ def test_features_and_the_original_head_give_the_original_scores(architecture: s
 def test_a_wrong_architecture_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"model\.architecture") as caught:
         pretrained.check_architecture("resnet19")
+    assert FinetunedCNNSettings.architecture in pretrained.architectures(), "the default is not looked up"
     assert "resnet18" in caught.value.hint
 
 
