@@ -81,7 +81,7 @@ def run_tasks(tasks: Sequence[Task], slots: Sequence[Slot]) -> Generator[tuple[i
             while waiting and free:
                 number, task = waiting.popleft()
                 try:
-                    data = _pickled(task)
+                    data = _placed(task)
                 except Exception as error:
                     ended.append((number, None, _unsendable("the task", error)))
                     continue
@@ -103,7 +103,7 @@ def run_tasks(tasks: Sequence[Task], slots: Sequence[Slot]) -> Generator[tuple[i
 
 def start_workers(slots: Sequence[Slot], prepare: Task) -> None:
     """Start idle worker processes that run `prepare`, without waiting. Its exceptions are lost."""
-    data = _pickled(prepare)
+    data = _placed(prepare)
     started = [_take(slot) for slot in slots]
     for worker in started:
         worker.send(data)
@@ -178,8 +178,9 @@ atexit.register(end_workers)
 
 
 def _setting(slot: Slot) -> tuple[Any, ...]:
-    """What a worker keeps from its start, and must share with a task that is handed to it."""
-    return slot, os.getcwd(), list(sys.path), {name: value for name, value in os.environ.items() if name.startswith("SDL_")}  # noqa: PTH109
+    """What a worker keeps from its start, and must share with a task that is handed to it: where modules come from, for one."""
+    places = [os.path.abspath(place) for place in sys.path]  # noqa: PTH100
+    return slot, places, {name: value for name, value in os.environ.items() if name.startswith("SDL_")}
 
 
 def _take(slot: Slot) -> _Worker:
@@ -224,6 +225,11 @@ def _ready(busy: dict[_Worker, int]) -> list[_Worker]:
     return [worker for worker in busy if worker.connection in heard or worker.process.poll() is not None]
 
 
+def _placed(task: Task) -> bytes:
+    """A pickle of the task and of the folder that its relative paths start from."""
+    return pickle.dumps((os.getcwd(), _pickled(task)))  # noqa: PTH109
+
+
 def _pickled(value: Any) -> bytes:
     """A pickle that can be read in another process: what is defined in the main program goes along whole."""
     try:
@@ -262,10 +268,12 @@ def serve(connection: Any, main_process: int) -> None:
 
 
 def _carry_out(data: bytes) -> bytes:
-    """Run one pickled task. Whatever it raises is its answer, but for KeyboardInterrupt, which ends the process."""
+    """Run one pickled task in its folder. What it raises is its answer, but for KeyboardInterrupt, which ends the process."""
     answer: Answer
     try:
-        answer = pickle.loads(data)(), None  # noqa: S301  from the process that started this one
+        folder, task = pickle.loads(data)  # noqa: S301  from the process that started this one
+        os.chdir(folder)
+        answer = pickle.loads(task)(), None  # noqa: S301
     except KeyboardInterrupt:
         raise
     except BaseException as error:

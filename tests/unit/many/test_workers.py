@@ -147,6 +147,10 @@ def who(number: int) -> int:
     return os.getpid()
 
 
+def where_and_who(number: int) -> tuple[str, int]:
+    return os.getcwd(), os.getpid()
+
+
 def test_idle_workers_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {pid for _, pid, _ in run_tasks(tasks(who, 2), TWO)}
     assert {pid for _, pid, _ in run_tasks(tasks(who, 2), TWO)} == first and os.getpid() not in first
@@ -155,9 +159,13 @@ def test_idle_workers_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = list(run_tasks(tasks(who, 2), TWO))
     assert all(error is None for _, _, error in found), "one that died while it was idle costs nothing"
     assert {pid for _, pid, _ in found} - first and {pid for _, pid, _ in found} & first
-    monkeypatch.chdir(tmp_path)  # relative paths mean something else: these do not serve any more
-    assert not {pid for _, pid, _ in run_tasks(tasks(who, 2), TWO)} & first
-    assert ended(list(first))
+    again = {pid for _, pid, _ in found}
+    monkeypatch.chdir(tmp_path)
+    where = list(run_tasks(tasks(where_and_who, 2), TWO))
+    assert {pid for _, (_, pid), _ in where} == again and {folder for _, (folder, _), _ in where} == {str(tmp_path)}
+    monkeypatch.syspath_prepend("")  # modules come from this folder now: these do not serve any more
+    assert not {pid for _, pid, _ in run_tasks(tasks(who, 2), TWO)} & again
+    assert ended(list(again))
     end_workers()
     assert not list(run_tasks([], TWO))
 
