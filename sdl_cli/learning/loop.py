@@ -228,6 +228,12 @@ def apply(net: nn.Module, inputs: Tensor, runtime: Runtime, batch_size: int = 25
     return torch.cat(parts)
 
 
+def seconds_per_pass(net: nn.Module, inputs: Tensor, runtime: Runtime) -> float:
+    """Seconds of `apply` on a small batch and a copy of `net`, for `device.settle`."""
+    trial = place(copy.deepcopy(net), runtime)
+    return time_steps(lambda: apply(trial, inputs, runtime), runtime)
+
+
 def seconds_per_step(net: nn.Module, objective: Objective, inputs: Tensor, targets: Tensor, runtime: Runtime) -> float:
     """Seconds of one forward and backward pass over a small batch on a copy of `net`, for `device.settle`."""
     trial = place(copy.deepcopy(net), runtime).train()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold, StratifiedKFold
+
+from sdl_cli.learning.models.linear_path import Axes, Fitted, logistic_path, ridge_path
 
 Array = np.ndarray[Any, Any]
 GRID = tuple(10.0**e for e in np.arange(-4.0, 1.1, 0.25))  # of C for unit-variance features
@@ -22,26 +22,26 @@ def fit_probe(features: Array, y: Array, num_views: int, classify: bool, seed: i
 
     Arguments:
         features: `(V N, D)`, the views of N images one view after another; all views of an image fall into one fold.
-        y: `(V N,)` class indices or standardised numbers. num_views: V.
+        y: `(V N,)` class indices, all of them present, or standardised numbers. num_views: V.
         classify: logistic regression, otherwise ridge with C = 1 / alpha.
     Returns:
         weight `(K, D)` and bias `(K,)` for raw features (two classes: logits -z/2 and z/2), and the chosen C.
     """
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale = np.where(scale > 1e-12, scale, 1.0)
-    z = (features - mean) / scale
+    axes = Axes.of((features - mean) / scale)
+    num_classes = int(y.max()) + 1 if classify else 0
     folds = _folds(y, num_views, classify, seed)
     chosen = GRID[len(GRID) // 2]
     if folds:
-        losses = np.stack(
-            [np.concatenate([_losses(_fit(z[a], y[a], c, classify), z[b], y[b], classify) for a, b in folds]) for c in GRID]
-        )
+        path = _path(axes, y, num_classes, [kept for kept, _ in folds], GRID)
+        losses = np.stack([_left_out_losses(fitted, axes, y, folds, num_classes) for fitted in path])
         means, errors = losses.mean(axis=1), losses.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
         best = int(means.argmin())
         chosen = GRID[int(np.flatnonzero(means <= means[best] + errors[best])[0])]
-    head = _fit(z, y, chosen, classify)
-    weight, bias = np.atleast_2d(head.coef_), np.atleast_1d(head.intercept_)
-    if classify and len(weight) == 1:
+    [head] = _path(axes, y, num_classes, [np.arange(len(y))], [chosen], tolerance=1e-6)
+    weight, bias = (axes.directions @ head.weights[0]).T, head.intercepts[0]
+    if num_classes == 2:
         weight, bias = np.concatenate([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])
     weight = weight / scale
     return weight, bias - weight @ mean, chosen
@@ -60,17 +60,24 @@ def _folds(y: Array, num_views: int, classify: bool, seed: int) -> list[tuple[Ar
     return [((a + offsets).ravel(), b) for a, b in splitter.split(own, own)]  # validated on the images themselves
 
 
-def _fit(z: Array, y: Array, c: float, classify: bool) -> Any:
-    if not classify:
-        return Ridge(alpha=1 / c).fit(z, y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # at weak penalties the last digits do not matter to the choice
-        return LogisticRegression(C=c, max_iter=300, tol=1e-4).fit(z, y)
+def _path(
+    axes: Axes, y: Array, num_classes: int, parts: Sequence[Array], strengths: Sequence[float], tolerance: float = 1e-4
+) -> Iterator[Fitted]:
+    """For each C, the heads fitted to these parts of the rows; no classes: to numbers."""
+    if not num_classes:
+        return ridge_path(axes, y, parts, [1 / c for c in strengths])
+    return logistic_path(axes, y, num_classes, parts, strengths, tolerance)
 
 
-def _losses(head: Any, z: Array, y: Array, classify: bool) -> Array:
-    """Log loss, or squared error, of each row."""
-    if not classify:
-        return np.asarray(np.square(head.predict(z) - y))
-    probs = head.predict_proba(z)
-    return np.asarray(-np.log(np.clip(probs[np.arange(len(y)), np.searchsorted(head.classes_, y)], 1e-15, 1)))
+def _left_out_losses(fitted: Fitted, axes: Axes, y: Array, folds: Sequence[tuple[Array, Array]], num_classes: int) -> Array:
+    """Log loss, or squared error, of each row that was left out of a fold, by the head that had not seen it."""
+    outputs = fitted.outputs(axes.rows)
+    left = np.concatenate([outputs[number, held] for number, (_, held) in enumerate(folds)])
+    truth = np.concatenate([y[held] for _, held in folds])
+    if not num_classes:
+        return np.asarray(np.square(left[:, 0] - truth))
+    if num_classes == 2:
+        left = np.concatenate([np.zeros_like(left), left], axis=1)
+    left = left - left.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(left).sum(axis=1)) - left[np.arange(len(truth)), truth]
+    return np.asarray(np.minimum(losses, -np.log(1e-15)))

@@ -148,7 +148,7 @@ def who(number: int) -> int:
 
 
 def where_and_who(number: int) -> tuple[str, int]:
-    return os.getcwd(), os.getpid()
+    return str(Path.cwd()), os.getpid()
 
 
 def test_idle_workers_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
