@@ -24,6 +24,8 @@ from sdl_cli.learning.device import Runtime, autocast, cuda_indices, place, resi
 from sdl_cli.learning.phase import Phase, Row
 from sdl_cli.settings.experiment import Training
 
+_CPU_NUMBERS = 4 * 3 * 224 * 224  # for each thread, in a batch that is only passed through a network
+
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
@@ -217,11 +219,17 @@ def prepare(batch: Tensor, runtime: Runtime) -> Tensor:
 
 
 def apply(net: nn.Module, inputs: Tensor, runtime: Runtime, batch_size: int = 256) -> Tensor:
-    """Outputs `float32 (N, ...)` of `net` in eval mode, on the CPU, in batches of at most `batch_size` and of `net.most_rows`."""
+    """Outputs `float32 (N, ...)` of `net` in eval mode, on the CPU, in batches of at most `batch_size` and of `net.most_rows`.
+
+    Batches of large images are smaller on a CPU: more at once are no faster there, and what layers make of them fills gigabytes.
+    """
     net.eval()
+    num_rows = min(batch_size, getattr(net, "most_rows", batch_size))
+    if runtime.device == "cpu":
+        num_rows = max(1, min(num_rows, max(1, runtime.num_threads) * _CPU_NUMBERS // max(1, inputs[:1].numel())))
     parts = []
     with threads(runtime), torch.inference_mode():
-        for batch in torch.split(inputs, min(batch_size, getattr(net, "most_rows", batch_size))):
+        for batch in torch.split(inputs, num_rows):
             with autocast(runtime):
                 outputs = net(prepare(batch.to(runtime.device), runtime))
             parts.append(outputs.float().cpu())

@@ -121,7 +121,7 @@ def _minimise(loss: Any, start: Array, scale: Array, least: Array) -> Array:
 
     Arguments:
         loss: `(indices (b,), points (b, Q, K)) -> values (b,), gradients (b, Q, K)`.
-        start: `(B, Q, K)`. scale: `(B, Q, 1)`, an inverse Hessian's diagonal. least: `(B,)`, largest gradient at which one is done.
+        start: `(B, Q, K)`. scale: `(B, Q, 1)`, diagonal of an inverse Hessian. least: `(B,)`, largest gradient that ends it.
     """
     at = start.copy()
     value, gradient = loss(np.arange(len(at)), at)

@@ -130,6 +130,26 @@ class TestOptimizer:
         assert torch.allclose(net.weight - start, torch.tensor([[0.01 * 1.9 * 0.5]]), atol=1e-6)
 
 
+class Seen(nn.Module):
+    """Passes on the mean of each image, and notes how many came at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.sizes.append(len(x))
+        return x.flatten(1).mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(("size_px", "num_threads", "sizes"), [(224, 1, [4, 4, 1]), (224, 2, [8, 1]), (32, 1, [9])])
+def test_large_images_pass_a_cpu_few_at_a_time(size_px: int, num_threads: int, sizes: list[int]) -> None:
+    net, images = Seen(), torch.randint(0, 256, (9, 3, size_px, size_px), dtype=torch.uint8)
+    runtime = Runtime("cpu", "float32", "contiguous", num_threads, "")
+    assert torch.allclose(loop.apply(net, images, runtime), images.float().flatten(1).mean(1, keepdim=True) / 255)
+    assert net.sizes == sizes
+
+
 class StoppedError(Exception):
     pass
 
