@@ -84,6 +84,8 @@ def resolve(
         return wanted.filled(fastest, "channels_last", f"{reason}; its tensor cores compute in {fastest}")
     if name == "mps":
         return wanted.filled("float32", "contiguous", reason)
+    if precision == "bfloat16" and not cpu_has_bfloat16():
+        return dataclasses.replace(wanted, reason=f"{reason}; bfloat16 is emulated here, many times slower than float32")
     if precision != "auto":
         return wanted
     if cpu_has_bfloat16():

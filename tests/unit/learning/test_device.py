@@ -77,6 +77,14 @@ def test_a_cpu_without_bfloat16_stays_in_float32(monkeypatch: pytest.MonkeyPatch
     assert found.precision == "float32" and "no bfloat16" in found.reason
 
 
+@pytest.mark.parametrize("has", [True, False])
+def test_a_precision_that_this_cpu_emulates_is_taken_and_said(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: has)
+    found = settle(resolve("cpu", "bfloat16"), "key", None)
+    assert found.precision == "bfloat16"
+    assert ("bfloat16 is emulated here, many times slower than float32" in found.reason) is not has
+
+
 def test_a_runtime_survives_json() -> None:
     runtime = Runtime("cpu", "bfloat16", "channels_last", 2, "why")
     assert Runtime.from_plain(runtime.to_plain()) == runtime
