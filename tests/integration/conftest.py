@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -41,26 +40,18 @@ Sdl = Callable[..., Outcome]
 
 
 @pytest.fixture
-def all_trees() -> None:
-    """The forest beside each result is that of the user: asked for by tests of which a part runs in other processes."""
-
-
-@pytest.fixture
-def sdl(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
-) -> Sdl:
+def sdl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sdl:
     """`sdl("train dataset=wine", "dataset.path=a b")` in an empty folder: the first text is split, the others are taken whole.
 
-    The forest beside each result has few trees, unless the test asks for `all_trees`.
+    The forest beside each result has few trees.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    trees = contextlib.nullcontext if "all_trees" in request.fixturenames else few_trees
 
     def call(command: str, *more: str) -> Outcome:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["sdl", *shlex.split(command), *more])
-        with pytest.raises(SystemExit) as stop, trees():
+        with pytest.raises(SystemExit) as stop, few_trees():
             main.main()
         found = capsys.readouterr()
         return Outcome(int(stop.value.code or 0), found.out, found.err)

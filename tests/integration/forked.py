@@ -35,16 +35,27 @@ _kept: list[Any] = []  # streams of a parent, which would write what is left in 
 
 @contextlib.contextmanager
 def few_trees() -> Iterator[None]:
-    """Inside, the forest beside each result has few trees: where it is not what is looked at, it takes most of the time."""
+    """Inside, the forest beside each result has few trees: where it is not what is looked at, it takes most of the time.
+
+    Worker processes that start inside have few too, and serve no one outside, as a variable of their environment differs.
+    """
     from sdl_cli.learning.models.settings import BaselineSettings
+    from sdl_cli.many import processes
     from sdl_cli.measure import baseline
 
-    before = baseline.BaselineSettings
+    before, start, variable = baseline.BaselineSettings, processes._START, os.environ.get("SDL_TEST_TREES")
     baseline.BaselineSettings = lambda: BaselineSettings(num_trees=5)  # type: ignore[assignment, misc]
+    if variable is None:
+        inside = "from integration.forked import few_trees\nwith few_trees():\n    serve(connection, main_process)"
+        processes._START = start.replace("serve(connection, main_process)", inside)
+        assert start != processes._START
+    os.environ["SDL_TEST_TREES"] = "few"
     try:
         yield
     finally:
-        baseline.BaselineSettings = before  # type: ignore[misc]
+        baseline.BaselineSettings, processes._START = before, start  # type: ignore[misc]
+        if variable is None:
+            del os.environ["SDL_TEST_TREES"]
 
 
 class Forked:

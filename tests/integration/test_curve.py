@@ -175,7 +175,7 @@ def test_the_subsets_are_nested_and_the_test_part_is_the_same(sdl: Sdl, tmp_path
 
 
 @pytest.mark.parametrize("how", ["parallel.num_jobs=2", "parallel.num_jobs=2 parallel.backend=threading"])
-def test_the_numbers_do_not_depend_on_how_many_cells_run_at_once(sdl: Sdl, all_trees: None, tmp_path: Path, how: str) -> None:
+def test_the_numbers_do_not_depend_on_how_many_cells_run_at_once(sdl: Sdl, tmp_path: Path, how: str) -> None:
     settings = "dataset=wine model.kind=logistic curve.num_repeats=2 curve.sizes=[40,80,140]"
     assert sdl(f"curve {settings} {HERE} hydra.run.dir=one").code == 0
     assert sdl(f"curve {settings} {how} hydra.run.dir=two").code == 0

@@ -85,7 +85,7 @@ def test_the_table_of_a_sweep_has_the_numbers_of_its_runs(sdl: Sdl, tmp_path: Pa
 
 
 @pytest.mark.parametrize("how", ["parallel.num_jobs=2", "hydra/launcher=basic", "parallel.num_jobs=2 parallel.backend=threading"])
-def test_the_table_is_the_same_whatever_ran_the_jobs(sdl: Sdl, all_trees: None, tmp_path: Path, data: Path, how: str) -> None:
+def test_the_table_is_the_same_whatever_ran_the_jobs(sdl: Sdl, tmp_path: Path, data: Path, how: str) -> None:
     command = f"train -m dataset=npz {BASELINE} dataset.path={data}/good.npz,{data}/nan_X.npz seed=0,1"
     assert sdl(f"{command} hydra.sweep.dir=one").code == 1
     found = sdl(f"{command} hydra.sweep.dir=other {how}")
