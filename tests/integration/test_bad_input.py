@@ -30,6 +30,8 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train trainig.epochs=3", ["trainig:", "Did you mean training?"]),
     ("train +model.typo=1", ["model.typo:", "no such setting", "depth"]),
     ("train ++model.typo=1", ["model.typo:", "no such setting", "depth"]),
+    ("train hydra.mode=MULTIRUN", ["hydra.mode=MULTIRUN", "Use -m for a sweep"]),
+    ("train -m seed=0,1 +hydra.mode=RUN", ["hydra.mode=RUN", "leave it out for one run"]),
     ("train +model=baseline", ["+model=baseline", "Write model=baseline"]),
     ("train +foo.bar=1", ["foo:", "no such setting"]),
     ("train model=baseline model.depth=3", ["model.depth:", "no such setting", "model=deep_net"]),

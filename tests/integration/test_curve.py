@@ -199,7 +199,7 @@ def test_any_metric_can_be_drawn(sdl: Sdl, metric: str) -> None:
 
 
 def test_a_network_on_a_table_runs_in_workers_too(sdl: Sdl) -> None:
-    found = sdl("curve dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=2 curve.num_repeats=1 --json")
+    found = sdl("curve dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=2 curve.num_repeats=2 --json")
     assert found.code == 0, found.err
     assert len(found.json["points"]) == 4
 

@@ -32,7 +32,6 @@ from sdl_cli.cli.hydra.launcher import KNOWN_JOBS, Composed, Task, register
 from sdl_cli.cli.hydra.overrides import name_the_set, quote_override
 from sdl_cli.cli.hydra.quoting import quote
 from sdl_cli.cli.hydra.sweep import Search, Sweep, prepare
-from sdl_cli.errors import ConfigError
 from sdl_cli.settings.yaml_files import conf_dir
 
 __all__ = ["Composed", "Search", "Sweep", "Task", "compose_checked", "composed", "inform", "name_the_set", "parse_assignments"]
@@ -143,9 +142,6 @@ def _run(verb: str, overrides: Sequence[str], task: Callable[[DictConfig], Any],
 
     What `hydra.main` calls is called directly: it would compose everything twice, first to look up `hydra.mode`.
     """
-    wanted = next((o for o in overrides if o.lstrip("+~").startswith("hydra.mode")), None)
-    if wanted is not None:
-        raise ConfigError(f"{wanted}: sdl sets it itself.", f"Use sdl {verb} -m for a sweep, and sdl {verb} for one run.")
     with initialized() as own:
         if is_sweep:
             own.multirun(verb, task, [*overrides, "hydra.mode=MULTIRUN"])

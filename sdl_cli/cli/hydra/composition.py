@@ -83,7 +83,13 @@ def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def readable(overrides: Sequence[str], config_dir: str | None, multirun: bool = False) -> list[str]:
-    """Overrides as typed, made readable for hydra, and one that lets it find the user's own YAML unless it is among them."""
+    """Overrides as typed, made readable for hydra, and one that lets it find the user's own YAML unless it is among them.
+
+    Raises ConfigError for `hydra.mode`, which follows from the command.
+    """
+    mode = next((o for o in overrides if o.lstrip("+~").partition("=")[0] == "hydra.mode"), None)
+    if mode is not None:
+        raise ConfigError(f"{mode}: this follows from the command.", "Use -m for a sweep, and leave it out for one run.")
     found = [quote_override(o, multirun) for o in name_the_set(overrides)]
     folders = user_dirs(config_dir)
     if folders and not any(o.startswith("hydra.searchpath") for o in overrides):

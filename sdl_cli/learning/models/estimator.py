@@ -203,10 +203,11 @@ class NetworkEstimator(StoredNetwork):
             # a number to predict has more digits than bfloat16 keeps, a class has not
             precision = self.precision if is_classifier(self) or self.precision != "auto" else "float32"
             runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)
-            key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
-            seconds = partial(loop.seconds_per_step, net, self.objective, inputs[:16], targets[:16])
             if what == "probe":  # it never goes back through the network
-                seconds = partial(loop.seconds_per_pass, net, inputs[:16])
+                what, seconds = "pass", partial(loop.seconds_per_pass, net, inputs[:16])
+            else:
+                seconds = partial(loop.seconds_per_step, net, self.objective, inputs[:16], targets[:16])
+            key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
             self.runtime_ = device.settle(runtime, key, None if inputs.ndim == 2 else seconds)
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(self.runtime_)

@@ -91,7 +91,7 @@ def first_equal(graphs: Iterable[Graph], rows: Rows, out: Path) -> tuple[Graph, 
     kind = "probabilities" if is_classifier(rows.inner) else "numbers, in standard deviations of the target,"
     raise RunError(
         f"{out}: not written: the exported graph does not predict the same as the run. On {len(rows.expected)} {rows.source}, "
-        f"their {kind} differ by up to {difference:.3g}, more than {TOLERANCE:g}.",
+        f"their {kind} differ by up to {difference:.3g}, more than {max(TOLERANCE, allowed):.2g}.",
         "Use sdl predict with the run itself; please report this, it should not happen.",
     )
 
