@@ -65,8 +65,11 @@ def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None =
     def compose_one(arm: Sequence[str]) -> Values:
         return bridge.compose_checked("train", arm, parse_experiment, config_dir)
 
+    def read(group: str, name: str) -> Values | None:
+        return bridge.read_choice(group, name, config_dir)
+
     common = shared_overrides(overrides)
-    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, parse_experiment, config_dir)
+    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, read, parse_experiment, config_dir)
     return Comparison(shared, arms).to_plain()
 
 

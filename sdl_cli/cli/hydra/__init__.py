@@ -25,6 +25,7 @@ from sdl_cli.cli.hydra.composition import (
     initialized,
     parse_assignments,
     plain_values,
+    read_choice,
     readable,
     reworded,
 )
@@ -35,7 +36,7 @@ from sdl_cli.cli.hydra.sweep import Search, Sweep, prepare
 from sdl_cli.settings.yaml_files import conf_dir
 
 __all__ = ["Composed", "Search", "Sweep", "Task", "compose_checked", "composed", "inform", "name_the_set", "parse_assignments"]
-__all__ += ["quote_override", "register", "swept"]
+__all__ += ["quote_override", "read_choice", "register", "swept"]
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import unwritable
 from sdl_cli.phrases import first_line
 from sdl_cli.settings.parse import suggest
-from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, user_dirs
+from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, options, user_dirs
 
 folder_names.register()
 
@@ -80,6 +80,17 @@ def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"{text}: only key=value works here.")
         found[str(override.key_or_group)] = plain_values(OmegaConf.create({"v": override.value()}))["v"]
     return found
+
+
+def read_choice(group: str, name: str, config_dir: str | None = None) -> Values | None:
+    """The values of a choice as its file has them; None where they depend on others, so that they have to be composed."""
+    file = options(group, config_dir).get(name)
+    if file is None:
+        return None
+    text = file.read_text(encoding="utf-8")
+    if any(word in text for word in ("defaults:", "@package", "${", "???")):
+        return None
+    return plain_values(OmegaConf.create({group: OmegaConf.create(text)})).get(group)
 
 
 def readable(overrides: Sequence[str], config_dir: str | None, multirun: bool = False) -> list[str]:

@@ -24,6 +24,7 @@ from sdl_cli.study.compare.settings import MODALITIES, MOST_CANDIDATES, Arm, Can
 Values = dict[str, Any]
 Compose = Callable[[Sequence[str]], Values]
 Assign = Callable[[Sequence[str]], Mapping[str, Any]]
+Read = Callable[[str, str], Values | None]
 LADDER = "ladder"  # stands for all arms of the ladder in `compare.arms`
 OWN_KEYS = ("compare", "parallel", "hydra")
 FREE_KEYS = ("dataset.size_px", "dataset.validation_fraction")  # settings of the data set that an arm may still decide
@@ -111,6 +112,7 @@ def compose_arms(
     shared: Sequence[str],
     compose: Compose,
     assign: Assign,
+    read: Read,
     parse: Callable[[Values], Any],
     config_dir: str | None = None,
 ) -> tuple[Arm, ...]:
@@ -120,6 +122,7 @@ def compose_arms(
         compare: with the arms' current names.
         shared: settings that go into every arm, as typed.
         compose, assign: overrides of `sdl train` -> composed plain values; `key=value` overrides -> key and plain value.
+        read: group and choice -> its plain values, or None where they depend on others and have to be composed.
         parse: plain values -> Experiment.
     Raises:
         ConfigError: an arm that does not exist, one named twice, or settings that are wrong.
@@ -133,11 +136,7 @@ def compose_arms(
     if twice is not None:
         hint = f"To compare seeds: 'compare.arms=[{twice},\"{twice} seed=1000\"]'"
         raise ConfigError(f"compare.arms: {twice} appears twice.", hint)
-    composed = functools.cache(compose)
-
-    def compose_once(overrides: Sequence[str]) -> Values:
-        return copy.deepcopy(composed(tuple(overrides)))
-
+    values_of = functools.partial(_values, compose=_once(compose), assign=assign, read=_once(read))
     arms = []
     for name in names:
         base, *own = _words(name)
@@ -145,7 +144,7 @@ def compose_arms(
         _check_own(name, [*method.overrides, *own])
         candidates: dict[str, tuple[Candidate, ...]] = {
             kind: _unique(
-                Candidate(" ".join(one), parse(_values(method.overrides, one, [*shared, *own], compose_once, assign)))
+                Candidate(" ".join(one), parse(values_of(method.overrides, one, [*shared, *own])))
                 for one in found[:MOST_CANDIDATES]
             )
             for kind, found in by_kind.items()
@@ -194,13 +193,26 @@ def _method(name: str, config_dir: str | None) -> tuple[Method, dict[str, list[l
     return read_method(name, config_dir)
 
 
-def _values(method: Sequence[str], candidate: Sequence[str], given: Sequence[str], compose: Compose, assign: Assign) -> Values:
-    """Composed values of a candidate: the arm's settings, overridden by the candidate's, overridden by the user's."""
+def _values(
+    method: Sequence[str], candidate: Sequence[str], given: Sequence[str], compose: Compose, assign: Assign, read: Read
+) -> Values:
+    """Values of a candidate: the arm's settings, overridden by the candidate's, overridden by the user's.
+
+    Only what the user gave and what depends on other settings is composed, which is the same for most arms.
+    """
     taken = {_key(override) for override in given}
     free = [o for o in candidate if not taken & {_key(o), _key(o).partition(".")[0]}]  # a chosen group is complete
-    choices = [override for override in free if _key(override) in GROUPS]
-    values = compose(list({_key(override): override for override in [*method, *choices, *given]}.values()))
-    for key, value in assign([o for o in free if o not in choices]).items():
+    own = {_key(o): o for o in [*method, *(o for o in free if _key(o) in GROUPS)]}
+    groups = {_key(o).partition(".")[0] for o in given}
+    found: dict[str, Values] = {}
+    for group in [] if "experiment" in groups else [key for key in own if key in GROUPS and key not in groups]:
+        values = read(group, own[group].partition("=")[2])
+        if values is not None:
+            found[group] = values
+    composed = [o for key, o in own.items() if key.partition(".")[0] not in found]
+    values = compose(tuple({_key(o): o for o in [*composed, *given]}.values())) | found
+    later = [o for o in [*method, *free] if _key(o) not in GROUPS and _key(o) not in taken and o not in composed]
+    for key, value in assign(later).items():
         *path, last = key.split(".")
         at: Any = values
         for part in path:
@@ -209,6 +221,12 @@ def _values(method: Sequence[str], candidate: Sequence[str], given: Sequence[str
             raise ConfigError(f"candidates: {key}: no such setting.", "See the settings of a model: sdl show model")
         at[last] = value
     return values
+
+
+def _once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, called once for the same arguments; what it returns may be changed."""
+    known = functools.cache(function)
+    return lambda *given: copy.deepcopy(known(*given))
 
 
 def _unique(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,15 @@ ON_THE_LADDER = [
 ]  # fmt: skip
 
 
-def composed(names: list[str], *shared: str, **changes: Any) -> tuple[Arm, ...]:
+def compose(overrides: Sequence[str]) -> dict[str, Any]:
+    return bridge.compose_checked("train", overrides, parse_experiment)
+
+
+def composed(
+    names: list[str], *shared: str, compose: arms.Compose = compose, read: arms.Read = bridge.read_choice, **changes: Any
+) -> tuple[Arm, ...]:
     compare = Compare(arms=tuple(names), **changes)
-    return arms.compose_arms(
-        compare,
-        list(shared),
-        lambda overrides: bridge.compose_checked("train", overrides, parse_experiment),
-        bridge.parse_assignments,
-        parse_experiment,
-    )
+    return arms.compose_arms(compare, list(shared), compose, bridge.parse_assignments, read, parse_experiment)
 
 
 def test_the_ladder_is_the_articles() -> None:
@@ -60,6 +61,36 @@ def test_an_arm_survives_being_written_down() -> None:
     plain = yaml.safe_load(yaml.safe_dump(request.to_plain()))
     shared = parse_shared({key: value for key, value in plain.items() if key != "arms"})
     assert Comparison(shared, tuple(Arm.from_plain(arm, parse_experiment) for arm in plain["arms"])) == request
+
+
+@pytest.mark.parametrize(
+    ("names", "shared"),
+    [
+        (["augmented", "cosine_loss", "finetune", "ensemble"], []),
+        (["cosine_loss", "augmented augment=noise augment.std=0.4", "deep_net loss=cosine"], ["loss.class_weight=balanced", "seed=7"]),
+        (["forest model.min_leaf_rows=2", "deep_net seed=100", "deep_net augment=noise"], ["experiment=wine_deep_net"]),
+    ],
+)
+def test_a_choice_read_from_its_file_is_the_one_that_hydra_composes(names: list[str], shared: list[str]) -> None:
+    found = composed(names, "dataset=wine", *shared, baseline=None)
+    assert found == composed(names, "dataset=wine", *shared, read=lambda group, name: None, baseline=None)
+
+
+def test_the_arms_of_the_ladder_are_composed_at_once() -> None:
+    asked = []
+    composed(["ladder"], "dataset=wine", compose=lambda overrides: asked.append(overrides) or compose(overrides))
+    assert asked == [("dataset=wine",)]
+
+
+def test_a_choice_of_the_users_own_that_depends_on_others_is_composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sdl_conf" / "augment").mkdir(parents=True)
+    text = "defaults: [noise, _self_]\nstd: 0.7\n"
+    (tmp_path / "sdl_conf" / "augment" / "loud.yaml").write_text(text)
+    assert bridge.read_choice("augment", "loud") is None and bridge.read_choice("augment", "nowhere") is None
+    [arm] = composed(["deep_net augment=loud"], "dataset=wine", baseline=None)
+    assert {c.experiment.augment.std for c in arm.candidates["table"]} == {0.7}
+    assert (bridge.read_choice("augment", "noise") or {})["std"] == 0.1
 
 
 def test_arms_come_in_the_ladders_order_whatever_the_user_wrote() -> None:
