@@ -9,18 +9,21 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from sdl_cli.errors import DeviceError, RunError
-from sdl_cli.learning.device import Runtime, autocast, cuda_indices, place, resident, threads, time_steps
+from sdl_cli.learning.captured import CapturedStep
+from sdl_cli.learning.device import Runtime, autocast, cuda_indices, has_graphs, own_stream, place, resident, threads, time_steps
 from sdl_cli.learning.phase import Phase, Row
 from sdl_cli.settings.experiment import Training
 
@@ -28,6 +31,7 @@ _CPU_NUMBERS = 4 * 3 * 224 * 224  # for each thread, in a batch that is only pas
 
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Capture = Literal["all", "network", "nothing"]
 
 
 @dataclass
@@ -96,6 +100,7 @@ def train(
     augment: Augment | None = None,
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
     parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None = None,
+    capture: Capture = "all",
 ) -> list[Row]:
     """Train `net` in place on the rows given, and return its history.
 
@@ -107,13 +112,15 @@ def train(
         seed: of batch order, augmentation and dropout. phase: names the checkpoint and the history rows.
         validate: called after each epoch with the weights that would be used for prediction; returns at least `loss`.
         parameters: `(factor of the learning rate, parameters)` groups; None trains all of `net` at factor 1.
+        capture: what of a step a GPU may repeat as it was launched once (see `captured`): all; the network, but not an
+            augmentation that waits for the device; nothing, where a step draws random numbers or decides on the CPU.
     Raises:
         RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
     """
     surroundings = current_context()
     place(net, runtime)
     inputs, targets = resident(inputs, runtime), resident(targets, runtime)
-    with threads(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
+    with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
         run = Phase(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
         file = surroundings.folder / f"checkpoint-{phase}.pt" if surroundings.folder else None
         if file is not None and file.exists():
@@ -121,10 +128,11 @@ def train(
             surroundings.history.extend(run.history)
             if run.finished:
                 return run.history
+        step = _step_of(run, objective, inputs, targets, augment, capture)
         saved_at = time.monotonic()
         while not run.finished:
             start = time.monotonic()
-            loss = _train_epoch(run, objective, inputs, targets, augment)
+            loss = _train_epoch(run, step, inputs.device, len(inputs))
             row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
             row |= {"learning_rate": run.rate_at(run.step - 1), "train_loss": loss}
             if validate is not None:
@@ -144,50 +152,62 @@ def train(
     return run.history
 
 
-def _train_epoch(run: Phase, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None) -> float:
-    run.net.train()
+def _step_of(
+    run: Phase, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, capture: Capture
+) -> Callable[[Tensor], Tensor]:
+    """What takes the numbers of a batch's rows, does an optimiser step with them, and returns its loss.
+
+    On CUDA it replays a graph: of all that happens to a batch, or where the data does not fit on the device, of what follows.
+    """
     device = torch.device(run.runtime.device)
-    order = torch.randperm(len(inputs), generator=run.order).to(inputs.device)
-    total = torch.zeros((), device=device, dtype=torch.float64)
-    first_bad = torch.full((), -1, device=device)
-    num_rows = 0
-    for rows in order.tensor_split(run.steps_per_epoch):  # near-equal batches: BatchNorm never sees a final batch of one row
+
+    def batch(rows: Tensor) -> tuple[Tensor, Tensor]:
         x = prepare(inputs[rows].to(device, non_blocking=True), run.runtime)
         t = targets[rows.to(targets.device)].to(device, non_blocking=True)
-        if augment is not None:
-            x, t = augment(x, t, run.augmentation)
-        loss = _step(run, objective, x, t)
-        total += loss.double() * len(rows)
-        first_bad = torch.where((first_bad < 0) & ~torch.isfinite(loss), run.step, first_bad)
-        num_rows += len(rows)
+        return (x, t) if augment is None else augment(x, t, run.augmentation)
+
+    def whole(rows: Tensor) -> Tensor:
+        return _step(run, objective, *batch(rows))
+
+    if not has_graphs(run.runtime) or capture == "nothing" or run.scaler.is_enabled():  # it decides each time whether to step
+        return whole
+    notice = current_context().notice
+    if capture == "all" and inputs.device == targets.device == device:
+        return CapturedStep(run, whole, lambda rows: _step_once(run, objective, *batch(rows)), notice)
+    step = CapturedStep(run, partial(_step, run, objective), partial(_step_once, run, objective), notice)
+    return lambda rows: step(*batch(rows))
+
+
+def _train_epoch(run: Phase, step: Callable[[Tensor], Tensor], where: torch.device, num_rows: int) -> float:
+    """One pass over all rows, which are `where`, in a new order; the mean loss of a row."""
+    run.net.train()
+    start, sizes = run.step, []
+    losses: list[Tensor] = []
+    order = torch.randperm(num_rows, generator=run.order).to(where)
+    for rows in order.tensor_split(run.steps_per_epoch):  # near-equal batches: BatchNorm never sees a final batch of one row
+        run.set_rates()
+        losses.append(step(rows))
+        sizes.append(len(rows))
         run.step += 1
         if run.step >= run.num_steps:
             break
     run.epoch += 1
-    if int(first_bad) >= 0:
+    found: list[float] = torch.stack(losses).tolist()  # only here the host waits for the device
+    bad = next((number for number, loss in enumerate(found, start) if not math.isfinite(loss)), None)
+    if bad is not None:
         raise RunError(
-            f"The training loss became NaN or infinite at step {int(first_bad)} (epoch {run.epoch}, {run.training.optimizer}, "
+            f"The training loss became NaN or infinite at step {bad} (epoch {run.epoch}, {run.training.optimizer}, "
             f"learning rate {run.training.learning_rate:g}).",
             "Lower training.learning_rate, or set training.clip_norm=1 or precision=float32.",
         )
-    return float(total) / num_rows
+    return sum(loss * size for loss, size in zip(found, sizes, strict=True)) / sum(sizes)
 
 
 def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor) -> Tensor:
     """One optimiser step; where a GPU's memory is too small, the batch is halved and gradients are summed."""
-    for group, factor in zip(run.optimizer.param_groups, run.rate_factors, strict=True):
-        group["lr"] = run.rate_at(run.step) * factor
     while True:
         try:
-            run.optimizer.zero_grad(set_to_none=True)
-            loss = torch.zeros((), device=x.device)
-            for part_x, part_t in zip(x.tensor_split(run.num_parts), t.tensor_split(run.num_parts), strict=True):
-                with autocast(run.runtime):
-                    losses = objective(run.net, part_x, part_t)
-                part = losses.float().sum() / len(x)
-                run.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
-                loss += part.detach()
-            break
+            return _step_once(run, objective, x, t)
         except torch.OutOfMemoryError as error:
             run.optimizer.zero_grad(set_to_none=True)
             if run.num_parts >= len(x):
@@ -200,6 +220,18 @@ def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor) -> Tensor:
                 f"The GPU's memory is too small for a batch of {len(x)}: it is computed in {run.num_parts} parts with summed "
                 "gradients (BatchNorm sees each part). training.batch_size sets the batch."
             )
+
+
+def _step_once(run: Phase, objective: Objective, x: Tensor, t: Tensor) -> Tensor:
+    """One optimiser step, with gradients summed over `run.num_parts` parts of the batch. Raises torch.OutOfMemoryError."""
+    run.optimizer.zero_grad(set_to_none=True)
+    loss = torch.zeros((), device=x.device)
+    for part_x, part_t in zip(x.tensor_split(run.num_parts), t.tensor_split(run.num_parts), strict=True):
+        with autocast(run.runtime):
+            losses = objective(run.net, part_x, part_t)
+        part = losses.float().sum() / len(x)
+        run.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+        loss += part.detach()
     run.scaler.unscale_(run.optimizer)
     if run.training.clip_norm:
         torch.nn.utils.clip_grad_norm_(run.trained, run.training.clip_norm)

@@ -40,16 +40,20 @@ def schedule_factor(step: int, num_steps: int, training: Training) -> float:
 
 
 def build_optimizer(
-    training: Training, parameters: Sequence[tuple[float, Sequence[nn.Parameter]]]
+    training: Training, parameters: Sequence[tuple[float, Sequence[nn.Parameter]]], replayed: bool = False
 ) -> tuple[torch.optim.Optimizer, list[float]]:
-    """The optimiser, and the factor of the learning rate for each of its groups; biases and norms are not decayed."""
+    """The optimiser, and the factor of the learning rate for each of its groups; biases and norms are not decayed.
+
+    With `replayed`, its steps can be captured as a graph: the learning rate of each group is a number on the device.
+    """
     groups, chosen_groups, factors = [], [], []
     for factor, members in parameters:
         wanted = [p for p in members if p.requires_grad]
         for decays in (True, False):
             chosen = [p for p in wanted if (p.ndim > 1) == decays]
             if chosen:
-                groups.append({"params": chosen, "weight_decay": float(training.weight_decay or 0) if decays else 0.0})
+                group = {"params": chosen, "weight_decay": float(training.weight_decay or 0) if decays else 0.0}
+                groups.append(group | ({"lr": torch.zeros((), device=chosen[0].device)} if replayed else {}))
                 chosen_groups.append(chosen)
                 factors.append(factor)
     rate = float(training.learning_rate or 0)
@@ -57,7 +61,7 @@ def build_optimizer(
     if training.optimizer == "sgd":
         return _eager(torch.optim.SGD)(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused), factors
     kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.AdamW
-    return _eager(kind)(groups, lr=rate, fused=fused), factors
+    return _eager(kind)(groups, lr=rate, fused=fused, capturable=replayed), factors
 
 
 @functools.cache

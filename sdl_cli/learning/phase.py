@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
-from sdl_cli.learning.device import Runtime, cuda_indices
+from sdl_cli.learning.device import Runtime, cuda_indices, has_graphs
 from sdl_cli.learning.optimization import build_optimizer, schedule_factor
 from sdl_cli.settings.experiment import Training
 
@@ -43,9 +43,12 @@ class Phase:
         self.best_loss = math.inf
         self.best: dict[str, Tensor] | None = None
         self.history: list[Row] = []
-        self.optimizer, self.rate_factors = build_optimizer(training, parameters or [(1.0, list(net.parameters()))])
+        self.replayed = has_graphs(runtime)
+        groups = parameters or [(1.0, list(net.parameters()))]
+        self.optimizer, self.rate_factors = build_optimizer(training, groups, self.replayed)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.average = [p.detach().clone() for p in self.trained] if training.ema_decay else []
+        self.average_decay: Any = torch.zeros((), device=runtime.device) if self.replayed else 0.0
         self.scaler = torch.amp.GradScaler(runtime.device.partition(":")[0], enabled=runtime.precision == "float16")
         torch.manual_seed(seed)
         self.order = torch.Generator().manual_seed(seed)
@@ -59,11 +62,27 @@ class Phase:
     def rate_at(self, step: int) -> float:
         return float(self.training.learning_rate or 0.0) * schedule_factor(step, self.num_steps, self.training)
 
+    def set_rates(self) -> None:
+        """Set what changes from step to step: the learning rate, and the decay of the average; on a GPU, where graphs read it."""
+        rate = self.rate_at(self.step)
+        for group, factor in zip(self.optimizer.param_groups, self.rate_factors, strict=True):
+            if self.replayed:
+                group["lr"].fill_(rate * factor)
+            else:
+                group["lr"] = rate * factor
+        # the usual correction for a short history: early on, the average follows the weights closely
+        decay = min(float(self.training.ema_decay or 0), (1 + self.step) / (10 + self.step))
+        self.average_decay = self.average_decay.fill_(decay) if self.replayed else decay
+
     def update_average(self) -> None:
-        if self.average:
-            # the usual correction for a short history: early on, the average follows the weights closely
-            decay = min(float(self.training.ema_decay or 0), (1 + self.step) / (10 + self.step))
-            torch._foreach_lerp_(self.average, [p.detach() for p in self.trained], 1 - decay)
+        if not self.average:
+            return
+        weights = [p.detach() for p in self.trained]
+        if self.replayed:
+            torch._foreach_mul_(self.average, self.average_decay)
+            torch._foreach_add_(self.average, torch._foreach_mul(weights, 1 - self.average_decay))
+        else:
+            torch._foreach_lerp_(self.average, weights, 1 - self.average_decay)
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:
@@ -117,6 +136,9 @@ class Phase:
         except Exception as error:  # a damaged file can raise nearly anything
             what = f"{file}: this checkpoint cannot be read ({type(error).__name__})."
             raise DataError(what, "Delete it to start this part again.") from error
+        for group in self.optimizer.param_groups:  # as this device wants them, whichever the checkpoint is from
+            group |= {key: value for key, value in self.optimizer.defaults.items() if key in ("fused", "capturable")}
+            group |= {"lr": torch.zeros((), device=self.runtime.device)} if self.replayed else {}
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
         self.epoch, self.step, self.epochs_without_better, self.num_parts = state["counts"]

@@ -189,6 +189,11 @@ def _changes_nothing(augment: Any) -> bool:
     return strengths is not None and not any(getattr(augment, name) for name in strengths)
 
 
+def waits_for_device(augment: Any) -> bool:
+    """Whether it reads numbers back from the device, so that a GPU cannot repeat it without the CPU."""
+    return isinstance(augment, Trivial)
+
+
 def build(augment: Any, target_zero: float | None = None) -> Policy:
     """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
 

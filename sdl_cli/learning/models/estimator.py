@@ -180,9 +180,10 @@ class NetworkEstimator(StoredNetwork):
         return Network(body, size, num_outputs, input_shape[0] if standardises else None, combined)
 
     def _train(self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, **more: Any) -> None:
+        waits = self.augment is not None and augmentation.waits_for_device(self.augment)
         loop.train(
             net, self.objective, inputs, targets, self.training_, self.runtime_,
-            seed=self.seed_, augment=self._augment, validate=validate, **more,
+            seed=self.seed_, augment=self._augment, validate=validate, capture="network" if waits else "all", **more,
         )  # fmt: skip
 
     def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:
@@ -217,7 +218,8 @@ class NetworkEstimator(StoredNetwork):
         """Per-row losses `(N,)` of this estimator's loss."""
         rows: Tensor = self.loss_.rows(net(x), t)
         if getattr(self.loss_, "class_weight", "none") == "balanced":
-            rows = rows * losses.sample_weights(t, self._class_weights.to(t))
+            self._class_weights: Tensor = self._class_weights.to(t)  # once: a GPU that repeats a step cannot be handed them again
+            rows = rows * losses.sample_weights(t, self._class_weights)
         return rows
 
     def _validator(self, inputs: Tensor, targets: Tensor) -> Validate:

@@ -205,6 +205,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         loop.train(
             tuned, lambda net, x, t: losses.cross_entropy(net(x[:, 0].long()).float(), t), rows, targets,
             training, self.runtime_, seed=self.seed_, validate=validate,
+            capture="nothing",  # which rows are read is drawn on the CPU
         )  # fmt: skip
         with device.threads(self.runtime_):
             after = validate(tuned.eval())["loss"]

@@ -67,7 +67,10 @@ def test_an_arm_survives_being_written_down() -> None:
     ("names", "shared"),
     [
         (["augmented", "cosine_loss", "finetune", "ensemble"], []),
-        (["cosine_loss", "augmented augment=noise augment.std=0.4", "deep_net loss=cosine"], ["loss.class_weight=balanced", "seed=7"]),
+        (
+            ["cosine_loss", "augmented augment=noise augment.std=0.4", "deep_net loss=cosine"],
+            ["loss.class_weight=balanced", "seed=7"],
+        ),
         (["forest model.min_leaf_rows=2", "deep_net seed=100", "deep_net augment=noise"], ["experiment=wine_deep_net"]),
     ],
 )
