@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from sdl_cli.learning import loop
+from sdl_cli.data.augment.policies import FlipCrop, Trivial
+from sdl_cli.learning import captured, loop, phase
 from sdl_cli.learning.device import resolve
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
@@ -40,6 +43,49 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     X, y = digits()
     fit = lambda: DeepNet(device="cuda", training=Training(epochs=2)).fit(X, y).predict_proba(X)  # noqa: E731
     assert np.allclose(fit(), fit(), atol=1e-3)
+
+
+@pytest.mark.parametrize("augment", [None, FlipCrop(flip=False), Trivial()], ids=["none", "shifted", "trivial"])
+def test_captured_steps_are_those_one_by_one(monkeypatch: pytest.MonkeyPatch, augment: object) -> None:
+    X, y = digits()
+    made = []
+
+    class Counted(captured.CudaGraph):
+        def capture(self, body: Callable[[], torch.Tensor]) -> torch.Tensor:
+            made.append(self)
+            return super().capture(body)
+
+    monkeypatch.setattr(loop, "CapturedStep", partial(captured.CapturedStep, new_graph=Counted))
+    notices: list[str] = []
+
+    def fit() -> np.ndarray:
+        with loop.context(loop.Context(on_notice=notices.append)):
+            model = DeepNet(device="cuda", precision="float32", augment=augment, training=Training(epochs=4))
+            return model.fit(X, y).predict_proba(X)
+
+    found = fit()
+    assert 1 <= len(made) <= 2 and not notices
+    for module in (loop, phase):
+        monkeypatch.setattr(module, "has_graphs", lambda runtime: False)
+    assert np.abs(fit() - found).mean() < 1e-2
+
+
+def test_a_step_that_cannot_be_captured_is_said_and_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = digits()
+    once = loop._step_once
+
+    def waiting(*given: object) -> torch.Tensor:
+        loss = once(*given)  # type: ignore[arg-type]
+        if torch.cuda.is_current_stream_capturing():
+            float(loss)  # the host waits for the device, which no graph can hold
+        return loss
+
+    monkeypatch.setattr(loop, "_step_once", waiting)
+    notices: list[str] = []
+    with loop.context(loop.Context(on_notice=notices.append)):
+        model = DeepNet(device="cuda", training=Training(epochs=6)).fit(X[:1400], y[:1400])
+    assert len(notices) == 1 and "could not be captured" in notices[0]
+    assert model.score(X[1400:], y[1400:]) > 0.9
 
 
 def test_the_gpu_and_the_cpu_agree_on_a_fitted_network() -> None:
