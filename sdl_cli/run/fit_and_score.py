@@ -7,7 +7,9 @@ part comes in, by `held_out_score`, which sees only labelled rows too.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -123,6 +125,11 @@ def fit_and_score(
     """
     model, dataset, clock = ready.model, test.dataset, around.clock
     num_resamples = _RESAMPLES if with_intervals else 0
+    # next to a run with the baseline's own settings it would say the same twice
+    beside_baseline = beside_baseline and ready.experiment.model != BaselineSettings()
+    other = _Beside(lambda: reference.baseline_outputs(ready.labelled, test, ready.experiment.seed))
+    if beside_baseline and trains_on_gpu(ready.experiment):
+        other.start()
     with clock.phase("fit"):
         with _fitting(ready, around) as rows:
             model.fit(*rows)
@@ -139,19 +146,58 @@ def fit_and_score(
     baseline, lift = {}, None
     if beside_baseline:
         with clock.phase("baseline"):
-            # next to a run with the baseline's own settings it would say the same twice
-            if ready.experiment.model != BaselineSettings():
-                if with_intervals and len(ready.labelled) > _MANY_ROWS:
-                    what = f"The quick baseline, a forest, learns from {len(ready.labelled):,} rows first"
-                    around.notice(f"{what}, which may take minutes.")
-                other = reference.baseline_outputs(ready.labelled, test, ready.experiment.seed)
-                baseline = score(test, other, ready.decision, num_resamples)
-                if with_intervals:
-                    alike = ready.decision is not None or weighs_classes(ready.experiment)
-                    lift = scoring.paired_lift(dataset.task, test.y, outputs, other, weights=ready.decision, balanced=alike)
+            if with_intervals and len(ready.labelled) > _MANY_ROWS:
+                what = f"The quick baseline, a forest, learns from {len(ready.labelled):,} rows first"
+                around.notice(f"{what}, which may take minutes.")
+            theirs = other.outputs()
+            baseline = score(test, theirs, ready.decision, num_resamples)
+            if with_intervals:
+                alike = ready.decision is not None or weighs_classes(ready.experiment)
+                lift = scoring.paired_lift(dataset.task, test.y, outputs, theirs, weights=ready.decision, balanced=alike)
     counts = {"labelled": len(ready.labelled), "validation": len(ready.validation), "test": len(test)}
     runtime = model.runtime_.to_plain() if ready.experiment.model.is_network else None
     return Scored(outputs, found, held, majority, baseline, lift, counts, runtime)
+
+
+class _Beside:
+    """Outputs that are computed when they are asked for; or, once started, on CPU cores while a GPU is busy."""
+
+    def __init__(self, compute: Callable[[], Array]) -> None:
+        self._compute = compute
+        self._thread: threading.Thread | None = None
+        self._found: Array | None = None
+        self._error: BaseException | None = None
+
+    def start(self) -> None:
+        context = contextvars.copy_context()  # among it how many cores this run may use
+        # nobody waits for it where the run fails or is interrupted
+        self._thread = threading.Thread(target=context.run, args=(self._run,), daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found = self._compute()
+        except BaseException as error:
+            self._error = error
+
+    def outputs(self) -> Array:
+        """The outputs, waited for; raises what computing them raised."""
+        if self._thread is None:
+            return self._compute()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._found is not None
+        return self._found
+
+
+def trains_on_gpu(experiment: Experiment) -> bool:
+    """Whether its model is trained on a CUDA GPU, so that the CPU cores are free meanwhile."""
+    if not experiment.model.is_network or experiment.device in ("cpu", "mps"):
+        return False
+    from sdl_cli.learning.device import resolve
+
+    return resolve(experiment.device).device.startswith("cuda")
 
 
 def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPart, metric: str, around: Around) -> float:

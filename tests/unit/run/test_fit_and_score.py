@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import sdl_cli
 from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.split import LabelledPart, Split, TestPart
+from sdl_cli.errors import RunError
 from sdl_cli.learning.models.baseline import Baseline
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.many import repeats
@@ -170,3 +172,47 @@ def test_the_baseline_is_left_out_beside_a_run_of_its_own_settings_alone(
     assert (cell["baseline"] is not None) == stands_beside
     assert cell["test"] == {name: measured.value for name, measured in result.test.items()}
     assert not stands_beside or cell["baseline"] == {name: measured.value for name, measured in result.baseline.items()}
+
+
+def test_beside_a_gpu_the_baseline_is_fitted_while_the_network_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_forests: None
+) -> None:
+    expected = train.run(make(*MODELS["net"]), tmp_path / "after")
+    monkeypatch.setenv("SDL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fit_and_score, "trains_on_gpu", lambda experiment: True)
+    begun, fit_network, fit_forest = threading.Event(), DeepNet.fit, Baseline.fit
+    threads = []
+
+    def waiting(model: Any, *rows: Any) -> Any:
+        assert begun.wait(timeout=60), "the network is fitted only once the forest has begun"
+        return fit_network(model, *rows)
+
+    def noted(model: Any, *rows: Any) -> Any:
+        threads.append(threading.current_thread())
+        begun.set()
+        return fit_forest(model, *rows)
+
+    monkeypatch.setattr(DeepNet, "fit", waiting)
+    monkeypatch.setattr(Baseline, "fit", noted)
+    found = train.run(make(*MODELS["net"]), tmp_path / "beside")
+    assert (found.baseline, found.lift, found.test) == (expected.baseline, expected.lift, expected.test)
+    assert threads != [threading.main_thread()] and len(threads) == 1
+
+
+def test_a_baseline_that_fails_beside_a_gpu_fails_as_it_would_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_forests: None
+) -> None:
+    def failing(model: Any, *rows: Any) -> Any:
+        raise RunError("no trees today")
+
+    monkeypatch.setenv("SDL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(Baseline, "fit", failing)
+    for elsewhere in (False, True):
+        monkeypatch.setattr(fit_and_score, "trains_on_gpu", lambda experiment, elsewhere=elsewhere: elsewhere)
+        with pytest.raises(RunError, match="no trees today"):
+            train.run(make(*MODELS["net"]), tmp_path / str(elsewhere))
+
+
+@pytest.mark.parametrize(("settings", "on_gpu"), [(["model=baseline"], False), (["model=deep_net", "device=cpu"], False)])
+def test_what_trains_on_the_cpu_has_its_baseline_afterwards(settings: list[str], on_gpu: bool) -> None:
+    assert fit_and_score.trains_on_gpu(make(*settings)) is on_gpu
