@@ -39,19 +39,24 @@ def check(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check a data set before training, worst problem first. Exit code 1 if something would make a result untrustworthy."""
+    """Check a data set before training, worst problem first. Exit code 1 if training would be refused, or no result trusted."""
     with ending(as_json, debug) as answer:
         typed = with_data(overrides, as_json)
         from sdl_cli.cli import hydra as bridge
         from sdl_cli.report import check_words
         from sdl_cli.report.console import Display
-        from sdl_cli.run.check import data as checking
+        from sdl_cli.run.check import data, is_fatal
         from sdl_cli.run.request import parse_experiment
 
-        problems, found = checking.check(bridge.compose_checked("train", typed, parse_experiment, config_dir))
+        problems, found = data.check(bridge.compose_checked("train", typed, parse_experiment, config_dir))
         Display(as_json).lines(check_words.report(problems, found))
-        leaks = any(problem.severity == "leak" for problem in problems)
-        answer({"problems": [problem.to_json() for problem in problems], "summary": found, "exit_code": int(leaks)})
+        answer(
+            {
+                "problems": [problem.to_json() for problem in problems],
+                "summary": found,
+                "exit_code": int(any(map(is_fatal, problems))),
+            }
+        )
 
 
 @commands.command(short_help="Forecast a learning curve that was measured elsewhere, from a CSV.")

@@ -9,11 +9,11 @@ from typing import Any
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.report import layout
 from sdl_cli.report.words import class_counts, examples
-from sdl_cli.run.check import Problem
+from sdl_cli.run.check import Problem, is_fatal
 from sdl_cli.run.check.problem import SEVERITIES
 
 Values = dict[str, Any]
-_COLOURS = {"leak": "31", "warning": "33", "note": "1"}
+_COLOURS = {"refusal": "31", "leak": "31", "warning": "33", "note": "1"}
 _MOST_LINES = 24
 _MOST_COLUMNS = 100
 _MOST_LISTED = 14  # columns
@@ -22,7 +22,7 @@ _MOST_LISTED = 14  # columns
 def report(problems: Sequence[Problem], summary: Values) -> list[str]:
     """What `check.summary` says of the data and its columns, and on one screen the problems of `check.inspect`, worst first.
 
-    Leaks are always shown; the rest as far as there is room, without its advice where that is scarce.
+    Refusals and leaks are always shown; the rest as far as there is room, without its advice where that is scarce.
     """
     columns = min(layout.width(), _MOST_COLUMNS)
     lines, ending = summary_lines(summary, columns), layout.labelled("check", " ".join(verdict(problems)), columns)
@@ -30,8 +30,8 @@ def report(problems: Sequence[Problem], summary: Values) -> list[str]:
     room = _MOST_LINES + len(listed) - len(ending) - len(_more_lines(len(problems), columns))
     for num_shown, problem in enumerate(problems):
         long, short = (problem_lines(problem, columns, with_advice) for with_advice in (True, False))
-        block = long if len(lines) + len(long) <= room or problem.severity == "leak" else short
-        if len(lines) + len(block) > room and problem.severity != "leak":
+        block = long if len(lines) + len(long) <= room or is_fatal(problem) else short
+        if len(lines) + len(block) > room and not is_fatal(problem):
             lines += _more_lines(len(problems) - num_shown, columns)
             break
         lines += block
@@ -98,7 +98,9 @@ def verdict(problems: Sequence[Problem]) -> tuple[str, str]:
     if not problems:
         return "Nothing found:", "no leaks, no duplicates, nothing else worth knowing."
     meaning = "nothing that would make a result untrustworthy."
-    if counts["leak"]:
+    if counts["refusal"]:
+        meaning = "training will be refused until that is mended."
+    elif counts["leak"]:
         meaning = "do not trust a result until the leaks are closed."
     elif counts["warning"]:
         meaning = "no certain leak, but check the warnings before you trust a result."

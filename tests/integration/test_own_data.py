@@ -176,3 +176,21 @@ def test_a_few_cells_that_are_no_numbers_are_named_with_the_setting_that_reads_t
     assert "where that means missing: 'dataset.missing_values=[unknown]'" in said and "unit or thousands" not in said
     said = flat(sdl("check odd.csv target=outcome", "dataset.missing_values=[n/k,unknown]").out)
     assert "120 rows of 2 features" in said and "was read as categories" not in said and "left out" not in said
+
+
+@pytest.mark.parametrize(
+    ("photos", "code", "severities"),
+    [
+        ("bad_photos", 1, {"refusal", "warning", "note"}),
+        ("bad_photos dataset.on_error=skip", 0, {"warning", "note"}),
+        ("few_photos", 1, {"refusal", "warning"}),
+        ("photos", 0, {"note"}),
+    ],
+)
+def test_a_check_fails_where_training_is_refused(sdl: Sdl, data: Path, photos: str, code: int, severities: set[str]) -> None:
+    settings = f"dataset=image_folder dataset.path={data}/{photos} dataset.size_px=8"
+    found = sdl(f"check {settings}")
+    assert found.code == code and (code == 0) == (sdl(f"train {settings} {QUICK}").code == 0)
+    assert ("training will be refused until that is mended" in flat(found.out)) == (code == 1)
+    told = sdl(f"check {settings} --json").json
+    assert {problem["severity"] for problem in told["problems"]} == severities

@@ -12,10 +12,10 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.run.check import columns, duplicates, giveaway, images, missing_codes, rows, time_order, unnamed_groups
 from sdl_cli.run.check.files import inspect_files
-from sdl_cli.run.check.problem import Problem, worst_first
+from sdl_cli.run.check.problem import Problem, is_fatal, worst_first
 from sdl_cli.run.check.summary import summary
 
-__all__ = ["Problem", "inspect", "inspect_files", "summary", "worst_first"]
+__all__ = ["Problem", "inspect", "inspect_files", "is_fatal", "summary", "worst_first"]
 
 _CHECKS: tuple[Callable[[Dataset, Split, bool], Iterator[Problem]], ...] = (
     rows.crossing_groups,

@@ -24,16 +24,17 @@ def check(values: Values) -> tuple[list[checking.Problem], Values]:
     """
     found = parse_experiment(values)
     problems = [*checking.inspect_files(found.dataset)]
+    refuses = getattr(found.dataset, "on_error", "skip") != "skip"
     if hasattr(found.dataset, "on_error"):  # unreadable files are a finding here, not the end
         found = dataclasses.replace(found, dataset=dataclasses.replace(found.dataset, on_error="skip"))
     dataset, found, _ = prepare.load_dataset(found)
-    hint = "Repair them, or leave them out with dataset.on_error=skip: otherwise training will be refused."
+    hint = "Repair them, or leave them out with dataset.on_error=skip: otherwise training will be refused." if refuses else ""
     skipped = [note for note in dataset.notes if "were skipped" in note or "have no image" in note]
-    problems += [checking.Problem("warning", note, "", hint) for note in skipped]
+    problems += [checking.Problem("refusal" if refuses else "warning", note, "", hint) for note in skipped]
     try:
         parts = split(dataset, found.dataset, found.seed)
     except DataError as error:  # training would be refused; report everything else anyway
-        problems.append(checking.Problem("warning", f"Training will be refused. {error.message}", "", error.hint))
+        problems.append(checking.Problem("refusal", f"Training will be refused. {error.message}", "", error.hint))
         parts = Split(np.arange(len(dataset)), None, np.array([], dtype=np.int64))
     dataset = eight_bit(dataset, parts.labelled)
     problems = checking.worst_first([*problems, *checking.inspect(dataset, parts)])

@@ -13,8 +13,8 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import listed, shortened
 
-Severity = Literal["leak", "warning", "note"]
-SEVERITIES: tuple[Severity, ...] = ("leak", "warning", "note")
+Severity = Literal["refusal", "leak", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("refusal", "leak", "warning", "note")
 MOST_NAMED = 5
 
 
@@ -22,7 +22,8 @@ MOST_NAMED = 5
 class Problem:
     """One thing that a look at the data found.
 
-    A `leak` makes a result untrustworthy, a `warning` can spoil one, a `note` is worth knowing.
+    With a `refusal` nothing can be trained, a `leak` makes a result untrustworthy, a `warning` can spoil one, a `note` is worth
+    knowing.
     """
 
     severity: Severity
@@ -33,6 +34,11 @@ class Problem:
     def to_json(self) -> dict[str, str]:
         """The object in the list `problems` of `sdl check --json`."""
         return asdict(self)
+
+
+def is_fatal(problem: Problem) -> bool:
+    """Whether there will be no result, or none to trust."""
+    return problem.severity in ("refusal", "leak")
 
 
 def worst_first(problems: Iterable[Problem]) -> list[Problem]:
