@@ -50,7 +50,7 @@ def predict(
     _check_places(stored, source, out)
     model, values = load_stored(stored, observer, trust)
     inputs = values["inputs"]
-    count, empty = 0, _Empty()
+    count, empty, far = 0, _Empty(), _Far.of(inputs)
 
     def say(sentence: str) -> None:
         observer.on_notice(_without_settings(sentence))
@@ -61,6 +61,7 @@ def predict(
                 message = f"{source}: its rows have shape {tuple(X.shape[1:])}, but this run takes {tuple(inputs['shape'])}."
                 raise DataError(message, "Give inputs like those it was trained on.")
             empty.add(ids, X)
+            far.add(X)
             yield ids, baseline.model_outputs(model, X, len(inputs["classes"]))
 
     def write(file: Any) -> None:
@@ -78,6 +79,8 @@ def predict(
         raise type(error)(_without_settings(error.message), _without_settings(error.hint)) from error
     if empty.count:
         observer.on_notice(empty.sentence())
+    for sentence in far.sentences(count):
+        observer.on_notice(sentence)
     return {"rows": count, "out": str(out)}
 
 
@@ -121,6 +124,52 @@ class _Empty:
         are, ids = ("1 row is", "id") if self.count == 1 else (f"{self.count:,} rows are", "ids")
         what = f"{are} empty in everything that the run learned from ({ids} {named(self.first, self.count)})"
         return f"{what}: there was nothing to predict from."
+
+
+@dataclass
+class _Far:
+    """Numbers that are further outside the range that a run learned from than that range is wide.
+
+    Arguments:
+        names: of the features `(F,)`. low, high: the range of each, NaN where it has none.
+    """
+
+    names: list[str]
+    low: Array
+    high: Array
+    counts: Array = field(init=False)
+    examples: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.counts = np.zeros(len(self.low), np.int64)
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Any]) -> _Far:
+        """From what a run stored of its data, nothing before there were ranges."""
+        found = inputs.get("ranges") or []
+        ranges = np.array([pair if pair and len(pair) == 2 else [np.nan, np.nan] for pair in found], float).reshape(-1, 2)
+        names = [str(name) for name in inputs.get("features") or ()]
+        return cls(names if len(names) == len(ranges) else [f"{i}" for i in range(len(ranges))], ranges[:, 0], ranges[:, 1])
+
+    def add(self, X: Array) -> None:
+        if X.ndim != 2 or X.dtype.kind != "f" or X.shape[1] != len(self.low):
+            return
+        span = self.high - self.low
+        outside = np.abs(X - (self.low + self.high) / 2) > 1.5 * span  # not where either is NaN
+        self.counts += outside.sum(axis=0)
+        for place in np.flatnonzero(outside.any(axis=0)):
+            self.examples.setdefault(int(place), float(X[np.argmax(outside[:, place]), place]))
+
+    def sentences(self, num_rows: int) -> list[str]:
+        """A sentence for each of the columns with most such numbers."""
+        order = [int(place) for place in np.argsort(-self.counts, kind="stable") if self.counts[place]]
+        found = [
+            f"Column {shortened(self.names[place])}: {self.counts[place]:,} of {num_rows:,} rows hold a number far outside what "
+            f"the run learned from, {self.low[place]:.6g} to {self.high[place]:.6g}, such as {self.examples[place]:.6g}. "
+            "Are the units the same?"
+            for place in order[:MOST_NAMED]
+        ]
+        return [*found, f"So do {len(order) - MOST_NAMED:,} more columns."] if len(order) > MOST_NAMED else found
 
 
 def _to_stdout(write: Callable[[Any], None]) -> None:

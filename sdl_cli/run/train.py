@@ -96,7 +96,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         around = Around(out.folder, runtime, None, observer.on_epoch, settled, notice, clock)
         scored = fit_and_score(ready, test, around, with_intervals=True, beside_baseline=True)
         with clock.phase("save"):
-            files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred), notice)
+            files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred, labelled), notice)
         result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes))
         out.json("metrics.json", result.to_json())
         out.environment(runtime=scored.runtime, seconds=result.seconds)
@@ -132,7 +132,7 @@ def look(experiment: Experiment, dataset: Dataset, parts: Split) -> list[str]:
     ]
 
 
-def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str] | None) -> Values:
+def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str] | None, labelled: LabelledPart) -> Values:
     found: Values = {
         "modality": dataset.modality,
         "shape": list(dataset.X.shape[1:]),
@@ -141,11 +141,25 @@ def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str]
         "columns": [asdict(column) for column in dataset.columns],
         "source": dict(dataset.source),
     }
+    if dataset.modality == "table" and dataset.X.dtype.kind == "f":
+        found["ranges"] = _ranges(dataset, labelled)
     if dataset.modality == "image":
         found |= {"size_px": int(dataset.X.shape[2]), "channels": "grey" if dataset.X.shape[1] == 1 else "rgb"}
         found["interpolation"] = preferred[1] if preferred else "bilinear"
     if dataset.value_range is not None:
         found["value_range"] = asdict(dataset.value_range)
+    return found
+
+
+def _ranges(dataset: Dataset, labelled: LabelledPart) -> list[list[float] | None]:
+    """Least and largest number of each feature of labelled rows; None where they do not differ, or are codes of categories."""
+    numbers = {
+        place for c, (_, own) in zip(dataset.columns, dataset.own_columns, strict=False) if c.kind == "number" for place in own
+    }
+    found: list[list[float] | None] = []
+    for place, values in enumerate(labelled.X.T):
+        known = values[np.isfinite(values)] if place in numbers or not dataset.columns else values[:0]
+        found.append([float(known.min()), float(known.max())] if len(np.unique(known)) > 1 else None)
     return found
 
 

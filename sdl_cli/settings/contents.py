@@ -69,6 +69,7 @@ INPUTS = {
     "classes": [str],
     "features?": [str],
     "columns?": [COLUMN],
+    "ranges?": [Maybe([Number])],
     "source?": Each(Plain),
     "decision?": Maybe([Number]),
     "size_px?": Maybe(Between(1, 20_000)),

@@ -138,6 +138,24 @@ def test_a_table_of_photos_with_a_root_is_predicted_from_elsewhere(sdl: Sdl, tmp
     assert "Training will be refused" not in (checked := sdl(f"check {data}")).out and "have no image" in flat(checked.out)
 
 
+def test_numbers_far_outside_what_a_run_learned_from_are_counted(sdl: Sdl, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{a:.2f},{b},{'red' if b else 'blue'},{'xy'[int(a > 1.7)]}"
+        for a, b in zip(rng.uniform(1.5, 2, 60), [0, 1] * 30, strict=True)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["height,smokes,colour,y", *lines]) + "\n")
+    assert sdl(f"train dataset=table dataset.path=t.csv dataset.target=y {QUICK} hydra.run.dir=a").code == 0
+    low, high = json.loads((tmp_path / "a" / "model.json").read_text())["inputs"]["ranges"][0]
+    assert 1.5 <= low < 1.6 and 1.9 < high <= 2
+    assert "far outside" not in flat(sdl("predict a t.csv -o same.csv").err)
+    new = ["height,smokes,colour", "172.5,0,red", "1.8,1,red", "181,0,green", ",1,blue", f"{high + (high - low) - 0.01},1,blue"]
+    (tmp_path / "new.csv").write_text("\n".join(new) + "\n")
+    told = flat(sdl("predict a new.csv -o new_out.csv").err)
+    assert f"Column height: 2 of 5 rows hold a number far outside what the run learned from, {low:.6g} to {high:.6g}" in told
+    assert "such as 172.5. Are the units the same?" in told and "Column smokes: " not in told and told.count("far outside") == 1
+
+
 def test_texts_are_named_by_their_own_ids(sdl: Sdl, tmp_path: Path) -> None:
     words = {"pets": "cat dog bird fish", "cars": "wheel brake road engine"}
     lines = ["key,question,topic"]
