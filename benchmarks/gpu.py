@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from sdl_cli.learning import loop, phase
+from sdl_cli.learning import loop, phase, together
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.settings.experiment import Training
 
@@ -37,12 +37,15 @@ SEEDS = range(10)
 @contextlib.contextmanager
 def one_by_one() -> Iterator[None]:
     """Inside, steps are launched one by one in this process."""
+    modules = (loop, phase, together)
     before = loop.has_graphs
-    loop.has_graphs = phase.has_graphs = lambda runtime: False
+    for module in modules:
+        module.has_graphs = lambda runtime: False
     try:
         yield
     finally:
-        loop.has_graphs = phase.has_graphs = before
+        for module in modules:
+            module.has_graphs = before
 
 
 def images() -> tuple[np.ndarray, np.ndarray]:
@@ -74,6 +77,26 @@ def step(data: Callable[[], tuple[np.ndarray, np.ndarray]], device: str, epochs:
         eager = milliseconds()
     captured = milliseconds()
     return f"{eager:.2f} ms", f"{captured:.2f} ms", f"{eager / captured:.1f}x", "a step, validation of its epoch included"
+
+
+def stacked(device: str, num_members: int, epochs: int) -> Row:
+    """Seconds of an ensemble of MLPs, trained one after another and as one stack."""
+    X, y = table()
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        DeepNet(device=device, num_members=num_members, training=Training(epochs=epochs)).fit(X, y)
+        return time.perf_counter() - start
+
+    seconds()  # what is loaded once
+    after = seconds()
+    can, together.can_be_stacked = together.can_be_stacked, lambda nets, runtime: False
+    try:
+        with one_by_one():
+            before = seconds()
+    finally:
+        together.can_be_stacked = can
+    return f"{before:.2f} s", f"{after:.2f} s", f"{before / after:.1f}x", f"{num_members} members, {epochs} epochs"
 
 
 def first_fit(device: str) -> Row:
@@ -138,6 +161,7 @@ def main() -> None:
         "step: MLP 10 x 100, breast_cancer": lambda: step(table, device, 4 if few else 40),
         "step: ResNet, digits 8 px": lambda: step(images, device, 4 if few else 40),
         "step: ResNet, 2,000 images 32 px": lambda: step(larger, device, 2 if few else 20),
+        "stack: 30 MLPs 10 x 100": lambda: stacked(device, 4 if few else 30, 4 if few else 20),
         "first fit": lambda: first_fit(device),
         "train: digits, fit": lambda: beside_cpu(device, lambda f: f["seconds"]["fit"], "phase fit", "train", "dataset=digits"),
         "curve: digits, 30 cells": lambda: beside_cpu(

@@ -55,12 +55,13 @@ class CudaGraph:
 
 
 class CapturedStep:
-    """`step`, captured after its first calls for each size of batch, as long as that works.
+    """`step`, captured after its first calls for each shape of batch, as long as that works.
 
     Arguments:
         step: takes tensors of a batch, on the device, and returns its loss; it changes weights in place.
         once: the same without what a graph cannot do: it raises where memory is short.
         notice: called with a sentence, once, if the step cannot be captured.
+        generators: of random numbers in a step, beside torch's own; those of the phase's augmentation unless given.
         new_graph: makes an empty graph.
     """
 
@@ -70,16 +71,18 @@ class CapturedStep:
         step: Step,
         once: Step,
         notice: Callable[[str], None],
+        generators: Sequence[torch.Generator] | None = None,
         new_graph: Callable[[Sequence[torch.Generator]], Graph] = CudaGraph,
     ) -> None:
         self.run, self.step, self.once, self.notice, self.new_graph = run, step, once, notice, new_graph
+        self.generators = [run.augmentation] if generators is None else generators
         self.is_capturing = run.num_steps - run.step >= _LEAST_STEPS
-        self._calls: dict[int, int] = {}
-        self._graphs: dict[int, tuple[Graph, list[Tensor], Tensor]] = {}
+        self._calls: dict[tuple[int, ...], int] = {}
+        self._graphs: dict[tuple[int, ...], tuple[Graph, list[Tensor], Tensor]] = {}
 
     def __call__(self, *batch: Tensor) -> Tensor:
         """The loss of a batch, a tensor that stays as it is; the weights have moved on."""
-        size = len(batch[0])
+        size = tuple(batch[0].shape)
         if size not in self._graphs and not self._capture(batch):
             return self.step(*batch)
         graph, inputs, loss = self._graphs[size]
@@ -90,11 +93,11 @@ class CapturedStep:
 
     def _capture(self, batch: Sequence[Tensor]) -> bool:
         """Whether a graph for this size of batch was made."""
-        size = len(batch[0])
+        size = tuple(batch[0].shape)
         self._calls[size] = self._calls.get(size, 0) + 1
         if not self.is_capturing or self.run.num_parts > 1 or self._calls[size] <= _FIRST_STEPS:
             return False
-        graph, inputs = self.new_graph([self.run.augmentation]), [given.clone() for given in batch]
+        graph, inputs = self.new_graph(self.generators), [given.clone() for given in batch]
         try:
             loss = graph.capture(lambda: self.once(*inputs))
         except RuntimeError as error:  # torch has no narrower one for what a graph cannot hold; its lack of memory is one too

@@ -193,14 +193,24 @@ def _train_epoch(run: Phase, step: Callable[[Tensor], Tensor], where: torch.devi
             break
     run.epoch += 1
     found: list[float] = torch.stack(losses).tolist()  # only here the host waits for the device
-    bad = next((number for number, loss in enumerate(found, start) if not math.isfinite(loss)), None)
+    check_losses(run, start, found)
+    return mean_loss(found, sizes)
+
+
+def check_losses(run: Phase, start: int, losses: Sequence[float]) -> None:
+    """Raise RunError if one of the losses of an epoch that began with step `start` is no finite number."""
+    bad = next((number for number, loss in enumerate(losses, start) if not math.isfinite(loss)), None)
     if bad is not None:
         raise RunError(
             f"The training loss became NaN or infinite at step {bad} (epoch {run.epoch}, {run.training.optimizer}, "
             f"learning rate {run.training.learning_rate:g}).",
             "Lower training.learning_rate, or set training.clip_norm=1 or precision=float32.",
         )
-    return sum(loss * size for loss, size in zip(found, sizes, strict=True)) / sum(sizes)
+
+
+def mean_loss(losses: Sequence[float], sizes: Sequence[int]) -> float:
+    """The mean loss of a row, from those of batches of these sizes."""
+    return sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
 
 
 def _step(run: Phase, objective: Objective, x: Tensor, t: Tensor) -> Tensor:

@@ -40,17 +40,22 @@ def schedule_factor(step: int, num_steps: int, training: Training) -> float:
 
 
 def build_optimizer(
-    training: Training, parameters: Sequence[tuple[float, Sequence[nn.Parameter]]], replayed: bool = False
+    training: Training,
+    parameters: Sequence[tuple[float, Sequence[nn.Parameter]]],
+    replayed: bool = False,
+    bias_axes: int = 1,
 ) -> tuple[torch.optim.Optimizer, list[float]]:
     """The optimiser, and the factor of the learning rate for each of its groups; biases and norms are not decayed.
 
-    With `replayed`, its steps can be captured as a graph: the learning rate of each group is a number on the device.
+    Arguments:
+        replayed: its steps can be captured as a graph: the learning rate of each group is a number on the device.
+        bias_axes: axes of a bias, one more where several networks are stacked.
     """
     groups, chosen_groups, factors = [], [], []
     for factor, members in parameters:
         wanted = [p for p in members if p.requires_grad]
         for decays in (True, False):
-            chosen = [p for p in wanted if (p.ndim > 1) == decays]
+            chosen = [p for p in wanted if (p.ndim > bias_axes) == decays]
             if chosen:
                 group = {"params": chosen, "weight_decay": float(training.weight_decay or 0) if decays else 0.0}
                 groups.append(group | ({"lr": torch.zeros((), device=chosen[0].device)} if replayed else {}))

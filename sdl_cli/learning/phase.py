@@ -32,6 +32,7 @@ class Phase:
         num_rows: int,
         seed: int,
         parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None,
+        stacked: bool = False,
     ) -> None:
         assert training.batch_size and training.epochs and training.learning_rate, "training settings must be complete"
         self.net, self.training, self.runtime = net, training, runtime
@@ -45,7 +46,7 @@ class Phase:
         self.history: list[Row] = []
         self.replayed = has_graphs(runtime)
         groups = parameters or [(1.0, list(net.parameters()))]
-        self.optimizer, self.rate_factors = build_optimizer(training, groups, self.replayed)
+        self.optimizer, self.rate_factors = build_optimizer(training, groups, self.replayed, 2 if stacked else 1)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.average = [p.detach().clone() for p in self.trained] if training.ema_decay else []
         self.average_decay: Any = torch.zeros((), device=runtime.device) if self.replayed else 0.0
@@ -70,9 +71,13 @@ class Phase:
                 group["lr"].fill_(rate * factor)
             else:
                 group["lr"] = rate * factor
-        # the usual correction for a short history: early on, the average follows the weights closely
+        self.set_decay()
+
+    def set_decay(self) -> None:
+        """Set the decay of the average; the usual correction lets it follow the weights closely early on."""
         decay = min(float(self.training.ema_decay or 0), (1 + self.step) / (10 + self.step))
-        self.average_decay = self.average_decay.fill_(decay) if self.replayed else decay
+        if self.average:
+            self.average_decay = self.average_decay.fill_(decay) if self.replayed else decay
 
     def update_average(self) -> None:
         if not self.average:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 
 from sdl_cli.data.augment.policies import FlipCrop, Trivial
-from sdl_cli.learning import captured, loop, phase
+from sdl_cli.learning import captured, loop, phase, together
 from sdl_cli.learning.device import resolve
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
@@ -68,6 +68,20 @@ def test_captured_steps_are_those_one_by_one(monkeypatch: pytest.MonkeyPatch, au
     for module in (loop, phase):
         monkeypatch.setattr(module, "has_graphs", lambda runtime: False)
     assert np.abs(fit() - found).mean() < 1e-2
+
+
+def test_a_stack_of_networks_learns_as_each_does_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    notices: list[str] = []
+
+    def score() -> float:
+        with loop.context(loop.Context(on_notice=notices.append)):
+            model = DeepNet(device="cuda", num_members=5, training=Training(epochs=10)).fit(X[:400], y[:400])
+        return float(model.score(X[400:], y[400:]))
+
+    assert score() > 0.93 and not notices
+    monkeypatch.setattr(together, "can_be_stacked", lambda nets, runtime: False)
+    assert score() > 0.93
 
 
 def test_a_step_that_cannot_be_captured_is_said_and_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

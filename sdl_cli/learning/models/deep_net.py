@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.errors import ConfigError
+from sdl_cli.learning import together
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array
@@ -33,14 +34,15 @@ class _DeepNet(NetworkEstimator):
         return body, body.embedding_size
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
-        self.networks_ = []
-        for member in range(self.num_members):
-            phase = f"member{member}" if self.num_members > 1 else "fit"
-            net = self.fresh_network(phase, X, targets.shape[1])
-            if member == 0:
-                self.settle_runtime(net, inputs, targets)
-            self._train(net, inputs, targets, validate, phase=phase)
-            self.networks_.append(copy.deepcopy(net).eval())
+        phases = [f"member{member}" for member in range(self.num_members)] if self.num_members > 1 else ["fit"]
+        nets = [self.fresh_network(phase, X, targets.shape[1]) for phase in phases]
+        self.settle_runtime(nets[0], inputs, targets)
+        if isinstance(nets[0].body, MLP) and together.can_be_stacked(nets, self.runtime_):
+            self._train_together(nets, inputs, targets, validate, phases)
+        else:
+            for net, phase in zip(nets, phases, strict=True):
+                self._train(net, inputs, targets, validate, phase=phase)
+        self.networks_ = [copy.deepcopy(net).eval() for net in nets]
 
 
 class DeepNet(ClassifierMixin, _DeepNet):  # type: ignore[misc]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sdl_cli.data.augment import policies as augmentation
 from sdl_cli.data.draw import hold_out
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning import device, loop, losses
+from sdl_cli.learning import device, loop, losses, together
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.network import Array, Network
@@ -180,11 +180,18 @@ class NetworkEstimator(StoredNetwork):
         return Network(body, size, num_outputs, input_shape[0] if standardises else None, combined)
 
     def _train(self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, **more: Any) -> None:
+        loop.train(net, self.objective, inputs, targets, self.training_, self.runtime_, **self._how(validate), **more)
+
+    def _train_together(
+        self, nets: Sequence[Network], inputs: Tensor, targets: Tensor, validate: Validate | None, phases: Sequence[str]
+    ) -> None:
+        how = self._how(validate)
+        together.train(nets, self.objective, inputs, targets, self.training_, self.runtime_, phases=phases, **how)
+
+    def _how(self, validate: Validate | None) -> dict[str, Any]:
         waits = self.augment is not None and augmentation.waits_for_device(self.augment)
-        loop.train(
-            net, self.objective, inputs, targets, self.training_, self.runtime_,
-            seed=self.seed_, augment=self._augment, validate=validate, capture="network" if waits else "all", **more,
-        )  # fmt: skip
+        capture = "network" if waits else "all"
+        return {"seed": self.seed_, "augment": self._augment, "validate": validate, "capture": capture}
 
     def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:
         """A network with the weights that belong to this seed and phase; it standardises images as the rows `X` ask."""

@@ -1,0 +1,284 @@
+"""Several small networks of one shape trained at once: their weights are stacked, and each step is one product for all.
+
+What a step of a small network costs is launches and Python, which a stack pays once. Every network has its own batches, random
+numbers, averaged and best weights: it ends up as it would alone, but for rounding in the last digits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sdl_cli.learning import loop
+from sdl_cli.learning.captured import CapturedStep
+from sdl_cli.learning.device import Runtime, autocast, cuda_indices, has_graphs, own_stream, place, threads
+from sdl_cli.learning.loop import Augment, Capture, Objective
+from sdl_cli.learning.phase import Phase, Row
+from sdl_cli.settings.experiment import Training
+
+
+def can_be_stacked(nets: Sequence[nn.Module], runtime: Runtime) -> bool:
+    """Whether these networks are chains of linear maps, ELU and dropout, all alike, which train at one precision throughout."""
+    if len(nets) < 2 or runtime.precision == "float16":  # whose scale of the loss would be that of all
+        return False
+    shapes = [[(type(part), getattr(part, "p", None)) for part in _chain(net)] for net in nets]
+    known = {nn.Linear, nn.ELU, nn.Dropout}
+    if any(shape != shapes[0] or not shape or not {kind for kind, _ in shape} <= known for shape in shapes):
+        return False
+    return len({tuple(tuple(p.shape) for p in net.parameters()) for net in nets}) == 1
+
+
+def train(
+    nets: Sequence[nn.Module],
+    objective: Objective,
+    inputs: Tensor,
+    targets: Tensor,
+    training: Training,
+    runtime: Runtime,
+    *,
+    seed: int,
+    phases: Sequence[str],
+    augment: Augment | None = None,
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    capture: Capture = "all",
+) -> None:
+    """Train networks that can be stacked in place, on the same rows, each as `loop.train` does in its phase.
+
+    Those of which a checkpoint is there are trained one by one from it. Arguments and errors are those of `loop.train`; the
+    history gets the rows of each network, and `on_epoch` hears their means.
+    """
+    surroundings = loop.current_context()
+    alone = [_checkpoint(surroundings.folder, phase) for phase in phases]
+    if any(file is not None and file.exists() for file in alone):
+        for net, phase in zip(nets, phases, strict=True):
+            loop.train(
+                net, objective, inputs, targets, training, runtime,
+                seed=seed, phase=phase, augment=augment, validate=validate, capture=capture,
+            )  # fmt: skip
+        return
+    for net in nets:
+        place(net, runtime)
+    inputs, targets = inputs.to(runtime.device), targets.to(runtime.device)
+    with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
+        stack = Stack(nets, training, runtime, len(inputs), [loop.phase_seed(seed, phase) for phase in phases])
+        step = stack.step_of(objective, inputs, targets, augment, capture)
+        saved_at = time.monotonic()
+        while not stack.finished:
+            start = time.monotonic()
+            found = stack.train_epoch(step, inputs.device, len(inputs))
+            means: list[Row] = []
+            for run, phase, (loss, rate) in zip(stack.runs, phases, found, strict=True):
+                if run.epoch < stack.lead.epoch:
+                    continue  # it has stopped early, and only keeps the others company
+                row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
+                row |= {"learning_rate": rate, "train_loss": loss}
+                if validate is not None:
+                    with run.averaged_weights(), torch.no_grad():
+                        run.net.eval()
+                        scores = validate(run.net)
+                    row |= {f"validation_{name}": value for name, value in scores.items()}
+                    run.compare(scores["loss"])
+                run.history.append(row)
+                means.append(row)
+                if run.finished:
+                    stack.settle(run)
+            seconds = (time.monotonic() - start) / len(means)
+            for row in means:
+                row["seconds"] = round(seconds, 3)
+            if surroundings.on_epoch is not None:
+                surroundings.on_epoch(_mean(means, f"{len(nets)} members"))
+            is_late = time.monotonic() - saved_at >= training.checkpoint_seconds
+            if surroundings.folder is not None and (stack.finished or is_late):
+                for run, file in zip(stack.runs, alone, strict=True):
+                    assert file is not None
+                    stack.save(run, file)
+                saved_at = time.monotonic()
+        stack.take_apart()
+    for run in stack.runs:
+        surroundings.history.extend(run.history)
+        run.net.eval()
+
+
+class Stack:
+    """Networks of one shape, whose weights are slices of stacked ones, and the state of the phase of each.
+
+    Arguments:
+        seeds: of the phases, one for each network.
+    """
+
+    def __init__(
+        self, nets: Sequence[nn.Module], training: Training, runtime: Runtime, num_rows: int, seeds: Sequence[int]
+    ) -> None:
+        self.runs = [Phase(net, training, runtime, num_rows, seed, None) for net, seed in zip(nets, seeds, strict=True)]
+        self.dropout = [torch.Generator(runtime.device).manual_seed(seed) for seed in seeds]
+        self.chain = _chain(nets[0])
+        together = zip(*(net.parameters() for net in nets), strict=True)
+        self.weights = [nn.Parameter(torch.stack([p.detach() for p in each])) for each in together]
+        self._share()
+        self.final: dict[int, dict[str, Tensor]] = {}
+        own = dataclasses.replace(training, ema_decay=0.0)  # each network has its average
+        self.lead = Phase(nn.ParameterList(self.weights), own, runtime, num_rows, seeds[0], None, stacked=True)
+
+    def _share(self) -> None:
+        """Make the weights of each network slices of the stacked ones."""
+        for number, run in enumerate(self.runs):
+            for p, stacked in zip(run.net.parameters(), self.weights, strict=True):
+                p.data = stacked.data[number]
+
+    @property
+    def finished(self) -> bool:
+        return all(run.finished for run in self.runs)
+
+    def step_of(
+        self, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, capture: Capture
+    ) -> Callable[[Tensor], Tensor]:
+        """What takes the numbers of a batch's rows `(K, B)`, does a step of all networks, and returns their losses `(K,)`."""
+
+        def batch(rows: Tensor) -> tuple[Tensor, Tensor]:
+            x, t = inputs[rows], targets[rows]
+            if augment is None:
+                return x, t
+            parts = [augment(x[k], t[k], run.augmentation) for k, run in enumerate(self.runs)]
+            return torch.stack([part for part, _ in parts]), torch.stack([part for _, part in parts])
+
+        def whole(rows: Tensor) -> Tensor:
+            return self._step(objective, *batch(rows))
+
+        if not has_graphs(self.lead.runtime) or capture == "nothing":
+            return whole
+        generators = [*self.dropout, *(run.augmentation for run in self.runs)]
+        made = partial(CapturedStep, self.lead, notice=loop.current_context().notice, generators=generators)
+        if capture == "all":
+            return made(whole, whole)
+        step = made(partial(self._step, objective), partial(self._step, objective))
+        return lambda rows: step(*batch(rows))
+
+    def train_epoch(self, step: Callable[[Tensor], Tensor], where: torch.device, num_rows: int) -> list[tuple[float, float]]:
+        """One pass over all rows, for each network in an order of its own: its mean loss of a row and its last learning rate."""
+        orders = torch.stack([torch.randperm(num_rows, generator=run.order) for run in self.runs]).to(where)
+        start, losses, sizes = self.lead.step, [], []
+        for rows in orders.tensor_split(self.lead.steps_per_epoch, dim=1):
+            self.lead.set_rates()
+            for run in self.runs:
+                run.set_decay()
+            losses.append(step(rows))
+            sizes.append(rows.shape[1])
+            for run in self.runs:
+                run.step += not run.finished
+            self.lead.step += 1
+            if self.lead.step >= self.lead.num_steps:
+                break
+        self.lead.epoch += 1
+        found = torch.stack(losses).T.tolist()
+        rate = self.lead.rate_at(self.lead.step - 1)
+        for run, each in zip(self.runs, found, strict=True):
+            if run.step == self.lead.step:
+                run.epoch = self.lead.epoch
+                loop.check_losses(run, start, each)
+        return [(loop.mean_loss(each, sizes), rate) for each in found]
+
+    def _step(self, objective: Objective, x: Tensor, t: Tensor) -> Tensor:
+        """One step of all networks with rows `(K, B, F)` and targets `(K, B, D)`; their losses `(K,)`."""
+        self.lead.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.lead.runtime):
+            outputs = self._outputs(x)
+            losses = [objective(_known(outputs[k]), x[k], t[k]).float().sum() / x.shape[1] for k in range(len(self.runs))]
+        found = torch.stack(losses)
+        found.sum().backward()  # type: ignore[no-untyped-call]
+        if self.lead.training.clip_norm:
+            self._clip(self.lead.training.clip_norm)
+        self.lead.optimizer.step()
+        for run in self.runs:
+            run.update_average()
+        return found.detach()
+
+    def _outputs(self, x: Tensor) -> Tensor:
+        weights = iter(self.weights)
+        for part in self.chain:
+            if isinstance(part, nn.Linear):
+                weight, bias = next(weights), next(weights)
+                x = torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
+            elif isinstance(part, nn.ELU):
+                x = nn.functional.elu(x)
+            else:
+                assert isinstance(part, nn.Dropout)
+                noise = torch.stack([torch.empty_like(one).bernoulli_(1 - part.p, generator=g) for one, g in self._slices(x)])
+                x = x * noise.div_(1 - part.p)
+        return x
+
+    def _slices(self, x: Tensor) -> Iterator[tuple[Tensor, torch.Generator]]:
+        return zip(x.detach(), self.dropout, strict=True)
+
+    def _clip(self, most: float) -> None:
+        """Clip the gradients of each network to this norm."""
+        grads = [p.grad for p in self.weights if p.grad is not None]
+        norms = torch.stack([grad.flatten(1).norm(dim=1) for grad in grads]).norm(dim=0)
+        factors = (most / (norms + 1e-6)).clamp(max=1.0)
+        for grad in grads:
+            grad.mul_(factors.view(-1, *[1] * (grad.ndim - 1)))
+
+    def settle(self, run: Phase) -> None:
+        """Keep what a network that has finished ends with: its slices go on changing with those of the others."""
+        number = self.runs.index(run)
+        kept = {name: value.clone() for name, value in run.net.state_dict().items()}
+        run.settle_weights()
+        self.final[number] = {name: value.clone() for name, value in run.net.state_dict().items()}
+        run.net.load_state_dict(kept)
+
+    def take_apart(self) -> None:
+        """Give each network weights of its own again, those that it ends with."""
+        for number, run in enumerate(self.runs):
+            for p in run.net.parameters():
+                p.data = p.data.clone()
+            run.net.load_state_dict(self.final[number])
+
+    def save(self, run: Phase, file: Path) -> None:
+        """Write a network's checkpoint, from which `loop.train` goes on with it alone."""
+        number = self.runs.index(run)
+        for stacked, p in zip(self.weights, run.net.parameters(), strict=True):
+            state = self.lead.optimizer.state[stacked]
+            own = {key: value[number] if value.shape == stacked.shape else value for key, value in state.items()}
+            run.optimizer.state[p] = {key: value.clone() for key, value in own.items()}
+        before = run.net.state_dict()
+        if number in self.final:
+            before = {name: value.clone() for name, value in before.items()}
+            run.net.load_state_dict(self.final[number])
+        state = self.dropout[number].get_state()
+        with torch.random.fork_rng(devices=cuda_indices(run.runtime)):
+            if cuda_indices(run.runtime):
+                torch.cuda.set_rng_state(state, cuda_indices(run.runtime)[0])
+            else:
+                torch.set_rng_state(state)
+            run.save(file)
+        run.net.load_state_dict(before)
+
+
+def _known(outputs: Tensor) -> Any:
+    """What an objective calls as a network whose outputs are known already."""
+    return lambda x: outputs
+
+
+def _chain(net: nn.Module) -> list[nn.Module]:
+    """The parts of a network without parts of their own, in the order in which they are called."""
+    return [part for part in net.modules() if not list(part.children())]
+
+
+def _checkpoint(folder: Path | None, phase: str) -> Path | None:
+    return None if folder is None else folder / f"checkpoint-{phase}.pt"
+
+
+def _mean(rows: Sequence[Row], phase: str) -> Row:
+    """The means of what differs between networks in an epoch."""
+    first = rows[0] | {"phase": phase}
+    return {
+        key: math.fsum(row[key] for row in rows) / len(rows) if isinstance(value, float) else value
+        for key, value in first.items()
+    }
