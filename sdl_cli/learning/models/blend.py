@@ -1,4 +1,4 @@
-"""A forest, logistic regression and the pretrained network for tables: their probabilities averaged."""
+"""A forest, logistic regression and the pretrained network for tables: the mean of their probabilities by weights."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from sdl_cli.settings.experiment import plain
 
 Array = np.ndarray[Any, Any]
 
+WEIGHTS = (0.2, 0.1, 0.7)  # of forest, logistic regression and network where none are fitted (docs/BENCHMARKS.md)
 _MOST_FOLDS = 5
 _EM_STEPS = 500
 
@@ -52,13 +53,13 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, counts = np.unique(y, return_counts=True)
-        self.weights_ = np.full(len(self._parts()), 1 / len(self._parts()))
+        self.weights_ = np.full(3, 1 / 3) if self.combine == "mean" else np.array(WEIGHTS)
         folds = min(_MOST_FOLDS, int(counts.min()))
         self.notes_: list[str] = []
         if self.combine == "stacked" and folds > 1 and len(counts) > 1:
             self.weights_ = mixture_weights(self._out_of_fold(X, y, folds))
         elif self.combine == "stacked":
-            self.notes_.append("A class has a single labelled row, so that no weights can be fitted: the parts count alike.")
+            self.notes_.append("A class has a single labelled row, so that no weights can be fitted: the usual ones are taken.")
         self.parts_ = [part.fit(X, y) for part in self._parts()]
         self.runtime_ = self._network.runtime_
         self.notes_ += [note for part in self.parts_ for note in getattr(part, "notes_", [])]

@@ -235,16 +235,17 @@ class PretrainedTableSettings(InContext):
 
 @dataclass(frozen=True)
 class BlendSettings(InContext):
-    """A forest, logistic regression and `pretrained_table`, their probabilities averaged.
+    """A forest, logistic regression and `pretrained_table`, the mean of their probabilities by weights.
 
     Arguments:
-        combine: mean (all count alike), or stacked (weights fitted to predictions of labelled rows that were left out).
+        combine: weighted (network 0.7, forest 0.2, logistic regression 0.1), mean (all count alike), or stacked (weights fitted
+            to predictions of labelled rows that were left out).
         num_trees: of the forest.
         num_members: of the pretrained network.
     """
 
     name: str = "blend"
-    combine: Literal["mean", "stacked"] = "mean"
+    combine: Literal["weighted", "mean", "stacked"] = "weighted"
     num_trees: Count = 500
     num_members: Annotated[int, Range(1, 64)] = 4
 

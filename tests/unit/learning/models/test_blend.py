@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_iris
 
 from sdl_cli.errors import DataError
 from sdl_cli.learning.models.baseline import Baseline
-from sdl_cli.learning.models.blend import Blend, mixture_weights
+from sdl_cli.learning.models.blend import WEIGHTS, Blend, mixture_weights
 from sdl_cli.learning.models.pretrained_table import PretrainedTable
 from sdl_cli.learning.models.storage import load_model, save_model
 
@@ -21,12 +21,13 @@ X, Y = load_iris(return_X_y=True)
 INPUTS = {"modality": "table", "shape": [4], "classes": ["a", "b", "c"], "features": list("wxyz"), "columns": [], "source": {}}
 
 
-def test_it_is_the_mean_of_its_parts() -> None:
-    blend = Blend(**FEW).fit(X[::2], Y[::2])
+@pytest.mark.parametrize(("combine", "weights"), [("weighted", [0.2, 0.1, 0.7]), ("mean", [1 / 3] * 3)])
+def test_it_is_the_mean_of_its_parts(combine: str, weights: list[float]) -> None:
+    blend = Blend(**FEW, combine=combine).fit(X[::2], Y[::2])
     parts = [Baseline(num_trees=10), Baseline(kind="logistic"), PretrainedTable(num_members=1, precision="float32")]
-    mean = np.mean([part.fit(X[::2], Y[::2]).predict_proba(X[1::2]) for part in parts], axis=0)
+    mean = np.average([part.fit(X[::2], Y[::2]).predict_proba(X[1::2]) for part in parts], axis=0, weights=weights)
     np.testing.assert_allclose(blend.predict_proba(X[1::2]), mean, atol=1e-12)
-    assert blend.weights_.tolist() == pytest.approx([1 / 3] * 3)
+    assert blend.weights_.tolist() == pytest.approx(weights)
 
 
 def test_the_weights_of_a_mixture_have_the_greatest_likelihood() -> None:
@@ -41,10 +42,10 @@ def test_the_weights_of_a_mixture_have_the_greatest_likelihood() -> None:
 def test_stacking_weighs_parts_by_rows_that_they_have_not_seen() -> None:
     stacked = Blend(**FEW, combine="stacked").fit(X[::2], Y[::2])
     assert stacked.weights_.sum() == pytest.approx(1) and (stacked.weights_ >= 0).all()
-    assert not np.allclose(stacked.weights_, 1 / 3)
+    assert not np.allclose(stacked.weights_, WEIGHTS)
     assert (stacked.predict(X[1::2]) == Y[1::2]).mean() > 0.9
     single = Blend(**FEW, combine="stacked").fit(X[[0, 60, 61, 120, 121]], Y[[0, 60, 61, 120, 121]])
-    assert single.weights_.tolist() == pytest.approx([1 / 3] * 3) and "single labelled row" in single.notes_[0]
+    assert single.weights_.tolist() == pytest.approx(WEIGHTS) and "single labelled row" in single.notes_[0]
 
 
 @pytest.mark.parametrize("classes", [2, 3])
