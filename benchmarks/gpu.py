@@ -90,12 +90,12 @@ def stacked(device: str, num_members: int, epochs: int) -> Row:
 
     seconds()  # what is loaded once
     after = seconds()
-    can, together.can_be_stacked = together.can_be_stacked, lambda nets, runtime: False
+    can, together.Jobs.can_be_stacked = together.Jobs.can_be_stacked, False
     try:
         with one_by_one():
             before = seconds()
     finally:
-        together.can_be_stacked = can
+        together.Jobs.can_be_stacked = can
     return f"{before:.2f} s", f"{after:.2f} s", f"{before / after:.1f}x", f"{num_members} members, {epochs} epochs"
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,104 +26,143 @@ from sdl_cli.learning.phase import Phase, Row
 from sdl_cli.settings.experiment import Training
 
 
-def can_be_stacked(nets: Sequence[nn.Module], runtime: Runtime) -> bool:
-    """Whether these networks are chains of linear maps, ELU and dropout, all alike, which train at one precision throughout."""
-    if len(nets) < 2 or runtime.precision == "float16":  # whose scale of the loss would be that of all
-        return False
-    shapes = [[(type(part), getattr(part, "p", None)) for part in _chain(net)] for net in nets]
-    known = {nn.Linear, nn.ELU, nn.Dropout}
-    if any(shape != shapes[0] or not shape or not {kind for kind, _ in shape} <= known for shape in shapes):
-        return False
-    return len({tuple(tuple(p.shape) for p in net.parameters()) for net in nets}) == 1
+@dataclass(frozen=True)
+class Job:
+    """A training that can begin: the arguments of `loop.train`, and what surrounds it."""
 
+    net: nn.Module
+    objective: Objective
+    inputs: Tensor
+    targets: Tensor
+    training: Training
+    runtime: Runtime
+    seed: int
+    phase: str
+    augment: Augment | None
+    validate: Callable[[nn.Module], dict[str, float]] | None
+    capture: Capture
+    surroundings: loop.Context
 
-def train(
-    nets: Sequence[nn.Module],
-    objective: Objective,
-    inputs: Tensor,
-    targets: Tensor,
-    training: Training,
-    runtime: Runtime,
-    *,
-    seed: int,
-    phases: Sequence[str],
-    augment: Augment | None = None,
-    validate: Callable[[nn.Module], dict[str, float]] | None = None,
-    capture: Capture = "all",
-) -> None:
-    """Train networks that can be stacked in place, on the same rows, each as `loop.train` does in its phase.
+    @property
+    def checkpoint(self) -> Path | None:
+        folder = self.surroundings.folder
+        return None if folder is None else folder / f"checkpoint-{self.phase}.pt"
 
-    Those of which a checkpoint is there are trained one by one from it. Arguments and errors are those of `loop.train`; the
-    history gets the rows of each network, and `on_epoch` hears their means.
-    """
-    surroundings = loop.current_context()
-    alone = [_checkpoint(surroundings.folder, phase) for phase in phases]
-    if any(file is not None and file.exists() for file in alone):
-        for net, phase in zip(nets, phases, strict=True):
+    def train(self) -> None:
+        """Train the network by itself."""
+        with loop.context(self.surroundings):
             loop.train(
-                net, objective, inputs, targets, training, runtime,
-                seed=seed, phase=phase, augment=augment, validate=validate, capture=capture,
+                self.net, self.objective, self.inputs, self.targets, self.training, self.runtime, seed=self.seed,
+                phase=self.phase, augment=self.augment, validate=self.validate, capture=self.capture,
             )  # fmt: skip
-        return
-    for net in nets:
-        place(net, runtime)
-    inputs, targets = inputs.to(runtime.device), targets.to(runtime.device)
+
+
+class Jobs(list[Job]):
+    """Trainings that do not depend on each other."""
+
+    def train(self) -> None:
+        """Train all networks in place, as one stack if they can be; raises as `loop.train`."""
+        if self.can_be_stacked:
+            _train_stack(self)
+        else:
+            for job in self:
+                job.train()
+
+    @property
+    def can_be_stacked(self) -> bool:
+        """Whether these are new trainings, alike, of networks alike, that are chains of linear maps, ELU and dropout."""
+        if len(self) < 2 or self[0].runtime.precision == "float16":  # whose scale of the loss would be that of all
+            return False
+        alike = [
+            (
+                job.training,
+                job.runtime,
+                job.inputs.shape,
+                job.targets.shape,
+                job.capture,
+                job.augment is None,
+                job.validate is None,
+            )
+            for job in self
+        ]
+        if any(other != alike[0] for other in alike) or not all(_is_chain(job.net) for job in self):
+            return False
+        shapes = [[(type(part), getattr(part, "p", None)) for part in _chain(job.net)] for job in self]
+        sizes = [[p.shape for p in job.net.parameters()] for job in self]
+        if any(other != shapes[0] for other in shapes) or any(other != sizes[0] for other in sizes):
+            return False
+        return not any(job.checkpoint is not None and job.checkpoint.exists() for job in self)
+
+
+def _train_stack(jobs: Sequence[Job]) -> None:
+    """Train networks that can be stacked; the history of each job's surroundings gets its rows, as from `loop.train`.
+
+    Where all have the same surroundings, these hear of the means of an epoch, otherwise each of its own.
+    """
+    first = jobs[0]
+    runtime, training = first.runtime, first.training
+    together = all(job.surroundings is first.surroundings for job in jobs)
+    for job in jobs:
+        place(job.net, runtime)
     with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
-        stack = Stack(nets, training, runtime, len(inputs), [loop.phase_seed(seed, phase) for phase in phases])
-        step = stack.step_of(objective, inputs, targets, augment, capture)
+        stack = Stack(jobs)
+        step = stack.step_of()
         saved_at = time.monotonic()
         while not stack.finished:
             start = time.monotonic()
-            found = stack.train_epoch(step, inputs.device, len(inputs))
-            means: list[Row] = []
-            for run, phase, (loss, rate) in zip(stack.runs, phases, found, strict=True):
+            found = stack.train_epoch(step)
+            rows: list[tuple[Job, Row]] = []
+            for run, job, (loss, rate) in zip(stack.runs, jobs, found, strict=True):
                 if run.epoch < stack.lead.epoch:
                     continue  # it has stopped early, and only keeps the others company
-                row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
+                row: Row = {"phase": job.phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
                 row |= {"learning_rate": rate, "train_loss": loss}
-                if validate is not None:
+                if job.validate is not None:
                     with run.averaged_weights(), torch.no_grad():
                         run.net.eval()
-                        scores = validate(run.net)
+                        scores = job.validate(run.net)
                     row |= {f"validation_{name}": value for name, value in scores.items()}
                     run.compare(scores["loss"])
                 run.history.append(row)
-                means.append(row)
+                rows.append((job, row))
                 if run.finished:
                     stack.settle(run)
-            seconds = (time.monotonic() - start) / len(means)
-            for row in means:
+            seconds = (time.monotonic() - start) / len(rows)
+            for _, row in rows:
                 row["seconds"] = round(seconds, 3)
-            if surroundings.on_epoch is not None:
-                surroundings.on_epoch(_mean(means, f"{len(nets)} members"))
-            is_late = time.monotonic() - saved_at >= training.checkpoint_seconds
-            if surroundings.folder is not None and (stack.finished or is_late):
-                for run, file in zip(stack.runs, alone, strict=True):
-                    assert file is not None
-                    stack.save(run, file)
+            heard = [(first, _mean([row for _, row in rows], f"{len(jobs)} members"))] if together else rows
+            for job, row in heard:
+                if job.surroundings.on_epoch is not None:
+                    job.surroundings.on_epoch(row)
+            if stack.finished or time.monotonic() - saved_at >= training.checkpoint_seconds:
+                for run, job in zip(stack.runs, jobs, strict=True):
+                    if job.checkpoint is not None:
+                        stack.save(run, job.checkpoint)
                 saved_at = time.monotonic()
         stack.take_apart()
-    for run in stack.runs:
-        surroundings.history.extend(run.history)
+    for run, job in zip(stack.runs, jobs, strict=True):
+        job.surroundings.history.extend(run.history)
         run.net.eval()
 
 
 class Stack:
-    """Networks of one shape, whose weights are slices of stacked ones, and the state of the phase of each.
+    """Networks of one shape, whose weights are slices of stacked ones, and the state of the phase of each."""
 
-    Arguments:
-        seeds: of the phases, one for each network.
-    """
-
-    def __init__(
-        self, nets: Sequence[nn.Module], training: Training, runtime: Runtime, num_rows: int, seeds: Sequence[int]
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        first = jobs[0]
+        training, runtime, num_rows = first.training, first.runtime, len(first.inputs)
+        seeds = [loop.phase_seed(job.seed, job.phase) for job in jobs]
+        self.jobs, nets = jobs, [job.net for job in jobs]
         self.runs = [Phase(net, training, runtime, num_rows, seed, None) for net, seed in zip(nets, seeds, strict=True)]
         self.dropout = [torch.Generator(runtime.device).manual_seed(seed) for seed in seeds]
         self.chain = _chain(nets[0])
         together = zip(*(net.parameters() for net in nets), strict=True)
         self.weights = [nn.Parameter(torch.stack([p.detach() for p in each])) for each in together]
         self._share()
+        self.inputs, self.targets = (
+            _stacked(each).to(runtime.device) for each in zip(*((j.inputs, j.targets) for j in jobs), strict=True)
+        )
+        self.numbers = torch.arange(len(jobs), device=runtime.device)[:, None]
         self.final: dict[int, dict[str, Tensor]] = {}
         own = dataclasses.replace(training, ema_decay=0.0)  # each network has its average
         self.lead = Phase(nn.ParameterList(self.weights), own, runtime, num_rows, seeds[0], None, stacked=True)
@@ -137,20 +177,22 @@ class Stack:
     def finished(self) -> bool:
         return all(run.finished for run in self.runs)
 
-    def step_of(
-        self, objective: Objective, inputs: Tensor, targets: Tensor, augment: Augment | None, capture: Capture
-    ) -> Callable[[Tensor], Tensor]:
+    def step_of(self) -> Callable[[Tensor], Tensor]:
         """What takes the numbers of a batch's rows `(K, B)`, does a step of all networks, and returns their losses `(K,)`."""
+        capture = self.jobs[0].capture
 
         def batch(rows: Tensor) -> tuple[Tensor, Tensor]:
-            x, t = inputs[rows], targets[rows]
-            if augment is None:
+            x, t = self.inputs[self.numbers, rows], self.targets[self.numbers, rows]
+            if self.jobs[0].augment is None:
                 return x, t
-            parts = [augment(x[k], t[k], run.augmentation) for k, run in enumerate(self.runs)]
+            parts = []
+            for k, (job, run) in enumerate(zip(self.jobs, self.runs, strict=True)):
+                assert job.augment is not None
+                parts.append(job.augment(x[k], t[k], run.augmentation))
             return torch.stack([part for part, _ in parts]), torch.stack([part for _, part in parts])
 
         def whole(rows: Tensor) -> Tensor:
-            return self._step(objective, *batch(rows))
+            return self._step(*batch(rows))
 
         if not has_graphs(self.lead.runtime) or capture == "nothing":
             return whole
@@ -158,12 +200,13 @@ class Stack:
         made = partial(CapturedStep, self.lead, notice=loop.current_context().notice, generators=generators)
         if capture == "all":
             return made(whole, whole)
-        step = made(partial(self._step, objective), partial(self._step, objective))
+        step = made(self._step, self._step)
         return lambda rows: step(*batch(rows))
 
-    def train_epoch(self, step: Callable[[Tensor], Tensor], where: torch.device, num_rows: int) -> list[tuple[float, float]]:
+    def train_epoch(self, step: Callable[[Tensor], Tensor]) -> list[tuple[float, float]]:
         """One pass over all rows, for each network in an order of its own: its mean loss of a row and its last learning rate."""
-        orders = torch.stack([torch.randperm(num_rows, generator=run.order) for run in self.runs]).to(where)
+        num_rows = self.inputs.shape[1]
+        orders = torch.stack([torch.randperm(num_rows, generator=run.order) for run in self.runs]).to(self.inputs.device)
         start, losses, sizes = self.lead.step, [], []
         for rows in orders.tensor_split(self.lead.steps_per_epoch, dim=1):
             self.lead.set_rates()
@@ -185,12 +228,12 @@ class Stack:
                 loop.check_losses(run, start, each)
         return [(loop.mean_loss(each, sizes), rate) for each in found]
 
-    def _step(self, objective: Objective, x: Tensor, t: Tensor) -> Tensor:
+    def _step(self, x: Tensor, t: Tensor) -> Tensor:
         """One step of all networks with rows `(K, B, F)` and targets `(K, B, D)`; their losses `(K,)`."""
         self.lead.optimizer.zero_grad(set_to_none=True)
         with autocast(self.lead.runtime):
             outputs = self._outputs(x)
-            losses = [objective(_known(outputs[k]), x[k], t[k]).float().sum() / x.shape[1] for k in range(len(self.runs))]
+            losses = [job.objective(_known(outputs[k]), x[k], t[k]).float().sum() / x.shape[1] for k, job in enumerate(self.jobs)]
         found = torch.stack(losses)
         found.sum().backward()  # type: ignore[no-untyped-call]
         if self.lead.training.clip_norm:
@@ -266,13 +309,25 @@ def _known(outputs: Tensor) -> Any:
     return lambda x: outputs
 
 
+def _is_chain(net: nn.Module) -> bool:
+    parts = _chain(net)
+    return bool(getattr(getattr(net, "body", None), "is_chain", False)) and {type(p) for p in parts} <= {
+        nn.Linear,
+        nn.ELU,
+        nn.Dropout,
+    }
+
+
 def _chain(net: nn.Module) -> list[nn.Module]:
     """The parts of a network without parts of their own, in the order in which they are called."""
     return [part for part in net.modules() if not list(part.children())]
 
 
-def _checkpoint(folder: Path | None, phase: str) -> Path | None:
-    return None if folder is None else folder / f"checkpoint-{phase}.pt"
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors `(N, ...)` of K networks as one `(K, N, ...)`; of one that all share, no copy is made."""
+    if all(tensor is tensors[0] for tensor in tensors):
+        return tensors[0].expand(len(tensors), *tensors[0].shape)
+    return torch.stack(list(tensors))
 
 
 def _mean(rows: Sequence[Row], phase: str) -> Row:

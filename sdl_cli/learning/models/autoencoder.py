@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.errors import DataError
-from sdl_cli.learning import loop, losses
+from sdl_cli.learning import loop, losses, together
 from sdl_cli.learning.device import place, resident
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.deep_net import initialise
@@ -37,7 +37,7 @@ class _AutoencoderNet(NetworkEstimator):
             side, size = (side + stride - 1) // stride, width
         return Encoder(layers, self.dropout), size
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
         """Pretrain layer by layer, then train the whole; `reconstruction_` has, per layer, the error before and after.
 
         An error is the mean squared reconstruction error over the variance of what is reconstructed: the mean alone has 1.
@@ -64,7 +64,7 @@ class _AutoencoderNet(NetworkEstimator):
                     seed=self.seed_, phase=phase, parameters=[(1.0, trained)],
                 )  # fmt: skip
                 self.reconstruction_.append({"before": before, "after": stage.relative_error(more, runtime)})
-        self._train(net, inputs, targets, validate)
+        yield together.Jobs([self._job(net, inputs, targets, validate, "fit")])
 
     def _pretraining(self, num_rows: int) -> Training:
         return dataclasses.replace(  # as for a table

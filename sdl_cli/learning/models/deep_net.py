@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
@@ -33,15 +33,11 @@ class _DeepNet(NetworkEstimator):
         body = kind(input_shape[0], input_shape[1:], self.depth or depth, self.width or width, self.dropout or 0.0)
         return body, body.embedding_size
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
         phases = [f"member{member}" for member in range(self.num_members)] if self.num_members > 1 else ["fit"]
         nets = [self.fresh_network(phase, X, targets.shape[1]) for phase in phases]
         self.settle_runtime(nets[0], inputs, targets)
-        if isinstance(nets[0].body, MLP) and together.can_be_stacked(nets, self.runtime_):
-            self._train_together(nets, inputs, targets, validate, phases)
-        else:
-            for net, phase in zip(nets, phases, strict=True):
-                self._train(net, inputs, targets, validate, phase=phase)
+        yield together.Jobs(self._job(net, inputs, targets, validate, phase) for net, phase in zip(nets, phases, strict=True))
         self.networks_ = [copy.deepcopy(net).eval() for net in nets]
 
 
@@ -60,6 +56,8 @@ class DeepNetRegressor(RegressorMixin, _DeepNet):  # type: ignore[misc]
 
 class MLP(nn.Module):
     """`depth` hidden layers of `width` ELU units with dropout after each; `(N, F)` to `(N, width)`; He initialisation."""
+
+    is_chain = True  # several of them can be trained as one stack
 
     def __init__(self, num_features: int, depth: int, width: int, dropout: float) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -53,6 +53,15 @@ class NetworkEstimator(StoredNetwork):
             ValueError: data of the wrong shape or kind. ConfigError: settings that conflict with each other or the data.
             RunError: training diverged.
         """
+        for jobs in self.fitting(X, y, X_val, y_val):
+            jobs.train()
+        return self
+
+    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Iterator[together.Jobs]:
+        """`fit`, which stops wherever trainings are to be done: it yields them, and goes on once they are.
+
+        Whoever drives several such fits may train the networks of all of them at once.
+        """
         X, y = self._check(X, y, fitting=True)
         modality: Literal["image", "table"] = "image" if X.ndim == 4 else "table"
         task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
@@ -75,14 +84,13 @@ class NetworkEstimator(StoredNetwork):
             inputs_val, targets_val = self._as_inputs(X_val), self._encode(y_val)
             validate = self._validator(inputs_val, targets_val)
         self.temperature_ = 1.0
-        self._fit_networks(X, self._as_inputs(X), targets, validate)
+        yield from self._fit_networks(X, self._as_inputs(X), targets, validate)
         if self._scales_outputs and validate is not None:
             # each member's outputs are scaled before probabilities are averaged, so each counts in choosing the scale
             outputs = torch.cat([loop.apply(net, inputs_val, self.runtime_) for net in self.networks_])
             labels = targets_val.argmax(1).repeat(len(self.networks_))
             self.temperature_ = losses.fit_temperature(nn.functional.normalize(outputs, dim=1), labels)
         del self._augment
-        return self
 
     def _settle_settings(self, modality: Literal["image", "table"], task: str, num_rows: int) -> Any:
         """Settle loss, training and seed, and return the augmentation policy; all of them checked against the data."""
@@ -168,8 +176,11 @@ class NetworkEstimator(StoredNetwork):
         """What embeds inputs of this shape (no batch axis), with fresh weights, and the size of the embeddings."""
         raise NotImplementedError
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
-        """Train on these rows, as they came and as the networks take them, and keep the result in `networks_`."""
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
+        """Train on these rows, as they came and as the networks take them, and keep the result in `networks_`.
+
+        Trainings that can be done beside others are yielded, and done when it goes on.
+        """
         raise NotImplementedError
 
     def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
@@ -180,18 +191,20 @@ class NetworkEstimator(StoredNetwork):
         return Network(body, size, num_outputs, input_shape[0] if standardises else None, combined)
 
     def _train(self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, **more: Any) -> None:
-        loop.train(net, self.objective, inputs, targets, self.training_, self.runtime_, **self._how(validate), **more)
+        loop.train(
+            net, self.objective, inputs, targets, self.training_, self.runtime_,
+            seed=self.seed_, augment=self._augment, validate=validate, capture=self._capture, **more,
+        )  # fmt: skip
 
-    def _train_together(
-        self, nets: Sequence[Network], inputs: Tensor, targets: Tensor, validate: Validate | None, phases: Sequence[str]
-    ) -> None:
-        how = self._how(validate)
-        together.train(nets, self.objective, inputs, targets, self.training_, self.runtime_, phases=phases, **how)
+    def _job(self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, phase: str) -> together.Job:
+        return together.Job(
+            net, self.objective, inputs, targets, self.training_, self.runtime_, self.seed_, phase, self._augment, validate,
+            self._capture, loop.current_context(),
+        )  # fmt: skip
 
-    def _how(self, validate: Validate | None) -> dict[str, Any]:
-        waits = self.augment is not None and augmentation.waits_for_device(self.augment)
-        capture = "network" if waits else "all"
-        return {"seed": self.seed_, "augment": self._augment, "validate": validate, "capture": capture}
+    @property
+    def _capture(self) -> Literal["all", "network"]:
+        return "network" if self.augment is not None and augmentation.waits_for_device(self.augment) else "all"
 
     def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:
         """A network with the weights that belong to this seed and phase; it standardises images as the rows `X` ask."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from sdl_cli.data.augment import policies as augmentation
 from sdl_cli.errors import DataError
-from sdl_cli.learning import loop, losses
+from sdl_cli.learning import loop, losses, together
 from sdl_cli.learning.device import place
 from sdl_cli.learning.models import pretrained
 from sdl_cli.learning.models.arguments import NETWORK, takes
@@ -90,7 +90,7 @@ class _FinetunedCNN(NetworkEstimator):
             outputs = net.head.float().cpu()(torch.from_numpy(features).float())
         return np.asarray(self._probabilities(outputs)) if is_classifier(self) else self._numbers(outputs.double())
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> None:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
         net = self.fresh_network("fit", X, targets.shape[1])
         self._load_weights(net, inputs, targets)
         self.networks_ = [net]
@@ -101,6 +101,7 @@ class _FinetunedCNN(NetworkEstimator):
             return
         if self.strategy == "probe_then_finetune" and isinstance(self.loss_, losses.Cosine):
             loop.current_context().notice("The cosine loss starts from the probe's logistic head, whose scale it ignores.")
+        yield from ()  # what it trains is no chain of layers, and is trained here
         head = [p for name, p in net.named_parameters() if not name.startswith("body.")]
         backbone = [p for p in net.body.parameters() if p.requires_grad]
         start = [p.detach().clone() for p in (*backbone, *head)]

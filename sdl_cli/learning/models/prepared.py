@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,12 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Prepared:
         """Fit the encoder, then the model, on rows `(N, ...)` that the encoder takes and targets `(N,)`."""
+        for jobs in self.fitting(X, y, X_val, y_val):
+            jobs.train()
+        return self
+
+    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Iterator[Any]:
+        """`fit`, which yields the trainings of a network to whoever drives it, as `NetworkEstimator.fitting` does."""
         y = np.asarray(y)
         if X_val is None and self.needs_validation:
             task = "classification" if is_classifier(self.model) else "regression"
@@ -56,9 +63,11 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         if getattr(self.encoder_, "same_scale", False) and "standardize" in self.model_.get_params(deep=False):
             self.model_.set_params(standardize=False)  # rare terms are small for a reason
         more = {} if X_val is None else {"X_val": self.encoder_.transform(X_val), "y_val": y_val}
-        self.model_.fit(self.encoder_.transform(X), y, **more)
+        if hasattr(self.model_, "fitting"):
+            yield from self.model_.fitting(self.encoder_.transform(X), y, **more)
+        else:
+            self.model_.fit(self.encoder_.transform(X), y, **more)
         self.notes_ += getattr(self.model_, "notes_", [])
-        return self
 
     def predict(self, X: Any) -> Array:
         """The model's predictions `(N,)`."""

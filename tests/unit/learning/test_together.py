@@ -75,11 +75,27 @@ def stacked(
     on_epoch: Callable[[Any], None] | None = None,
     **more: Any,
 ) -> list[dict[str, Any]]:
-    assert together.can_be_stacked(nets, CPU)
-    how: dict[str, Any] = {"augment": jitter, "validate": validate} | more
-    with loop.context(loop.Context(folder, on_epoch)) as surroundings:
-        together.train(nets, objective, *data(), training, CPU, seed=3, phases=PHASES, **how)
+    surroundings = loop.Context(folder, on_epoch)
+    found = jobs(nets, training, surroundings, **more)
+    assert found.can_be_stacked or (folder is not None and any(folder.iterdir()))
+    found.train()
     return surroundings.history
+
+
+def jobs(
+    nets: list[Network],
+    training: Training = PLAIN,
+    surroundings: loop.Context | None = None,
+    rows: Data | None = None,
+    **more: Any,
+) -> together.Jobs:
+    around = surroundings or loop.Context()
+    how: dict[str, Any] = {"runtime": CPU, "augment": jitter, "validate": validate, "capture": "all"} | more
+    made = {"objective": objective, "training": training, "seed": 3, "surroundings": around} | how
+    x, t = rows or data()
+    return together.Jobs(
+        together.Job(net=net, inputs=x, targets=t, phase=name, **made) for net, name in zip(nets, PHASES, strict=False)
+    )
 
 
 def assert_alike(found: list[Network], expected: list[Network], rows: Any, expected_rows: Any) -> None:
@@ -138,8 +154,8 @@ def test_a_stopped_stack_goes_on_network_by_network(tmp_path: Path, kind: str) -
 
 def test_a_loss_that_is_no_number_ends_it_with_the_step() -> None:
     x, t = data()
-    with pytest.raises(RunError, match="step 0 "), loop.context(loop.Context()):
-        together.train(make_nets(), objective, x * torch.inf, t, PLAIN, CPU, seed=3, phases=PHASES)
+    with pytest.raises(RunError, match="step 0 "):
+        jobs(make_nets(), rows=(x * torch.inf, t), validate=None).train()
 
 
 @pytest.mark.parametrize("capture", ["all", "network"])
@@ -166,12 +182,33 @@ def test_a_stack_is_captured_as_one_step(monkeypatch: pytest.MonkeyPatch, captur
 
 def test_what_cannot_be_stacked() -> None:
     nets = make_nets()
-    assert not together.can_be_stacked(nets[:1], CPU)
-    assert not together.can_be_stacked(nets, dataclasses.replace(CPU, precision="float16"))
-    assert not together.can_be_stacked([nets[0], Network(MLP(5, 2, 13, 0.2), 13, 2)], CPU)
-    assert not together.can_be_stacked([nets[0], Network(MLP(5, 2, 12, 0.3), 12, 2)], CPU)
-    assert not together.can_be_stacked([Network(MLP(5, 2, 12, 0.2), 12, 2, combined=True) for _ in PHASES], CPU)
-    assert not together.can_be_stacked([nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5)) for _ in PHASES], CPU)
+    assert jobs(nets).can_be_stacked
+    assert not jobs(nets[:1]).can_be_stacked
+    assert not jobs(nets, runtime=dataclasses.replace(CPU, precision="float16")).can_be_stacked
+    for other in (
+        Network(MLP(5, 2, 13, 0.2), 13, 2),
+        Network(MLP(5, 2, 12, 0.3), 12, 2),
+        Network(MLP(5, 2, 12, 0.2), 12, 2, combined=True),
+        nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5)),
+    ):
+        assert not jobs([nets[0], other]).can_be_stacked  # type: ignore[list-item]
+    few = together.Jobs([*jobs(nets[:1]), *jobs(nets[1:], rows=(data()[0][:9], data()[1][:9]))])
+    longer = together.Jobs([*jobs(nets[:1]), *jobs(nets[1:], dataclasses.replace(PLAIN, epochs=11))])
+    assert not few.can_be_stacked and not longer.can_be_stacked
+
+
+def test_networks_on_rows_of_their_own_end_where_each_does_alone() -> None:
+    parts = [(data()[0] + shift, data()[1].flip(0) if shift else data()[1]) for shift in (0, 1, 2)]
+    expected, found = make_nets(), make_nets()
+    around = [loop.Context() for _ in PHASES]
+    expected_rows = []
+    for net, rows in zip(expected, parts, strict=True):
+        [alone_job] = jobs([net], rows=rows, surroundings=loop.Context())
+        alone_job.train()
+        expected_rows += alone_job.surroundings.history
+    each = [jobs([net], rows=rows, surroundings=one) for net, rows, one in zip(found, parts, around, strict=True)]
+    together.Jobs(job for one in each for job in one).train()
+    assert_alike(found, expected, [row for one in around for row in one.history], expected_rows)
 
 
 @pytest.mark.parametrize("kind", [DeepNet, DeepNetRegressor])
@@ -181,7 +218,7 @@ def test_an_ensemble_is_the_mean_of_its_members_trained_alone(monkeypatch: pytes
     y = (X[:, 0] > 0).astype(int) if kind is DeepNet else X[:, 0] * 2
     made = partial(kind, depth=2, width=16, num_members=3, training=Training(epochs=12))
     found = made().fit(X, y)
-    monkeypatch.setattr(together, "can_be_stacked", lambda nets, runtime: False)
+    monkeypatch.setattr(together.Jobs, "can_be_stacked", False)
     expected = made().fit(X, y)
     ask = "predict_proba" if kind is DeepNet else "predict"
     assert np.allclose(getattr(found, ask)(X), getattr(expected, ask)(X), atol=1e-4)
