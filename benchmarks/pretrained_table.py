@@ -89,6 +89,8 @@ def report(found: list[dict[str, Any]]) -> None:
         marked = t if t in inside else f"({t})"
         print(f"{marked:32s} {rows:5d} {columns:4d} {classes:3d}  " + "  ".join(f"{100 * mean[t][n][0]:10.1f}" for n in names))
     for title, chosen in (("inside", inside), ("all", tables)):
+        if len(chosen) < 2:
+            continue
         for metric, what, factor in ((0, "accuracy, %", 100), (1, "log loss", 1)):
             row = {n: factor * np.nanmean([mean[t][n][metric] for t in chosen]) for n in names}
             print(f"{title:7s} {what:12s} " + "  ".join(f"{n} {value:.3f}" for n, value in row.items()))

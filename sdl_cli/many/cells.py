@@ -27,7 +27,9 @@ from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.parallel import Parallel
 
 CLUSTERS = ("dask", "ray")
-RunOne = Callable[[Any, Path, bool], dict[str, Any]]
+RunOne = Callable[..., dict[str, Any]]  # (experiment, folder, resume) -> metrics; and `begun`, where cells begin together
+Begin = Callable[[Sequence[Any]], Sequence[Any]]
+Results = list[tuple[dict[str, Any] | None, Exception | None]]
 Ended = Generator[tuple[int, Any, BaseException | None], None, None]  # number of a task, and what it returned or how it failed
 
 
@@ -60,6 +62,8 @@ def run_cells(
     cores_per_job: int = 1,
     gpus: Sequence[str] = (),
     on_begin: Callable[[Cell], None] | None = None,
+    together: Sequence[Sequence[Cell]] = (),
+    begin: Begin | None = None,
 ) -> list[Outcome]:
     """Run every cell that is not done yet, one after another, or several at once.
 
@@ -73,6 +77,9 @@ def run_cells(
         cores_per_job: cores of a cell that runs in parallel, at least 1.
         gpus: ids as of `visible_gpus`; each worker process sees one of them, and more processes than GPUs share them in turn.
         on_begin: called with each cell that is about to run in this process.
+        together: cells, of those not begun yet, that one process runs as one task, in the place of the first of them.
+        begin: called with their experiments, picklable; `run_one` then gets what it returned for its own as `begun`. Where it
+            fails, each cell is run as if it were alone.
     Returns:
         The outcomes in the order of `cells`. Any other error, even `sys.exit`, ends only its own cell.
     """
@@ -92,49 +99,82 @@ def run_cells(
             add(number, _stored(cell))
         else:
             left.append(number)
+    tasks = _tasks(cells, left, together)
     if parallel is None or (parallel.backend not in CLUSTERS and _num_jobs(parallel, cores_per_job, gpus) == 1):
-        for number in left:
+        for task in tasks:
+            of_task = [cells[number] for number in task]
             if on_begin is not None:
-                on_begin(cells[number])
-            add(number, Outcome(cells[number], *_run(cells[number], run_one, None if parallel is None else cores_per_job)))
+                for cell in of_task:
+                    on_begin(cell)
+            results = _run_task(of_task, run_one, begin, None if parallel is None else cores_per_job)
+            for number, result in zip(task, results, strict=False):
+                add(number, Outcome(cells[number], *result))
         return [outcomes[number] for number in range(len(cells))]
-    with contextlib.closing(_beside(cells, left, run_one, parallel, cores_per_job, gpus, tries, on_notice)) as ended:
+    with contextlib.closing(_beside(cells, tasks, run_one, begin, parallel, cores_per_job, gpus, tries, on_notice)) as ended:
         for number, outcome in ended:
             add(number, outcome)
     return [outcomes[number] for number in range(len(cells))]
 
 
+def _tasks(cells: Sequence[Cell], left: Sequence[int], together: Sequence[Sequence[Cell]]) -> list[list[int]]:
+    """The numbers of the cells that are left, those of one task side by side."""
+    task_of = {cell.folder: number for number, task in enumerate(together) for cell in task}
+    found: dict[Any, list[int]] = {}
+    for number in left:
+        folder = cells[number].folder
+        is_new = folder in task_of and run_folder.read_state(folder) == "missing"
+        found.setdefault(("together", task_of[folder]) if is_new else number, []).append(number)
+    return list(found.values())
+
+
 def _beside(
     cells: Sequence[Cell],
-    left: list[int],
+    left: list[list[int]],
     run_one: RunOne,
+    begin: Begin | None,
     parallel: Parallel,
     cores_per_job: int,
     gpus: Sequence[str],
     tries: int,
     on_notice: Callable[[str], None] | None,
 ) -> Generator[tuple[int, Outcome], None, None]:
-    """Run the cells of these numbers beside each other, and yield number and outcome of each as it ends."""
+    """Run tasks of cells, by their numbers, beside each other, and yield number and outcome of each cell as its task ends."""
     for attempt in range(1, tries + 1):
         if not left:
             return
-        again: list[int] = []
-        tasks = [functools.partial(_run, cells[number], run_one, cores_per_job) for number in left]
+        again: list[list[int]] = []
+        tasks = [functools.partial(_run_task, [cells[number] for number in task], run_one, begin, cores_per_job) for task in left]
         with contextlib.closing(_ended(tasks, parallel, cores_per_job, gpus, alone=attempt > 1)) as ended:
             for index, value, error in ended:
-                number = left[index]
-                is_lost = isinstance(error, WorkerLostError) and run_folder.read_state(cells[number].folder) != "done"
-                if is_lost and attempt < tries:
-                    if on_notice is not None and attempt == 1 and not again:
-                        on_notice(f"A worker process {error}. Its work is tried once more at the end, alone.")
-                    again.append(number)
-                else:
-                    yield number, Outcome(cells[number], *value) if error is None else _lost(cells[number], error, attempt)
+                for place, number in enumerate(left[index]):
+                    is_lost = isinstance(error, WorkerLostError) and run_folder.read_state(cells[number].folder) != "done"
+                    if is_lost and attempt < tries:
+                        if on_notice is not None and attempt == 1 and not again:
+                            on_notice(f"A worker process {error}. Its work is tried once more at the end, alone.")
+                        again.append([number])
+                    elif error is None:
+                        yield number, Outcome(cells[number], *value[place])
+                    else:
+                        yield number, _lost(cells[number], error, attempt)
         left = again
 
 
 def _stored(cell: Cell) -> Outcome:
     return Outcome(cell, run_folder.read_run(cell.folder).metrics, None, was_done=True)
+
+
+def _run_task(cells: Sequence[Cell], run_one: RunOne, begin: Begin | None, num_cores: int | None) -> Results:
+    """Run cells one after another in this process, whichever that is, begun together if there are several; as `_run`."""
+    begun: Sequence[Any] = [None] * len(cells)
+    if begin is not None and len(cells) > 1:
+        with contextlib.nullcontext() if num_cores is None else limited_cores(num_cores), contextlib.suppress(Exception):
+            begun = begin(
+                [cell.experiment for cell in cells]
+            )  # what fails here fails again, by itself, where it can be said whose
+    return [
+        _run(cell, run_one if one is None else functools.partial(run_one, begun=one), num_cores)
+        for cell, one in zip(cells, begun, strict=True)
+    ]
 
 
 def _run(cell: Cell, run_one: RunOne, num_cores: int | None) -> tuple[dict[str, Any] | None, Exception | None]:

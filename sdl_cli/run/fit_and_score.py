@@ -11,7 +11,7 @@ import contextvars
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,30 @@ class Scored:
         return found | {"rows": self.rows, "seconds": rounded, "runtime": self.runtime, "notes": list(dict.fromkeys(notes))}
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What is to be said of a model that was fitted before, together with others (`fit_together`)."""
+
+    seconds: float
+    history: list[Values]
+    runtime: Values | None
+    notes: list[str]
+
+
 def fit_and_score(
-    ready: Ready, test: TestPart, around: Around, with_intervals: bool = False, beside_baseline: bool = False
+    ready: Ready,
+    test: TestPart,
+    around: Around,
+    with_intervals: bool = False,
+    beside_baseline: bool = False,
+    fitted: Fitted | None = None,
 ) -> Scored:
     """Fit the model on its labelled rows, then predict the test part and score the predictions.
 
     Arguments:
         with_intervals: score by bootstrap, and score the validation rows too.
         beside_baseline: score the quick baseline, fitted on the same rows, unless the model is that baseline.
+        fitted: of a model that is fitted already.
     Raises:
         RunError: the fit failed, or its outputs are not finite numbers. DataError, ConfigError: as the estimator.
     """
@@ -131,8 +147,11 @@ def fit_and_score(
     if beside_baseline and trains_on_gpu(ready.experiment):
         other.start()
     with clock.phase("fit"):
-        with _fitting(ready, around) as rows:
-            model.fit(*rows)
+        if fitted is not None:
+            _say_of(fitted, around)
+        else:
+            with _fitting(ready, around) as rows:
+                model.fit(*rows)
         for sentence in getattr(model, "notes_", ()):
             around.notice(sentence)
     held: Scores = {}
@@ -157,6 +176,48 @@ def fit_and_score(
     counts = {"labelled": len(ready.labelled), "validation": len(ready.validation), "test": len(test)}
     runtime = model.runtime_.to_plain() if ready.experiment.model.is_network else None
     return Scored(outputs, found, held, majority, baseline, lift, counts, runtime)
+
+
+def fit_together(readies: Sequence[Ready]) -> list[Fitted] | None:
+    """Fit networks as one stack where they can share one; None, and nothing is fitted, where they cannot.
+
+    Raises as `fit_and_score`, for any of them.
+    """
+    from sdl_cli.learning import loop
+    from sdl_cli.learning.together import Jobs
+
+    start = time.perf_counter()
+    told: list[list[str]] = [[] for _ in readies]
+    runtimes: list[list[Runtime]] = [[] for _ in readies]
+    around = [loop.Context(on_notice=t.append, on_runtime=r.append) for t, r in zip(told, runtimes, strict=True)]
+    fits, jobs = [], Jobs()
+    for ready, context in zip(readies, around, strict=True):
+        rows = [ready.fit.X, ready.fit.y] + ([ready.validation.X, ready.validation.y] if len(ready.validation) else [])
+        with loop.context(context):
+            fits.append(ready.model.fitting(*rows))
+            jobs += next(fits[-1])
+    if not jobs.can_be_stacked:
+        return None
+    jobs.train()
+    for fit, context in zip(fits, around, strict=True):
+        with loop.context(context):
+            for more in fit:
+                more.train()
+    seconds = (time.perf_counter() - start) / len(readies)
+    return [
+        Fitted(seconds, context.history, found[-1].to_plain() if found else None, notes)
+        for context, found, notes in zip(around, runtimes, told, strict=True)
+    ]
+
+
+def _say_of(fitted: Fitted, around: Around) -> None:
+    around.clock.started -= fitted.seconds
+    around.clock.seconds["fit"] = around.clock.seconds.get("fit", 0.0) + fitted.seconds
+    around.on_runtime(fitted.runtime)
+    for sentence in fitted.notes:
+        around.notice(sentence)
+    if fitted.history and around.folder is not None:
+        write_history(around.folder, fitted.history)
 
 
 class _Beside:

@@ -150,6 +150,7 @@ class DeepNetSettings(FromScratch):
     num_members: Annotated[int, Range(1, 100)] = 1
 
     estimators = ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor")
+    trains_together = True
     default_training = {"table": _TABLE_TRAINING, "image": _IMAGE_TRAINING}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,15 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import is_scaled
-from sdl_cli.data.split import split
+from sdl_cli.data.split import TestPart, split
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import features
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import check_target
 from sdl_cli.run import prepare, run_folder, train
-from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score
+from sdl_cli.run.fit_and_score import Around, Clock, Fitted, fit_and_score, fit_together
+from sdl_cli.run.prepare import Ready
 from sdl_cli.run.writing import finite, writing
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
@@ -122,9 +124,14 @@ def measure(the_plan: Plan, folder: Path, observer: StudyObserver) -> tuple[Poin
         observer.on_progress(Progress(outcome, *key, len(found), len(todo), left_seconds / num_jobs(the_plan.parallel)))
 
     run_one: cells.RunOne = functools.partial(run_cell, keep_models=the_plan.request.curve.keep_models)
+    begin: cells.Begin = begin_together
     if the_plan.parallel is None:
         run_one = _in_this_process(the_plan, frozen, list(todo.values()))
-    cells.run_cells(list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=observer.on_notice)
+        begin = functools.partial(begin_together, dataset=the_plan.dataset)
+    cells.run_cells(
+        list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=observer.on_notice,
+        together=_together(the_plan, todo), begin=begin,
+    )  # fmt: skip
     failed = [outcome for outcome in found.values() if outcome.error is not None]
     the_plan.seconds.remember()
     return _points(the_plan, found), failed
@@ -138,12 +145,14 @@ def run_cell(
     dataset: Dataset | None = None,
     frozen: Array | None = None,
     runtime: Runtime | None = None,
+    begun: Begun | None = None,
 ) -> Values:
     """One cell, in any process: its numbers, or with `keep_models` a whole run folder and the same numbers of it.
 
     Arguments:
         dataset: the cell's, if it is loaded already.
         frozen, runtime: as of `fit_and_score.Around`.
+        begun: what was done of it together with others.
     Returns:
         `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`; the baseline is null if the
         cell's settings are the baseline's own.
@@ -152,17 +161,11 @@ def run_cell(
     """
     if keep_models:
         return cell_values(train.run(single, folder, resume=resume).to_json())
-    notes: list[str] = []
-    clock = Clock()
     with writing(folder, "cell", resume) as out:
-        with clock.phase("load"):
-            dataset, experiment, _ = prepare.load_dataset(single, dataset or prepare.load_here(single))
-            dataset, parts = prepare.divided(experiment, dataset)
-            labelled, test = parts.parts(dataset)
-        experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
-        ready = prepare.make_ready(experiment, labelled, notes.append)
-        out.config(experiment.to_plain())
-        fingerprint = dataset.fingerprint
+        begun = begun or _begin(single, dataset)
+        notes, clock, ready = begun.notes, begun.clock, begun.ready
+        out.config(ready.experiment.to_plain())
+        fingerprint = ready.labelled.dataset.fingerprint
 
         def settled(found: Values | None) -> None:
             if found is not None:
@@ -170,12 +173,54 @@ def run_cell(
 
         runtime = (train.stored_runtime(folder) if resume else None) or runtime
         around = Around(folder, runtime, frozen, on_runtime=settled, notice=notes.append, clock=clock)
-        scored = fit_and_score(ready, test, around, beside_baseline=True)
-        values = scored.numbers(clock.total(), [*parts.notes, *notes])
+        scored = fit_and_score(ready, begun.test, around, beside_baseline=True, fitted=begun.fitted)
+        values = scored.numbers(clock.total(), notes)
         values["baseline"] = finite({name: found.value for name, found in scored.baseline.items()}) or None
         out.json("metrics.json", values)
         out.done()
     return values
+
+
+@dataclass
+class Begun:
+    """A cell up to its fit, or with `fitted` past it."""
+
+    ready: Ready
+    test: TestPart
+    notes: list[str]
+    clock: Clock
+    fitted: Fitted | None = None
+
+
+def _begin(single: Experiment, dataset: Dataset | None) -> Begun:
+    notes: list[str] = []
+    clock = Clock()
+    with clock.phase("load"):
+        dataset, experiment, _ = prepare.load_dataset(single, dataset or prepare.load_here(single))
+        dataset, parts = prepare.divided(experiment, dataset)
+        labelled, test = parts.parts(dataset)
+    notes += parts.notes
+    experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
+    return Begun(prepare.make_ready(experiment, labelled, notes.append), test, notes, clock)
+
+
+def begin_together(singles: Sequence[Experiment], dataset: Dataset | None = None) -> list[Begun | None]:
+    """Cells with their networks fitted as one stack; None for each where these cannot share one."""
+    found = [_begin(single, dataset) for single in singles]
+    fitted = fit_together([one.ready for one in found])
+    if fitted is None:
+        return [None] * len(found)
+    for one, how in zip(found, fitted, strict=True):
+        one.fitted = how
+        one.clock.started = time.perf_counter() - sum(one.clock.seconds.values())
+    return [*found]
+
+
+def _together(the_plan: Plan, todo: dict[tuple[int, int], Cell]) -> list[list[Cell]]:
+    """The cells whose networks train as one stack: all repeats of a size, of a model whose networks can."""
+    if not the_plan.request.model.trains_together or the_plan.dataset.modality == "image" or the_plan.request.curve.keep_models:
+        return []
+    return [[cell for (size, _), cell in todo.items() if size == each] for each in the_plan.sizes]
 
 
 def cell_values(metrics: Values) -> Values:
@@ -199,10 +244,10 @@ def _in_this_process(the_plan: Plan, frozen: Array | None, todo: Sequence[Cell])
     done = [cell.folder for cell in todo if run_folder.read_state(cell.folder) == "done"]
     runtimes = [found for found in (run_folder.read_run(folder).metrics.get("runtime") for folder in done) if found]
 
-    def run_one(single: Experiment, folder: Path, resume: bool) -> Values:
+    def run_one(single: Experiment, folder: Path, resume: bool, begun: Begun | None = None) -> Values:
         runtime = Runtime.from_plain(runtimes[0]) if runtimes else None
         keep = the_plan.request.curve.keep_models
-        found = run_cell(single, folder, resume, keep, the_plan.dataset, frozen, runtime)
+        found = run_cell(single, folder, resume, keep, the_plan.dataset, frozen, runtime, begun)
         runtimes.extend(filter(None, [found["runtime"]]))
         return found
 

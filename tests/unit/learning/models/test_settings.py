@@ -31,6 +31,7 @@ FLAGS: dict[str, set[str]] = {
     "is_foreign": {"sklearn"},
     "holds_rows": IN_CONTEXT,
     "is_one_graph": set(MODELS) - {"blend"},
+    "trains_together": {"deep_net"},
     "takes_class_weight": TRAINED | {"baseline"},
     "default_training": TRAINED | {"pretrained_table"},
 }
