@@ -7,6 +7,7 @@ import errno
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from PIL import Image
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.split import split
+from sdl_cli.learning import together
 from sdl_cli.run import run_folder, writing
 from sdl_cli.study.curve import measure
 from sdl_cli.study.curve.settings import parse_curve
@@ -202,6 +204,46 @@ def test_a_network_on_a_table_runs_in_workers_too(sdl: Sdl) -> None:
     found = sdl("curve dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=2 curve.num_repeats=2 --json")
     assert found.code == 0, found.err
     assert len(found.json["points"]) == 4
+
+
+def test_repeats_of_a_network_train_as_one_stack_to_the_numbers_of_single_runs(
+    sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacks = []
+    real = together._train_stack
+
+    def noted(jobs: together.Jobs) -> None:
+        stacks.append(len(jobs))
+        real(jobs)
+
+    monkeypatch.setattr(together, "_train_stack", noted)
+    net = "dataset=wine model=deep_net model.depth=2 model.width=8 training.epochs=4 training.select=best"
+    found = sdl(f"curve {net} curve.sizes=[30,60,90] curve.num_repeats=3 seed=3 hydra.run.dir=c {HERE} --json")
+    assert found.code == 0 and stacks == [3, 3, 3], found.err
+    for size in (30, 90):
+        cell = json.loads((tmp_path / "c" / "cells" / f"size-{size}_repeat-1" / "metrics.json").read_text())
+        single = sdl(f"train {net} dataset.num_train={size} seed=4 hydra.run.dir=s{size} --json").json
+        for name in ("accuracy", "log_loss", "roc_auc"):
+            assert cell["test"][name] == pytest.approx(single["metrics"]["test"][name]["value"], abs=1e-4)
+        assert cell["baseline"]["log_loss"] == pytest.approx(single["baseline"]["test"]["log_loss"]["value"], abs=1e-9)
+        history = [
+            (tmp_path / place / "history.csv").read_text().splitlines() for place in (f"s{size}", f"c/cells/size-{size}_repeat-1")
+        ]
+        assert len(history[0]) == len(history[1]) and history[0][0] == history[1][0]
+        assert cell["seconds"]["fit"] > 0 and cell["seconds"]["total"] >= cell["seconds"]["fit"]
+    shutil.rmtree(tmp_path / "c" / "cells" / "size-60_repeat-2")
+    stored = json.loads((tmp_path / "c" / "status.json").read_text())
+    (tmp_path / "c" / "status.json").write_text(json.dumps(stored | {"state": "interrupted"}))
+    again = sdl("curve --resume c --json")
+    assert again.code == 0 and stacks == [3, 3, 3], "a single one is alone"
+    for one, other in zip(again.json["points"], found.json["points"], strict=True):
+        assert one["scores"] == pytest.approx(other["scores"], abs=1e-9)
+
+
+def test_a_network_that_diverges_in_a_stack_is_named_and_the_others_are_kept(sdl: Sdl) -> None:
+    net = "dataset=wine model=deep_net model.depth=2 model.width=8 training.epochs=4 training.learning_rate=1e30"
+    found = sdl(f"curve {net} curve.sizes=[30,60,90] curve.num_repeats=2 {HERE}")
+    assert found.code == 1 and "became NaN or infinite" in " ".join(found.err.split()), found.err
 
 
 def test_a_network_on_images_runs_alone_and_says_so(sdl: Sdl, data: Path) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,55 @@ def test_what_every_later_cell_would_meet_too_is_raised(tmp_path: Path, error: B
     with pytest.raises(type(error)):
         run_cells(cells(tmp_path, 3), fail)
     assert len(num_calls) == 1
+
+
+def begin(experiments: Sequence[Experiment]) -> list[str]:
+    """Leave a line for each task in the folder that the process works in."""
+    with Path("begun.txt").open("a") as file:
+        file.write(" ".join(str(experiment.seed) for experiment in experiments) + "\n")
+    return [f"{os.getpid()} {experiment.seed}" for experiment in experiments]
+
+
+def finish_begun(experiment: Experiment, folder: Path, resume: bool, begun: str | None = None) -> dict[str, Any]:
+    if experiment.seed == 3 and begun is not None and Path("die").exists():
+        Path("die").unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return finish(experiment, folder, resume) | {"begun": begun}
+
+
+@pytest.mark.parametrize("parallel", [None, Parallel(2)])
+def test_cells_begin_together_in_one_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: Parallel | None) -> None:
+    monkeypatch.chdir(tmp_path)
+    todo = cells(tmp_path / "cells", 6)
+    finish(todo[1].experiment, todo[1].folder, False)
+    found = run_cells(todo, finish_begun, parallel=parallel, together=[todo[:3], todo[3:5]], begin=begin)
+    assert sorted(Path("begun.txt").read_text().splitlines()) == ["0 2", "3 4"], "the done one is read, and a single one is alone"
+    values = [outcome.metrics or {} for outcome in found]
+    assert [each["seed"] for each in values] == list(range(6))
+    assert found[1].was_done and values[5]["begun"] is None
+    assert values[0]["begun"].split()[0] == values[2]["begun"].split()[0] and values[4]["begun"].endswith(" 4")
+
+
+def test_cells_that_cannot_begin_together_run_one_by_one(tmp_path: Path) -> None:
+    def fail(experiments: Sequence[Experiment]) -> list[str]:
+        raise RunError("not together")
+
+    todo = cells(tmp_path, 3)
+    found = run_cells(todo, finish_begun, together=[todo], begin=fail)
+    assert [outcome.metrics and outcome.metrics["begun"] for outcome in found] == [None] * 3
+
+
+def test_cells_of_a_task_whose_process_dies_run_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("die").touch()
+    todo = cells(tmp_path / "cells", 6)
+    notices: list[str] = []
+    together = [todo[:2], todo[2:6]]
+    found = run_cells(todo, finish_begun, parallel=Parallel(2), together=together, begin=begin, on_notice=notices.append)
+    assert all(outcome.error is None for outcome in found) and len(notices) == 1
+    assert [(outcome.metrics or {}).get("seed") for outcome in found] == list(range(6))
+    again = [(outcome.metrics or {}).get("begun") for outcome in found[3:]]
+    assert again == [None] * 3 and not Path("die").exists(), "what the dead process had not finished was begun anew, alone"
 
 
 def test_a_cell_that_was_stopped_is_resumed(tmp_path: Path) -> None:
