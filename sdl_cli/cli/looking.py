@@ -39,7 +39,7 @@ def check(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check a data set before training, worst problem first. Exit code 1 if training would be refused, or no result trusted."""
+    """Check a data set before training, worst problem first. Exit code 1 if this data would be refused, or no result trusted."""
     with ending(as_json, debug) as answer:
         typed = with_data(overrides, as_json)
         from sdl_cli.cli import hydra as bridge

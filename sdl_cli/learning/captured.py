@@ -2,13 +2,15 @@
 
 A graph repeats its kernels on the same memory. So a step has fixed inputs, into which each batch is copied; learning rate and
 weight of the average are numbers on the device (`Phase.set_rates`); random numbers come from generators that the graph knows.
-Batches of two sizes have two graphs. Nothing is computed while a step is captured, so that one that cannot be costs nothing:
-training goes on with steps that are launched one by one.
+Batches of two sizes have two graphs. Nothing is computed while a step is captured, and a step that waits for the device, which no
+graph can hold, is found before: where there is no graph, training goes on with steps that are launched one by one.
 Source: CUDA graphs in PyTorch, "Whole-network capture" (torch.cuda documentation).
 """
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -32,6 +34,12 @@ class Graph(Protocol):
 
     def replay(self) -> None: ...
 
+    def waits(self, step: Callable[[], Tensor]) -> tuple[Tensor, bool]:
+        """The output of a step, and whether it made the CPU wait for the device."""
+
+    def give_up(self) -> None:
+        """Clean up after a capture that failed."""
+
 
 class CudaGraph:
     """A graph of the current stream, which must not be the default one.
@@ -41,9 +49,12 @@ class CudaGraph:
     """
 
     def __init__(self, generators: Sequence[torch.Generator]) -> None:
-        self._graph = torch.cuda.CUDAGraph()
+        self._graph, self._generators = torch.cuda.CUDAGraph(), generators
         for generator in generators:
-            self._graph.register_generator_state(generator)
+            with warnings.catch_warnings():  # later versions of torch know the generators by themselves, and say so
+                warnings.simplefilter("ignore")
+                if hasattr(self._graph, "register_generator_state"):
+                    self._graph.register_generator_state(generator)
 
     def capture(self, body: Callable[[], Tensor]) -> Tensor:
         # other threads, such as one that fits a forest, may use the device meanwhile
@@ -52,6 +63,25 @@ class CudaGraph:
 
     def replay(self) -> None:
         self._graph.replay()
+
+    def waits(self, step: Callable[[], Tensor]) -> tuple[Tensor, bool]:
+        before = torch.cuda.get_sync_debug_mode()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                output = step()
+            finally:
+                torch.cuda.set_sync_debug_mode(before)
+        return output, any("synchronizing" in str(one.message) for one in told if "prototype" not in str(one.message))
+
+    def give_up(self) -> None:
+        # up to torch 2.11 generators go on as if a capture were going on
+        for generator in (*self._generators, torch.cuda.default_generators[torch.cuda.current_device()]):
+            with contextlib.suppress(RuntimeError, AttributeError):
+                state = generator.get_state()
+                generator.graphsafe_set_state(torch.Generator(generator.device))
+                generator.set_state(state)
 
 
 class CapturedStep:
@@ -83,29 +113,42 @@ class CapturedStep:
     def __call__(self, *batch: Tensor) -> Tensor:
         """The loss of a batch, a tensor that stays as it is; the weights have moved on."""
         size = tuple(batch[0].shape)
-        if size not in self._graphs and not self._capture(batch):
-            return self.step(*batch)
+        if size not in self._graphs:
+            self._calls[size] = self._calls.get(size, 0) + 1
+            if not self.is_capturing or self.run.num_parts > 1 or self._calls[size] < _FIRST_STEPS:
+                return self.step(*batch)
+            if self._calls[size] == _FIRST_STEPS:
+                return self._watched(batch)
+            if not self._capture(batch):
+                return self.step(*batch)
         graph, inputs, loss = self._graphs[size]
         for fixed, given in zip(inputs, batch, strict=True):
             fixed.copy_(given)
         graph.replay()
         return loss.clone()
 
+    def _watched(self, batch: Sequence[Tensor]) -> Tensor:
+        """A step launched by itself, and watched: one that waits for the device is not captured."""
+        loss, waits = self.new_graph(self.generators).waits(lambda: self.step(*batch))
+        if waits:
+            self._give_up("a step waits for the device")
+        return loss
+
     def _capture(self, batch: Sequence[Tensor]) -> bool:
         """Whether a graph for this size of batch was made."""
-        size = tuple(batch[0].shape)
-        self._calls[size] = self._calls.get(size, 0) + 1
-        if not self.is_capturing or self.run.num_parts > 1 or self._calls[size] <= _FIRST_STEPS:
-            return False
         graph, inputs = self.new_graph(self.generators), [given.clone() for given in batch]
         try:
             loss = graph.capture(lambda: self.once(*inputs))
         except RuntimeError as error:  # torch has no narrower one for what a graph cannot hold; its lack of memory is one too
-            self.is_capturing = False
-            self._graphs.clear()
             self.run.optimizer.zero_grad(set_to_none=True)
-            how = "each is launched by itself, which is slower and changes no result"
-            self.notice(f"Training steps could not be captured as a CUDA graph ({typed_line(error)}): {how}.")
+            graph.give_up()
+            self._give_up(typed_line(error))
             return False
-        self._graphs[size] = graph, inputs, loss
+        self._graphs[tuple(batch[0].shape)] = graph, inputs, loss
         return True
+
+    def _give_up(self, why: str) -> None:
+        self.is_capturing = False
+        self._graphs.clear()
+        how = "each is launched by itself, which is slower and changes no result"
+        self.notice(f"Training steps could not be captured as a CUDA graph ({why}): {how}.")

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -198,7 +199,7 @@ def own_stream(runtime: Runtime) -> Iterator[None]:
         return
     import torch
 
-    outer, own = torch.cuda.current_stream(runtime.device), _stream(runtime.device)
+    outer, own = torch.cuda.current_stream(runtime.device), _stream(runtime.device, threading.get_ident())
     own.wait_stream(outer)
     try:
         with torch.cuda.stream(own):
@@ -208,8 +209,8 @@ def own_stream(runtime: Runtime) -> Iterator[None]:
 
 
 @functools.cache
-def _stream(device: str) -> Any:
-    """One for all fits: memory that a stream has freed serves only that stream again."""
+def _stream(device: str, _thread: int) -> Any:
+    """One for all fits of a thread: memory that a stream has freed serves only that stream again."""
     import torch
 
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import hashlib
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -169,8 +170,9 @@ def _step_of(
     def whole(rows: Tensor) -> Tensor:
         return _step(run, objective, *batch(rows))
 
-    if not has_graphs(run.runtime) or capture == "nothing" or run.scaler.is_enabled():  # it decides each time whether to step
-        return whole
+    is_main = threading.current_thread() is threading.main_thread()  # what other threads launch would get into the graph
+    if not has_graphs(run.runtime) or not is_main or capture == "nothing" or run.scaler.is_enabled():
+        return whole  # the scaler decides each time whether to step
     notice = current_context().notice
     if capture == "all" and inputs.device == targets.device == device:
         return CapturedStep(run, whole, lambda rows: _step_once(run, objective, *batch(rows)), notice)

@@ -1,7 +1,8 @@
 """Several small networks of one shape trained at once: their weights are stacked, and each step is one product for all.
 
 What a step of a small network costs is launches and Python, which a stack pays once. Every network has its own batches, random
-numbers, averaged and best weights: it ends up as it would alone, but for rounding in the last digits.
+numbers, averaged and best weights: it ends up as it would alone, but for rounding in the last digits, and on a GPU for what
+dropout draws.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from sdl_cli.learning.device import Runtime, autocast, cuda_indices, has_graphs,
 from sdl_cli.learning.loop import Augment, Capture, Objective
 from sdl_cli.learning.phase import Phase, Row
 from sdl_cli.settings.experiment import Training
+
+_MOST_NETWORKS = 64  # in a stack: their weights, gradients and averages are in memory at once
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,28 @@ class Jobs(list[Job]):
     """Trainings that do not depend on each other."""
 
     def train(self) -> None:
-        """Train all networks in place, as one stack if they can be; raises as `loop.train`."""
+        """Train all networks in place, as one stack if they can be and memory allows; raises as `loop.train`."""
         if self.can_be_stacked:
-            _train_stack(self)
-        else:
-            for job in self:
-                job.train()
+            begun = [[p.detach().clone() for p in job.net.parameters()] for job in self]
+            try:
+                _train_stack(self)
+                return
+            except torch.OutOfMemoryError:
+                for job, weights in zip(self, begun, strict=True):
+                    for p, weight in zip(job.net.parameters(), weights, strict=True):
+                        p.data = weight
+                    job.surroundings.notice(
+                        "The GPU's memory is too small for several networks at once: each is trained by itself."
+                    )
+        for job in self:
+            job.train()
 
     @property
     def can_be_stacked(self) -> bool:
         """Whether these are new trainings, alike, of networks alike, that are chains of linear maps, ELU and dropout."""
-        if len(self) < 2 or self[0].runtime.precision == "float16":  # whose scale of the loss would be that of all
+        if not 2 <= len(self) <= _MOST_NETWORKS or self[0].runtime.device == "mps":
+            return False
+        if self[0].runtime.precision == "float16":  # whose scale of the loss would be that of all
             return False
         alike = [
             (
@@ -160,7 +174,7 @@ class Stack:
         self.weights = [nn.Parameter(torch.stack([p.detach() for p in each])) for each in together]
         self._share()
         self.inputs, self.targets = (
-            _stacked(each).to(runtime.device) for each in zip(*((j.inputs, j.targets) for j in jobs), strict=True)
+            _stacked(each, runtime.device) for each in zip(*((j.inputs, j.targets) for j in jobs), strict=True)
         )
         self.numbers = torch.arange(len(jobs), device=runtime.device)[:, None]
         self.final: dict[int, dict[str, Tensor]] = {}
@@ -197,7 +211,7 @@ class Stack:
         if not has_graphs(self.lead.runtime) or capture == "nothing":
             return whole
         generators = [*self.dropout, *(run.augmentation for run in self.runs)]
-        made = partial(CapturedStep, self.lead, notice=loop.current_context().notice, generators=generators)
+        made = partial(CapturedStep, self.lead, notice=self.jobs[0].surroundings.notice, generators=generators)
         if capture == "all":
             return made(whole, whole)
         step = made(self._step, self._step)
@@ -294,7 +308,7 @@ class Stack:
         if number in self.final:
             before = {name: value.clone() for name, value in before.items()}
             run.net.load_state_dict(self.final[number])
-        state = self.dropout[number].get_state()
+        state = self.dropout[number].get_state()  # from which dropout goes on
         with torch.random.fork_rng(devices=cuda_indices(run.runtime)):
             if cuda_indices(run.runtime):
                 torch.cuda.set_rng_state(state, cuda_indices(run.runtime)[0])
@@ -323,11 +337,11 @@ def _chain(net: nn.Module) -> list[nn.Module]:
     return [part for part in net.modules() if not list(part.children())]
 
 
-def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors `(N, ...)` of K networks as one `(K, N, ...)`; of one that all share, no copy is made."""
+def _stacked(tensors: Sequence[Tensor], device: str) -> Tensor:
+    """Tensors `(N, ...)` of K networks as one `(K, N, ...)` on the device; of one that all share, there is one copy."""
     if all(tensor is tensors[0] for tensor in tensors):
-        return tensors[0].expand(len(tensors), *tensors[0].shape)
-    return torch.stack(list(tensors))
+        return tensors[0].to(device).expand(len(tensors), *tensors[0].shape)
+    return torch.stack(list(tensors)).to(device)
 
 
 def _mean(rows: Sequence[Row], phase: str) -> Row:

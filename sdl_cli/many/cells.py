@@ -2,7 +2,7 @@
 
 The one executor under repeats, sweeps, curves and comparisons. A cell that is done is read, not run again; so resuming means
 running the same list again. Cells run in this process, in worker processes of our own, or on a cluster. Wherever they run, a
-process that dies costs only its current cell.
+process that dies costs only its current cell, or the cells that it began together.
 """
 
 from __future__ import annotations

@@ -253,7 +253,7 @@ class _Beside:
 
 
 def trains_on_gpu(experiment: Experiment) -> bool:
-    """Whether its model is trained on a CUDA GPU, so that the CPU cores are free meanwhile."""
+    """Whether its model is a network on a CUDA GPU, which mostly leaves the CPU cores free meanwhile."""
     if not experiment.model.is_network or experiment.device in ("cpu", "mps"):
         return False
     from sdl_cli.learning.device import resolve

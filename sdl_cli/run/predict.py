@@ -18,7 +18,7 @@ from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import traits
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, predictions
-from sdl_cli.phrases import shortened
+from sdl_cli.phrases import counted, shortened
 from sdl_cli.run import run_folder
 from sdl_cli.run.check.problem import MOST_NAMED, named
 from sdl_cli.run.train import Observer
@@ -163,13 +163,16 @@ class _Far:
     def sentences(self, num_rows: int) -> list[str]:
         """A sentence for each of the columns with most such numbers."""
         order = [int(place) for place in np.argsort(-self.counts, kind="stable") if self.counts[place]]
-        found = [
-            f"Column {shortened(self.names[place])}: {self.counts[place]:,} of {num_rows:,} rows hold a number far outside what "
-            f"the run learned from, {self.low[place]:.6g} to {self.high[place]:.6g}, such as {self.examples[place]:.6g}. "
-            "Are the units the same?"
-            for place in order[:MOST_NAMED]
-        ]
-        return [*found, f"So do {len(order) - MOST_NAMED:,} more columns."] if len(order) > MOST_NAMED else found
+        found = []
+        for place in order[:MOST_NAMED]:
+            verb = "holds" if self.counts[place] == 1 else "hold"
+            rows = f"{self.counts[place]:,} of {counted(num_rows, 'row')} {verb}"
+            found.append(
+                f"Column {shortened(self.names[place])}: {rows} a number far outside what the run learned from, "
+                f"{self.low[place]:.6g} to {self.high[place]:.6g}, such as {self.examples[place]:.6g}. Are the units the same?"
+            )
+        more = len(order) - MOST_NAMED
+        return [*found, f"So {counted(more, 'more column', verbs='does/do')}."] if more > 0 else found
 
 
 def _to_stdout(write: Callable[[Any], None]) -> None:

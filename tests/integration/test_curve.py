@@ -230,7 +230,8 @@ def test_repeats_of_a_network_train_as_one_stack_to_the_numbers_of_single_runs(
             (tmp_path / place / "history.csv").read_text().splitlines() for place in (f"s{size}", f"c/cells/size-{size}_repeat-1")
         ]
         assert len(history[0]) == len(history[1]) and history[0][0] == history[1][0]
-        assert cell["seconds"]["fit"] > 0 and cell["seconds"]["total"] >= cell["seconds"]["fit"]
+        took = cell["seconds"]
+        assert took["fit"] > 0 and took["total"] >= sum(value for name, value in took.items() if name != "total") - 0.01
     shutil.rmtree(tmp_path / "c" / "cells" / "size-60_repeat-2")
     stored = json.loads((tmp_path / "c" / "status.json").read_text())
     (tmp_path / "c" / "status.json").write_text(json.dumps(stored | {"state": "interrupted"}))
@@ -240,7 +241,7 @@ def test_repeats_of_a_network_train_as_one_stack_to_the_numbers_of_single_runs(
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-9)
 
 
-def test_a_network_that_diverges_in_a_stack_is_named_and_the_others_are_kept(sdl: Sdl) -> None:
+def test_networks_that_diverge_in_a_stack_end_as_each_would_alone(sdl: Sdl) -> None:
     net = "dataset=wine model=deep_net model.depth=2 model.width=8 training.epochs=4 training.learning_rate=1e30"
     found = sdl(f"curve {net} curve.sizes=[30,60,90] curve.num_repeats=2 {HERE}")
     assert found.code == 1 and "became NaN or infinite" in " ".join(found.err.split()), found.err

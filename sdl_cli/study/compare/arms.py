@@ -205,7 +205,8 @@ def _values(
     own = {_key(o): o for o in [*method, *(o for o in free if _key(o) in GROUPS)]}
     groups = {_key(o).partition(".")[0] for o in given}
     found: dict[str, Values] = {}
-    for group in [] if "experiment" in groups else [key for key in own if key in GROUPS and key not in groups]:
+    depends = {key.partition(".")[0] for key, o in own.items() if o.startswith(("~", "+")) or "${" in o} | groups
+    for group in [] if "experiment" in {*depends, *own} else [key for key in own if key in GROUPS and key not in depends]:
         values = read(group, own[group].partition("=")[2])
         if values is not None:
             found[group] = values

@@ -162,7 +162,10 @@ def run_cell(
     if keep_models:
         return cell_values(train.run(single, folder, resume=resume).to_json())
     with writing(folder, "cell", resume) as out:
-        begun = begun or _begin(single, dataset)
+        if begun is None:
+            begun = _begin(single, dataset)
+        else:  # others came between
+            begun.clock.started = time.perf_counter() - sum(begun.clock.seconds.values())
         notes, clock, ready = begun.notes, begun.clock, begun.ready
         out.config(ready.experiment.to_plain())
         fingerprint = ready.labelled.dataset.fingerprint
@@ -212,15 +215,16 @@ def begin_together(singles: Sequence[Experiment], dataset: Dataset | None = None
         return [None] * len(found)
     for one, how in zip(found, fitted, strict=True):
         one.fitted = how
-        one.clock.started = time.perf_counter() - sum(one.clock.seconds.values())
     return [*found]
 
 
 def _together(the_plan: Plan, todo: dict[tuple[int, int], Cell]) -> list[list[Cell]]:
-    """The cells whose networks train as one stack: all repeats of a size, of a model whose networks can."""
+    """The cells whose networks train as one stack: repeats of a size, of a model whose networks can, and a stack for each job."""
     if not the_plan.request.model.trains_together or the_plan.dataset.modality == "image" or the_plan.request.curve.keep_models:
         return []
-    return [[cell for (size, _), cell in todo.items() if size == each] for each in the_plan.sizes]
+    num_parts = -(-num_jobs(the_plan.parallel) // len(the_plan.sizes))
+    repeats = [[cell for (size, _), cell in todo.items() if size == each] for each in the_plan.sizes]
+    return [part for cells in repeats for part in (cells[start::num_parts] for start in range(num_parts)) if part]
 
 
 def cell_values(metrics: Values) -> Values:
@@ -240,7 +244,7 @@ def cell_values(metrics: Values) -> Values:
 
 
 def _in_this_process(the_plan: Plan, frozen: Array | None, todo: Sequence[Cell]) -> cells.RunOne:
-    """Run cells one by one on the data loaded already, all on the runtime that the first one chose."""
+    """Run cells one by one on the data loaded already; each that is fitted by itself on the runtime that the first one chose."""
     done = [cell.folder for cell in todo if run_folder.read_state(cell.folder) == "done"]
     runtimes = [found for found in (run_folder.read_run(folder).metrics.get("runtime") for folder in done) if found]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,20 @@ class FakeGraph:
 
     made: list[FakeGraph] = []
     failure: Exception | None = None
+    waiting = False
+    given_up = 0
 
     def __init__(self, generators: Sequence[torch.Generator]) -> None:
         self.generators, self.num_replays = generators, 0
-        FakeGraph.made.append(self)
+
+    def waits(self, step: Callable[[], Tensor]) -> tuple[Tensor, bool]:
+        return step(), FakeGraph.waiting
+
+    def give_up(self) -> None:
+        FakeGraph.given_up += 1
 
     def capture(self, body: Callable[[], Tensor]) -> Tensor:
+        FakeGraph.made.append(self)
         if FakeGraph.failure is not None:
             raise FakeGraph.failure
         self.body, self.output = body, torch.full((), torch.nan)
@@ -53,7 +62,7 @@ class FakeGraph:
 @pytest.fixture
 def graphs(monkeypatch: pytest.MonkeyPatch) -> list[FakeGraph]:
     """The graphs that fits make from now on; every device has graphs."""
-    FakeGraph.made, FakeGraph.failure = [], None
+    FakeGraph.made, FakeGraph.failure, FakeGraph.waiting, FakeGraph.given_up = [], None, False, 0
     for module in (loop, phase):
         monkeypatch.setattr(module, "has_graphs", lambda runtime: True)
     monkeypatch.setattr(loop, "CapturedStep", partial(captured.CapturedStep, new_graph=FakeGraph))
@@ -134,6 +143,23 @@ def test_a_step_that_cannot_be_captured_is_said_once_and_changes_no_result(graph
     found, notices = fit()
     assert_alike(found, expected)
     assert len(graphs) == 1 and len(notices) == 1 and "operation not permitted when stream is capturing" in notices[0]
+    assert FakeGraph.given_up == 1
+
+
+def test_a_step_that_waits_for_the_device_is_found_before_it_is_captured(graphs: list[FakeGraph]) -> None:
+    expected, _ = fit(capture="nothing")
+    FakeGraph.waiting = True
+    found, notices = fit()
+    assert_alike(found, expected)
+    assert not graphs and len(notices) == 1 and "a step waits for the device" in notices[0]
+
+
+def test_nothing_is_captured_in_another_thread(graphs: list[FakeGraph]) -> None:
+    expected, _ = fit(capture="nothing")
+    with ThreadPoolExecutor(1) as pool:
+        found, _ = pool.submit(fit).result()
+    assert_alike(found, expected)
+    assert not graphs
 
 
 def test_too_little_memory_while_capturing(graphs: list[FakeGraph]) -> None:

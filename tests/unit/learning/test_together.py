@@ -163,7 +163,7 @@ def test_a_stack_is_captured_as_one_step(monkeypatch: pytest.MonkeyPatch, captur
     training = dataclasses.replace(PLAIN, epochs=30)
     expected, found = make_nets(), make_nets()
     expected_rows = alone(training, expected)
-    FakeGraph.made, FakeGraph.failure = [], None
+    FakeGraph.made, FakeGraph.failure, FakeGraph.waiting = [], None, False
     for module in (together, phase):
         monkeypatch.setattr(module, "has_graphs", lambda runtime: True)
 
@@ -180,11 +180,39 @@ def test_a_stack_is_captured_as_one_step(monkeypatch: pytest.MonkeyPatch, captur
     assert all(len(graph.generators) == 6 for graph in FakeGraph.made), "dropout and augmentation of each network"
 
 
+def test_what_a_graph_cannot_hold_is_said_where_the_network_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeGraph.made, FakeGraph.failure, FakeGraph.waiting = [], RuntimeError("no graph today"), False
+    for module in (together, phase):
+        monkeypatch.setattr(module, "has_graphs", lambda runtime: True)
+    monkeypatch.setattr(together, "CapturedStep", partial(captured.CapturedStep, new_graph=FakeGraph))
+    notices: list[str] = []
+    jobs(make_nets(), dataclasses.replace(PLAIN, epochs=30), loop.Context(on_notice=notices.append)).train()
+    assert len(notices) == 1 and "no graph today" in notices[0]
+
+
+def test_where_memory_is_too_small_for_a_stack_each_is_trained_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hungry(stack: together.Stack, x: Tensor, t: Tensor) -> Tensor:
+        if stack.lead.step == 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(stack, x, t)
+
+    real = together.Stack._step
+    monkeypatch.setattr(together.Stack, "_step", hungry)
+    expected, found = make_nets(), make_nets()
+    expected_rows = alone(PLAIN, expected)
+    notices: list[str] = []
+    surroundings = loop.Context(on_notice=notices.append)
+    jobs(found, surroundings=surroundings).train()
+    assert_alike(found, expected, surroundings.history, expected_rows)
+    assert notices == ["The GPU's memory is too small for several networks at once: each is trained by itself."] * 3
+
+
 def test_what_cannot_be_stacked() -> None:
     nets = make_nets()
     assert jobs(nets).can_be_stacked
     assert not jobs(nets[:1]).can_be_stacked
     assert not jobs(nets, runtime=dataclasses.replace(CPU, precision="float16")).can_be_stacked
+    assert not jobs(nets, runtime=dataclasses.replace(CPU, device="mps")).can_be_stacked
     for other in (
         Network(MLP(5, 2, 13, 0.2), 13, 2),
         Network(MLP(5, 2, 12, 0.3), 12, 2),

@@ -79,6 +79,29 @@ def test_a_choice_read_from_its_file_is_the_one_that_hydra_composes(names: list[
     assert found == composed(names, "dataset=wine", *shared, read=lambda group, name: None, baseline=None)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "depth", "width"),
+    [
+        ("[experiment=mine, model=deep_net]", 3, None),
+        ('[model=deep_net, model.depth=3, "model.width=${model.depth}"]', 3, 3),
+        ("[model=deep_net, model.depth=4]", 4, None),
+    ],
+)
+def test_settings_of_an_arm_that_depend_on_others_are_composed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: str, depth: int, width: int | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for group in ("arm", "experiment"):
+        (tmp_path / "sdl_conf" / group).mkdir(parents=True)
+    (tmp_path / "sdl_conf" / "experiment" / "mine.yaml").write_text("# @package _global_\nmodel:\n  depth: 3\n")
+    text = (conf_dir() / "arm" / "svm.yaml").read_text()
+    lines = [f"overrides: {overrides}" if line.startswith("overrides") else line for line in text.splitlines()]
+    mine = "\n".join(lines)
+    (tmp_path / "sdl_conf" / "arm" / "mine.yaml").write_text(mine[: mine.index("candidates")] + "candidates: [[]]\n")
+    [arm] = composed(["mine"], "dataset=wine", baseline=None)
+    assert {(c.experiment.model.depth, c.experiment.model.width) for c in arm.candidates["table"]} == {(depth, width)}
+
+
 def test_the_arms_of_the_ladder_are_composed_at_once() -> None:
     asked = []
     composed(["ladder"], "dataset=wine", compose=lambda overrides: asked.append(overrides) or compose(overrides))
