@@ -24,9 +24,11 @@ import torch
 from torch import nn
 from torchvision import datasets, models, transforms
 
+from sdl_cli.measure.statistics import wilson
 
-def loop(folder: Path, epochs: int, workers: int) -> tuple[float, float]:
-    """Seconds, and the best validation accuracy of any epoch, as the tutorial keeps it."""
+
+def loop(folder: Path, epochs: int, workers: int) -> tuple[float, int, int]:
+    """Seconds, how many validation photos the best epoch has right, as the tutorial keeps it, and of how many."""
     torch.manual_seed(0)
     usual = [transforms.ToTensor(), transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
     views = {
@@ -39,7 +41,7 @@ def loop(folder: Path, epochs: int, workers: int) -> tuple[float, float]:
     net.classifier[1] = nn.Conv2d(512, len(data["train"].classes), 1)
     optimizer = torch.optim.SGD(net.classifier[1].parameters(), lr=0.001, momentum=0.9)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 7, 0.1)
-    start, best = time.perf_counter(), 0.0
+    start, best = time.perf_counter(), 0
     for _ in range(epochs):
         net.train()
         for x, t in batches["train"]:
@@ -50,12 +52,12 @@ def loop(folder: Path, epochs: int, workers: int) -> tuple[float, float]:
         net.eval()
         with torch.inference_mode():
             right = sum(int((net(x).argmax(1) == t).sum()) for x, t in batches["val"])
-        best = max(best, right / len(data["val"]))
-    return time.perf_counter() - start, best
+        best = max(best, right)
+    return time.perf_counter() - start, best, len(data["val"])
 
 
-def probe(folder: Path) -> tuple[float, float]:
-    """Seconds of the whole process, and test accuracy on the photos of val/."""
+def probe(folder: Path) -> tuple[float, int, int]:
+    """Seconds of the whole process, how many photos of val/ are right, and of how many."""
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "sdl_cli", "train", "dataset=image_folder", f"dataset.path={folder}"]
         command += ["model=finetuned_cnn", "model.strategy=probe", "model.architecture=squeezenet1_1"]
@@ -67,7 +69,13 @@ def probe(folder: Path) -> tuple[float, float]:
         seconds = time.perf_counter() - start
     if found.returncode:
         raise SystemExit(found.stderr)
-    return seconds, json.loads(found.stdout)["metrics"]["test"]["accuracy"]["value"]
+    accuracy = json.loads(found.stdout)["metrics"]["test"]["accuracy"]
+    return seconds, round(accuracy["value"] * accuracy["n"]), accuracy["n"]
+
+
+def shown(right: int, num: int) -> str:
+    low, high = wilson(right, num)
+    return f"{right} of {num} right, {100 * right / num:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
 
 
 def main() -> None:
@@ -76,10 +84,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    ours, accuracy = probe(given.folder)
-    print(f"sdl train, whole process, empty caches: {ours:.1f} s, {100 * accuracy:.1f} %", flush=True)
-    theirs, best = loop(given.folder, given.epochs, given.workers)
-    print(f"the tutorial's loop, {given.epochs} epochs: {theirs:.1f} s, {100 * best:.1f} % (best epoch)")
+    ours, *accuracy = probe(given.folder)
+    print(f"sdl train, whole process, empty caches: {ours:.1f} s, {shown(*accuracy)}", flush=True)
+    theirs, *best = loop(given.folder, given.epochs, given.workers)
+    print(f"the tutorial's loop, {given.epochs} epochs: {theirs:.1f} s, best epoch {shown(*best)}")
     print(f"ratio {theirs / ours:.1f}")
 
 

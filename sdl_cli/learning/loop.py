@@ -60,6 +60,10 @@ class Context:
         if self.on_epoch is not None:
             self.on_epoch(row)
 
+    def checkpoint(self, phase: str) -> Path | None:
+        """The file of a phase's checkpoint, or None where none are kept."""
+        return None if self.folder is None else self.folder / f"checkpoint-{phase}.pt"
+
     def notice(self, sentence: str) -> None:
         if self.on_notice is not None:
             self.on_notice(sentence)
@@ -123,7 +127,7 @@ def train(
     inputs, targets = resident(inputs, runtime), resident(targets, runtime)
     with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
         run = Phase(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
-        file = surroundings.folder / f"checkpoint-{phase}.pt" if surroundings.folder else None
+        file = surroundings.checkpoint(phase)
         if file is not None and file.exists():
             run.restore(file)
             surroundings.history.extend(run.history)
@@ -134,14 +138,7 @@ def train(
         while not run.finished:
             start = time.monotonic()
             loss = _train_epoch(run, step, inputs.device, len(inputs))
-            row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
-            row |= {"learning_rate": run.rate_at(run.step - 1), "train_loss": loss}
-            if validate is not None:
-                with run.averaged_weights(), torch.no_grad():
-                    net.eval()
-                    scores = validate(net)
-                row |= {f"validation_{name}": value for name, value in scores.items()}
-                run.compare(scores["loss"])
+            row = end_epoch(run, phase, loss, validate)
             run.history.append(row | {"seconds": round(time.monotonic() - start, 3)})
             surroundings.note(run.history[-1])
             if run.finished:
@@ -197,6 +194,19 @@ def _train_epoch(run: Phase, step: Callable[[Tensor], Tensor], where: torch.devi
     found: list[float] = torch.stack(losses).tolist()  # only here the host waits for the device
     check_losses(run, start, found)
     return mean_loss(found, sizes)
+
+
+def end_epoch(run: Phase, phase: str, loss: float, validate: Callable[[nn.Module], dict[str, float]] | None) -> Row:
+    """The history row of an epoch, but for its seconds, with the scores on validation rows; the best epoch is remembered."""
+    row: Row = {"phase": phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
+    row |= {"learning_rate": run.rate_at(run.step - 1), "train_loss": loss}
+    if validate is not None:
+        with run.averaged_weights(), torch.no_grad():
+            run.net.eval()
+            scores = validate(run.net)
+        row |= {f"validation_{name}": value for name, value in scores.items()}
+        run.compare(scores["loss"])
+    return row
 
 
 def check_losses(run: Phase, start: int, losses: Sequence[float]) -> None:

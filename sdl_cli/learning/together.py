@@ -48,8 +48,7 @@ class Job:
 
     @property
     def checkpoint(self) -> Path | None:
-        folder = self.surroundings.folder
-        return None if folder is None else folder / f"checkpoint-{self.phase}.pt"
+        return self.surroundings.checkpoint(self.phase)
 
     def train(self) -> None:
         """Train the network by itself."""
@@ -126,17 +125,10 @@ def _train_stack(jobs: Sequence[Job]) -> None:
             start = time.monotonic()
             found = stack.train_epoch(step)
             rows: list[tuple[Job, Row]] = []
-            for run, job, (loss, rate) in zip(stack.runs, jobs, found, strict=True):
+            for run, job, loss in zip(stack.runs, jobs, found, strict=True):
                 if run.epoch < stack.lead.epoch:
                     continue  # it has stopped early, and only keeps the others company
-                row: Row = {"phase": job.phase, "epoch": run.epoch, "epochs": run.num_epochs, "step": run.step}
-                row |= {"learning_rate": rate, "train_loss": loss}
-                if job.validate is not None:
-                    with run.averaged_weights(), torch.no_grad():
-                        run.net.eval()
-                        scores = job.validate(run.net)
-                    row |= {f"validation_{name}": value for name, value in scores.items()}
-                    run.compare(scores["loss"])
+                row = loop.end_epoch(run, job.phase, loss, job.validate)
                 run.history.append(row)
                 rows.append((job, row))
                 if run.finished:
@@ -217,8 +209,8 @@ class Stack:
         step = made(self._step, self._step)
         return lambda rows: step(*batch(rows))
 
-    def train_epoch(self, step: Callable[[Tensor], Tensor]) -> list[tuple[float, float]]:
-        """One pass over all rows, for each network in an order of its own: its mean loss of a row and its last learning rate."""
+    def train_epoch(self, step: Callable[[Tensor], Tensor]) -> list[float]:
+        """One pass over all rows, for each network in an order of its own; its mean loss of a row."""
         num_rows = self.inputs.shape[1]
         orders = torch.stack([torch.randperm(num_rows, generator=run.order) for run in self.runs]).to(self.inputs.device)
         start, losses, sizes = self.lead.step, [], []
@@ -235,12 +227,11 @@ class Stack:
                 break
         self.lead.epoch += 1
         found = torch.stack(losses).T.tolist()
-        rate = self.lead.rate_at(self.lead.step - 1)
         for run, each in zip(self.runs, found, strict=True):
             if run.step == self.lead.step:
                 run.epoch = self.lead.epoch
                 loop.check_losses(run, start, each)
-        return [(loop.mean_loss(each, sizes), rate) for each in found]
+        return [loop.mean_loss(each, sizes) for each in found]
 
     def _step(self, x: Tensor, t: Tensor) -> Tensor:
         """One step of all networks with rows `(K, B, F)` and targets `(K, B, D)`; their losses `(K,)`."""

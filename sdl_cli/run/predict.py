@@ -154,8 +154,9 @@ class _Far:
     def add(self, X: Array) -> None:
         if X.ndim != 2 or X.dtype.kind != "f" or X.shape[1] != len(self.low):
             return
-        span = self.high - self.low
-        outside = np.abs(X - (self.low + self.high) / 2) > 1.5 * span  # not where either is NaN
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers near the end of what float64 holds
+            span = self.high - self.low
+            outside = np.abs(X - (self.low / 2 + self.high / 2)) > 1.5 * span  # not where either is NaN
         self.counts += outside.sum(axis=0)
         for place in np.flatnonzero(outside.any(axis=0)):
             self.examples.setdefault(int(place), float(X[np.argmax(outside[:, place]), place]))

@@ -159,7 +159,7 @@ def _ranges(dataset: Dataset, labelled: LabelledPart) -> list[list[float] | None
     found: list[list[float] | None] = []
     for place, values in enumerate(labelled.X.T):
         known = values[np.isfinite(values)] if place in numbers or not dataset.columns else values[:0]
-        found.append([float(known.min()), float(known.max())] if len(np.unique(known)) > 1 else None)
+        found.append([float(known.min()), float(known.max())] if len(known) and known.min() < known.max() else None)
     return found
 
 

@@ -229,7 +229,10 @@ def test_repeats_of_a_network_train_as_one_stack_to_the_numbers_of_single_runs(
         history = [
             (tmp_path / place / "history.csv").read_text().splitlines() for place in (f"s{size}", f"c/cells/size-{size}_repeat-1")
         ]
-        assert len(history[0]) == len(history[1]) and history[0][0] == history[1][0]
+        assert history[0][0] == history[1][0]
+        place = history[0][0].split(",").index("train_loss")
+        losses = [[float(line.split(",")[place]) for line in lines[1:]] for lines in history]
+        assert len(losses[0]) == 4 and losses[0] == pytest.approx(losses[1], abs=1e-5)
         took = cell["seconds"]
         assert took["fit"] > 0 and took["total"] >= sum(value for name, value in took.items() if name != "total") - 0.01
     shutil.rmtree(tmp_path / "c" / "cells" / "size-60_repeat-2")

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sdl_cli.data.augment import policies
 from sdl_cli.errors import DeviceError
@@ -56,7 +57,19 @@ class FakeGraph:
 
     def replay(self) -> None:
         self.num_replays += 1
-        self.output.copy_(self.body())
+        with NothingReadBack():
+            self.output.copy_(self.body())
+
+
+class NothingReadBack(TorchDispatchMode):
+    """Fails where a step reads a number back from the device or makes a tensor of a size that depends on numbers."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert func.overloadpacket not in WAITING, f"{func} waits for the device"
+        return func(*args, **(kwargs or {}))
+
+
+WAITING = {torch.ops.aten._local_scalar_dense, torch.ops.aten.nonzero, torch.ops.aten.bincount, torch.ops.aten._unique2}
 
 
 @pytest.fixture
@@ -184,6 +197,15 @@ def test_a_batch_that_is_halved_is_not_captured(graphs: list[FakeGraph]) -> None
 
     with pytest.raises(DeviceError, match="even one row"):
         fit(objective=insatiable)
+
+
+def test_a_replayed_step_that_reads_a_number_back_fails_here(graphs: list[FakeGraph]) -> None:
+    def reading(net: nn.Module, x: Tensor, t: Tensor) -> Tensor:
+        loss = objective(net, x, t)
+        return loss * float(loss.detach().sum() >= 0)
+
+    with pytest.raises(AssertionError, match="waits for the device"):
+        fit(objective=reading)
 
 
 @pytest.mark.parametrize("stop", [2, 9])
