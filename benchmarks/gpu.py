@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from sdl_cli.learning import loop, phase, together
+from sdl_cli.learning import loop, phase, stack, together, turns
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.settings.experiment import Training
 
@@ -37,7 +37,7 @@ SEEDS = range(10)
 @contextlib.contextmanager
 def one_by_one() -> Iterator[None]:
     """Inside, steps are launched one by one in this process."""
-    modules = (loop, phase, together)
+    modules = (loop, phase, stack, turns)
     before = loop.has_graphs
     for module in modules:
         module.has_graphs = lambda runtime: False
@@ -79,9 +79,9 @@ def step(data: Callable[[], tuple[np.ndarray, np.ndarray]], device: str, epochs:
     return f"{eager:.2f} ms", f"{captured:.2f} ms", f"{eager / captured:.1f}x", "a step, validation of its epoch included"
 
 
-def stacked(device: str, num_members: int, epochs: int) -> Row:
-    """Seconds of an ensemble of MLPs, trained one after another and as one stack."""
-    X, y = table()
+def ensemble(data: Callable[[], tuple[np.ndarray, np.ndarray]], device: str, num_members: int, epochs: int) -> Row:
+    """Seconds of an ensemble, trained one after another step by step, and together: MLPs as one stack, ResNets in turns."""
+    X, y = data()
 
     def seconds() -> float:
         start = time.perf_counter()
@@ -90,12 +90,12 @@ def stacked(device: str, num_members: int, epochs: int) -> Row:
 
     seconds()  # what is loaded once
     after = seconds()
-    can, together.Jobs.can_be_stacked = together.Jobs.can_be_stacked, False
+    can, together.Jobs.go_together = together.Jobs.go_together, False
     try:
         with one_by_one():
             before = seconds()
     finally:
-        together.Jobs.can_be_stacked = can
+        together.Jobs.go_together = can
     return f"{before:.2f} s", f"{after:.2f} s", f"{before / after:.1f}x", f"{num_members} members, {epochs} epochs"
 
 
@@ -161,7 +161,9 @@ def main() -> None:
         "step: MLP 10 x 100, breast_cancer": lambda: step(table, device, 4 if few else 40),
         "step: ResNet, digits 8 px": lambda: step(images, device, 4 if few else 40),
         "step: ResNet, 2,000 images 32 px": lambda: step(larger, device, 2 if few else 20),
-        "stack: 30 MLPs 10 x 100": lambda: stacked(device, 4 if few else 30, 4 if few else 20),
+        "stack: 30 MLPs 10 x 100": lambda: ensemble(table, device, 4 if few else 30, 4 if few else 20),
+        "turns: 16 ResNets, digits 8 px": lambda: ensemble(images, device, 2 if few else 16, 2 if few else 10),
+        "turns: 16 ResNets, 32 px": lambda: ensemble(larger, device, 2 if few else 16, 1 if few else 5),
         "first fit": lambda: first_fit(device),
         "train: digits, fit": lambda: beside_cpu(device, lambda f: f["seconds"]["fit"], "phase fit", "train", "dataset=digits"),
         "curve: digits, 30 cells": lambda: beside_cpu(

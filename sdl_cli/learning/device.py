@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import json
 import platform
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -189,31 +187,6 @@ def cuda_indices(runtime: Runtime) -> list[int]:
 def has_graphs(runtime: Runtime) -> bool:
     """Whether work on this device can be captured once and replayed (see `captured`)."""
     return runtime.device.startswith("cuda")
-
-
-@contextlib.contextmanager
-def own_stream(runtime: Runtime) -> Iterator[None]:
-    """Run the body on a CUDA stream of its own, as capturing asks for, in order with what comes before and after."""
-    if not has_graphs(runtime):
-        yield
-        return
-    import torch
-
-    outer, own = torch.cuda.current_stream(runtime.device), _stream(runtime.device, threading.get_ident())
-    own.wait_stream(outer)
-    try:
-        with torch.cuda.stream(own):
-            yield
-    finally:
-        outer.wait_stream(own)
-
-
-@functools.cache
-def _stream(device: str, _thread: int) -> Any:
-    """One for all fits of a thread: memory that a stream has freed serves only that stream again."""
-    import torch
-
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def synchronize(runtime: Runtime) -> None:

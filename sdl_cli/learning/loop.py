@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from sdl_cli.errors import DeviceError, RunError
 from sdl_cli.learning.captured import CapturedStep
-from sdl_cli.learning.device import Runtime, autocast, cuda_indices, has_graphs, own_stream, place, resident, threads, time_steps
+from sdl_cli.learning.device import Runtime, autocast, cuda_indices, has_graphs, place, resident, threads, time_steps
 from sdl_cli.learning.phase import Phase, Row
+from sdl_cli.learning.streams import own_stream
 from sdl_cli.settings.experiment import Training
 
 _CPU_NUMBERS = 4 * 3 * 224 * 224  # for each thread, in a batch that is only passed through a network
@@ -122,32 +123,61 @@ def train(
     Raises:
         RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
     """
+    with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
+        for history in epochs(
+            net, objective, inputs, targets, training, runtime, seed=seed, phase=phase, augment=augment, validate=validate,
+            parameters=parameters, capture=capture,
+        ):  # fmt: skip
+            pass
+    return history
+
+
+def epochs(
+    net: nn.Module,
+    objective: Objective,
+    inputs: Tensor,
+    targets: Tensor,
+    training: Training,
+    runtime: Runtime,
+    *,
+    seed: int,
+    phase: str,
+    augment: Augment | None,
+    validate: Callable[[nn.Module], dict[str, float]] | None,
+    parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None = None,
+    capture: Capture = "all",
+) -> Iterator[list[Row]]:
+    """`train`, an epoch at a time: yields the rows so far whenever the steps of another epoch are launched.
+
+    A GPU may still be busy with them; it is waited for when the epoch is settled, before the next one. Threads, stream and random
+    numbers are the caller's.
+    """
     surroundings = current_context()
     place(net, runtime)
     inputs, targets = resident(inputs, runtime), resident(targets, runtime)
-    with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
-        run = Phase(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
-        file = surroundings.checkpoint(phase)
-        if file is not None and file.exists():
-            run.restore(file)
-            surroundings.history.extend(run.history)
-            if run.finished:
-                return run.history
-        step = _step_of(run, objective, inputs, targets, augment, capture)
-        saved_at = time.monotonic()
-        while not run.finished:
-            start = time.monotonic()
-            loss = _train_epoch(run, step, inputs.device, len(inputs))
-            row = end_epoch(run, phase, loss, validate)
-            run.history.append(row | {"seconds": round(time.monotonic() - start, 3)})
-            surroundings.note(run.history[-1])
-            if run.finished:
-                run.settle_weights()
-            if file is not None and (run.finished or time.monotonic() - saved_at >= training.checkpoint_seconds):
-                run.save(file)
-                saved_at = time.monotonic()
+    run = Phase(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
+    file = surroundings.checkpoint(phase)
+    if file is not None and file.exists():
+        run.restore(file)
+        surroundings.history.extend(run.history)
+        if run.finished:
+            yield run.history
+            return
+    step = _step_of(run, objective, inputs, targets, augment, capture)
+    saved_at = time.monotonic()
+    while not run.finished:
+        start = time.monotonic()
+        launched = _launch_epoch(run, step, inputs.device, len(inputs))
+        yield run.history
+        row = end_epoch(run, phase, _mean_loss(run, *launched), validate)
+        run.history.append(row | {"seconds": round(time.monotonic() - start, 3)})
+        surroundings.note(run.history[-1])
+        if run.finished:
+            run.settle_weights()
+        if file is not None and (run.finished or time.monotonic() - saved_at >= training.checkpoint_seconds):
+            run.save(file)
+            saved_at = time.monotonic()
     net.eval()
-    return run.history
 
 
 def _step_of(
@@ -177,8 +207,10 @@ def _step_of(
     return lambda rows: step(*batch(rows))
 
 
-def _train_epoch(run: Phase, step: Callable[[Tensor], Tensor], where: torch.device, num_rows: int) -> float:
-    """One pass over all rows, which are `where`, in a new order; the mean loss of a row."""
+def _launch_epoch(
+    run: Phase, step: Callable[[Tensor], Tensor], where: torch.device, num_rows: int
+) -> tuple[int, list[Tensor], list[int]]:
+    """One pass over all rows, which are `where`, in a new order: number of its first step, and loss and size of each batch."""
     run.net.train()
     start, sizes = run.step, []
     losses: list[Tensor] = []
@@ -191,6 +223,11 @@ def _train_epoch(run: Phase, step: Callable[[Tensor], Tensor], where: torch.devi
         if run.step >= run.num_steps:
             break
     run.epoch += 1
+    return start, losses, sizes
+
+
+def _mean_loss(run: Phase, start: int, losses: list[Tensor], sizes: list[int]) -> float:
+    """The mean loss of a row in an epoch, once its losses are there; all of them are checked."""
     found: list[float] = torch.stack(losses).tolist()  # only here the host waits for the device
     check_losses(run, start, found)
     return mean_loss(found, sizes)

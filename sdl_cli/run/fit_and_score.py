@@ -179,7 +179,7 @@ def fit_and_score(
 
 
 def fit_together(readies: Sequence[Ready]) -> list[Fitted] | None:
-    """Fit networks as one stack where they can share one; None, and nothing is fitted, where they cannot.
+    """Fit networks together where that is faster (`together`); None, and nothing is fitted, where it is not.
 
     Raises as `fit_and_score`, for any of them.
     """
@@ -196,7 +196,7 @@ def fit_together(readies: Sequence[Ready]) -> list[Fitted] | None:
         with loop.context(context):
             fits.append(ready.model.fitting(*rows))
             jobs += next(fits[-1])
-    if not jobs.can_be_stacked:
+    if not jobs.go_together:
         return None
     jobs.train()
     for fit, context in zip(fits, around, strict=True):

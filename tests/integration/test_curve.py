@@ -24,7 +24,7 @@ from PIL import Image
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.split import split
-from sdl_cli.learning import together
+from sdl_cli.learning import stack, together, turns
 from sdl_cli.run import run_folder, writing
 from sdl_cli.study.curve import measure
 from sdl_cli.study.curve.settings import parse_curve
@@ -206,17 +206,38 @@ def test_a_network_on_a_table_runs_in_workers_too(sdl: Sdl) -> None:
     assert len(found.json["points"]) == 4
 
 
+def test_cells_of_images_take_turns_on_a_gpu(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def one_by_one(jobs: together.Jobs) -> None:
+        calls.append(len(jobs))
+        for job in jobs:
+            job.train()
+
+    monkeypatch.setattr(measure, "trains_on_gpu", lambda experiment: True)
+    monkeypatch.setattr(turns, "can_take_turns", lambda jobs: len(jobs) > 1)
+    monkeypatch.setattr(turns, "train_in_turns", one_by_one)
+    monkeypatch.setattr(measure, "MOST_IN_TURNS", 4)
+    net = "dataset=digits model=deep_net model.depth=5 model.width=4 training.epochs=2 precision=float32 memory_format=contiguous"
+    found = sdl(f"curve {net} curve.sizes=[30,60,90] curve.num_repeats=2 num_threads=1 hydra.run.dir=c {HERE} --json")
+    assert found.code == 0 and calls == [3, 3], found.err
+    cell = json.loads((tmp_path / "c" / "cells" / "size-60_repeat-1" / "metrics.json").read_text())
+    single = sdl(f"train {net} dataset.num_train=60 num_threads=1 seed=1 hydra.run.dir=s --json").json
+    for name in ("accuracy", "log_loss"):
+        assert cell["test"][name] == pytest.approx(single["metrics"]["test"][name]["value"], abs=1e-6)
+
+
 def test_repeats_of_a_network_train_as_one_stack_to_the_numbers_of_single_runs(
     sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stacks = []
-    real = together._train_stack
+    real = stack.train_stack
 
     def noted(jobs: together.Jobs) -> None:
         stacks.append(len(jobs))
         real(jobs)
 
-    monkeypatch.setattr(together, "_train_stack", noted)
+    monkeypatch.setattr(stack, "train_stack", noted)
     net = "dataset=wine model=deep_net model.depth=2 model.width=8 training.epochs=4 training.select=best"
     found = sdl(f"curve {net} curve.sizes=[30,60,90] curve.num_repeats=3 seed=3 hydra.run.dir=c {HERE} --json")
     assert found.code == 0 and stacks == [3, 3, 3], found.err

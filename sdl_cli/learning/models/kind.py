@@ -31,7 +31,7 @@ class ModelSettings:
         starts_random: a network that knows nothing before it sees the rows of this data set.
         holds_rows: what is stored of it holds its labelled rows, so that whoever has the model has the data.
         is_one_graph: it can be exported as a single graph.
-        trains_together: on tables, several of its networks can be trained as one stack.
+        trains_together: several of its networks can be trained together: on tables as one stack, on images in turns on a GPU.
         is_foreign: it is somebody else's code, so that what it raises is that code's own word.
         takes_class_weight: `loss.class_weight=balanced` reaches it.
         named_by: the setting whose value people call it by, or None where that is its own name.

@@ -21,7 +21,7 @@ from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import check_target
 from sdl_cli.run import prepare, run_folder, train
-from sdl_cli.run.fit_and_score import Around, Clock, Fitted, fit_and_score, fit_together
+from sdl_cli.run.fit_and_score import Around, Clock, Fitted, fit_and_score, fit_together, trains_on_gpu
 from sdl_cli.run.prepare import Ready
 from sdl_cli.run.writing import finite, writing
 from sdl_cli.settings.experiment import Experiment
@@ -34,6 +34,7 @@ from sdl_cli.study.plan import Progress, StudyObserver, brings_test_part, how_pa
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
+MOST_IN_TURNS = 16  # cells of images that are begun together on a GPU; a stopped curve trains those that had not ended again
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def _begin(single: Experiment, dataset: Dataset | None) -> Begun:
 
 
 def begin_together(singles: Sequence[Experiment], dataset: Dataset | None = None) -> list[Begun | None]:
-    """Cells with their networks fitted as one stack; None for each where these cannot share one."""
+    """Cells with their networks fitted together; None for each where that is not faster."""
     found = [_begin(single, dataset) for single in singles]
     fitted = fit_together([one.ready for one in found])
     if fitted is None:
@@ -219,12 +220,23 @@ def begin_together(singles: Sequence[Experiment], dataset: Dataset | None = None
 
 
 def _together(the_plan: Plan, todo: dict[tuple[int, int], Cell]) -> list[list[Cell]]:
-    """The cells whose networks train as one stack: repeats of a size, of a model whose networks can, and a stack for each job."""
-    if not the_plan.request.model.trains_together or the_plan.dataset.modality == "image" or the_plan.request.curve.keep_models:
+    """The cells whose networks are trained together, a part of them for each job, where the model's can be.
+
+    On a table those of a size share a stack, which is of one shape; images take turns on a GPU, whatever their number.
+    """
+    request = the_plan.request
+    if not request.model.trains_together or request.curve.keep_models:
         return []
-    num_parts = -(-num_jobs(the_plan.parallel) // len(the_plan.sizes))
-    repeats = [[cell for (size, _), cell in todo.items() if size == each] for each in the_plan.sizes]
-    return [part for cells in repeats for part in (cells[start::num_parts] for start in range(num_parts)) if part]
+    num_jobs_now = num_jobs(the_plan.parallel)
+    if the_plan.dataset.modality == "image":
+        if not trains_on_gpu(request.cell(the_plan.sizes[-1], 0)):
+            return []
+        num_parts = max(num_jobs_now, -(-len(todo) // MOST_IN_TURNS))
+        groups = [list(todo.values())]
+    else:
+        num_parts = -(-num_jobs_now // len(the_plan.sizes))
+        groups = [[cell for (size, _), cell in todo.items() if size == each] for each in the_plan.sizes]
+    return [part for cells in groups for part in (cells[start::num_parts] for start in range(num_parts)) if part]
 
 
 def cell_values(metrics: Values) -> Values:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from unit.learning.test_captured import FakeGraph
 
 from sdl_cli.errors import RunError
-from sdl_cli.learning import captured, loop, losses, phase, together
+from sdl_cli.learning import captured, loop, losses, phase, stack, together
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.deep_net import MLP, DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.network import Network
@@ -77,7 +77,7 @@ def stacked(
 ) -> list[dict[str, Any]]:
     surroundings = loop.Context(folder, on_epoch)
     found = jobs(nets, training, surroundings, **more)
-    assert found.can_be_stacked or (folder is not None and any(folder.iterdir()))
+    assert found.go_together or (folder is not None and any(folder.iterdir()))
     found.train()
     return surroundings.history
 
@@ -164,7 +164,7 @@ def test_a_stack_is_captured_as_one_step(monkeypatch: pytest.MonkeyPatch, captur
     expected, found = make_nets(), make_nets()
     expected_rows = alone(training, expected)
     FakeGraph.made, FakeGraph.failure, FakeGraph.waiting = [], None, False
-    for module in (together, phase):
+    for module in (stack, phase):
         monkeypatch.setattr(module, "has_graphs", lambda runtime: True)
 
     class Graph(FakeGraph):
@@ -173,7 +173,7 @@ def test_a_stack_is_captured_as_one_step(monkeypatch: pytest.MonkeyPatch, captur
             self.output = torch.full((3,), torch.nan)
             return self.output
 
-    monkeypatch.setattr(together, "CapturedStep", partial(captured.CapturedStep, new_graph=Graph))
+    monkeypatch.setattr(stack, "CapturedStep", partial(captured.CapturedStep, new_graph=Graph))
     rows = stacked(training, found, capture=capture)
     assert_alike(found, expected, rows, expected_rows)
     assert len(FakeGraph.made) == 2 and sum(graph.num_replays for graph in FakeGraph.made) == 120 - 6
@@ -182,22 +182,22 @@ def test_a_stack_is_captured_as_one_step(monkeypatch: pytest.MonkeyPatch, captur
 
 def test_what_a_graph_cannot_hold_is_said_where_the_network_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeGraph.made, FakeGraph.failure, FakeGraph.waiting = [], RuntimeError("no graph today"), False
-    for module in (together, phase):
+    for module in (stack, phase):
         monkeypatch.setattr(module, "has_graphs", lambda runtime: True)
-    monkeypatch.setattr(together, "CapturedStep", partial(captured.CapturedStep, new_graph=FakeGraph))
+    monkeypatch.setattr(stack, "CapturedStep", partial(captured.CapturedStep, new_graph=FakeGraph))
     notices: list[str] = []
     jobs(make_nets(), dataclasses.replace(PLAIN, epochs=30), loop.Context(on_notice=notices.append)).train()
     assert len(notices) == 1 and "no graph today" in notices[0]
 
 
 def test_where_memory_is_too_small_for_a_stack_each_is_trained_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hungry(stack: together.Stack, x: Tensor, t: Tensor) -> Tensor:
-        if stack.lead.step == 5:
+    def hungry(of: stack.Stack, x: Tensor, t: Tensor) -> Tensor:
+        if of.lead.step == 5:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return real(stack, x, t)
+        return real(of, x, t)
 
-    real = together.Stack._step
-    monkeypatch.setattr(together.Stack, "_step", hungry)
+    real = stack.Stack._step
+    monkeypatch.setattr(stack.Stack, "_step", hungry)
     expected, found = make_nets(), make_nets()
     expected_rows = alone(PLAIN, expected)
     notices: list[str] = []
@@ -209,20 +209,20 @@ def test_where_memory_is_too_small_for_a_stack_each_is_trained_by_itself(monkeyp
 
 def test_what_cannot_be_stacked() -> None:
     nets = make_nets()
-    assert jobs(nets).can_be_stacked
-    assert not jobs(nets[:1]).can_be_stacked
-    assert not jobs(nets, runtime=dataclasses.replace(CPU, precision="float16")).can_be_stacked
-    assert not jobs(nets, runtime=dataclasses.replace(CPU, device="mps")).can_be_stacked
+    assert stack.can_be_stacked(jobs(nets))
+    assert not stack.can_be_stacked(jobs(nets[:1]))
+    assert not stack.can_be_stacked(jobs(nets, runtime=dataclasses.replace(CPU, precision="float16")))
+    assert not stack.can_be_stacked(jobs(nets, runtime=dataclasses.replace(CPU, device="mps")))
     for other in (
         Network(MLP(5, 2, 13, 0.2), 13, 2),
         Network(MLP(5, 2, 12, 0.3), 12, 2),
         Network(MLP(5, 2, 12, 0.2), 12, 2, combined=True),
         nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5)),
     ):
-        assert not jobs([nets[0], other]).can_be_stacked  # type: ignore[list-item]
+        assert not stack.can_be_stacked(jobs([nets[0], other]))  # type: ignore[list-item]
     few = together.Jobs([*jobs(nets[:1]), *jobs(nets[1:], rows=(data()[0][:9], data()[1][:9]))])
     longer = together.Jobs([*jobs(nets[:1]), *jobs(nets[1:], dataclasses.replace(PLAIN, epochs=11))])
-    assert not few.can_be_stacked and not longer.can_be_stacked
+    assert not stack.can_be_stacked(few) and not stack.can_be_stacked(longer)
 
 
 def test_networks_on_rows_of_their_own_end_where_each_does_alone() -> None:
@@ -246,7 +246,7 @@ def test_an_ensemble_is_the_mean_of_its_members_trained_alone(monkeypatch: pytes
     y = (X[:, 0] > 0).astype(int) if kind is DeepNet else X[:, 0] * 2
     made = partial(kind, depth=2, width=16, num_members=3, training=Training(epochs=12))
     found = made().fit(X, y)
-    monkeypatch.setattr(together.Jobs, "can_be_stacked", False)
+    monkeypatch.setattr(together.Jobs, "go_together", False)
     expected = made().fit(X, y)
     ask = "predict_proba" if kind is DeepNet else "predict"
     assert np.allclose(getattr(found, ask)(X), getattr(expected, ask)(X), atol=1e-4)
