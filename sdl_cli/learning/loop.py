@@ -124,11 +124,10 @@ def train(
         RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
     """
     with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
-        for history in epochs(
+        *_, history = epochs(
             net, objective, inputs, targets, training, runtime, seed=seed, phase=phase, augment=augment, validate=validate,
             parameters=parameters, capture=capture,
-        ):  # fmt: skip
-            pass
+        )  # fmt: skip
     return history
 
 

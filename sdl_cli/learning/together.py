@@ -44,7 +44,7 @@ class Job:
         with loop.context(self.surroundings):
             loop.train(*self._what, **self._how)
 
-    def epochs(self) -> Iterator[object]:
+    def epochs(self) -> Iterator[None]:
         """The same an epoch at a time, as `loop.epochs`."""
         passing = loop.epochs(*self._what, **self._how)
         while True:

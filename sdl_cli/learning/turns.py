@@ -46,7 +46,7 @@ def train_in_turns(jobs: Sequence[Job]) -> None:
     runtime, waiting = jobs[0].runtime, list(jobs)
     with threads(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)), side_streams(runtime, MOST_AT_ONCE) as streams:
         held, most = memory(runtime)[0], 1
-        under_way: dict[int, Iterator[object]] = {}  # by the numbers of their streams
+        under_way: dict[int, Iterator[None]] = {}  # by the numbers of their streams
         while waiting or under_way:
             while waiting and len(under_way) < most:
                 number = next(each for each in range(MOST_AT_ONCE) if each not in under_way)
@@ -62,10 +62,10 @@ def train_in_turns(jobs: Sequence[Job]) -> None:
             under_way = {number: training for number, training in under_way.items() if _goes_on(training, streams[number])}
 
 
-def _goes_on(training: Iterator[object], stream: Entered) -> bool:
+def _goes_on(training: Iterator[None], stream: Entered) -> bool:
     """Settle an epoch and launch the next; whether there was one."""
     with stream():
-        return next(training, _END) is not _END
+        return next(training, _END) is None
 
 
 def _room(runtime: Runtime, held: int) -> int:

@@ -106,7 +106,7 @@ def test_epochs_of_several_are_launched_before_one_is_waited_for(gpu: list[FakeG
 
     monkeypatch.setattr(loop, "_launch_epoch", launched)
     jobs = together.Jobs(job(number) for number in range(3))
-    for number, each in enumerate(jobs):
+    for each in jobs:
         each.surroundings.on_epoch = lambda row: told.append(("settled", row["epochs"]))
     jobs.train()
     assert told[:3] == [("launched", 20), ("launched", 21), ("launched", 22)]
