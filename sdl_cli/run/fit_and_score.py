@@ -34,7 +34,7 @@ from sdl_cli.settings.experiment import Experiment
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
 Scores = dict[str, Measured]
-_MANY_ROWS = 20_000  # from this size, the quick baseline is slow
+_MANY_ROWS = 100_000  # from this size, the quick baseline is slow
 _RESAMPLES = 1000  # of a bootstrap
 
 
@@ -141,8 +141,9 @@ def fit_and_score(
     """
     model, dataset, clock = ready.model, test.dataset, around.clock
     num_resamples = _RESAMPLES if with_intervals else 0
+    quick = reference.quick_baseline(dataset, len(ready.labelled))
     # next to a run with the baseline's own settings it would say the same twice
-    beside_baseline = beside_baseline and ready.experiment.model != BaselineSettings()
+    beside_baseline = beside_baseline and ready.experiment.model not in (quick, BaselineSettings())
     other = _Beside(lambda: reference.baseline_outputs(ready.labelled, test, ready.experiment.seed))
     if beside_baseline and trains_on_gpu(ready.experiment):
         other.start()
@@ -165,6 +166,9 @@ def fit_and_score(
     baseline, lift = {}, None
     if beside_baseline:
         with clock.phase("baseline"):
+            unlike = reference.unlike_default(quick, len(ready.labelled))
+            if with_intervals and unlike is not None:
+                around.notice(unlike)
             if with_intervals and len(ready.labelled) > _MANY_ROWS:
                 what = f"The quick baseline, a forest, learns from {len(ready.labelled):,} rows first"
                 around.notice(f"{what}, which may take minutes.")

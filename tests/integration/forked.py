@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import functools
 import json
 import os
@@ -39,12 +40,11 @@ def few_trees() -> Iterator[None]:
 
     Worker processes that start inside have few too, and serve no one outside, as a variable of their environment differs.
     """
-    from sdl_cli.learning.models.settings import BaselineSettings
     from sdl_cli.many import processes
     from sdl_cli.measure import baseline
 
-    before, start, variable = baseline.BaselineSettings, processes._START, os.environ.get("SDL_TEST_TREES")
-    baseline.BaselineSettings = lambda: BaselineSettings(num_trees=5)  # type: ignore[assignment, misc]
+    before, start, variable = baseline.quick_baseline, processes._START, os.environ.get("SDL_TEST_TREES")
+    baseline.quick_baseline = lambda dataset, num_rows: dataclasses.replace(before(dataset, num_rows), num_trees=5)
     if variable is None:
         inside = "from integration.forked import few_trees\nwith few_trees():\n    serve(connection, main_process)"
         processes._START = start.replace("serve(connection, main_process)", inside)
@@ -53,7 +53,7 @@ def few_trees() -> Iterator[None]:
     try:
         yield
     finally:
-        baseline.BaselineSettings, processes._START = before, start  # type: ignore[misc]
+        baseline.quick_baseline, processes._START = before, start
         if variable is None:
             del os.environ["SDL_TEST_TREES"]
 

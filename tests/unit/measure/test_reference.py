@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.split import LabelledPart, TestPart
 from sdl_cli.learning.models.baseline import Baseline
+from sdl_cli.learning.models.settings import BaselineSettings
 from sdl_cli.measure import baseline
 
 
@@ -27,6 +30,37 @@ def test_it_is_the_default_forest_fitted_on_the_labelled_rows(wine) -> None:  # 
     labelled, test = wine
     expected = RandomForestClassifier(500, random_state=7, n_jobs=1).fit(labelled.X, labelled.y)
     assert np.array_equal(baseline.baseline_outputs(labelled, test, 7), expected.predict_proba(test.X))
+
+
+@pytest.mark.parametrize(
+    ("modality", "task", "num_rows", "expected"),
+    [
+        ("table", "classification", 400, {}),
+        ("table", "regression", 10_000, {}),
+        ("table", "regression", 20_000, {"num_trees": 250}),
+        ("text", "classification", 10**6, {"num_trees": 100}),
+        ("image", "classification", 80, {"kind": "extra_trees", "num_trees": 200}),
+        ("image", "classification", 4_000, {"kind": "extra_trees", "num_trees": 100}),
+        ("image", "classification", 50_000, {"kind": "extra_trees", "num_trees": 50}),
+        ("image", "regression", 80, {"kind": "extra_trees", "num_trees": 200, "features_fraction": 1 / 3}),
+    ],
+)
+def test_it_is_another_forest_where_the_default_takes_long(
+    wine: Any, modality: Any, task: Any, num_rows: int, expected: dict[str, Any]
+) -> None:
+    dataset = dataclasses.replace(wine[0].dataset, task=task, modality=modality)
+    found = baseline.quick_baseline(dataset, num_rows)
+    assert found == BaselineSettings(**expected)
+    said = baseline.unlike_default(found, num_rows)
+    assert (f"has {found.num_trees} " in said) if said else not expected
+
+
+def test_on_images_it_is_extremely_randomised_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_CACHE", str(tmp_path))
+    dataset = data.load(DATASETS["digits"]())
+    labelled, test = LabelledPart(dataset, np.arange(100)), TestPart(dataset, np.arange(100, 130))
+    expected = ExtraTreesClassifier(200, random_state=7, n_jobs=1).fit(labelled.X.reshape(100, -1).astype(np.float32), labelled.y)
+    assert np.array_equal(baseline.baseline_outputs(labelled, test, 7), expected.predict_proba(test.X.reshape(30, -1)))
 
 
 def test_it_is_fitted_once_per_data_split_and_seed(wine, small_forests: None, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
