@@ -3,8 +3,8 @@
     python benchmarks/images_per_second.py [--only WORD ...] [--workers 0 1 2] [--rows N]
 
 The other side is the usual pipeline: each image is opened, cropped and mirrored by itself, batches come from a DataLoader with
-the best of some numbers of worker processes, and the network trains in float32. Both sides train the same layers with the same batch
-size, shifted crops and mirroring, and SGD; what is timed is an epoch after the first one. Images are made here: what they show
+the best of some numbers of worker processes, and the network trains in float32. Both sides train the same layers, batches of the
+same size, with shifted crops and mirroring, and SGD; an epoch after the first one is timed. Images are made here: what they show
 does not matter for speed.
 """
 

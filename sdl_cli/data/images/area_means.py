@@ -6,7 +6,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 
-_AT_ONCE = 64  # images, so that little more memory is needed than for the result
+_BYTES_AT_ONCE = 2**23  # of images as float32, so that little more memory is needed than for the result
 
 
 def reduce_images(images: Array, max_px: int) -> Array:
@@ -16,12 +16,13 @@ def reduce_images(images: Array, max_px: int) -> Array:
     if len(rows) == height and len(columns) == width:
         return images.astype(np.float32)
     out = np.empty((*images.shape[:2], len(rows), len(columns)), np.float32)
-    for i in range(0, len(images), _AT_ONCE):
-        part = images[i : i + _AT_ONCE].astype(np.float32)
+    at_once = max(1, _BYTES_AT_ONCE // (4 * max(1, int(np.prod(images.shape[1:])))))
+    for i in range(0, len(images), at_once):
+        part = images[i : i + at_once].astype(np.float32)
         # one product for all images: a product for each, shared among threads, takes many times as long on a busy machine
         across = (part.reshape(-1, width) @ columns.T).reshape(-1, height, len(columns)).swapaxes(1, 2)
         down = across.reshape(-1, height) @ rows.T
-        out[i : i + _AT_ONCE] = down.reshape(*part.shape[:2], len(columns), len(rows)).swapaxes(2, 3)
+        out[i : i + at_once] = down.reshape(*part.shape[:2], len(columns), len(rows)).swapaxes(2, 3)
     return out
 
 

@@ -7,6 +7,7 @@ to 8 bit (see `depth`).
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ Channels = Literal["rgb", "grey"]
 NUM_CHANNELS = {"rgb": 3, "grey": 1}
 _NATIVE_PX = 64  # square images up to this side stay as they are where no size is asked for
 _NUM_PROBES = 64
+_BATCH_BYTES = 8 * 2**20
 _GREY_MODES = frozenset({"L", "1", "I", "I;16", "I;16B", "F"})
 INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 # fmt: off
@@ -166,7 +168,9 @@ def decode_batches(
 
     Arguments:
         decode: takes an item and its row, and returns one image of `shape` `(C, S, S)`, uint8 or float32, or raises.
+        batch: most images of a batch; of large ones there are fewer, about 8 MB in all.
     """
+    batch = min(batch, max(16, _BATCH_BYTES // math.prod(shape)))
 
     def attempt(numbered: tuple[int, _Item]) -> Array | str:
         try:

@@ -19,6 +19,7 @@ from sdl_cli.data.images.decode import NUM_CHANNELS, Channels, decode_batches, n
 from sdl_cli.data.images.depth import OneDepth
 from sdl_cli.data.images.settings import SquareSettings
 from sdl_cli.data.source import Reading, row_names, with_test_part
+from sdl_cli.data.vision import import_torchvision
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import first_line, listed
 from sdl_cli.settings.experiment import Count
@@ -76,7 +77,7 @@ class _Part:
 
 def available() -> list[str]:
     """The names that `dataset` can take, sorted."""
-    from torchvision import datasets
+    datasets = import_torchvision().datasets
 
     kinds = {name: getattr(datasets, name, None) for name in datasets.__all__}
     classes = [n for n, kind in kinds.items() if inspect.isclass(kind) and "root" in inspect.signature(kind).parameters]
@@ -88,7 +89,7 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
 
     Raises DataError: no such set; files missing and not downloaded; an image that cannot be read.
     """
-    import torchvision
+    torchvision = import_torchvision()
 
     names = available()
     if settings.dataset not in names:
@@ -140,7 +141,7 @@ def load(settings: TorchvisionSet, preferred_px: int | None = None, interpolatio
 
 def _named_parts(settings: TorchvisionSet) -> tuple[list[_Part], list[str]]:
     """The set's parts, opened, with the test part always called test where there are two or more."""
-    from torchvision import datasets
+    datasets = import_torchvision().datasets
 
     kind = getattr(datasets, settings.dataset)
     accepted = inspect.signature(kind).parameters

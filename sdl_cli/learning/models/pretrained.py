@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sdl_cli.data.vision import import_torchvision
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded
 
@@ -44,7 +45,7 @@ class Preprocessing:
 
 def architectures() -> list[str]:
     """Names of all classification builders that torchvision lists."""
-    import torchvision
+    torchvision = import_torchvision()
 
     return [str(name) for name in torchvision.models.list_models(module=torchvision.models)]
 
@@ -66,7 +67,7 @@ def build_backbone(architecture: str, image_px: int | None = None) -> tuple[nn.M
     The last layer is the last linear layer or convolution with torchvision's 1000 outputs; identity takes its place, so what
     follows it (SqueezeNet pools there) and what precedes it (dropout) stay.
     """
-    import torchvision
+    torchvision = import_torchvision()
 
     check_architecture(architecture)
     more: dict[str, Any] = {}
@@ -86,7 +87,7 @@ def build_backbone(architecture: str, image_px: int | None = None) -> tuple[nn.M
 
 def num_parameters(architecture: str) -> int:
     """Weights of torchvision's network of that name, its last layer included, as its own records say."""
-    import torchvision
+    torchvision = import_torchvision()
 
     return int(torchvision.models.get_model_weights(architecture).DEFAULT.meta["num_params"])
 
@@ -101,7 +102,7 @@ def head_name(net: nn.Module, num_outputs: int = 1000) -> str:
 
 def preprocessing(architecture: str, weights: str, image_size_px: int | None = None) -> Preprocessing:
     """What the weights were trained with; `image_size_px` overrides the crop, keeping the ratio of resize to crop."""
-    import torchvision
+    torchvision = import_torchvision()
 
     check_architecture(architecture)
     best = torchvision.models.get_model_weights(architecture).DEFAULT
@@ -180,7 +181,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def _default_weights(architecture: str) -> dict[str, Tensor]:
-    import torchvision
+    torchvision = import_torchvision()
 
     best = torchvision.models.get_model_weights(architecture).DEFAULT
     name = best.url.rpartition("/")[2]
