@@ -76,6 +76,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
     experiment.model.check_task(dataset.task)
+    _check_reduction(experiment, dataset)
     if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment.policies import check as check_policy
@@ -94,6 +95,22 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     check_augment(experiment.augment, dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)
     return dataclasses.replace(experiment, loss=loss, training=training)
+
+
+def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise ConfigError where the model's inputs cannot be made smaller."""
+    model, what = experiment.model, f"reduce={experiment.reduce.name}"
+    if experiment.reduce.name == "none":
+        return
+    if dataset.modality == "image" and not model.reduces_images:
+        hint = "Use a model that sees a row of pixels (model=baseline model.kind=logistic), or a probe (model=finetuned_cnn "
+        raise ConfigError(
+            f"{what}: model={model.name} reads images as they are, with every pixel in its place.",
+            f"{hint}model.strategy=probe), or leave out reduce.",
+        )
+    if getattr(model, "unlabeled", None) is not None:
+        hint = "Leave out reduce or model.unlabeled."
+        raise ConfigError(f"{what}: the rows of model.unlabeled cannot be reduced alike.", hint)
 
 
 def _check_size_of_target(dataset: Dataset) -> None:
@@ -177,6 +194,8 @@ def make_ready(experiment: Experiment, labelled: LabelledPart, notice: Callable[
     fit, validation = labelled, LabelledPart(labelled.dataset, np.array([], dtype=np.int64))
     if model.needs_validation:
         fit, validation = labelled.divided(experiment.dataset.validation_fraction, experiment.seed)
+    if experiment.reduce.number is not None:
+        model.reduction.check(len(fit), model.num_columns(fit.X, fit.y))
     return Ready(experiment, labelled, fit, validation, model, decision)
 
 

@@ -28,7 +28,7 @@ Read = Callable[[str, str], Values | None]
 LADDER = "ladder"  # stands for all arms of the ladder in `compare.arms`
 OWN_KEYS = ("compare", "parallel", "hydra")
 FREE_KEYS = ("dataset.size_px", "dataset.validation_fraction")  # settings of the data set that an arm may still decide
-ARM_KEYS = ("model", "augment")  # what an arm decides, and no arm shares
+ARM_KEYS = ("model", "augment", "reduce")  # what an arm decides, and no arm shares
 
 
 @dataclass(frozen=True)
