@@ -277,7 +277,13 @@ def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPar
 
 def with_size(ready: Ready, around: Around) -> Ready:
     """The fit with a size for its inputs, chosen by the main metric on validation rows where `reduce` leaves that open."""
-    metric, quiet = MAIN[ready.labelled.dataset.task], Around(features=around.features, on_epoch=around.on_epoch)
+    dataset, experiment, features = ready.labelled.dataset, ready.experiment, around.features
+    is_open = experiment.reduce.name != "none" and experiment.reduce.number is None
+    if is_open and features is None and experiment.model.uses_frozen_features:
+        from sdl_cli.learning.models.features import frozen_features
+
+        features = frozen_features(experiment, dataset)
+    metric, quiet = MAIN[dataset.task], Around(features=features, on_epoch=around.on_epoch)
     return settled(ready, metric, lambda one, kept, held: held_out_score(one, kept, held, metric, quiet), around.notice)
 
 

@@ -26,6 +26,8 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
             "validation_fraction": experiment.dataset.validation_fraction,
             **{key: getattr(experiment, key) for key in ("device", "precision", "memory_format", "num_threads")},
         }
+        if settings.is_pretrained:
+            arguments["reduce"] = experiment.reduce
     elif settings.takes_class_weight and task == "classification":
         arguments["class_weight"] = "balanced" if getattr(experiment.loss, "class_weight", "none") == "balanced" else None
     model = settings.estimator_class(task)(**arguments)
@@ -39,7 +41,7 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
 
 def _reduction(experiment: Experiment, dataset: Dataset) -> Any:
     """What makes the inputs of this experiment's model smaller, or None."""
-    if experiment.reduce.name == "none":
+    if experiment.reduce.name == "none" or experiment.model.is_pretrained:  # a probe reduces its own features
         return None
     from sdl_cli.learning.models.reduction import Reduction
 

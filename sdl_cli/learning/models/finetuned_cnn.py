@@ -21,12 +21,13 @@ from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.probe import fit_probe
+from sdl_cli.learning.models.reduction import Reduction
 from sdl_cli.learning.models.settings import FinetunedCNNSettings
 
 _MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
 
 
-@takes(FinetunedCNNSettings, **NETWORK)
+@takes(FinetunedCNNSettings, **NETWORK, reduce=None)
 class _FinetunedCNN(NetworkEstimator):
     def image_size(self) -> tuple[int, str]:
         found = self._preprocessing()
@@ -129,11 +130,27 @@ class _FinetunedCNN(NetworkEstimator):
             found = self._features(net, inputs, augment, generator)
             views.append(found[:, :-1])
             ys.append(y if zero is None else np.where(found[:, -1] < 0, 2 * zero - y, y))
+        if self.reduction is not None:
+            self.reduction_ = self.reduction.fit(views[0], y)
+            views = [self.reduction_.transform(view) for view in views]
         weight, bias, chosen = fit_probe(np.concatenate(views), np.concatenate(ys), len(views), zero is None, self.seed_)
+        if self.reduction is not None:
+            weight, bias = self.reduction_.folded(weight, bias)
         self.probe_c_ = chosen
         with torch.no_grad():
             net.head.weight.copy_(torch.from_numpy(weight))
             net.head.bias.copy_(torch.from_numpy(bias))
+
+    @property
+    def reduction(self) -> Reduction | None:
+        """What makes the frozen features of a probe fewer, unfitted: `reduce` as a `Reduction`, or None."""
+        if self.reduce is None or self.reduce.name == "none" or not self._only_probes:
+            return None
+        return Reduction(self.reduce.name, self.reduce.number, classify=is_classifier(self))
+
+    def num_columns(self, X: Array, y: Any) -> int:
+        """Number of frozen features D of these images `(N, C, H, W)`."""
+        return self.build_body(list(X.shape[1:]))[1]
 
     def _features(
         self, net: Network, inputs: Tensor, augment: loop.Augment | None = None, generator: torch.Generator | None = None
@@ -156,7 +173,8 @@ class _FinetunedCNN(NetworkEstimator):
 class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
     """A torchvision network pretrained elsewhere, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
 
-    Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`. A probe is a logistic head on frozen
+    Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`, and `reduce`, settings of a reduction of a
+    probe's features (folded into its head) or None. A probe is a logistic head on frozen
     features, its C chosen by 5-fold log loss and refitted on all rows. Fine-tuning starts from it, since a random head distorts
     pretrained features (Kumar et al., ICLR 2022), and what it ends with is averaged with where it started (Wortsman et al.,
     CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).

@@ -80,7 +80,8 @@ class Reduction(BaseEstimator):  # type: ignore[misc]
         found = PCA(number, random_state=0).fit((X - self.mean_) / scale)
         variances = found.explained_variance_
         kept = variances > _LEAST_VARIANCE * max(float(variances[0]), 1e-300)
-        self.components_ = np.where(kept[:, None], found.components_ / scale, 0.0)
+        # in rows: safetensors writes bytes as they lie in memory
+        self.components_ = np.ascontiguousarray(np.where(kept[:, None], found.components_ / scale, 0.0))
         self.variance_fraction_ = float(np.nan_to_num(found.explained_variance_ratio_).sum().clip(0, 1))
         return self
 
@@ -93,6 +94,15 @@ class Reduction(BaseEstimator):  # type: ignore[misc]
         if self.method == "select":
             return np.asarray(X[:, self.kept_], dtype=np.float64)
         return np.asarray((X - self.mean_) @ self.components_.T)
+
+    def folded(self, weight: Array, bias: Array) -> tuple[Array, Array]:
+        """A linear head `(O, K)` and `(O,)` of what `transform` gives, as one of the rows themselves: `(O, D)` and `(O,)`."""
+        if self.method == "select":
+            whole = np.zeros((len(weight), self.num_inputs_))
+            whole[:, self.kept_] = weight
+            return whole, bias
+        whole = weight @ self.components_
+        return whole, bias - whole @ self.mean_
 
     @property
     def num_outputs(self) -> int:
