@@ -12,6 +12,7 @@ import numpy as np
 
 from sdl_cli import data
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files import monotone
 from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import LabelledPart, Split, split
 from sdl_cli.errors import ConfigError, DataError
@@ -35,6 +36,7 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
     size, interpolation = preferred or (None, "bilinear")
     if dataset is None:
         dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
+    monotone.of_columns(getattr(experiment.dataset, "monotone", {}), dataset)  # raises for a column that cannot have a direction
     if "settings" in dataset.source:  # what names this very data set, such as the version that was found
         found = dataclasses.replace(experiment.dataset, **dataset.source["settings"])
         experiment = dataclasses.replace(experiment, dataset=found)
@@ -77,6 +79,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     _check_size_of_target(dataset)
     experiment.model.check_task(dataset.task)
     _check_reduction(experiment, dataset)
+    _check_directions(experiment, dataset)
     if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment.policies import check as check_policy
@@ -111,6 +114,24 @@ def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:
     if getattr(model, "unlabeled", None) is not None:
         hint = "Leave out reduce or model.unlabeled."
         raise ConfigError(f"{what}: the rows of model.unlabeled cannot be reduced alike.", hint)
+
+
+def directions(experiment: Experiment) -> dict[str, int]:
+    """The columns that are known to have a direction, and which."""
+    return {name: sign for name, sign in getattr(experiment.dataset, "monotone", {}).items() if sign}
+
+
+def _check_directions(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise ConfigError where a model that heeds known directions cannot do so on this data."""
+    if not directions(experiment) or not experiment.model.heeds_monotone:
+        return
+    if len(dataset.classes) > 2:
+        what = f"dataset.monotone: with {len(dataset.classes)} classes there is no one probability that could only rise or fall"
+        hint = "Leave it out (dataset.monotone={}), or predict a number or one of two classes."
+        raise ConfigError(f"{what}, and scikit-learn's trees refuse it.", hint)
+    if experiment.reduce.name == "pca":
+        hint = "Use reduce=select, which keeps columns as they are, or leave out one of the two."
+        raise ConfigError("dataset.monotone: reduce=pca mixes the columns, so that none keeps its direction.", hint)
 
 
 def _check_size_of_target(dataset: Dataset) -> None:
@@ -148,7 +169,15 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             ([] if model.trains_in_epochs else training, f"{who} is not trained in epochs"),
             (batches, f"{who} does not train on batches"),
         ]
+    if directions(experiment) and not model.heeds_monotone:
+        heed = "model=baseline with model.kind=gradient_boosting, forest or extra_trees can"
+        ignored.append((["dataset.monotone"], f"{_called(experiment)} cannot be held to a direction; {heed}"))
     return [f"{listed(what)} {'has' if len(what) == 1 else 'have'} no effect: {why}." for what, why in ignored if what]
+
+
+def _called(experiment: Experiment) -> str:
+    key = experiment.model.named_by
+    return f"model={experiment.model.name}" if key is None else f"model.{key}={getattr(experiment.model, key)}"
 
 
 def _changed(group: str, settings: Any, *defaults: Any) -> list[str]:

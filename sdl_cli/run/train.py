@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files import monotone
 from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
@@ -79,6 +80,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
     for sentence in _about_settings(experiment):
         notice(sentence)
+    if prepare.directions(experiment) and experiment.model.heeds_monotone:
+        notice(monotone.sentence(prepare.directions(experiment), dataset))
     ready = make_ready(experiment, labelled, notice)
     runtime = stored_runtime(folder) if resume else None
     with writing(folder, "run", resume) as out:

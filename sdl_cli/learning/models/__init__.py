@@ -30,6 +30,13 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
             arguments["reduce"] = experiment.reduce
     elif settings.takes_class_weight and task == "classification":
         arguments["class_weight"] = "balanced" if getattr(experiment.loss, "class_weight", "none") == "balanced" else None
+    directions = getattr(experiment.dataset, "monotone", {})
+    if settings.heeds_monotone and dataset is not None and any(directions.values()):
+        from sdl_cli.data.files.columns import level_counts
+        from sdl_cli.data.files.monotone import of_columns
+
+        signs = of_columns(directions, dataset)  # the encoder puts numbers first, and categories behind them
+        arguments["monotone"] = tuple(sign for sign, levels in zip(signs, level_counts(dataset.columns), strict=True) if not levels)
     model = settings.estimator_class(task)(**arguments)
     if dataset is None:
         return model
