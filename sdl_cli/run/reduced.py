@@ -1,4 +1,4 @@
-"""How many columns a reduction leaves, where the settings do not say: chosen on validation rows; and what was left, for a result."""
+"""How many columns a reduction leaves, chosen on validation rows where the settings do not say; and what it left, in words."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def with_number(experiment: Experiment, number: int) -> Experiment:
 def described(model: Any, dataset: Dataset) -> Values | None:
     """What a fitted model's reduction left, JSON-ready; None without one.
 
-    `{"method", "kept", "of"}`, with `"columns"` (the kept ones, by their names) and `"scores"` of select where columns have names,
-    and `"variance_fraction"` of pca.
+    `{"method", "kept", "of"}`; of select `"columns"` (the kept ones) and `"scores"` where columns have names; of pca
+    `"variance_fraction"`.
     """
     found = getattr(model, "reduction_", None)
     if found is None:

@@ -107,7 +107,9 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             notice(reduced.sentence(reduction))
         with clock.phase("save"):
             files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred, labelled), notice)
-        result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes), reduction=reduction)
+        result = RunResult(
+            out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes), reduction=reduction
+        )
         out.json("metrics.json", result.to_json())
         out.environment(runtime=scored.runtime, seconds=result.seconds)
         out.done(["config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files])

@@ -24,7 +24,7 @@ def of_columns(monotone: Mapping[str, int], dataset: Dataset) -> tuple[int, ...]
         name = _find(str(asked), places)
         if kinds.get(name, "number") not in ("number", "boolean"):
             what = {"category": "is a category, whose values have no order", "date": "is a date, which becomes several numbers"}
-            hint = f"Leave it out of dataset.monotone, or write it as a number: {', '.join(_numbers(places, kinds))} can be named."
+            hint = f"Columns that can have a direction: {', '.join(_numbers(places, kinds)) or 'none'}."
             raise ConfigError(f"dataset.monotone: {shortened(name)} {what[kinds[name]]}.", hint)
         [place] = places[name]
         signs[place] = int(sign)
@@ -33,7 +33,8 @@ def of_columns(monotone: Mapping[str, int], dataset: Dataset) -> tuple[int, ...]
 
 def sentence(monotone: Mapping[str, int], dataset: Dataset) -> str:
     """What the predictions of a model that heeds it do, for the user."""
-    verbs = [f"never {'falls' if sign > 0 else 'rises'} as {shortened(str(name))} rises" for name, sign in monotone.items() if sign]
+    signs = {shortened(str(name)): sign for name, sign in monotone.items() if sign}
+    verbs = [f"never {'falls' if sign > 0 else 'rises'} as {name} rises" for name, sign in signs.items()]
     what = "The prediction" if not dataset.classes else f"The probability of {shortened(dataset.classes[1])}"
     return f"{what} {listed(verbs)} (dataset.monotone)."
 

@@ -50,8 +50,8 @@ class TableRoles(Roles):
         drop: columns to leave out.
         categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
         text: columns to keep as text, the target among them: 01 is not 1, and NA is not missing.
-        monotone: by column, 1 where the target is known never to fall as the column rises, -1 where it never rises, 0 where nothing
-            is known; a model that can then only learns that. Of two classes the target is the probability of the second.
+        monotone: by column, 1 where the target is known never to fall as the column rises, -1 where it never rises, 0 where
+            nothing is known; a model that can then learns only that. Of two classes, the probability of the second.
     """
 
     features: tuple[str, ...] = ()

@@ -36,7 +36,9 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
         from sdl_cli.data.files.monotone import of_columns
 
         signs = of_columns(directions, dataset)  # the encoder puts numbers first, and categories behind them
-        arguments["monotone"] = tuple(sign for sign, levels in zip(signs, level_counts(dataset.columns), strict=True) if not levels)
+        arguments["monotone"] = tuple(
+            sign for sign, levels in zip(signs, level_counts(dataset.columns), strict=True) if not levels
+        )
     model = settings.estimator_class(task)(**arguments)
     if dataset is None:
         return model

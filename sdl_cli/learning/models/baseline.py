@@ -26,7 +26,9 @@ class _Baseline(FlatEstimator):
         classify = is_classifier(self)
         weight: dict[str, Any] = {"class_weight": self.class_weight} if classify else {}
         if self._signs is not None and not BaselineSettings(kind=self.kind).heeds_monotone:
-            raise ConfigError(f"monotone: {self.kind} cannot be held to a direction.", "Use forest, extra_trees or gradient_boosting.")
+            raise ConfigError(
+                f"monotone: {self.kind} cannot be held to a direction.", "Use forest, extra_trees or gradient_boosting."
+            )
         if self.kind in ("forest", "extra_trees"):
             from sklearn import ensemble
 
@@ -115,8 +117,8 @@ class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]
     probabilities):
         standardize: logistic, ridge and svm centre and scale the features first.
         class_weight: `balanced` gives every class the same total weight, None every row.
-        monotone: for each of the first columns 1, -1 or 0: forest, extra_trees and gradient_boosting then predict what never falls,
-            or never rises, as the column rises (of two classes the probability of the second); None asks nothing.
+        monotone: for each of the first columns 1, -1 or 0: what forest, extra_trees and gradient_boosting predict then never
+            falls, or never rises, as the column rises (of two classes, the probability of the second); None asks nothing.
         random_state: seed.
     """
 

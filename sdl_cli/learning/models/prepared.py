@@ -75,7 +75,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         if self.reduction is not None:
             self.reduction_ = clone(self.reduction).fit(rows, y)
             rows = self.reduction_.transform(rows)
-            self._carry_directions()
+            self._carry_directions(self.reduction_)
         more = {} if X_val is None else {"X_val": self.transform(X_val), "y_val": y_val}
         if hasattr(self.model_, "fitting"):
             yield from self.model_.fitting(rows, y, **more)
@@ -83,13 +83,13 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
             self.model_.fit(rows, y, **more)
         self.notes_ += getattr(self.model_, "notes_", [])
 
-    def _carry_directions(self) -> None:
+    def _carry_directions(self, reduction: Any) -> None:
         """Known directions of columns, to the places that a selection has brought these columns to."""
         signs = self.model_.get_params(deep=False).get("monotone")
         if signs is not None:
-            whole = np.zeros(self.reduction_.num_inputs_, np.int64)
+            whole = np.zeros(reduction.num_inputs_, np.int64)
             whole[: len(signs)] = signs
-            self.model_.set_params(monotone=tuple(whole[self.reduction_.kept_].tolist()))
+            self.model_.set_params(monotone=tuple(whole[reduction.kept_].tolist()))
 
     def _encoded(self, X: Any) -> Array:
         return np.asarray(X) if self.encoder_ is None else self.encoder_.transform(X)

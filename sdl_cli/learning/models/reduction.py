@@ -25,8 +25,8 @@ class Reduction(BaseEstimator):  # type: ignore[misc]
     """Rows of numbers `(N, D)` as fewer numbers `(N, K)`, by what training rows show.
 
     With `pca`, columns are centred and, if `standardize`, divided by their standard deviation; then come the K directions of the
-    most variance, as scikit-learn's PCA finds them. Directions in which training rows hardly differ become 0. With `select`, the K
-    columns with the largest F statistic stay as they are, in their own order; of equal ones the first.
+    most variance, as scikit-learn's PCA finds them. Directions in which training rows hardly differ become 0. With `select`,
+    the K columns with the largest F statistic stay as they are, in their own order; of equal ones the first.
 
     Arguments:
         method: pca or select.
@@ -54,12 +54,11 @@ class Reduction(BaseEstimator):  # type: ignore[misc]
         if self.number is None or self.number <= most:
             return
         key = f"reduce.{REDUCTIONS[self.method].number_key}"  # type: ignore[attr-defined]
-        there = f"{num_columns:,} columns" if self.method == "select" else f"{num_columns:,} columns and {num_rows:,} rows to learn from"
-        what = "that many cannot be chosen" if self.method == "select" else f"which have at most {most:,} components"
-        raise ConfigError(
-            f"{key}={self.number}: there are {there}, {what}.",
-            f"Set {key}={most} or less, or leave it out: it is then chosen on validation rows.",
-        )
+        there = f"there are {num_columns:,} columns"
+        if self.method == "pca":
+            there += f" and {num_rows:,} rows to learn from, which have at most {most:,} components"
+        hint = f"Set {key}={most} or less, or leave it out: it is then chosen on validation rows."
+        raise ConfigError(f"{key}={self.number}: {there}.", hint)
 
     def fit(self, X: Any, y: Any) -> Reduction:
         """Learn from training rows `(N, D)` and targets `(N,)`. Raises ConfigError as `check`."""
@@ -129,7 +128,7 @@ class Reduction(BaseEstimator):  # type: ignore[misc]
                 sound = (
                     found.kept_.dtype == np.int64 and found.kept_.ndim == 1 and found.kept_.shape == found.scores_.shape
                     and found.scores_.dtype == np.float64 and len(found.kept_) > 0
-                    and bool((np.diff(found.kept_) > 0).all()) and 0 <= found.kept_[0] and found.kept_[-1] < num
+                    and bool((np.diff(found.kept_) > 0).all()) and found.kept_[0] >= 0 and found.kept_[-1] < num
                 )  # fmt: skip
             else:
                 found.mean_, found.components_ = arrays["mean"], arrays["components"]

@@ -55,8 +55,8 @@ def _preprocessing(model: Any, inner: Any, values: dict[str, Any]) -> dict[str, 
 _REDUCTION_STEPS = {
     "pca": "With `reduction`, make the row x into x' with one number for each row c of `components`: the sum over j of "
     "c[j] * (x[j] - mean[j]). The graph takes x'.",
-    "select": "Of the row, keep the numbers at the places in `kept` of `reduction`, counted from 0, in this order. The graph takes "
-    "these.",
+    "select": "Of the row, keep the numbers at the places in `kept` of `reduction`, counted from 0, in this order. The graph "
+    "takes these.",
 }
 
 

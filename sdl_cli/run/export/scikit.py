@@ -60,7 +60,7 @@ def _convert(estimator: Any, described: dict[str, Any], dtype: str) -> Graph:
 
 @contextlib.contextmanager
 def _whole_numbers() -> Iterator[None]:
-    """Inside, skl2onnx writes whole numbers where it has yes and no in trees of HistGradientBoosting, which protobuf 7 refuses."""
+    """Inside, skl2onnx writes whole numbers for yes and no in trees of HistGradientBoosting: newer protobuf insists on them."""
     from skl2onnx.common import tree_ensemble
 
     real, key = tree_ensemble.add_node, "nodes_missing_value_tracks_true"

@@ -71,6 +71,8 @@ def ladder(config_dir: str | None = None) -> list[str]:
 
 def _arm_with(key: str) -> str:
     """An arm with a setting that leaves its model as it is, as an example in a hint; a network's, for other settings."""
+    if key.startswith("reduce"):
+        return "forest"  # it takes any data that can be reduced
     last = key.removeprefix("model.")
     having = [kind for kind in MODELS.values() if key != last and last in {field.name for field in dataclasses.fields(kind)}]
     model = (having or [kind for kind in MODELS.values() if kind.starts_random])[0]()
