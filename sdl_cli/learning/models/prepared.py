@@ -106,12 +106,14 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """The model's predictions `(N,)`."""
-        return np.asarray(self.model_.predict(self.transform(X)))
+        rows = self.transform(X)  # says first whether it was fitted
+        return np.asarray(self.model_.predict(rows))
 
     @available_if(lambda self: hasattr(self.model, "predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """The model's class probabilities `(N, K)`, in the order of `classes_`."""
-        return np.asarray(self.model_.predict_proba(self.transform(X)))
+        rows = self.transform(X)
+        return np.asarray(self.model_.predict_proba(rows))
 
     def score(self, X: Any, y: Any) -> float:
         """Accuracy, or R2 of a regressor, as scikit-learn's own tools expect it."""
