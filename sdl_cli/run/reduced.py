@@ -21,6 +21,7 @@ from sdl_cli.settings.experiment import Experiment
 Values = dict[str, Any]
 Score = Callable[[Experiment, LabelledPart, LabelledPart], float]
 _MOST_TRIED = 256
+_MOST_SCORE = 1e300  # of a column that tells the target apart without error
 _NAMED = 20  # kept columns that a sentence names one by one
 
 
@@ -83,7 +84,10 @@ def described(model: Any, dataset: Dataset) -> Values | None:
     if found.method == "pca":
         return values | {"variance_fraction": found.variance_fraction_}
     names = _names(model, dataset)
-    return values | ({} if names is None else {"columns": [names[j] for j in found.kept_], "scores": found.scores_.tolist()})
+    if names is None:
+        return values
+    scores = [float(score) if score < _MOST_SCORE else None for score in found.scores_]
+    return values | {"columns": [names[j] for j in found.kept_], "scores": scores}
 
 
 def _names(model: Any, dataset: Dataset) -> list[str] | None:

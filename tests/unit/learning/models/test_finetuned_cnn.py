@@ -238,7 +238,7 @@ class TestProbe:
             lambda features, numbers, *rest: (seen.update(y=numbers), fit_probe(features, numbers, *rest))[1],
         )
         for flip_target in ("negate", "keep"):
-            augment = policy(flip_target=flip_target)
+            augment = policy(flip_target=flip_target, shift_target=0.0)
             model = FinetunedCNNRegressor(strategy="probe", augment=augment, num_views=3, **SMALL).fit(X, y)
             views = (seen["y"] * model.target_scale_ + model.target_mean_).reshape(3, 24)
             assert np.allclose(np.abs(views), y, atol=1e-5)
