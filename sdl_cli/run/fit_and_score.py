@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import dataclasses
 import math
 import threading
 import time
@@ -28,6 +29,7 @@ from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.metrics import MAIN, Lift, Measured
 from sdl_cli.phrases import typed_line
 from sdl_cli.run.prepare import Ready, divided, load_here, make_ready, resolve_settings, weighs_classes
+from sdl_cli.run.reduced import settled
 from sdl_cli.run.writing import finite, write_history
 from sdl_cli.settings.experiment import Experiment
 
@@ -270,11 +272,23 @@ def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPar
 
     The experiment has its settings resolved. Raises as `fit_and_score`.
     """
-    ready = make_ready(experiment, kept, ignore)
+    ready = with_size(make_ready(experiment, kept, ignore), dataclasses.replace(around, notice=ignore))
     with _fitting(ready, around) as rows:
         ready.model.fit(*rows)
     with opened_door(experiment):
         return _scores(held, _outputs(ready, held, around.features), ready.decision, 0)[metric].value
+
+
+def with_size(ready: Ready, around: Around) -> Ready:
+    """The fit with a size for its inputs, chosen by the main metric on validation rows where `reduce` leaves that open."""
+    dataset, experiment, features = ready.labelled.dataset, ready.experiment, around.features
+    is_open = experiment.reduce.name != "none" and experiment.reduce.number is None
+    if is_open and features is None and experiment.model.uses_frozen_features:
+        from sdl_cli.learning.models.features import frozen_features
+
+        features = frozen_features(experiment, dataset)
+    metric, quiet = MAIN[dataset.task], Around(features=features, on_epoch=around.on_epoch)
+    return settled(ready, metric, lambda one, kept, held: held_out_score(one, kept, held, metric, quiet), around.notice)
 
 
 def validation_score(experiment: Experiment) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sdl_cli import data
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files import monotone
 from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import LabelledPart, Split, split
 from sdl_cli.errors import ConfigError, DataError
@@ -35,6 +36,7 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
     size, interpolation = preferred or (None, "bilinear")
     if dataset is None:
         dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
+    monotone.of_columns(getattr(experiment.dataset, "monotone", {}), dataset)  # raises for a column that cannot have a direction
     if "settings" in dataset.source:  # what names this very data set, such as the version that was found
         found = dataclasses.replace(experiment.dataset, **dataset.source["settings"])
         experiment = dataclasses.replace(experiment, dataset=found)
@@ -76,6 +78,8 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
     experiment.model.check_task(dataset.task)
+    _check_reduction(experiment, dataset)
+    _check_directions(experiment, dataset)
     if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment.policies import check as check_policy
@@ -94,6 +98,40 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     check_augment(experiment.augment, dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)
     return dataclasses.replace(experiment, loss=loss, training=training)
+
+
+def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise ConfigError where the model's inputs cannot be made smaller."""
+    model, what = experiment.model, f"reduce={experiment.reduce.name}"
+    if experiment.reduce.name == "none":
+        return
+    if dataset.modality == "image" and not model.reduces_images:
+        hint = "Use a model that sees a row of pixels (model=baseline model.kind=logistic), or a probe (model=finetuned_cnn "
+        raise ConfigError(
+            f"{what}: model={model.name} reads images as they are, with every pixel in its place.",
+            f"{hint}model.strategy=probe), or leave out reduce.",
+        )
+    if getattr(model, "unlabeled", None) is not None:
+        hint = "Leave out reduce or model.unlabeled."
+        raise ConfigError(f"{what}: the rows of model.unlabeled cannot be reduced alike.", hint)
+
+
+def directions(experiment: Experiment) -> dict[str, int]:
+    """The columns that are known to have a direction, and which."""
+    return {name: sign for name, sign in getattr(experiment.dataset, "monotone", {}).items() if sign}
+
+
+def _check_directions(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise ConfigError where a model that heeds known directions cannot do so on this data."""
+    if not directions(experiment) or not experiment.model.heeds_monotone:
+        return
+    if len(dataset.classes) > 2:
+        what = f"dataset.monotone: with {len(dataset.classes)} classes there is no one probability that could only rise or fall"
+        hint = "Leave it out (dataset.monotone={}), or predict a number or one of two classes."
+        raise ConfigError(f"{what}, and scikit-learn's trees refuse it.", hint)
+    if experiment.reduce.name == "pca":
+        hint = "Use reduce=select, which keeps columns as they are, or leave out one of the two."
+        raise ConfigError("dataset.monotone: reduce=pca mixes the columns, so that none keeps its direction.", hint)
 
 
 def _check_size_of_target(dataset: Dataset) -> None:
@@ -131,7 +169,15 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             ([] if model.trains_in_epochs else training, f"{who} is not trained in epochs"),
             (batches, f"{who} does not train on batches"),
         ]
+    if directions(experiment) and not model.heeds_monotone:
+        heed = "model=baseline with model.kind=gradient_boosting, forest or extra_trees can"
+        ignored.append((["dataset.monotone"], f"{_called(experiment)} cannot be held to a direction; {heed}"))
     return [f"{listed(what)} {'has' if len(what) == 1 else 'have'} no effect: {why}." for what, why in ignored if what]
+
+
+def _called(experiment: Experiment) -> str:
+    key = experiment.model.named_by
+    return f"model={experiment.model.name}" if key is None else f"model.{key}={getattr(experiment.model, key)}"
 
 
 def _changed(group: str, settings: Any, *defaults: Any) -> list[str]:
@@ -177,6 +223,8 @@ def make_ready(experiment: Experiment, labelled: LabelledPart, notice: Callable[
     fit, validation = labelled, LabelledPart(labelled.dataset, np.array([], dtype=np.int64))
     if model.needs_validation:
         fit, validation = labelled.divided(experiment.dataset.validation_fraction, experiment.seed)
+    if experiment.reduce.number is not None:
+        model.reduction.check(len(fit), model.num_columns(fit.X, fit.y))
     return Ready(experiment, labelled, fit, validation, model, decision)
 
 

@@ -12,12 +12,14 @@ from sdl_cli.learning.losses import LOSSES
 from sdl_cli.learning.models import MODELS
 from sdl_cli.measure.decisions import check_threshold
 from sdl_cli.run import trackers
-from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.settings.experiment import REDUCTIONS, Experiment, Training
 from sdl_cli.settings.parallel import Parallel, check_backend
 from sdl_cli.settings.parse import parse, parse_group
 
 Values = dict[str, Any]
-TABLES: dict[str, Any] = {"dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training}
+TABLES: dict[str, Any] = {
+    "dataset": DATASETS, "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": Training, "reduce": REDUCTIONS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ class RunResult:
         runtime: device, precision, memory format and threads of a network; None for scikit-learn.
         notes: sentences on how data and settings were read.
         repeats: splits that it is the mean of.
+        reduction: what `reduced.described` says of a model whose inputs were made smaller; of repeats, of the first.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class RunResult:
     runtime: Values | None = None
     notes: Sequence[str] = ()
     repeats: int = 1
+    reduction: Values | None = None
 
     @property
     def task(self) -> str:
@@ -62,6 +64,7 @@ class RunResult:
                 "runtime": self.runtime,
                 "notes": self.notes,
                 "repeats": self.repeats,
+                "reduction": self.reduction,
             }
         )
         return values
@@ -76,7 +79,7 @@ class RunResult:
         lift = Lift.from_json(values["lift"]) if values.get("lift") else None
         parts = scores("metrics"), scores("metrics", "validation"), scores("baseline"), scores("majority")
         counts = dict(values.get("seconds", {})), dict(values.get("rows", {})), values.get("runtime")
-        more = tuple(values.get("notes", ())), values.get("repeats", 1)
+        more = tuple(values.get("notes", ())), values.get("repeats", 1), values.get("reduction")
         return cls(Path(values.get("folder", "")), values.get("config", {}), *parts, lift, *counts, *more)
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files import monotone
 from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.storage import save_model
 from sdl_cli.measure.wording import model_name
-from sdl_cli.run import check, prepare, run_folder
-from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, ignore
+from sdl_cli.run import check, prepare, reduced, run_folder
+from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, ignore, with_size
 from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
 from sdl_cli.run.writing import require_space, write_predictions, writing
@@ -79,6 +80,8 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
     for sentence in _about_settings(experiment):
         notice(sentence)
+    if prepare.directions(experiment) and experiment.model.heeds_monotone:
+        notice(monotone.sentence(prepare.directions(experiment), dataset))
     ready = make_ready(experiment, labelled, notice)
     runtime = stored_runtime(folder) if resume else None
     with writing(folder, "run", resume) as out:
@@ -93,11 +96,20 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             if found is not None:
                 out.environment(runtime=found)
 
+        with clock.phase("choose"):
+            ready = with_size(ready, Around(notice=notice))
+        experiment = ready.experiment
+        out.config(experiment.to_plain())
         around = Around(out.folder, runtime, None, observer.on_epoch, settled, notice, clock)
         scored = fit_and_score(ready, test, around, with_intervals=True, beside_baseline=True)
+        reduction = reduced.described(ready.model, dataset)
+        if reduction is not None:
+            notice(reduced.sentence(reduction))
         with clock.phase("save"):
             files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred, labelled), notice)
-        result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes))
+        result = RunResult(
+            out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes), reduction=reduction
+        )
         out.json("metrics.json", result.to_json())
         out.environment(runtime=scored.runtime, seconds=result.seconds)
         out.done(["config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files])

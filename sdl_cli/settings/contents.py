@@ -40,6 +40,14 @@ class Between(NamedTuple):
 
 MEASURED = {"value": Maybe(Number), "low?": Maybe(Number), "high?": Maybe(Number), "n?": Maybe(Number)}
 SCORES = Each(MEASURED)
+REDUCTION = {
+    "method": {"pca", "select"},
+    "kept": Between(1, 2**31),
+    "of": Between(1, 2**31),
+    "columns?": [str],
+    "scores?": [Maybe(Number)],
+    "variance_fraction?": Number,
+}
 METRICS = {
     "config": Each(Plain),
     "metrics": {"test": SCORES, "validation?": SCORES},
@@ -51,6 +59,7 @@ METRICS = {
     "runtime?": Maybe(Each(Plain)),
     "notes?": [str],
     "repeats?": Between(0, 2**31),
+    "reduction?": Maybe(REDUCTION),
 }
 ENVIRONMENT = {
     "versions?": Each(str),

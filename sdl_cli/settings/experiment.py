@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,58 @@ class Training:
         return self.select == "best" or self.patience > 0
 
 
+@dataclass(frozen=True)
+class NoReduction:
+    """Every column as it is."""
+
+    name: str = "none"
+
+    number_key: ClassVar[str] = ""
+    number: ClassVar[int | None] = None
+
+
+@dataclass(frozen=True)
+class PCA:
+    """Principal components of all columns, learned from labelled rows (Pearson 1901; Hotelling 1933).
+
+    Arguments:
+        num_components: components that are kept; None: the number that does best on validation rows.
+    """
+
+    name: str = "pca"
+    num_components: Count | None = None
+
+    number_key: ClassVar[str] = "num_components"
+
+    @property
+    def number(self) -> int | None:
+        """How many columns a model sees, or None where that is still to be chosen."""
+        return self.num_components
+
+
+@dataclass(frozen=True)
+class Select:
+    """The columns that depend most on the target, each by itself: by the F statistic of labelled rows, a one-way analysis of
+    variance for classes and the square of the correlation for numbers (scikit-learn's `f_classif` and `f_regression`).
+
+    Arguments:
+        num_features: columns that are kept; None: the number that does best on validation rows.
+    """
+
+    name: str = "select"
+    num_features: Count | None = None
+
+    number_key: ClassVar[str] = "num_features"
+
+    @property
+    def number(self) -> int | None:
+        """As of `PCA`."""
+        return self.num_features
+
+
+REDUCTIONS: dict[str, type] = {"none": NoReduction, "pca": PCA, "select": Select}
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
     """What every data set accepts.
@@ -114,6 +166,7 @@ class Experiment:
     loss: Any
     augment: Any
     training: Training
+    reduce: Any = field(default_factory=NoReduction)
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     num_repeats: Count = 1
     device: str = "auto"

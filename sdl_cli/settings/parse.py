@@ -132,8 +132,9 @@ def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
             return tuple(_convert(f"{key}[{i}]", get_args(kind)[0], item, problems) for i, item in enumerate(value))
         problems.append(f"{key}: {value!r} is not a list. Write {shlex.quote(f'{key}=[{str(value).strip(chr(39))}]')}")
     elif get_origin(kind) is dict or kind is dict:
+        inner = (*get_args(kind), Any, Any)[1]
         if isinstance(value, Mapping):
-            return dict(value)
+            return {k: item if inner is Any else _convert(f"{key}.{k}", inner, item, problems) for k, item in value.items()}
         problems.append(f"{key}: {value!r} is not a group of key: value.")
     else:
         return value if kind is Any else _scalar(key, kind, bounds, value, problems)

@@ -14,7 +14,7 @@ from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.learning import losses
 from sdl_cli.learning.losses import LOSSES
 from sdl_cli.learning.models.settings import MODELS
-from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.experiment import REDUCTIONS, Training, plain
 from sdl_cli.settings.parse import parse_group
 from sdl_cli.settings.yaml_files import conf_dir
 
@@ -28,8 +28,18 @@ SHARED = {
     "num_threads": ("train", "num_threads"),
     "random_state": ("train", "seed"),
 }
-OWN = {"loss": None, "augment": None, "training": None, "class_weight": None, "standardize": True}  # of estimators alone
-GROUPS: dict[str, dict[str, type]] = {"model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "training": {"default": Training}}
+OWN = {
+    "loss": None,
+    "augment": None,
+    "training": None,
+    "class_weight": None,
+    "standardize": True,
+    "monotone": None,
+    "reduce": None,
+}  # of estimators alone
+GROUPS: dict[str, dict[str, type]] = {
+    "model": MODELS, "loss": LOSSES, "augment": AUGMENTS, "reduce": REDUCTIONS, "training": {"default": Training},
+}  # fmt: skip
 CHOICES = [(group, name) for group, table in GROUPS.items() for name in table]
 
 

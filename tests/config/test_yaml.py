@@ -22,7 +22,7 @@ from sdl_cli.study.compare.settings import Compare, Shared, parse_shared
 from sdl_cli.study.curve.settings import Curve, CurveExperiment, parse_curve
 
 CONF = conf_dir()
-GROUPS = ("dataset", "model", "loss", "augment", "training")
+GROUPS = ("dataset", "model", "loss", "augment", "reduce", "training")
 FILES = [file for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 REQUIRED = {"path": "x", "dataset": "CIFAR10"}  # values of ???, for composing
 OPTION = re.compile(r"^\s*(?P<key>\w+):(?P<value>\s.*)?$")

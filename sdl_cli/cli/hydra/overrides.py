@@ -19,7 +19,7 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.phrases import shortened
 from sdl_cli.settings.yaml_files import GROUPS, options
 
-OPEN_KEYS = ("model.params.",)  # below these any key may be set
+OPEN_KEYS = ("model.params.", "dataset.monotone.")  # below these any key may be set
 NAMED_SETS = ("openml", "huggingface", "torchvision")  # kinds of data set of which there are many, named by dataset.dataset
 LIST_KEYS = (
     *("curve.sizes", "curve.at", "compare.arms", "model.widths"),
@@ -56,7 +56,7 @@ def quote_override(text: str, multirun: bool = False) -> str:
         raise _no_assignment(text)
     if match["key"] in GROUPS or match["key"].startswith("hydra/"):
         _check_choice(text, match["key"], match["value"])
-    sign = match["sign"] or ("++" if match["key"].startswith(OPEN_KEYS) else "")
+    sign = match["sign"] or ("++" if f"{match['key']}.".startswith(OPEN_KEYS) else "")
     start, value = f"{sign}{match['key']}=", match["value"]
     is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
     if is_literal_path(match["key"], value, multirun):

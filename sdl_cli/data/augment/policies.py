@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from sdl_cli.data.augment import mixing, trivial
+from sdl_cli.data.augment import mixing, moving, trivial
+from sdl_cli.data.augment.number_targets import check_targets
 from sdl_cli.errors import ConfigError
 from sdl_cli.settings.experiment import Fraction, NonNegative, Positive, Range
 
@@ -40,24 +41,34 @@ class FlipCrop:
         pad_fraction: mirrored border added on each side before cropping back to size, as a fraction of the side.
         flip_target: what mirroring does to a number to predict: keep it, or negate it (a steering angle); None refuses to
             mirror images with numbers. Without effect on classes.
+        shift_target: what each pixel that the crop moves an image to the right adds to a number to predict, 0 if it stays (up and
+            down never change it); None refuses to crop images with numbers. Without effect on classes.
     """
 
     name: str = "flip_crop"
     flip: bool = True
     pad_fraction: Fraction = 0.125
     flip_target: FlipTarget | None = None
+    shift_target: float | None = None
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Random translation by whole pixels, the edge repeated.
+    """Random rotation, then translation by whole pixels, the edge repeated.
 
     Arguments:
         max_fraction: largest shift in each direction, as a fraction of the side.
+        max_degrees: largest rotation about the middle, in degrees either way; 0 turns none.
+        shift_target: as for flip_crop.
+        rotate_target: what each degree that an image turns counter-clockwise adds to a number to predict, 0 if it stays; None
+            refuses to turn images with numbers. Without effect on classes.
     """
 
     name: str = "shift"
     max_fraction: Fraction = 0.125
+    max_degrees: Annotated[float, Range(0, 45)] = 0.0
+    shift_target: float | None = None
+    rotate_target: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +77,14 @@ class Trivial:
 
     Arguments:
         num_bins: number of strengths from none to the strongest.
+        shift_target, rotate_target: 0 for a number to predict that stays; None, and any other value, refuses images with numbers,
+            since nothing says what a shear adds. Without effect on classes.
     """
 
     name: str = "trivial"
     num_bins: Annotated[int, Range(2)] = 31
+    shift_target: float | None = None
+    rotate_target: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,7 @@ class Strong(FlipCrop):
     """flip_crop, then random erasing (Zhong et al. 2020), then MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019).
 
     Arguments:
-        flip, pad_fraction, flip_target: as for flip_crop.
+        flip, pad_fraction, flip_target, shift_target: as for flip_crop.
         erase_probability: probability that an image has a rectangle replaced by noise.
         mix_probability: probability that an image is mixed with another; MixUp and CutMix are equally likely.
         mixup_alpha: share of the first image under MixUp is Beta(alpha, alpha).
@@ -143,7 +158,7 @@ MODALITY: dict[str, frozenset[str]] = {
 def check(augment: Any, modality: str, task: str) -> list[str]:
     """What a user should know about this policy on this data, one sentence each.
 
-    Raises ConfigError: the policy does not work on this kind of data, or nothing says what mirroring does to the numbers.
+    Raises ConfigError: the policy does not work on this kind of data, or nothing says what it does to the numbers.
     """
     if modality not in MODALITY[augment.name]:
         fitting = [name for name, works_on in MODALITY.items() if modality in works_on]
@@ -152,9 +167,7 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
         raise ConfigError(
             f"augment: {augment.name} works on {kinds}, and this data set is {this}.", f"Policies that fit: {', '.join(fitting)}."
         )
-    notices = _check_flip(augment, task)
-    if augment.name == "trivial" and task == "regression":
-        notices.append("augment=trivial turns and shears images and leaves the numbers to predict as they are.")
+    notices = check_targets(augment, task)
     if augment.name == "strong" and task == "regression" and augment.mix_probability > 0:
         notices.append("augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it.")
     if _changes_nothing(augment):
@@ -162,27 +175,11 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
     return notices
 
 
-def _check_flip(augment: Any, task: str) -> list[str]:
-    """Refuse to mirror images whose targets are numbers where nothing says what becomes of them."""
-    if not isinstance(augment, FlipCrop):
-        return []
-    if task == "regression" and augment.flip and augment.flip_target is None:
-        raise ConfigError(
-            f"augment={augment.name} mirrors images, and the target is a number: mirroring may change it, as it does the sign of "
-            "a steering angle.",
-            "Set augment.flip_target=negate if its sign changes, augment.flip_target=keep if it stays, or augment.flip=false",
-        )
-    if augment.flip_target is None or (task == "regression" and augment.flip):
-        return []
-    why = "the targets are classes" if task == "classification" else "no image is mirrored (augment.flip=false)"
-    return [f"augment.flip_target={augment.flip_target} has no effect: {why}."]
-
-
 def _changes_nothing(augment: Any) -> bool:
     strengths = {
         "flip_crop": ("flip", "pad_fraction"),
         "strong": ("flip", "pad_fraction", "erase_probability", "mix_probability"),
-        "shift": ("max_fraction",),
+        "shift": ("max_fraction", "max_degrees"),
         "noise": ("std", "drop_probability"),
         "text": ("deletion_probability", "swap_fraction", "synonym_fraction"),
     }.get(augment.name)
@@ -194,7 +191,7 @@ def waits_for_device(augment: Any) -> bool:
     return isinstance(augment, Trivial)
 
 
-def build(augment: Any, target_zero: float | None = None) -> Policy:
+def build(augment: Any, target_zero: float | None = None, target_scale: float = 1.0) -> Policy:
     """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
 
     Inputs are float32 images `(N, C, H, W)` in [0, 1] or a standardised table `(N, F)`; targets are soft classes
@@ -203,20 +200,32 @@ def build(augment: Any, target_zero: float | None = None) -> Policy:
     Arguments:
         target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for
             t = (y - mean) / scale, so that negating y makes 2 target_zero - t of t; None: the targets are classes.
+        target_scale: the scale of these numbers, so that adding d to y adds d / scale to t.
     """
+
+    def add(targets: Tensor, amounts: Tensor, each: float | None) -> Tensor:
+        """Numbers that follow their images by `each` for a pixel or degree."""
+        if target_zero is None or not each:
+            return targets
+        return targets + amounts[:, None].to(targets.dtype) * (each / target_scale)
 
     def policy(inputs: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         match augment:
             case FlipCrop():
-                inputs, mirrored = flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
+                inputs, mirrored, right = moving.flip_crop(inputs, augment.flip, augment.pad_fraction, generator)
                 if target_zero is not None and augment.flip_target == "negate":
                     targets = (2 * target_zero - targets).where(mirrored[:, None], targets)
+                targets = add(targets, right, augment.shift_target)
                 if isinstance(augment, Strong):
                     inputs = mixing.erase(inputs, augment.erase_probability, generator)
                     alphas = augment.mixup_alpha, augment.cutmix_alpha
                     inputs, targets = mixing.mix(inputs, targets, augment.mix_probability, *alphas, generator)
             case Shift():
-                inputs = shift(inputs, augment.max_fraction, generator)
+                if augment.max_degrees > 0:
+                    inputs, degrees = moving.turn(inputs, augment.max_degrees, generator)
+                    targets = add(targets, degrees, augment.rotate_target)
+                inputs, right = moving.shift(inputs, augment.max_fraction, generator)
+                targets = add(targets, right, augment.shift_target)
             case Trivial():
                 inputs = trivial.trivial_augment(inputs, augment.num_bins, generator)
             case Noise():
@@ -225,31 +234,6 @@ def build(augment: Any, target_zero: float | None = None) -> Policy:
 
     assert type(augment) in AUGMENTS.values(), augment
     return policy
-
-
-def flip_crop(images: Tensor, flip: bool, pad_fraction: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mirror each image with probability one half, pad by reflection and crop back at a random place.
-
-    Returns: the images, and which of them are mirrored, `(N,)` of bool.
-    """
-    import torch
-
-    height, width = images.shape[2:]
-    rows = _reflect(_shifted(images, height, pad_fraction, generator), height)
-    columns = _reflect(_shifted(images, width, pad_fraction, generator), width)
-    mirrored = torch.zeros(len(images), dtype=torch.bool, device=images.device)
-    if flip:
-        mirrored = mixing.uniform(images, generator) < 0.5
-        columns = columns.where(~mirrored[:, None], width - 1 - columns)
-    return _take(images, rows, columns), mirrored
-
-
-def shift(images: Tensor, max_fraction: float, generator: torch.Generator) -> Tensor:
-    """Move each image by whole pixels, up to a fraction of each side, and repeat its edge."""
-    height, width = images.shape[2:]
-    rows = _shifted(images, height, max_fraction, generator).clamp(0, height - 1)
-    columns = _shifted(images, width, max_fraction, generator).clamp(0, width - 1)
-    return _take(images, rows, columns)
 
 
 def noise(table: Tensor, std: float, drop_probability: float, generator: torch.Generator) -> Tensor:
@@ -261,24 +245,3 @@ def noise(table: Tensor, std: float, drop_probability: float, generator: torch.G
         dropped = torch.rand(table.shape, generator=generator, device=table.device) < drop_probability
         table = table.masked_fill(dropped, 0.0)
     return table
-
-
-def _shifted(images: Tensor, side: int, fraction: float, generator: torch.Generator) -> Tensor:
-    """Source index of each pixel along a side after a random shift, `(N, side)`; it may lie up to side - 1 outside."""
-    import torch
-
-    most = min(round(fraction * side), side - 1)
-    offset = torch.randint(-most, most + 1, (len(images), 1), generator=generator, device=images.device)
-    return torch.arange(side, device=images.device) + offset
-
-
-def _reflect(index: Tensor, side: int) -> Tensor:
-    """Indices outside 0..side - 1 mirrored back in, the edge itself not repeated."""
-    return (side - 1) - ((side - 1) - index.abs()).abs()
-
-
-def _take(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Pixels of each image at its own rows `(N, H)` and columns `(N, W)`: one gather for the whole batch."""
-    n, channels, height, width = images.shape
-    flat = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(n, channels, -1)
-    return images.reshape(n, channels, -1).gather(2, flat).view(images.shape)

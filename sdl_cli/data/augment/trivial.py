@@ -65,10 +65,10 @@ def shear_y(images: Tensor, factor: Tensor) -> Tensor:
     return _affine(images, yx=factor, y0=factor * (images.shape[3] / 2))
 
 
-def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Rotate each image counter-clockwise about its centre by `degrees` `(N,)`."""
+def rotate(images: Tensor, degrees: Tensor, mode: str = "nearest", padding: str = "zeros") -> Tensor:
+    """Rotate each image counter-clockwise about its centre by `degrees` `(N,)`; the rest as of `_affine`."""
     angle = degrees * (math.pi / 180)
-    return _affine(images, xx=angle.cos(), xy=-angle.sin(), yx=angle.sin(), yy=angle.cos())
+    return _affine(images, xx=angle.cos(), xy=-angle.sin(), yx=angle.sin(), yy=angle.cos(), mode=mode, padding=padding)
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
@@ -158,8 +158,12 @@ def _affine(
     yx: Tensor | float = 0.0,
     yy: Tensor | float = 1.0,
     y0: Tensor | float = 0.0,
+    mode: str = "nearest",
+    padding: str = "zeros",
 ) -> Tensor:
     """Fetch each pixel (x, y) from the one nearest to (xx x + xy y + x0, yx x + yy y + y0), or black outside the image.
+
+    `bilinear` fetches it from between pixels, and `border` repeats the edge outside.
 
     Positions are in px from the middle. The six numbers are one per image `(N,)`, or one for all.
     """
@@ -176,4 +180,4 @@ def _affine(
     from_x = per_image(xx) * x + per_image(xy) * y + per_image(x0)
     from_y = per_image(yx) * x + per_image(yy) * y + per_image(y0)
     grid = torch.stack([from_x * (2 / width), from_y * (2 / height)], dim=3)
-    return grid_sample(images, grid.to(images.dtype), mode="nearest", padding_mode="zeros", align_corners=False)
+    return grid_sample(images, grid.to(images.dtype), mode=mode, padding_mode=padding, align_corners=False)

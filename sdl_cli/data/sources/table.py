@@ -6,9 +6,9 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,12 +50,15 @@ class TableRoles(Roles):
         drop: columns to leave out.
         categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
         text: columns to keep as text, the target among them: 01 is not 1, and NA is not missing.
+        monotone: by column, 1 where the target is known never to fall as the column rises, -1 where it never rises, 0 where
+            nothing is known; a model that can then learns only that. Of two classes, the probability of the second.
     """
 
     features: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    monotone: dict[str, Literal[-1, 0, 1]] = field(default_factory=dict)
 
     @classmethod
     def from_older(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -26,33 +26,71 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
             "validation_fraction": experiment.dataset.validation_fraction,
             **{key: getattr(experiment, key) for key in ("device", "precision", "memory_format", "num_threads")},
         }
+        if settings.is_pretrained:
+            arguments["reduce"] = experiment.reduce
     elif settings.takes_class_weight and task == "classification":
         arguments["class_weight"] = "balanced" if getattr(experiment.loss, "class_weight", "none") == "balanced" else None
+    directions = getattr(experiment.dataset, "monotone", {})
+    if settings.heeds_monotone and dataset is not None and any(directions.values()):
+        from sdl_cli.data.files.columns import level_counts
+        from sdl_cli.data.files.monotone import of_columns
+
+        signs = of_columns(directions, dataset)  # the encoder puts numbers first, and categories behind them
+        arguments["monotone"] = tuple(
+            sign for sign, levels in zip(signs, level_counts(dataset.columns), strict=True) if not levels
+        )
     model = settings.estimator_class(task)(**arguments)
     if dataset is None:
         return model
     augment = experiment.augment if on_texts and experiment.augment.name != "none" else None
-    return with_preparation(model, dataset, augment, experiment.dataset.validation_fraction, experiment.seed)
+    return with_preparation(
+        model, dataset, augment, experiment.dataset.validation_fraction, experiment.seed, _reduction(experiment, dataset)
+    )
 
 
-def with_preparation(model: Any, dataset: Dataset, augment: Any = None, validation_fraction: float = 0.2, seed: int = 0) -> Any:
+def _reduction(experiment: Experiment, dataset: Dataset) -> Any:
+    """What makes the inputs of this experiment's model smaller, or None."""
+    if experiment.reduce.name == "none" or experiment.model.is_pretrained:  # a probe reduces its own features
+        return None
+    from sdl_cli.learning.models.reduction import Reduction
+
+    in_many_units = dataset.modality == "table"
+    return Reduction(experiment.reduce.name, experiment.reduce.number, in_many_units, dataset.task == "classification")
+
+
+def with_preparation(
+    model: Any,
+    dataset: Dataset,
+    augment: Any = None,
+    validation_fraction: float = 0.2,
+    seed: int = 0,
+    reduction: Any = None,
+) -> Any:
     """The model behind the preprocessing that this data set's inputs need, or the model itself if they need none.
 
     Arguments:
         augment: settings of a policy that works on what goes into the preprocessing (texts), or None.
+        reduction: a `Reduction` of what comes out of it, or None.
     """
-    if not needs_preparation(dataset):
+    if not needs_preparation(dataset) and reduction is None:
         return model
     from sdl_cli.learning.models.prepared import Prepared
 
+    encoder: Any = None
     if dataset.modality == "text":
         from sdl_cli.learning.models.text_features import TextEncoder
 
-        return Prepared(TextEncoder(random_state=seed), model, augment, validation_fraction, seed)
-    from sdl_cli.data.files.columns import level_counts
-    from sdl_cli.learning.models.encoding import TableEncoder
+        encoder = TextEncoder(random_state=seed)
+    elif dataset.columns:
+        from sdl_cli.data.files.columns import level_counts
+        from sdl_cli.learning.models.encoding import TableEncoder
 
-    return Prepared(TableEncoder(level_counts(dataset.columns)), model, None, validation_fraction, seed)
+        encoder = TableEncoder(level_counts(dataset.columns))
+    elif dataset.modality == "image":
+        from sdl_cli.learning.models.reduction import FlatImages
+
+        encoder = FlatImages(model.max_px)
+    return Prepared(encoder, model, augment, validation_fraction, seed, reduction)
 
 
 def needs_preparation(dataset: Dataset) -> bool:

@@ -20,13 +20,20 @@ from sdl_cli.settings.experiment import Experiment
 Array = np.ndarray[Any, Any]
 
 
-@takes(BaselineSettings, class_weight=None, standardize=True, random_state=Experiment.seed)
+@takes(BaselineSettings, class_weight=None, standardize=True, monotone=None, random_state=Experiment.seed)
 class _Baseline(FlatEstimator):
     def _build(self, num_rows: int, y: Array) -> Any:
         classify = is_classifier(self)
         weight: dict[str, Any] = {"class_weight": self.class_weight} if classify else {}
+        if self._signs is not None and not BaselineSettings(kind=self.kind).heeds_monotone:
+            raise ConfigError(
+                f"monotone: {self.kind} cannot be held to a direction.", "Use forest, extra_trees or gradient_boosting."
+            )
         if self.kind in ("forest", "extra_trees"):
             from sklearn import ensemble
+
+            if self._signs is not None:
+                weight["monotonic_cst"] = self._signs
 
             tree = "RandomForest" if self.kind == "forest" else "ExtraTrees"
             if self.features_fraction is not None:
@@ -35,6 +42,8 @@ class _Baseline(FlatEstimator):
                 self.num_trees, min_samples_leaf=self.min_leaf_rows, random_state=self.random_state,
                 n_jobs=num_jobs(num_rows * self.n_features_in_), **weight,
             )  # fmt: skip
+        if self.kind == "gradient_boosting" and self._signs is not None:
+            return self._build_monotone_boosting(y)
         if self.kind == "gradient_boosting":
             from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
@@ -49,8 +58,24 @@ class _Baseline(FlatEstimator):
         model = LogisticRegression(C=self.c, max_iter=2000, **weight) if classify else Ridge(alpha=self.alpha)
         return make_pipeline(*self._scaler(), model)
 
+    @property
+    def _signs(self) -> list[int] | None:
+        """`monotone` for every column, 0 for those that it does not reach; None where nothing is asked."""
+        if self.monotone is None or not any(self.monotone):
+            return None
+        return [int(sign) for sign in self.monotone] + [0] * (self.n_features_in_ - len(self.monotone))
+
+    def _build_monotone_boosting(self, y: Array) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        self.notes_.append("gradient_boosting with known directions is scikit-learn's HistGradientBoosting.")
+        if is_classifier(self):
+            return HistGradientBoostingClassifier(monotonic_cst=self._signs, random_state=self.random_state)
+        model = HistGradientBoostingRegressor(monotonic_cst=self._signs, random_state=self.random_state)
+        return model if scale_of(y) is None else TransformedTargetRegressor(model, transformer=StandardScaler())
+
     def _fit_model(self, X: Array, y: Array) -> None:
-        grows_trees = self.kind in ("forest", "extra_trees", "gradient_boosting")
+        grows_trees = self.kind in ("forest", "extra_trees") or (self.kind == "gradient_boosting" and self._signs is None)
         scale = scale_of(y) if grows_trees and not is_classifier(self) else None
         super()._fit_model(X, y if scale is None else scale.into(y))
         if scale is not None:
@@ -92,6 +117,8 @@ class Baseline(ClassifierMixin, _Baseline):  # type: ignore[misc]
     probabilities):
         standardize: logistic, ridge and svm centre and scale the features first.
         class_weight: `balanced` gives every class the same total weight, None every row.
+        monotone: for each of the first columns 1, -1 or 0: what forest, extra_trees and gradient_boosting predict then never
+            falls, or never rises, as the column rises (of two classes, the probability of the second); None asks nothing.
         random_state: seed.
     """
 

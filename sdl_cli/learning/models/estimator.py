@@ -75,7 +75,8 @@ class NetworkEstimator(StoredNetwork):
         self.input_shape_ = list(X.shape[1:])
         if modality == "table":
             self.mean_, self.scale_ = self._column_scales(X)
-        self._augment = augmentation.build(policy, self._target_zero) if policy.name != "none" else None
+        scale = getattr(self, "target_scale_", 1.0)
+        self._augment = augmentation.build(policy, self._target_zero, scale) if policy.name != "none" else None
         validate = None
         if X_val is not None and self.needs_validation:
             if task == "classification":

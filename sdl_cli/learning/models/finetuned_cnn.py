@@ -21,12 +21,13 @@ from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.probe import fit_probe
+from sdl_cli.learning.models.reduction import Reduction
 from sdl_cli.learning.models.settings import FinetunedCNNSettings
 
 _MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
 
 
-@takes(FinetunedCNNSettings, **NETWORK)
+@takes(FinetunedCNNSettings, **NETWORK, reduce=None)
 class _FinetunedCNN(NetworkEstimator):
     def image_size(self) -> tuple[int, str]:
         found = self._preprocessing()
@@ -117,8 +118,9 @@ class _FinetunedCNN(NetworkEstimator):
         if isinstance(policy, augmentation.Strong):  # a frozen feature of two mixed images has no one label
             policy = dataclasses.replace(policy, mix_probability=0.0)
         zero = self._target_zero
-        # with its zero at 0, the policy turns a 1 into -1 where it mirrors an image and negates its number
-        augment = augmentation.build(policy, None if zero is None else 0.0) if policy.name != "none" else None
+        # with its zero at 0, what the policy makes of a 1 and of a 0 tells what it does to every number
+        scale = 1.0 if zero is None else self.target_scale_
+        augment = augmentation.build(policy, None if zero is None else 0.0, scale) if policy.name != "none" else None
         num_views = self.num_views or (4 if augment is not None else 1)
         known = loop.current_context().features
         views = [known if known is not None and len(known) == len(inputs) else self._features(net, inputs)]
@@ -127,18 +129,36 @@ class _FinetunedCNN(NetworkEstimator):
         generator = torch.Generator(self.runtime_.device).manual_seed(loop.phase_seed(self.seed_, "views"))
         for _ in range(num_views - 1 if augment is not None else 0):
             found = self._features(net, inputs, augment, generator)
-            views.append(found[:, :-1])
-            ys.append(y if zero is None else np.where(found[:, -1] < 0, 2 * zero - y, y))
+            views.append(found[:, :-2])
+            one, none = found[:, -2], found[:, -1]
+            sign = np.where(one < none, -1.0, 1.0)
+            ys.append(y if zero is None else sign * y + (1 - sign) * zero + none)
+        if self.reduction is not None:
+            self.reduction_ = self.reduction.fit(views[0], y)
+            views = [self.reduction_.transform(view) for view in views]
         weight, bias, chosen = fit_probe(np.concatenate(views), np.concatenate(ys), len(views), zero is None, self.seed_)
+        if self.reduction is not None:
+            weight, bias = self.reduction_.folded(weight, bias)
         self.probe_c_ = chosen
         with torch.no_grad():
             net.head.weight.copy_(torch.from_numpy(weight))
             net.head.bias.copy_(torch.from_numpy(bias))
 
+    @property
+    def reduction(self) -> Reduction | None:
+        """What makes the frozen features of a probe fewer, unfitted: `reduce` as a `Reduction`, or None."""
+        if self.reduce is None or self.reduce.name == "none" or not self._only_probes:
+            return None
+        return Reduction(self.reduce.name, self.reduce.number, classify=is_classifier(self))
+
+    def num_columns(self, X: Array, y: Any) -> int:
+        """Number of frozen features D of these images `(N, C, H, W)`."""
+        return self.build_body(list(X.shape[1:]))[1]
+
     def _features(
         self, net: Network, inputs: Tensor, augment: loop.Augment | None = None, generator: torch.Generator | None = None
     ) -> Array:
-        """Embeddings `float64 (N, D)` of the images, or of an augmented view, `(N, D + 1)`: last what a target of 1 became."""
+        """Embeddings `float64 (N, D)` of images, or of an augmented view, with what targets of 1 and 0 became: `(N, D + 2)`."""
 
         class Embed(nn.Module):
             most_rows = net.most_rows
@@ -146,8 +166,8 @@ class _FinetunedCNN(NetworkEstimator):
             def forward(self, x: Tensor) -> Tensor:
                 if augment is None or generator is None:
                     return net.embed(x)
-                x, ones = augment(x, x.new_ones(len(x), 1), generator)
-                return torch.cat([net.embed(x), ones], dim=1)
+                x, became = augment(x, torch.eye(2, dtype=x.dtype, device=x.device)[:1].expand(len(x), 2), generator)
+                return torch.cat([net.embed(x), became], dim=1)
 
         net.eval()
         return np.asarray(loop.apply(Embed(), inputs, self.runtime_, batch_size=64).double())
@@ -156,7 +176,8 @@ class _FinetunedCNN(NetworkEstimator):
 class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
     """A torchvision network pretrained elsewhere, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
 
-    Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`. A probe is a logistic head on frozen
+    Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`, and `reduce`, settings of a reduction of a
+    probe's features (folded into its head) or None. A probe is a logistic head on frozen
     features, its C chosen by 5-fold log loss and refitted on all rows. Fine-tuning starts from it, since a random head distorts
     pretrained features (Kumar et al., ICLR 2022), and what it ends with is averaged with where it started (Wortsman et al.,
     CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).

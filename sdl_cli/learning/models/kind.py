@@ -75,6 +75,16 @@ class ModelSettings:
         return False
 
     @property
+    def heeds_monotone(self) -> bool:
+        """Whether it can be held to known directions of columns (`dataset.monotone`)."""
+        return False
+
+    @property
+    def reduces_images(self) -> bool:
+        """Whether images reach it as rows of numbers, which may be made fewer first: pixels, or features of a frozen network."""
+        return not self.is_network or self.is_probe
+
+    @property
     def trains_in_epochs(self) -> bool:
         """Whether these settings train a network on batches, so that `training`, a loss and an augmentation have an effect."""
         return self.is_network and not self.is_probe

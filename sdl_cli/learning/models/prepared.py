@@ -17,26 +17,35 @@ Array = np.ndarray[Any, Any]
 
 
 class Prepared(BaseEstimator):  # type: ignore[misc]
-    """An encoder and a model as one estimator: what the encoder learns, it learns from training rows only.
+    """An encoder, a reduction and a model as one estimator: what goes before the model learns from training rows only.
 
     Arguments:
-        encoder: a `TableEncoder` or `TextEncoder`.
+        encoder: a `TableEncoder`, `TextEncoder` or `FlatImages`; None where rows are plain numbers `(N, F)` already.
         model: any estimator of this package; it sees transformed rows.
         text_augment: settings of `augment=text`; copies of the training texts are made before they are transformed.
         validation_fraction: part of the rows that is set aside if the model needs validation rows and none are given.
         random_state: seed of the copies and of that part.
+        reduction: a `Reduction` of what the encoder gives, or None.
 
-    Learned state: `encoder_` and `model_`, `notes_` (sentences for the user); `classes_` and `runtime_` are the model's.
+    Learned state: `encoder_`, `reduction_` and `model_`, `notes_` (sentences for the user); `classes_` and `runtime_` are the
+    model's.
     """
 
     def __init__(
-        self, encoder: Any, model: Any, text_augment: Any = None, validation_fraction: float = 0.2, random_state: int = 0
+        self,
+        encoder: Any,
+        model: Any,
+        text_augment: Any = None,
+        validation_fraction: float = 0.2,
+        random_state: int = 0,
+        reduction: Any = None,
     ) -> None:
         self.encoder = encoder
         self.model = model
         self.text_augment = text_augment
         self.validation_fraction = validation_fraction
         self.random_state = random_state
+        self.reduction = reduction
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Prepared:
         """Fit the encoder, then the model, on rows `(N, ...)` that the encoder takes and targets `(N,)`."""
@@ -51,7 +60,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
             task = "classification" if is_classifier(self.model) else "regression"
             kept, held = hold_out(y, self.validation_fraction, self.random_state, task)  # type: ignore[arg-type]
             X, y, X_val, y_val = X[kept], y[kept], X[held], y[held]
-        self.encoder_ = clone(self.encoder).fit(X, y)
+        self.encoder_ = None if self.encoder is None else clone(self.encoder).fit(X, y)
         self.notes_: list[str] = []
         if self.text_augment is not None:
             from sdl_cli.data.augment.texts import augment_texts
@@ -62,23 +71,49 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         self.model_ = clone(self.model)
         if getattr(self.encoder_, "same_scale", False) and "standardize" in self.model_.get_params(deep=False):
             self.model_.set_params(standardize=False)  # rare terms are small for a reason
-        more = {} if X_val is None else {"X_val": self.encoder_.transform(X_val), "y_val": y_val}
+        rows, self.reduction_ = self._encoded(X), None
+        if self.reduction is not None:
+            self.reduction_ = clone(self.reduction).fit(rows, y)
+            rows = self.reduction_.transform(rows)
+            self._carry_directions(self.reduction_)
+        more = {} if X_val is None else {"X_val": self.transform(X_val), "y_val": y_val}
         if hasattr(self.model_, "fitting"):
-            yield from self.model_.fitting(self.encoder_.transform(X), y, **more)
+            yield from self.model_.fitting(rows, y, **more)
         else:
-            self.model_.fit(self.encoder_.transform(X), y, **more)
+            self.model_.fit(rows, y, **more)
         self.notes_ += getattr(self.model_, "notes_", [])
+
+    def _carry_directions(self, reduction: Any) -> None:
+        """Known directions of columns, to the places that a selection has brought these columns to."""
+        signs = self.model_.get_params(deep=False).get("monotone")
+        if signs is not None:
+            whole = np.zeros(reduction.num_inputs_, np.int64)
+            whole[: len(signs)] = signs
+            self.model_.set_params(monotone=tuple(whole[reduction.kept_].tolist()))
+
+    def _encoded(self, X: Any) -> Array:
+        return np.asarray(X) if self.encoder_ is None else self.encoder_.transform(X)
+
+    def transform(self, X: Any) -> Array:
+        """Rows as the model sees them, `(N, D)`."""
+        check_is_fitted(self, "model_")
+        rows = self._encoded(X)
+        return rows if self.reduction_ is None else np.asarray(self.reduction_.transform(rows))
+
+    def num_columns(self, X: Any, y: Any) -> int:
+        """How many numbers a row of these training rows is before it is reduced."""
+        return int(np.shape(X)[1] if self.encoder is None else clone(self.encoder).fit(X, y).transform(X[:1]).shape[1])
 
     def predict(self, X: Any) -> Array:
         """The model's predictions `(N,)`."""
-        check_is_fitted(self, "model_")
-        return np.asarray(self.model_.predict(self.encoder_.transform(X)))
+        rows = self.transform(X)  # says first whether it was fitted
+        return np.asarray(self.model_.predict(rows))
 
     @available_if(lambda self: hasattr(self.model, "predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """The model's class probabilities `(N, K)`, in the order of `classes_`."""
-        check_is_fitted(self, "model_")
-        return np.asarray(self.model_.predict_proba(self.encoder_.transform(X)))
+        rows = self.transform(X)
+        return np.asarray(self.model_.predict_proba(rows))
 
     def score(self, X: Any, y: Any) -> float:
         """Accuracy, or R2 of a regressor, as scikit-learn's own tools expect it."""

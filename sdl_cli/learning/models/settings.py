@@ -62,6 +62,10 @@ class BaselineSettings(ModelSettings):
         if self.kind == "ridge" and task == "classification":
             raise ConfigError("model.kind: ridge does not predict classes.", "Use model.kind=logistic, or forest.")
 
+    @property
+    def heeds_monotone(self) -> bool:
+        return self.kind in ("forest", "extra_trees", "gradient_boosting")
+
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         is_forest = self.kind in ("forest", "extra_trees")
         fixed, rate = FOREST if is_forest else OTHER

@@ -39,7 +39,13 @@ def save_model(
     values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
     files = []
     if hasattr(model, "encoder_"):
-        arrays, values["preparation"] = model.encoder_.get_state()
+        arrays: dict[str, Any] = {}
+        values["preparation"] = {"kind": "none"}
+        if model.encoder_ is not None:
+            arrays, values["preparation"] = model.encoder_.get_state()
+        if model.reduction_ is not None:
+            more_arrays, values["reduction"] = model.reduction_.get_state()
+            arrays = arrays | {f"reduction.{key}": array for key, array in more_arrays.items()}
         if arrays:
             from safetensors.numpy import save as save_preparation
 
@@ -96,7 +102,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         checked(inputs, INPUTS, folder / "model.json")
         check_settings(name, values["params"])
         model = _load(folder, values, trust)
-        return (_behind_preparation(model, folder, values["preparation"]) if "preparation" in values else model), values
+        return (_behind_preparation(model, folder, values) if "preparation" in values else model), values
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -120,22 +126,30 @@ def check_settings(name: str, params: Any) -> None:
 
 
 def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:
-    """The model behind its stored preparation."""
+    """The model behind its stored preparation. Raises DataError where one part gives what the next does not take."""
     from safetensors.numpy import load as load_arrays
 
     from sdl_cli.learning.models.prepared import Prepared
+    from sdl_cli.learning.models.reduction import FlatImages, Reduction
 
     arrays = load_arrays(_read_arrays(folder / PREPARATION)) if (folder / PREPARATION).exists() else {}
-    whole = Prepared(None, model)
-    whole.model_ = model
-    if values["kind"] == "text":
+    whole, how = Prepared(None, model), values["preparation"]
+    whole.model_, whole.encoder_, whole.reduction_ = model, None, None
+    if how["kind"] == "text":
         from sdl_cli.learning.models.text_features import TextEncoder
 
-        whole.encoder_ = TextEncoder.from_state(arrays, values)
-    else:
+        whole.encoder_ = TextEncoder.from_state(arrays, how)
+    elif how["kind"] == "image":
+        whole.encoder_ = FlatImages.from_state(arrays, how)
+    elif how["kind"] != "none":
         from sdl_cli.learning.models.encoding import TableEncoder
 
-        whole.encoder_ = TableEncoder.from_state(arrays, values)
+        whole.encoder_ = TableEncoder.from_state(arrays, how)
+    if "reduction" in values:
+        own = {name.removeprefix("reduction."): array for name, array in arrays.items() if name.startswith("reduction.")}
+        whole.reduction_ = Reduction.from_state(own, values["reduction"])
+        if whole.reduction_.num_outputs != model.n_features_in_:
+            raise DataError("The stored reduction is damaged: it gives other columns than the model takes.")
     return whole
 
 

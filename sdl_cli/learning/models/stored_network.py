@@ -17,7 +17,7 @@ from sdl_cli.errors import DataError, DeviceError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
 from sdl_cli.machine import available_cores
-from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.experiment import REDUCTIONS, Training, plain
 from sdl_cli.settings.parse import parse_group
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
@@ -52,7 +52,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
     def from_state(cls, tensors: dict[str, Tensor], values: dict[str, Any]) -> Any:
         """Rebuild a fitted estimator. Raises DataError if tensors and values do not belong together."""
         params, fitted = dict(values["params"]), values["fitted"]
-        tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": AUGMENTS, "training": Training}
+        tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": AUGMENTS, "training": Training, "reduce": REDUCTIONS}
         for key, table in tables.items():
             if params.get(key) is not None:
                 params[key] = parse_group(key, table, params[key])

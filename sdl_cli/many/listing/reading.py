@@ -191,7 +191,9 @@ def _of_overrides(job: Values | None) -> Values:
     """The settings of a job that failed before it wrote them, as far as its overrides tell."""
     overrides = job.get("overrides") if job else None
     pairs = [o.partition("=") for o in overrides if isinstance(o, str)] if isinstance(overrides, list) else []
-    return {(f"{key}.name" if key in ("dataset", "model", "loss", "augment") else key.lstrip("+")): v for key, _, v in pairs}
+    return {
+        (f"{key}.name" if key in ("dataset", "model", "loss", "augment", "reduce") else key.lstrip("+")): v for key, _, v in pairs
+    }
 
 
 def measured(scores: Any) -> dict[str, Values]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sdl_cli.errors import SdlError
 from sdl_cli.phrases import listed, typed_line
-from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
+from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reduction, reliability, residuals
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section
 
@@ -20,6 +20,7 @@ BUILDERS: dict[str, Callable[[OpenedRun], Section | None]] = {
     "worst mistakes": mistakes.build,
     "heat maps": attention.build,
     "augmented rows": augmentation.build,
+    "reduced columns": reduction.build,
     "importance of columns": importance.build,
 }
 

@@ -40,6 +40,27 @@ def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], o
 
 
 def _preprocessing(model: Any, inner: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """What is to be done with a row before the graph; the steps of a reduction come last."""
+    found = _before_reduction(model, inner, values)
+    reduction = getattr(model, "reduction_", None)
+    if reduction is None:
+        return found
+    arrays, state = reduction.get_state()
+    reduced = {"method": state["method"], **{name: array.tolist() for name, array in arrays.items()}}
+    if "features" in found and "kept" in arrays:
+        reduced["kept_features"] = [found["features"][j] for j in arrays["kept"]]
+    return found | {"reduction": reduced, "steps": [*found["steps"], _REDUCTION_STEPS[reduction.method]]}
+
+
+_REDUCTION_STEPS = {
+    "pca": "With `reduction`, make the row x into x' with one number for each row c of `components`: the sum over j of "
+    "c[j] * (x[j] - mean[j]). The graph takes x'.",
+    "select": "Of the row, keep the numbers at the places in `kept` of `reduction`, counted from 0, in this order. The graph "
+    "takes these.",
+}
+
+
+def _before_reduction(model: Any, inner: Any, values: dict[str, Any]) -> dict[str, Any]:
     inputs = values["inputs"]
     if inputs["modality"] == "image":
         return _images(inputs, None if traits(values["model"]).is_network else inner.max_px)

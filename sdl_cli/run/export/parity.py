@@ -33,7 +33,7 @@ class Rows:
     """What the graph is given and what it should answer.
 
     Arguments:
-        inner: the estimator that the graph stands for: the run's model without the encoder before it.
+        inner: the estimator that the graph stands for: the run's model without what prepares its rows.
         inputs: `(N, ...)`, as `inner` takes them; for scikit-learn, images are reduced and flattened already.
         expected: the run's own outputs: probabilities `(N, K)`, or numbers `(N,)`.
         scale: what differences are divided by: 1 for probabilities, the target's standard deviation for numbers.
@@ -49,21 +49,22 @@ class Rows:
 
 def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], observer: Observer) -> Rows:
     """Up to 256 test rows of the run's own data, or as many generated ones if that is gone; `model`, `values` are the run's."""
-    encoder = getattr(model, "encoder_", None)
-    inner = model if encoder is None else model.model_
+    is_prepared = hasattr(model, "encoder_")
+    inner = model.model_ if is_prepared else model
     is_network = traits(values["model"]).is_network
     found = _own_rows(stored, values["inputs"])
     if found is None:
         compared = f"the exported graph is compared with the run's model on {NUM_ROWS} generated rows."
         observer.on_notice(f"The run's data is gone or has changed: {compared}")
-        X, targets, source = _generated(inner, values["inputs"], is_network), None, "generated rows"
+        pixels = values["inputs"]["modality"] == "image" and not is_prepared
+        X, targets, source = _generated(inner, values["inputs"], is_network, pixels), None, "generated rows"
         expected = _outputs(inner, X)
     else:
         dataset, rows = found
         X, targets, source = dataset.X[rows], dataset.y, f"test rows of {dataset.name}"
         expected = _outputs(model, X)
-        if encoder is not None:
-            X = encoder.transform(X)
+        if is_prepared:
+            X = model.transform(X)
     if not is_network and X.ndim == 4:
         X = reduce_images(X, inner.max_px).reshape(len(X), -1)
     scale = 1.0 if is_classifier(inner) else float(np.std(expected if targets is None else targets)) or 1.0
@@ -130,10 +131,10 @@ def _own_rows(stored: run_folder.StoredRun, inputs: dict[str, Any]) -> tuple[Dat
     return dataset, test[np.linspace(0, len(test) - 1, min(len(test), NUM_ROWS)).round().astype(np.int64)]
 
 
-def _generated(inner: Any, inputs: dict[str, Any], is_network: bool) -> Array:
+def _generated(inner: Any, inputs: dict[str, Any], is_network: bool, pixels: bool) -> Array:
     """Rows of the right shape and kind that reach all parts of the model: bright, dark and noisy images, numbers like its own."""
     rng = np.random.default_rng(0)
-    if inputs["modality"] == "image":
+    if pixels:
         shape = (NUM_ROWS, *inputs["shape"])
         level = rng.uniform(0, 255, (NUM_ROWS, shape[1], 1, 1))
         return np.clip(level + rng.normal(0, 50, shape), 0, 255).astype(np.uint8)

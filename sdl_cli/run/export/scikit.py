@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import warnings
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def _convert(estimator: Any, described: dict[str, Any], dtype: str) -> Graph:
     kind = FloatTensorType if dtype == "float32" else DoubleTensorType
     model, mean, scale = _without_target_scaling(estimator.model_)
     options = {id(model): {"zipmap": False}} if is_classifier(estimator) else None
-    with warnings.catch_warnings():  # of attributes that scikit-learn is about to drop and skl2onnx still reads
+    with warnings.catch_warnings(), _whole_numbers():  # of attributes that scikit-learn is about to drop and skl2onnx still reads
         warnings.simplefilter("ignore")
         inputs = [(source.name, kind([None, num_features]))]
         proto = convert_sklearn(model, initial_types=inputs, options=options, target_opset=OPSET)
@@ -55,6 +56,23 @@ def _convert(estimator: Any, described: dict[str, Any], dtype: str) -> Graph:
         proto = _give_value(proto, target, mean, scale)
     proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     return finish_onnx(proto, described, source, target, ())
+
+
+@contextlib.contextmanager
+def _whole_numbers() -> Iterator[None]:
+    """Inside, skl2onnx writes whole numbers for yes and no in trees of HistGradientBoosting: newer protobuf insists on them."""
+    from skl2onnx.common import tree_ensemble
+
+    real, key = tree_ensemble.add_node, "nodes_missing_value_tracks_true"
+
+    def add_node(*arguments: Any, **named: Any) -> Any:
+        return real(*arguments, **named | ({key: int(named[key])} if key in named else {}))
+
+    tree_ensemble.add_node = add_node
+    try:
+        yield
+    finally:
+        tree_ensemble.add_node = real
 
 
 def _without_target_scaling(model: Any) -> tuple[Any, float, float]:

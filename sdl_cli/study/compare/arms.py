@@ -28,7 +28,7 @@ Read = Callable[[str, str], Values | None]
 LADDER = "ladder"  # stands for all arms of the ladder in `compare.arms`
 OWN_KEYS = ("compare", "parallel", "hydra")
 FREE_KEYS = ("dataset.size_px", "dataset.validation_fraction")  # settings of the data set that an arm may still decide
-ARM_KEYS = ("model", "augment")  # what an arm decides, and no arm shares
+ARM_KEYS = ("model", "augment", "reduce")  # what an arm decides, and no arm shares
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def ladder(config_dir: str | None = None) -> list[str]:
 
 def _arm_with(key: str) -> str:
     """An arm with a setting that leaves its model as it is, as an example in a hint; a network's, for other settings."""
+    if key.startswith("reduce"):
+        return "forest"  # it takes any data that can be reduced
     last = key.removeprefix("model.")
     having = [kind for kind in MODELS.values() if key != last and last in {field.name for field in dataclasses.fields(kind)}]
     model = (having or [kind for kind in MODELS.values() if kind.starts_random])[0]()

@@ -59,5 +59,7 @@ def _holds(folder: Path, single: Experiment) -> bool:
         stored = run_folder.read_run(folder, finished=False).config
     except SdlError:
         return False
-    own = single.to_plain()
+    own, none = single.to_plain(), {"name": "none"}
+    if stored.get("reduce", none)["name"] != own["reduce"]["name"]:  # its number may have been chosen since
+        return False
     return all(stored.get(key) == own[key] for key in ("model", "loss", "training", "augment", "seed"))

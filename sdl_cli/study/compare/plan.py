@@ -15,6 +15,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.many.cells import Cell
+from sdl_cli.phrases import listed
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
 from sdl_cli.settings.experiment import Experiment
@@ -128,6 +129,11 @@ def make_plan(request: Comparison) -> Plan:
             f"Choose one of {', '.join(m for m in BY_ROW if m in metrics_of(dataset))}.",
         )
     notes = [*dataset.notes, *parts.notes, *look(filled, dataset, parts), *unequal]
+    free = [arm.name for arm in suited if not arm.candidates[dataset.modality][0].experiment.model.heeds_monotone]
+    if prepare.directions(filled) and free:
+        notes.append(
+            f"dataset.monotone has no effect on {listed(free)}: only boosting, forests and extra_trees can be held to it."
+        )
     if shared.compare.num_repeats == 1 and not fixed:
         notes.append("With one split, no difference can be told from chance (compare.num_repeats=10 is usual).")
     if fixed:

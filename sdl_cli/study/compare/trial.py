@@ -21,7 +21,7 @@ from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import features
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.run.fit_and_score import Around, fit_and_score, held_out_score, row_contributions
+from sdl_cli.run.fit_and_score import Around, fit_and_score, held_out_score, row_contributions, with_size
 from sdl_cli.run.prepare import divided, load_here, make_ready, resolve_settings
 from sdl_cli.run.writing import finite, write_predictions, writing
 from sdl_cli.settings.experiment import Experiment
@@ -76,8 +76,9 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
         chosen = trial.candidates[index].experiment
         experiment = resolve_settings(chosen, dataset, len(labelled))
         experiment = shortened(experiment, dataset, trial.image_fraction, chosen)
-        ready = make_ready(experiment, labelled, notes.append)
         around.features = frozen_here(experiment, dataset)
+        ready = with_size(make_ready(experiment, labelled, notes.append), around)
+        experiment = ready.experiment
         scored = fit_and_score(ready, test, around)
         values = scored.numbers(around.clock.total(), [*parts.notes, *notes])
         values["chosen"] = {"index": index, "label": trial.candidates[index].label, "scores": finite(scores)}

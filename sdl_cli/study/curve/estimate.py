@@ -25,7 +25,7 @@ class CellSeconds:
     def __init__(self, single: Experiment, dataset: Dataset, sizes: Sequence[int]) -> None:
         self.measured: dict[int, list[float]] = {}
         self._guess = {size: _guess(single, dataset, size) for size in sizes}
-        named: list[Any] = [plain(part) for part in (single.model, single.loss, single.augment, single.training)]
+        named: list[Any] = [plain(part) for part in (single.model, single.loss, single.augment, single.training, single.reduce)]
         named += [dataset.name, list(dataset.X.shape), [single.device, single.num_threads]]
         self._key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]
         self._remembered = {int(n): seconds for n, seconds in self._stored().items() if int(n) in self._guess}

@@ -21,7 +21,7 @@ from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import check_target
 from sdl_cli.run import prepare, run_folder, train
-from sdl_cli.run.fit_and_score import Around, Clock, Fitted, fit_and_score, fit_together, trains_on_gpu
+from sdl_cli.run.fit_and_score import Around, Clock, Fitted, fit_and_score, fit_together, trains_on_gpu, with_size
 from sdl_cli.run.prepare import Ready
 from sdl_cli.run.writing import finite, writing
 from sdl_cli.settings.experiment import Experiment
@@ -205,7 +205,8 @@ def _begin(single: Experiment, dataset: Dataset | None) -> Begun:
         labelled, test = parts.parts(dataset)
     notes += parts.notes
     experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
-    return Begun(prepare.make_ready(experiment, labelled, notes.append), test, notes, clock)
+    ready = with_size(prepare.make_ready(experiment, labelled, notes.append), Around(notice=notes.append))
+    return Begun(ready, test, notes, clock)
 
 
 def begin_together(singles: Sequence[Experiment], dataset: Dataset | None = None) -> list[Begun | None]:

@@ -27,13 +27,13 @@ from sdl_cli.learning.losses import Auto
 from sdl_cli.learning.models.settings import BaselineSettings, DeepNetSettings
 from sdl_cli.measure import baseline, scoring
 from sdl_cli.measure.statistics import wilson
-from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
+from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reduction, reliability, residuals
 from sdl_cli.report.html.inspect import BUILDERS, sections
 from sdl_cli.report.html.opened import OpenedRun, Predicted, read_predictions
 from sdl_cli.report.html.section import Section, short_name
 from sdl_cli.run.fit_and_score import main_score
 from sdl_cli.run.train import run
-from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.settings.experiment import PCA, Experiment, Select, Training
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -529,3 +529,18 @@ def test_a_row_that_several_splits_tested_counts_once_for_chance() -> None:
     assert f"({100 * low:.1f} to {100 * high:.1f})" in reliability.verdict(confidence, correct)
     low, high = wilson(7.5, 10)
     assert f"({100 * low:.1f} to {100 * high:.1f})" in reliability.verdict(confidence, correct, 0.25)
+
+
+@pytest.mark.parametrize("reduce", [PCA(num_components=4), Select(num_features=4)], ids=lambda reduce: reduce.name)
+def test_a_reduction_is_shown_with_what_it_kept(reduce: Any, tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run", Wine(), BaselineSettings(kind="logistic"), reduce=reduce)
+    section = reduction.build(OpenedRun(folder))
+    assert section is not None and section.lead.startswith("4 ")
+    opened = OpenedRun(folder)
+    kept = opened.result.reduction
+    assert kept is not None and (kept["kept"], kept["of"]) == (4, 13)
+    for name in kept.get("columns", []):
+        assert html.escape(name) in section.body
+    assert ("of their variance" in section.lead) == (reduce.name == "pca")
+    plain = finished(tmp_path / "plain", Wine(), BaselineSettings(kind="logistic"))
+    assert reduction.build(OpenedRun(plain)) is None and OpenedRun(plain).result.reduction is None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.settings.experiment import Count, Experiment, Range, Training, plain
+from sdl_cli.settings.experiment import REDUCTIONS, Count, Experiment, Range, Training, plain
 from sdl_cli.settings.parse import parse, parse_group
 
 
@@ -46,6 +46,7 @@ TABLES: dict[str, Any] = {
     "loss": {"nothing": Nothing},
     "augment": {"nothing": Nothing},
     "training": Training,
+    "reduce": REDUCTIONS,
 }
 
 

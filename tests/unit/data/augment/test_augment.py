@@ -13,7 +13,7 @@ import torch
 import yaml
 from scipy import stats
 
-from sdl_cli.data.augment import mixing
+from sdl_cli.data.augment import mixing, moving
 from sdl_cli.data.augment import policies as augment
 from sdl_cli.data.augment.policies import AUGMENTS, MODALITY, FlipCrop, NoAugment, Noise, Shift, Strong, Trivial, build
 from sdl_cli.errors import ConfigError
@@ -265,8 +265,8 @@ def test_check_says_what_has_no_effect_and_what_is_mixed():
     for policy in idle:
         modality = next(iter(MODALITY[policy.name]))
         assert augment.check(policy, modality, "classification") == [f"augment={policy.name} changes nothing as it is set."]
-    assert "mixes the numbers to predict" in augment.check(Strong(**NEGATE), "image", "regression")[0]
-    assert augment.check(Strong(mix_probability=0.0, **NEGATE), "image", "regression") == []
+    assert "mixes the numbers to predict" in augment.check(Strong(shift_target=0.0, **NEGATE), "image", "regression")[0]
+    assert augment.check(Strong(mix_probability=0.0, shift_target=0.0, **NEGATE), "image", "regression") == []
 
 
 def test_yaml_holds_every_field_its_default_and_what_it_assumes():
@@ -357,7 +357,8 @@ def test_numbers_are_negated_before_they_are_mixed():
     policy = Strong(pad_fraction=0.0, erase_probability=0.0, mix_probability=1.0, mixup_alpha=1.0, **NEGATE)
     new = build(policy, zero)(images, numbers, seeded(4))[1]
     generator = seeded(4)
-    flipped, which = augment.flip_crop(images, True, 0.0, generator)
+    flipped, which, right = moving.flip_crop(images, True, 0.0, generator)
+    assert not right.any()
     assert torch.equal(which, mirrored(images, flipped))
     signed = torch.where(which[:, None], 2 * zero - numbers, numbers)
     erased = mixing.erase(flipped, 0.0, generator)
@@ -374,12 +375,116 @@ def test_mirroring_with_numbers_must_be_spelt_out(kind):
         assert way_out in caught.value.hint
     quiet = {"mix_probability": 0.0} if kind is Strong else {}
     for settings in ({"flip": False}, {"flip_target": "keep"}, NEGATE):
+        settings = {**settings, "shift_target": 0.0}
         assert augment.check(kind(**settings, **quiet), "image", "regression") == []
     assert augment.check(kind(), "image", "classification") == []
     without = "augment.flip_target=negate has no effect: "
     assert augment.check(kind(**NEGATE), "image", "classification") == [f"{without}the targets are classes."]
     expected = [f"{without}no image is mirrored (augment.flip=false)."]
-    assert augment.check(kind(flip=False, **NEGATE, **quiet), "image", "regression") == expected
+    assert augment.check(kind(flip=False, shift_target=0.0, **NEGATE, **quiet), "image", "regression") == expected
+
+
+def bright_column(num=400, side=33, seed=3):
+    """Images `(N, 1, side, side)` of one bright column on black, and its position, px from the middle, `(N, 1)`."""
+    place = torch.randint(8, side - 8, (num,), generator=seeded(seed))
+    images = torch.zeros(num, 1, side, side)
+    images[torch.arange(num), 0, :, place] = 1.0
+    return images, (place - (side - 1) / 2)[:, None]
+
+
+def position_of(images):
+    """Where the mean of the brightness lies, px from the middle, `(N, 1)`."""
+    side = images.shape[3]
+    columns = images.sum(dim=(1, 2))
+    return ((columns * (torch.arange(side) - (side - 1) / 2)).sum(1) / columns.sum(1))[:, None]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Shift(max_fraction=0.15, shift_target=1.0),
+        FlipCrop(pad_fraction=0.15, flip_target="negate", shift_target=1.0),
+        Strong(pad_fraction=0.15, erase_probability=0.0, mix_probability=0.0, flip_target="negate", shift_target=1.0),
+    ],
+    ids=name_of,
+)
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 1.0), (3.0, 5.0)])
+def test_a_number_that_is_the_position_follows_its_image(policy, mean, scale):
+    images, position = bright_column()
+    assert torch.equal(position_of(images), position)
+    moved, told = build(policy, -mean / scale, scale)(images, (position - mean) / scale, seeded(7))
+    assert (position_of(moved) != position).float().mean() > 0.5
+    torch.testing.assert_close(told * scale + mean, position_of(moved), atol=1e-4, rtol=0)
+
+
+def test_a_number_that_is_the_angle_follows_its_image():
+    side, degrees = 65, 40 * torch.rand(60, generator=seeded(2)) - 20
+    x, y = torch.arange(side) - (side - 1) / 2, (torch.arange(side) - (side - 1) / 2)[:, None]
+    angle = degrees[:, None, None] * math.pi / 180
+    # a soft bar through the middle; rows count downwards, so that counter-clockwise is towards smaller rows on the right
+    images = (-((x * angle.sin() + y * angle.cos()) ** 2) / 8).exp()[:, None]
+    policy = Shift(max_fraction=0.0, max_degrees=15.0, rotate_target=2.0)
+    turned, told = build(policy, 0.0)(images, 2 * degrees[:, None], seeded(3))
+    inner = turned[:, 0] * ((x**2 + y**2) < 28**2)
+    spread = torch.stack([(inner * x * x).sum((1, 2)), (inner * x * y).sum((1, 2)), (inner * y * y).sum((1, 2))])
+    seen = -0.5 * torch.atan2(2 * spread[1], spread[0] - spread[2]) * 180 / math.pi  # of the longest axis
+    assert (seen - degrees).abs().max() > 10
+    torch.testing.assert_close(told[:, 0] / 2, seen, atol=0.3, rtol=0)
+
+
+def test_classes_stay_whatever_is_said_of_numbers():
+    images, targets = make_images(), make_targets()
+    policy = Shift(max_fraction=0.2, max_degrees=10.0, shift_target=3.0, rotate_target=3.0)
+    assert torch.equal(build(policy)(images, targets, seeded())[1], targets)
+
+
+def test_without_rotation_a_shift_is_what_it_was_before_there_was_one():
+    images, targets = make_images(), make_targets()
+    turned = build(Shift(max_degrees=20.0))(images, targets, seeded())[0]
+    assert turned.min() >= 0 and turned.max() <= 1 and not torch.equal(turned, build(Shift())(images, targets, seeded())[0])
+    generator = seeded()
+    assert torch.equal(build(Shift())(images, targets, seeded())[0], moving.shift(images, 0.125, generator)[0])
+
+
+@pytest.mark.parametrize(
+    ("policy", "message", "hint"),
+    [
+        (Shift(), "augment=shift moves images, and the target is a number", "augment.max_fraction=0"),
+        (
+            Shift(max_fraction=0, max_degrees=5.0),
+            "augment=shift turns images, and the target is a number",
+            "augment.max_degrees=0",
+        ),
+        (Shift(shift_target=0.1, max_degrees=5.0), "turns images", "augment.rotate_target to what it gains with each degree"),
+        (FlipCrop(flip_target="keep"), "augment=flip_crop moves images", "augment.pad_fraction=0"),
+        (Strong(flip=False), "augment=strong moves images", "augment.shift_target to what it gains with each pixel to the right"),
+        (Trivial(), "augment=trivial moves images", "augment=none"),
+        (Trivial(shift_target=0.0), "augment=trivial turns images", "augment=none"),
+        (Trivial(shift_target=0.1, rotate_target=0.0), "augment=trivial shears images too", "Use augment=shift"),
+    ],
+    ids=str,
+)
+def test_what_moves_or_turns_an_image_is_refused_for_numbers_unless_told(policy, message, hint):
+    with pytest.raises(ConfigError) as caught:
+        augment.check(policy, "image", "regression")
+    assert message in caught.value.message and hint in caught.value.hint
+    assert (
+        augment.check(
+            dataclasses.replace(policy, flip_target=None) if hasattr(policy, "flip_target") else Shift(),
+            "image",
+            "classification",
+        )
+        == []
+    )
+
+
+def test_numbers_that_are_told_of_pass_and_what_has_no_effect_is_said():
+    assert augment.check(Trivial(shift_target=0.0, rotate_target=0.0), "image", "regression") == []
+    assert augment.check(Shift(shift_target=0.004, max_degrees=5.0, rotate_target=-1.0), "image", "regression") == []
+    said = augment.check(Shift(shift_target=0.0, rotate_target=1.0), "image", "regression")
+    assert said == ["augment.rotate_target=1.0 has no effect: no image is turned (augment.max_degrees=0)."]
+    said = augment.check(Shift(shift_target=0.5), "image", "classification")
+    assert said == ["augment.shift_target=0.5 has no effect: the targets are classes."]
 
 
 def test_importing_needs_no_torch():

@@ -238,7 +238,7 @@ class TestProbe:
             lambda features, numbers, *rest: (seen.update(y=numbers), fit_probe(features, numbers, *rest))[1],
         )
         for flip_target in ("negate", "keep"):
-            augment = policy(flip_target=flip_target)
+            augment = policy(flip_target=flip_target, shift_target=0.0)
             model = FinetunedCNNRegressor(strategy="probe", augment=augment, num_views=3, **SMALL).fit(X, y)
             views = (seen["y"] * model.target_scale_ + model.target_mean_).reshape(3, 24)
             assert np.allclose(np.abs(views), y, atol=1e-5)
@@ -335,3 +335,25 @@ def test_a_probe_predicts_the_same_once_stored_whatever_its_loss(loss: Cosine) -
     model = FinetunedCNN("resnet18", strategy="probe", loss=loss, **SMALL).fit(X, y)
     again = FinetunedCNN.from_state(*model.get_state())
     np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("flip_target", ["keep", "negate"])
+def test_the_numbers_of_a_probes_views_follow_how_they_were_moved(flip_target, monkeypatch):
+    from sdl_cli.data.augment.policies import FlipCrop
+    from sdl_cli.learning.models import finetuned_cnn
+    from sdl_cli.learning.models.finetuned_cnn import FinetunedCNNRegressor
+
+    images = np.random.default_rng(0).integers(0, 255, (12, 3, 32, 32)).astype(np.uint8)
+    y, given = 100 + 7.0 * np.arange(12), []
+    real = finetuned_cnn.fit_probe
+    monkeypatch.setattr(finetuned_cnn, "fit_probe", lambda features, y, *more: given.append(y) or real(features, y, *more))
+    own = {"weights": "none", "strategy": "probe", "image_size_px": 32, "precision": "float32", "num_views": 4}
+    policy = FlipCrop(pad_fraction=0.125, flip_target=flip_target, shift_target=0.25)
+    probe = FinetunedCNNRegressor(augment=policy, **own).fit(images, y)
+    told = (given[0] * probe.target_scale_ + probe.target_mean_).reshape(4, 12)
+    np.testing.assert_allclose(told[0], y)
+    mirrored = told[1:] < 0
+    assert mirrored.any() == (flip_target == "negate")
+    moved = (told[1:] - np.where(mirrored, -y, y)) / 0.25
+    np.testing.assert_allclose(moved, moved.round(), atol=1e-3)
+    assert np.abs(moved).max() <= 4.001 and len(np.unique(moved.round())) > 5
