@@ -20,7 +20,7 @@ from sdl_cli.learning.models.settings import BaselineSettings
 from sdl_cli.learning.remembered import Array, remembered
 
 FITS = 2  # raised where the same settings come to fit otherwise, so that nothing older is remembered
-_MANY_ROWS, _MANY_IMAGES = 10_000, 2_000  # from so many on, a forest would take long
+_MANY_ROWS = 10_000  # from so many on, a forest would take long
 
 
 def quick_baseline(dataset: Dataset, num_rows: int) -> BaselineSettings:
@@ -28,12 +28,12 @@ def quick_baseline(dataset: Dataset, num_rows: int) -> BaselineSettings:
 
     On images it has 200 extremely randomised trees (Geurts, Ernst and Wehenkel 2006) in the place of 500 of a random forest:
     no less accurate on photographs, digits, clothes and CIFAR-10, in a fifth of the time (docs/BENCHMARKS.md). For numbers each
-    split looks at a third of the pixels. From some thousand rows on there are fewer trees, as each has seen more.
+    split looks at a third of the pixels. From 10,000 rows on there are fewer trees, as each has seen more.
     """
     if dataset.modality != "image":
         return BaselineSettings(num_trees=_fewer(500, num_rows, _MANY_ROWS, 100))
     fraction = None if dataset.task == "classification" else 1 / 3
-    return BaselineSettings(kind="extra_trees", num_trees=_fewer(200, num_rows, _MANY_IMAGES, 50), features_fraction=fraction)
+    return BaselineSettings(kind="extra_trees", num_trees=_fewer(200, num_rows, _MANY_ROWS, 100), features_fraction=fraction)
 
 
 def unlike_default(quick: BaselineSettings, num_rows: int) -> str | None:

@@ -40,8 +40,8 @@ def test_it_is_the_default_forest_fitted_on_the_labelled_rows(wine) -> None:  # 
         ("table", "regression", 20_000, {"num_trees": 250}),
         ("text", "classification", 10**6, {"num_trees": 100}),
         ("image", "classification", 80, {"kind": "extra_trees", "num_trees": 200}),
-        ("image", "classification", 4_000, {"kind": "extra_trees", "num_trees": 100}),
-        ("image", "classification", 50_000, {"kind": "extra_trees", "num_trees": 50}),
+        ("image", "classification", 15_000, {"kind": "extra_trees", "num_trees": 133}),
+        ("image", "classification", 50_000, {"kind": "extra_trees", "num_trees": 100}),
         ("image", "regression", 80, {"kind": "extra_trees", "num_trees": 200, "features_fraction": 1 / 3}),
     ],
 )
