@@ -88,6 +88,7 @@ def _resized(files: list[Path], size_px: int) -> list[str]:
     if not other:
         return []
     width, height = max(other, key=lambda size: size[0] * size[1])
-    of = f"{len(other):,} of {counted(len(files), 'drawing', verbs='is/are')} resized to {size_px} x {size_px} px"
+    verb = "is" if len(other) == 1 else "are"
+    of = f"{len(other):,} of {counted(len(files), 'drawing')} {verb} resized to {size_px} x {size_px} px"
     cropped = "; of those that are not square, only the middle is seen" if any(w != h for w, h in other) else ""
     return [f"{of} (the largest has {width:,} x {height:,}){cropped}."]
