@@ -14,11 +14,13 @@ from sdl_cli.data.sources.omniglot import SIDE_PX, OmniglotRuns, load, read_back
 from sdl_cli.errors import DataError
 
 
-def draw(file: Path, seed: int) -> None:
-    """Two black lines on white; which, the seed says."""
+def draw(file: Path, seed: int, dot: bool = False) -> None:
+    """Two black lines on white, which the seed says, and perhaps a dot."""
     ink = np.full((SIDE_PX, SIDE_PX), 255, np.uint8)
     ink[10 + seed % 80, 20:80] = 0
     ink[20:90, 15 + 7 * seed % 80] = 0
+    if dot:
+        ink[95:100, 95:100] = 0
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(ink).convert("1").save(file)
 
@@ -102,7 +104,7 @@ def make_background(folder: Path, num_characters: int = 2, num_drawings: int = 3
     for a, alphabet in enumerate(("Elvish", "Runes")):
         for c in range(num_characters):
             for d in range(num_drawings):
-                draw(folder / alphabet / f"character{c + 1:02d}" / f"{a}{c}_{d:02d}.png", 60 + 9 * a + 4 * c + 17 * d)
+                draw(folder / alphabet / f"character{c + 1:02d}" / f"{a}{c}_{d:02d}.png", 60 + 9 * a + 4 * c + 17 * d, dot=True)
     return folder
 
 
