@@ -56,11 +56,9 @@ def load(settings: OmniglotRuns) -> Dataset:
     classes = tuple(of for _, of, part in rows if part == "train")
     runs = sorted({name.partition("/")[0] for name in classes})
     numbers = {name: number for number, name in enumerate(classes)}
-    smallest = min(sum(name.startswith(f"{run}/") for name in classes) for run in runs)
-    note = (
-        f"{counted(len(runs), 'run')} of one drawing for each of {smallest} characters or more: a test drawing is only "
-        f"answered with the characters of its own run."
-    )
+    sizes = sorted({sum(name.startswith(f"{run}/") for name in classes) for run in runs})
+    characters = " to ".join(str(size) for size in dict.fromkeys((sizes[0], sizes[-1])))
+    note = f"{counted(len(runs), 'run')} of {characters} characters: a test drawing is only answered with those of its own run."
     return Reading(
         where=str(path),
         name="omniglot_runs",

@@ -32,23 +32,25 @@ class Constants(NamedTuple):
         stiffness: of the affine map against leaving the identity. shift: against moving. bending: of the rest against bending.
         grid: bends are placed on a grid of so many rows and columns. reach: standard deviation of each.
         furthest: squared distance that a point left behind counts at most.
-        stretch_cost, bending_cost, shift_cost: of the map, beside distances.
+        back_cost: of distances from the fixed strokes to the moved ones, beside those from the moved ones.
+        stretch_cost, bending_cost, shift_cost: of the map.
     """
 
-    direction: float = 0.5
+    direction: float = 0.07
     affine_steps: int = 10
     bending_steps: int = 10
     widest: float = 0.4
-    narrowest: float = 0.08
+    narrowest: float = 0.12
     stiffness: float = 0.2
     shift: float = 0.05
-    bending: float = 0.05
+    bending: float = 0.1
     grid: int = 6
     reach: float = 0.6
     furthest: float = 0.3
-    stretch_cost: float = 0.3
-    bending_cost: float = 0.06
-    shift_cost: float = 0.0
+    back_cost: float = 0.52
+    stretch_cost: float = 0.032
+    bending_cost: float = 0.003
+    shift_cost: float = 0.085
 
 
 CONSTANTS = Constants()
@@ -69,7 +71,7 @@ def costs(asked: Strokes, known: Strokes, constants: Constants = CONSTANTS) -> A
 def cost(moved: Strokes, fixed: Strokes, constants: Constants = CONSTANTS) -> Tensor:
     """Cost `(N,)` of bringing each drawing of `moved` onto the same row of `fixed`."""
     return parts_of_cost(moved, fixed, constants) @ torch.tensor(
-        [1.0, 1.0, constants.stretch_cost, constants.bending_cost, constants.shift_cost]
+        [1.0, constants.back_cost, constants.stretch_cost, constants.bending_cost, constants.shift_cost]
     )
 
 
