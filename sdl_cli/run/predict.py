@@ -54,6 +54,9 @@ def predict(
     inputs = values["inputs"]
     if traits(values["model"]).takes_support and own_support.has_support(source):
         inputs, source = own_support.with_support(model, inputs, source, observer.on_notice)
+    elif inputs.get("class_sets"):
+        what = f"which of its {len(set(inputs['class_sets']))} sets of classes a row belongs to is not known when predicting"
+        observer.on_notice(f"{what.capitalize()}: all {len(inputs['classes'])} classes are answers.")
     count, empty, far = 0, _Empty(), _Far.of(inputs)
 
     def say(sentence: str) -> None:

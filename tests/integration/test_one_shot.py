@@ -39,6 +39,10 @@ def test_the_runs_are_learned_scored_reported_and_scored_again(sdl: Sdl, tmp_pat
 def test_classes_of_ones_own_are_named_by_one_drawing_each(sdl: Sdl, tmp_path: Path) -> None:
     make_runs(tmp_path / "runs")
     assert sdl(TRAIN).code == 0
+    found = sdl("predict run runs/run01/test -o among_all.csv")
+    assert (
+        "which of its 2 sets of classes" in " ".join(found.err.split()).lower() and len(rows_of(tmp_path / "among_all.csv")) == 3
+    )
     for name, image in zip(("cross", "hook", "angle"), drawings(), strict=True):
         for place, pixels in ((f"support/{name}.png", image[0]), (f"query/of_{name}.png", 255 - image[0])):
             (tmp_path / "mine" / place).parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +64,7 @@ def test_a_folder_of_drawings_with_parts_is_a_data_set_like_any_other(sdl: Sdl, 
     assert found.code == 0, found.err
     assert found.json["metrics"]["test"]["accuracy"]["value"] == 1.0
     assert found.json["config"]["dataset"]["size_px"] == 105
+    assert "drawings are compared at 105 x 105 px" in " ".join(found.err.split())
 
 
 def test_the_network_names_its_background_and_goes_on_where_it_stopped(sdl: Sdl, tmp_path: Path) -> None:
