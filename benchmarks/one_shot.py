@@ -56,7 +56,7 @@ def fitted(found: torch.Tensor) -> tuple[float, float, torch.Tensor]:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    return float(loss), float((cost.argmin(1) != truth).float().mean()), logs.exp().detach()
+    return float(loss.detach()), float((cost.argmin(1) != truth).float().mean()), logs.exp().detach()
 
 
 def main() -> None:
