@@ -32,7 +32,7 @@ from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
 
-# what a difference of distances is worth in log-odds, fitted on one-shot tasks of background alphabets
+# what a difference of distances is worth in log-odds: alignment's was fitted on background alphabets, others are round guesses
 _SHARPNESS = {"hausdorff": 2.0, "pixels": 0.3, "alignment": 86.0, "metric_net": 12.0}
 _MOST_SIDE_PX, _MOST_DRAWINGS = 2048, 100_000  # of a stored model
 
