@@ -9,13 +9,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.sources import builtin, huggingface, image_folder, image_table, npz, openml, table, text, torchvision_sets
+from sdl_cli.data.sources import (
+    builtin,
+    huggingface,
+    image_folder,
+    image_table,
+    npz,
+    omniglot,
+    openml,
+    table,
+    text,
+    torchvision_sets,
+)
 from sdl_cli.settings.experiment import DataSettings
 
 _KINDS: tuple[Any, ...] = (  # settings, each of which has its own name as the default of `name`
     *(builtin.Digits, builtin.BreastCancer, builtin.Wine, builtin.Iris, builtin.Diabetes),
     *(npz.Npz, table.Table, text.Text, openml.OpenML, huggingface.HuggingFace),
-    *(image_folder.ImageFolder, image_table.ImageTable, torchvision_sets.TorchvisionSet),
+    *(image_folder.ImageFolder, image_table.ImageTable, torchvision_sets.TorchvisionSet, omniglot.OmniglotRuns),
 )
 DATASETS: dict[str, type] = {kind.name: kind for kind in _KINDS}
 
@@ -49,6 +60,8 @@ def load(
         return image_table.load(settings, preferred_px, interpolation)
     if isinstance(settings, torchvision_sets.TorchvisionSet):
         return torchvision_sets.load(settings, preferred_px, interpolation)
+    if isinstance(settings, omniglot.OmniglotRuns):
+        return omniglot.load(settings)
     if isinstance(settings, npz.Npz):
         return npz.load(settings)
     assert isinstance(settings, builtin.Builtin), settings

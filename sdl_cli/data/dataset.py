@@ -51,6 +51,8 @@ class Dataset:
         columns: how the columns of a mixed table were read, from which X is made; empty for tables that come as plain
             numbers, for images and for texts.
         value_range: how images deeper than 8 bits became uint8; None where all have 8 bits, or `X` is not yet scaled.
+        class_sets: `(K,)` set that each class belongs to, or None where there is one: a row is only ever answered with the
+            classes of its own set.
         source: JSON-ready values that reading new rows alike must know (names, delimiter, text column); stored with a run.
     """
 
@@ -68,6 +70,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     value_range: ValueRange | None = None
+    class_sets: Array | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -80,6 +83,12 @@ class Dataset:
             return [(name, [j]) for j, name in enumerate(self.feature_names)]
         places = itertools.count()
         return [(column.name, [next(places) for _ in column.parts or [column.name]]) for column in self.columns]
+
+    def allowed(self, rows: Array) -> Array | None:
+        """Which classes each of these rows may be answered with, `bool (n, K)`; None for all of them."""
+        if self.class_sets is None:
+            return None
+        return np.asarray(self.class_sets[self.y[rows]][:, None] == self.class_sets)
 
     @property
     def row_shape(self) -> list[int]:

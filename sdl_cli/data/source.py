@@ -48,6 +48,7 @@ class Reading:
     notes: Sequence[str] = ()
     columns: tuple[Column, ...] = ()
     value_range: ValueRange | None = None
+    class_sets: Array | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def finish(self) -> Dataset:
@@ -68,7 +69,19 @@ class Reading:
             raise DataError(f"{self.where}: no image of {listed(lost)} can be read.", "Repair them, or remove the class.")
         x_digest = digest(self.X) if self.x_digest is None else self.x_digest
         content = [x_digest, digest(self.y), list(self.classes), None if part is None else part.tolist()]
-        as_read = ("name", "task", "modality", "X", "y", "classes", "feature_names", "columns", "value_range", "source")
+        as_read = (
+            "name",
+            "task",
+            "modality",
+            "X",
+            "y",
+            "classes",
+            "feature_names",
+            "columns",
+            "value_range",
+            "class_sets",
+            "source",
+        )
         return Dataset(
             **{field: getattr(self, field) for field in as_read},
             groups=groups,

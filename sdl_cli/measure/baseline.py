@@ -64,23 +64,41 @@ def baseline_outputs(labelled: LabelledPart, test: TestPart, seed: int) -> Array
         model = settings.estimator_class(dataset.task)(**settings.arguments(), random_state=seed)
         model = with_preparation(model, dataset, seed=seed)
         model.fit(labelled.X, labelled.y)
-        return model_outputs(model, test.X, len(dataset.classes))
+        return model_outputs(model, test.X, len(dataset.classes), dataset.allowed(test.rows))
 
     return remembered("baselines", key, len(test), compute)
 
 
-def majority_outputs(labelled: LabelledPart, num: int) -> Array:
+def majority_outputs(labelled: LabelledPart, num: int, allowed: Array | None = None) -> Array:
     """Outputs of the predictor that ignores its input, for `num` rows: the class shares of the labelled rows, or their mean."""
     if labelled.dataset.task == "regression":
         return np.full(num, labelled.y.mean())
     shares = np.bincount(labelled.y, minlength=len(labelled.dataset.classes)) / len(labelled)
-    return np.tile(shares, (num, 1))
+    return among(np.tile(shares, (num, 1)), allowed)
 
 
-def model_outputs(model: Any, X: Array, num_classes: int) -> Array:
-    """Probabilities `(N, K)` over all classes of the data set (0 for one the model never saw), or numbers `(N,)`."""
+def model_outputs(model: Any, X: Array, num_classes: int, allowed: Array | None = None) -> Array:
+    """Probabilities `(N, K)` over all classes of the data set (0 for one the model never saw), or numbers `(N,)`.
+
+    Arguments:
+        allowed: which classes each row may be answered with, `bool (N, K)`, or None for all. A model that knows what to do
+            with it is told (`predict_among`); the others answer as ever, and what is not allowed is taken away.
+    """
     if not num_classes:
         return np.asarray(model.predict(X), dtype=np.float64)
     probs = np.zeros((len(X), num_classes))
-    probs[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(X)
-    return probs
+    classes = np.asarray(model.classes_, dtype=np.int64)
+    if allowed is not None and hasattr(model, "predict_among"):
+        probs[:, classes] = model.predict_among(X, allowed[:, classes])
+    else:
+        probs[:, classes] = model.predict_proba(X)
+    return among(probs, allowed)
+
+
+def among(probs: Array, allowed: Array | None) -> Array:
+    """Probabilities `(N, K)` given that the class is one of those allowed; alike for all of them where none has any."""
+    if allowed is None:
+        return probs
+    kept = np.where(allowed, probs, 0.0)
+    total = kept.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(total > 0, kept / np.where(total > 0, total, 1.0), allowed / allowed.sum(axis=1, keepdims=True)))

@@ -96,7 +96,7 @@ def _evaluate(stored: run_folder.StoredRun, experiment: Experiment, same_data: b
         has_test = dataset.part is not None and (dataset.part == "test").any()
         rows = np.flatnonzero(dataset.part == "test") if has_test else np.arange(len(dataset))
     test = TestPart(dataset, rows)
-    outputs = baseline.model_outputs(model, test.X, len(inputs["classes"]))
+    outputs = baseline.model_outputs(model, test.X, len(inputs["classes"]), dataset.allowed(rows))
     found = {k: v.to_json() for k, v in score(test, outputs, stored_decision(inputs)).items()}
     reproduced = _values(found) == _values(stored.metrics["metrics"]["test"]) if same_data else None
     if reproduced is False:
@@ -139,7 +139,11 @@ def _matched(dataset: Dataset, values: Values) -> Dataset:
         raise DataError(message, f"It knows: {', '.join(classes[:20])}.")
     if dataset.task == "classification" and list(dataset.classes) != classes:
         place = np.array([classes.index(name) for name in dataset.classes])
-        dataset = dataclasses.replace(dataset, y=place[dataset.y], classes=tuple(classes))
+        sets = dataset.class_sets
+        if sets is not None:
+            sets = np.full(len(classes), -1, dtype=np.int64)
+            sets[place] = dataset.class_sets
+        dataset = dataclasses.replace(dataset, y=place[dataset.y], classes=tuple(classes), class_sets=sets)
     return dataset
 
 

@@ -158,13 +158,15 @@ def fit_and_score(
         for sentence in getattr(model, "notes_", ()):
             around.notice(sentence)
     held: Scores = {}
-    with clock.phase("predict"), opened_door(ready.experiment):
+    with clock.phase("predict"), opened_door(ready.experiment), heard(ready.experiment.model.is_network, around.notice):
         outputs = _outputs(ready, test, around.features)
         found = score(test, outputs, ready.decision, num_resamples)
         if with_intervals and len(ready.validation):
             own = _outputs(ready, ready.validation, around.features)
             held = _scores(ready.validation, own, ready.decision, num_resamples)
-        majority = score(test, reference.majority_outputs(ready.labelled, len(test)), None, num_resamples)
+        majority = score(
+            test, reference.majority_outputs(ready.labelled, len(test), dataset.allowed(test.rows)), None, num_resamples
+        )
     baseline, lift = {}, None
     if beside_baseline:
         with clock.phase("baseline"):
@@ -335,14 +337,17 @@ def main_score(
 def _scores(part: TestPart | LabelledPart, outputs: Array, decision: Array | None, num_resamples: int) -> Scores:
     if part.dataset.task == "regression":
         return scoring.regression(part.y, outputs, num_resamples=num_resamples)
-    return scoring.classification(part.y, outputs, num_resamples=num_resamples, weights=decision)
+    found = scoring.classification(part.y, outputs, num_resamples=num_resamples, weights=decision)
+    if part.dataset.class_sets is not None:  # rows of other sets are ranked last for free, so that guessing has nearly 1
+        found["roc_auc"] = Measured(math.nan, math.nan, math.nan, len(part.y))
+    return found
 
 
 def _outputs(ready: Ready, part: TestPart | LabelledPart, features: Array | None) -> Array:
     settings = ready.experiment.model
     if features is not None and settings.is_probe:
         return np.asarray(ready.model.outputs_of_features(features[part.rows]))
-    return reference.model_outputs(ready.model, part.X, len(part.dataset.classes))
+    return reference.model_outputs(ready.model, part.X, len(part.dataset.classes), part.dataset.allowed(part.rows))
 
 
 @contextlib.contextmanager
@@ -363,6 +368,18 @@ def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
         yield (*rows, ready.validation.X, ready.validation.y) if len(ready.validation) else rows
     if context.history and around.folder is not None:
         write_history(around.folder, context.history)
+
+
+@contextlib.contextmanager
+def heard(is_network: bool, notice: Callable[[str], None]) -> Iterator[None]:
+    """Inside, what a network says of the rows that it predicts reaches `notice`."""
+    if not is_network:
+        yield
+        return
+    from sdl_cli.learning import loop
+
+    with loop.context(loop.Context(on_notice=notice)):
+        yield
 
 
 @contextlib.contextmanager

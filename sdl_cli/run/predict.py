@@ -19,8 +19,9 @@ from sdl_cli.learning.models import traits
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, predictions
 from sdl_cli.phrases import counted, shortened
-from sdl_cli.run import run_folder
+from sdl_cli.run import own_support, run_folder
 from sdl_cli.run.check.problem import MOST_NAMED, named
+from sdl_cli.run.fit_and_score import heard
 from sdl_cli.run.train import Observer
 
 Array = np.ndarray[Any, Any]
@@ -41,7 +42,8 @@ def predict(
 
     Arguments:
         stored: a finished run; of one with repeats, the first is used, with a notice.
-        source: a table or texts (CSV and similar), a folder of images, one image, a CSV of image paths, or an .npz file.
+        source: a table or texts (CSV and similar), a folder of images, one image, a CSV of image paths, or an .npz file; for
+            a model with the trait `takes_support` also a folder with support/ and query/ (`own_support`).
         out: the CSV to write, or `STDOUT`; complete or, on any error, not at all.
         on_error: `fail`, or `skip` images that cannot be read.
     Returns `{"rows", "out"}`. Raises DataError for inputs that the run cannot take, with the file and what is missing.
@@ -50,6 +52,11 @@ def predict(
     _check_places(stored, source, out)
     model, values = load_stored(stored, observer, trust)
     inputs = values["inputs"]
+    if traits(values["model"]).takes_support and own_support.has_support(source):
+        inputs, source = own_support.with_support(model, inputs, source, observer.on_notice)
+    elif inputs.get("class_sets"):
+        what = f"which of its {len(set(inputs['class_sets']))} sets of classes a row belongs to is not known when predicting"
+        observer.on_notice(f"{what.capitalize()}: all {len(inputs['classes'])} classes are answers.")
     count, empty, far = 0, _Empty(), _Far.of(inputs)
 
     def say(sentence: str) -> None:
@@ -71,10 +78,11 @@ def predict(
             raise DataError(f"{source}: the table has no rows.")
 
     try:
-        if out == STDOUT:
-            _to_stdout(write)
-        else:
-            write_atomic(out, write)
+        with heard(traits(values["model"]).is_network, observer.on_notice):
+            if out == STDOUT:
+                _to_stdout(write)
+            else:
+                write_atomic(out, write)
     except DataError as error:
         raise type(error)(_without_settings(error.message), _without_settings(error.hint)) from error
     if empty.count:

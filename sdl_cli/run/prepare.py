@@ -33,6 +33,8 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
     preferred = None
     if experiment.model.is_pretrained and hasattr(experiment.dataset, "size_px"):
         preferred = build(experiment, "classification").image_size()
+    elif experiment.model.reads_px is not None:
+        preferred = experiment.model.reads_px, "bilinear"
     size, interpolation = preferred or (None, "bilinear")
     if dataset is None:
         dataset = data.load(experiment.dataset, preferred_px=size, interpolation=interpolation)
@@ -68,7 +70,7 @@ def absolute(experiment: Experiment) -> Experiment:
         return None if value is None else str(Path(value).expanduser().absolute())
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
-    no_files = {"unlabeled": (None, ""), "weights": (None, "default", "none", "shipped")}
+    no_files = {"unlabeled": (None, ""), "background": (None, ""), "weights": (None, "default", "none", "shipped")}
     values = {k: getattr(experiment.model, k, None) for k in no_files}
     model = dataclasses.replace(experiment.model, **{k: whole(v) for k, v in values.items() if v not in no_files[k]})
     return dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed), model=model)

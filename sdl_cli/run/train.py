@@ -130,6 +130,10 @@ def _about_settings(experiment: Experiment) -> list[str]:
     if experiment.dataset.name in PHOTOS and experiment.model.starts_random:
         better = "for photographs try model=finetuned_cnn, pretrained on a million others."
         found.append(f"{experiment.model.name} learns only from these images: {better}")
+    if experiment.dataset.name in PHOTOS and experiment.model.reads_px is not None:
+        size = experiment.dataset.size_px
+        resized = f"drawings are compared at {size} x {size} px; others are resized"
+        found.append(f"{experiment.model.name}: {resized}, and of those that are not square only the middle is seen.")
     return found
 
 
@@ -158,6 +162,8 @@ def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str]
     if dataset.modality == "image":
         found |= {"size_px": int(dataset.X.shape[2]), "channels": "grey" if dataset.X.shape[1] == 1 else "rgb"}
         found["interpolation"] = preferred[1] if preferred else "bilinear"
+    if dataset.class_sets is not None:
+        found["class_sets"] = dataset.class_sets.tolist()
     if dataset.value_range is not None:
         found["value_range"] = asdict(dataset.value_range)
     return found

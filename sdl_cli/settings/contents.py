@@ -81,6 +81,7 @@ INPUTS = {
     "ranges?": [Maybe([Number])],
     "source?": Each(Plain),
     "decision?": Maybe([Number]),
+    "class_sets?": [Between(0, 2**31)],
     "size_px?": Maybe(Between(1, 20_000)),
     "channels?": {"rgb", "grey"},
     "interpolation?": {"nearest", "bilinear", "bicubic"},

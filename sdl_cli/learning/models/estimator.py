@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
@@ -21,6 +20,7 @@ from sdl_cli.data.draw import hold_out
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning import device, loop, losses, together
 from sdl_cli.learning.device import Runtime
+from sdl_cli.learning.models.class_targets import check_classes
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.stored_network import StoredNetwork
@@ -273,7 +273,7 @@ class NetworkEstimator(StoredNetwork):
         else:
             X = validate_data(self, X, reset=False, dtype=np.float64)
         if fitting and is_classifier(self):
-            check_classification_targets(y)
+            check_classes(y)
         return X, y
 
     def _encode(self, y: Any, fit: bool = False) -> Tensor:

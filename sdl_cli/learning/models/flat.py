@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sdl_cli.data.images.area_means import reduce_images
 from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models.class_targets import check_classes, few_rows_per_class
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.machine import available_cores
 
@@ -29,11 +29,12 @@ class FlatEstimator(BaseEstimator):  # type: ignore[misc]
         """Fit on all rows given: `(N, F)` or images `uint8 (N, C, H, W)`, targets `(N,)`. Validation rows are not needed."""
         X, y = self._flatten(X, y, fitting=True)
         if is_classifier(self):
-            check_classification_targets(y)
+            check_classes(y)
             self.classes_ = np.unique(y)
         self.notes_: list[str] = []  # sentences for the user
         self.model_ = self._build(len(X), y)
-        self._fit_model(X, y)
+        with few_rows_per_class():
+            self._fit_model(X, y)
         return self
 
     def predict(self, X: Any) -> Array:

@@ -31,6 +31,9 @@ class ModelSettings:
         starts_random: a network that knows nothing before it sees the rows of this data set.
         holds_rows: what is stored of it holds its labelled rows, so that whoever has the model has the data.
         is_one_graph: it can be exported as a single graph.
+        no_graph: why it cannot be exported at all, as the end of a sentence; empty where it can.
+        reads_px: side in pixels at which it reads images where the data set leaves a choice, or None.
+        takes_support: what it has learned serves for other classes too, of which one drawing each is given when predicting.
         trains_together: several of its networks can be trained together: on tables as one stack, on images in turns on a GPU.
         is_foreign: it is somebody else's code, so that what it raises is that code's own word.
         takes_class_weight: `loss.class_weight=balanced` reaches it.
@@ -47,6 +50,9 @@ class ModelSettings:
     starts_random: ClassVar[bool] = False
     holds_rows: ClassVar[bool] = False
     is_one_graph: ClassVar[bool] = True
+    no_graph: ClassVar[str] = ""
+    reads_px: ClassVar[int | None] = None
+    takes_support: ClassVar[bool] = False
     trains_together: ClassVar[bool] = False
     is_foreign: ClassVar[bool] = False
     takes_class_weight: ClassVar[bool] = True

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.arguments import NETWORK, takes
+from sdl_cli.learning.models.class_targets import check_classes
 from sdl_cli.learning.models.in_context import InContext, Limits
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.settings import PretrainedTableSettings
@@ -63,7 +63,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ConfigError: fine-tuning on more classes than the network tells apart at a time.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
-        check_classification_targets(y)
+        check_classes(y)
         self.seed_ = self.random_state
         if not isinstance(self.random_state, int):
             self.seed_ = int(np.random.RandomState(self.random_state).randint(2**31 - 1))

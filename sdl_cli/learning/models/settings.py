@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.kind import ROW, FromScratch, InContext, ModelSettings
+from sdl_cli.learning.models.one_shot.settings import OneShotSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
 
 # Seconds on one core of a 2026 server: fixed, and for every labelled row and feature (or pixel) seen.
@@ -302,6 +303,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "autoencoder": AutoencoderSettings,
     "pretrained_table": PretrainedTableSettings,
     "blend": BlendSettings,
+    "one_shot": OneShotSettings,
     "sklearn": SklearnSettings,
 }
 

@@ -23,8 +23,9 @@ _ALPHA = 0.55  # of the map over the image
 
 def build(run: OpenedRun) -> Section | None:
     """The section; None for all but networks that tell classes of images apart."""
-    if not run.is_classification or run.inputs["modality"] != "image" or not traits(run.config["model"]["name"]).is_network:
-        return None
+    kind = traits(run.config["model"]["name"])
+    if not run.is_classification or run.inputs["modality"] != "image" or not kind.is_network or kind.takes_support:
+        return None  # what names a drawing by the nearest other one has no map for a class
     right, wrong = chosen_rows(run.predicted)
     rows = np.concatenate([right, wrong])
     model, images = run.model, np.asarray(run.dataset.X[run.test_rows[rows]])

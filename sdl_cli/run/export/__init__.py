@@ -42,6 +42,8 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
     run_folder.require_place(out, "Give the name of a file, for example model.onnx.")
     stored = stored.single("exporting", observer.on_notice)
     name = str(stored.config.get("model", {}).get("name"))
+    if traits(name).no_graph:
+        raise ConfigError(f"model={name} cannot be exported: {traits(name).no_graph}.", "Use sdl predict with the run itself.")
     if not traits(name).is_one_graph:
         raise ConfigError(f"model={name} is several models, which are not one graph.", "Use sdl predict with the run itself.")
     if kind == "onnx":

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from unit.data.sources.test_omniglot import make_runs
 
 import sdl_cli
 from sdl_cli.data import DATASETS, load
@@ -59,6 +60,10 @@ def listed_photos(folder: Path) -> dict[str, Any]:
     return {"path": str(folder / "a.csv"), "size_px": 8}
 
 
+def runs(folder: Path) -> dict[str, Any]:
+    return {"path": str(make_runs(folder / "runs"))}
+
+
 def from_hub(folder: Path) -> dict[str, Any]:
     datasets = pytest.importorskip("datasets", reason="needs sdl-cli[huggingface]")
     datasets.Dataset.from_dict({"x": [i * i + 0.5 for i in range(12)], "label": COLOURS}).save_to_disk(str(folder / "set"))
@@ -84,6 +89,7 @@ SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "huggingface": from_hub,
     "torchvision": mnist,
     "openml": lambda folder: {"dataset": "small"},
+    "omniglot_runs": runs,
 }
 
 

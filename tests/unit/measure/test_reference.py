@@ -99,3 +99,13 @@ def test_a_class_the_model_never_saw_gets_probability_zero(wine) -> None:  # typ
     model = Baseline(num_trees=10).fit(dataset.X[rows], dataset.y[rows])
     outputs = baseline.model_outputs(model, dataset.X, 3)
     assert outputs.shape == (178, 3) and (outputs[:, 1] == 0).all() and np.allclose(outputs.sum(1), 1)
+
+
+def test_rows_are_answered_among_the_classes_that_they_allow() -> None:
+    probs = np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [1.0, 0.0, 0.0]])
+    allowed = np.array([[True, True, True], [False, True, True], [False, True, True]])
+    np.testing.assert_allclose(baseline.among(probs, allowed), [[0.5, 0.3, 0.2], [0.0, 0.6, 0.4], [0.0, 0.5, 0.5]])
+    assert baseline.among(probs, None) is probs
+    forest = Baseline(num_trees=5, random_state=0).fit(np.eye(6)[:, :4], np.array([0, 1, 2, 0, 1, 2]))
+    own = baseline.model_outputs(forest, np.eye(3, 4), 3, allowed)
+    np.testing.assert_allclose(own, baseline.among(forest.predict_proba(np.eye(3, 4)), allowed))
