@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning import together
+from sdl_cli.learning import loop, together
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array
@@ -39,6 +41,25 @@ class _DeepNet(NetworkEstimator):
         self.settle_runtime(nets[0], inputs, targets)
         yield together.Jobs(self._job(net, inputs, targets, validate, phase) for net, phase in zip(nets, phases, strict=True))
         self.networks_ = [copy.deepcopy(net).eval() for net in nets]
+
+    def last_layer(self, X: Array) -> tuple[Array, Array, Array]:
+        """The first network's last layer on a table `(N, F)`.
+
+        Returns:
+            activations `float64 (N, M)` of its last hidden units, weights `float64 (K, M)` and bias `float64 (K,)` of its outputs.
+        """
+        net = self.networks_[0]
+        units = loop.apply(net.body, self._as_inputs(self._check(X)[0]), self.runtime_)
+        weights, bias = (tensor.detach().cpu().double() for tensor in (net.head.weight, net.head.bias))
+        return np.asarray(units.double()), np.asarray(weights), np.asarray(bias)
+
+    def outputs(self, X: Array) -> Array:
+        """Outputs `float64 (N, K)` of the first network, before the softmax."""
+        return np.asarray(self._outputs(X)[0].double())
+
+    def probabilities(self, outputs: Array) -> Array:
+        """Class probabilities `(N, K)` of outputs `(N, K)`."""
+        return np.asarray(self._probabilities(torch.from_numpy(outputs)))
 
 
 class DeepNet(ClassifierMixin, _DeepNet):  # type: ignore[misc]
