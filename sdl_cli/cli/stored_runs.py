@@ -121,7 +121,7 @@ def export(
 @commands.command(short_help="Take a deep_net for a table apart into sub-nets that sum to it.")
 def decompose(
     run: Run,
-    subnets: Annotated[int, typer.Option("--subnets", metavar="K", help="Sub-nets, or the largest smaller number there is.")] = 10,
+    subnets: Annotated[int, typer.Option("--subnets", metavar="K", help="Sub-nets; fewer if there are no K.")] = 10,
     bound: Annotated[
         float, typer.Option("--bound", help="Largest share of a unit's weight in a sub-net; larger ones differ more.")
     ] = 10.0,

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from pathlib import Path
 
 from sdl_cli.measure.metrics import Measured
-from sdl_cli.measure.wording import estimated, shown
-from sdl_cli.phrases import counted
+from sdl_cli.measure.wording import difference, estimated, shown
+from sdl_cli.phrases import counted, duration, listed
 from sdl_cli.report import layout
-from sdl_cli.study.decompose.result import Decomposition
+from sdl_cli.study.decompose.result import PICTURE, Decomposition
 
 
 def lines(found: Decomposition) -> list[str]:
-    """All that is printed but the paths."""
-    rows, test = found.train_accuracy.n, found.test_accuracy.n
-    head = [
-        *layout.labelled("data", f"{found.dataset}: {rows:,} training rows, {test:,} test rows, {counted(found.classes, 'class')}"),
-        *layout.labelled("network", f"its last hidden layer of {found.units - 1:,} units and a bias, split among {len(found.subnets)} sub-nets"),
-        *layout.labelled("sum", f"the sub-nets sum to the network's outputs to {found.sum_error:.1g}"),
+    """All that is printed; paths are never wrapped."""
+    rows, test, num = found.train_accuracy.n, found.test_accuracy.n, len(found.subnets)
+    said = [
+        ("data", f"{found.dataset}: {rows:,} training rows, {test:,} test rows, {counted(found.classes, 'class')}"),
+        ("network", f"{found.units - 1:,} last hidden units and a bias, split among {num} sub-nets"),
+        ("sum", f"the outputs of the sub-nets sum to those of the network (largest difference {found.sum_error:.1g})"),
     ]
-    return [*head, "", *layout.table(subnet_rows(found)), "", *layout.table(curve_rows(found)), "", *layout.labelled("verdict", verdict(found))]
+    head = [line for label, text in said for line in layout.labelled(label, text)]
+    tables = ["", *layout.table(subnet_rows(found)), "", *layout.table(curve_rows(found)), ""]
+    last = [*layout.labelled("verdict", verdict(found)), *layout.labelled("time", duration(found.seconds, exact=True))]
+    return [
+        *head,
+        *tables,
+        *last,
+        f"{'run':<{layout.INDENT}}{found.folder}",
+        f"{'':<{layout.INDENT}}{Path(found.folder) / PICTURE}",
+    ]
 
 
 def subnet_rows(found: Decomposition) -> list[list[str]]:
@@ -46,28 +56,40 @@ def verdict(found: Decomposition) -> str:
 def correlation_sentence(found: Decomposition) -> str:
     """How alike the test errors of two sub-nets are."""
     common = found.correlation
-    if common.value != common.value:
-        return "The errors of the sub-nets have no correlation: none of two differ among test rows."
+    if math.isnan(common.value):
+        return "No two sub-nets have test errors whose correlation could be measured."
     return (
         f"The test errors of two sub-nets have a correlation of {common.value:.2f} on average (95 % interval {common.low:.2f} to "
-        f"{common.high:.2f}, n = {common.n:,} test rows; 1: the same errors, 0: unrelated ones)."
+        f"{common.high:.2f}, n = {common.n:,} test rows; 1 is the same errors, 0 unrelated ones)."
     )
 
 
 def gain_sentence(found: Decomposition) -> str:
     """One sub-net against the average of all."""
-    one, whole = found.curve[0].accuracy, found.curve[-1].accuracy
-    gain = 100 * (whole.value - one.value)
-    way = "as" if abs(gain) < 0.05 else f"{abs(gain):.1f} points {'more' if gain > 0 else 'less'} than"
+    one, whole = (found.curve[at].accuracy.value for at in (0, -1))
+    gain = round(100 * (whole - one), 1)
+    differs = "just as many" if not gain else f"{difference('accuracy', gain / 100)}"
     return (
-        f"A single sub-net is right in {shown('accuracy', one.value)} of the test rows on average, the average of all "
-        f"{len(found.subnets)} in {shown('accuracy', whole.value)}, {'as many' if way == 'as' else way.removesuffix(' than')}."
+        f"A single sub-net is right in {shown('accuracy', one)} of the test rows on average, the average of all "
+        f"{len(found.subnets)}, which is the network, in {shown('accuracy', whole)} ({differs})."
     )
 
 
-def numbers(found: Sequence[Sequence[float]]) -> list[list[str]]:
-    """Correlations of pairs as cells; `none` where one of two never errs."""
-    return [["none" if value != value else f"{value:.2f}" for value in row] for row in found]
+def correlation_cells(found: Decomposition) -> list[list[str]]:
+    """A header, and a row for each sub-net with its correlations; empty where one of two never errs."""
+    names = [str(number) for number in range(1, len(found.subnets) + 1)]
+    rows = [["" if math.isnan(value) else f"{value:.2f}" for value in row] for row in found.correlations]
+    return [["sub-net", *names], *([name, *row] for name, row in zip(names, rows, strict=True))]
+
+
+def deal_sentence(found: Decomposition) -> str:
+    """How the sub-nets were found, and which numbers were not."""
+    failed = [f"{one.num_subnets} ({one.status})" for one in found.tried[:-1]]
+    return (
+        "Each sub-net decides every training row as the network does, from a random half of its last hidden units; a share of a "
+        f"unit's weight is at most {found.bound:g} times it, and one solution of those programs is drawn by seed {found.seed}."
+        + (f" Tried before, in vain: {listed(failed)}." if failed else "")
+    )
 
 
 def _share(one: Measured) -> str:

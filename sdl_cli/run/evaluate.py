@@ -79,7 +79,9 @@ def _evaluate(stored: run_folder.StoredRun, experiment: Experiment, same_data: b
     if same_data:
         hint = f"Restore the data, or name other data: dataset={experiment.dataset.name} dataset.path=..."
         _require_unchanged(stored, dataset, hint)
-    same_data = dataset.fingerprint == stored.environment.get("data_fingerprint")  # also if the same data is named again: its training rows are not test rows
+    same_data = dataset.fingerprint == stored.environment.get(
+        "data_fingerprint"
+    )  # also if the same data is named again: its training rows are not test rows
     if same_data:  # read and divided as in training, whatever the settings say now
         own = parse_group("dataset", DATASETS, stored.config["dataset"])
         if own != experiment.dataset:

@@ -46,7 +46,7 @@ class _DeepNet(NetworkEstimator):
         """The first network's last layer on a table `(N, F)`.
 
         Returns:
-            activations `float64 (N, M)` of its last hidden units, weights `float64 (K, M)` and bias `float64 (K,)` of its outputs.
+            activations `(N, M)` of its last hidden units, and the weights `(K, M)` and bias `(K,)` of its outputs, in float64.
         """
         net = self.networks_[0]
         units = loop.apply(net.body, self._as_inputs(self._check(X)[0]), self.runtime_)

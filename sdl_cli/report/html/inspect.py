@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sdl_cli.errors import SdlError
 from sdl_cli.phrases import listed, typed_line
-from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals
+from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reliability, residuals, subnets
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section
 
@@ -21,6 +21,7 @@ BUILDERS: dict[str, Callable[[OpenedRun], Section | None]] = {
     "heat maps": attention.build,
     "augmented rows": augmentation.build,
     "importance of columns": importance.build,
+    "sub-nets": subnets.build,
 }
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
+from sdl_cli.errors import DataError
 from sdl_cli.measure.curve import Averages
 from sdl_cli.measure.metrics import Measured
 from sdl_cli.settings.contents import MEASURED, Between, Maybe, Number
 from sdl_cli.settings.typed import Json
 from sdl_cli.study.decompose.program import Attempt
 
+MOST_SUBNETS = 32
+MOST_CHOICES = 200  # of so many sub-nets that are averaged: beyond it, as many drawn at random
 FILE, PICTURE = "decomposition.json", "decomposition.png"
 
 
@@ -30,7 +35,7 @@ class SubNet(Json):
 
 @dataclass(frozen=True)
 class Average(Json):
-    """Averages of so many sub-nets: the mean test accuracy over all choices of them (at most `scores.MOST_CHOICES`)."""
+    """Averages of so many sub-nets: the mean test accuracy over all choices of them (at most `MOST_CHOICES` of them)."""
 
     num_subnets: int
     accuracy: Measured
@@ -70,6 +75,13 @@ class Decomposition(Json):
     bound: float
     seed: int
     seconds: float
+
+    def check(self, file: Path) -> None:
+        """Raise DataError where its lists do not go together, as those of a file that sdl wrote do."""
+        num = len(self.subnets)
+        lengths = {len(self.curve), len(self.correlations), *map(len, self.correlations)}
+        if not 2 <= num <= MOST_SUBNETS or lengths != {num} or any(math.isnan(one.accuracy.low) for one in self.curve):
+            raise DataError(f"{file}: its lists of sub-nets do not go together.", "Make it again: sdl decompose RUN")
 
     @property
     def averages(self) -> Averages:

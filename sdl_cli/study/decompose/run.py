@@ -23,11 +23,10 @@ from sdl_cli.run.run_folder import StoredRun, quoted
 from sdl_cli.run.train import Observer
 from sdl_cli.study.decompose import scores
 from sdl_cli.study.decompose.program import SOLVED, Attempt, Layer, split_layer, subnet_outputs
-from sdl_cli.study.decompose.result import FILE, PICTURE, Decomposition, SubNet
+from sdl_cli.study.decompose.result import FILE, MOST_SUBNETS, PICTURE, Decomposition, SubNet
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
-MOST_SUBNETS = 32
 
 
 @dataclass(frozen=True)
@@ -213,7 +212,9 @@ def _nothing(folder: Path, attempts: tuple[Attempt, ...], asked: Asked, num_rows
     """The error if not even two sub-nets were found."""
     why = f"no sub-nets were found that each decide all {num_rows:,} training rows as the network does"
     late = any(one.status not in (SOLVED, "infeasible") for one in attempts)
-    hint = f"Give it more time: --seconds {10 * asked.seconds:g}" if late else f"Allow larger shares: --bound {10 * asked.bound:g}"
+    hint = (
+        f"Give it more time: --seconds {10 * asked.seconds:g}" if late else f"Allow larger shares: --bound {10 * asked.bound:g}"
+    )
     return RunError(f"{folder}: {why}. {_said(list(attempts))}.", f"{hint}; or train a wider network: model.width=200")
 
 

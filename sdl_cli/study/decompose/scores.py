@@ -13,10 +13,9 @@ from sdl_cli.data.split import TestPart
 from sdl_cli.measure import statistics
 from sdl_cli.measure.metrics import Measured
 from sdl_cli.run.fit_and_score import row_contributions
-from sdl_cli.study.decompose.result import Average
+from sdl_cli.study.decompose.result import MOST_CHOICES, Average
 
 Array = np.ndarray[Any, Any]
-MOST_CHOICES = 200  # of so many sub-nets: beyond it, as many drawn at random
 
 
 def correlation(errors: Array) -> tuple[Measured, Array]:
