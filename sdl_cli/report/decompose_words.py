@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from sdl_cli.measure.metrics import Measured
-from sdl_cli.measure.wording import difference, estimated, shown
+from sdl_cli.measure.wording import difference, estimated, shown, signed_interval
 from sdl_cli.phrases import counted, duration, listed
 from sdl_cli.report import layout
 from sdl_cli.study.decompose.result import PICTURE, Decomposition
@@ -23,13 +23,8 @@ def lines(found: Decomposition) -> list[str]:
     head = [line for label, text in said for line in layout.labelled(label, text)]
     tables = ["", *layout.table(subnet_rows(found)), "", *layout.table(curve_rows(found)), ""]
     last = [*layout.labelled("verdict", verdict(found)), *layout.labelled("time", duration(found.seconds, exact=True))]
-    return [
-        *head,
-        *tables,
-        *last,
-        f"{'run':<{layout.INDENT}}{found.folder}",
-        f"{'':<{layout.INDENT}}{Path(found.folder) / PICTURE}",
-    ]
+    paths = [f"{label:<{layout.INDENT}}{path}" for label, path in (("run", found.folder), ("", Path(found.folder) / PICTURE))]
+    return [*head, *tables, *last, *paths]
 
 
 def subnet_rows(found: Decomposition) -> list[list[str]]:
@@ -67,11 +62,11 @@ def correlation_sentence(found: Decomposition) -> str:
 def gain_sentence(found: Decomposition) -> str:
     """One sub-net against the average of all."""
     one, whole = (found.curve[at].accuracy.value for at in (0, -1))
-    gain = round(100 * (whole - one), 1)
-    differs = "just as many" if not gain else f"{difference('accuracy', gain / 100)}"
+    gain = found.gain
+    ends = signed_interval("accuracy", gain.low, gain.high)
     return (
         f"A single sub-net is right in {shown('accuracy', one)} of the test rows on average, the average of all "
-        f"{len(found.subnets)}, which is the network, in {shown('accuracy', whole)} ({differs})."
+        f"{len(found.subnets)}, which is the network, in {shown('accuracy', whole)}: {difference('accuracy', gain.value)} (95 % interval {ends})."
     )
 
 

@@ -27,7 +27,7 @@ def build(run: OpenedRun) -> Section | None:
     num = len(found.subnets)
     caption = (
         f"Test accuracy of the average of 1, 2, ... {num} sub-nets, the mean over all choices of them (at most 200), with a "
-        "95 % Wilson interval over test rows. Short lines: each sub-net by itself. Dashed: the whole network, which they all sum to."
+        "95 % Wilson interval over test rows. Short lines: each sub-net by itself. Dashed: the network they sum to."
     )
     header, *rows = subnet_rows(found)
     body = figure(_drawn(found), caption) + table(header, rows, numeric=(1, 2, 3))

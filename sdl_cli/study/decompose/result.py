@@ -54,7 +54,7 @@ class Decomposition(Json):
         sum_error: largest difference of the sum of all sub-nets' outputs and the network's, over training and test rows.
         correlation: mean over pairs of sub-nets of the correlation of their errors on test rows; nan if no pair has one.
         correlations: of each pair, `(K, K)`; nan where a sub-net makes no error, or errs in every row.
-        curve: by the number of sub-nets.
+        curve: by the number of sub-nets. gain: of the average of all over one of them, paired over test rows.
         tried: numbers of sub-nets, largest first; the last one was solved.
         bound, seed: as asked for.
         seconds: in all.
@@ -71,6 +71,7 @@ class Decomposition(Json):
     correlation: Measured
     correlations: tuple[tuple[float, ...], ...]
     curve: tuple[Average, ...]
+    gain: Measured
     tried: tuple[Attempt, ...]
     bound: float
     seed: int
@@ -104,6 +105,7 @@ DECOMPOSITION = {
     "correlation": MEASURED,
     "correlations": [[Maybe(Number)]],
     "curve": [{"num_subnets": _COUNT, "accuracy": MEASURED}],
+    "gain": MEASURED,
     "tried": [{"num_subnets": _COUNT, "status": str, "draws": _COUNT}],
     "bound": Number,
     "seed": _COUNT,

@@ -22,7 +22,7 @@ from sdl_cli.run.predict import load_stored, stored_decision
 from sdl_cli.run.run_folder import StoredRun, quoted
 from sdl_cli.run.train import Observer
 from sdl_cli.study.decompose import scores
-from sdl_cli.study.decompose.program import SOLVED, Attempt, Layer, split_layer, subnet_outputs
+from sdl_cli.study.decompose.program import OUT_OF_TIME, SOLVED, Attempt, Layer, split_layer, subnet_outputs
 from sdl_cli.study.decompose.result import FILE, MOST_SUBNETS, PICTURE, Decomposition, SubNet
 
 Array = np.ndarray[Any, Any]
@@ -172,6 +172,7 @@ def _measured(
     subnets = [SubNet(int(used[k]), fit_of(num * fitted[:, k]), accuracy_of(num * tested[:, k])) for k in range(num)]
     right = [row_contributions("accuracy", test, parts.probabilities(num * tested[:, k]), parts.decision) for k in range(num)]
     common, each = scores.correlation(1 - np.column_stack([one for one in right if one is not None]))
+    curve, gain = scores.averages(test, tested, parts.probabilities, parts.decision, asked.seed)
     return Decomposition(
         folder=str(stored.folder),
         dataset=test.dataset.name,
@@ -183,7 +184,8 @@ def _measured(
         sum_error=sum_error,
         correlation=common,
         correlations=tuple(map(tuple, each.tolist())),
-        curve=scores.averages(test, tested, parts.probabilities, parts.decision, asked.seed),
+        curve=curve,
+        gain=gain,
         tried=tried,
         bound=asked.bound,
         seed=asked.seed,
@@ -211,10 +213,9 @@ def _said(failed: list[Attempt]) -> str:
 def _nothing(folder: Path, attempts: tuple[Attempt, ...], asked: Asked, num_rows: int) -> RunError:
     """The error if not even two sub-nets were found."""
     why = f"no sub-nets were found that each decide all {num_rows:,} training rows as the network does"
-    late = any(one.status not in (SOLVED, "infeasible") for one in attempts)
-    hint = (
-        f"Give it more time: --seconds {10 * asked.seconds:g}" if late else f"Allow larger shares: --bound {10 * asked.bound:g}"
-    )
+    hint = f"Allow larger shares: --bound {10 * asked.bound:g}"
+    if any(one.status == OUT_OF_TIME for one in attempts):
+        hint = f"Give it more time: --seconds {10 * asked.seconds:g}"
     return RunError(f"{folder}: {why}. {_said(list(attempts))}.", f"{hint}; or train a wider network: model.width=200")
 
 

@@ -46,14 +46,20 @@ def correlation(errors: Array) -> tuple[Measured, Array]:
     return Measured(value, low, high, len(errors)), each
 
 
-def averages(test: TestPart, outputs: Array, decided: Any, decision: Array | None, seed: int) -> tuple[Average, ...]:
-    """The mean test accuracy of averages of 1, 2, ... K sub-nets, over all choices of them, with Wilson's interval over rows.
+def averages(
+    test: TestPart, outputs: Array, decided: Any, decision: Array | None, seed: int
+) -> tuple[tuple[Average, ...], Measured]:
+    """The mean test accuracy of averages of 1, 2, ... K sub-nets over all choices of them, and that of K less that of 1.
+
+    The intervals are Wilson's, and for the difference a bootstrap of paired rows.
 
     Arguments:
         outputs: `(T, K, C)` of the sub-nets. decided: outputs `(T, C)` of a whole network -> probabilities over all classes.
         seed: of the choices where there are more than `MOST_CHOICES`.
     """
-    num, found = outputs.shape[1], []
+    num = outputs.shape[1]
+    found: list[Average] = []
+    rows: list[Array] = []
     rng = np.random.default_rng(seed)
     for size in range(1, num + 1):
         right: list[Array] = []
@@ -62,10 +68,12 @@ def averages(test: TestPart, outputs: Array, decided: Any, decision: Array | Non
             contributed = row_contributions("accuracy", test, probs, decision)
             assert contributed is not None
             right.append(contributed)
-        each = np.mean(right, axis=0)
-        low, high = statistics.wilson(math.fsum(each), len(each))
-        found.append(Average(size, Measured(float(each.mean()), low, high, len(each))))
-    return tuple(found)
+        rows.append(np.mean(right, axis=0))
+        successes, n = min(math.fsum(rows[-1]), float(len(test))), len(test)
+        found.append(Average(size, Measured(successes / n, *statistics.wilson(successes, n), n)))
+    gained = rows[-1] - rows[0]
+    mean = statistics.bootstrap({"": lambda weights: weights @ gained / weights.sum(axis=1)}, len(gained))[""]
+    return tuple(found), Measured(*mean, len(gained))
 
 
 def _choices(num: int, size: int, rng: np.random.Generator) -> Sequence[list[int]]:
