@@ -63,10 +63,10 @@ def gain_sentence(found: Decomposition) -> str:
     """One sub-net against the average of all."""
     one, whole = (found.curve[at].accuracy.value for at in (0, -1))
     gain = found.gain
-    ends = signed_interval("accuracy", gain.low, gain.high)
+    more = f"{difference('accuracy', gain.value)} (95 % interval {signed_interval('accuracy', gain.low, gain.high)})"
     return (
         f"A single sub-net is right in {shown('accuracy', one)} of the test rows on average, the average of all "
-        f"{len(found.subnets)}, which is the network, in {shown('accuracy', whole)}: {difference('accuracy', gain.value)} (95 % interval {ends})."
+        f"{len(found.subnets)}, which is the network, in {shown('accuracy', whole)}: {more}."
     )
 
 
@@ -77,7 +77,7 @@ def correlation_cells(found: Decomposition) -> list[list[str]]:
     return [["sub-net", *names], *([name, *row] for name, row in zip(names, rows, strict=True))]
 
 
-def deal_sentence(found: Decomposition) -> str:
+def method_sentence(found: Decomposition) -> str:
     """How the sub-nets were found, and which numbers were not."""
     failed = [f"{one.num_subnets} ({one.status})" for one in found.tried[:-1]]
     return (

@@ -6,7 +6,7 @@ Source: Olson, Wyner and Berk, "Modern neural networks generalize on small data 
 from __future__ import annotations
 
 from sdl_cli.measure.figure import Look, draw_averages, legend
-from sdl_cli.report.decompose_words import correlation_cells, curve_rows, deal_sentence, subnet_rows, verdict
+from sdl_cli.report.decompose_words import correlation_cells, curve_rows, method_sentence, subnet_rows, verdict
 from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section, escape, figure, table
@@ -35,7 +35,7 @@ def build(run: OpenedRun) -> Section | None:
     body += "<h3>Averages</h3>" + table(header, rows, numeric=(0, 1))
     header, *rows = correlation_cells(found)
     body += "<h3>Correlation of test errors</h3>" + table(header, rows, numeric=range(1, num + 1))
-    body += f'<p class="muted">{escape(deal_sentence(found), 1000)}</p>'
+    body += f'<p class="muted">{escape(method_sentence(found), 1000)}</p>'
     return Section("subnets", "Is the network an ensemble?", body, verdict(found))
 
 

@@ -67,7 +67,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Attempt(Json):
-    """A number of sub-nets that was tried: what the solver said of it last, and how many deals of the units it was given."""
+    """A number of sub-nets that was tried: what the solver said of it last, and how many draws of the units it was given."""
 
     num_subnets: int
     status: str
@@ -122,7 +122,7 @@ def deal(num_units: int, num_subnets: int, rng: np.random.Generator) -> Array:
 
 
 def _attempt(layer: Layer, kept: Array, bound: float, rng: np.random.Generator, seconds: float) -> tuple[Array | None, str]:
-    """The shares `(C, M, K)` of one deal of the units, or None and what the solver said of the first program that failed."""
+    """The shares `(C, M, K)` of one draw of the units, or None and what the solver said of the first program that failed."""
     end, found = time.perf_counter() + seconds, []
     for terms, origin in layer.programs():
         shares, status = solve(terms, origin, kept, bound, rng, end - time.perf_counter())

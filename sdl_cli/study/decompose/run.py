@@ -14,7 +14,7 @@ from sdl_cli.data.split import LabelledPart, TestPart
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.measure.wording import model_name
-from sdl_cli.phrases import counted, listed
+from sdl_cli.phrases import counted
 from sdl_cli.run import run_folder, writing
 from sdl_cli.run.evaluate import own_parts
 from sdl_cli.run.fit_and_score import fitted_accuracy, row_contributions, score
@@ -27,6 +27,7 @@ from sdl_cli.study.decompose.result import FILE, MOST_SUBNETS, PICTURE, Decompos
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
+_MOST_TERMS = 20_000_000  # of one program: more fill gigabytes, and take hours
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Asked:
     Arguments:
         num_subnets: from 2 to `MOST_SUBNETS`; the largest smaller number that is feasible is taken if this one is not.
         bound: largest share of a unit in a sub-net, at least 1.
-        seed: of the deal of the units and the objective.
+        seed: of the draw of the units and of the objective.
         seconds: that the solver may take, over 0.
     """
 
@@ -73,6 +74,7 @@ class Parts:
         self.decision = stored_decision(values["inputs"])
         self.training, self.test = training, test
         self.classes = np.asarray(self._network.classes_, dtype=np.int64)
+        self.num_units: int = self._network.networks_[0].head.in_features + 1
 
     def layer(self, X: Array) -> Layer:
         """The last layer on rows `(N, ...)` as the data set has them, the bias as its last unit."""
@@ -110,6 +112,7 @@ def run(folder: Path, asked: Asked, on_notice: Callable[[str], None], trust: boo
     stored = run_folder.read_run(folder).single("decomposing", on_notice)
     check_settings(stored)
     parts = open_parts(stored, on_notice, trust)
+    _check_size(stored.folder, len(parts.training), parts.num_units, asked.num_subnets)
     layer = parts.layer(parts.training.X)
     found = split_layer(layer, asked.num_subnets, asked.bound, asked.seed, asked.seconds)
     if found.shares is None:
@@ -140,6 +143,15 @@ def check_settings(stored: StoredRun) -> None:
     if modality == "image":
         what = f"{where}: this run takes images, and only networks for tables are taken apart."
         raise ConfigError(what, "Images that are small can be read as a table: dataset.as_table=true, where the data set has it.")
+
+
+def _check_size(folder: Path, num_rows: int, num_units: int, num_subnets: int) -> None:
+    """Raise ConfigError for programs that are too large, before memory is taken."""
+    most = 2 * _MOST_TERMS // (num_rows * num_units)
+    if num_subnets > most:
+        what = f"{folder}: {num_rows:,} training rows and {num_units:,} units are too many for {num_subnets} sub-nets."
+        hint = f"Ask for fewer: --subnets {most}" if most > 1 else "Train it on fewer rows: dataset.num_train=2000"
+        raise ConfigError(what, hint)
 
 
 def open_parts(stored: StoredRun, on_notice: Callable[[str], None], trust: bool = False) -> Parts:
@@ -200,20 +212,21 @@ def sentences(found: Decomposition) -> list[str]:
 
 
 def _said(failed: list[Attempt]) -> str:
-    """`10 and 9 sub-nets are infeasible (3 deals of the units)`, of the solver's words."""
+    """`10 to 8 sub-nets: infeasible (HiGHS, 3 draws of the units each)`, in the solver's words."""
     told = []
     for status in dict.fromkeys(one.status for one in failed):
         those = [one for one in failed if one.status == status]
-        numbers = listed([str(one.num_subnets) for one in those], 4)
-        deals = counted(max(one.draws for one in those), "deal")
-        told.append(f"{numbers} sub-nets: {status} (HiGHS, {deals} of the units)")
+        numbers = " to ".join(dict.fromkeys(str(those[at].num_subnets) for at in (0, -1)))
+        draws = counted(max(one.draws for one in those), "draw")
+        told.append(f"{numbers} sub-nets: {status} (HiGHS, {draws} of the units each)")
     return "; ".join(told)
 
 
 def _nothing(folder: Path, attempts: tuple[Attempt, ...], asked: Asked, num_rows: int) -> RunError:
     """The error if not even two sub-nets were found."""
     why = f"no sub-nets were found that each decide all {num_rows:,} training rows as the network does"
-    hint = f"Allow larger shares: --bound {10 * asked.bound:g}"
+    more = [f"--subnets {2 * asked.num_subnets}"] if 2 * asked.num_subnets <= MOST_SUBNETS else []
+    hint = f"Leave it more to choose from: {' or '.join([*more, f'--bound {10 * asked.bound:g}'])}"
     if any(one.status == OUT_OF_TIME for one in attempts):
         hint = f"Give it more time: --seconds {10 * asked.seconds:g}"
     return RunError(f"{folder}: {why}. {_said(list(attempts))}.", f"{hint}; or train a wider network: model.width=200")
