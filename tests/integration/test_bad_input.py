@@ -134,6 +134,8 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train dataset=wine model=baseline model.kind=ridge", ["model.kind:", "ridge", "logistic"]),
     ("train dataset=diabetes model=baseline model.kind=logistic", ["model.kind:", "logistic", "ridge"]),
     ("train dataset=wine model.architecture=resnet", ["model.architecture:", "resnet is for images"]),
+    ("train model.max_frequency=2", ["model.max_frequency:", "standard convolutions", "model.convolution=harmonic"]),
+    ("train dataset=wine model.convolution=harmonic", ["model.convolution: harmonic is for images"]),
     ("train model=finetuned_cnn model.architecture=resnet81", ["model.architecture:", "resnet81", "Did you mean resnet18"]),
     # the open door
     ("train dataset=wine model=sklearn model.estimator=sklearn.svm.SVCC", ["model.estimator:", "SVCC"]),
