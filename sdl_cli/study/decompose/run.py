@@ -14,7 +14,7 @@ from sdl_cli.data.split import LabelledPart, TestPart
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.measure.wording import model_name
-from sdl_cli.phrases import counted
+from sdl_cli.phrases import counted, listed
 from sdl_cli.run import run_folder, writing
 from sdl_cli.run.evaluate import own_parts
 from sdl_cli.run.fit_and_score import fitted_accuracy, row_contributions, score
@@ -216,7 +216,9 @@ def _said(failed: list[Attempt]) -> str:
     told = []
     for status in dict.fromkeys(one.status for one in failed):
         those = [one for one in failed if one.status == status]
-        numbers = " to ".join(dict.fromkeys(str(those[at].num_subnets) for at in (0, -1)))
+        tried = [one.num_subnets for one in those]
+        is_range = tried[0] - tried[-1] == len(tried) - 1 > 0
+        numbers = f"{tried[0]} to {tried[-1]}" if is_range else listed([str(number) for number in tried])
         draws = counted(max(one.draws for one in those), "draw")
         told.append(f"{numbers} sub-nets: {status} (HiGHS, {draws} of the units each)")
     return "; ".join(told)

@@ -123,6 +123,8 @@ def test_lists_that_do_not_go_together_are_refused(changes: dict[str, object]) -
 def test_it_says_what_was_not_found_and_what_the_parts_have_in_common() -> None:
     (said,) = sentences(found())
     assert said == "5 to 4 sub-nets: infeasible (HiGHS, 3 draws of the units each): 3 is the largest number that was found."
+    late = (Attempt(10, "out of time", 1), Attempt(5, "out of time", 1), Attempt(3, "solved", 1))
+    assert sentences(found(tried=late))[0].startswith("10 and 5 sub-nets: out of time (HiGHS, 1 draw of the units each)")
     assert not sentences(found(tried=(Attempt(3, "solved", 1),)))
     text = "\n".join(decompose_words.lines(found()))
     for words in (
