@@ -1,4 +1,4 @@
-"""The verbs on a finished run: evaluate, predict, export and report. Heavy imports are inside each."""
+"""The verbs on a finished run: evaluate, predict, export, decompose and report. Heavy imports are inside each."""
 
 from __future__ import annotations
 
@@ -115,6 +115,41 @@ def export(
             found = run_folder.read_run(stored.single_run(folder, display.notice))
             values = export_model(found, typed_path(out), observe_run(display), trust)
         display.exported(values)
+        answer(values)
+
+
+@commands.command(short_help="Take a deep_net for a table apart into sub-nets that sum to it.")
+def decompose(
+    run: Run,
+    subnets: Annotated[int, typer.Option("--subnets", metavar="K", help="Sub-nets; fewer if there are no K.")] = 10,
+    bound: Annotated[
+        float, typer.Option("--bound", help="Largest share of a unit's weight in a sub-net; larger ones differ more.")
+    ] = 10.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice among all such sub-nets.")] = 0,
+    seconds: Annotated[float, typer.Option("--seconds", help="Time limit of the solver.")] = 50.0,
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Take the network of a finished run (model=deep_net, a table with classes) apart into sub-nets that sum to it.
+
+    Linear programs split the weights of its last hidden layer so that each sub-net decides all training rows as the network does,
+    from a random half of the units (Olson, Wyner and Berk 2018). Shown are the test accuracy of each, how much their errors have
+    in common, and what averages of them gain. The result is kept in RUN, and sdl report shows it.
+    """
+    with ending(as_json, debug) as answer:
+        from sdl_cli.report import decompose_words
+        from sdl_cli.report.console import Display
+        from sdl_cli.run import stored
+        from sdl_cli.study.decompose.result import Decomposition
+        from sdl_cli.study.decompose.run import Asked
+        from sdl_cli.study.decompose.run import run as take_apart
+
+        folder, display = typed_path(run), Display(as_json)
+        with stored.reading(folder):
+            single = stored.single_run(folder, display.notice)
+            values = take_apart(single, Asked(subnets, bound, seed, seconds), display.notice, trust)
+        display.lines(decompose_words.lines(Decomposition.from_json(values)))
         answer(values)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sdl_cli.measure.metrics import Measured
+
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
@@ -66,6 +68,22 @@ class Crossing:
     size: float
     value: float
     forecast: bool = False
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Members of an ensemble, and the mean score of averages of 1, 2, ... of them.
+
+    Arguments:
+        dataset: its name; it may hold anything.
+        singles: score of each member.
+        averages: by the number of members; the last is that of all of them.
+    """
+
+    dataset: str
+    metric: str
+    singles: tuple[float, ...]
+    averages: tuple[Measured, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

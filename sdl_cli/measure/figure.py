@@ -22,7 +22,7 @@ from matplotlib.transforms import Bbox
 
 from sdl_cli.measure import wording
 from sdl_cli.measure.axes import extent, fraction, line_at, size_ticks, tick_texts, value_ticks, view
-from sdl_cli.measure.curve import Crossing, LabelsNeeded, LearningCurve
+from sdl_cli.measure.curve import Averages, Crossing, LabelsNeeded, LearningCurve
 from sdl_cli.measure.wording import rounded
 from sdl_cli.phrases import printable
 
@@ -107,6 +107,32 @@ def draw_several(axes: Axes, curves: Sequence[LearningCurve], look: Look, crossi
         handles.append(Line2D([], [], linestyle="none", **look.ring))
         texts.append("two curves cross (rows)")
     return handles, texts
+
+
+def draw_averages(axes: Axes, shown: Averages, look: Look) -> Legend:
+    """Scores of averages of 1, 2, ... members with their intervals, beside those of each member and of all together."""
+    numbers = list(range(1, len(shown.averages) + 1))
+    means = [one.value for one in shown.averages]
+    ends = [(one.value - one.low, one.high - one.value) for one in shown.averages]
+    colour = look.series[0]
+    axes.axhline(means[-1], color=look.muted, linestyle=DASHED, linewidth=1.3, zorder=2, label="the whole network")
+    style: Values = {"color": look.series[1], "marker": "_", "markersize": 15, "linestyle": "none", "zorder": 3}
+    axes.plot([1] * len(shown.singles), shown.singles, label="each sub-net", **style)
+    axes.errorbar(numbers, means, yerr=list(zip(*ends, strict=True)), fmt="none", ecolor=colour, alpha=0.45, capsize=3, zorder=3)
+    axes.plot(numbers, means, color=colour, marker="o", markersize=6, zorder=4, label="averages (mean, 95 % interval)")
+    low = min(min(shown.singles), *(one.low for one in shown.averages))
+    high = max(max(shown.singles), *(one.high for one in shown.averages))
+    room = 0.06 * (high - low) or 0.01
+    axes.set_ylim(low - room, high + room)
+    axes.xaxis.set_major_locator(FixedLocator(numbers))
+    values = value_ticks(low - room, min(high + room, 1.0), look.ticks)
+    axes.yaxis.set_major_locator(FixedLocator(values))
+    axes.yaxis.set_major_formatter(FixedFormatter(tick_texts(shown.metric, values)))
+    axes.grid(axis="y", color=look.grid, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("number of sub-nets averaged")
+    handles, texts = axes.get_legend_handles_labels()
+    return list(handles), list(texts)
 
 
 def legend(figure: Figure, handles: Sequence[Artist], texts: Sequence[str], columns: int, most: float) -> None:

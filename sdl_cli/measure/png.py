@@ -1,4 +1,4 @@
-"""Learning curves as PNG files; `figure` draws them."""
+"""Learning curves and averages of sub-nets as PNG files; `figure` draws them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sdl_cli.measure import wording
-from sdl_cli.measure.curve import Crossing, LearningCurve
-from sdl_cli.measure.figure import INK, Look, draw_one, draw_several, drawing_style, fit, legend
+from sdl_cli.measure.curve import Averages, Crossing, LearningCurve
+from sdl_cli.measure.figure import INK, Look, draw_averages, draw_one, draw_several, drawing_style, fit, legend
 from sdl_cli.phrases import printable
 
 SIZE_INCHES, DPI = (9.0, 5.6), 200  # sharp when shown at 900 x 560 px
@@ -56,6 +56,21 @@ def overlay_figure(curves: Sequence[LearningCurve], crossings: Sequence[Crossing
         handles, texts = draw_several(axes, curves, LOOK, crossings)
         columns = 3 if max(map(len, texts)) <= 28 else 2
         legend(figure, handles, texts, columns, 600 / columns - 45)
+    return figure
+
+
+def draw_subnets(shown: Averages) -> bytes:
+    """Averages of the parts of a network as a PNG of 1800 x 1120 px."""
+    return _png(subnets_figure(shown))
+
+
+def subnets_figure(shown: Averages) -> Figure:
+    """The figure that `draw_subnets` writes."""
+    with drawing_style(STYLE):
+        title = f"{printable(shown.dataset)}: {len(shown.singles)} sub-nets that sum to the network"
+        figure, axes = _figure(title, shown.metric)
+        handles, texts = draw_averages(axes, shown, LOOK)
+        legend(figure, handles, texts, len(texts), 640)
     return figure
 
 

@@ -12,7 +12,7 @@ from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import as_in_run
-from sdl_cli.data.split import TestPart, split
+from sdl_cli.data.split import LabelledPart, TestPart, split
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, metrics
@@ -76,12 +76,12 @@ def _evaluate(stored: run_folder.StoredRun, experiment: Experiment, same_data: b
     model, values = load_model(stored.folder, trust)
     inputs = values["inputs"]
     dataset = load_as_read(experiment.dataset, inputs)
-    fingerprint = stored.environment.get("data_fingerprint")
-    if same_data and dataset.fingerprint != fingerprint:
+    if same_data:
         hint = f"Restore the data, or name other data: dataset={experiment.dataset.name} dataset.path=..."
-        message = f"{stored.folder}: the data set has changed since this run, so its test part cannot be recovered."
-        raise DataError(message, hint)
-    same_data = dataset.fingerprint == fingerprint  # also if the same data is named again: its training rows are not test rows
+        _require_unchanged(stored, dataset, hint)
+    same_data = dataset.fingerprint == stored.environment.get(
+        "data_fingerprint"
+    )  # also if the same data is named again: its training rows are not test rows
     if same_data:  # read and divided as in training, whatever the settings say now
         own = parse_group("dataset", DATASETS, stored.config["dataset"])
         if own != experiment.dataset:
@@ -104,6 +104,27 @@ def _evaluate(stored: run_folder.StoredRun, experiment: Experiment, same_data: b
         observer.on_notice(f"The stored metrics were not reproduced to the last digit: {may}")
     described = {"name": dataset.name, "rows": len(rows), "same_test_part": same_data}
     return {"folder": str(stored.folder), "data": described, "metrics": {"test": found}, "reproduced": reproduced}
+
+
+def own_parts(stored: run_folder.StoredRun, values: Values) -> tuple[LabelledPart, TestPart]:
+    """The labelled and the test rows of a finished run of one split, its labels numbered as the model's classes.
+
+    Arguments:
+        values: as `load_model` gives them.
+    Raises:
+        DataError: the data set is gone, or has changed since the run.
+    """
+    experiment = prepare.absolute(parse(TABLES, stored.config))
+    dataset = load_as_read(experiment.dataset, values["inputs"])
+    _require_unchanged(stored, dataset, "Restore the data, or train again.")
+    dataset = _matched(dataset, values)
+    return split(dataset, experiment.dataset, experiment.seed).parts(dataset)
+
+
+def _require_unchanged(stored: run_folder.StoredRun, dataset: Dataset, hint: str) -> None:
+    if dataset.fingerprint != stored.environment.get("data_fingerprint"):
+        message = f"{stored.folder}: the data set has changed since this run, so its test part cannot be recovered."
+        raise DataError(message, hint)
 
 
 def _values(metrics: Values) -> Values:

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +311,14 @@ def row_contributions(metric: str, test: TestPart, outputs: Array, decision: Arr
     """What each test row adds to a score `(T,)`, see `scoring.row_contributions`."""
     predicted = outputs if test.dataset.task == "regression" else decide(outputs, decision)
     return scoring.row_contributions(metric, test.y, outputs, predicted)
+
+
+def fitted_accuracy(part: LabelledPart, outputs: Array, decision: Array | None = None) -> Measured:
+    """Share of the rows that a model was fitted on which its outputs `(N, K)` decide right.
+
+    It says how closely the model fits, not how good it is, so it has no interval.
+    """
+    return replace(_scores(part, outputs, decision, 0)["accuracy"], low=math.nan, high=math.nan)
 
 
 def main_score(

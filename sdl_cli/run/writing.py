@@ -34,7 +34,7 @@ Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
 OWN_FILES = (
     *("*.json", "config.yaml", "history.csv", "predictions.csv", "run.log", "model.*", "checkpoint-*.pt"),
-    *("curve.csv", "curve.png", "results.csv", "rows.npy", locks.FILE),
+    *("curve.csv", "curve.png", "decomposition.png", "results.csv", "rows.npy", locks.FILE),
 )
 PARTS = ("repeats", "cells", "arms", "curve", "recommended", "best")  # folders of the runs and cells that a whole is made of
 VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")

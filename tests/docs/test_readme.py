@@ -22,6 +22,7 @@ VERBS = {
     "train",
     "compare",
     "curve",
+    "decompose",
     "forecast",
     "evaluate",
     "predict",

@@ -5,15 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.errors import ConfigError
-from sdl_cli.learning import together
+from sdl_cli.learning import loop, together
 from sdl_cli.learning.models.arguments import NETWORK, takes
+from sdl_cli.learning.models.convolutions import Convolutions
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array
 from sdl_cli.learning.models.settings import DeepNetSettings
+
+_STANDARD = Convolutions()
 
 
 @takes(DeepNetSettings, standardize=True, **NETWORK)
@@ -27,10 +32,13 @@ class _DeepNet(NetworkEstimator):
         if not is_image and architecture != "mlp":
             raise ConfigError(f"model.architecture: {architecture} is for images.", "Use mlp (or auto) for a table.")
         if architecture == "mlp":
+            if self.convolution != "standard":
+                raise ConfigError(f"model.convolution: {self.convolution} is for images.", "Leave it at standard for a table.")
             width = self.width or 100
             return MLP(input_shape[0], self.depth or 10, width, 0.15 if self.dropout is None else self.dropout), width
         kind, depth, width = (ResNet, 9, 24) if architecture == "resnet" else (PlainNet, 4, 32)
-        body = kind(input_shape[0], input_shape[1:], self.depth or depth, self.width or width, self.dropout or 0.0)
+        how = Convolutions(self.convolution, self.max_frequency)
+        body = kind(input_shape[0], input_shape[1:], self.depth or depth, self.width or width, self.dropout or 0.0, how)
         return body, body.embedding_size
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
@@ -39,6 +47,25 @@ class _DeepNet(NetworkEstimator):
         self.settle_runtime(nets[0], inputs, targets)
         yield together.Jobs(self._job(net, inputs, targets, validate, phase) for net, phase in zip(nets, phases, strict=True))
         self.networks_ = [copy.deepcopy(net).eval() for net in nets]
+
+    def last_layer(self, X: Array) -> tuple[Array, Array, Array]:
+        """The first network's last layer on a table `(N, F)`.
+
+        Returns:
+            activations `(N, M)` of its last hidden units, and the weights `(K, M)` and bias `(K,)` of its outputs, in float64.
+        """
+        net = self.networks_[0]
+        units = loop.apply(net.body, self._as_inputs(self._check(X)[0]), self.runtime_)
+        weights, bias = (tensor.detach().cpu().double() for tensor in (net.head.weight, net.head.bias))
+        return np.asarray(units.double()), np.asarray(weights), np.asarray(bias)
+
+    def outputs(self, X: Array) -> Array:
+        """Outputs `float64 (N, K)` of the first network, before the softmax."""
+        return np.asarray(self._outputs(X)[0].double())
+
+    def probabilities(self, outputs: Array) -> Array:
+        """Class probabilities `(N, K)` of outputs `(N, K)`."""
+        return np.asarray(self._probabilities(torch.from_numpy(outputs)))
 
 
 class DeepNet(ClassifierMixin, _DeepNet):  # type: ignore[misc]
@@ -88,22 +115,24 @@ class ResNet(nn.Module):
     An image side over 64 pixels is first halved until it is at most 64, by strided convolutions.
     """
 
-    def __init__(self, in_channels: int, size: Sequence[int], depth: int, width: int, dropout: float) -> None:
+    def __init__(
+        self, in_channels: int, size: Sequence[int], depth: int, width: int, dropout: float, how: Convolutions = _STANDARD
+    ) -> None:
         super().__init__()
         side, channels = min(size), width
-        layers: list[nn.Module] = convolution(in_channels, width)
+        layers: list[nn.Module] = how.block(in_channels, width)
         while side > 64:
-            layers += convolution(width, width, stride=2)
+            layers += how.block(width, width, stride=2)
             side = (side + 1) // 2
         num_blocks = max(0, (depth - 5) // 2)
         for stage in range(3):
-            layers += convolution(channels, 2 * channels)
+            layers += how.block(channels, 2 * channels)
             channels *= 2
             if side >= 4:
-                layers.append(nn.MaxPool2d(2))
+                layers += how.pool(channels)
                 side //= 2
             order = (0, 2, 1)[stage]
-            layers += [ResidualBlock(channels) for _ in range((num_blocks + 2 - order) // 3)]
+            layers += [ResidualBlock(channels, how) for _ in range((num_blocks + 2 - order) // 3)]
         self.layers, self.dropout, self.embedding_size = nn.Sequential(*layers), nn.Dropout(dropout), channels
         initialise(self)
 
@@ -115,33 +144,29 @@ class ResNet(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with BatchNorm and ReLU, added to the input."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, how: Convolutions) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*convolution(channels, channels), *convolution(channels, channels))
+        self.layers = nn.Sequential(*how.block(channels, channels), *how.block(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.layers(x)
         return out
 
 
-def convolution(in_channels: int, out_channels: int, stride: int = 1) -> list[nn.Module]:
-    """A 3x3 convolution, BatchNorm and ReLU."""
-    conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
-    return [conv, nn.BatchNorm2d(out_channels), nn.ReLU()]
-
-
 class PlainNet(nn.Module):
     """`depth` 3x3 convolutions with BatchNorm and ReLU, a max pool after every second one; `(N, C, H, W)` to `(N, D)`."""
 
-    def __init__(self, in_channels: int, size: Sequence[int], depth: int, width: int, dropout: float) -> None:
+    def __init__(
+        self, in_channels: int, size: Sequence[int], depth: int, width: int, dropout: float, how: Convolutions = _STANDARD
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         side, channels = min(size), in_channels
         for i in range(depth):
             out = min(width * 2 ** (i // 2), 8 * width)
-            layers += convolution(channels, out)
+            layers += how.block(channels, out)
             if i % 2 and side >= 4:
-                layers.append(nn.MaxPool2d(2))
+                layers += how.pool(out)
                 side //= 2
             channels = out
         self.layers, self.dropout, self.embedding_size = nn.Sequential(*layers), nn.Dropout(dropout), channels

@@ -145,6 +145,9 @@ class DeepNetSettings(FromScratch):
         width: units of each hidden layer (100) or channels of a resnet's stem (24) or plain's first (32).
         dropout: probability of dropping a hidden unit (mlp 0.15, as Olson, Wyner and Berk 2018; images 0).
         num_members: networks trained from different seeds whose probabilities are averaged.
+        convolution: of images: standard; harmonic, whose filters are sums of cosine waves (Ulicny et al. 2019); or antialiased,
+            which blurs before it drops pixels (Zhang 2019).
+        max_frequency: of harmonic: highest vertical and horizontal frequency of a wave together; None is all, up to 4.
     """
 
     name: str = "deep_net"
@@ -153,10 +156,17 @@ class DeepNetSettings(FromScratch):
     width: Annotated[int, Range(1, 4096)] | None = None
     dropout: Fraction | None = None
     num_members: Annotated[int, Range(1, 100)] = 1
+    convolution: Literal["standard", "harmonic", "antialiased"] = "standard"
+    max_frequency: Annotated[int, Range(0, 4)] | None = None
 
     estimators = ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor")
     trains_together = True
     default_training = {"table": _TABLE_TRAINING, "image": _IMAGE_TRAINING}
+
+    def check(self) -> None:
+        if self.max_frequency is not None and self.convolution != "harmonic":
+            message = f"model.max_frequency: {self.convolution} convolutions have no waves to leave out."
+            raise ConfigError(message, "Leave it at null, or set model.convolution=harmonic.")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,17 @@ from pathlib import Path
 
 from sdl_cli.errors import SdlError
 from sdl_cli.phrases import listed, typed_line
-from sdl_cli.report.html import attention, augmentation, confusion, importance, mistakes, reduction, reliability, residuals
+from sdl_cli.report.html import (
+    attention,
+    augmentation,
+    confusion,
+    importance,
+    mistakes,
+    reduction,
+    reliability,
+    residuals,
+    subnets,
+)
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.section import Section
 
@@ -22,6 +32,7 @@ BUILDERS: dict[str, Callable[[OpenedRun], Section | None]] = {
     "augmented rows": augmentation.build,
     "reduced columns": reduction.build,
     "importance of columns": importance.build,
+    "sub-nets": subnets.build,
 }
 
 

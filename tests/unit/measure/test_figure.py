@@ -12,9 +12,10 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from sdl_cli.measure.curve import Ahead, Crossing, LabelsNeeded, LearningCurve, Point
+from sdl_cli.measure.curve import Ahead, Averages, Crossing, LabelsNeeded, LearningCurve, Point
 from sdl_cli.measure.figure import COLOURS
-from sdl_cli.measure.png import curve_figure, draw_curve, draw_overlay, overlay_figure
+from sdl_cli.measure.metrics import Measured
+from sdl_cli.measure.png import curve_figure, draw_curve, draw_overlay, draw_subnets, overlay_figure, subnets_figure
 
 SIZES = (22, 44, 89, 179, 359, 718, 1437)
 NASTY = ["a$\\frac{$", "50$_", "_private", "<b>&amp;", "漢字 🙂 ü", "half \udcff and\nlines\x00", "W" * 300, ""]
@@ -199,3 +200,26 @@ def test_nothing_global_changes_and_the_users_own_settings_do_not_matter():
         assert dict(matplotlib.rcParams) == before
     program = "import sys; import sdl_cli.measure.png; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def shares(*values):
+    return tuple(Measured(value, value - 0.05, min(1.0, value + 0.04), 100) for value in values)
+
+
+def test_averages_stand_above_their_numbers_beside_each_member_and_the_whole():
+    shown = Averages("a$_{", "accuracy", (0.9, 0.92, 0.97), shares(0.93, 0.95, 0.96))
+    figure = subnets_figure(shown)
+    whole, members, means = (line for line in figure.axes[0].lines if not line.get_label().startswith("_"))
+    assert set(whole.get_ydata()) == {0.96}
+    assert list(members.get_xdata()) == [1, 1, 1] and list(members.get_ydata()) == [0.9, 0.92, 0.97]
+    assert list(means.get_xdata()) == [1, 2, 3] and list(means.get_ydata()) == [0.93, 0.95, 0.96]
+    assert legend(figure) == ["the whole network", "each sub-net", "averages (mean, 95 % interval)"]
+    assert figure.axes[0].get_title(loc="left") == "a$_{: 3 sub-nets that sum to the network"
+    low, high = figure.axes[0].get_ylim()
+    assert low < 0.88 and high > 1.0
+    assert max(figure.axes[0].yaxis.get_major_locator().locs) <= 1.0
+    assert size(draw_subnets(shown)) == (1800, 1120)
+
+
+def test_averages_that_are_all_right_can_be_drawn():
+    assert size(draw_subnets(Averages("wine", "accuracy", (1.0, 1.0), (Measured(1.0, 1.0, 1.0, 5),) * 2)))
