@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sdl_cli.learning.models.deep_net import convolution, initialise
+from sdl_cli.learning.models.convolutions import Convolutions
+from sdl_cli.learning.models.deep_net import initialise
 
 Array = np.ndarray[Any, Any]
 
@@ -60,10 +61,10 @@ class Embedder(nn.Module):
 
     def __init__(self, width: int, size: int, num_characters: int) -> None:
         super().__init__()
-        wide, side = 2 * width, SIDE_PX // 4
+        wide, side, block = 2 * width, SIDE_PX // 4, Convolutions().block
         self.layers = nn.Sequential(
-            *convolution(1, width), nn.MaxPool2d(2), *convolution(width, wide), nn.MaxPool2d(2),
-            *convolution(wide, wide), *convolution(wide, wide),
+            *block(1, width), nn.MaxPool2d(2), *block(width, wide), nn.MaxPool2d(2),
+            *block(wide, wide), *block(wide, wide),
             nn.Flatten(), nn.Dropout(0.2), nn.Linear(wide * side * side, size),
         )  # fmt: skip
         self.characters = nn.Parameter(torch.randn(num_characters, size))
