@@ -44,7 +44,7 @@ def few_trees() -> Iterator[None]:
     from sdl_cli.measure import baseline
 
     before, start, variable = baseline.quick_baseline, processes._START, os.environ.get("SDL_TEST_TREES")
-    baseline.quick_baseline = lambda dataset, num_rows: dataclasses.replace(before(dataset, num_rows), num_trees=5)
+    baseline.quick_baseline = lambda dataset, num_rows: dataclasses.replace(before(dataset, num_rows), num_trees=4)
     if variable is None:
         inside = "from integration.forked import few_trees\nwith few_trees():\n    serve(connection, main_process)"
         processes._START = start.replace("serve(connection, main_process)", inside)

@@ -18,6 +18,7 @@ import yaml
 from integration.conftest import BASELINE, NET, Sdl, tree
 
 from sdl_cli import __version__
+from sdl_cli.learning.models.settings import MODELS
 
 MEASURED = {"value", "low", "high", "n"}
 METRICS = ["accuracy", "balanced_accuracy", "log_loss", "macro_f1", "roc_auc", "calibration_error"]
@@ -140,7 +141,7 @@ def test_list_and_show_say_what_there_is(sdl: Sdl, tmp_path: Path) -> None:
     for word in ("wine", "finetuned_cnn", "cosine", "flip_crop", "early_stopping", "mine", "a model of my own"):
         assert word in text
     items = sdl("list model --json").json["items"]
-    assert {item["group"] for item in items} == {"model"} and len(items) == 8
+    assert {item["group"] for item in items} == {"model"} and len(items) == len(MODELS)
     assert all(item["summary"] for item in items)
     assert "depth: 2" in sdl("show model=mine").out
     shown = sdl("show model=finetuned_cnn")

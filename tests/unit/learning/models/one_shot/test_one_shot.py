@@ -114,17 +114,17 @@ def test_metric_net_learns_from_the_background_and_says_from_which(tmp_path: Pat
 def test_metric_net_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = taught(tmp_path)
     (tmp_path / "run").mkdir()
-    epochs = loop._train_epoch
+    epochs = loop._launch_epoch
 
-    def stopped(run: Any, *more: Any) -> float:
+    def stopped(run: Any, *more: Any) -> Any:
         if run.epoch == 1:
             raise KeyboardInterrupt
         return epochs(run, *more)
 
-    monkeypatch.setattr(loop, "_train_epoch", stopped)
+    monkeypatch.setattr(loop, "_launch_epoch", stopped)
     with pytest.raises(KeyboardInterrupt):
         taught(tmp_path, tmp_path / "run")
-    monkeypatch.setattr(loop, "_train_epoch", epochs)
+    monkeypatch.setattr(loop, "_launch_epoch", epochs)
     again = taught(tmp_path, tmp_path / "run")
     assert whole.network_ is not None and again.network_ is not None
     for name, tensor in whole.network_.state_dict().items():
