@@ -141,7 +141,7 @@ def test_list_and_show_say_what_there_is(sdl: Sdl, tmp_path: Path) -> None:
     for word in ("wine", "finetuned_cnn", "cosine", "flip_crop", "early_stopping", "mine", "a model of my own"):
         assert word in text
     items = sdl("list model --json").json["items"]
-    assert {item["group"] for item in items} == {"model"} and len(items) == len(MODELS)
+    assert {item["group"] for item in items} == {"model"} and len(items) == len(MODELS) + 1
     assert all(item["summary"] for item in items)
     assert "depth: 2" in sdl("show model=mine").out
     shown = sdl("show model=finetuned_cnn")
