@@ -18,6 +18,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks of one wide layer; read them, and change only copies."""
     folder = tmp_path_factory.mktemp("whole")
     run_here(f"train dataset=wine {WIDE} hydra.run.dir={folder / 'wine'}")
+    run_here(f"train dataset=wine {WIDE} reduce=select reduce.num_features=10 hydra.run.dir={folder / 'reduced'}")
     run_here(f"train dataset=breast_cancer {WIDE} training.select=best threshold=balanced hydra.run.dir={folder / 'chosen'}")
     return folder
 
@@ -47,6 +48,13 @@ def test_it_is_taken_apart_and_the_report_shows_it(sdl: Sdl, whole: Path, tmp_pa
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Is the network an ensemble?" in page and "sub-net 4" in page
     assert sdl("evaluate run --json").json["reproduced"] is True
+
+
+def test_a_network_that_reads_fewer_columns(sdl: Sdl, whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole / "reduced", tmp_path / "run")
+    values = sdl("decompose run --subnets 4 --json").json
+    trained = json.loads((tmp_path / "run" / "metrics.json").read_text())["metrics"]["test"]["accuracy"]
+    assert values["curve"][-1]["accuracy"] == trained and values["sum_error"] < 1e-5
 
 
 def test_its_text_and_rows_that_were_set_aside_and_weighed(sdl: Sdl, whole: Path, tmp_path: Path) -> None:

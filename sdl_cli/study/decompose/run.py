@@ -95,7 +95,7 @@ class Parts:
         return probs
 
     def _prepared(self, X: Array) -> Array:
-        return np.asarray(self._model.encoder_.transform(X)) if hasattr(self._model, "encoder_") else X
+        return np.asarray(self._model.transform(X)) if hasattr(self._model, "model_") else X
 
 
 def run(folder: Path, asked: Asked, on_notice: Callable[[str], None], trust: bool = False) -> Values:
