@@ -67,9 +67,9 @@ def save_model(
 
         content, more = save_arrays(forest_to_arrays(model.model_)), _flat_values(model)
     else:
-        import skops.io
+        from sdl_cli.learning.models.skops_io import import_skops
 
-        file, content, more = "model.skops", skops.io.dumps(model.model_), _flat_values(model)
+        file, content, more = "model.skops", import_skops().dumps(model.model_), _flat_values(model)
         from sdl_cli.learning.models.stored_types import check_file
 
         try:
@@ -178,19 +178,19 @@ def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
 
 
 def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bool) -> Any:
-    import skops.io
-
     from sdl_cli.learning.models.open_door import check_trusted
+    from sdl_cli.learning.models.skops_io import import_skops
     from sdl_cli.learning.models.stored_arrays import check_model
     from sdl_cli.learning.models.stored_types import check_file
 
+    skops_io = import_skops()
     content = _read_arrays(file)
     if trust:
         content = _with_modules_of_today(content)
-        return skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+        return skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
     if values["model"] == "sklearn":
         check_trusted(str(values["params"]["estimator"]))
-    model = skops.io.loads(content, trusted=check_file(content))
+    model = skops_io.loads(content, trusted=check_file(content))
     check_model(model, num_features)
     return model
 
