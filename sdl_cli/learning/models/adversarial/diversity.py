@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,6 @@ def measure(generated: Array, real: Array, labels: Array, real_labels: Array) ->
 
 
 def mean_distance(images: Array) -> float:
-    """The mean over all pairs of images `uint8 (N, C, H, W)`, N at least 2, of the root mean square difference of pixels in [0, 1]."""
+    """The mean over all pairs of N >= 2 images `uint8 (N, C, H, W)` of the root mean square difference of pixels in [0, 1]."""
     flat = torch.from_numpy(np.array(images)).flatten(1).double() / 255
-    return float(torch.pdist(flat).mean()) / flat.shape[1] ** 0.5
+    return float(torch.pdist(flat).mean()) / math.sqrt(flat.shape[1])

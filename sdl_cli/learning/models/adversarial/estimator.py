@@ -69,15 +69,15 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         if not self.generate:
             self._train_alone(net, objectives, inputs, targets, validate)
             return
-        self.generator_ = place(self._fresh_generator(targets.shape[1]), runtime)  # type: ignore[assignment]
-        assert self.generator_ is not None
-        nets = Opponents(net, self.generator_, learns=True)
+        generator = self.generator_ = self._fresh_generator(targets.shape[1])
+        place(generator, runtime)
+        nets = Opponents(net, generator, learns=True)
         how = {"seed": self.seed_, "capture": self._capture}
         loop.train(nets, objectives.of_generator, inputs, targets, self._of_generator(), runtime, phase="generator", **how)
         nets.learns = False
         loop.train(
             nets, objectives.of_classifier, inputs, targets, self.training_, runtime,
-            parameters=[(1.0, list(net.parameters()))], validate=validate and (lambda both: validate(both.classifier)), **how,
+            parameters=[(1.0, list(net.parameters()))], validate=validate and (lambda _: validate(net)), **how,
         )  # fmt: skip
         self._look_at_generated(X, targets.argmax(1).numpy())
         yield from ()

@@ -57,9 +57,7 @@ class Convolutional(nn.Module):
         size: height and width of the images. norm: weight or batch.
     """
 
-    def __init__(
-        self, in_channels: int, size: Sequence[int], width: int, norm: str, input_noise: float, dropout: float
-    ) -> None:
+    def __init__(self, in_channels: int, size: Sequence[int], width: int, norm: str, input_noise: float, dropout: float) -> None:
         super().__init__()
         self.norm, self.embedding_size = norm, 2 * width
         side, channels = min(size), in_channels
@@ -74,9 +72,7 @@ class Convolutional(nn.Module):
         layers += [*self._layer(channels, channels, side=1, padding=0), *self._layer(channels, channels, side=1, padding=0)]
         self.layers = nn.Sequential(*layers)
 
-    def _layer(
-        self, in_channels: int, out_channels: int, side: int = 3, stride: int = 1, padding: int = 1
-    ) -> list[nn.Module]:
+    def _layer(self, in_channels: int, out_channels: int, side: int = 3, stride: int = 1, padding: int = 1) -> list[nn.Module]:
         if self.norm == "weight":
             return [WeightNormConv2d(in_channels, out_channels, side, stride, padding), nn.LeakyReLU(_SLOPE)]
         conv = nn.Conv2d(in_channels, out_channels, side, stride, padding, bias=False)
@@ -91,8 +87,9 @@ class Convolutional(nn.Module):
 class TwoSidedHead(nn.Module):
     """A linear map of embeddings `(N, D)` to two logits for each class, of a real and of a generated image.
 
-    Called, it gives `(N, K)`: the log of the sum of both, of which a softmax is what the softmax over all 2 K gives each class. The
-    sum, not the larger of the two: an image is of a class whether it is real or not, and the probabilities of both add up.
+    Called, it gives `(N, K)`: the log of the sum of both, of which a softmax is what the softmax over all 2 K gives each class.
+    The sum, not the larger of the two: an image is of a class whether it is real or not, so the probabilities of both add up, and
+    they sum to 1 over the classes, which the larger ones do not.
     """
 
     def __init__(self, embedding_size: int, num_classes: int) -> None:
@@ -111,7 +108,7 @@ class TwoSidedHead(nn.Module):
 
 def class_logits(sides: Tensor) -> Tensor:
     """Logits `(N, K)` of classes, from those of both sides `(N, 2 K)`."""
-    return sides.float().unflatten(1, (2, -1)).logsumexp(1)
+    return torch.stack(sides.float().chunk(2, dim=1)).logsumexp(0)
 
 
 class Generator(nn.Module):
@@ -132,23 +129,24 @@ class Generator(nn.Module):
         start = [math.ceil(side / 2**doublings) for side in self.size]
         widths = [width * 2 ** min(3, doublings - 1 - i) for i in range(doublings)]
         self.start = (widths[0], *start)
-        self.first = nn.Sequential(nn.Linear(noise_size + num_classes, math.prod(self.start)), nn.BatchNorm1d(math.prod(self.start)))
+        first = math.prod(self.start)
+        self.first = nn.Sequential(nn.Linear(noise_size + num_classes, first), nn.BatchNorm1d(first))
         self.grow, self.norms = nn.ModuleList(), nn.ModuleList()
         for here, after in zip(widths, [*widths[1:], channels], strict=True):
             conv = nn.ConvTranspose2d(here + num_classes, after, 5, stride=2, padding=2, output_padding=1)
             nn.init.normal_(conv.weight, std=0.05)
-            nn.init.zeros_(conv.bias)
             self.grow.append(conv)
         self.norms.extend(nn.BatchNorm2d(after) for after in widths[1:])
 
     def forward(self, noise: Tensor, classes: Tensor) -> Tensor:
-        x = F.relu(self.first(torch.cat([noise, classes], dim=1))).unflatten(1, self.start)
+        x = F.relu(self.first(torch.cat([noise, classes], dim=1))).reshape(-1, *self.start)
         for i, conv in enumerate(self.grow):
             told = classes[:, :, None, None].to(x.dtype).expand(-1, -1, *x.shape[2:])
             x = conv(torch.cat([x, told], dim=1))
             if i < len(self.norms):
                 x = F.relu(self.norms[i](x))
-        return x[:, :, : self.size[0], : self.size[1]].float().sigmoid()
+        images: Tensor = x[:, :, : self.size[0], : self.size[1]].float().sigmoid()
+        return images
 
 
 @contextlib.contextmanager

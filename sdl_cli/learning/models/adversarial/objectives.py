@@ -1,7 +1,8 @@
 """What the two phases minimise, as one loss for each labelled row, so that both networks go through the one training loop.
 
-Zhang, Wang, Liu and Ling, "DADA: Deep adversarial data augmentation for extremely low data regime classification" (2018), with the
-weights and the order of phases of the code they published.
+Zhang, Wang, Liu and Ling, "DADA: Deep adversarial data augmentation for extremely low data regime classification" (2018), in the
+phases of the code that they published (SchafferZhang/DADA). Unlike there, the classifier learns the classes in the first phase
+too, both networks take each step from the same weights, and the probabilities of a class are summed, not its logits.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ class Objectives:
     def of_generator(self, nets: nn.Module, x: Tensor, t: Tensor) -> Tensor:
         """Both networks against each other.
 
-        The classifier's part is the cross-entropy of 2 K classes, on real images and on generated ones that it sends nothing back to.
-        The generator's is the same for its images called real, by a classifier whose weights get nothing of it, and the mean
-        absolute difference of mean embeddings (feature matching, Salimans et al. 2016).
+        The classifier's part is the cross-entropy of 2 K classes, on real images and on generated ones, from which nothing goes
+        back to the generator. The generator's is that of its images called real, from which the classifier's weights get nothing,
+        and the mean absolute difference of mean embeddings (feature matching, Salimans et al. 2016).
         """
         assert isinstance(nets, Opponents)
         nothing = torch.zeros_like(t)
@@ -84,8 +85,7 @@ class Objectives:
             found = found + self._both(nets.sides(made.detach())[1], made_t)
         with frozen(nets.classifier):
             embeddings, sides = nets.sides(made)
-        called_real = made_t.unflatten(1, (2, -1)).sum(1)
-        against = cross_entropy(sides, torch.cat([called_real, nothing], 1))
+        against = cross_entropy(sides, torch.cat([both_sides(made_t), nothing], 1))
         distance = (embeddings.float().mean(0) - wanted.detach().float().mean(0)).abs().mean()
         return found / 2 + against + self.feature_weight * distance
 
@@ -106,8 +106,8 @@ class Objectives:
         return self._weighed(self.rows(nets(x), t), t)
 
     def _both(self, sides: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of classes and sides `(N, 2 K)`: that of the classes, as the settings ask, and that of the side of each."""
-        classes, t = class_logits(sides), targets.unflatten(1, (2, -1)).sum(1)
+        """Cross-entropy of `(N, 2 K)`: what the settings ask of the classes, and what is left of it for the sides, `(N,)`."""
+        classes, t = class_logits(sides), both_sides(targets)
         return self._weighed(self.rows(classes, t) + cross_entropy(sides, targets) - cross_entropy(classes, t), t)
 
     def _weighed(self, rows: Tensor, t: Tensor) -> Tensor:
@@ -121,6 +121,12 @@ class Objectives:
     def _changed(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         # torch's own generator: its state is in the checkpoint, and a graph of the step knows it
         return (x, t) if self.augment is None else self.augment(x, t, own_generator(x.device))
+
+
+def both_sides(targets: Tensor) -> Tensor:
+    """Targets `(N, K)` of classes, from those of both sides `(N, 2 K)`."""
+    real, generated = targets.chunk(2, dim=1)
+    return real + generated
 
 
 def own_generator(device: torch.device) -> torch.Generator:
