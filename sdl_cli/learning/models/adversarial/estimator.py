@@ -12,18 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from sdl_cli.data.augment import policies as augmentation
-from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.learning import loop, losses, together
 from sdl_cli.learning.device import place, threads
 from sdl_cli.learning.models.adversarial import diversity
 from sdl_cli.learning.models.adversarial.networks import Convolutional, Generator, TwoSidedHead
 from sdl_cli.learning.models.adversarial.objectives import Objectives, Opponents
-from sdl_cli.learning.models.adversarial.settings import LEAST_ROWS, MOST_PX, AdversarialSettings
+from sdl_cli.learning.models.adversarial.settings import MOST_PX, AdversarialSettings
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.stored_network import State
-from sdl_cli.phrases import listed, shortened
+from sdl_cli.phrases import listed
 from sdl_cli.settings.experiment import Training
 
 NUM_KEPT = 8  # generated images of each class that are stored, for the report
@@ -73,7 +73,10 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         place(generator, runtime)
         nets = Opponents(net, generator, learns=True)
         how = {"seed": self.seed_, "capture": self._capture}
-        loop.train(nets, objectives.of_generator, inputs, targets, self._of_generator(), runtime, phase="generator", **how)
+        try:
+            loop.train(nets, objectives.of_generator, inputs, targets, self._of_generator(), runtime, phase="generator", **how)
+        except RunError as error:  # its settings are not those of `training`
+            raise RunError(error.message, "Lower model.generator_learning_rate, or set precision=float32.") from error
         nets.learns = False
         loop.train(
             nets, objectives.of_classifier, inputs, targets, self.training_, runtime,
@@ -108,11 +111,7 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
             message = f"model: adversarial tells classes apart, and all labelled images are of one, {self.classes_[0]}."
             raise DataError(message, "Add images of another class.")
         counts = targets.sum(0).long().tolist()
-        few = [f"{shortened(str(c))} ({n})" for c, n in zip(self.classes_, counts, strict=True) if n < LEAST_ROWS]
-        if few and self.generate:
-            message = f"model: adversarial needs at least {LEAST_ROWS} labelled images of each class to learn to generate them"
-            what = f"{message}; fewer are of {listed(few, 5)}."
-            raise DataError(what, "Add images, set model.generate=false, or use model=finetuned_cnn.")
+        AdversarialSettings(generate=self.generate).check_counts(dict(zip(map(str, self.classes_), counts, strict=True)))
 
     def _weights(self) -> Any:
         if getattr(self.loss_, "class_weight", "none") != "balanced":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from sdl_cli.errors import ConfigError
+from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.kind import FromScratch
+from sdl_cli.phrases import listed, shortened
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
 
 READS_PX, MOST_PX = 32, 128
@@ -59,6 +61,13 @@ class AdversarialSettings(FromScratch):
         if task == "regression":
             message = f"model: {self.name} generates images of classes, and this target is a number."
             raise ConfigError(message, "Use model=deep_net or model=finetuned_cnn.")
+
+    def check_counts(self, counts: Mapping[str, int]) -> None:
+        few = [f"{shortened(name)} ({n})" for name, n in counts.items() if n < LEAST_ROWS]
+        if few and self.generate:
+            what = f"model: adversarial learns to generate images of each class from at least {LEAST_ROWS} labelled ones"
+            hint = "Add images, set model.generate=false, or use model=finetuned_cnn."
+            raise DataError(f"{what}, and there are fewer of {listed(few, 5)}.", hint)
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         fixed, rate = _SECONDS
