@@ -77,7 +77,7 @@ class ModelSettings:
         """Raise ConfigError where this model does not do `classification` or `regression`; nothing is imported."""
 
     def check_counts(self, counts: Mapping[str, int]) -> None:
-        """Raise DataError where rows to fit on, counted by class, are too few of one; of numbers there are no counts."""
+        """Raise ConfigError where rows to fit on, counted by class, are too few of one; of numbers there are no counts."""
 
     @property
     def is_probe(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.kind import FromScratch
 from sdl_cli.phrases import listed, shortened
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
@@ -36,8 +36,8 @@ class AdversarialSettings(FromScratch):
 
     name: str = "adversarial"
     generate: bool = True
-    width: Annotated[int, Range(1, 1024)] = 32
-    generator_width: Annotated[int, Range(1, 1024)] = 64
+    width: Annotated[int, Range(1, 1024)] = 24
+    generator_width: Annotated[int, Range(1, 1024)] = 48
     noise_size: Annotated[int, Range(1, 4096)] = 100
     norm: Literal["weight", "batch"] = "weight"
     input_noise: NonNegative = 0.2
@@ -67,7 +67,7 @@ class AdversarialSettings(FromScratch):
         if few and self.generate:
             what = f"model: adversarial learns to generate images of each class from at least {LEAST_ROWS} labelled ones"
             hint = "Add images, set model.generate=false, or use model=finetuned_cnn."
-            raise DataError(f"{what}, and there are fewer of {listed(few, 5)}.", hint)
+            raise ConfigError(f"{what}, and there are fewer of {listed(few, 5)}.", hint)
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         fixed, rate = _SECONDS
