@@ -139,7 +139,7 @@ def test_what_is_stored_is_checked_and_gives_the_same_answers() -> None:
         ({"y": np.repeat("a", 24)}, DataError, "all labelled images are of one, a"),
         (
             {"per_class": 4},
-            DataError,
+            ConfigError,
             r"images of each class from at least 5 labelled ones.*dark \(4\), left \(4\) and top \(4\)",
         ),
         ({"loss": Cosine()}, ConfigError, "loss: cosine"),
