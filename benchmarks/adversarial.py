@@ -4,8 +4,8 @@
     python benchmarks/adversarial.py cifar10_500_200.npz RUNS --subsets 1 model.norm=batch
 
 Both learn from the same subsets, with augment=flip_crop and further settings of `sdl train` as given. A finished run in the
-folder RUNS is taken as it is, a stopped one goes on (its CPU seconds are then those of the last part). Differences are paired over
-the test images of one subset (95 %, Newcombe); over two subsets or more also the mean with the interval of Nadeau and Bengio
+folder RUNS is taken as it is, a stopped one goes on (its CPU seconds are then those of the last part). Differences are paired
+over the test images of one subset (95 %, Newcombe); over two subsets or more also the mean with the interval of Nadeau and Bengio
 (2003). Prepare for 5 to 10 minutes a subset on two cores that do nothing else.
 """
 
