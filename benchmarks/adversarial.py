@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--subsets", type=int, default=3)
     parser.add_argument("--per-class", type=int, default=50)
     parser.add_argument("settings", nargs="*", help="of both, as for sdl train")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     print(f"{'subset':<8}{'with':>8}{'without':>10}{'difference':>12}{'':>20}{'differ by':>11}{'CPU seconds':>15}")
     differences, rows = [], {}
     for seed in range(arguments.subsets):

@@ -27,6 +27,10 @@ from sdl_cli.phrases import listed
 from sdl_cli.settings.experiment import Training
 
 NUM_KEPT = 8  # generated images of each class that are stored, for the report
+# the classifier's learning rate in the first phase, of the generator's: at the same rate it soon tells all images apart, and the
+# generator learns nothing more (the published code takes two steps with the generator for each of the classifier's)
+_CLASSIFIER_RATE = 0.3
+_MOMENTUM = 0.5  # in the first phase (Radford, Metz and Chintala 2016)
 # settings that mean nothing without one
 _OF_GENERATOR = (
     "generator_width", "noise_size", "feature_weight", "generated_weight", "generator_epochs", "generator_learning_rate",
@@ -73,8 +77,12 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         place(generator, runtime)
         nets = Opponents(net, generator, learns=True)
         how = {"seed": self.seed_, "capture": self._capture}
+        both = [(_CLASSIFIER_RATE, list(net.parameters())), (1.0, list(generator.parameters()))]
         try:
-            loop.train(nets, objectives.of_generator, inputs, targets, self._of_generator(), runtime, phase="generator", **how)
+            loop.train(
+                nets, objectives.of_generator, inputs, targets, self._of_generator(), runtime,
+                phase="generator", parameters=both, momentum=_MOMENTUM, **how,
+            )  # fmt: skip
         except RunError as error:  # its settings are not those of `training`
             raise RunError(error.message, "Lower model.generator_learning_rate, or set precision=float32.") from error
         nets.learns = False

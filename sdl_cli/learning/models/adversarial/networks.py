@@ -26,7 +26,8 @@ class WeightNormConv2d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, side: int = 3, stride: int = 1, padding: int = 1) -> None:
         super().__init__()
-        self.direction = nn.Parameter(torch.randn(out_channels, in_channels, side, side))
+        # so short that a step of Adam turns it: as published, a twentieth of what has no effect on the output
+        self.direction = nn.Parameter(0.05 * torch.randn(out_channels, in_channels, side, side))
         self.length = nn.Parameter(torch.full((out_channels,), math.sqrt(2 / (1 + _SLOPE**2))))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.stride, self.padding = stride, padding

@@ -28,10 +28,11 @@ class AdversarialSettings(FromScratch):
         norm: of the classifier's layers: weight (Salimans and Kingma 2016) or batch (Ioffe and Szegedy 2015).
         input_noise: standard deviation of the noise on what the classifier is shown in training, in those of the images.
         dropout: probability of dropping a number between the classifier's stages (0.5 there).
-        feature_weight: of the distance between mean embeddings of real and generated images in the generator's loss (0.5 there).
+        feature_weight: of the distance between mean embeddings of real and generated images in the generator's loss
+            (0.5 there, of other embeddings).
         generated_weight: of a generated image in the joint phase, where a real one counts 1 (1 there).
         generator_epochs: passes over the training rows in the generator's phase; None is as many as `training.epochs`.
-        generator_learning_rate: Adam's learning rate in that phase, of both networks (0.0003 there).
+        generator_learning_rate: Adam's learning rate of the generator in that phase, of which the classifier has 0.3 (0.0003 there).
     """
 
     name: str = "adversarial"
@@ -41,8 +42,8 @@ class AdversarialSettings(FromScratch):
     noise_size: Annotated[int, Range(1, 4096)] = 100
     norm: Literal["weight", "batch"] = "weight"
     input_noise: NonNegative = 0.2
-    dropout: Fraction = 0.3
-    feature_weight: NonNegative = 0.5
+    dropout: Fraction = 0.5
+    feature_weight: NonNegative = 20.0
     generated_weight: Annotated[float, Range(0, 10)] = 1.0
     generator_epochs: Count | None = None
     generator_learning_rate: Positive = 0.001
