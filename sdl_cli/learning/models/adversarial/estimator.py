@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from sdl_cli.learning.device import place, threads
 from sdl_cli.learning.models.adversarial import diversity
 from sdl_cli.learning.models.adversarial.networks import Convolutional, Generator, TwoSidedHead
 from sdl_cli.learning.models.adversarial.objectives import Objectives, Opponents
-from sdl_cli.learning.models.adversarial.settings import MOST_PX, AdversarialSettings
+from sdl_cli.learning.models.adversarial.settings import GENERATOR_SHARE, MOST_PX, AdversarialSettings
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
@@ -127,12 +128,20 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         weights = self._class_weights.to(self.runtime_.device)
         return lambda t: losses.sample_weights(t, weights)
 
+    def filled_training(self, modality: str, num_rows: int) -> Training:
+        """As of every network, with more epochs: generated images take half of what a pass over few rows has room for."""
+        filled = super().filled_training(modality, num_rows)
+        asked = (self.training or Training()).epochs
+        return filled if asked else dataclasses.replace(filled, epochs=min(100, max(20, round(50_000 / max(num_rows, 1)))))
+
     def _of_generator(self) -> Training:
-        """How the generator's phase is trained: as steadily as it is published, in as many epochs as the settings say."""
+        """How the generator's phase is trained: at a constant rate, in as many epochs as the settings say."""
+        assert self.training_.epochs is not None
+        epochs = self.generator_epochs or max(1, round(GENERATOR_SHARE * self.training_.epochs))
         return Training(
-            epochs=self.generator_epochs or self.training_.epochs, batch_size=self.training_.batch_size, optimizer="adam",
-            learning_rate=self.generator_learning_rate, schedule="constant", warmup_fraction=0.0, weight_decay=0.0,
-            clip_norm=0.0, ema_decay=0.0, select="last", checkpoint_seconds=self.training_.checkpoint_seconds,
+            epochs=epochs, batch_size=self.training_.batch_size, optimizer="adam", learning_rate=self.generator_learning_rate,
+            schedule="constant", warmup_fraction=0.0, weight_decay=0.0, clip_norm=0.0, ema_decay=0.0, select="last",
+            checkpoint_seconds=self.training_.checkpoint_seconds,
         )  # fmt: skip
 
     @property

@@ -35,7 +35,11 @@ def images(per_class: int = 8, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("norm", ["weight", "batch"])
 def test_it_learns_and_its_images_are_told_apart_as_their_classes(norm: str) -> None:
     X, y = images(16)
-    more = {"training": Training(epochs=20, batch_size=16, learning_rate=0.01), "generator_learning_rate": 0.005}
+    more = {
+        "training": Training(epochs=20, batch_size=16, learning_rate=0.01),
+        "generator_learning_rate": 0.005,
+        "generator_epochs": 20,
+    }
     model = AdversarialNet(**SMALL | more, norm=norm).set_params(generator_width=8).fit(X, y)
     fresh, truth = images(32)
     assert model.score(fresh, truth) > 0.9
@@ -88,7 +92,8 @@ def test_history_has_both_phases_and_validation_in_the_second() -> None:
 @pytest.mark.parametrize("stopped", [("generator", 1), ("generator", 2), ("fit", 1)])
 def test_it_goes_on_where_it_stopped_to_the_same_weights(tmp_path: Path, stopped: tuple[str, int], policy: Any) -> None:
     X, y = images()
-    settings = SMALL | {"training": Training(epochs=2, batch_size=8, checkpoint_seconds=0.0), "augment": policy, "norm": "batch"}
+    training = Training(epochs=2, batch_size=8, checkpoint_seconds=0.0)
+    settings = SMALL | {"training": training, "generator_epochs": 2, "augment": policy, "norm": "batch"}
     whole = AdversarialNet(**settings).fit(X, y)
 
     def stop(row: dict[str, Any]) -> None:
@@ -168,3 +173,13 @@ def test_rare_classes_can_count_as_much() -> None:
 def test_a_policy_that_waits_for_the_device_is_not_captured() -> None:
     assert AdversarialNet(augment=Trivial())._capture == "nothing"
     assert AdversarialNet(augment=FlipCrop())._capture == AdversarialNet()._capture == "all"
+
+
+def test_few_images_are_seen_more_often_and_the_generators_phase_is_shorter() -> None:
+    model = AdversarialNet()
+    assert [model.filled_training("image", n).epochs for n in (0, 100, 500, 1000, 100_000)] == [100, 100, 100, 50, 20]
+    assert AdversarialNet(training=Training(epochs=7)).filled_training("image", 500).epochs == 7
+    model.training_ = model.filled_training("image", 500)
+    assert model._of_generator().epochs == 40
+    model.set_params(generator_epochs=3)
+    assert model._of_generator().epochs == 3
