@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from sdl_cli.errors import DeviceError, RunError
 from sdl_cli.learning.captured import CapturedStep
 from sdl_cli.learning.device import Runtime, autocast, cuda_indices, has_graphs, place, resident, threads, time_steps
+from sdl_cli.learning.optimization import MOMENTUM
 from sdl_cli.learning.phase import Phase, Row
 from sdl_cli.learning.streams import own_stream
 from sdl_cli.settings.experiment import Training
@@ -107,6 +108,7 @@ def train(
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
     parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None = None,
     capture: Capture = "all",
+    momentum: float = MOMENTUM,
 ) -> list[Row]:
     """Train `net` in place on the rows given, and return its history.
 
@@ -120,13 +122,14 @@ def train(
         parameters: `(factor of the learning rate, parameters)` groups; None trains all of `net` at factor 1.
         capture: what of a step a GPU may repeat as it was launched once (see `captured`): all; the network, but not an
             augmentation that waits for the device; nothing, where a step draws random numbers or decides on the CPU.
+        momentum: decay of the optimiser's mean gradient from step to step; networks that learn against each other want less.
     Raises:
         RunError: the loss is no longer a number. DeviceError: not even one row fits into the GPU's memory.
     """
     with threads(runtime), own_stream(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)):
         *_, history = epochs(
             net, objective, inputs, targets, training, runtime, seed=seed, phase=phase, augment=augment, validate=validate,
-            parameters=parameters, capture=capture,
+            parameters=parameters, capture=capture, momentum=momentum,
         )  # fmt: skip
     return history
 
@@ -145,6 +148,7 @@ def epochs(
     validate: Callable[[nn.Module], dict[str, float]] | None,
     parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None = None,
     capture: Capture = "all",
+    momentum: float = MOMENTUM,
 ) -> Iterator[list[Row]]:
     """`train`, an epoch at a time: yields the rows so far whenever the steps of another epoch are launched.
 
@@ -154,7 +158,7 @@ def epochs(
     surroundings = current_context()
     place(net, runtime)
     inputs, targets = resident(inputs, runtime), resident(targets, runtime)
-    run = Phase(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters)
+    run = Phase(net, training, runtime, len(inputs), phase_seed(seed, phase), parameters, momentum=momentum)
     file = surroundings.checkpoint(phase)
     if file is not None and file.exists():
         run.restore(file)

@@ -12,6 +12,8 @@ from torch import nn
 
 from sdl_cli.settings.experiment import Training
 
+MOMENTUM = 0.9  # of SGD, and the first beta of Adam and AdamW
+
 
 def schedule_factor(step: int, num_steps: int, training: Training) -> float:
     """The learning rate at `step` as a fraction of its peak, in [0, 1].
@@ -44,12 +46,14 @@ def build_optimizer(
     parameters: Sequence[tuple[float, Sequence[nn.Parameter]]],
     replayed: bool = False,
     bias_axes: int = 1,
+    momentum: float = MOMENTUM,
 ) -> tuple[torch.optim.Optimizer, list[float]]:
     """The optimiser, and the factor of the learning rate for each of its groups; biases and norms are not decayed.
 
     Arguments:
         replayed: its steps can be captured as a graph: the learning rate of each group is a number on the device.
         bias_axes: axes of a bias, one more where several networks are stacked.
+        momentum: of SGD, and Adam's first beta.
     """
     groups, chosen_groups, factors = [], [], []
     for factor, members in parameters:
@@ -64,9 +68,9 @@ def build_optimizer(
     rate = float(training.learning_rate or 0)
     fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for members in chosen_groups for p in members)
     if training.optimizer == "sgd":
-        return _eager(torch.optim.SGD)(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused), factors
+        return _eager(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=True, fused=fused), factors
     kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.AdamW
-    return _eager(kind)(groups, lr=rate, fused=fused, capturable=replayed), factors
+    return _eager(kind)(groups, lr=rate, betas=(momentum, 0.999), fused=fused, capturable=replayed), factors
 
 
 @functools.cache

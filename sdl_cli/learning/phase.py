@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.device import Runtime, cuda_indices, has_graphs
-from sdl_cli.learning.optimization import build_optimizer, schedule_factor
+from sdl_cli.learning.optimization import MOMENTUM, build_optimizer, schedule_factor
 from sdl_cli.settings.experiment import Training
 
 Row = dict[str, Any]
@@ -33,6 +33,7 @@ class Phase:
         seed: int,
         parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None,
         stacked: bool = False,
+        momentum: float = MOMENTUM,
     ) -> None:
         assert training.batch_size and training.epochs and training.learning_rate, "training settings must be complete"
         self.net, self.training, self.runtime = net, training, runtime
@@ -46,7 +47,7 @@ class Phase:
         self.history: list[Row] = []
         self.replayed = has_graphs(runtime)
         groups = parameters or [(1.0, list(net.parameters()))]
-        self.optimizer, self.rate_factors = build_optimizer(training, groups, self.replayed, 2 if stacked else 1)
+        self.optimizer, self.rate_factors = build_optimizer(training, groups, self.replayed, 2 if stacked else 1, momentum)
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.average = [p.detach().clone() for p in self.trained] if training.ema_decay else []
         self.average_decay: Any = torch.zeros((), device=runtime.device) if self.replayed else 0.0

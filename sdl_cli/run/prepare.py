@@ -225,6 +225,8 @@ def make_ready(experiment: Experiment, labelled: LabelledPart, notice: Callable[
     fit, validation = labelled, LabelledPart(labelled.dataset, np.array([], dtype=np.int64))
     if model.needs_validation:
         fit, validation = labelled.divided(experiment.dataset.validation_fraction, experiment.seed)
+    counts = np.bincount(fit.y, minlength=len(fit.dataset.classes)).tolist() if fit.dataset.classes else []
+    experiment.model.check_counts(dict(zip(fit.dataset.classes, counts, strict=True)))
     if experiment.reduce.number is not None:
         model.reduction.check(len(fit), model.num_columns(fit.X, fit.y))
     return Ready(experiment, labelled, fit, validation, model, decision)

@@ -28,6 +28,7 @@ class RunResult:
         notes: sentences on how data and settings were read.
         repeats: splits that it is the mean of.
         reduction: what `reduced.described` says of a model whose inputs were made smaller; of repeats, of the first.
+        generated: of a model that learned from generated images, how much these differ (`Diversity`); of repeats, of the first.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class RunResult:
     notes: Sequence[str] = ()
     repeats: int = 1
     reduction: Values | None = None
+    generated: Values | None = None
 
     @property
     def task(self) -> str:
@@ -65,6 +67,7 @@ class RunResult:
                 "notes": self.notes,
                 "repeats": self.repeats,
                 "reduction": self.reduction,
+                "generated": self.generated,
             }
         )
         return values
@@ -80,7 +83,8 @@ class RunResult:
         parts = scores("metrics"), scores("metrics", "validation"), scores("baseline"), scores("majority")
         counts = dict(values.get("seconds", {})), dict(values.get("rows", {})), values.get("runtime")
         more = tuple(values.get("notes", ())), values.get("repeats", 1), values.get("reduction")
-        return cls(Path(values.get("folder", "")), values.get("config", {}), *parts, lift, *counts, *more)
+        whole = Path(values.get("folder", "")), values.get("config", {}), *parts, lift, *counts, *more
+        return cls(*whole, generated=values.get("generated"))
 
 
 def _plain(scores: Scores) -> Values:

@@ -105,11 +105,12 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         reduction = reduced.described(ready.model, dataset)
         if reduction is not None:
             notice(reduced.sentence(reduction))
+        diversity = getattr(ready.model, "diversity_", None)
+        generated = None if diversity is None else asdict(diversity)
         with clock.phase("save"):
             files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred, labelled), notice)
-        result = RunResult(
-            out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes), reduction=reduction
-        )
+        told: Values = {"notes": tuple(notes), "reduction": reduction, "generated": generated}
+        result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), **told)
         out.json("metrics.json", result.to_json())
         out.environment(runtime=scored.runtime, seconds=result.seconds)
         out.done(["config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files])
@@ -132,7 +133,8 @@ def _about_settings(experiment: Experiment) -> list[str]:
         found.append(f"{experiment.model.name} learns only from these images: {better}")
     if experiment.dataset.name in PHOTOS and experiment.model.reads_px is not None:
         size = experiment.dataset.size_px
-        resized = f"drawings are compared at {size} x {size} px; others are resized"
+        what = "drawings are compared" if experiment.model.takes_support else "images are read"
+        resized = f"{what} at {size} x {size} px; others are resized"
         found.append(f"{experiment.model.name}: {resized}, and of those that are not square only the middle is seen.")
     return found
 

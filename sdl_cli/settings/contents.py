@@ -48,6 +48,14 @@ REDUCTION = {
     "scores?": [Maybe(Number)],
     "variance_fraction?": Number,
 }
+GENERATED = {
+    "generated": Number,
+    "real": Number,
+    "ratio": Maybe(Number),
+    "least_ratio": Maybe(Number),
+    "least_class": Maybe(Between(0, 2**31)),
+    "num_images": Between(1, 2**31),
+}
 METRICS = {
     "config": Each(Plain),
     "metrics": {"test": SCORES, "validation?": SCORES},
@@ -60,6 +68,7 @@ METRICS = {
     "notes?": [str],
     "repeats?": Between(0, 2**31),
     "reduction?": Maybe(REDUCTION),
+    "generated?": Maybe(GENERATED),
 }
 ENVIRONMENT = {
     "versions?": Each(str),

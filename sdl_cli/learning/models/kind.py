@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -74,6 +75,9 @@ class ModelSettings:
 
     def check_task(self, task: str) -> None:
         """Raise ConfigError where this model does not do `classification` or `regression`; nothing is imported."""
+
+    def check_counts(self, counts: Mapping[str, int]) -> None:
+        """Raise ConfigError where rows to fit on, counted by class, are too few of one; of numbers there are no counts."""
 
     @property
     def is_probe(self) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models.adversarial.settings import AdversarialSettings
 from sdl_cli.learning.models.kind import ROW, FromScratch, InContext, ModelSettings
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
@@ -314,6 +315,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "pretrained_table": PretrainedTableSettings,
     "blend": BlendSettings,
     "one_shot": OneShotSettings,
+    "adversarial": AdversarialSettings,
     "sklearn": SklearnSettings,
 }
 

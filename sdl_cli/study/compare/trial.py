@@ -154,8 +154,8 @@ def quick(experiment: Experiment, fraction: float) -> Experiment:
     model, training = experiment.model, experiment.training
     if training.epochs is not None:
         training = dataclasses.replace(training, epochs=max(1, round(training.epochs * fraction)))
-    for name in ("pretrain_epochs", "num_trees"):
-        if hasattr(model, name):
+    for name in ("pretrain_epochs", "generator_epochs", "num_trees"):
+        if getattr(model, name, None) is not None:
             model = dataclasses.replace(model, **{name: max(1, round(getattr(model, name) * fraction))})
     return dataclasses.replace(experiment, training=training, model=model)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sdl_cli.errors import DataError, DeviceError, RunError
 from sdl_cli.learning import loop
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.optimization import build_optimizer, schedule_factor
+from sdl_cli.learning.optimization import MOMENTUM, build_optimizer, schedule_factor
 from sdl_cli.settings.experiment import Training
 
 CPU = Runtime("cpu", "float32", "contiguous", 1)
@@ -85,17 +85,18 @@ class TestOptimizer:
         assert [g["weight_decay"] for g in optimizer.param_groups] == [0.01, 0.0, 0.01, 0.0]
         assert all(p.ndim > 1 for p in optimizer.param_groups[0]["params"])
 
+    @pytest.mark.parametrize("momentum", [MOMENTUM, 0.5])
     @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
-    def test_steps_and_state_are_those_of_torchs_own(self, kind: str) -> None:
+    def test_steps_and_state_are_those_of_torchs_own(self, kind: str, momentum: float) -> None:
         nets = [make_net() for _ in range(2)]
         nets[1].load_state_dict(nets[0].state_dict())
-        ours, _ = build_optimizer(changed(optimizer=kind), [(1.0, list(nets[0].parameters()))])
+        ours, _ = build_optimizer(changed(optimizer=kind), [(1.0, list(nets[0].parameters()))], momentum=momentum)
         own: Any = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind]
         groups = [
             {"params": [p for p in nets[1].parameters() if (p.ndim > 1) == decays], "weight_decay": group["weight_decay"]}
             for decays, group in zip((True, False), ours.param_groups, strict=True)
         ]
-        more = {"momentum": 0.9, "nesterov": True} if kind == "sgd" else {}
+        more = {"momentum": momentum, "nesterov": True} if kind == "sgd" else {"betas": (momentum, 0.999)}
         theirs = own(groups, lr=ours.param_groups[0]["lr"], fused=True, **more)
         assert isinstance(ours, own)
         for step in range(4):

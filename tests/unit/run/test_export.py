@@ -19,6 +19,7 @@ from sdl_cli.data import DATASETS
 from sdl_cli.data.images.area_means import reduce_images
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.learning.losses import Cosine
+from sdl_cli.learning.models.adversarial.estimator import AdversarialNet
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor
 from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
@@ -105,6 +106,7 @@ NETWORKS: list[tuple[str, str, Any, tuple[Any, Any]]] = [
     (".pt2", "deep_net", DeepNetRegressor(architecture="plain", depth=2, width=4, **FAST), GREY),
     (".onnx", "autoencoder", AutoencoderNet(widths=(8, 4), pretrain_epochs=1, sparsity_weight=0.1, **FAST), IMAGES),
     (".onnx", "autoencoder", AutoencoderNetRegressor(widths=(8, 4), pretrain_epochs=1, training=QUICK), DIABETES),
+    (".onnx", "adversarial", AdversarialNet(width=4, generator_width=2, **FAST), IMAGES),
     (".onnx", "finetuned_cnn", FinetunedCNN(strategy="finetune", **CNN), IMAGES),
     (".onnx", "finetuned_cnn", FinetunedCNNRegressor(strategy="probe", **CNN), GREY),
 ]

@@ -22,13 +22,13 @@ from sdl_cli.learning.models.settings import (
     SklearnSettings,
 )
 
-TRAINED = {"finetuned_cnn", "deep_net", "autoencoder"}
+TRAINED = {"finetuned_cnn", "deep_net", "autoencoder", "adversarial"}
 IN_CONTEXT = {"pretrained_table", "blend"}
 ONE_SHOT = {"one_shot"}
 FLAGS: dict[str, set[str]] = {
     "is_network": TRAINED | IN_CONTEXT | ONE_SHOT,
     "is_pretrained": {"finetuned_cnn"},
-    "starts_random": {"deep_net", "autoencoder"},
+    "starts_random": {"deep_net", "autoencoder", "adversarial"},
     "is_foreign": {"sklearn"},
     "holds_rows": IN_CONTEXT | ONE_SHOT,
     "is_one_graph": set(MODELS) - {"blend"},
@@ -36,7 +36,7 @@ FLAGS: dict[str, set[str]] = {
     "takes_class_weight": TRAINED | {"baseline"},
     "default_training": TRAINED | {"pretrained_table"} | ONE_SHOT,
     "no_graph": ONE_SHOT,
-    "reads_px": ONE_SHOT,
+    "reads_px": ONE_SHOT | {"adversarial"},
     "takes_support": ONE_SHOT,
 }
 
@@ -52,7 +52,9 @@ def test_a_model_is_found_by_its_name_and_takes_its_own_settings(name: str) -> N
     assert traits(name) is kind and kind().name == name
     for task, ending in (("classification", ""), ("regression", "Regressor")):
         estimator = kind.estimator_class(task)
-        only_classes = name in IN_CONTEXT | ONE_SHOT  # for numbers, their settings are refused before an estimator is asked for
+        only_classes = name in IN_CONTEXT | ONE_SHOT | {
+            "adversarial"
+        }  # for numbers, their settings are refused before an estimator is asked for
         assert estimator.__name__.endswith("" if only_classes else ending) and estimator.settings is kind
         assert set(kind().arguments()) <= set(estimator().get_params())
     if kind.is_network and name != "blend":
