@@ -37,7 +37,7 @@ def curve() -> CurveResult:
 def test_a_run_is_written_as_it_was_read(name: str) -> None:
     values = stored(f"{name}/metrics.json")
     found = RunResult.from_json(values)
-    since = {"reduction": None}  # which an older sdl did not write
+    since = {"reduction": None, "generated": None}  # which an older sdl did not write
     assert found.to_json() == values | since and list(found.to_json()) == [*values, *since]
     assert found.task == "classification" and found.test["accuracy"].value == values["metrics"]["test"]["accuracy"]["value"]
     few = RunResult.from_json({"metrics": {"test": values["metrics"]["test"]}})
