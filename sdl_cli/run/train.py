@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from sdl_cli.learning.models.storage import save_model
 from sdl_cli.measure.wording import model_name
 from sdl_cli.run import check, prepare, reduced, run_folder
 from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, ignore, with_size
+from sdl_cli.run.new_inputs import as_read
 from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
 from sdl_cli.run.writing import require_space, write_predictions, writing
@@ -106,7 +107,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         if reduction is not None:
             notice(reduced.sentence(reduction))
         with clock.phase("save"):
-            files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred, labelled), notice)
+            files = _save(out.folder, ready, test, scored, _inputs(dataset, preferred, labelled), notice)
         result = RunResult(
             out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), notes=tuple(notes), reduction=reduction
         )
@@ -148,24 +149,10 @@ def look(experiment: Experiment, dataset: Dataset, parts: Split) -> list[str]:
     ]
 
 
-def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str] | None, labelled: LabelledPart) -> Values:
-    found: Values = {
-        "modality": dataset.modality,
-        "shape": list(dataset.X.shape[1:]),
-        "classes": list(dataset.classes),
-        "features": list(dataset.feature_names),
-        "columns": [asdict(column) for column in dataset.columns],
-        "source": dict(dataset.source),
-    }
+def _inputs(dataset: Dataset, preferred: tuple[int, str] | None, labelled: LabelledPart) -> Values:
+    found = as_read(dataset, preferred[1] if preferred else "bilinear")
     if dataset.modality == "table" and dataset.X.dtype.kind == "f":
         found["ranges"] = _ranges(dataset, labelled)
-    if dataset.modality == "image":
-        found |= {"size_px": int(dataset.X.shape[2]), "channels": "grey" if dataset.X.shape[1] == 1 else "rgb"}
-        found["interpolation"] = preferred[1] if preferred else "bilinear"
-    if dataset.class_sets is not None:
-        found["class_sets"] = dataset.class_sets.tolist()
-    if dataset.value_range is not None:
-        found["value_range"] = asdict(dataset.value_range)
     return found
 
 
