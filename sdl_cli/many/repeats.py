@@ -38,8 +38,9 @@ def resume(folder: Path, observer: Observer | None = None) -> Values:
             observer.on_notice("This run is finished; there is nothing to resume.")
         return run_folder.read_run(folder).metrics
     stored = run_folder.read_run(folder, finished=False)
-    for sentence in older_names.sentences(stored.config) if observer is not None else ():
-        observer.on_notice(sentence)
+    if observer is not None:
+        for sentence in older_names.sentences(stored.config):
+            observer.on_notice(sentence)
     with resumed(folder):
         return train(parse_experiment(stored.config), folder, observer, resume=True)
 

@@ -21,6 +21,7 @@ from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, igno
 from sdl_cli.run.new_inputs import as_read
 from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
+from sdl_cli.run.unlabelled import fingerprint
 from sdl_cli.run.writing import require_space, write_predictions, writing
 from sdl_cli.settings.experiment import Experiment, plain
 
@@ -75,6 +76,9 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
         dataset, parts = prepare.divided(experiment, dataset)
         labelled, test = parts.parts(dataset)
+        more = {} if parts.unlabelled is None else {"unlabelled_fingerprint": fingerprint(parts.unlabelled)}
+        for key, own in more.items() if resume else ():
+            run_folder.require_same_data(folder, own, "run", "train", key)
     with clock.phase("check"):
         for sentence in (*dataset.notes, *parts.notes, *look(experiment, dataset, parts)):
             notice(sentence)
@@ -88,7 +92,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     with writing(folder, "run", resume) as out:
         out.config(experiment.to_plain())
         require_space(out.folder, 20_000_000)
-        out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain())
+        out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain(), **more)
         observer.on_folder(out.folder)
         observer.on_start(_overview(ready, test))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sdl_cli.errors import ConfigError
@@ -26,9 +26,17 @@ def with_new_names(values: Values) -> Values:
     return values
 
 
-def sentences(values: Values) -> list[str]:
-    """One for each setting that these plain values have under its old name."""
-    return [f"{old} is called {new} now; it is read as that." for old, new in MOVED.items() if _value(values, old) is not None]
+def renamed(overrides: Sequence[str]) -> list[str]:
+    """Overrides as typed, `key=value`, each under its new name."""
+    found = [override.partition("=") for override in overrides]
+    return ["".join((MOVED.get(key, key), mark, value)) for key, mark, value in found]
+
+
+def sentences(values: Values, overrides: Sequence[str] = ()) -> list[str]:
+    """One for each setting that these plain values or overrides have under its old name."""
+    typed = {override.partition("=")[0] for override in overrides}
+    used = [old for old in MOVED if old in typed or _value(values, old) is not None]
+    return [f"{old} is called {MOVED[old]} now, and is read as that." for old in used]
 
 
 def _value(values: Values, key: str) -> Any:
