@@ -50,7 +50,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Prepared:
         """Fit the encoder, then the model, on rows `(N, ...)` that the encoder takes and targets `(N,)`.
 
-        `X_unlabeled` `(U, ...)`, encoded alike, reach a model that uses rows without targets; the encoder does not learn from them.
+        `X_unlabeled` `(U, ...)`, encoded alike, reach a model that uses rows without targets; the encoder learns none of them.
         """
         for jobs in self.fitting(X, y, X_val, y_val, X_unlabeled):
             jobs.train()
