@@ -86,3 +86,12 @@ def test_a_comparison_has_it_as_an_arm(sdl: Sdl, more: Path) -> None:
     assert {arm["name"] for arm in found.json["arms"]} == {"forest model.num_trees=5", "deep_net", "unlabeled"}
     folder = Path(found.json["folder"]) / "arms" / "unlabeled" / "0"
     assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["rows"]["unlabelled"] == 178 - 36
+
+
+def test_the_check_reads_them_too(sdl: Sdl, more: Path) -> None:
+    found = sdl("check --json dataset=wine dataset.unlabeled=wine.npz")
+    assert found.code == 0
+    assert any("the model also sees 142 of 178 unlabelled rows" in problem["what"] for problem in found.json["problems"])
+    refused = sdl("check --json dataset=wine dataset.unlabeled=more.npz")
+    assert refused.code == 1
+    assert any(p["severity"] == "refusal" and "dataset.unlabeled" in p["what"] for p in refused.json["problems"])
