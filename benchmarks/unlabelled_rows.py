@@ -1,6 +1,6 @@
 """What unlabelled images gain: 10 labelled ones per class of CIFAR-10 and the other 490, with and without these, on 5 subsets.
 
-    python benchmarks/unlabelled_rows.py cifar10_500_200.npz [--subsets 5] [--steps 600] [model.unlabeled_threshold=0.95 ...]
+    python benchmarks/unlabelled_rows.py cifar10_500_200.npz [--subsets 5] [--steps 600] [model.unlabeled_threshold=0.6 ...]
 
 Subset s has images 10 s to 10 s + 9 of each class as labelled ones. Both arms are the same network with the same augmentation,
 batches of labelled images, seed and number of optimiser steps. Differences are paired over the 2,000 test images of a subset
@@ -23,7 +23,7 @@ from sdl_cli.run.request import parse_experiment
 
 PER_CLASS = 10
 NET = [
-    *("model=deep_net", "model.depth=7", "model.width=8", "augment=flip_crop", "training.batch_size=16"),
+    *("model=deep_net", "model.depth=7", "model.width=8", "training.batch_size=16"),
     *("training.ema_decay=0.99", "precision=float32", "memory_format=channels_last", "num_threads=1"),
 ]
 
@@ -57,12 +57,13 @@ def main() -> None:
     parser.add_argument("--subsets", type=int, default=5)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--augment", default="strong", help="of labelled images, in both arms")
     args, more = parser.parse_known_args()
     gains = []
     for subset in range(args.first, args.first + args.subsets):
         with tempfile.TemporaryDirectory() as folder:
             labelled, others = written(args.path, subset, Path(folder))
-            both = [f"training.steps={args.steps}", "training.epochs=100000", f"seed={subset}"]
+            both = [f"training.steps={args.steps}", "training.epochs=100000", f"seed={subset}", f"augment={args.augment}"]
             alone, seconds, _ = scored(labelled, [*both, *(o for o in more if "unlabeled" not in o)], Path(folder) / "alone")
             helped, own, notes = scored(labelled, [*both, f"dataset.unlabeled={others}", *more], Path(folder) / "helped")
             difference, low, high = (100 * value for value in newcombe_paired(helped, alone))

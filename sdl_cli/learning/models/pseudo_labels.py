@@ -27,8 +27,9 @@ class PseudoLabels:
     """The losses of labelled rows, to each of which the mean loss of a batch of unlabelled rows is added.
 
     An objective of `loop.train`. For each labelled row of a batch `unlabeled_ratio` unlabelled ones are drawn. The network, as it
-    predicts, is asked for their classes; where the most probable one has `unlabeled_threshold` or more, it is the row's label,
-    and the others count as a loss of 0. The weight rises over the first steps as exp(-5 (1 - t)^2) (Laine and Aila, ICLR 2017).
+    predicts (with averaged weights where there are any), is asked for their classes; where the most probable one has
+    `unlabeled_threshold` or more, it is the row's label, and the others count as a loss of 0. The weight of their mean rises over
+    the first steps as exp(-5 (1 - t)^2) (Laine and Aila, ICLR 2017).
 
     Arguments:
         rows: `uint8 (U, C, H, W)` or `float32 (U, F)`, as networks take them.
@@ -87,8 +88,9 @@ class PseudoLabels:
     def _labels(self, net: nn.Module, rows: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
         """Numbers `(M,)` of the rows that the network is sure of, and their classes one-hot `(M, K)`."""
         seen, _ = self._changed(self.weak, rows, rows.new_zeros(len(rows), num_classes))
-        net.eval()  # without dropout, and with BatchNorm's running means, as it predicts
-        with torch.no_grad():
+        assert self.run is not None
+        net.eval()  # as it predicts: without dropout, with BatchNorm's running means and, where there are any, averaged weights
+        with torch.no_grad(), self.run.averaged_weights():
             probs = self.probabilities(net(seen))
         net.train()
         if torch.is_autocast_enabled(rows.device.type):

@@ -150,7 +150,8 @@ class DeepNetSettings(FromScratch):
         max_frequency: of harmonic: highest vertical and horizontal frequency of a wave together; None is all, up to 4.
         unlabeled_weight: with `dataset.unlabeled`: weight of the loss of unlabelled rows whose class the network is sure of
             (Sohn et al. 2020); 0 leaves them out.
-        unlabeled_threshold: least probability of a class from which it is taken as an unlabelled row's label.
+        unlabeled_threshold: least probability of a class from which it is taken as an unlabelled row's label (the paper, whose
+            networks train for a million steps, has 0.95).
         unlabeled_ratio: unlabelled rows for each labelled one in a batch.
         unlabeled_ramp_fraction: part of all steps over which the weight rises to its full value (Laine and Aila 2017).
         unlabeled_augment: how an image is changed before the network learns the label that it gave to a nearly unchanged one:
@@ -166,7 +167,7 @@ class DeepNetSettings(FromScratch):
     convolution: Literal["standard", "harmonic", "antialiased"] = "standard"
     max_frequency: Annotated[int, Range(0, 4)] | None = None
     unlabeled_weight: NonNegative = 1.0
-    unlabeled_threshold: Fraction = 0.95
+    unlabeled_threshold: Fraction = 0.8
     unlabeled_ratio: Annotated[int, Range(1, 64)] = 3
     unlabeled_ramp_fraction: Fraction = 0.25
     unlabeled_augment: Literal["trivial", "strong"] = "trivial"

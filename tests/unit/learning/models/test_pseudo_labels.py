@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,7 +45,9 @@ def made(
         rows, CPU, losses.cross_entropy, losses.cross_entropy, lambda outputs: outputs.softmax(1), more.get("weak"),
         more.get("strong"), settings,
     )  # fmt: skip
-    run: Any = SimpleNamespace(step=10, num_steps=100, augmentation=torch.Generator().manual_seed(0))
+    run: Any = SimpleNamespace(
+        step=10, num_steps=100, augmentation=torch.Generator().manual_seed(0), averaged_weights=contextlib.nullcontext
+    )
     found.follow(run)
     return found
 
@@ -144,15 +147,40 @@ def test_what_is_learned_is_changed_more_than_what_is_asked() -> None:
     assert views(Noise(), "trivial", is_image=False)[1] is not None
 
 
-def test_unlabelled_rows_help_where_classes_are_clouds() -> None:
+def test_the_network_grows_sure_of_more_unlabelled_rows_and_keeps_the_labelled_ones() -> None:
     X, y = make_moons(400, noise=0.08, random_state=0)
     few = np.concatenate([np.flatnonzero(y == c)[:4] for c in (0, 1)])
-    training = Training(epochs=150, batch_size=8)
+    training = Training(epochs=60, batch_size=8)
     how: dict[str, Any] = {"depth": 2, "width": 32, "dropout": 0.0, "training": training, "device": "cpu"}
     alone, helped = DeepNet(**how).fit(X[few], y[few]), DeepNet(**how, unlabeled_ratio=8)
     helped.fit(X[few], y[few], X_unlabeled=X)
-    before, after = (float((model.predict(X) == y).mean()) for model in (alone, helped))
-    assert after > before
+    before, after = (float((model.predict_proba(X).max(axis=1) >= 0.95).mean()) for model in (alone, helped))
+    assert after > before and (helped.predict(X[few]) == y[few]).all()
+
+
+def test_averaged_weights_are_asked_where_there_are_any() -> None:
+    asked: list[float] = []
+
+    class Watched(Doubled):
+        def forward(self, x: Tensor) -> Tensor:
+            if not self.training:
+                asked.append(float(self.weight.detach()))
+            return super().forward(x)
+
+    net, objective = Watched(), made(torch.tensor([[2.0, 0.0]]))
+    training = Training(steps=4, epochs=4, batch_size=2, ema_decay=0.9, learning_rate=0.5, optimizer="sgd")
+    training = training.filled_from(DeepNet.settings.default_training["table"])
+    x, t = torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    averages: list[float] = []
+
+    def spied(net: nn.Module, x: Tensor, t: Tensor) -> Tensor:
+        assert objective.run is not None
+        averages.append(float(objective.run.average[0]))
+        return objective(net, x, t)
+
+    spied.follow = objective.follow  # type: ignore[attr-defined]
+    loop.train(net, spied, x, t, training, CPU, seed=0)
+    assert asked == averages and len(set(asked)) == 4
 
 
 @pytest.mark.parametrize("num_members", [1, 2])
