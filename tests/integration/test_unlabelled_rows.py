@@ -32,7 +32,6 @@ def test_a_run_names_what_it_learned_from_and_is_kept_whole(sdl: Sdl, more: Path
     assert json.loads((more / "run" / "environment.json").read_text(encoding="utf-8"))["unlabelled_fingerprint"]
     assert sdl("evaluate --json run").json["reproduced"] is True
     assert sdl("predict run more.npz -o out.csv").code == 0
-    assert sdl("report run").code == 0
 
 
 def test_a_stopped_run_goes_on_and_refuses_other_unlabelled_rows(sdl: Sdl, more: Path) -> None:
