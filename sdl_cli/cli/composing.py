@@ -24,6 +24,7 @@ from sdl_cli.phrases import first_line
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import results_csv
 from sdl_cli.run import locks, stored, writing
+from sdl_cli.settings import older_names
 from sdl_cli.settings.parallel import Parallel
 
 Values = dict[str, Any]
@@ -37,6 +38,8 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         values = verb.complete(one.values, overrides, config_dir)
         if verb.work.parallel is not None and verb.work.parallel(values) != Parallel(num_jobs=1):
             display.notice("parallel has no effect: it sets how many jobs of a sweep run at once, and without -m there is one.")
+        for sentence in older_names.sentences(one.values, overrides):
+            display.notice(sentence)
         found = verb.work.run(verb.work.parse(values), one.folder, verb.observe(display))
     return _shown(verb, found, display)
 
@@ -50,6 +53,8 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
 
     def check(values: Values) -> None:
         verb.check(values)
+        for sentence in older_names.sentences(values, overrides) if not parallels else ():
+            display.notice(sentence)
         parallels.append(None if verb.work.parallel is None else verb.work.parallel(values))
         if parallels[-1] != parallels[0]:
             raise ConfigError("parallel: it sets how jobs of a sweep run, one value for all of them.", "Set it once.")

@@ -69,7 +69,8 @@ def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None =
         return bridge.read_choice(group, name, config_dir)
 
     common = shared_overrides(overrides)
-    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, read, parse_experiment, config_dir)
+    also = ["unlabeled"] if shared.dataset.unlabeled is not None else []
+    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, read, parse_experiment, config_dir, also)
     return Comparison(shared, arms).to_plain()
 
 

@@ -25,10 +25,11 @@ class Split:
     validation: Array | None  # those of `labelled` that the source itself sets aside for validation
     test: Array  # rows that are scored once, at the end
     notes: tuple[str, ...] = ()
+    unlabelled: Array | None = None  # more rows `(U, ...)` as those of X, without targets, that a method may see too
 
     def parts(self, dataset: Dataset) -> tuple[LabelledPart, TestPart]:
         """The rows with their values: what a method may see, and what it is scored on."""
-        return LabelledPart(dataset, self.labelled, self.validation), TestPart(dataset, self.test)
+        return LabelledPart(dataset, self.labelled, self.validation, self.unlabelled), TestPart(dataset, self.test)
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,21 @@ class LabelledPart(_Part):
 
     Arguments:
         validation: those of `rows` that the source itself sets aside for validation, or None.
+        unlabelled: more rows `(U, ...)` without targets that it may see too, or None; they belong to those that are fitted on.
     """
 
     validation: Array | None = None
+    unlabelled: Array | None = None
 
     def divided(self, fraction: float, seed: int) -> tuple[LabelledPart, LabelledPart]:
         """Rows to fit on and rows to choose on: the source's own validation rows, or a seeded stratified part."""
         if self.validation is not None and len(self.validation):
             fit = np.setdiff1d(self.rows, self.validation)
-            return LabelledPart(self.dataset, fit), LabelledPart(self.dataset, self.validation)
+            return LabelledPart(self.dataset, fit, None, self.unlabelled), LabelledPart(self.dataset, self.validation)
         groups = None if self.dataset.groups is None else self.dataset.groups[self.rows]
         kept, held = hold_out(self.y, fraction, seed, self.dataset.task, groups)
-        return LabelledPart(self.dataset, self.rows[kept]), LabelledPart(self.dataset, self.rows[held])
+        fitted = LabelledPart(self.dataset, self.rows[kept], None, self.unlabelled)
+        return fitted, LabelledPart(self.dataset, self.rows[held])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,16 @@ _CPU_NUMBERS = 4 * 3 * 224 * 224  # for each thread, in a batch that is only pas
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 Capture = Literal["all", "network", "nothing"]
+
+
+@runtime_checkable
+class FollowingObjective(Protocol):
+    """An objective that goes along with a phase: it changes as steps go by, or draws from the phase's random numbers."""
+
+    def follow(self, run: Phase) -> None:
+        """Called once, before the first step of a phase or of what is left of it."""
+
+    def __call__(self, net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor: ...
 
 
 @dataclass
@@ -113,7 +123,7 @@ def train(
     """Train `net` in place on the rows given, and return its history.
 
     Arguments:
-        objective: `(net, inputs, targets) -> losses (N,)`, one per row.
+        objective: `(net, inputs, targets) -> losses (N,)`, one per row; a `FollowingObjective` hears of the phase.
         inputs: `uint8 (N, C, H, W)` images or `float32 (N, F)`; all of them, moved to the device where they fit.
         targets: `(N, K)` soft labels or `(N, 1)` numbers, likewise.
         training: all fields set.
@@ -166,6 +176,8 @@ def epochs(
         if run.finished:
             yield run.history
             return
+    if isinstance(objective, FollowingObjective):
+        objective.follow(run)
     step = _step_of(run, objective, inputs, targets, augment, capture)
     saved_at = time.monotonic()
     while not run.finished:

@@ -35,7 +35,11 @@ def can_be_stacked(jobs: Sequence[Job]) -> bool:
     """Whether these are new trainings, alike, of networks alike, that are chains of linear maps, ELU and dropout."""
     if not 2 <= len(jobs) <= _MOST_NETWORKS or jobs[0].runtime.device == "mps":
         return False
+    if any(isinstance(job.objective, loop.FollowingObjective) for job in jobs):  # it asks its own network for more than outputs
+        return False
     if jobs[0].runtime.precision == "float16":  # whose scale of the loss would be that of all
+        return False
+    if any(isinstance(job.objective, loop.FollowingObjective) for job in jobs):  # it goes along with one network
         return False
     alike = [
         (job.training, job.runtime, job.inputs.shape, job.targets.shape, job.capture, job.augment is None, job.validate is None)

@@ -15,6 +15,7 @@ from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.result import RunResult, Scores
 from sdl_cli.run.train import Observer
 from sdl_cli.run.writing import resumed, writing
+from sdl_cli.settings import older_names
 from sdl_cli.settings.experiment import Experiment
 
 Values = dict[str, Any]
@@ -37,6 +38,9 @@ def resume(folder: Path, observer: Observer | None = None) -> Values:
             observer.on_notice("This run is finished; there is nothing to resume.")
         return run_folder.read_run(folder).metrics
     stored = run_folder.read_run(folder, finished=False)
+    if observer is not None:
+        for sentence in older_names.sentences(stored.config):
+            observer.on_notice(sentence)
     with resumed(folder):
         return train(parse_experiment(stored.config), folder, observer, resume=True)
 

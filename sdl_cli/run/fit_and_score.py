@@ -182,6 +182,8 @@ def fit_and_score(
                 alike = ready.decision is not None or weighs_classes(ready.experiment)
                 lift = scoring.paired_lift(dataset.task, test.y, outputs, theirs, weights=ready.decision, balanced=alike)
     counts = {"labelled": len(ready.labelled), "validation": len(ready.validation), "test": len(test)}
+    if ready.fit.unlabelled is not None:
+        counts["unlabelled"] = len(ready.fit.unlabelled)
     runtime = model.runtime_.to_plain() if ready.experiment.model.is_network else None
     return Scored(outputs, found, held, majority, baseline, lift, counts, runtime)
 
@@ -200,9 +202,8 @@ def fit_together(readies: Sequence[Ready]) -> list[Fitted] | None:
     around = [loop.Context(on_notice=t.append, on_runtime=r.append) for t, r in zip(told, runtimes, strict=True)]
     fits, jobs = [], Jobs()
     for ready, context in zip(readies, around, strict=True):
-        rows = [ready.fit.X, ready.fit.y] + ([ready.validation.X, ready.validation.y] if len(ready.validation) else [])
         with loop.context(context):
-            fits.append(ready.model.fitting(*rows))
+            fits.append(ready.model.fitting(*_rows_of(ready)))
             jobs += next(fits[-1])
     if not jobs.go_together:
         return None
@@ -360,12 +361,11 @@ def _outputs(ready: Ready, part: TestPart | LabelledPart, features: Array | None
 
 @contextlib.contextmanager
 def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
-    """Within it the model can be fitted on the arrays it yields: X, y, and for a network its validation rows if it has any."""
-    rows = (ready.fit.X, ready.fit.y)
+    """Within it the model can be fitted on the arrays it yields: X, y, and for a network what else `_rows_of` gives."""
     if not ready.experiment.model.is_network:
         around.on_runtime(None)
         with opened_door(ready.experiment):
-            yield rows
+            yield ready.fit.X, ready.fit.y
         return
     from sdl_cli.learning import loop
 
@@ -373,9 +373,17 @@ def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
     context = loop.Context(around.folder, around.on_epoch, around.notice, runtime=around.runtime, features=known)
     context.on_runtime = lambda runtime: around.on_runtime(runtime.to_plain())
     with loop.context(context):
-        yield (*rows, ready.validation.X, ready.validation.y) if len(ready.validation) else rows
+        yield _rows_of(ready)
     if context.history and around.folder is not None:
         write_history(around.folder, context.history)
+
+
+def _rows_of(ready: Ready) -> tuple[Any, ...]:
+    """The arguments of a network's `fit`: X, y, and behind them its validation rows and its unlabelled rows, if it has any."""
+    rows, held = (ready.fit.X, ready.fit.y), (ready.validation.X, ready.validation.y) if len(ready.validation) else ()
+    if ready.fit.unlabelled is None:
+        return (*rows, *held)
+    return (*rows, *(held or (None, None)), ready.fit.unlabelled)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,10 @@ from sdl_cli.phrases import counted, shortened
 from sdl_cli.run import own_support, run_folder
 from sdl_cli.run.check.problem import MOST_NAMED, named
 from sdl_cli.run.fit_and_score import heard
+from sdl_cli.run.new_inputs import Chunks, iter_inputs
 from sdl_cli.run.train import Observer
 
 Array = np.ndarray[Any, Any]
-Chunks = Iterator[tuple[Array, Array]]
-Notice = Callable[[str], None]
 STDOUT = Path("-")
 _OTHER_FORMATS = frozenset((
     ".arff", ".bz2", ".db", ".dta", ".feather", ".gz", ".h5", ".hdf5", ".html", ".json", ".jsonl", ".mat", ".npy",
@@ -192,47 +191,6 @@ def _to_stdout(write: Callable[[Any], None]) -> None:
         sys.stdout.flush()
         shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.flush()
-
-
-def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str = "fail") -> Chunks:
-    """Ids `(n,)` and X `(n, ...)` of new inputs a chunk at a time; `inputs` is what the run stored of its data."""
-    notes: list[str] = []
-    if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
-        from sdl_cli.data.sources.npz import read_inputs
-
-        if inputs.get("value_range") is not None:
-            message = f"{source}: this run learned from images deeper than 8 bits, but an npz file does not say how it is scaled."
-            raise DataError(message, "Give a folder of images, an image, or a table of their paths.")
-        yield read_inputs(source)
-    elif inputs["modality"] == "image":
-        yield from _iter_images(source, inputs, notes, on_error)
-    elif inputs["modality"] == "text":
-        from sdl_cli.data.sources.new_texts import iter_texts
-
-        yield from iter_texts(source, inputs["source"], notes=notes)
-    elif inputs.get("columns"):
-        from sdl_cli.data.sources.new_rows import iter_rows
-
-        yield from iter_rows(source, inputs, notes=notes)
-    else:
-        raise DataError(f"{source}: this run is for tables; an npz file needs X with shape (rows, {inputs['shape'][0]}).")
-    for sentence in notes:
-        notice(sentence)
-
-
-def _iter_images(source: Path, inputs: Mapping[str, Any], notes: list[str], on_error: str) -> Chunks:
-    how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
-    if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
-        from sdl_cli.data.sources.image_table import iter_image_table
-
-        found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range")}
-        yield from iter_image_table(source, found, on_error=on_error, notes=notes)  # type: ignore[arg-type]
-    else:
-        from sdl_cli.data.images.depth import stored_scale
-        from sdl_cli.data.sources.image_folder import iter_images
-
-        scale = stored_scale(inputs.get("value_range"))
-        yield from iter_images(source, **how, on_error=on_error, notes=notes, scale=scale)  # type: ignore[arg-type]
 
 
 def load_stored(stored: run_folder.StoredRun, observer: Observer, trust: bool) -> tuple[Any, dict[str, Any]]:

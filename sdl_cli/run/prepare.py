@@ -20,11 +20,12 @@ from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import MODELS, build
 from sdl_cli.measure.decisions import decision_sentence, decision_weights
 from sdl_cli.phrases import listed
+from sdl_cli.run.unlabelled import unlabelled_rows
 from sdl_cli.settings.experiment import Experiment, Training, plain
 
 Array = np.ndarray[Any, Any]
 _LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost
-PATHS = ("path", "test_path", "root")  # settings of data sets that are files or folders
+PATHS = ("path", "test_path", "root", "unlabeled")  # settings of data sets that are files or folders
 
 
 def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
@@ -70,7 +71,7 @@ def absolute(experiment: Experiment) -> Experiment:
         return None if value is None else str(Path(value).expanduser().absolute())
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
-    no_files = {"unlabeled": (None, ""), "background": (None, ""), "weights": (None, "default", "none", "shipped")}
+    no_files = {"background": (None, ""), "weights": (None, "default", "none", "shipped")}
     values = {k: getattr(experiment.model, k, None) for k in no_files}
     model = dataclasses.replace(experiment.model, **{k: whole(v) for k, v in values.items() if v not in no_files[k]})
     return dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed), model=model)
@@ -95,6 +96,8 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
         takes = "images" if "image" in experiment.model.modalities else "tables"
         hint = f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}."
         raise ConfigError(f"model: {experiment.model.name} takes {takes}, but the data set {dataset.name} is {what}.", hint)
+    if experiment.dataset.unlabeled is not None and experiment.model.uses_unlabeled:
+        experiment.model.check_unlabeled(dataset.task, loss)
     from sdl_cli.data.augment.policies import check as check_augment
 
     check_augment(experiment.augment, dataset.modality, dataset.task)
@@ -113,9 +116,9 @@ def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:
             f"{what}: model={model.name} reads images as they are, with every pixel in its place.",
             f"{hint}model.strategy=probe), or leave out reduce.",
         )
-    if getattr(model, "unlabeled", None) is not None:
-        hint = "Leave out reduce or model.unlabeled."
-        raise ConfigError(f"{what}: the rows of model.unlabeled cannot be reduced alike.", hint)
+    if experiment.dataset.unlabeled is not None and model.uses_unlabeled:
+        hint = "Leave out reduce or dataset.unlabeled."
+        raise ConfigError(f"{what}: the rows of dataset.unlabeled cannot be reduced alike.", hint)
 
 
 def directions(experiment: Experiment) -> dict[str, int]:
@@ -171,10 +174,22 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             ([] if model.trains_in_epochs else training, f"{who} is not trained in epochs"),
             (batches, f"{who} does not train on batches"),
         ]
+    ignored += _unlabeled_without_effect(experiment)
     if directions(experiment) and not model.heeds_monotone:
         heed = "model=baseline with model.kind=gradient_boosting, forest or extra_trees can"
         ignored.append((["dataset.monotone"], f"{_called(experiment)} cannot be held to a direction; {heed}"))
     return [f"{listed(what)} {'has' if len(what) == 1 else 'have'} no effect: {why}." for what, why in ignored if what]
+
+
+def _unlabeled_without_effect(experiment: Experiment) -> list[tuple[list[str], str]]:
+    """Changed settings on unlabelled rows that are ignored, and why."""
+    model, is_given = experiment.model, experiment.dataset.unlabeled is not None
+    own = [key for key in plain(model) if key.startswith("unlabeled_")]
+    if is_given and not model.uses_unlabeled:
+        switch = "unlabeled_weight=0" if own else "pretrain=false" if hasattr(model, "pretrain") else ""
+        return [(["dataset.unlabeled"], f"model.{switch}" if switch else f"model={model.name} learns from labelled rows alone")]
+    changed = [f"model.{key}" for key in own if getattr(model, key) != getattr(type(model), key)]
+    return [] if is_given else [(changed, "there are no unlabelled rows (dataset.unlabeled)")]
 
 
 def _called(experiment: Experiment) -> str:
@@ -196,9 +211,16 @@ def of_repeat(experiment: Experiment, repeat: int) -> Experiment:
 
 
 def divided(experiment: Experiment, dataset: Dataset) -> tuple[Dataset, Split]:
-    """The experiment's split, and the data set with deep images brought to 8 bits by what the labelled ones hold."""
+    """The experiment's split, and the data set with deep images brought to 8 bits by what the labelled ones hold.
+
+    Unlabelled rows that its model learns from too are read, but for those that equal test rows.
+    """
     parts = split(dataset, experiment.dataset, experiment.seed)
-    return eight_bit(dataset, parts.labelled), parts
+    dataset = eight_bit(dataset, parts.labelled)
+    more = unlabelled_rows(experiment, dataset, parts.test)
+    if more is not None:
+        parts = dataclasses.replace(parts, unlabelled=more[0], notes=(*parts.notes, *more[1]))
+    return dataset, parts
 
 
 @dataclass(frozen=True)

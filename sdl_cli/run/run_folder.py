@@ -163,10 +163,10 @@ def resume_verb(folder: Path) -> str:
     return str(verb) if verb in ("curve", "compare") else "train"
 
 
-def require_same_data(folder: Path, fingerprint: str, what: str, verb: str) -> None:
+def require_same_data(folder: Path, fingerprint: str, what: str, verb: str, key: str = "data_fingerprint") -> None:
     """Raise DataError if `what` is in `folder` was started on other data; `verb` starts a new one."""
     stored = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
-    if stored and stored.get("data_fingerprint") != fingerprint:
+    if stored and stored.get(key) != fingerprint:
         hint = f"Start a new one with the same settings: sdl {verb} ..."
         raise DataError(f"{folder}: the data has changed since this {what} was begun.", hint)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from sdl_cli.learning.models.storage import save_model
 from sdl_cli.measure.wording import model_name
 from sdl_cli.run import check, prepare, reduced, run_folder
 from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, ignore, with_size
+from sdl_cli.run.new_inputs import as_read
 from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
+from sdl_cli.run.unlabelled import fingerprint
 from sdl_cli.run.writing import require_space, write_predictions, writing
 from sdl_cli.settings.experiment import Experiment, plain
 
@@ -74,6 +77,9 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
         dataset, parts = prepare.divided(experiment, dataset)
         labelled, test = parts.parts(dataset)
+        more = {} if parts.unlabelled is None else {"unlabelled_fingerprint": fingerprint(parts.unlabelled)}
+        for key, own in more.items() if resume else ():
+            run_folder.require_same_data(folder, own, "run", "train", key)
     with clock.phase("check"):
         for sentence in (*dataset.notes, *parts.notes, *look(experiment, dataset, parts)):
             notice(sentence)
@@ -87,7 +93,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
     with writing(folder, "run", resume) as out:
         out.config(experiment.to_plain())
         require_space(out.folder, 20_000_000)
-        out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain())
+        out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain(), **more)
         observer.on_folder(out.folder)
         observer.on_start(_overview(ready, test))
 
@@ -106,9 +112,9 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         if reduction is not None:
             notice(reduced.sentence(reduction))
         diversity = getattr(ready.model, "diversity_", None)
-        generated = None if diversity is None else asdict(diversity)
+        generated = None if diversity is None else dataclasses.asdict(diversity)
         with clock.phase("save"):
-            files = _save(out.folder, ready, test, scored, _inputs(dataset, experiment, preferred, labelled), notice)
+            files = _save(out.folder, ready, test, scored, _inputs(dataset, preferred, labelled), notice)
         told: Values = {"notes": tuple(notes), "reduction": reduction, "generated": generated}
         result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), **told)
         out.json("metrics.json", result.to_json())
@@ -150,24 +156,10 @@ def look(experiment: Experiment, dataset: Dataset, parts: Split) -> list[str]:
     ]
 
 
-def _inputs(dataset: Dataset, experiment: Experiment, preferred: tuple[int, str] | None, labelled: LabelledPart) -> Values:
-    found: Values = {
-        "modality": dataset.modality,
-        "shape": list(dataset.X.shape[1:]),
-        "classes": list(dataset.classes),
-        "features": list(dataset.feature_names),
-        "columns": [asdict(column) for column in dataset.columns],
-        "source": dict(dataset.source),
-    }
+def _inputs(dataset: Dataset, preferred: tuple[int, str] | None, labelled: LabelledPart) -> Values:
+    found = as_read(dataset, preferred[1] if preferred else "bilinear")
     if dataset.modality == "table" and dataset.X.dtype.kind == "f":
         found["ranges"] = _ranges(dataset, labelled)
-    if dataset.modality == "image":
-        found |= {"size_px": int(dataset.X.shape[2]), "channels": "grey" if dataset.X.shape[1] == 1 else "rgb"}
-        found["interpolation"] = preferred[1] if preferred else "bilinear"
-    if dataset.class_sets is not None:
-        found["class_sets"] = dataset.class_sets.tolist()
-    if dataset.value_range is not None:
-        found["value_range"] = asdict(dataset.value_range)
     return found
 
 

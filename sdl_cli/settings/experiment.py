@@ -145,6 +145,8 @@ class DataSettings:
         num_per_class: use this many labelled rows of each class (a stratified, seeded, nested subset); None uses all.
         num_train: use this many labelled rows in all, likewise; None uses all.
         seed: seed of the split and the subset; None takes the experiment's.
+        unlabeled: more rows of the same kind without targets (an npz file, a table, texts or a folder of images), or None; test
+            rows among them are left out.
     """
 
     test_fraction: Annotated[float, Range(0, 1, open_low=True, open_high=True)] = 0.2
@@ -152,6 +154,7 @@ class DataSettings:
     num_per_class: Count | None = None
     num_train: Annotated[int, Range(2)] | None = None
     seed: Annotated[int, Range(0, 2**31 - 1)] | None = None
+    unlabeled: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.settings.experiment import Experiment, Range
+from sdl_cli.settings.older_names import with_new_names
 
 Tables = Mapping[str, Mapping[str, type] | type]
 
@@ -28,6 +29,7 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
     Raises:
         ConfigError: all unknown or missing keys, wrong types, values out of range, with their full keys and what is allowed.
     """
+    values = with_new_names(values)
     problems: list[str] = []
     known = _full_keys(tables, values, into)
     arguments: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from sdl_cli.cli.hydra.quoting import quote
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import unwritable
 from sdl_cli.phrases import first_line
+from sdl_cli.settings import older_names
 from sdl_cli.settings.parse import suggest
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, options, user_dirs
 
@@ -101,7 +102,7 @@ def readable(overrides: Sequence[str], config_dir: str | None, multirun: bool = 
     mode = next((o for o in overrides if o.lstrip("+~").partition("=")[0] == "hydra.mode"), None)
     if mode is not None:
         raise ConfigError(f"{mode}: this follows from the command.", "Use -m for a sweep, and leave it out for one run.")
-    found = [quote_override(o, multirun) for o in name_the_set(overrides)]
+    found = [quote_override(o, multirun) for o in older_names.renamed(name_the_set(overrides))]
     folders = user_dirs(config_dir)
     if folders and not any(o.startswith("hydra.searchpath") for o in overrides):
         found.append("hydra.searchpath=[" + ",".join(quote(f"file://{folder}") for folder in folders) + "]")

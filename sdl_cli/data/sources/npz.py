@@ -73,19 +73,21 @@ def load(settings: Npz) -> Dataset:
     ).finish()
 
 
-def read_inputs(path: str | Path) -> tuple[Array, Array]:
-    """Read rows to predict from an .npz file that may lack y.
+def read_inputs(path: str | Path, part: str = "x_test", notes: list[str] | None = None) -> tuple[Array, Array]:
+    """Read rows without targets from an .npz file that may lack y.
 
-    Returns: ids `(N,)` (row numbers) and X, from key X, or x_test: `uint8 (N, C, H, W)` or `float64 (N, F)`.
+    Arguments:
+        part: the key that is read where there is no X. notes: sentences about how they were read are added.
+    Returns: ids `(N,)` (row numbers) and X: `uint8 (N, C, H, W)` or `float64 (N, F)`.
     Raises DataError: as `load`.
     """
     file = existing_file(path, "", *_KIND)
     arrays = _read(file)
-    key = next((k for k in ("x", "x_test") if k in arrays), None)
+    key = next((k for k in ("x", part) if k in arrays), None)
     if key is None:
-        message = f"{file}: neither X nor x_test is there; it has {_listed(arrays)}."
+        message = f"{file}: neither X nor {part} is there; it has {_listed(arrays)}."
         raise DataError(message, "Save it with np.savez(path, X=...).")
-    X = _inputs(file, [arrays[key]], [])
+    X = _inputs(file, [arrays[key]], [] if notes is None else notes)
     return np.array([str(i) for i in range(len(X))]), X
 
 

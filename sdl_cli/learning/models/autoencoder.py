@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
-from sdl_cli.errors import DataError
 from sdl_cli.learning import loop, losses, together
 from sdl_cli.learning.device import place, resident
 from sdl_cli.learning.models.arguments import NETWORK, takes
@@ -21,6 +18,7 @@ from sdl_cli.learning.models.deep_net import initialise
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.settings import AutoencoderSettings
+from sdl_cli.phrases import counted
 from sdl_cli.settings.experiment import Training
 
 
@@ -47,7 +45,10 @@ class _AutoencoderNet(NetworkEstimator):
         self.networks_ = [net]
         self.reconstruction_: list[dict[str, float]] = []
         if self.pretrain:
-            more = resident(self._with_unlabeled(inputs), runtime)
+            more = resident(inputs if self._unlabeled is None else torch.cat([inputs, self._unlabeled]), runtime)
+            if self._unlabeled is not None:
+                rows = counted(len(self._unlabeled), "unlabelled row")
+                loop.current_context().notice(f"The autoencoder was also pretrained on {rows}.")
             nothing, training = torch.zeros(len(more), 1, device=more.device), self._pretraining(len(more))
             assert isinstance(net.body, Encoder)
             place(net, runtime)
@@ -71,30 +72,6 @@ class _AutoencoderNet(NetworkEstimator):
             self.settings.default_training["table"], epochs=self.pretrain_epochs, batch_size=min(64, max(8, num_rows // 8)),
             learning_rate=self.pretrain_learning_rate, checkpoint_seconds=self.training_.checkpoint_seconds,
         )  # fmt: skip
-
-    def _with_unlabeled(self, inputs: Tensor) -> Tensor:
-        """The training inputs, and those of `unlabeled` behind them."""
-        if self.unlabeled is None:
-            return inputs
-        path = Path(self.unlabeled).expanduser()
-        if not path.exists():
-            raise DataError(f"model.unlabeled: {path} does not exist.", "Give an npz file, or for images a folder.")
-        if path.suffix == ".npz":
-            from sdl_cli.data.sources.npz import read_inputs
-
-            _, more = read_inputs(path)
-        elif inputs.ndim == 4 and path.is_dir():
-            from sdl_cli.data.sources.image_folder import iter_images
-
-            photos = iter_images(path, int(inputs.shape[2]), channels="grey" if inputs.shape[1] == 1 else "rgb")
-            more = np.concatenate([images for _, images in photos])
-        else:
-            raise DataError(f"model.unlabeled: {path} is neither an npz file nor (for images) a folder.")
-        found, wanted = tuple(more.shape[1:]), tuple(inputs.shape[1:])
-        if found != wanted:
-            raise DataError(f"model.unlabeled: rows of {path} have shape {found}, but those of the data set {wanted}.")
-        loop.current_context().notice(f"The autoencoder was also pretrained on {len(more):,} unlabelled rows of {path}.")
-        return torch.cat([inputs, self._as_inputs(np.asarray(more))])
 
     def get_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, values = super().get_state()

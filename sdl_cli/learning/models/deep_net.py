@@ -16,6 +16,7 @@ from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.convolutions import Convolutions
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array
+from sdl_cli.learning.models.pseudo_labels import PseudoLabels, views
 from sdl_cli.learning.models.settings import DeepNetSettings
 
 _STANDARD = Convolutions()
@@ -45,8 +46,25 @@ class _DeepNet(NetworkEstimator):
         phases = [f"member{member}" for member in range(self.num_members)] if self.num_members > 1 else ["fit"]
         nets = [self.fresh_network(phase, X, targets.shape[1]) for phase in phases]
         self.settle_runtime(nets[0], inputs, targets)
-        yield together.Jobs(self._job(net, inputs, targets, validate, phase) for net, phase in zip(nets, phases, strict=True))
+        own = [None if self._unlabeled is None else self._pseudo_labels(self._unlabeled) for _ in nets]
+        yield together.Jobs(
+            self._job(net, inputs, targets, validate, phase, objective)
+            for net, phase, objective in zip(nets, phases, own, strict=True)
+        )
         self.networks_ = [copy.deepcopy(net).eval() for net in nets]
+        if own[0] is not None:
+            share = own[0].sure_share(self.networks_[0])
+            what = f"{share:.0%} of {len(own[0].rows):,} unlabelled rows had a class with a probability of at least"
+            loop.current_context().notice(f"In the end {what} {self.unlabeled_threshold:g}, and so a label to learn from.")
+
+    def _pseudo_labels(self, rows: Tensor) -> PseudoLabels:
+        weak, strong = views(self.augment, self.unlabeled_augment, rows.ndim == 4)
+
+        def probabilities(outputs: Tensor) -> Tensor:
+            probs: Tensor = self.loss_.class_logits(outputs.float(), 1.0).softmax(1)
+            return probs
+
+        return PseudoLabels(rows, self.runtime_, self.losses_of, self.loss_.rows, probabilities, weak, strong, self)
 
     def last_layer(self, X: Array) -> tuple[Array, Array, Array]:
         """The first network's last layer on a table `(N, F)`.

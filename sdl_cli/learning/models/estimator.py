@@ -44,20 +44,21 @@ class NetworkEstimator(StoredNetwork):
 
     settings: ClassVar[type[ModelSettings]]
 
-    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> NetworkEstimator:
+    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> NetworkEstimator:
         """Train on images `uint8 (N, C, H, W)` or a table `(N, F)` with targets `(N,)`.
 
         Validation rows, where the settings need any, are `X_val`, `y_val`, or else a seeded stratified part of the rows given.
+        `X_unlabeled` `(U, ...)` are more rows without targets, for a model whose settings use them.
 
         Raises:
             ValueError: data of the wrong shape or kind. ConfigError: settings that conflict with each other or the data.
             RunError: training diverged.
         """
-        for jobs in self.fitting(X, y, X_val, y_val):
+        for jobs in self.fitting(X, y, X_val, y_val, X_unlabeled):
             jobs.train()
         return self
 
-    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Iterator[together.Jobs]:
+    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Iterator[together.Jobs]:
         """`fit`, which stops wherever trainings are to be done: it yields them, and goes on once they are.
 
         Whoever drives several such fits may train the networks of all of them at once.
@@ -85,13 +86,16 @@ class NetworkEstimator(StoredNetwork):
             inputs_val, targets_val = self._as_inputs(X_val), self._encode(y_val)
             validate = self._validator(inputs_val, targets_val)
         self.temperature_ = 1.0
+        if X_unlabeled is not None:
+            self.settings.check_unlabeled(task, self.loss_)
+        self._unlabeled = None if X_unlabeled is None else self._as_inputs(self._check(X_unlabeled)[0])
         yield from self._fit_networks(X, self._as_inputs(X), targets, validate)
         if self._scales_outputs and validate is not None:
             # each member's outputs are scaled before probabilities are averaged, so each counts in choosing the scale
             outputs = torch.cat([loop.apply(net, inputs_val, self.runtime_) for net in self.networks_])
             labels = targets_val.argmax(1).repeat(len(self.networks_))
             self.temperature_ = losses.fit_temperature(nn.functional.normalize(outputs, dim=1), labels)
-        del self._augment
+        del self._augment, self._unlabeled
 
     def _settle_settings(self, modality: Literal["image", "table"], task: str, num_rows: int) -> Any:
         """Settle loss, training and seed, and return the augmentation policy; all of them checked against the data."""
@@ -197,10 +201,14 @@ class NetworkEstimator(StoredNetwork):
             seed=self.seed_, augment=self._augment, validate=validate, capture=self._capture, **more,
         )  # fmt: skip
 
-    def _job(self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, phase: str) -> together.Job:
+    def _job(
+        self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, phase: str,
+        objective: loop.Objective | None = None,
+    ) -> together.Job:  # fmt: skip
+        """The training of a network that can begin; an objective of its own draws random numbers, so that no graph holds it."""
         return together.Job(
-            net, self.objective, inputs, targets, self.training_, self.runtime_, self.seed_, phase, self._augment, validate,
-            self._capture, loop.current_context(),
+            net, objective or self.objective, inputs, targets, self.training_, self.runtime_, self.seed_, phase, self._augment,
+            validate, self._capture if objective is None else "nothing", loop.current_context(),
         )  # fmt: skip
 
     @property
@@ -237,7 +245,11 @@ class NetworkEstimator(StoredNetwork):
 
     def objective(self, net: nn.Module, x: Tensor, t: Tensor) -> Tensor:
         """Per-row losses `(N,)` of this estimator's loss."""
-        rows: Tensor = self.loss_.rows(net(x), t)
+        return self.losses_of(net(x), t)
+
+    def losses_of(self, outputs: Tensor, t: Tensor) -> Tensor:
+        """The same of a network's outputs."""
+        rows: Tensor = self.loss_.rows(outputs, t)
         if getattr(self.loss_, "class_weight", "none") == "balanced":
             self._class_weights: Tensor = self._class_weights.to(t)  # once: a GPU that repeats a step cannot be handed them again
             rows = rows * losses.sample_weights(t, self._class_weights)

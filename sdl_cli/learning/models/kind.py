@@ -79,6 +79,12 @@ class ModelSettings:
     def check_counts(self, counts: Mapping[str, int]) -> None:
         """Raise ConfigError where rows to fit on, counted by class, are too few of one; of numbers there are no counts."""
 
+    @classmethod
+    def check_unlabeled(cls, task: str, loss: Any) -> None:
+        """Raise ConfigError where this model cannot learn from unlabelled rows, for this task and (settled) loss."""
+        hint = "Leave out dataset.unlabeled, or use model=deep_net or model=autoencoder."
+        raise ConfigError(f"dataset.unlabeled: model={cls.name} learns from labelled rows alone.", hint)
+
     @property
     def is_probe(self) -> bool:
         """Whether only a head is fitted, on features that stay as they are: losses, epochs and mixed images have no effect."""
@@ -108,6 +114,11 @@ class ModelSettings:
     def uses_augment(self) -> bool:
         """Whether a policy that changes batches has an effect."""
         return self.is_network
+
+    @property
+    def uses_unlabeled(self) -> bool:
+        """Whether it learns from rows without targets too (`dataset.unlabeled`)."""
+        return False
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         """A rough guess at the seconds of one fit on `num_rows` rows of `num_features` numbers (or pixels)."""

@@ -47,13 +47,16 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.reduction = reduction
 
-    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Prepared:
-        """Fit the encoder, then the model, on rows `(N, ...)` that the encoder takes and targets `(N,)`."""
-        for jobs in self.fitting(X, y, X_val, y_val):
+    def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Prepared:
+        """Fit the encoder, then the model, on rows `(N, ...)` that the encoder takes and targets `(N,)`.
+
+        `X_unlabeled` `(U, ...)`, encoded alike, reach a model that uses rows without targets; the encoder learns none of them.
+        """
+        for jobs in self.fitting(X, y, X_val, y_val, X_unlabeled):
             jobs.train()
         return self
 
-    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Iterator[Any]:
+    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Iterator[Any]:
         """`fit`, which yields the trainings of a network to whoever drives it, as `NetworkEstimator.fitting` does."""
         y = np.asarray(y)
         if X_val is None and self.needs_validation:
@@ -77,6 +80,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
             rows = self.reduction_.transform(rows)
             self._carry_directions(self.reduction_)
         more = {} if X_val is None else {"X_val": self.transform(X_val), "y_val": y_val}
+        more |= {} if X_unlabeled is None else {"X_unlabeled": self.transform(X_unlabeled)}
         if hasattr(self.model_, "fitting"):
             yield from self.model_.fitting(rows, y, **more)
         else:

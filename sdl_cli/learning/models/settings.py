@@ -149,6 +149,14 @@ class DeepNetSettings(FromScratch):
         convolution: of images: standard; harmonic, whose filters are sums of cosine waves (Ulicny et al. 2019); or antialiased,
             which blurs before it drops pixels (Zhang 2019).
         max_frequency: of harmonic: highest vertical and horizontal frequency of a wave together; None is all, up to 4.
+        unlabeled_weight: with `dataset.unlabeled`: weight of the loss of unlabelled rows whose class the network is sure of
+            (Sohn et al. 2020); 0 leaves them out.
+        unlabeled_threshold: least probability of a class from which it is taken as an unlabelled row's label (the paper, whose
+            networks train for a million steps, has 0.95).
+        unlabeled_ratio: unlabelled rows for each labelled one in a batch.
+        unlabeled_ramp_fraction: part of all steps over which the weight rises to its full value (Laine and Aila 2017).
+        unlabeled_augment: how an image is changed before the network learns the label that it gave to a nearly unchanged one:
+            trivial or strong, as `augment`.
     """
 
     name: str = "deep_net"
@@ -159,6 +167,11 @@ class DeepNetSettings(FromScratch):
     num_members: Annotated[int, Range(1, 100)] = 1
     convolution: Literal["standard", "harmonic", "antialiased"] = "standard"
     max_frequency: Annotated[int, Range(0, 4)] | None = None
+    unlabeled_weight: NonNegative = 1.0
+    unlabeled_threshold: Fraction = 0.8
+    unlabeled_ratio: Annotated[int, Range(1, 64)] = 3
+    unlabeled_ramp_fraction: Fraction = 0.25
+    unlabeled_augment: Literal["trivial", "strong"] = "trivial"
 
     estimators = ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor")
     trains_together = True
@@ -168,6 +181,20 @@ class DeepNetSettings(FromScratch):
         if self.max_frequency is not None and self.convolution != "harmonic":
             message = f"model.max_frequency: {self.convolution} convolutions have no waves to leave out."
             raise ConfigError(message, "Leave it at null, or set model.convolution=harmonic.")
+
+    @property
+    def uses_unlabeled(self) -> bool:
+        return self.unlabeled_weight > 0
+
+    @classmethod
+    def check_unlabeled(cls, task: str, loss: Any) -> None:
+        what = "dataset.unlabeled: model=deep_net labels unlabelled rows by their most probable class"
+        if task == "regression":
+            hint = "Use model=autoencoder, which needs no labels for them, or leave it out."
+            raise ConfigError(f"{what}, and this target is a number.", hint)
+        if loss.name == "cosine" and not loss.xent_weight:
+            hint = "Use loss=cross_entropy, set loss.xent_weight=0.1, or leave out dataset.unlabeled."
+            raise ConfigError(f"{what}, and with loss=cosine there are no probabilities until it is trained.", hint)
 
 
 @dataclass(frozen=True)
@@ -183,7 +210,6 @@ class AutoencoderSettings(FromScratch):
         sparsity_target: wanted mean activation of a hidden unit, in (0, 1).
         pretrain_epochs: epochs per layer.
         pretrain_learning_rate: Adam's learning rate while pretraining.
-        unlabeled: an npz file or a folder of images with more inputs of the same kind, without labels, or None.
         dropout: probability of dropping a unit of the code before the head.
     """
 
@@ -195,7 +221,6 @@ class AutoencoderSettings(FromScratch):
     sparsity_target: Annotated[float, Range(0, 1, open_low=True, open_high=True)] = 0.05
     pretrain_epochs: Count = 30
     pretrain_learning_rate: Positive = 0.001
-    unlabeled: str | None = None
     dropout: Fraction = 0.0
 
     estimators = ("sdl_cli.learning.models.autoencoder", "AutoencoderNet", "AutoencoderNetRegressor")
@@ -204,6 +229,14 @@ class AutoencoderSettings(FromScratch):
     def __post_init__(self) -> None:
         if self.widths is not None and not self.widths:
             raise ConfigError("widths must name at least one layer, for example [128,64,32].")
+
+    @property
+    def uses_unlabeled(self) -> bool:
+        return self.pretrain
+
+    @classmethod
+    def check_unlabeled(cls, task: str, loss: Any) -> None:
+        """Any will do: it learns to restore inputs."""
 
 
 @dataclass(frozen=True)

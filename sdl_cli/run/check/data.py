@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import DataError
 from sdl_cli.run import check as checking
 from sdl_cli.run import prepare
 from sdl_cli.run.request import parse_experiment
+from sdl_cli.run.unlabelled import unlabelled_rows
+from sdl_cli.settings.experiment import Experiment
 
 Values = dict[str, Any]
 
@@ -37,5 +40,15 @@ def check(values: Values) -> tuple[list[checking.Problem], Values]:
         problems.append(checking.Problem("refusal", f"Training will be refused. {error.message}", "", error.hint))
         parts = Split(np.arange(len(dataset)), None, np.array([], dtype=np.int64))
     dataset = eight_bit(dataset, parts.labelled)
+    problems += _of_unlabelled(found, dataset, parts)
     problems = checking.worst_first([*problems, *checking.inspect(dataset, parts)])
     return problems, checking.summary(dataset, parts)
+
+
+def _of_unlabelled(found: Experiment, dataset: Dataset, parts: Split) -> list[checking.Problem]:
+    """What reading the unlabelled rows says, where any are given."""
+    try:
+        more = unlabelled_rows(found, dataset, parts.test)
+    except DataError as error:
+        return [checking.Problem("refusal", f"Training will be refused. {error.message}", "", error.hint)]
+    return [] if more is None else [checking.Problem("note", note, "", "") for note in more[1]]

@@ -125,6 +125,27 @@ def near_pairs(X: Array, mirrored: bool = True) -> Array:
     return np.asarray(varied[np.unique(np.concatenate(found), axis=0)])
 
 
+def near_to(X: Array, others: Array, mirrored: bool = True) -> Array:
+    """Which images `uint8 (N, C, H, W)` are nearly the same as one of `others` `(M, C, H, W)`, by `near_pairs`: `bool (N,)`."""
+    found = np.zeros(len(X), dtype=bool)
+    if min(X.shape[2:]) < _SIDE or not len(others):
+        return found
+    own, theirs = _thumbnails(X), _thumbnails(others)
+    varied, known = (np.flatnonzero(one.std(axis=(1, 2)) >= _FLAT) for one in (own, theirs))
+    vectors, compared = _unit(own[varied]), [_unit(theirs[known]), *([_unit(theirs[known, :, ::-1])] if mirrored else [])]
+    usual = _usual_distances(np.concatenate([vectors, compared[0]]))
+    least = 1 - np.minimum(_MOST_DISTANCE, _CLOSENESS * usual)
+    for start in range(0, len(vectors), _CHUNK):
+        rows = slice(start, min(start + _CHUNK, len(vectors)))
+        for one in compared:
+            a, b = np.nonzero(vectors[rows] @ one.T >= np.maximum(least[rows, None], least[len(vectors) :]))
+            if len(a):
+                images = np.concatenate([X[varied[start + a]], others[known[b]]])
+                pairs = np.stack([np.arange(len(a)), len(a) + np.arange(len(a))], axis=1)
+                found[varied[start + a[_of_one_colour(images, pairs)[:, 0]]]] = True
+    return found
+
+
 def _usual_distances(vectors: Array) -> Array:
     """For each image the distance within which a twentieth of the images lie, itself among them: `float32 (N,)`."""
     if not len(vectors):

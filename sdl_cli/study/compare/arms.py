@@ -8,7 +8,7 @@ import difflib
 import functools
 import hashlib
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ import yaml
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.settings import MODELS
-from sdl_cli.settings.experiment import NonNegative
+from sdl_cli.settings.experiment import Experiment, NonNegative
 from sdl_cli.settings.parse import parse_group
 from sdl_cli.settings.yaml_files import GROUPS, current, find, options, summary
 from sdl_cli.study.compare.settings import MODALITIES, MOST_CANDIDATES, Arm, Candidate, Compare
@@ -117,6 +117,7 @@ def compose_arms(
     read: Read,
     parse: Callable[[Values], Any],
     config_dir: str | None = None,
+    also: Sequence[str] = (),
 ) -> tuple[Arm, ...]:
     """All arms of a comparison with every candidate as a complete experiment, in the ladder's order.
 
@@ -126,11 +127,12 @@ def compose_arms(
         compose, assign: overrides of `sdl train` -> composed plain values; `key=value` overrides -> key and plain value.
         read: group and choice -> its plain values, or None where they depend on others and have to be composed.
         parse: plain values -> Experiment.
+        also: arms that are tried beside the ladder, for what is given with the data.
     Raises:
         ConfigError: an arm that does not exist, one named twice, or settings that are wrong.
     """
     asked = list(compare.arms or (LADDER,))
-    climbed = ladder(config_dir) if LADDER in asked else []
+    climbed = [*ladder(config_dir), *(name for name in also if name not in asked)] if LADDER in asked else []
     names = [name for text in asked for name in (climbed if text == LADDER else [text])]
     if compare.baseline is not None and compare.baseline not in names:
         names.append(compare.baseline)
@@ -144,9 +146,10 @@ def compose_arms(
         base, *own = _words(name)
         method, by_kind, sentence = _method(base, config_dir)
         _check_own(name, [*method.overrides, *own])
+        named = {_key(override) for override in [*method.overrides, *own]}
         candidates: dict[str, tuple[Candidate, ...]] = {
             kind: _unique(
-                Candidate(" ".join(one), parse(values_of(method.overrides, one, [*shared, *own])))
+                Candidate(" ".join(one), _own_rows(parse(values_of(method.overrides, one, [*shared, *own])), named))
                 for one in found[:MOST_CANDIDATES]
             )
             for kind, found in by_kind.items()
@@ -156,6 +159,14 @@ def compose_arms(
         limits = (method.tasks, method.modalities, method.min_px)
         arms.append(Arm(name, summed, float(rung), name not in climbed, candidates, *limits))
     return tuple(sorted(arms, key=lambda arm: arm.rung))
+
+
+def _own_rows(experiment: Experiment, named: Collection[str]) -> Experiment:
+    """The experiment, with labelled rows alone for an arm that could label others itself and does not say that it does."""
+    key, model = "unlabeled_weight", experiment.model
+    if experiment.dataset.unlabeled is None or f"model.{key}" in named or not hasattr(model, key):
+        return experiment
+    return dataclasses.replace(experiment, model=dataclasses.replace(model, **{key: 0.0}))
 
 
 def folder_name(name: str) -> str:

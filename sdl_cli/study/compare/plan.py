@@ -134,6 +134,7 @@ def make_plan(request: Comparison) -> Plan:
         notes.append(
             f"dataset.monotone has no effect on {listed(free)}: only boosting, forests and extra_trees can be held to it."
         )
+    notes += _on_unlabelled(suited, dataset)
     if shared.compare.num_repeats == 1 and not fixed:
         notes.append("With one split, no difference can be told from chance (compare.num_repeats=10 is usual).")
     if fixed:
@@ -148,6 +149,20 @@ def make_plan(request: Comparison) -> Plan:
     request = Comparison(dataclasses.replace(shared, dataset=filled.dataset), absolute)
     test_rows = len(parts.test)
     return Plan(request, dataset, parts, metric, fixed, test_rows, left_out, parallel, gpus, tuple(dict.fromkeys(notes)))
+
+
+def _on_unlabelled(arms: Sequence[Arm], dataset: Dataset) -> list[str]:
+    """Which arms learn from unlabelled rows, and what was read: now, so that a mistake is found before arms run."""
+    each = {arm.name: arm.candidates[dataset.modality][0].experiment for arm in arms}
+    given = {name: one for name, one in each.items() if one.dataset.unlabeled is not None}
+    using = {name: one for name, one in given.items() if one.model.uses_unlabeled}
+    if not given:
+        return []
+    if not using:
+        return ["dataset.unlabeled has no effect on these arms: add the arm unlabeled to compare.arms."]
+    who = f"{listed(list(using))} learn{'s' if len(using) == 1 else ''} from them; the other arms see labelled rows alone"
+    notes = [note for one in using.values() for note in prepare.divided(one, dataset)[1].notes]
+    return [*notes, f"dataset.unlabeled: {who}."]
 
 
 def first_experiment(arms: Iterable[Arm]) -> Experiment:

@@ -207,6 +207,15 @@ def test_where_memory_is_too_small_for_a_stack_each_is_trained_by_itself(monkeyp
     assert notices == ["The GPU's memory is too small for several networks at once: each is trained by itself."] * 3
 
 
+class Following:
+    """An objective that goes along with a phase."""
+
+    def follow(self, run: phase.Phase) -> None: ...
+
+    def __call__(self, net: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        return objective(net, inputs, targets)
+
+
 def test_what_cannot_be_stacked() -> None:
     nets = make_nets()
     assert stack.can_be_stacked(jobs(nets))
@@ -220,6 +229,8 @@ def test_what_cannot_be_stacked() -> None:
         nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5)),
     ):
         assert not stack.can_be_stacked(jobs([nets[0], other]))  # type: ignore[list-item]
+    following = dataclasses.replace(jobs(nets)[0], objective=Following())
+    assert not stack.can_be_stacked([*jobs(nets[1:]), following])
     few = together.Jobs([*jobs(nets[:1]), *jobs(nets[1:], rows=(data()[0][:9], data()[1][:9]))])
     longer = together.Jobs([*jobs(nets[:1]), *jobs(nets[1:], dataclasses.replace(PLAIN, epochs=11))])
     assert not stack.can_be_stacked(few) and not stack.can_be_stacked(longer)

@@ -101,7 +101,7 @@ def test_a_held_out_score_chooses_inside_the_rows_it_was_given(monkeypatch: pyte
     [
         (["dataset=digits", "model=deep_net", "reduce=pca"], "reads images as they are", "model=baseline model.kind=logistic"),
         (["dataset=digits", "model=finetuned_cnn", "reduce=pca"], "reads images as they are", "model.strategy=probe"),
-        (["dataset=wine", "model=autoencoder", "model.unlabeled=x.npz", "reduce=pca"], "model.unlabeled", "Leave out reduce"),
+        (["dataset=wine", "model=autoencoder", "dataset.unlabeled=x.npz", "reduce=pca"], "dataset.unlabeled", "Leave out reduce"),
     ],
 )
 def test_inputs_that_cannot_be_reduced_are_refused_with_the_way_out(given: list[str], message: str, hint: str) -> None:

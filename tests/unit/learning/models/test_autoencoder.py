@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits, load_wine
 
-from sdl_cli.errors import DataError
 from sdl_cli.learning import loop
 from sdl_cli.learning.models.autoencoder import AutoencoderNet, AutoencoderNetRegressor, LayerAutoencoder
 from sdl_cli.settings.experiment import Training
@@ -98,20 +95,16 @@ def test_sparse_units_are_mostly_off() -> None:
     assert (activity[1.0] - target).abs().mean() < (activity[1e-9] - target).abs().mean() / 2
 
 
-def test_unlabelled_rows_are_used_and_named(tmp_path: Path) -> None:
+def test_unlabelled_rows_are_used_and_named() -> None:
     X, y = load_wine(return_X_y=True)
-    np.savez(tmp_path / "more.npz", X=X[100:])
     notices: list[str] = []
     with loop.context(loop.Context(on_notice=notices.append)):
-        with_more = AutoencoderNet(unlabeled=str(tmp_path / "more.npz"), pretrain_epochs=2, training=QUICK).fit(X[:100], y[:100])
+        with_more = AutoencoderNet(pretrain_epochs=2, training=QUICK).fit(X[:100], y[:100], X_unlabeled=X[100:])
     without = AutoencoderNet(pretrain_epochs=2, training=QUICK).fit(X[:100], y[:100])
-    assert any("78 unlabelled rows" in n and "more.npz" in n for n in notices)
+    assert "The autoencoder was also pretrained on 78 unlabelled rows." in notices
     assert not np.array_equal(with_more.predict_proba(X), without.predict_proba(X))
-    np.savez(tmp_path / "other.npz", X=X[:, :5])
-    with pytest.raises(DataError, match=r"model\.unlabeled"):
-        AutoencoderNet(unlabeled=str(tmp_path / "other.npz"), training=QUICK).fit(X, y)
-    with pytest.raises(DataError, match=r"model\.unlabeled"):
-        AutoencoderNet(unlabeled=str(tmp_path / "none.npz"), training=QUICK).fit(X, y)
+    with pytest.raises(ValueError, match="features"):
+        AutoencoderNet(training=QUICK).fit(X, y, X_unlabeled=X[:, :5])
 
 
 def test_regression_and_odd_image_sides() -> None:

@@ -178,3 +178,23 @@ def test_colours_tell_images_apart_and_mirror_images_may_have_another_number() -
     found = {tuple(pair) for pair in images._of_one_colour(X, images.near_pairs(X)).tolist()}
     assert (2, 3) in found and (0, 1) not in found
     assert (2, 3) not in {tuple(pair) for pair in images.near_pairs(X, mirrored=False).tolist()}
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_images_near_to_others_are_those_that_the_check_pairs(mirrored):
+    X = pictures(60)
+    copies = altered(X[:10], lambda image: ImageEnhance.Brightness(image).enhance(1.05))
+    turned = X[10:20, :, :, ::-1]
+    found = images.near_to(np.concatenate([copies, turned, pictures(30, seed=5)]), X, mirrored)
+    assert found.tolist() == [True] * 10 + [mirrored] * 10 + [False] * 30
+    both = np.concatenate([copies, turned, X])
+    pairs = images.near_pairs(both, mirrored)
+    across = pairs[(pairs < 20).sum(axis=1) == 1]
+    assert set(across[:, 0]) == set(np.flatnonzero(images.near_to(both[:20], X, mirrored)))
+
+
+def test_small_and_plain_images_are_near_to_none():
+    plain = np.full((4, 3, 32, 32), 200, np.uint8)
+    assert not images.near_to(plain, plain).any()
+    small = pictures(4, side=8)
+    assert not images.near_to(small, small).any() and not images.near_to(pictures(2), pictures(2)[:0]).any()

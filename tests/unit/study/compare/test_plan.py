@@ -11,7 +11,7 @@ import pytest
 
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import with_arms
-from sdl_cli.errors import ConfigError
+from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.study.compare.plan import Budget, make_plan
 from sdl_cli.study.compare.settings import parse_comparison, parse_shared
 
@@ -138,3 +138,26 @@ def test_the_old_name_of_the_forest_is_still_read() -> None:
     assert found.request.shared.compare.baseline == "forest"
     with pytest.raises(ConfigError, match="forest appears twice"):
         plan("dataset=wine", "compare.arms=[baseline,forest]")
+
+
+def test_unlabelled_rows_bring_an_arm_that_learns_from_them_and_the_other_networks_do_not(tmp_path: Path) -> None:
+    np.savez(tmp_path / "more.npz", X=np.random.default_rng(0).normal(size=(30, 13)))
+    given = f"dataset.unlabeled={tmp_path / 'more.npz'}"
+    found = plan("dataset=wine", given)
+    assert [arm.name for arm in found.arms][-2:] == ["unlabeled", "autoencoder"]
+    using = [arm.name for arm in found.arms if found.candidates(arm, 0)[0].experiment.model.uses_unlabeled]
+    assert using == ["unlabeled", "autoencoder"]
+    notes = " ".join(found.notes)
+    assert "unlabeled and autoencoder learn from them; the other arms see labelled rows alone" in notes and "more.npz" in notes
+    named = plan("dataset=wine", given, "compare.arms=[forest,unlabeled,'deep_net model.unlabeled_weight=0.5']")
+    assert sum(found.candidates(arm, 0)[0].experiment.model.uses_unlabeled for arm in named.arms) == 2
+    none = plan("dataset=wine", given, "compare.arms=[forest,deep_net]")
+    assert any("dataset.unlabeled has no effect on these arms" in note for note in none.notes)
+
+
+def test_a_mistake_in_unlabelled_rows_is_found_before_any_arm_runs_and_numbers_have_no_such_arm(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"dataset\.unlabeled: .* does not exist"):
+        plan("dataset=wine", f"dataset.unlabeled={tmp_path / 'none.npz'}")
+    np.savez(tmp_path / "more.npz", X=np.random.default_rng(0).normal(size=(30, 10)))
+    found = plan("dataset=diabetes", f"dataset.unlabeled={tmp_path / 'more.npz'}")
+    assert "unlabeled" not in [arm.name for arm in found.arms] and "autoencoder" in [arm.name for arm in found.arms]
