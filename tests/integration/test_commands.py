@@ -174,7 +174,7 @@ def test_help_fits_and_costs_nothing(sdl: Sdl, tmp_path: Path, command: str) -> 
             "--cfg",
             "--config-dir",
             "--json",
-            "model=autoencoder,",
+            "model=adversarial,",
             "dataset=",
             "loss=",
         ):
