@@ -31,9 +31,9 @@ def quick_baseline(dataset: Dataset, num_rows: int) -> BaselineSettings:
     split looks at a third of the pixels. From 10,000 rows on there are fewer trees, as each has seen more.
     """
     if dataset.modality != "image":
-        return BaselineSettings(num_trees=_fewer(500, num_rows, _MANY_ROWS, 100))
+        return BaselineSettings(num_trees=_fewer(500, num_rows))
     fraction = None if dataset.task == "classification" else 1 / 3
-    return BaselineSettings(kind="extra_trees", num_trees=_fewer(200, num_rows, _MANY_ROWS, 100), features_fraction=fraction)
+    return BaselineSettings(kind="extra_trees", num_trees=_fewer(200, num_rows), features_fraction=fraction)
 
 
 def unlike_default(quick: BaselineSettings, num_rows: int) -> str | None:
@@ -47,9 +47,9 @@ def unlike_default(quick: BaselineSettings, num_rows: int) -> str | None:
     return f"The forest beside it has {quick.num_trees} trees instead of {usual.num_trees}, as there are {num_rows:,} rows."
 
 
-def _fewer(num_trees: int, num_rows: int, many_rows: int, least: int) -> int:
-    """So many trees that time grows no more from `many_rows` on, but at least some."""
-    return max(least, min(num_trees, num_trees * many_rows // max(1, num_rows)))
+def _fewer(num_trees: int, num_rows: int) -> int:
+    """So many trees that time hardly grows from `_MANY_ROWS` on, but at least 100."""
+    return max(100, min(num_trees, num_trees * _MANY_ROWS // max(1, num_rows)))
 
 
 def baseline_outputs(labelled: LabelledPart, test: TestPart, seed: int) -> Array:

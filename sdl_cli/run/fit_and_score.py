@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -319,7 +319,7 @@ def fitted_accuracy(part: LabelledPart, outputs: Array, decision: Array | None =
 
     It says how closely the model fits, not how good it is, so it has no interval.
     """
-    return replace(_scores(part, outputs, decision, 0)["accuracy"], low=math.nan, high=math.nan)
+    return dataclasses.replace(_scores(part, outputs, decision, 0)["accuracy"], low=math.nan, high=math.nan)
 
 
 def main_score(

@@ -217,7 +217,7 @@ def test_cells_of_images_take_turns_on_a_gpu(sdl: Sdl, tmp_path: Path, monkeypat
     monkeypatch.setattr(measure, "trains_on_gpu", lambda experiment: True)
     monkeypatch.setattr(turns, "can_take_turns", lambda jobs: len(jobs) > 1)
     monkeypatch.setattr(turns, "train_in_turns", one_by_one)
-    monkeypatch.setattr(measure, "MOST_IN_TURNS", 4)
+    monkeypatch.setattr(turns, "MOST_AT_ONCE", 4)
     net = "dataset=digits model=deep_net model.depth=5 model.width=4 training.epochs=2 precision=float32 memory_format=contiguous"
     found = sdl(f"curve {net} curve.sizes=[30,60,90] curve.num_repeats=2 num_threads=1 hydra.run.dir=c {HERE} --json")
     assert found.code == 0 and calls == [3, 3], found.err

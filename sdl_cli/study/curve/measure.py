@@ -34,7 +34,6 @@ from sdl_cli.study.plan import Progress, StudyObserver, brings_test_part, how_pa
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
-MOST_IN_TURNS = 16  # cells of images that are begun together on a GPU; a stopped curve trains those that had not ended again
 
 
 @dataclass(frozen=True)
@@ -232,7 +231,10 @@ def _together(the_plan: Plan, todo: dict[tuple[int, int], Cell]) -> list[list[Ce
     if the_plan.dataset.modality == "image":
         if not trains_on_gpu(request.cell(the_plan.sizes[-1], 0)):
             return []
-        num_parts = max(num_jobs_now, -(-len(todo) // MOST_IN_TURNS))
+        from sdl_cli.learning.turns import MOST_AT_ONCE
+
+        # a stopped curve trains those again that had begun together and not ended
+        num_parts = max(num_jobs_now, -(-len(todo) // MOST_AT_ONCE))
         groups = [list(todo.values())]
     else:
         num_parts = -(-num_jobs_now // len(the_plan.sizes))
