@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,9 @@ from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import without
 from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import printable, shortened
 
-_CELL_BYTES, _PART_ROWS = 64, 8192  # of a cell as Python's text; rows of a Parquet file that are unpacked at once
-_INDEX = re.compile(r"__index_level_\d+__")
+CELL_BYTES = 64  # of a cell as Python's text
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,10 @@ class Cells:
     """A file's cells: per column objects `(N,)` of str, None where empty; the line of the file that each row starts on.
 
     Where rows come from two files, `second` is the name of the second, and `is_second (N,)` says which are its rows.
+
+    A format whose cells have types (`data/formats`) says more: `texts`, columns whose cells are text whatever they look like
+    (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
+    words; `unit`, what messages count rows in.
     """
 
     source: str
@@ -43,11 +43,15 @@ class Cells:
     header_lines: int = 1
     second: str = ""
     is_second: Array | None = None
+    texts: frozenset[str] = frozenset()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    unit: str = "line"
 
     def place(self, row: int) -> str:
         """The file and the line of a row, for messages."""
         source = self.second if self.is_second is not None and self.is_second[row] else self.source
-        return f"{source}, line {self.lines[row]}"
+        return f"{source}, {self.unit} {self.lines[row]}"
 
 
 Unknown = dict[str, list[Any]]  # per category the number of cells whose level is not known, and the first of them
@@ -116,58 +120,9 @@ def take_rows(cells: Cells, kept: Array) -> Cells:
 def row_ids(cells: Cells, name: str | None) -> Array:
     """The id of each row as text: its cell of the column, or `line 7` where that is missing; without a column, the line."""
     ids = cells.columns[cells.names.index(name)] if name in cells.names else cells.lines
-    return np.array([f"line {line}" if i is None else str(i) for i, line in zip(ids, cells.lines, strict=True)], dtype=object)
-
-
-def is_parquet(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(4) == b"PAR1"
-    except OSError:
-        return False
-
-
-def iter_parquet(path: Path, chunk_rows: int | None) -> Iterator[Cells]:
-    """The cells of a Parquet file as text, a chunk at a time, or all at once; there is at least one chunk."""
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise DataError(f"{path}: reading Parquet needs pyarrow.", "pip install 'sdl-cli[parquet]'") from error
-    try:
-        file = parquet.ParquetFile(path)
-        if not file.metadata.num_rows:
-            raise DataError(f"{path}: the table has no rows.")
-        start = 0
-        names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]  # a counter that pandas adds
-        for batch in [_whole(file, names, path)] if chunk_rows is None else file.iter_batches(chunk_rows, columns=names):
-            frame = batch.to_pandas(ignore_metadata=True)  # otherwise a named index is not a column
-            yield from_frame(frame, str(path), start)
-            start += len(frame)
-    except DataError:
-        raise
-    except Exception as error:  # pyarrow has many kinds for a damaged file
-        raise DataError(f"{path}: this Parquet file cannot be read: {shortened(str(error), 120)}.", "Write it again.") from error
-
-
-def _whole(file: Any, names: list[str], path: Path) -> Any:
-    """All rows of a Parquet file, if memory suffices: in the file, a repeated value takes almost no space."""
-    import pyarrow
-
-    free, num_rows = available_bytes(), int(file.metadata.num_rows)
-    needed = num_rows * len(names) * _CELL_BYTES
-    parts = []
-    for part in file.iter_batches(_PART_ROWS, columns=names) if needed <= free else ():
-        parts.append(part)
-        needed += 2 * int(part.nbytes)
-        if needed > free:
-            break
-    if needed > free:
-        raise DataError(
-            f"{path}: {num_rows:,} rows of {len(names):,} columns, unpacked, take more than the {free / 2**30:.1f} GB of memory "
-            "that are free.",
-            "Give fewer rows or columns; sdl predict takes files of any length.",
-        )
-    return pyarrow.Table.from_batches(parts)
+    return np.array(
+        [f"{cells.unit} {line}" if i is None else str(i) for i, line in zip(ids, cells.lines, strict=True)], dtype=object
+    )
 
 
 def from_frame(frame: Any, source: str, start: int = 0) -> Cells:

@@ -19,13 +19,12 @@ from sdl_cli.data.files.table_cells import (
     Unknown,
     encode_column,
     encode_columns,
-    is_parquet,
-    iter_parquet,
     require_columns,
     row_ids,
     unknown_notes,
     with_missing,
 )
+from sdl_cli.data.formats import iter_cells
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
@@ -46,8 +45,9 @@ def iter_rows(
     count = 0
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-    if is_parquet(path):
-        for cells in iter_parquet(path, chunk_rows):
+    typed = iter_cells(path, Asked(**source.get("asked", {})), chunk_rows)
+    if typed is not None:
+        for cells in typed:
             require_columns(str(path), cells.names, [c.name for c in columns])
             count += len(cells.lines)
             yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)

@@ -24,8 +24,6 @@ from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
     encode_columns,
-    is_parquet,
-    iter_parquet,
     require_columns,
     row_ids,
     take_rows,
@@ -34,6 +32,7 @@ from sdl_cli.data.files.table_cells import (
 )
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
+from sdl_cli.data.formats import read_cells
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
@@ -116,7 +115,8 @@ def assemble(
     texts = {find_column(cells.source, cells.names, asked, "dataset.text") for asked in roles.text}
     written, cells = cells, with_missing(cells, words, [cells.names[i] for i in texts])
     notes += missing_notes(written, cells, places.values())
-    target, as_text = cells.names[places["target"]], places["target"] in texts
+    target = cells.names[places["target"]]
+    as_text = places["target"] in texts or target in cells.texts
     own = cells.columns[places["target"]]
     if like is None:
         refuse_odd_target(cells, target, own, as_text)
@@ -185,10 +185,10 @@ def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], 
 def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
     """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
-    if file.is_file() and is_parquet(file):
-        return next(iter_parquet(file, None))
     asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
     asked = dataclasses.replace(asked, texts=settings.text)
+    if file.is_file() and (typed := read_cells(file, asked)) is not None:
+        return typed
     if first is None:
         form = sniff(file, asked, key, run)
     else:
@@ -223,7 +223,7 @@ def _infer_columns(
         return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
 
     chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
-    categorical = {*positions("categorical"), *positions("text")}
+    categorical = {*positions("categorical"), *positions("text"), *map(cells.names.index, cells.texts)}
     taken = {*places.values(), *dropped}
     for key, own in (("features", chosen), ("drop", dropped)):
         if places["target"] in own:
@@ -240,6 +240,8 @@ def _infer_columns(
             left_out.append(found)
             counters += [i] if found.reason == COUNTS_ROWS else []
             continue
+        if found.kind == "category" and found.name in cells.levels:
+            found = dataclasses.replace(found, levels=tuple(w for w in cells.levels[found.name] if w in found.levels))
         columns.append(found)
         note_doubts(found, cells, i, notes, i in categorical)
     notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]

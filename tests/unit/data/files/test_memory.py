@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sdl_cli.data.files import delimited, table_cells, text_file
-from sdl_cli.data.files.sniffing import sniff
-from sdl_cli.data.files.table_cells import iter_parquet
+from sdl_cli.data.files import delimited, text_file
+from sdl_cli.data.files.sniffing import Asked, sniff
+from sdl_cli.data.formats import parquet
 from sdl_cli.data.sources import npz
 from sdl_cli.data.sources.npz import Npz
 from sdl_cli.errors import DataError
@@ -21,7 +21,7 @@ from sdl_cli.errors import DataError
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (npz, table_cells, text_file):
+    for module in (npz, parquet, text_file):
         monkeypatch.setattr(module, "available_bytes", lambda: 1 << 20)
 
 
@@ -67,12 +67,12 @@ def test_a_parquet_file_that_unpacks_to_more_than_there_is_is_refused(frame: pd.
     path = tmp_path / "t.parquet"
     frame.to_parquet(path)
     with pytest.raises(DataError, match="more than the 0.0 GB of memory"):
-        list(iter_parquet(path, None))
-    assert sum(len(cells.lines) for cells in iter_parquet(path, 100)) == len(frame)
+        list(parquet.iter_cells(path, Asked(), None))
+    assert sum(len(cells.lines) for cells in parquet.iter_cells(path, Asked(), 100)) == len(frame)
 
 
 def test_a_parquet_file_that_fits_is_read_whole(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": np.arange(20_000), "b": ["x", "y"] * 10_000})
     frame.to_parquet(tmp_path / "t.parquet", row_group_size=3000)
-    [cells] = iter_parquet(tmp_path / "t.parquet", None)
+    [cells] = parquet.iter_cells(tmp_path / "t.parquet", Asked(), None)
     assert cells.columns[0][[0, 9000, 19_999]].tolist() == ["0", "9000", "19999"] and len(cells.lines) == 20_000

@@ -1,0 +1,45 @@
+"""Tables in files whose cells have types of their own, such as Parquet: recognised by their content, read as text.
+
+Every format is a module with `matches(head, path)` and `iter_cells(path, asked, chunk_rows)`; to add one, write it and name it in
+`_FORMATS`. What a cell means beyond its text is said in the `Cells`: columns of text whatever it looks like, categories in their
+order, labels. Libraries are imported by the module that needs them, and only once a file of its format is read.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.data.files.sniffing import Asked
+from sdl_cli.data.files.table_cells import Cells
+
+_FORMATS = ("parquet",)  # modules beside this one
+_HEAD_BYTES = 512
+
+
+def format_of(path: Path) -> Any | None:
+    """The module that reads this file, or None where it is text or nothing that is known here."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return None
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in _FORMATS)
+    return next((module for module in modules if module.matches(head, path)), None)
+
+
+def read_cells(path: Path, asked: Asked) -> Cells | None:
+    """All cells of such a file at once; None for text. Raises DataError: it cannot be read, or has no rows."""
+    found = format_of(path)
+    return None if found is None else next(found.iter_cells(path, asked, None))
+
+
+def iter_cells(path: Path, asked: Asked, chunk_rows: int) -> Iterator[Cells] | None:
+    """The same a chunk of rows at a time, for files of any length."""
+    found = format_of(path)
+    if found is None:
+        return None
+    parts: Iterator[Cells] = found.iter_cells(path, asked, chunk_rows)
+    return parts
