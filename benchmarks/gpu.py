@@ -21,12 +21,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from sdl_cli.learning import loop, phase, stack, together, turns
+from sdl_cli.learning import loop, phase, stack, turns
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.settings.experiment import Training
 
@@ -90,12 +91,9 @@ def ensemble(data: Callable[[], tuple[np.ndarray, np.ndarray]], device: str, num
 
     seconds()  # what is loaded once
     after = seconds()
-    can, together.Jobs.go_together = together.Jobs.go_together, False
-    try:
-        with one_by_one():
-            before = seconds()
-    finally:
-        together.Jobs.go_together = can
+    alone = {"return_value": False}
+    with one_by_one(), mock.patch.object(stack, "can_be_stacked", **alone), mock.patch.object(turns, "can_take_turns", **alone):
+        before = seconds()
     return f"{before:.2f} s", f"{after:.2f} s", f"{before / after:.1f}x", f"{num_members} members, {epochs} epochs"
 
 

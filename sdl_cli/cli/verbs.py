@@ -88,7 +88,7 @@ def _show_curves(display: Display, summary: Values) -> None:
 
 def _train() -> Verb:
     return Verb(
-        Work(parse_experiment, repeats.train, repeats.resume, parse_parallel, validation_score),
+        Work(parse_experiment, repeats.train, repeats.resume, parse_parallel, validation_score, repeats.in_stages),
         check=parse_experiment,
         observe=observe_run,
         show=Display.result,

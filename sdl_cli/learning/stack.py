@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from sdl_cli.learning import loop
+from sdl_cli.learning.activations import ELU
 from sdl_cli.learning.captured import CapturedStep
 from sdl_cli.learning.device import autocast, cuda_indices, has_graphs, place, threads
 from sdl_cli.learning.phase import Phase, Row
@@ -28,30 +29,30 @@ if TYPE_CHECKING:
 
     from sdl_cli.learning.together import Job
 
-_MOST_NETWORKS = 64  # in a stack: their weights, gradients and averages are in memory at once
+MOST_NETWORKS = 64  # in a stack: their weights, gradients and averages are in memory at once
 
 
-def can_be_stacked(jobs: Sequence[Job]) -> bool:
+def can_be_stacked(one: Job, other: Job) -> bool:
     """Whether these are new trainings, alike, of networks alike, that are chains of linear maps, ELU and dropout."""
-    if not 2 <= len(jobs) <= _MOST_NETWORKS or jobs[0].runtime.device == "mps":
+    # float16 scales the loss, by one scale for all; an objective that follows a phase goes along with one network
+    if one.runtime.device == "mps" or one.runtime.precision == "float16" or isinstance(one.objective, loop.FollowingObjective):
         return False
-    if any(isinstance(job.objective, loop.FollowingObjective) for job in jobs):  # it asks its own network for more than outputs
+    if any(job.parameters is not None for job in (one, other)):
         return False
-    if jobs[0].runtime.precision == "float16":  # whose scale of the loss would be that of all
+    if _how(one) != _how(other) or not (_is_chain(one.net) and _is_chain(other.net)) or _shapes(one.net) != _shapes(other.net):
         return False
-    if any(isinstance(job.objective, loop.FollowingObjective) for job in jobs):  # it goes along with one network
-        return False
-    alike = [
-        (job.training, job.runtime, job.inputs.shape, job.targets.shape, job.capture, job.augment is None, job.validate is None)
-        for job in jobs
-    ]
-    if any(other != alike[0] for other in alike) or not all(_is_chain(job.net) for job in jobs):
-        return False
-    shapes = [[(type(part), getattr(part, "p", None)) for part in _chain(job.net)] for job in jobs]
-    sizes = [[p.shape for p in job.net.parameters()] for job in jobs]
-    if any(other != shapes[0] for other in shapes) or any(other != sizes[0] for other in sizes):
-        return False
-    return not any(job.checkpoint is not None and job.checkpoint.exists() for job in jobs)
+    return not any(job.checkpoint is not None and job.checkpoint.exists() for job in (one, other))
+
+
+def _how(job: Job) -> tuple[Any, ...]:
+    """What is the same in trainings that are alike."""
+    sizes, without = (job.inputs.shape, job.targets.shape), (job.augment is None, job.validate is None)
+    return job.training, job.runtime, *sizes, job.capture, *without, type(job.objective), job.momentum
+
+
+def _shapes(net: nn.Module) -> list[Any]:
+    parts = [(type(part), getattr(part, "p", None)) for part in _chain(net)]
+    return [*parts, *(p.shape for p in net.parameters())]
 
 
 def train_stack(jobs: Sequence[Job]) -> None:
@@ -201,8 +202,8 @@ class Stack:
             if isinstance(part, nn.Linear):
                 weight, bias = next(weights), next(weights)
                 x = torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
-            elif isinstance(part, nn.ELU):
-                x = nn.functional.elu(x)
+            elif isinstance(part, ELU):
+                x = part(x)
             else:
                 assert isinstance(part, nn.Dropout)
                 noise = torch.stack([torch.empty_like(one).bernoulli_(1 - part.p, generator=g) for one, g in self._slices(x)])
@@ -265,7 +266,7 @@ def _is_chain(net: nn.Module) -> bool:
     parts = _chain(net)
     return bool(getattr(getattr(net, "body", None), "is_chain", False)) and {type(p) for p in parts} <= {
         nn.Linear,
-        nn.ELU,
+        ELU,
         nn.Dropout,
     }
 

@@ -6,14 +6,35 @@ import contextlib
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
 from sdl_cli.learning.device import Runtime
 
-Entered = Callable[[], contextlib.AbstractContextManager[Any]]
+
+class Side:
+    """A stream beside that of the caller; without CUDA it does nothing.
+
+    Arguments:
+        own, outer: the stream, and that of the caller, which it does not wait for, except where it is entered.
+    """
+
+    def __init__(self, own: Any = None, outer: Any = None) -> None:
+        self.own, self.outer = own, outer
+
+    def __call__(self) -> contextlib.AbstractContextManager[Any]:
+        """Launch the body there, after what the caller's stream has been given so far."""
+        if self.own is None:
+            return contextlib.nullcontext()
+        self.own.wait_stream(self.outer)
+        return torch.cuda.stream(self.own)
+
+    def wait(self) -> None:
+        """Wait until all that was launched there is done."""
+        if self.own is not None:
+            self.own.synchronize()
 
 
 @contextlib.contextmanager
@@ -24,21 +45,19 @@ def own_stream(runtime: Runtime) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def side_streams(runtime: Runtime, num: int) -> Iterator[Sequence[Entered]]:
-    """Streams, each entered by a call, that do not wait for each other, but all for what comes before, and what follows for all.
+def side_streams(runtime: Runtime, num: int) -> Iterator[Sequence[Side]]:
+    """Streams that do not wait for each other, but all for what comes before, and what follows for all.
 
     They stay the same for all fits of a thread: memory that a stream has freed serves only that stream again. Without CUDA they
     do nothing.
     """
     if not runtime.device.startswith("cuda"):
-        yield [contextlib.nullcontext] * num
+        yield [Side()] * num
         return
     outer = torch.cuda.current_stream(runtime.device)
     own = [_stream(runtime.device, threading.get_ident(), number) for number in range(num)]
-    for stream in own:
-        stream.wait_stream(outer)
     try:
-        yield [functools.partial(torch.cuda.stream, stream) for stream in own]
+        yield [Side(stream, outer) for stream in own]
     finally:
         for stream in own:
             outer.wait_stream(stream)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import contextlib
+import contextvars
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ from torch import Tensor, nn
 from sdl_cli.learning import loop, stack, turns
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.loop import Augment, Capture, Objective
+from sdl_cli.learning.optimization import MOMENTUM
+from sdl_cli.learning.stages import Stages, T, give_others
 from sdl_cli.settings.experiment import Training
 
 _EACH_ALONE = "The GPU's memory is too small for several networks at once: each is trained by itself."
@@ -20,7 +26,11 @@ _EACH_ALONE = "The GPU's memory is too small for several networks at once: each 
 
 @dataclass(frozen=True)
 class Job:
-    """A training that can begin: the arguments of `loop.train`, and what surrounds it."""
+    """A training that can begin: the arguments of `loop.train`, and what surrounds it.
+
+    Arguments:
+        draws: its steps draw from torch's own generator, also without dropout.
+    """
 
     net: nn.Module
     objective: Objective
@@ -34,6 +44,9 @@ class Job:
     validate: Callable[[nn.Module], dict[str, float]] | None
     capture: Capture
     surroundings: loop.Context
+    parameters: Sequence[tuple[float, Sequence[nn.Parameter]]] | None = None
+    momentum: float = MOMENTUM
+    draws: bool = False
 
     @property
     def checkpoint(self) -> Path | None:
@@ -59,31 +72,252 @@ class Job:
 
     @property
     def _how(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("seed", "phase", "augment", "validate", "capture")}
+        names = ("seed", "phase", "augment", "validate", "capture", "parameters", "momentum")
+        return {name: getattr(self, name) for name in names}
 
 
 class Jobs(list[Job]):
     """Trainings that do not depend on each other."""
 
     def train(self) -> None:
-        """Train all networks in place, together if they can be and memory allows; raises as `loop.train`."""
-        if self.go_together:
-            begun = [{name: value.clone() for name, value in job.net.state_dict().items()} for job in self]
-            known = [len(job.surroundings.history) for job in self]
-            try:
-                (stack.train_stack if stack.can_be_stacked(self) else turns.train_in_turns)(self)
-                return
-            except torch.OutOfMemoryError:
-                for job, weights, num_rows in zip(self, begun, known, strict=True):
-                    for p in job.net.parameters():
-                        p.data = p.data.clone()  # it may be a slice of a stack
-                    job.net.load_state_dict(weights)
-                    del job.surroundings.history[num_rows:]
-                    job.surroundings.notice(_EACH_ALONE)
-        for job in self:
-            job.train()
+        """Train all networks in place, together if they can be and memory allows; raises as `loop.train`, for any of them."""
+        with Trainer() as trainer:
+            trainer.add(0, self)
+            while trainer:
+                for entry in trainer.advance():
+                    if entry.error is not None:
+                        raise entry.error
 
-    @property
-    def go_together(self) -> bool:
-        """Whether they are faster together: as one stack, or on streams of one GPU."""
-        return stack.can_be_stacked(self) or turns.can_take_turns(self)
+
+@dataclass(eq=False)
+class Entry:
+    """A training of an owner, and what became of it.
+
+    Arguments:
+        seconds: spent on it.
+        error: that ended it.
+        is_alone: it is not to be trained with others, which has failed.
+    """
+
+    owner: int
+    job: Job
+    seconds: float = 0.0
+    error: Exception | None = None
+    is_alone: bool = False
+
+    def __post_init__(self) -> None:
+        self._known = len(self.job.surroundings.history)
+        self._begun: dict[str, Tensor] | None = None
+
+    def remember(self) -> None:
+        """Note how it begins, before it is trained with others."""
+        self._begun = {name: value.clone() for name, value in self.job.net.state_dict().items()}
+
+    def begin_again(self) -> None:
+        """Undo what training with others has done, to train it alone."""
+        assert self._begun is not None
+        for p in self.job.net.parameters():
+            p.data = p.data.clone()  # it may be a slice of a stack
+        self.job.net.load_state_dict(self._begun)
+        del self.job.surroundings.history[self._known :]
+        self.error, self._begun, self.is_alone = None, None, True
+
+    def train(self) -> None:
+        """Train it by itself."""
+        start = time.perf_counter()
+        try:
+            self.job.train()
+        except Exception as error:
+            self.error = error
+        self.seconds += time.perf_counter() - start
+
+
+class Trainer:
+    """Trains networks as they come in: alike ones as one stack, others in turns on a GPU, and the rest one by one."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Entry] = []
+        self._turns: turns.Turns | None = None
+
+    def __enter__(self) -> Trainer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_turns()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting) or self._turns is not None
+
+    def add(self, owner: int, jobs: Sequence[Job]) -> list[Entry]:
+        """Have networks trained; whatever is new is there before `advance` is called, so that it can be trained together."""
+        found = [Entry(owner, job) for job in jobs]
+        self._waiting += found
+        return found
+
+    def drop(self, owner: int) -> None:
+        """Give up what is left of an owner's trainings."""
+        self._waiting = [entry for entry in self._waiting if entry.owner != owner]
+        if self._turns is not None:
+            self._turns.drop(owner)
+
+    def advance(self) -> list[Entry]:
+        """Train for a while: a stack or a single network to its end, those in turns for an epoch; the entries that ended."""
+        stacked = self._alike()
+        if stacked:
+            return self._train_stack(stacked)
+        ended = self._start_turns()
+        if self._turns is None:
+            first = self._waiting.pop(0)
+            first.train()
+            return [first]
+        ended += self._turns.advance()
+        if not self._turns.under_way:
+            self._end_turns()
+        return [entry for entry in ended if not self._tries_again(entry)]
+
+    def _alike(self) -> list[Entry]:
+        """Those that wait and can be trained as one stack with the first of them that can; none, or several."""
+        left = [entry for entry in self._waiting if not entry.is_alone]
+        for number, first in enumerate(left):
+            alike = [first, *(other for other in left[number + 1 :] if stack.can_be_stacked(first.job, other.job))]
+            if len(alike) > 1:
+                return alike[: stack.MOST_NETWORKS]
+        return []
+
+    def _train_stack(self, entries: Sequence[Entry]) -> list[Entry]:
+        start = time.perf_counter()
+        self._waiting = [entry for entry in self._waiting if entry not in entries]
+        for entry in entries:
+            entry.remember()
+        try:
+            stack.train_stack([entry.job for entry in entries])
+        except Exception as error:  # whose it is shows where each is trained alone
+            for entry in entries:
+                entry.begin_again()
+            self._waiting = [*entries, *self._waiting]
+            if isinstance(error, torch.OutOfMemoryError):
+                _say_once(entries)
+            return []
+        finally:
+            for entry in entries:
+                entry.seconds += (time.perf_counter() - start) / len(entries)
+        return [*entries]
+
+    def _start_turns(self) -> list[Entry]:
+        """Start as many as there is room for of those that can take turns with each other; those that ended at once."""
+        runtime = None if self._turns is None else self._turns.runtime
+        fit = [entry for entry in self._waiting if not entry.is_alone and turns.can_take_turns(entry.job, runtime)]
+        if self._turns is None:
+            fit = [entry for entry in fit if entry.job.runtime == fit[0].job.runtime]
+            if len(fit) < 2:
+                return []
+            self._turns = turns.Turns(fit[0].job.runtime).__enter__()
+        ended = []
+        for entry in fit:
+            if not self._turns.has_room:
+                break
+            self._waiting.remove(entry)
+            entry.remember()
+            if not self._turns.start(entry):
+                ended.append(entry)
+        return ended
+
+    def _tries_again(self, entry: Entry) -> bool:
+        """Whether a network whose turn has ended for lack of memory waits again, to be trained alone once the others are done."""
+        if not isinstance(entry.error, torch.OutOfMemoryError):
+            return False
+        entry.begin_again()
+        _say_once([entry])
+        self._waiting.append(entry)
+        if self._turns is not None:
+            self._turns.most = max(1, len(self._turns.under_way))
+        return True
+
+    def _end_turns(self) -> None:
+        if self._turns is not None:
+            self._turns.__exit__()
+            self._turns = None
+
+
+def _say_once(entries: Sequence[Entry]) -> None:
+    for surroundings in {id(entry.job.surroundings): entry.job.surroundings for entry in entries}.values():
+        surroundings.notice(_EACH_ALONE)
+
+
+@dataclass(eq=False)
+class _Work:
+    """Work that has begun, and the trainings that it stops for."""
+
+    number: int
+    stages: Stages[Any]
+    context: contextvars.Context
+    trainings: Sequence[Entry] = ()
+    stopped_at: float = 0.0
+    open: set[int] = field(default_factory=set)
+
+    def resume(self) -> Any:
+        """Go on to its next trainings; raises StopIteration with its value, or what it raises."""
+        if self.trainings:
+            own = sum(entry.seconds for entry in self.trainings)
+            self.context.run(give_others, time.perf_counter() - self.stopped_at - own)
+        error = next((entry.error for entry in self.trainings if entry.error is not None), None)
+        if error is not None:
+            return self.context.run(self.stages.throw, error)
+        return self.context.run(next, self.stages)
+
+
+def run_together(
+    works: Sequence[Stages[T]], most: int = stack.MOST_NETWORKS
+) -> Generator[tuple[int, T | None, BaseException | None], None, None]:
+    """Carry out works beside each other, in this thread, and train the networks that they stop for together.
+
+    Arguments:
+        most: how many are under way at once.
+    Yields:
+        number of a work, its value, and the error that ended it, as each ends. What ends all, such as an interrupt, is raised in
+        each that has begun, so that it can leave its folder in order.
+    """
+    waiting, begun = deque(enumerate(works)), dict[int, _Work]()
+    with Trainer() as trainer:
+        try:
+            while waiting or begun:
+                while waiting and len(begun) < most:
+                    number, stages = waiting.popleft()
+                    begun[number] = _Work(number, stages, contextvars.copy_context())
+                    yield from _go_on(begun, number, trainer)
+                for entry in trainer.advance() if begun else ():
+                    work = begun.get(entry.owner)
+                    if work is None or id(entry) not in work.open:  # another of its trainings has failed before
+                        continue
+                    work.open.remove(id(entry))
+                    if entry.error is not None:
+                        trainer.drop(entry.owner)
+                    if entry.error is not None or not work.open:
+                        yield from _go_on(begun, entry.owner, trainer)
+        except BaseException as stop:
+            raised = KeyboardInterrupt() if isinstance(stop, GeneratorExit) else stop
+            for work in begun.values():
+                with contextlib.suppress(BaseException):
+                    work.context.run(work.stages.throw, raised)
+            raise
+
+
+def _go_on(begun: dict[int, _Work], number: int, trainer: Trainer) -> Iterator[tuple[int, Any, BaseException | None]]:
+    """Go on with a work to its next trainings, or to its end."""
+    work, value, error = begun[number], None, None
+    try:
+        while True:
+            trainings = work.resume()
+            work.trainings = trainer.add(number, trainings)
+            if work.trainings:
+                break
+    except StopIteration as end:
+        value = end.value
+    except (Exception, SystemExit) as failure:
+        error = failure
+    else:
+        work.stopped_at = time.perf_counter()
+        work.open = {id(entry) for entry in work.trainings}
+        return
+    del begun[number]
+    yield number, value, error

@@ -7,68 +7,103 @@ it would alone.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from sdl_cli.learning.device import Runtime, cuda_indices, has_graphs, synchronize, threads
-from sdl_cli.learning.streams import Entered, memory, side_streams
+from sdl_cli.learning.streams import memory, side_streams
 
 if TYPE_CHECKING:
-    from sdl_cli.learning.together import Job
+    from sdl_cli.learning.together import Entry, Job
 
 MOST_AT_ONCE = 16  # on one H200, 16 residual networks on 16 streams did 10 to 57 times the steps of one launched step by step
 _MOST_MEMORY = 0.5  # of what is free, so that what else runs there does not fail
 _END = object()
 
 
-def can_take_turns(jobs: Sequence[Job]) -> bool:
-    """Whether these are trainings on one GPU whose steps are captured and draw nothing from torch's own generator there.
+def can_take_turns(job: Job, runtime: Runtime | None = None) -> bool:
+    """Whether its steps are captured, on the GPU of this runtime, and draw nothing from torch's own generator there.
 
     That one is shared: what dropout draws for a network would depend on the others.
     """
-    if len(jobs) < 2 or not has_graphs(jobs[0].runtime) or threading.current_thread() is not threading.main_thread():
+    if not has_graphs(job.runtime) or threading.current_thread() is not threading.main_thread():
         return False
-    if any(job.runtime != jobs[0].runtime or job.capture == "nothing" for job in jobs):
+    if job.capture == "nothing" or job.draws or job.runtime.precision == "float16" or runtime not in (None, job.runtime):
         return False
-    return jobs[0].runtime.precision != "float16" and not any(_drops(job.net) for job in jobs)
+    return not any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0 for part in job.net.modules())
 
 
-def _drops(net: nn.Module) -> bool:
-    return any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0 for part in net.modules())
+class Turns:
+    """Trainings under way on one GPU, as many as its memory has room for, and at most 16; use it in a `with`."""
 
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.under_way: dict[int, tuple[Entry, Iterator[None]]] = {}  # by the numbers of their streams
+        self.most = MOST_AT_ONCE
+        self._each = 1  # bytes of one, as far as known
+        self._inside = contextlib.ExitStack()
 
-def train_in_turns(jobs: Sequence[Job]) -> None:
-    """Train networks that can take turns, up to 16 at once as memory allows; raises as `loop.train`, for any of them."""
-    runtime, waiting = jobs[0].runtime, list(jobs)
-    with threads(runtime), torch.random.fork_rng(devices=cuda_indices(runtime)), side_streams(runtime, MOST_AT_ONCE) as streams:
-        held, most = memory(runtime)[0], 1
-        under_way: dict[int, Iterator[None]] = {}  # by the numbers of their streams
-        while waiting or under_way:
-            while waiting and len(under_way) < most:
-                number = next(each for each in range(MOST_AT_ONCE) if each not in under_way)
-                training = waiting.pop(0).epochs()
-                if _goes_on(training, streams[number]):
-                    under_way[number] = training
-                # its first epoch alone: what it makes for itself or for all is there then, and how much memory it takes
-                synchronize(runtime)
-                if len(waiting) == len(jobs) - 1:
-                    most = _room(runtime, held)
-                    if most < min(len(jobs), MOST_AT_ONCE):
-                        jobs[0].surroundings.notice(f"The GPU's memory has room for {most} of these networks at once.")
-            under_way = {number: training for number, training in under_way.items() if _goes_on(training, streams[number])}
+    def __enter__(self) -> Turns:
+        self._inside.enter_context(threads(self.runtime))
+        self._inside.enter_context(torch.random.fork_rng(devices=cuda_indices(self.runtime)))
+        self._streams = self._inside.enter_context(side_streams(self.runtime, MOST_AT_ONCE))
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.under_way.clear()
+        self._inside.close()
 
-def _goes_on(training: Iterator[None], stream: Entered) -> bool:
-    """Settle an epoch and launch the next; whether there was one."""
-    with stream():
-        return next(training, _END) is None
+    @property
+    def has_room(self) -> bool:
+        return len(self.under_way) < self.most
 
+    def start(self, entry: Entry) -> bool:
+        """Launch its first epoch, while nothing else is launched; whether it goes on, as in `advance`."""
+        number = next(each for each in range(MOST_AT_ONCE) if each not in self.under_way)
+        held = memory(self.runtime)[0]
+        goes_on = self._advance(number, entry, entry.job.epochs())
+        # what it makes for itself or for all is there then, and how much memory it takes
+        synchronize(self.runtime)
+        now, free = memory(self.runtime)
+        self._each = max(self._each, now - held)
+        room = max(1, len(self.under_way) + int(_MOST_MEMORY * free / self._each))
+        if room < self.most:
+            entry.job.surroundings.notice(f"The GPU's memory has room for {room} of these networks at once.")
+        self.most = min(self.most, room)
+        return goes_on
 
-def _room(runtime: Runtime, held: int) -> int:
-    """How many trainings fit at once, of which the first has begun; it takes what is held now and was not before."""
-    now, free = memory(runtime)
-    return max(1, min(MOST_AT_ONCE, 1 + int(_MOST_MEMORY * free / max(1, now - held))))
+    def advance(self) -> list[Entry]:
+        """Settle an epoch of each and launch its next; those that have ended, with the error of each that failed."""
+        now = list(self.under_way.items())
+        return [entry for number, (entry, epochs) in now if not self._advance(number, entry, epochs)]
+
+    def drop(self, owner: int) -> None:
+        """Give up the trainings of an owner."""
+        for number, (entry, _) in list(self.under_way.items()):
+            if entry.owner == owner:
+                self._end(number)
+
+    def _advance(self, number: int, entry: Entry, epochs: Iterator[None]) -> bool:
+        start, goes_on = time.perf_counter(), False
+        self.under_way[number] = entry, epochs
+        try:
+            with self._streams[number]():
+                goes_on = next(epochs, _END) is None
+        except Exception as error:
+            entry.error = error
+        finally:
+            if not goes_on:
+                self._end(number)
+            entry.seconds += time.perf_counter() - start
+        return goes_on
+
+    def _end(self, number: int) -> None:
+        """Forget the training on a stream, once the GPU has done what was launched there."""
+        del self.under_way[number]
+        self._streams[number].wait()

@@ -2,7 +2,7 @@
 
 The one executor under repeats, sweeps, curves and comparisons. A cell that is done is read, not run again; so resuming means
 running the same list again. Cells run in this process, in worker processes of our own, or on a cluster. Wherever they run, a
-process that dies costs only its current cell, or the cells that it began together.
+process that dies costs only its current cell, or the cells that it had under way together.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
+from sdl_cli.learning.stages import Stages
 from sdl_cli.machine import available_cores, limited_cores
 from sdl_cli.many import processes
 from sdl_cli.many.processes import Slot, Task, WorkerLostError, as_run_error
@@ -27,9 +28,9 @@ from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.parallel import Parallel
 
 CLUSTERS = ("dask", "ray")
-RunOne = Callable[..., dict[str, Any]]  # (experiment, folder, resume) -> metrics; and `begun`, where cells begin together
-Begin = Callable[[Sequence[Any]], Sequence[Any]]
-Results = list[tuple[dict[str, Any] | None, Exception | None]]
+RunOne = Callable[[Any, Path, bool], dict[str, Any]]  # (experiment, folder, resume) -> metrics
+InStages = Callable[[Any, Path, bool], Stages[dict[str, Any]]]  # the same, which stops wherever networks are to be trained
+Result = tuple[dict[str, Any] | None, Exception | None]
 Ended = Generator[tuple[int, Any, BaseException | None], None, None]  # number of a task, and what it returned or how it failed
 
 
@@ -39,6 +40,14 @@ class Cell:
 
     experiment: Any
     folder: Path
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that one process runs as one task, so that their networks are trained together; `at_once` of them are under way."""
+
+    cells: Sequence[Cell]
+    at_once: int
 
 
 @dataclass(frozen=True)
@@ -62,8 +71,8 @@ def run_cells(
     cores_per_job: int = 1,
     gpus: Sequence[str] = (),
     on_begin: Callable[[Cell], None] | None = None,
-    together: Sequence[Sequence[Cell]] = (),
-    begin: Begin | None = None,
+    groups: Sequence[Group] = (),
+    in_stages: InStages | None = None,
 ) -> list[Outcome]:
     """Run every cell that is not done yet, one after another, or several at once.
 
@@ -77,9 +86,8 @@ def run_cells(
         cores_per_job: cores of a cell that runs in parallel, at least 1.
         gpus: ids as of `visible_gpus`; each worker process sees one of them, and more processes than GPUs share them in turn.
         on_begin: called with each cell that is about to run in this process.
-        together: cells, of those not begun yet, that one process runs as one task, in the place of the first of them.
-        begin: called with their experiments, picklable; `run_one` then gets what it returned for its own as `begun`. Where it
-            fails, each cell is run as if it were alone.
+        groups: each runs in the place of the first of its cells.
+        in_stages: what runs the cells of a group; picklable like `run_one`, and like it but for its stops.
     Returns:
         The outcomes in the order of `cells`. Any other error, even `sys.exit`, ends only its own cell.
     """
@@ -99,59 +107,68 @@ def run_cells(
             add(number, _stored(cell))
         else:
             left.append(number)
-    tasks = _tasks(cells, left, together)
+    tasks = _tasks(cells, left, groups)
     if parallel is None or (parallel.backend not in CLUSTERS and _num_jobs(parallel, cores_per_job, gpus) == 1):
         for task in tasks:
-            of_task = [cells[number] for number in task]
+            of_task = [cells[number] for number in task.numbers]
             if on_begin is not None:
                 for cell in of_task:
                     on_begin(cell)
-            results = _run_task(of_task, run_one, begin, None if parallel is None else cores_per_job)
-            for number, result in zip(task, results, strict=False):
-                add(number, Outcome(cells[number], *result))
+            work = _Work(run_one, in_stages, task.at_once, None if parallel is None else cores_per_job)
+            with contextlib.closing(work.results(of_task)) as results:
+                for place, result in results:
+                    add(task.numbers[place], Outcome(of_task[place], *result))
         return [outcomes[number] for number in range(len(cells))]
-    with contextlib.closing(_beside(cells, tasks, run_one, begin, parallel, cores_per_job, gpus, tries, on_notice)) as ended:
+    with contextlib.closing(_beside(cells, tasks, run_one, in_stages, parallel, cores_per_job, gpus, tries, on_notice)) as ended:
         for number, outcome in ended:
             add(number, outcome)
     return [outcomes[number] for number in range(len(cells))]
 
 
-def _tasks(cells: Sequence[Cell], left: Sequence[int], together: Sequence[Sequence[Cell]]) -> list[list[int]]:
-    """The numbers of the cells that are left, those of one task side by side."""
-    task_of = {cell.folder: number for number, task in enumerate(together) for cell in task}
+@dataclass(frozen=True)
+class _Task:
+    """Cells, by their numbers, that one process runs as one task, and how many of them are under way at once."""
+
+    numbers: Sequence[int]
+    at_once: int = 1
+
+
+def _tasks(cells: Sequence[Cell], left: Sequence[int], groups: Sequence[Group]) -> list[_Task]:
+    """The tasks of the cells that are left."""
+    group_of = {cell.folder: number for number, group in enumerate(groups) for cell in group.cells}
     found: dict[Any, list[int]] = {}
     for number in left:
-        folder = cells[number].folder
-        is_new = folder in task_of and run_folder.read_state(folder) == "missing"
-        found.setdefault(("together", task_of[folder]) if is_new else number, []).append(number)
-    return list(found.values())
+        group = group_of.get(cells[number].folder)
+        found.setdefault(("alone", number) if group is None else group, []).append(number)
+    return [_Task(numbers, 1 if isinstance(key, tuple) else groups[key].at_once) for key, numbers in found.items()]
 
 
 def _beside(
     cells: Sequence[Cell],
-    left: list[list[int]],
+    left: list[_Task],
     run_one: RunOne,
-    begin: Begin | None,
+    in_stages: InStages | None,
     parallel: Parallel,
     cores_per_job: int,
     gpus: Sequence[str],
     tries: int,
     on_notice: Callable[[str], None] | None,
 ) -> Generator[tuple[int, Outcome], None, None]:
-    """Run tasks of cells, by their numbers, beside each other, and yield number and outcome of each cell as its task ends."""
+    """Run tasks of cells beside each other, and yield number and outcome of each cell as its task ends."""
     for attempt in range(1, tries + 1):
         if not left:
             return
-        again: list[list[int]] = []
-        tasks = [functools.partial(_run_task, [cells[number] for number in task], run_one, begin, cores_per_job) for task in left]
+        again: list[_Task] = []
+        works = [_Work(run_one, in_stages, task.at_once, cores_per_job) for task in left]
+        tasks = [functools.partial(work, [cells[n] for n in task.numbers]) for work, task in zip(works, left, strict=True)]
         with contextlib.closing(_ended(tasks, parallel, cores_per_job, gpus, alone=attempt > 1)) as ended:
             for index, value, error in ended:
-                for place, number in enumerate(left[index]):
+                for place, number in enumerate(left[index].numbers):
                     is_lost = isinstance(error, WorkerLostError) and run_folder.read_state(cells[number].folder) != "done"
                     if is_lost and attempt < tries:
                         if on_notice is not None and attempt == 1 and not again:
                             on_notice(f"A worker process {error}. Its work is tried once more at the end, alone.")
-                        again.append([number])
+                        again.append(_Task([number]))
                     elif error is None:
                         yield number, Outcome(cells[number], *value[place])
                     else:
@@ -159,38 +176,57 @@ def _beside(
         left = again
 
 
+@dataclass(frozen=True)
+class _Work:
+    """How the cells of a task are run, in whatever process; called with them, it returns all results.
+
+    With `num_cores` that they may use, errors are such that can be sent between processes; None means all, and the errors
+    themselves.
+    """
+
+    run_one: RunOne
+    in_stages: InStages | None
+    at_once: int
+    num_cores: int | None
+
+    def __call__(self, cells: Sequence[Cell]) -> list[Result]:
+        found = dict(self.results(cells))
+        return [found[place] for place in range(len(cells))]
+
+    def results(self, cells: Sequence[Cell]) -> Generator[tuple[int, Result], None, None]:
+        """Run cells one after another, or their networks together; yield each one's place and result as it ends."""
+        resume = [run_folder.read_state(cell.folder) != "missing" for cell in cells]
+        if self.in_stages is None or self.at_once == 1 or len(cells) == 1:
+            for place, cell in enumerate(cells):
+                try:
+                    with self._cores():
+                        found = self.run_one(cell.experiment, cell.folder, resume[place])
+                except (Exception, SystemExit) as error:
+                    yield place, self._failed(cell, error)
+                else:
+                    yield place, (found, None)
+            return
+        from sdl_cli.learning.together import run_together
+
+        with self._cores():
+            works = [self.in_stages(cell.experiment, cell.folder, again) for cell, again in zip(cells, resume, strict=True)]
+            with contextlib.closing(run_together(works, self.at_once)) as ended:
+                for place, value, failure in ended:
+                    yield place, (value, None) if failure is None else self._failed(cells[place], failure)
+
+    def _cores(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.num_cores is None else limited_cores(self.num_cores)
+
+    def _failed(self, cell: Cell, error: BaseException) -> Result:
+        if isinstance(error, SystemExit):
+            lost = _lost(cell, error)
+            return lost.metrics, lost.error
+        assert isinstance(error, Exception)
+        return None, error if self.num_cores is None or isinstance(error, SdlError) else as_run_error(error)
+
+
 def _stored(cell: Cell) -> Outcome:
     return Outcome(cell, run_folder.read_run(cell.folder).metrics, None, was_done=True)
-
-
-def _run_task(cells: Sequence[Cell], run_one: RunOne, begin: Begin | None, num_cores: int | None) -> Results:
-    """Run cells one after another in this process, whichever that is, begun together if there are several; as `_run`."""
-    begun: Sequence[Any] = [None] * len(cells)
-    if begin is not None and len(cells) > 1:
-        with contextlib.nullcontext() if num_cores is None else limited_cores(num_cores), contextlib.suppress(Exception):
-            begun = begin(
-                [cell.experiment for cell in cells]
-            )  # what fails here fails again, by itself, where it can be said whose
-    return [
-        _run(cell, run_one if one is None else functools.partial(run_one, begun=one), num_cores)
-        for cell, one in zip(cells, begun, strict=True)
-    ]
-
-
-def _run(cell: Cell, run_one: RunOne, num_cores: int | None) -> tuple[dict[str, Any] | None, Exception | None]:
-    """Run a cell in this process, whichever that is: its metrics, or the error that ended it.
-
-    With `num_cores` that it may use, the error is one that can be sent between processes; None means all, and the error itself.
-    """
-    resume = run_folder.read_state(cell.folder) != "missing"
-    try:
-        with contextlib.nullcontext() if num_cores is None else limited_cores(num_cores):
-            return run_one(cell.experiment, cell.folder, resume), None
-    except SystemExit as stop:
-        lost = _lost(cell, stop)
-        return lost.metrics, lost.error
-    except Exception as error:
-        return None, error if num_cores is None or isinstance(error, SdlError) else as_run_error(error)
 
 
 def _lost(cell: Cell, error: BaseException, attempt: int = 1) -> Outcome:

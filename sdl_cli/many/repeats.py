@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import RunError
+from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.many import cells
+from sdl_cli.many.groups import groups_of
 from sdl_cli.measure import metrics
 from sdl_cli.run import prepare, run_folder, trackers
 from sdl_cli.run import train as single
+from sdl_cli.run.fit_and_score import ignore, trains_on_gpu
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.result import RunResult, Scores
 from sdl_cli.run.train import Observer
@@ -23,11 +26,17 @@ Values = dict[str, Any]
 
 def train(asked: Experiment, folder: Path, observer: Observer | None = None, resume: bool = False) -> Values:
     """Train, score and save one experiment, over `num_repeats` splits if there are several: the object of `train --json`."""
+    return finish(in_stages(asked, folder, observer, resume))
+
+
+def in_stages(asked: Experiment, folder: Path, observer: Observer | None = None, resume: bool = False) -> Stages[Values]:
+    """`train`, which stops wherever networks of a single split are to be trained."""
     found, observer = trackers.settled(asked), observer or Observer()
     with trackers.watched(found, observer) as watched:
-        if found.num_repeats == 1:
-            return watched.finish(single.run(found, folder, watched.observer, resume).to_json())
-        return watched.finish(_train_repeats(found, folder, watched, observer, resume))
+        if found.num_repeats > 1:
+            return watched.finish(_train_repeats(found, folder, watched, observer, resume))
+        one = yield from single.in_stages(found, folder, watched.observer, resume)
+        return watched.finish(one.to_json())
 
 
 def resume(folder: Path, observer: Observer | None = None) -> Values:
@@ -52,11 +61,14 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         now = prepare.load_dataset(found)[0].fingerprint
         for repeat in run_folder.repeat_folders(folder):
             run_folder.require_same_data(repeat, now, "run", "train")
-    num_ended = 0
+    num_ended, others, dataset = 0, observer, None
 
-    def run_one(one: Experiment, where: Path, again: bool) -> Values:
-        with trackers.watched(one, observer, whole.mlflow_run) as watched:
-            return watched.finish(single.run(one, where, watched.observer, resume=again).to_json())
+    def one_in_stages(one: Experiment, where: Path, again: bool) -> Stages[Values]:
+        nonlocal others
+        heard, others = others, dataclasses.replace(others, on_epoch=ignore) if groups else others  # epochs would come mixed up
+        with trackers.watched(one, heard, whole.mlflow_run) as watched:
+            result = yield from single.in_stages(one, where, watched.observer, again, dataset)
+            return watched.finish(result.to_json())
 
     def on_done(outcome: cells.Outcome) -> None:
         nonlocal num_ended
@@ -68,7 +80,13 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         out.config(prepare.absolute(found).to_plain())
         whole.observer.on_folder(out.folder)
         each = [cells.Cell(one, out.folder / "repeats" / str(repeat)) for repeat, one in enumerate(singles)]
-        outcomes = cells.run_cells(each, run_one, on_done)
+        groups: list[cells.Group] = []
+        if found.model.stacks or trains_on_gpu(found):
+            dataset = prepare.load_here(found)
+            groups = groups_of(each, lambda cell: cell.experiment, lambda cell: 0, dataset.modality, 1)
+        outcomes = cells.run_cells(
+            each, lambda *of_one: finish(one_in_stages(*of_one)), on_done, groups=groups, in_stages=one_in_stages
+        )
         failed = [o for o in outcomes if o.error is not None]
         if failed:
             what = f"{len(failed)} of {len(outcomes)} repeats failed, the first in {failed[0].cell.folder}: {failed[0].error}"

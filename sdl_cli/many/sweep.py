@@ -15,11 +15,13 @@ from sdl_cli.errors import SdlError
 from sdl_cli.learning.models import traits
 from sdl_cli.many import cells, sweep_folder, sweep_job
 from sdl_cli.many.cells import Cell, Outcome
+from sdl_cli.many.groups import groups_of
 from sdl_cli.many.sweep_folder import NOT_RUN, UNREADABLE, StoredJob
 from sdl_cli.many.sweep_job import SweepJob
 from sdl_cli.many.sweep_result import JobResult
 from sdl_cli.run import run_folder, writing
-from sdl_cli.settings.experiment import plain
+from sdl_cli.run.fit_and_score import trains_on_gpu
+from sdl_cli.settings.experiment import Experiment, plain
 from sdl_cli.settings.parallel import Parallel
 
 Values = dict[str, Any]
@@ -68,13 +70,14 @@ def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
     listener, total = the_sweep.listener, None if the_sweep.jobs is None else len(the_sweep.jobs)
     numbers = {cell.folder: number for number, cell in todo}
     parallel = _several(the_sweep.parallel, listener)
+    groups = _on_one_gpu([cell for _, cell in todo]) if parallel is None else []
 
     def announce(cell: Cell) -> None:
         listener.job(numbers[cell.folder], total, cell.experiment.overrides)
 
     def on_done(outcome: Outcome) -> None:
         listener.stop()
-        if parallel is not None:
+        if parallel is not None or groups:
             announce(outcome.cell)
             for note in (outcome.metrics or {}).get("notes", ()):
                 listener.notice(note)
@@ -84,9 +87,11 @@ def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
             listener.failure(numbers[outcome.cell.folder], str(outcome.error))
 
     run_one: cells.RunOne = sweep_job.run
-    if parallel is None:
+    if groups:
+        settings: Values = {"groups": groups, "in_stages": sweep_job.in_stages}
+    elif parallel is None:
         run_one = functools.partial(sweep_job.run, observer=the_sweep.observer)
-        settings: Values = {"on_begin": announce}
+        settings = {"on_begin": announce}
     else:
         settings = {"parallel": parallel, "tries": 1, "on_notice": listener.notice, **_slots(parallel)}
     try:
@@ -96,6 +101,18 @@ def run(the_sweep: Sweep, todo: Sequence[tuple[int, Cell]]) -> list[Outcome]:
             if run_folder.read_state(cell.folder) == "running":
                 writing.record_failure(cell.folder, stop)
         raise
+
+
+def _on_one_gpu(todo: Sequence[Cell]) -> list[cells.Group]:
+    """Jobs of single splits whose networks are trained together in this process, since they share a GPU."""
+    singles: dict[Path, Experiment] = {}
+    for cell in todo:
+        with contextlib.suppress(SdlError):  # raised again where it is said whose it is
+            request = cell.experiment.work.parse(cell.experiment.config)
+            if cell.experiment.work.in_stages is not None and request.num_repeats == 1 and trains_on_gpu(request):
+                singles[cell.folder] = request
+    found = [cell for cell in todo if cell.folder in singles]
+    return groups_of(found, lambda cell: singles[cell.folder], lambda cell: 0, "image", 1)
 
 
 def _several(parallel: Parallel | None, listener: Listener) -> Parallel | None:

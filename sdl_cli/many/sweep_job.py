@@ -14,6 +14,7 @@ from typing import Any
 
 from sdl_cli.errors import SdlError
 from sdl_cli.files import make_folder
+from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.many.processes import as_run_error
 from sdl_cli.many.sweep_folder import JOB_FILE, read_made
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN, main_metric
@@ -32,6 +33,7 @@ class Work:
         run, resume: `([request,] folder, observer) -> the object of the verb's --json`, from a folder without or with a run.
         parallel: composed values -> how the jobs of the sweep run; None if it is a setting of the jobs, which run in turn.
         score: request -> its main metric on rows held out from the labelled ones, for a search; None for a verb without one.
+        in_stages: `run`, which stops wherever networks are to be trained; None for a verb that has them trained itself.
     """
 
     parse: Callable[[Values], Any]
@@ -39,6 +41,7 @@ class Work:
     resume: Callable[[Path, Any], Values]
     parallel: Callable[[Values], Parallel] | None = None
     score: Callable[[Any], float] | None = None
+    in_stages: Callable[[Any, Path, Any], Stages[Values]] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,14 @@ def config_sha256(config: Values) -> str:
 
 
 def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None) -> Values:
+    """`in_stages` by itself."""
+    return finish(in_stages(job, folder, resume, observer))
+
+
+def in_stages(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None) -> Stages[Values]:
     """Start or resume the job in its folder, whatever `resume` says, and record the reason there if it fails.
+
+    It stops wherever networks are to be trained, as far as the verb does.
 
     Arguments:
         observer: of the verb, or None in a process without a display.
@@ -87,7 +97,11 @@ def run(job: SweepJob, folder: Path, resume: bool = False, observer: Any = None)
             values = job.work.resume(folder, observer)
         else:
             (folder / "status.json").unlink(missing_ok=True)  # it failed before it began
-            values = job.work.run(job.work.parse(job.config), folder, observer)
+            request = job.work.parse(job.config)
+            if job.work.in_stages is None:
+                values = job.work.run(request, folder, observer)
+            else:
+                values = yield from job.work.in_stages(request, folder, observer)
     except (Exception, SystemExit) as error:
         raised = as_run_error(error) if isinstance(error, SystemExit) else error
         if raised is not error:

@@ -11,8 +11,7 @@ import contextvars
 import dataclasses
 import math
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from sdl_cli.data.split import LabelledPart, TestPart
 from sdl_cli.errors import RunError, SdlError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.settings import BaselineSettings
+from sdl_cli.learning.stages import Stages, finish, own_time
 from sdl_cli.measure import baseline as reference
 from sdl_cli.measure import scoring
 from sdl_cli.measure.decisions import decide
@@ -42,19 +42,19 @@ _RESAMPLES = 1000  # of a bootstrap
 
 @dataclass
 class Clock:
-    """Seconds per named phase."""
+    """Seconds per named phase, without those of others that go on beside it."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=own_time)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start = own_time()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + own_time() - start
 
     def total(self) -> dict[str, float]:
-        return {**self.seconds, "total": time.perf_counter() - self.started}
+        return {**self.seconds, "total": own_time() - self.started}
 
 
 def ignore(*_: Any) -> None:
@@ -114,30 +114,16 @@ class Scored:
         return found | {"rows": self.rows, "seconds": rounded, "runtime": self.runtime, "notes": list(dict.fromkeys(notes))}
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What is to be said of a model that was fitted before, together with others (`fit_together`)."""
-
-    seconds: float
-    history: list[Values]
-    runtime: Values | None
-    notes: list[str]
-
-
 def fit_and_score(
-    ready: Ready,
-    test: TestPart,
-    around: Around,
-    with_intervals: bool = False,
-    beside_baseline: bool = False,
-    fitted: Fitted | None = None,
-) -> Scored:
+    ready: Ready, test: TestPart, around: Around, with_intervals: bool = False, beside_baseline: bool = False
+) -> Stages[Scored]:
     """Fit the model on its labelled rows, then predict the test part and score the predictions.
+
+    It stops wherever networks are to be trained.
 
     Arguments:
         with_intervals: score by bootstrap, and score the validation rows too.
         beside_baseline: score the quick baseline, fitted on the same rows, unless the model is that baseline.
-        fitted: of a model that is fitted already.
     Raises:
         RunError: the fit failed, or its outputs are not finite numbers. DataError, ConfigError: as the estimator.
     """
@@ -150,11 +136,7 @@ def fit_and_score(
     if beside_baseline and trains_on_gpu(ready.experiment):
         other.start()
     with clock.phase("fit"):
-        if fitted is not None:
-            _say_of(fitted, around)
-        else:
-            with _fitting(ready, around) as rows:
-                model.fit(*rows)
+        yield from _fit(ready, around)
         for sentence in getattr(model, "notes_", ()):
             around.notice(sentence)
     held: Scores = {}
@@ -186,47 +168,6 @@ def fit_and_score(
         counts["unlabelled"] = len(ready.fit.unlabelled)
     runtime = model.runtime_.to_plain() if ready.experiment.model.is_network else None
     return Scored(outputs, found, held, majority, baseline, lift, counts, runtime)
-
-
-def fit_together(readies: Sequence[Ready]) -> list[Fitted] | None:
-    """Fit networks together where that is faster (`together`); None, and nothing is fitted, where it is not.
-
-    Raises as `fit_and_score`, for any of them.
-    """
-    from sdl_cli.learning import loop
-    from sdl_cli.learning.together import Jobs
-
-    start = time.perf_counter()
-    told: list[list[str]] = [[] for _ in readies]
-    runtimes: list[list[Runtime]] = [[] for _ in readies]
-    around = [loop.Context(on_notice=t.append, on_runtime=r.append) for t, r in zip(told, runtimes, strict=True)]
-    fits, jobs = [], Jobs()
-    for ready, context in zip(readies, around, strict=True):
-        with loop.context(context):
-            fits.append(ready.model.fitting(*_rows_of(ready)))
-            jobs += next(fits[-1])
-    if not jobs.go_together:
-        return None
-    jobs.train()
-    for fit, context in zip(fits, around, strict=True):
-        with loop.context(context):
-            for more in fit:
-                more.train()
-    seconds = (time.perf_counter() - start) / len(readies)
-    return [
-        Fitted(seconds, context.history, found[-1].to_plain() if found else None, notes)
-        for context, found, notes in zip(around, runtimes, told, strict=True)
-    ]
-
-
-def _say_of(fitted: Fitted, around: Around) -> None:
-    around.clock.started -= fitted.seconds
-    around.clock.seconds["fit"] = around.clock.seconds.get("fit", 0.0) + fitted.seconds
-    around.on_runtime(fitted.runtime)
-    for sentence in fitted.notes:
-        around.notice(sentence)
-    if fitted.history and around.folder is not None:
-        write_history(around.folder, fitted.history)
 
 
 class _Beside:
@@ -270,14 +211,13 @@ def trains_on_gpu(experiment: Experiment) -> bool:
     return resolve(experiment.device).device.startswith("cuda")
 
 
-def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPart, metric: str, around: Around) -> float:
+def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPart, metric: str, around: Around) -> Stages[float]:
     """Fit on `kept` labelled rows and score `held` ones: what candidates are chosen by; nan if the metric is undefined.
 
-    The experiment has its settings resolved. Raises as `fit_and_score`.
+    The experiment has its settings resolved. It stops and raises as `fit_and_score`.
     """
     ready = with_size(make_ready(experiment, kept, ignore), dataclasses.replace(around, notice=ignore))
-    with _fitting(ready, around) as rows:
-        ready.model.fit(*rows)
+    yield from _fit(ready, around)
     with opened_door(experiment):
         return _scores(held, _outputs(ready, held, around.features), ready.decision, 0)[metric].value
 
@@ -291,7 +231,7 @@ def with_size(ready: Ready, around: Around) -> Ready:
 
         features = frozen_features(experiment, dataset)
     metric, quiet = MAIN[dataset.task], Around(features=features, on_epoch=around.on_epoch)
-    return settled(ready, metric, lambda one, kept, held: held_out_score(one, kept, held, metric, quiet), around.notice)
+    return settled(ready, metric, lambda one, kept, held: finish(held_out_score(one, kept, held, metric, quiet)), around.notice)
 
 
 def validation_score(experiment: Experiment) -> float:
@@ -299,7 +239,7 @@ def validation_score(experiment: Experiment) -> float:
     dataset, parts = divided(experiment, load_here(experiment))
     kept, held = parts.parts(dataset)[0].divided(experiment.dataset.validation_fraction, experiment.seed)
     resolved = resolve_settings(experiment, dataset, len(kept))
-    found = held_out_score(resolved, kept, held, MAIN[dataset.task], Around())
+    found = finish(held_out_score(resolved, kept, held, MAIN[dataset.task], Around()))
     return found if math.isfinite(found) else math.nan
 
 
@@ -359,13 +299,12 @@ def _outputs(ready: Ready, part: TestPart | LabelledPart, features: Array | None
     return reference.model_outputs(ready.model, part.X, len(part.dataset.classes), part.dataset.allowed(part.rows))
 
 
-@contextlib.contextmanager
-def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
-    """Within it the model can be fitted on the arrays it yields: X, y, and for a network what else `_rows_of` gives."""
+def _fit(ready: Ready, around: Around) -> Stages[None]:
+    """Fit the model, with the history of a network in its folder."""
     if not ready.experiment.model.is_network:
         around.on_runtime(None)
         with opened_door(ready.experiment):
-            yield ready.fit.X, ready.fit.y
+            ready.model.fit(ready.fit.X, ready.fit.y)
         return
     from sdl_cli.learning import loop
 
@@ -373,7 +312,10 @@ def _fitting(ready: Ready, around: Around) -> Iterator[tuple[Array, ...]]:
     context = loop.Context(around.folder, around.on_epoch, around.notice, runtime=around.runtime, features=known)
     context.on_runtime = lambda runtime: around.on_runtime(runtime.to_plain())
     with loop.context(context):
-        yield _rows_of(ready)
+        if hasattr(ready.model, "fitting"):
+            yield from ready.model.fitting(*_rows_of(ready))
+        else:
+            ready.model.fit(*_rows_of(ready))
     if context.history and around.folder is not None:
         write_history(around.folder, context.history)
 

@@ -16,6 +16,7 @@ from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.storage import save_model
+from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.measure.wording import model_name
 from sdl_cli.run import check, prepare, reduced, run_folder
 from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, ignore, with_size
@@ -52,12 +53,24 @@ class Observer:
 
 
 def run(experiment: Experiment, folder: Path, observer: Observer | None = None, resume: bool = False) -> RunResult:
-    """Carry out one experiment (one split) and write its run folder.
+    """`in_stages` by itself."""
+    return finish(in_stages(experiment, folder, observer, resume))
+
+
+def in_stages(
+    experiment: Experiment,
+    folder: Path,
+    observer: Observer | None = None,
+    resume: bool = False,
+    dataset: Dataset | None = None,
+) -> Stages[RunResult]:
+    """Carry out one experiment (one split) and write its run folder; it stops wherever networks are to be trained.
 
     Arguments:
         experiment: complete; `num_repeats` is ignored here.
         folder: gets a new name if another run has it.
         resume: `folder` holds this run, stopped earlier: continue from its checkpoints.
+        dataset: its data set, if it is loaded already.
     Raises:
         ConfigError, DataError: found before anything is written, also that the data of a resumed run has changed.
         RunError: training failed; `status.json` says why.
@@ -72,7 +85,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
 
     clock = Clock()
     with clock.phase("load"):
-        dataset, experiment, preferred = prepare.load_dataset(experiment)
+        dataset, experiment, preferred = prepare.load_dataset(experiment, dataset)
         if resume:
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
         dataset, parts = prepare.divided(experiment, dataset)
@@ -107,7 +120,7 @@ def run(experiment: Experiment, folder: Path, observer: Observer | None = None, 
         experiment = ready.experiment
         out.config(experiment.to_plain())
         around = Around(out.folder, runtime, None, observer.on_epoch, settled, notice, clock)
-        scored = fit_and_score(ready, test, around, with_intervals=True, beside_baseline=True)
+        scored = yield from fit_and_score(ready, test, around, with_intervals=True, beside_baseline=True)
         reduction = reduced.described(ready.model, dataset)
         if reduction is not None:
             notice(reduced.sentence(reduction))

@@ -12,7 +12,7 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from sdl_cli.data.augment.policies import FlipCrop, Trivial
-from sdl_cli.learning import captured, loop, phase, together, turns
+from sdl_cli.learning import captured, loop, phase, stack, turns
 from sdl_cli.learning.device import resolve
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
@@ -80,7 +80,7 @@ def test_a_stack_of_networks_learns_as_each_does_alone(monkeypatch: pytest.Monke
         return float(model.score(X[400:], y[400:]))
 
     assert score() > 0.93 and not notices
-    monkeypatch.setattr(together.Jobs, "go_together", False)
+    monkeypatch.setattr(stack, "can_be_stacked", lambda *_: False)
     assert score() > 0.93
 
 
@@ -93,12 +93,12 @@ def test_networks_in_turns_learn_as_each_does_alone(monkeypatch: pytest.MonkeyPa
             model = DeepNet(device="cuda", precision="float32", num_members=4, training=Training(epochs=4))
             return model.fit(X, y).predict_proba(X)
 
-    calls: list[int] = []
-    real = turns.train_in_turns
-    monkeypatch.setattr(turns, "train_in_turns", lambda jobs: (calls.append(len(jobs)), real(jobs)))
+    begun: list[int] = []
+    real = turns.Turns.start
+    monkeypatch.setattr(turns.Turns, "start", lambda self, entry: (begun.append(len(self.under_way)), real(self, entry))[1])
     found = fit()
-    assert calls == [4] and not notices
-    monkeypatch.setattr(together.Jobs, "go_together", False)
+    assert begun == [0, 1, 2, 3] and not notices
+    monkeypatch.setattr(turns, "can_take_turns", lambda *_: False)
     assert np.abs(fit() - found).mean() < 1e-2
 
 

@@ -25,6 +25,7 @@ from PIL import Image
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.split import split
 from sdl_cli.learning import stack, together, turns
+from sdl_cli.many import groups
 from sdl_cli.run import run_folder, writing
 from sdl_cli.study.curve import measure
 from sdl_cli.study.curve.settings import parse_curve
@@ -207,20 +208,15 @@ def test_a_network_on_a_table_runs_in_workers_too(sdl: Sdl) -> None:
 
 
 def test_cells_of_images_take_turns_on_a_gpu(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[int] = []
-
-    def one_by_one(jobs: together.Jobs) -> None:
-        calls.append(len(jobs))
-        for job in jobs:
-            job.train()
-
-    monkeypatch.setattr(measure, "trains_on_gpu", lambda experiment: True)
-    monkeypatch.setattr(turns, "can_take_turns", lambda jobs: len(jobs) > 1)
-    monkeypatch.setattr(turns, "train_in_turns", one_by_one)
-    monkeypatch.setattr(turns, "MOST_AT_ONCE", 4)
+    begun: list[int] = []
+    start = turns.Turns.start
+    monkeypatch.setattr(turns.Turns, "start", lambda self, entry: (begun.append(len(self.under_way)), start(self, entry))[1])
+    monkeypatch.setattr(groups, "trains_on_gpu", lambda experiment: True)
+    monkeypatch.setattr(groups, "_IMAGES", 4)
+    monkeypatch.setattr(turns, "has_graphs", lambda runtime: True)
     net = "dataset=digits model=deep_net model.depth=5 model.width=4 training.epochs=2 precision=float32 memory_format=contiguous"
     found = sdl(f"curve {net} curve.sizes=[30,60,90] curve.num_repeats=2 num_threads=1 hydra.run.dir=c {HERE} --json")
-    assert found.code == 0 and calls == [3, 3], found.err
+    assert found.code == 0 and begun[:4] == [0, 1, 2, 3] and len(begun) == 6, found.err
     cell = json.loads((tmp_path / "c" / "cells" / "size-60_repeat-1" / "metrics.json").read_text())
     single = sdl(f"train {net} dataset.num_train=60 num_threads=1 seed=1 hydra.run.dir=s --json").json
     for name in ("accuracy", "log_loss"):

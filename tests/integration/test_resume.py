@@ -90,16 +90,30 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 
 
 def test_killed_repeats_go_on_where_they_were(sdl: Sdl, sdl_forked: Start, tmp_path: Path, whole: Path) -> None:
+    """They are trained as one stack, and each goes on from its own checkpoint alone."""
     process = sdl_forked(f"train {SLOW} num_repeats=3 hydra.run.dir=stopped")
     repeats = tmp_path / "stopped" / "repeats"
-    wait_for(lambda: (repeats / "1" / "checkpoint-fit.pt").exists(), process)
+    wait_for(lambda: all((repeats / str(n) / "checkpoint-fit.pt").exists() for n in range(3)), process)
     stop(process, signal.SIGKILL)
-    first = (repeats / "0" / "status.json").stat().st_mtime_ns
-    assert not (repeats / "2").exists()
+    assert [run_folder.read_state(repeats / str(n)) for n in range(3)] == ["running"] * 3
     found = sdl("train --json --resume stopped")
     assert found.code == 0 and found.json["repeats"] == 3, found.err
-    assert (repeats / "0" / "status.json").stat().st_mtime_ns == first, "what was done is not done again"
-    assert same_result(repeats / "1", whole)
+    for n in range(3):
+        assert (repeats / str(n) / "history.csv").read_text().count("\n") == 61
+        assert not list((repeats / str(n)).glob("checkpoint*"))
+    values, expected = (json.loads((folder / "metrics.json").read_text())["metrics"] for folder in (repeats / "1", whole))
+    for name, measured in expected["test"].items():  # but for rounding, which grows over 60 epochs
+        assert values["test"][name]["value"] == pytest.approx(measured["value"], abs=0.03), name
+
+
+def test_interrupted_repeats_can_all_be_resumed(sdl: Sdl, sdl_forked: Start, tmp_path: Path) -> None:
+    process = sdl_forked(f"train {SLOW} num_repeats=2 hydra.run.dir=stopped")
+    repeats = tmp_path / "stopped" / "repeats"
+    wait_for(lambda: all((repeats / str(n) / "checkpoint-fit.pt").exists() for n in range(2)), process)
+    _, err = stop(process, signal.SIGINT)
+    assert process.returncode == 130 and f"sdl train --resume {tmp_path / 'stopped'}" in err, err
+    states = [(run_folder.read_state(folder), run_folder.read_reason(folder)) for folder in (repeats / "0", repeats / "1")]
+    assert states == [("interrupted", "by Ctrl-C")] * 2 and run_folder.read_state(tmp_path / "stopped") == "interrupted"
 
 
 def test_an_interrupted_sweep_goes_on(sdl: Sdl, sdl_forked: Start, tmp_path: Path, whole: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from integration.conftest import BASELINE, NET, Sdl, Start, outcome, tree
 
+from sdl_cli.learning import turns
+from sdl_cli.many import groups, sweep
 from sdl_cli.run import run_folder, train
 
 
@@ -252,14 +254,14 @@ def test_both_kinds_of_model_in_one_sweep(sdl: Sdl) -> None:
 
 
 def test_a_job_that_fails_is_named_and_its_siblings_finish(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = train.run
+    real = train.in_stages
 
     def fail_on_one(found: Any, *rest: Any) -> Any:
         if found.seed == 1:
             raise ZeroDivisionError("no luck")
         return real(found, *rest)
 
-    monkeypatch.setattr(train, "run", fail_on_one)
+    monkeypatch.setattr(train, "in_stages", fail_on_one)
     found = sdl(f"train -m dataset=wine {BASELINE} seed=0,1,2")
     assert found.code == 1
     assert "error   job 2: no luck" in found.err and "Traceback" not in found.err
@@ -321,3 +323,20 @@ def test_runs_of_the_same_second_do_not_collide(sdl_forked: Start, tmp_path: Pat
 def test_with_inspection_a_sweep_makes_no_sense(sdl: Sdl, tmp_path: Path) -> None:
     assert sdl("train -m seed=0,1 --cfg job").code == 2
     assert not tree(tmp_path)
+
+
+def test_jobs_that_share_a_gpu_take_turns_there(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    start = turns.Turns.start
+    monkeypatch.setattr(turns.Turns, "start", lambda self, entry: (begun.append(len(self.under_way)), start(self, entry))[1])
+    monkeypatch.setattr(turns, "has_graphs", lambda runtime: True)
+    for module in (groups, sweep):
+        monkeypatch.setattr(module, "trains_on_gpu", lambda experiment: True)
+    net = "dataset=digits dataset.num_train=60 model=deep_net model.depth=5 model.width=4 training.epochs=2 precision=float32"
+    net += " memory_format=contiguous num_threads=1"
+    found = sdl(f"train -m {net} seed=0,1 training.learning_rate=0.01,0.002 hydra.sweep.dir=s --json")
+    assert found.code == 0 and begun == [0, 1, 2, 3], found.err
+    single = sdl(f"train {net} seed=1 training.learning_rate=0.01 hydra.run.dir=t --json").json
+    [job] = [job for job in found.json["jobs"] if {*job["overrides"]} >= {"seed=1", "training.learning_rate=0.01"}]
+    assert job["metrics"]["test"] == single["metrics"]["test"]
+    assert [run_folder.read_state(tmp_path / "s" / str(n)) for n in range(4)] == ["done"] * 4

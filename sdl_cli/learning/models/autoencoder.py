@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,12 +12,14 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from torch import Tensor, nn
 
 from sdl_cli.learning import loop, losses, together
+from sdl_cli.learning.activations import ELU
 from sdl_cli.learning.device import place, resident
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.deep_net import initialise
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.settings import AutoencoderSettings
+from sdl_cli.learning.stages import Stages
 from sdl_cli.phrases import counted
 from sdl_cli.settings.experiment import Training
 
@@ -35,7 +37,7 @@ class _AutoencoderNet(NetworkEstimator):
             side, size = (side + stride - 1) // stride, width
         return Encoder(layers, self.dropout), size
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Stages[None]:
         """Pretrain layer by layer, then train the whole; `reconstruction_` has, per layer, the error before and after.
 
         An error is the mean squared reconstruction error over the variance of what is reconstructed: the mean alone has 1.
@@ -60,12 +62,13 @@ class _AutoencoderNet(NetworkEstimator):
                 place(stage, runtime)
                 before = stage.relative_error(more, runtime)
                 trained = [*stage.layer.parameters(), *stage.decoder.parameters()]
-                loop.train(
-                    stage, lambda s, x, _: s(x), more, nothing, training, runtime,
-                    seed=self.seed_, phase=phase, parameters=[(1.0, trained)],
+                job = self._job(
+                    stage, more, nothing, None, phase, objective=_own_loss, training=training, augment=None, capture="all",
+                    parameters=[(1.0, trained)], draws=self.corruption_fraction > 0,
                 )  # fmt: skip
+                yield together.Jobs([job])
                 self.reconstruction_.append({"before": before, "after": stage.relative_error(more, runtime)})
-        yield together.Jobs([self._job(net, inputs, targets, validate, "fit")])
+        yield together.Jobs([self._job(net, inputs, targets, validate)])
 
     def _pretraining(self, num_rows: int) -> Training:
         return dataclasses.replace(  # as for a table
@@ -116,7 +119,7 @@ class DenseLayer(nn.Module):
         self.map = nn.Linear(in_features, out_features)
         nn.init.kaiming_normal_(self.map.weight, nonlinearity="relu")
         nn.init.constant_(self.map.bias, math.log(sparse / (1 - sparse)) if sparse else 0.0)
-        self.activation = nn.Sigmoid() if sparse else nn.ELU()
+        self.activation = nn.Sigmoid() if sparse else ELU()
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.activation(self.map(x))
@@ -208,3 +211,8 @@ class LayerAutoencoder(nn.Module):
         found = loop.apply(Errors(), inputs, runtime).double()
         variance = float(found[:, 2].mean() - found[:, 1].mean() ** 2)
         return float(found[:, 0].mean()) / max(variance, 1e-12)
+
+
+def _own_loss(stage: nn.Module, x: Tensor, _: Tensor) -> Tensor:
+    found: Tensor = stage(x)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning import loop, together
+from sdl_cli.learning.activations import ELU
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.convolutions import Convolutions
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array
 from sdl_cli.learning.models.pseudo_labels import PseudoLabels, views
 from sdl_cli.learning.models.settings import DeepNetSettings
+from sdl_cli.learning.stages import Stages
 
 _STANDARD = Convolutions()
 
@@ -42,14 +44,16 @@ class _DeepNet(NetworkEstimator):
         body = kind(input_shape[0], input_shape[1:], self.depth or depth, self.width or width, self.dropout or 0.0, how)
         return body, body.embedding_size
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Stages[None]:
         phases = [f"member{member}" for member in range(self.num_members)] if self.num_members > 1 else ["fit"]
         nets = [self.fresh_network(phase, X, targets.shape[1]) for phase in phases]
         self.settle_runtime(nets[0], inputs, targets)
         own = [None if self._unlabeled is None else self._pseudo_labels(self._unlabeled) for _ in nets]
+        # pseudo-labels draw random numbers, so that no graph holds them
+        special = [{} if labels is None else {"objective": labels, "capture": "nothing"} for labels in own]
         yield together.Jobs(
-            self._job(net, inputs, targets, validate, phase, objective)
-            for net, phase, objective in zip(nets, phases, own, strict=True)
+            self._job(net, inputs, targets, validate, phase, **more)
+            for net, phase, more in zip(nets, phases, special, strict=True)
         )
         self.networks_ = [copy.deepcopy(net).eval() for net in nets]
         if own[0] is not None:
@@ -111,7 +115,7 @@ class MLP(nn.Module):
             linear = nn.Linear(num_features if i == 0 else width, width)
             nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
             nn.init.zeros_(linear.bias)
-            layers += [linear, nn.ELU()] + ([nn.Dropout(dropout)] if dropout else [])
+            layers += [linear, ELU()] + ([nn.Dropout(dropout)] if dropout else [])
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:

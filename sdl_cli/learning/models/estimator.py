@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -25,6 +25,7 @@ from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.stored_network import StoredNetwork
 from sdl_cli.learning.models.target_scale import mean_and_spread
+from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.settings.experiment import Training
 
 Validate = Callable[[nn.Module], dict[str, float]]
@@ -54,15 +55,11 @@ class NetworkEstimator(StoredNetwork):
             ValueError: data of the wrong shape or kind. ConfigError: settings that conflict with each other or the data.
             RunError: training diverged.
         """
-        for jobs in self.fitting(X, y, X_val, y_val, X_unlabeled):
-            jobs.train()
+        finish(self.fitting(X, y, X_val, y_val, X_unlabeled))
         return self
 
-    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Iterator[together.Jobs]:
-        """`fit`, which stops wherever trainings are to be done: it yields them, and goes on once they are.
-
-        Whoever drives several such fits may train the networks of all of them at once.
-        """
+    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Stages[None]:
+        """`fit`, which stops wherever networks are to be trained."""
         X, y = self._check(X, y, fitting=True)
         modality: Literal["image", "table"] = "image" if X.ndim == 4 else "table"
         task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
@@ -181,10 +178,10 @@ class NetworkEstimator(StoredNetwork):
         """What embeds inputs of this shape (no batch axis), with fresh weights, and the size of the embeddings."""
         raise NotImplementedError
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Stages[None]:
         """Train on these rows, as they came and as the networks take them, and keep the result in `networks_`.
 
-        Trainings that can be done beside others are yielded, and done when it goes on.
+        The trainings are yielded, and done when it goes on.
         """
         raise NotImplementedError
 
@@ -195,20 +192,19 @@ class NetworkEstimator(StoredNetwork):
         combined = bool(getattr(self.loss, "xent_weight", 0)) and not self._only_probes
         return Network(body, size, num_outputs, input_shape[0] if standardises else None, combined)
 
-    def _train(self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, **more: Any) -> None:
-        loop.train(
-            net, self.objective, inputs, targets, self.training_, self.runtime_,
-            seed=self.seed_, augment=self._augment, validate=validate, capture=self._capture, **more,
-        )  # fmt: skip
-
     def _job(
-        self, net: Network, inputs: Tensor, targets: Tensor, validate: Validate | None, phase: str,
-        objective: loop.Objective | None = None,
-    ) -> together.Job:  # fmt: skip
-        """The training of a network that can begin; an objective of its own draws random numbers, so that no graph holds it."""
+        self, net: nn.Module, inputs: Tensor, targets: Tensor, validate: Validate | None = None, phase: str = "fit", **other: Any
+    ) -> together.Job:
+        """The training of a network on these rows; `other` takes the place of what is this model's own."""
+        own: dict[str, Any] = {
+            "objective": self.objective,
+            "training": self.training_,
+            "augment": self._augment,
+            "capture": self._capture,
+        }
         return together.Job(
-            net, objective or self.objective, inputs, targets, self.training_, self.runtime_, self.seed_, phase, self._augment,
-            validate, self._capture if objective is None else "nothing", loop.current_context(),
+            net=net, inputs=inputs, targets=targets, validate=validate, phase=phase, runtime=self.runtime_, seed=self.seed_,
+            surroundings=loop.current_context(), **(own | other),
         )  # fmt: skip
 
     @property

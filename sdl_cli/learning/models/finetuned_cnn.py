@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.probe import fit_probe
 from sdl_cli.learning.models.reduction import Reduction
 from sdl_cli.learning.models.settings import FinetunedCNNSettings
+from sdl_cli.learning.stages import Stages
 
 _MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
 
@@ -91,7 +92,7 @@ class _FinetunedCNN(NetworkEstimator):
             outputs = net.head.float().cpu()(torch.from_numpy(features).float())
         return np.asarray(self._probabilities(outputs)) if is_classifier(self) else self._numbers(outputs.double())
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Stages[None]:
         net = self.fresh_network("fit", X, targets.shape[1])
         self._load_weights(net, inputs, targets)
         self.networks_ = [net]
@@ -102,11 +103,11 @@ class _FinetunedCNN(NetworkEstimator):
             return
         if self.strategy == "probe_then_finetune" and isinstance(self.loss_, losses.Cosine):
             loop.current_context().notice("The cosine loss starts from the probe's logistic head, whose scale it ignores.")
-        yield from ()  # what it trains is no chain of layers, and is trained here
         head = [p for name, p in net.named_parameters() if not name.startswith("body.")]
         backbone = [p for p in net.body.parameters() if p.requires_grad]
         start = [p.detach().clone() for p in (*backbone, *head)]
-        self._train(net, inputs, targets, validate, parameters=[(self.backbone_rate_factor, backbone), (1.0, head)])
+        groups = [(self.backbone_rate_factor, backbone), (1.0, head)]
+        yield together.Jobs([self._job(net, inputs, targets, validate, parameters=groups)])
         if self.strategy == "probe_then_finetune" and self.start_fraction:
             with torch.no_grad():
                 for weight, begun in zip((*backbone, *head), start, strict=True):

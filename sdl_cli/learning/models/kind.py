@@ -35,7 +35,7 @@ class ModelSettings:
         no_graph: why it cannot be exported at all, as the end of a sentence; empty where it can.
         reads_px: side in pixels at which it reads images where the data set leaves a choice, or None.
         takes_support: what it has learned serves for other classes too, of which one drawing each is given when predicting.
-        trains_together: several of its networks can be trained together: on tables as one stack, on images in turns on a GPU.
+        stacks: on tables, several of its networks can be trained as one stack.
         is_foreign: it is somebody else's code, so that what it raises is that code's own word.
         takes_class_weight: `loss.class_weight=balanced` reaches it.
         named_by: the setting whose value people call it by, or None where that is its own name.
@@ -54,7 +54,7 @@ class ModelSettings:
     no_graph: ClassVar[str] = ""
     reads_px: ClassVar[int | None] = None
     takes_support: ClassVar[bool] = False
-    trains_together: ClassVar[bool] = False
+    stacks: ClassVar[bool] = False
     is_foreign: ClassVar[bool] = False
     takes_class_weight: ClassVar[bool] = True
     named_by: ClassVar[str | None] = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sdl_cli.data.draw import hold_out
+from sdl_cli.learning.stages import Stages, finish
 
 Array = np.ndarray[Any, Any]
 
@@ -52,12 +52,11 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
 
         `X_unlabeled` `(U, ...)`, encoded alike, reach a model that uses rows without targets; the encoder learns none of them.
         """
-        for jobs in self.fitting(X, y, X_val, y_val, X_unlabeled):
-            jobs.train()
+        finish(self.fitting(X, y, X_val, y_val, X_unlabeled))
         return self
 
-    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Iterator[Any]:
-        """`fit`, which yields the trainings of a network to whoever drives it, as `NetworkEstimator.fitting` does."""
+    def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Stages[None]:
+        """`fit`, which stops wherever networks are to be trained."""
         y = np.asarray(y)
         if X_val is None and self.needs_validation:
             task = "classification" if is_classifier(self.model) else "regression"

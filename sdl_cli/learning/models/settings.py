@@ -174,7 +174,7 @@ class DeepNetSettings(FromScratch):
     unlabeled_augment: Literal["trivial", "strong"] = "trivial"
 
     estimators = ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor")
-    trains_together = True
+    stacks = True
     default_training = {"table": _TABLE_TRAINING, "image": _IMAGE_TRAINING}
 
     def check(self) -> None:

@@ -127,6 +127,10 @@ def _points(
 
     cores = plan.request.shared.num_threads or 1
     in_order = sorted((cell for cell, *_ in todo.values()), key=lambda cell: -todo[cell.folder][1])
-    cells.run_cells(in_order, trials.run_trial, on_done, plan.parallel, raised=(), gpus=plan.gpus, cores_per_job=cores)
+    groups = plan.groups(in_order, lambda cell: todo[cell.folder][1])
+    cells.run_cells(
+        in_order, trials.run_trial, on_done, plan.parallel, raised=(), gpus=plan.gpus, cores_per_job=cores, groups=groups,
+        in_stages=trials.trial_in_stages,
+    )  # fmt: skip
     known = {size: found for size, found in scores.items() if found}
     return Points(plan.metric, known, {size: seconds[size] for size in known}) if len(known) >= 3 else None

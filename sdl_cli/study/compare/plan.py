@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.errors import ConfigError, SdlError
-from sdl_cli.many.cells import Cell
+from sdl_cli.many.cells import Cell, Group
+from sdl_cli.many.groups import groups_of
 from sdl_cli.phrases import listed
 from sdl_cli.run import prepare
 from sdl_cli.run.train import look
@@ -84,6 +85,12 @@ class Plan:
 
     def cell(self, folder: Path, arm: Arm, repeat: int, deadline: float | None) -> Cell:
         return Cell(self.trial(self.candidates(arm, repeat), deadline), arm_folder(folder, arm.name) / str(repeat))
+
+    def groups(self, cells: Sequence[Cell], alike: Callable[[Cell], Hashable]) -> list[Group]:
+        """The trials whose networks are trained together; `alike` as of `groups_of`."""
+        return groups_of(
+            cells, lambda cell: cell.experiment.candidates[0].experiment, alike, self.dataset.modality, self.num_jobs
+        )
 
 
 def arm_folder(folder: Path, name: str) -> Path:

@@ -197,10 +197,11 @@ def _run_round(plan: Plan, folder: Path, to_run: Round, observer: StudyObserver,
         shown = total if costs is None else total - (plan.num_repeats - 1) * len(work.given_up)
         observer.on_progress(Progress(outcome, *key, before + len(where) - len(missing), shown, left))
 
-    cores, run_one = plan.request.shared.num_threads or 1, trials.run_trial
+    groups = plan.groups(list(todo.values()), lambda cell: where[cell.folder][0])
     cells.run_cells(
-        list(todo.values()), run_one, on_done, plan.parallel, (), observer.on_notice, cores_per_job=cores, gpus=plan.gpus
-    )
+        list(todo.values()), trials.run_trial, on_done, plan.parallel, (), observer.on_notice,
+        cores_per_job=plan.request.shared.num_threads or 1, gpus=plan.gpus, groups=groups, in_stages=trials.trial_in_stages,
+    )  # fmt: skip
 
 
 def _as_begun(plan: Plan, folder: Path) -> Plan:

@@ -20,6 +20,7 @@ from sdl_cli.data.split import LabelledPart
 from sdl_cli.errors import ConfigError, OutOfTimeError, RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import features
+from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.run.fit_and_score import Around, fit_and_score, held_out_score, row_contributions, with_size
 from sdl_cli.run.prepare import divided, load_here, make_ready, resolve_settings
@@ -55,7 +56,12 @@ class Trial:
 
 
 def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
-    """Carry out a trial and write its numbers to `folder`.
+    """`trial_in_stages` by itself."""
+    return finish(trial_in_stages(trial, folder, resume))
+
+
+def trial_in_stages(trial: Trial, folder: Path, resume: bool = False) -> Stages[Values]:
+    """Carry out a trial and write its numbers to `folder`; it stops wherever networks are to be trained.
 
     Returns:
         `{"test", "majority": {metric: value}, "rows", "seconds", "runtime", "notes", "chosen": {"index", "label", "scores"},
@@ -72,14 +78,14 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
             dataset, parts = divided(first, load_here(first))
             labelled, test = parts.parts(dataset)
         with around.clock.phase("tune"):
-            index, scores = tune(trial, labelled)
+            index, scores = yield from tune(trial, labelled)
         chosen = trial.candidates[index].experiment
         experiment = resolve_settings(chosen, dataset, len(labelled))
         experiment = shortened(experiment, dataset, trial.image_fraction, chosen)
         around.features = frozen_here(experiment, dataset)
         ready = with_size(make_ready(experiment, labelled, notes.append), around)
         experiment = ready.experiment
-        scored = fit_and_score(ready, test, around)
+        scored = yield from fit_and_score(ready, test, around)
         values = scored.numbers(around.clock.total(), [*parts.notes, *notes])
         values["chosen"] = {"index": index, "label": trial.candidates[index].label, "scores": finite(scores)}
         digest = hashlib.sha256(np.sort(parts.labelled).tobytes() + b"/" + np.sort(parts.test).tobytes())
@@ -97,7 +103,7 @@ def run_trial(trial: Trial, folder: Path, resume: bool = False) -> Values:
     return values
 
 
-def tune(trial: Trial, labelled: LabelledPart) -> tuple[int, list[float | None]]:
+def tune(trial: Trial, labelled: LabelledPart) -> Stages[tuple[int, list[float | None]]]:
     """Choose a candidate on validation rows: the source's own, or otherwise a seeded stratified share of the labelled rows.
 
     Networks try each for a part of their epochs, and forests with a part of their trees, as in successive halving (Jamieson and
@@ -124,7 +130,7 @@ def tune(trial: Trial, labelled: LabelledPart) -> tuple[int, list[float | None]]
             experiment = shortened(experiment, dataset, trial.image_fraction, candidate.experiment)
             experiment = quick(experiment, trial.tuning_fraction)
             around.features = frozen_here(experiment, dataset)
-            found = held_out_score(experiment, kept, held, trial.metric, around)
+            found = yield from held_out_score(experiment, kept, held, trial.metric, around)
             scores.append(found if np.isfinite(found) else None)
         except OutOfTimeError:
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,16 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import is_scaled
-from sdl_cli.data.split import TestPart, split
+from sdl_cli.data.split import split
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import features
+from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
+from sdl_cli.many.groups import groups_of
 from sdl_cli.measure.metrics import check_target
 from sdl_cli.run import prepare, run_folder, train
-from sdl_cli.run.fit_and_score import Around, Clock, Fitted, fit_and_score, fit_together, trains_on_gpu, with_size
-from sdl_cli.run.prepare import Ready
+from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score, with_size
 from sdl_cli.run.writing import finite, writing
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
@@ -123,14 +123,18 @@ def measure(the_plan: Plan, folder: Path, observer: StudyObserver) -> tuple[Poin
         left_seconds = sum(the_plan.seconds.of(size) for size, repeat in todo if (size, repeat) not in found)
         observer.on_progress(Progress(outcome, *key, len(found), len(todo), left_seconds / num_jobs(the_plan.parallel)))
 
+    in_stages: cells.InStages = functools.partial(cell_in_stages, keep_models=the_plan.request.curve.keep_models)
     run_one: cells.RunOne = functools.partial(run_cell, keep_models=the_plan.request.curve.keep_models)
-    begin: cells.Begin = begin_together
     if the_plan.parallel is None:
-        run_one = _in_this_process(the_plan, frozen, list(todo.values()))
-        begin = functools.partial(begin_together, dataset=the_plan.dataset)
+        in_stages = _in_this_process(the_plan, frozen, list(todo.values()))
+        run_one = functools.partial(_finished, in_stages)
+    groups = groups_of(
+        list(todo.values()), lambda cell: cell.experiment, lambda cell: keys[cell.folder][0], the_plan.dataset.modality,
+        num_jobs(the_plan.parallel),
+    )  # fmt: skip
     cells.run_cells(
-        list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=observer.on_notice,
-        together=_together(the_plan, todo), begin=begin,
+        list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=observer.on_notice, groups=groups,
+        in_stages=in_stages,
     )  # fmt: skip
     failed = [outcome for outcome in found.values() if outcome.error is not None]
     the_plan.seconds.remember()
@@ -145,14 +149,27 @@ def run_cell(
     dataset: Dataset | None = None,
     frozen: Array | None = None,
     runtime: Runtime | None = None,
-    begun: Begun | None = None,
 ) -> Values:
+    """`cell_in_stages` by itself."""
+    return finish(cell_in_stages(single, folder, resume, keep_models, dataset, frozen, runtime))
+
+
+def cell_in_stages(
+    single: Experiment,
+    folder: Path,
+    resume: bool,
+    keep_models: bool,
+    dataset: Dataset | None = None,
+    frozen: Array | None = None,
+    runtime: Runtime | None = None,
+) -> Stages[Values]:
     """One cell, in any process: its numbers, or with `keep_models` a whole run folder and the same numbers of it.
+
+    It stops wherever networks are to be trained.
 
     Arguments:
         dataset: the cell's, if it is loaded already.
         frozen, runtime: as of `fit_and_score.Around`.
-        begun: what was done of it together with others.
     Returns:
         `{"test", "baseline", "majority": {metric: value}, "rows", "seconds", "runtime", "notes"}`; the baseline is null if the
         cell's settings are the baseline's own.
@@ -160,15 +177,20 @@ def run_cell(
         As `train.run`; the folder's `status.json` keeps the error.
     """
     if keep_models:
-        return cell_values(train.run(single, folder, resume=resume).to_json())
+        whole = yield from train.in_stages(single, folder, resume=resume)
+        return cell_values(whole.to_json())
+    notes: list[str] = []
+    clock = Clock()
     with writing(folder, "cell", resume) as out:
-        if begun is None:
-            begun = _begin(single, dataset)
-        else:  # others came between
-            begun.clock.started = time.perf_counter() - sum(begun.clock.seconds.values())
-        notes, clock, ready = begun.notes, begun.clock, begun.ready
+        with clock.phase("load"):
+            dataset, experiment, _ = prepare.load_dataset(single, dataset or prepare.load_here(single))
+            dataset, parts = prepare.divided(experiment, dataset)
+            labelled, test = parts.parts(dataset)
+        notes += parts.notes
+        experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
+        ready = with_size(prepare.make_ready(experiment, labelled, notes.append), Around(notice=notes.append))
         out.config(ready.experiment.to_plain())
-        fingerprint = ready.labelled.dataset.fingerprint
+        fingerprint = dataset.fingerprint
 
         def settled(found: Values | None) -> None:
             if found is not None:
@@ -176,70 +198,12 @@ def run_cell(
 
         runtime = (train.stored_runtime(folder) if resume else None) or runtime
         around = Around(folder, runtime, frozen, on_runtime=settled, notice=notes.append, clock=clock)
-        scored = fit_and_score(ready, begun.test, around, beside_baseline=True, fitted=begun.fitted)
+        scored = yield from fit_and_score(ready, test, around, beside_baseline=True)
         values = scored.numbers(clock.total(), notes)
         values["baseline"] = finite({name: found.value for name, found in scored.baseline.items()}) or None
         out.json("metrics.json", values)
         out.done()
     return values
-
-
-@dataclass
-class Begun:
-    """A cell up to its fit, or with `fitted` past it."""
-
-    ready: Ready
-    test: TestPart
-    notes: list[str]
-    clock: Clock
-    fitted: Fitted | None = None
-
-
-def _begin(single: Experiment, dataset: Dataset | None) -> Begun:
-    notes: list[str] = []
-    clock = Clock()
-    with clock.phase("load"):
-        dataset, experiment, _ = prepare.load_dataset(single, dataset or prepare.load_here(single))
-        dataset, parts = prepare.divided(experiment, dataset)
-        labelled, test = parts.parts(dataset)
-    notes += parts.notes
-    experiment = prepare.resolve_settings(experiment, dataset, len(labelled))
-    ready = with_size(prepare.make_ready(experiment, labelled, notes.append), Around(notice=notes.append))
-    return Begun(ready, test, notes, clock)
-
-
-def begin_together(singles: Sequence[Experiment], dataset: Dataset | None = None) -> list[Begun | None]:
-    """Cells with their networks fitted together; None for each where that is not faster."""
-    found = [_begin(single, dataset) for single in singles]
-    fitted = fit_together([one.ready for one in found])
-    if fitted is None:
-        return [None] * len(found)
-    for one, how in zip(found, fitted, strict=True):
-        one.fitted = how
-    return [*found]
-
-
-def _together(the_plan: Plan, todo: dict[tuple[int, int], Cell]) -> list[list[Cell]]:
-    """The cells whose networks are trained together, a part of them for each job, where the model's can be.
-
-    On a table those of a size share a stack, which is of one shape; images take turns on a GPU, whatever their number.
-    """
-    request = the_plan.request
-    if not request.model.trains_together or request.curve.keep_models:
-        return []
-    num_jobs_now = num_jobs(the_plan.parallel)
-    if the_plan.dataset.modality == "image":
-        if not trains_on_gpu(request.cell(the_plan.sizes[-1], 0)):
-            return []
-        from sdl_cli.learning.turns import MOST_AT_ONCE
-
-        # a stopped curve trains those again that had begun together and not ended
-        num_parts = max(num_jobs_now, -(-len(todo) // MOST_AT_ONCE))
-        groups = [list(todo.values())]
-    else:
-        num_parts = -(-num_jobs_now // len(the_plan.sizes))
-        groups = [[cell for (size, _), cell in todo.items() if size == each] for each in the_plan.sizes]
-    return [part for cells in groups for part in (cells[start::num_parts] for start in range(num_parts)) if part]
 
 
 def cell_values(metrics: Values) -> Values:
@@ -258,19 +222,23 @@ def cell_values(metrics: Values) -> Values:
     }
 
 
-def _in_this_process(the_plan: Plan, frozen: Array | None, todo: Sequence[Cell]) -> cells.RunOne:
-    """Run cells one by one on the data loaded already; each that is fitted by itself on the runtime that the first one chose."""
+def _in_this_process(the_plan: Plan, frozen: Array | None, todo: Sequence[Cell]) -> cells.InStages:
+    """Run cells on the data loaded already; each on the runtime that the first one to end has chosen."""
     done = [cell.folder for cell in todo if run_folder.read_state(cell.folder) == "done"]
     runtimes = [found for found in (run_folder.read_run(folder).metrics.get("runtime") for folder in done) if found]
 
-    def run_one(single: Experiment, folder: Path, resume: bool, begun: Begun | None = None) -> Values:
+    def in_stages(single: Experiment, folder: Path, resume: bool) -> Stages[Values]:
         runtime = Runtime.from_plain(runtimes[0]) if runtimes else None
         keep = the_plan.request.curve.keep_models
-        found = run_cell(single, folder, resume, keep, the_plan.dataset, frozen, runtime, begun)
+        found = yield from cell_in_stages(single, folder, resume, keep, the_plan.dataset, frozen, runtime)
         runtimes.extend(filter(None, [found["runtime"]]))
         return found
 
-    return run_one
+    return in_stages
+
+
+def _finished(in_stages: cells.InStages, single: Experiment, folder: Path, resume: bool) -> Values:
+    return finish(in_stages(single, folder, resume))
 
 
 def _rows(request: CurveExperiment, dataset: Dataset) -> tuple[int, Array]:

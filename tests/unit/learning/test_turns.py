@@ -89,7 +89,7 @@ def test_each_ends_as_it_does_alone(gpu: list[FakeGraph], monkeypatch: pytest.Mo
     for each in expected:
         each.train()
     alone = len(gpu)
-    assert turns.can_take_turns(found) and not stack.can_be_stacked(found)
+    assert all(map(turns.can_take_turns, found)) and not stack.can_be_stacked(*found[:2])
     found.train()
     assert all(ends_alike(a, b) for a, b in zip(found, expected, strict=True))
     assert not any(each.net.training for each in found)
@@ -115,7 +115,8 @@ def test_epochs_of_several_are_launched_before_one_is_waited_for(gpu: list[FakeG
 
 
 def test_as_many_as_memory_has_room_for(gpu: list[FakeGraph], monkeypatch: pytest.MonkeyPatch) -> None:
-    held = iter([(0, 10 * GB), (2 * GB, 9 * GB)])  # the first network takes 2 GB; half of 9 GB has room for two more
+    # the first network takes 2 GB; half of 9 GB has room for two more
+    held = iter([(0, 10 * GB), (2 * GB, 9 * GB), *[(2 * GB, 9 * GB), (4 * GB, 7 * GB)], *[(6 * GB, 5 * GB)] * 99])
     monkeypatch.setattr(turns, "memory", lambda runtime: next(held))
     jobs = together.Jobs(job(number) for number in range(4))
     notices: list[str] = []
@@ -186,20 +187,16 @@ def test_what_was_stopped_goes_on_where_it_was(gpu: list[FakeGraph], tmp_path: P
 
 
 def test_what_cannot_take_turns(gpu: list[FakeGraph], monkeypatch: pytest.MonkeyPatch) -> None:
-    def can(*jobs: together.Job) -> bool:
-        return turns.can_take_turns(together.Jobs(jobs))
-
-    assert can(job(0), job(1)) and not can(job(0))
-    assert not can(job(0), job(1, capture="nothing"))
-    assert not can(job(0), job(1, runtime=dataclasses.replace(CPU, memory_format="channels_last")))
-    half = dataclasses.replace(CPU, precision="float16")
-    assert not can(job(0, runtime=half), job(1, runtime=half))
-    dropping = Network(MLP(5, 1, 4, 0.1), 4, 2)
-    assert not can(job(0), job(1, net=dropping))
+    can = turns.can_take_turns
+    assert can(job(0)) and can(job(0), CPU)
+    assert not can(job(0, capture="nothing")) and not can(job(0, draws=True))
+    assert not can(job(0), dataclasses.replace(CPU, memory_format="channels_last"))
+    assert not can(job(0, runtime=dataclasses.replace(CPU, precision="float16")))
+    assert not can(job(0, net=Network(MLP(5, 1, 4, 0.1), 4, 2))), "what dropout draws would depend on the others"
     with ThreadPoolExecutor(1) as pool:
-        assert not pool.submit(can, job(0), job(1)).result()
+        assert not pool.submit(can, job(0)).result()
     monkeypatch.setattr(turns, "has_graphs", lambda runtime: False)
-    assert not can(job(0), job(1))
+    assert not can(job(0))
 
 
 def test_members_of_an_ensemble_of_images_take_turns(gpu: list[FakeGraph], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,10 +205,10 @@ def test_members_of_an_ensemble_of_images_take_turns(gpu: list[FakeGraph], monke
     made = partial(
         DeepNet, depth=5, width=4, num_members=3, training=Training(epochs=3), precision="float32", memory_format="contiguous"
     )
-    numbers: list[int] = []
-    real = turns.train_in_turns
-    monkeypatch.setattr(turns, "train_in_turns", lambda jobs: (numbers.append(len(jobs)), real(jobs)))
+    begun: list[int] = []
+    real = turns.Turns.start
+    monkeypatch.setattr(turns.Turns, "start", lambda self, entry: (begun.append(len(self.under_way)), real(self, entry))[1])
     found = made().fit(X, y)
-    assert numbers == [3]
-    monkeypatch.setattr(together.Jobs, "go_together", False)
+    assert begun == [0, 1, 2]
+    monkeypatch.setattr(turns, "can_take_turns", lambda *_: False)
     assert np.array_equal(found.predict_proba(X), made().fit(X, y).predict_proba(X))

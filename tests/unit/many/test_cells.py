@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sdl_cli.errors import ConfigError, DataError, RunError, StorageError
+from sdl_cli.learning.stages import Stages
 from sdl_cli.machine import available_cores
-from sdl_cli.many.cells import Cell, Outcome, end_workers, run_cells, visible_gpus
+from sdl_cli.many.cells import Cell, Group, Outcome, end_workers, run_cells, visible_gpus
 from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.experiment import Experiment, Training
 from sdl_cli.settings.parallel import Parallel, check_backend
@@ -77,53 +78,61 @@ def test_what_every_later_cell_would_meet_too_is_raised(tmp_path: Path, error: B
     assert len(num_calls) == 1
 
 
-def begin(experiments: Sequence[Experiment]) -> list[str]:
-    """Leave a line for each task in the folder that the process works in."""
-    with Path("begun.txt").open("a") as file:
-        file.write(" ".join(str(experiment.seed) for experiment in experiments) + "\n")
-    return [f"{os.getpid()} {experiment.seed}" for experiment in experiments]
+class Nothing:
+    """Trainings of no network, which leave a line in the folder that the process works in."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[Any]:
+        with Path("trained.txt").open("a") as file:
+            file.write(f"{os.getpid()} {self.seed}\n")
+        return iter(())
+
+    def train(self) -> None:
+        list(self)
 
 
-def finish_begun(experiment: Experiment, folder: Path, resume: bool, begun: str | None = None) -> dict[str, Any]:
-    if experiment.seed == 3 and begun is not None and Path("die").exists():
+def finish_in_stages(experiment: Experiment, folder: Path, resume: bool) -> Stages[dict[str, Any]]:
+    if experiment.seed == 3 and Path("die").exists():
         Path("die").unlink()
         os.kill(os.getpid(), signal.SIGKILL)
-    return finish(experiment, folder, resume) | {"begun": begun}
+    if experiment.seed == 4:
+        raise RunError("not this one")
+    if experiment.seed != 5:
+        yield Nothing(experiment.seed)
+    return finish(experiment, folder, resume) | {"resumed": resume}
 
 
 @pytest.mark.parametrize("parallel", [None, Parallel(2)])
-def test_cells_begin_together_in_one_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: Parallel | None) -> None:
+def test_cells_of_a_group_are_run_in_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parallel: Parallel | None
+) -> None:
     monkeypatch.chdir(tmp_path)
-    todo = cells(tmp_path / "cells", 6)
+    todo = cells(tmp_path / "cells", 7)
     finish(todo[1].experiment, todo[1].folder, False)
-    found = run_cells(todo, finish_begun, parallel=parallel, together=[todo[:3], todo[3:5]], begin=begin)
-    assert sorted(Path("begun.txt").read_text().splitlines()) == ["0 2", "3 4"], "the done one is read, and a single one is alone"
-    values = [outcome.metrics or {} for outcome in found]
-    assert [each["seed"] for each in values] == list(range(6))
-    assert found[1].was_done and values[5]["begun"] is None
-    assert values[0]["begun"].split()[0] == values[2]["begun"].split()[0] and values[4]["begun"].endswith(" 4")
+    writing.claim(todo[2].folder)
+    seen: list[Outcome] = []
+    groups = [Group(todo[:3], 64), Group(todo[3:6], 2)]
+    found = run_cells(todo, finish, seen.append, parallel, groups=groups, in_stages=finish_in_stages)
+    trained = dict(line.split()[::-1] for line in Path("trained.txt").read_text().splitlines())
+    assert sorted(trained) == ["0", "2", "3"], "the done one is read, and one that is in no group has no stages"
+    assert trained["0"] == trained["2"] and (parallel is None) == (trained["0"] == str(os.getpid()))
+    assert [outcome.metrics and outcome.metrics["seed"] for outcome in found] == [0, 1, 2, 3, None, 5, 6]
+    assert found[1].was_done and "not this one" in str(found[4].error) and len(seen) == 7
+    assert (found[2].metrics or {})["resumed"] and not (found[0].metrics or {})["resumed"]
 
 
-def test_cells_that_cannot_begin_together_run_one_by_one(tmp_path: Path) -> None:
-    def fail(experiments: Sequence[Experiment]) -> list[str]:
-        raise RunError("not together")
-
-    todo = cells(tmp_path, 3)
-    found = run_cells(todo, finish_begun, together=[todo], begin=fail)
-    assert [outcome.metrics and outcome.metrics["begun"] for outcome in found] == [None] * 3
-
-
-def test_cells_of_a_task_whose_process_dies_run_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_of_a_group_whose_process_dies_run_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("die").touch()
-    todo = cells(tmp_path / "cells", 6)
+    todo = [cell for cell in cells(tmp_path / "cells", 7) if cell.experiment.seed != 4]
     notices: list[str] = []
-    together = [todo[:2], todo[2:6]]
-    found = run_cells(todo, finish_begun, parallel=Parallel(2), together=together, begin=begin, on_notice=notices.append)
-    assert all(outcome.error is None for outcome in found) and len(notices) == 1
-    assert [(outcome.metrics or {}).get("seed") for outcome in found] == list(range(6))
-    again = [(outcome.metrics or {}).get("begun") for outcome in found[3:]]
-    assert again == [None] * 3 and not Path("die").exists(), "what the dead process had not finished was begun anew, alone"
+    groups = [Group(todo[:2], 64), Group(todo[2:], 64)]
+    parallel = Parallel(2)
+    found = run_cells(todo, finish, None, parallel, on_notice=notices.append, groups=groups, in_stages=finish_in_stages)
+    assert all(outcome.error is None for outcome in found) and len(notices) == 1 and not Path("die").exists()
+    assert [(outcome.metrics or {}).get("seed") for outcome in found] == [0, 1, 2, 3, 5, 6]
 
 
 def test_a_cell_that_was_stopped_is_resumed(tmp_path: Path) -> None:

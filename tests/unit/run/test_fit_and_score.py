@@ -79,18 +79,25 @@ class Spy:
             self.fits += 1
             seen = set().union(*(keys(part) for part in rows if np.ndim(part) > 1))
             assert seen
-            self.met += sorted(seen & self.parts[-1][1])
-            self.met += ["a fit after the test part was scored"] * (self.scored[-1] and type(model) is not Baseline)
+            split = self.split_of(lambda labelled, test: seen <= labelled)
+            self.met += sorted(seen & self.parts[split][1])
+            self.met += ["a fit after the test part was scored"] * (self.scored[split] and type(model) is not Baseline)
             return real(model, *rows)
 
         return watched
 
     def predict(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def watched(model: Any, X: Any) -> Any:
-            self.scored[-1] += bool(keys(X) & self.parts[-1][1])
+            asked = keys(X)
+            split = self.split_of(lambda labelled, test: test <= asked)
+            self.scored[split] += bool(asked & self.parts[split][1])
             return real(model, X)
 
         return watched
+
+    def split_of(self, fits: Callable[[set[bytes], set[bytes]], bool]) -> int:
+        """The number of the split whose rows these are, of several under way; the last if they are of none."""
+        return next((number for number, parts in enumerate(self.parts) if fits(*parts)), len(self.parts) - 1)
 
 
 def keys(X: Any) -> set[bytes]:
@@ -101,8 +108,9 @@ def keys(X: Any) -> set[bytes]:
 def spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, small_forests: None) -> Spy:
     monkeypatch.setenv("SDL_CACHE", str(tmp_path / "cache"))  # else a remembered baseline would not be fitted
     found = Spy()
+    for kind, name in ((Baseline, "fit"), (DeepNet, "fitting")):
+        monkeypatch.setattr(kind, name, found.fit(getattr(kind, name)))
     for kind in (Baseline, DeepNet):
-        monkeypatch.setattr(kind, "fit", found.fit(kind.fit))
         monkeypatch.setattr(kind, "predict_proba", found.predict(kind.predict_proba))
     real = prepare.divided
     for module in (prepare, fit_and_score, trials):

@@ -10,6 +10,7 @@ import pytest
 
 from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import ConfigError, RunError
+from sdl_cli.learning.stages import finish
 from sdl_cli.run import fit_and_score, prepare, reduced
 from sdl_cli.run.fit_and_score import Around
 from sdl_cli.run.prepare import Ready, divided, load_here, make_ready, resolve_settings
@@ -85,12 +86,12 @@ def test_a_held_out_score_chooses_inside_the_rows_it_was_given(monkeypatch: pyte
     ready, _ = ready_of("dataset=wine", *LOGISTIC, "reduce=pca")
     kept, held = ready.labelled.divided(0.25, 0)
     fitted: list[tuple[int | None, int]] = []
-    real = fit_and_score._fitting
+    real = fit_and_score._fit
     monkeypatch.setattr(
-        fit_and_score, "_fitting",
+        fit_and_score, "_fit",
         lambda one, around: fitted.append((one.experiment.reduce.number, len(one.labelled))) or real(one, around),
     )  # fmt: skip
-    value = fit_and_score.held_out_score(ready.experiment, kept, held, "accuracy", Around())
+    value = finish(fit_and_score.held_out_score(ready.experiment, kept, held, "accuracy", Around()))
     assert 0.8 < value <= 1
     inner = len(kept.divided(0.2, 0)[0])
     assert fitted[:-1] == [(number, inner) for number in (2, 4, 8, 13)] and fitted[-1][1] == len(kept)

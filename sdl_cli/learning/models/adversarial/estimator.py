@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.stored_network import State
+from sdl_cli.learning.stages import Stages
 from sdl_cli.phrases import listed
 from sdl_cli.settings.experiment import Training
 
@@ -63,7 +63,7 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         net.head = TwoSidedHead(body.embedding_size, num_outputs)  # type: ignore[assignment]
         return net
 
-    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Iterator[together.Jobs]:
+    def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Stages[None]:
         self._require_enough(X, targets)
         self.notes_: list[str] = []
         self.generator_ = self.generated_ = self.diversity_ = None
@@ -72,40 +72,36 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         self.networks_ = [net]
         objectives = Objectives(self.loss_.rows, self._weights(), self._augment, self.feature_weight, self.generated_weight)
         if not self.generate:
-            self._train_alone(net, objectives, inputs, targets, validate)
+            self._say_without_effect()
+            alone: dict[str, Any] = {"objective": objectives.of_real, "augment": None, "draws": True}
+            yield together.Jobs([self._job(net, inputs, targets, validate, **alone)])
             return
         generator = self.generator_ = self._fresh_generator(targets.shape[1])
         place(generator, runtime)
         nets = Opponents(net, generator, learns=True)
-        how = {"seed": self.seed_, "capture": self._capture}
         both = [(_CLASSIFIER_RATE, list(net.parameters())), (1.0, list(generator.parameters()))]
         try:
-            loop.train(
-                nets, objectives.of_generator, inputs, targets, self._of_generator(), runtime,
-                phase="generator", parameters=both, momentum=_MOMENTUM, **how,
+            first = self._job(
+                nets, inputs, targets, None, "generator", objective=objectives.of_generator, training=self._of_generator(),
+                parameters=both, momentum=_MOMENTUM, augment=None, draws=True,
             )  # fmt: skip
+            yield together.Jobs([first])
         except RunError as error:  # its settings are not those of `training`
             raise RunError(error.message, "Lower model.generator_learning_rate, or set precision=float32.") from error
         nets.learns = False
-        loop.train(
-            nets, objectives.of_classifier, inputs, targets, self.training_, runtime,
-            parameters=[(1.0, list(net.parameters()))], validate=validate and (lambda _: validate(net)), **how,
+        second = self._job(
+            nets, inputs, targets, validate and (lambda _: validate(net)), objective=objectives.of_classifier,
+            parameters=[(1.0, list(net.parameters()))], augment=None, draws=True,
         )  # fmt: skip
+        yield together.Jobs([second])
         self._look_at_generated(X, targets.argmax(1).numpy())
-        yield from ()
 
-    def _train_alone(
-        self, net: Network, objectives: Objectives, inputs: Tensor, targets: Tensor, validate: Validate | None
-    ) -> None:
+    def _say_without_effect(self) -> None:
         own = AdversarialSettings()
         changed = [f"model.{key}" for key in _OF_GENERATOR if getattr(self, key) != getattr(own, key)]
         if changed:
             have = "has" if len(changed) == 1 else "have"
             self.notes_.append(f"{listed(changed)} {have} no effect: model.generate=false trains no generator.")
-        loop.train(
-            net, objectives.of_real, inputs, targets, self.training_, self.runtime_,
-            seed=self.seed_, validate=validate, capture=self._capture,
-        )  # fmt: skip
 
     def _require_enough(self, X: Array, targets: Tensor) -> None:
         """Raise ConfigError or DataError for images, classes or a loss that this model is not made for."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sdl_cli.data.augment.policies import FlipCrop, NoAugment, Noise, Shift, Strong, Trivial
 from sdl_cli.errors import ConfigError, RunError
-from sdl_cli.learning import loop, losses, together
+from sdl_cli.learning import loop, losses, stack, together
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.autoencoder import AutoencoderNetRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
@@ -217,7 +217,7 @@ def test_networks_that_label_rows_are_not_stacked() -> None:
     model = DeepNet(**SMALL, num_members=2)
     for rows, stacked in ((None, True), (X[40:140], False)):
         jobs = next(iter(model.fitting(X[:40], y[:40], X_unlabeled=rows)))
-        assert isinstance(jobs, together.Jobs) and jobs.go_together is stacked
+        assert isinstance(jobs, together.Jobs) and stack.can_be_stacked(*jobs) is stacked
         assert {job.capture for job in jobs} == {"all" if rows is None else "nothing"}
 
 

@@ -32,7 +32,7 @@ FLAGS: dict[str, set[str]] = {
     "is_foreign": {"sklearn"},
     "holds_rows": IN_CONTEXT | ONE_SHOT,
     "is_one_graph": set(MODELS) - {"blend"},
-    "trains_together": {"deep_net"},
+    "stacks": {"deep_net"},
     "takes_class_weight": TRAINED | {"baseline"},
     "default_training": TRAINED | {"pretrained_table"} | ONE_SHOT,
     "no_graph": ONE_SHOT,

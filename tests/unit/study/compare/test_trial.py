@@ -17,13 +17,16 @@ from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.draw import hold_out
 from sdl_cli.data.split import split
 from sdl_cli.errors import OutOfTimeError, RunError
+from sdl_cli.learning import stack
+from sdl_cli.learning.stages import Stages, finish
+from sdl_cli.learning.together import run_together
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.settings import Candidate
-from sdl_cli.study.compare.trial import Trial, quick, read_rows, run_trial, shortened, tune
+from sdl_cli.study.compare.trial import Trial, quick, read_rows, run_trial, shortened, trial_in_stages, tune
 from sdl_cli.study.curve.measure import run_cell
 
 
@@ -43,7 +46,7 @@ def test_the_candidate_that_is_best_on_validation_rows_is_chosen() -> None:
     found = candidates(*([*LOGISTIC, f"model.c={c}", "seed=3"] for c in CS))
     dataset = prepare.load_here(found[0].experiment)
     parts = split(dataset, found[0].experiment.dataset, 3)
-    index, scores = tune(Trial(found, "log_loss"), parts.parts(dataset)[0])
+    index, scores = finish(tune(Trial(found, "log_loss"), parts.parts(dataset)[0]))
     X, y = load_breast_cancer(return_X_y=True)
     kept, held = hold_out(dataset.y[parts.labelled], 0.2, 3, "classification")
     kept, held = parts.labelled[kept], parts.labelled[held]
@@ -78,18 +81,53 @@ def test_of_equal_candidates_the_first_is_kept_and_one_that_fails_is_passed_over
     )
     answers: list[float | Exception] = [0.5, 0.5, 0.4]
     monkeypatch.setattr(trials, "held_out_score", lambda *arguments: _answer(answers.pop(0)))
-    assert tune(Trial(found, "accuracy"), labelled)[0] == 0
+    assert finish(tune(Trial(found, "accuracy"), labelled))[0] == 0
     answers[:] = [RunError("diverged"), 0.2, 0.3]
-    assert tune(Trial(found, "accuracy"), labelled) == (2, [None, 0.2, 0.3])
+    assert finish(tune(Trial(found, "accuracy"), labelled)) == (2, [None, 0.2, 0.3])
     answers[:] = [RunError("diverged"), RunError("too"), RunError("and this")]
     with pytest.raises(RunError, match="diverged"):
-        tune(Trial(found, "accuracy"), labelled)
+        finish(tune(Trial(found, "accuracy"), labelled))
 
 
-def _answer(value: float | Exception) -> float:
+def _answer(value: float | Exception) -> Stages[float]:
     if isinstance(value, Exception):
         raise value
+    yield from ()
     return value
+
+
+def test_trials_whose_networks_are_stacked_come_to_what_each_comes_to_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = ["dataset=wine", "model=deep_net", "model.depth=2", "training.epochs=6", "num_threads=1", "precision=float32"]
+    trials_of = [
+        Trial(candidates(*([*net, f"model.width={width}", f"seed={seed}"] for width in (4, 12))), "log_loss") for seed in range(3)
+    ]
+    alone = [run_trial(trial, tmp_path / f"alone{number}") for number, trial in enumerate(trials_of)]
+    stacks: list[int] = []
+    real = stack.train_stack
+    monkeypatch.setattr(stack, "train_stack", lambda jobs: (stacks.append(len(jobs)), real(jobs))[1])
+    works = [trial_in_stages(trial, tmp_path / str(number)) for number, trial in enumerate(trials_of)]
+    found = {number: value for number, value, _ in run_together(works)}
+    assert stacks[:2] == [3, 3], "the same candidate of all three is tried at once"
+    for number, expected in enumerate(alone):
+        value = found[number]
+        assert value is not None and value["chosen"]["index"] == expected["chosen"]["index"]
+        assert value["chosen"]["scores"] == pytest.approx(expected["chosen"]["scores"], abs=1e-4)
+        assert value["test"] == pytest.approx(expected["test"], abs=1e-4, nan_ok=True)
+        assert 0 < value["seconds"]["fit"] <= value["seconds"]["total"]
+
+
+def test_time_that_runs_out_ends_each_of_the_trials_under_way(tmp_path: Path) -> None:
+    net = ["dataset=wine", "model=deep_net", "model.depth=1", "model.width=4", "training.epochs=100000", "num_threads=1"]
+    deadline = time.time() + 1.5
+    works = [
+        trial_in_stages(Trial(candidates([*net, f"seed={seed}"]), "accuracy", deadline=deadline), tmp_path / str(seed))
+        for seed in range(2)
+    ]
+    found = [error for _, _, error in run_together(works)]
+    assert [type(error) for error in found] == [OutOfTimeError] * 2
+    assert all(run_folder.read_state(tmp_path / str(seed)) == "failed" for seed in range(2))
 
 
 def test_a_trial_with_one_candidate_is_a_plain_training(tmp_path: Path) -> None:

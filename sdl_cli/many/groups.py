@@ -1,0 +1,45 @@
+"""Which cells one process runs as one task, since their networks are trained faster together than one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from sdl_cli.many.cells import Cell, Group
+from sdl_cli.run.fit_and_score import trains_on_gpu
+from sdl_cli.settings.experiment import Experiment
+
+_IMAGES, _TABLES = 16, 64  # cells under way at once: each holds its rows
+
+
+def groups_of(
+    cells: Sequence[Cell],
+    experiment_of: Callable[[Cell], Experiment],
+    alike: Callable[[Cell], Hashable],
+    modality: str,
+    num_jobs: int,
+) -> list[Group]:
+    """Groups of those cells that train networks, a part of them for each of `num_jobs` processes.
+
+    On a GPU all networks take turns. Elsewhere those on tables are stacked where the model's can be.
+
+    Arguments:
+        experiment_of: what a cell trains, or the first of what it tries.
+        alike: equal for cells whose networks may be of one shape and learn from as many rows.
+    """
+    networks = [cell for cell in cells if experiment_of(cell).model.trains_in_epochs]
+    at_once = _IMAGES if modality == "image" else _TABLES
+    if networks and trains_on_gpu(experiment_of(networks[0])):
+        return _parts(networks, num_jobs, at_once)
+    if modality == "image":
+        return []
+    found: dict[Hashable, list[Cell]] = {}
+    for cell in networks:
+        if experiment_of(cell).model.stacks:
+            found.setdefault(alike(cell), []).append(cell)
+    num_parts = -(-num_jobs // len(found)) if found else 1
+    return [part for each in found.values() for part in _parts(each, num_parts, at_once)]
+
+
+def _parts(cells: Sequence[Cell], num: int, at_once: int) -> list[Group]:
+    parts = [cells[start::num] for start in range(num)]
+    return [Group(part, at_once) for part in parts if len(part) > 1]
