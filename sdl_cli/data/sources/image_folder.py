@@ -10,9 +10,10 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, ValueRange
+from sdl_cli.data.exports import is_export
 from sdl_cli.data.groups import compile_pattern, groups_from_names
 from sdl_cli.data.images.decode import SUFFIXES, Channels
-from sdl_cli.data.images.listing import existing_folder, left_out, list_folder, shown_name, walk
+from sdl_cli.data.images.listing import Listing, existing_folder, left_out, list_folder, shown_name, walk
 from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
@@ -48,7 +49,7 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         full disk.
     """
     root = existing_folder(settings.path)
-    listing = list_folder(root)
+    listing = _listed(root)
     names = [shown_name(path, root) for path in listing.files]
     all_groups = None if settings.group is None else groups_from_names(names, settings.group)
     photos = read_photos(listing.files, names, settings.decoding(preferred_px, interpolation), root)
@@ -68,6 +69,17 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         notes=(*listing.notes, *photos.notes),
         value_range=photos.value_range,
     ).finish()
+
+
+def _listed(root: Path) -> Listing:
+    """The images of the folder; one that cannot be read so may be the export of a labelling tool, which the error then says."""
+    try:
+        return list_folder(root)
+    except DataError as error:
+        if not is_export(root):
+            raise
+        hint = f"It holds labels of a labelling tool: dataset=image_table dataset.path={root}"
+        raise DataError(error.message, hint) from error
 
 
 def iter_images(
