@@ -11,21 +11,33 @@ from pathlib import Path
 from sdl_cli.data.exports import cvat, json_files
 from sdl_cli.data.exports.csv_files import kind_of
 from sdl_cli.data.exports.csv_files import read as read_csv
-from sdl_cli.data.exports.folders import annotation_files
+from sdl_cli.data.exports.folders import annotation_files, holds_classes
 from sdl_cli.data.exports.photo_list import Export
 from sdl_cli.data.files.text_file import open_bytes
 from sdl_cli.errors import DataError
 
 _HEAD_BYTES = 2**16
+_WORDS = (  # keys of JSON, of which every tool writes one at the start
+    *(b'"_via_', b'"regions"', b'"vid_list"', b'"shapes"', b'"imagePath"', b'"images"', b'"annotations"', b'"categories"'),
+    *(b'"annotation_id"', b'"annotator"'),
+)
 KNOWN = "VIA, LabelMe, COCO, Label Studio, Roboflow and CVAT for images"
 
 
 def is_export(path: Path) -> bool:
-    """Whether a file may be a labelling tool's export, by how it begins; or whether a folder holds such files and no classes."""
+    """Whether a file begins as a labelling tool's export does; or whether a folder holds such files and no folders of classes."""
     if path.is_dir():
-        return bool(annotation_files(path, is_export))
+        return not holds_classes(path, _is_known) and bool(annotation_files(path, _is_known))
     head = _head(path)
     return json_files.starts_json(head) or _starts_xml(head) or bool(kind_of(head, path))
+
+
+def _is_known(file: Path) -> bool:
+    """Whether words of a tool stand at the start of a file."""
+    head = _head(file)
+    if json_files.starts_json(head):
+        return any(word in head for word in _WORDS)
+    return b"<annotations" in head if _starts_xml(head) else bool(kind_of(head, file))
 
 
 def read(path: Path, image: str | None = None) -> list[Export]:
@@ -36,7 +48,7 @@ def read(path: Path, image: str | None = None) -> list[Export]:
     Raises DataError: damaged files, files too large, and JSON or XML of another kind.
     """
     if path.is_dir():
-        found = [(file, part, _read_file(file, image)) for file, part in annotation_files(path, is_export)]
+        found = [(file, part, _read_file(file, image)) for file, part in annotation_files(path, _is_known)]
         exports = [export for _, _, export in found if export is not None]
         for _, part, export in found:
             for photo in export.photos if export is not None and part is not None else ():

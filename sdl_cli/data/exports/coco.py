@@ -19,7 +19,10 @@ def matches(data: object) -> bool:
 
 def read(data: dict[str, Any], path: Path) -> Export:
     """The photos of a file. Raises DataError: images or categories that annotations name and that are not there."""
-    found = Export(TOOL, path)
+    tail = path.stem.rpartition("_")[2]  # the images of instances_train2017.json lie in train2017
+    info = data.get("info")
+    prefixed = isinstance(info, dict) and info.get("contributor") == "Label Studio"
+    found = Export(TOOL, path, folders=("", "images", tail, f"images/{tail}"), prefixed=prefixed)
     names = _categories(data, path, found)
     photos: dict[str, Photo] = {}
     for number, image in enumerate(data["images"], 1):

@@ -8,30 +8,26 @@ from pathlib import Path
 
 from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.data.images.listing import PART_WORDS
-from sdl_cli.errors import DataError
 
 _OF_ROBOFLOW = ("_annotations.coco.json", "_classes.csv")
 _ENDINGS = (".json", ".xml", ".csv")
 _MOST_FILES = 100_000
+_MOST_TRIED = 8  # files of one folder that may be annotations
 _WORDS = re.compile(r"[a-z]+")
 
 
-def annotation_files(root: Path, is_export: Callable[[Path], bool]) -> list[tuple[Path, str | None]]:
-    """Files of annotations in a folder, each with its part or None; none where the folder holds classes, or nothing known.
+def annotation_files(root: Path, is_known: Callable[[Path], bool]) -> list[tuple[Path, str | None]]:
+    """Files of annotations in a folder, each with its part or None; none where nothing known is there.
 
     Looked for are those that Roboflow puts into `train`, `valid` and `test`, otherwise files that look like exports in the folder
-    itself, in `annotations`, or, where there are no class folders, anywhere below it. COCO's files for several tasks beside each
-    other (`captions`, `person_keypoints`) give way to `instances`.
-
-    Raises DataError: more files than are looked at.
+    itself and in `annotations`, or else anywhere below it, among as many files as are looked at. COCO's files for several tasks
+    beside each other (`captions`, `person_keypoints`) give way to `instances`.
     """
     named = [(folder / name, part) for part, folder in _parts(root) for name in _OF_ROBOFLOW if (folder / name).is_file()]
     if named:
         return named
-    if _holds_classes(root):
-        return []
-    files = [file for file in [*_of_kind(root), *_of_kind(root / "annotations")] if is_export(file)]
-    files = files or [file for file in _below(root) if is_export(file)]
+    files = [file for file in [*_of_kind(root), *_of_kind(root / "annotations")] if is_known(file)]
+    files = files or [file for file in _below(root) if is_known(file)]
     instances = [file for file in files if file.name.startswith("instances")]
     files = instances or files
     return [(file, part_of(file, root)) for file in files]
@@ -63,18 +59,18 @@ def _of_kind(folder: Path) -> list[Path]:
     return [entry for entry in _entries(folder) if entry.suffix.lower() in _ENDINGS and entry.is_file()]
 
 
-def _holds_classes(root: Path) -> bool:
+def holds_classes(root: Path, is_known: Callable[[Path], bool]) -> bool:
     """Whether at least two folders below it, or below its train, hold images directly, and no annotations beside them."""
     for start in (root, *(folder for part, folder in _parts(root) if part == "train")):
         folders = [entry for entry in _entries(start) if entry.is_dir() and entry.name.lower() not in (*PART_WORDS, "images")]
-        if sum(_holds_images_alone(folder) for folder in folders) >= 2:
+        if sum(_holds_images_alone(folder, is_known) for folder in folders) >= 2:
             return True
     return False
 
 
-def _holds_images_alone(folder: Path) -> bool:
-    endings = {entry.suffix.lower() for entry in _entries(folder)}
-    return bool(endings & SUFFIXES) and not endings & set(_ENDINGS)
+def _holds_images_alone(folder: Path, is_known: Callable[[Path], bool]) -> bool:
+    has_images = any(entry.suffix.lower() in SUFFIXES for entry in _entries(folder))
+    return has_images and not any(is_known(file) for file in _of_kind(folder)[:_MOST_TRIED])
 
 
 def _below(root: Path) -> Iterator[Path]:
@@ -85,6 +81,6 @@ def _below(root: Path) -> Iterator[Path]:
         entries = _entries(waiting.pop())
         seen += len(entries)
         if seen > _MOST_FILES:
-            raise DataError(f"{root}: there are more than {_MOST_FILES:,} files below it.", "Give the file of the annotations.")
+            return
         yield from (entry for entry in entries if entry.suffix.lower() in _ENDINGS and entry.is_file())
         waiting += [entry for entry in reversed(entries) if entry.is_dir() and not entry.is_symlink()]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sdl_cli.data.exports.photo_list import Export, normal_path
+from sdl_cli.data.exports.photo_list import Export, Photo, normal_path
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://", re.ASCII)  # two letters at least: C:// is a disk
 _DISK = re.compile(r"[A-Za-z]:(?=/)")
@@ -46,15 +46,16 @@ class Finder:
     root: Path
     _cleaned: dict[Path, dict[str, list[Path]]] = field(default_factory=dict)
 
-    def find(self, path: str, export: Export) -> Place:
-        """The file that a path of an export means.
+    def find(self, photo: Photo, export: Export) -> Place:
+        """The file that is the photo of an export.
 
         Tried are, in this order: the path as it is written, without its leading folders one after another, without the prefix of
         an upload; each from the folder of the export and from `root`, and from where the tool puts images.
         """
+        path = photo.path
         if path.startswith("data:"):
             return Place(None, "the image itself stands in the export, not its path")
-        folders = self._folders(export)
+        folders = self._folders(export, photo.details.get("subset", ""))
         written = list(_spellings(path))
         names = written + [name for name in map(_without_prefix, written) if export.prefixed and name]
         for name in names:
@@ -72,10 +73,11 @@ class Finder:
         cleaned = self._find_cleaned(names[-1], folders) if export.prefixed else None
         return Place(None, _why(path, written[0], export)) if cleaned is None else Place(cleaned, "", True)
 
-    def _folders(self, export: Export) -> list[Path]:
+    def _folders(self, export: Export, subset: str) -> list[Path]:
         own = export.file.parent
         starts = [own, self.root] if _is_below(own, self.root) else [self.root]
-        return list(dict.fromkeys(start / below for start in starts for below in export.folders))
+        below = [*export.folders, *(posixpath.join(folder, subset) for folder in export.folders if subset)]
+        return list(dict.fromkeys(start / folder for start in starts for folder in below))
 
     def _inside(self, folder: Path, tail: str) -> Path | None:
         """The file of a path from a folder, if it is one and lies below the root."""

@@ -84,14 +84,14 @@ def labelled(files: Files, name: str, kind: Kind, several: Several, notes: list[
     notes.append(f"{files.path} is read as an export of {files.tool}: {counted(len(photos), 'image')}, the target is {shown}.")
     twice = sum(export.twice for export in files.exports)
     if twice:
-        notes.append(
-            f"{counted(twice, 'entry', 'entries', 'was/were')} of an image that is listed before; their labels were joined."
-        )
+        entries = counted(twice, "entry", "entries", "is/are")
+        notes.append(f"{entries} of an image that is listed before; the labels of both were joined.")
     notes += [note for export in files.exports for note in export.notes]
     notes += bare_note(sum(export.num_bare for export in files.exports))
-    if len(known) < len(photos):
-        num = len(photos) - len(known)
-        notes.append(f"{num:,} of {counted(len(photos), 'image', verbs='has/have')} no {shown} and were left out.")
+    num = len(photos) - len(known)
+    if num:
+        verbs = ("has", "was") if num == 1 else ("have", "were")
+        notes.append(f"{num:,} of {counted(len(photos), 'image')} {verbs[0]} no {shown} and {verbs[1]} left out.")
     torn = [(photo, words) for _, photo, words in known if len(words) > 1]
     if not torn:
         return [(export, photo, words[0]) for export, photo, words in known]
@@ -119,19 +119,19 @@ def located(
     Raises DataError: photos that are missing, unless they are skipped and others are there.
     """
     finder = Finder(files.root)
-    places = _apart([finder.find(photo.path, export) for export, photo in photos], photos)
-    missing = [f"{shortened(photo.path)} {place.why}" for (_, photo), place in zip(photos, places, strict=True) if place.why]
+    places = _apart([finder.find(photo, export) for export, photo in photos], photos)
+    missing = [f"{path_end(photo.path)} {place.why}" for (_, photo), place in zip(photos, places, strict=True) if place.why]
     if missing:
-        what = (
-            f"{len(missing):,} of {counted(len(photos), 'image', verbs='is/are')} missing: {listed(missing, _SHOWN, last='; ')}"
-        )
+        first = "; ".join(missing[:_SHOWN]) + (f"; and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else "")
+        verb = "is" if len(missing) == 1 else "are"
+        what = f"{len(missing):,} of {counted(len(photos), 'image')} {verb} missing: {first}"
         if on_error == "fail" or len(missing) == len(photos):
             how = "Set another folder with dataset.root=..., or leave them out with dataset.on_error=skip"
             how = how if key else "Put them there, or leave them out with --on-error skip"
             raise DataError(f"{files.where}: {what}.", f"They are looked for in {files.root} only. {how}")
         notes.append(f"{what}; they were left out.")
     short = [
-        f"{shortened(photo.path)} as {shortened(str(place.file.relative_to(files.root)))}"
+        f"{path_end(photo.path)} as {path_end(place.file.relative_to(files.root).as_posix())}"
         for (_, photo), place in zip(photos, places, strict=True)
         if place.is_short and place.file is not None
     ]
@@ -139,6 +139,23 @@ def located(
         notes.append(f"{counted(len(short), 'image was', 'images were')} found by the end of the path, such as {short[0]}.")
     kept = [i for i, place in enumerate(places) if place.file is not None]
     return [Row(photos[i][1], _row_id(*photos[i], files.root), _sure(places[i])) for i in kept], kept
+
+
+def once(files: Files, rows: Sequence[Row], words: Sequence[str], notes: list[str]) -> tuple[list[Row], list[str]]:
+    """The rows and their labels, each file once, where several files of an export list it.
+
+    Raises DataError: a file with different labels.
+    """
+    first: dict[Path, int] = {}
+    for i, row in enumerate(rows):
+        known = first.setdefault(row.file, i)
+        if words[known] != words[i]:
+            both = f"{shortened(words[known], 30)} and {shortened(words[i], 30)}"
+            raise DataError(f"{files.where}: {path_end(row.id)} is listed twice, as {both}.", "Correct one of them.")
+    if len(first) < len(rows):
+        num = len(rows) - len(first)
+        notes.append(f"{counted(num, 'entry', 'entries', 'is/are')} of an image that stands in the export before, and left out.")
+    return [rows[i] for i in first.values()], [words[i] for i in first.values()]
 
 
 def _sure(place: Place) -> Path:
@@ -156,7 +173,7 @@ def _apart(places: list[Place], photos: Sequence[tuple[Export, Photo]]) -> list[
         for i in own if len(own) > 1 else ():
             other = next((j for j in own if normal_path(photos[j][1].path) != normal_path(photos[i][1].path)), None)
             if places[i].is_short and other is not None:
-                places[i] = Place(None, f"may be the same file as {shortened(photos[other][1].path)}")
+                places[i] = Place(None, f"may be the same file as {path_end(photos[other][1].path)}")
     return places
 
 
@@ -167,6 +184,11 @@ def _row_id(export: Export, photo: Photo, root: Path) -> str:
     except ValueError:
         folder = "."
     return photo.path if folder == "." or photo.path.startswith("/") else f"{folder}/{photo.path}"
+
+
+def path_end(path: str, most: int = 60) -> str:
+    """A path for a message, without its start where it is long."""
+    return shortened(path if len(path) <= most else "..." + path[3 - most :], most)
 
 
 def details_of(photos: Iterable[Photo]) -> list[str]:

@@ -154,4 +154,4 @@ def _shown(value: object) -> str:
 
 def bare_note(num: int) -> list[str]:
     """A sentence on shapes without a label."""
-    return [f"{counted(num, 'box', 'boxes')} or other shapes without a label were left out."] if num else []
+    return [f"{counted(num, 'box or other shape', 'boxes or other shapes', 'has/have')} no label."] if num else []

@@ -28,19 +28,39 @@ def read(data: dict[str, Any], path: Path) -> Export:
     """The photos of an annotation or project file. Raises DataError: entries that are not as the tool writes them."""
     if "view" in data and "_via_img_metadata" not in data:
         return _read_3(data, path)
-    found = Export(TOOL, path)
+    found = Export(TOOL, path, folders=("", "images", *_default_folder(data)))
     entries = as_mapping(data.get("_via_img_metadata", data), path, TOOL, "", "_via_img_metadata")
+    choices = _choices(data.get("_via_attributes"))
     for number, entry in enumerate(entries.values(), 1):
         place = f"image {number}"
         entry = as_mapping(entry, path, TOOL, place, "the entry")
         photo = found.photo(entry.get("filename"), place)
-        _note(photo, entry.get("file_attributes"), "image", path, place)
+        _note(photo, entry.get("file_attributes"), "image", path, place, choices)
         regions = entry.get("regions")  # a list since version 2, an object before
         regions = regions.values() if isinstance(regions, dict) else as_list(regions, path, TOOL, place, "regions")
         for region in regions:
             region = as_mapping(region, path, TOOL, place, "a region")
-            found.num_bare += not _note(photo, region.get("region_attributes"), "region", path, place)
+            found.num_bare += not _note(photo, region.get("region_attributes"), "region", path, place, choices)
     return found
+
+
+def _default_folder(data: dict[str, Any]) -> list[str]:
+    """The folder that a project says its images lie in."""
+    settings = data.get("_via_settings")
+    core = settings.get("core") if isinstance(settings, dict) else None
+    folder = core.get("default_filepath") if isinstance(core, dict) else None
+    return [folder.replace("\\", "/")] if isinstance(folder, str) and folder else []
+
+
+def _choices(attributes: object) -> frozenset[tuple[str, str]]:
+    """Attributes of a project, `image` or `region` and the name, that are chosen from a list and so name classes."""
+    found = set()
+    for key, of in (("file", "image"), ("region", "region")):
+        own = attributes.get(key) if isinstance(attributes, dict) else None
+        for name, about in own.items() if isinstance(own, dict) else ():
+            if isinstance(about, dict) and about.get("type") in ("dropdown", "radio", "checkbox", "image"):
+                found.add((of, as_text(name)))
+    return frozenset(found)
 
 
 def add_row(found: Export, cells: Mapping[str, str], place: str, parse: Parse) -> None:
@@ -53,14 +73,17 @@ def add_row(found: Export, cells: Mapping[str, str], place: str, parse: Parse) -
         found.num_bare += not _note(photo, own, "region", found.file, place)
 
 
-def _note(photo: Photo, attributes: object, of: str, file: Path, place: str) -> bool:
+def _note(
+    photo: Photo, attributes: object, of: str, file: Path, place: str, choices: frozenset[tuple[str, str]] = frozenset()
+) -> bool:
     """Note attributes of an image or a region: text, a choice, or an object that says which boxes are ticked."""
     noted = False
     for name, value in as_mapping(attributes, file, TOOL, place, "the attributes").items():
-        kind = Kind(as_text(name) or "attribute", of)
+        shown = as_text(name) or "attribute"
+        kind = Kind(shown, of, is_text=isinstance(value, dict) or (of, shown) in choices)
         ticked = [word for word, on in value.items() if on is True] if isinstance(value, dict) else [value]
         for word in ticked:
-            noted |= photo.add(Kind(kind.name, of, is_text=isinstance(value, dict)), word)
+            noted |= photo.add(kind, word)
     return noted
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sdl_cli.data import exports
 from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.exports.labelled import Files, Row, details_of, labelled, located, target_of
+from sdl_cli.data.exports.labelled import Files, Row, details_of, labelled, located, once, path_end, target_of
 from sdl_cli.data.exports.photo_list import Export, Photo, named
 from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.roles import find_column
@@ -37,7 +37,7 @@ def find(path: Path, root: str | None, image: str | None, key: str = "dataset.ro
         root: the folder that the photos lie in; None takes the folder of the file, or the folder itself.
     Raises DataError: damaged files, or no such folder.
     """
-    if not path.exists() or not exports.is_export(path):
+    if not path.is_dir() and not (path.exists() and exports.is_export(path)):
         return None
     found = exports.read(path.absolute(), image)
     if not found:
@@ -52,7 +52,8 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
     name, kind = target_of(files, settings.target)
     known = labelled(files, name, kind, settings.several, notes)
     rows, there = located(files, [(export, photo) for export, photo, _ in known], settings.on_error, notes)
-    cells = objects([known[i][2] for i in there])
+    rows, words = once(files, rows, [known[i][2] for i in there], notes)
+    cells = objects(words)
     cells = objects([None if cell in (settings.missing_values or ()) else cell for cell in cells])
     lines = np.arange(1, len(rows) + 1)
     is_text = kind.is_text and settings.task != "regression"
@@ -122,7 +123,7 @@ def _are_there(files: Files, photos: Sequence[tuple[Export, Photo]]) -> bool:
 
 
 def _shown(rows: Sequence[Row]) -> list[str]:
-    return [shortened(row.id) for row in rows]
+    return [path_end(row.id) for row in rows]
 
 
 def _cells(asked: str | None, role: str, files: Files, rows: Sequence[Row]) -> Array | None:

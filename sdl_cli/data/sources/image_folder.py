@@ -77,6 +77,8 @@ def _listed(root: Path) -> Listing:
         return list_folder(root)
     except DataError as error:
         if not is_export(root):
+            if any((folder / "labels").is_dir() for folder in (root, root / "train")) and "only one class" in error.message:
+                raise DataError(error.message, "Boxes in labels/*.txt (YOLO) are not read: export them as COCO.") from error
             raise
         hint = f"It holds labels of a labelling tool: dataset=image_table dataset.path={root}"
         raise DataError(error.message, hint) from error
