@@ -55,9 +55,9 @@ def _read_tasks(found: Export, tasks: list[dict[str, Any]], image: str | None) -
         photo = found.photo(data.get(image), place)
         photo.details |= {key: as_text(value) for key, value in data.items() if key != image}
         photo.details.setdefault("id", as_text(task.get("id")))
-        annotations = task.get("annotations", task.get("completions"))
-        for annotation in as_list(annotations, path, TOOL, place, "annotations"):
-            annotation = as_mapping(annotation, path, TOOL, place, "an annotation")
+        written = as_list(task.get("annotations", task.get("completions")), path, TOOL, place, "annotations")
+        annotations = [as_mapping(annotation, path, TOOL, place, "an annotation") for annotation in written]
+        for annotation in sorted(annotations, key=_age):
             if not (annotation.get("was_cancelled") or annotation.get("skipped")):
                 results = as_list(annotation.get("result"), path, TOOL, place, "result")
                 _add_results(found, photo, results, place)
@@ -104,8 +104,9 @@ def add_records(found: Export, records: list[tuple[str, dict[str, Any]]], image:
     """
     image = _image_key(found, [record for _, record in records], image)
     seen: dict[str, str] = {}
-    for place, record in records:
-        photo = found.photo(record.get(image), place, once=False)
+    photos = [found.photo(record.get(image), place, once=False) for place, record in records]
+    pairs = zip(photos, (record for _, record in records), strict=True)
+    for photo, record in sorted(pairs, key=lambda pair: _age(pair[1])):  # the newest comes first in the file
         task = as_text(record.get("id"))
         found.twice += seen.setdefault(photo.path, task) != task  # several records of one task are several annotations
         for key, value in record.items():
@@ -120,6 +121,11 @@ def add_records(found: Export, records: list[tuple[str, dict[str, Any]]], image:
             else:
                 photo.details.setdefault(key, as_text(value))
                 photo.add(Kind(key, is_text=False), value)
+
+
+def _age(annotation: Mapping[str, Any]) -> str:
+    """When an annotation was made, as text that sorts so."""
+    return as_text(annotation.get("created_at"))
 
 
 def _add_value(photo: Photo, name: str, value: object) -> bool:

@@ -324,6 +324,21 @@ def test_several_choices_and_several_annotators(tmp_path: Path) -> None:
         assert labels(read(path, several="first"))[0] == "dog"
 
 
+def test_the_first_label_is_the_oldest_in_each_file_of_label_studio(tmp_path: Path) -> None:
+    names = photos(tmp_path)
+    tasks = [task(i, n, [choice(k)], [choice("bird")]) for i, (n, k) in enumerate(zip(names, LABELS, strict=True))]
+    rows = [row for old in records(names) for row in (old | {"choice": "bird", "created_at": "2024-05-01T00:00:00Z"}, old)]
+    for entry in tasks:
+        entry["annotations"][0]["created_at"], entry["annotations"][1]["created_at"] = (
+            "2024-01-01T00:00:00Z",
+            "2024-05-01T00:00:00Z",
+        )
+        entry["annotations"].reverse()
+    for name, content in (("a.json", tasks), ("b.json", rows), ("c.csv", studio_csv(rows))):
+        data = read(written(tmp_path / name, content), several="first")
+        assert labels(data) == LABELS and data.ids.tolist() == names
+
+
 def test_boxes_of_label_studio_in_csv(tmp_path: Path) -> None:
     rows = records(photos(tmp_path))
     for row in rows:
