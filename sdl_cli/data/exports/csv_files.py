@@ -12,6 +12,7 @@ from sdl_cli.data.exports.photo_list import Export, Kind, Photo, as_list, damage
 from sdl_cli.data.files.delimiter import open_lines
 from sdl_cli.data.files.records import records
 from sdl_cli.data.files.text_file import check_memory, find_encoding
+from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
@@ -32,7 +33,7 @@ def kind_of(head: bytes, path: Path) -> str:
     if set(cells) >= via.COLUMNS:
         return "via"
     if set(cells) >= label_studio.OWN_COLUMNS:
-        return "label studio"
+        return "label studio" if any(ending.encode() in head.lower() for ending in SUFFIXES) else ""  # it may be of texts
     blanks = [cell.startswith(" ") and bool(cell.strip()) for cell in first.split(",")[1:]]
     if cells[0] == "filename" and blanks and (all(blanks) or path.name.lower() == "_classes.csv"):
         return "roboflow"

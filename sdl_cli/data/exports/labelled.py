@@ -16,6 +16,7 @@ from sdl_cli.phrases import counted, listed, shortened
 
 Several = Literal["fail", "first", "drop"]
 _SHOWN = 5
+_PARTS_OF_ONE = ("column", "flag")  # kinds that say yes or no to one class of another kind
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,11 @@ class Files:
         return [(export, photo) for export in self.exports for photo in export.photos]
 
 
-def target_of(files: Files, asked: str | None) -> tuple[str, Kind]:
-    """The kind of label that is predicted, and its name. Raises DataError: there is none, or several and none was named."""
+def target_of(files: Files, asked: str | None) -> tuple[str, Kind, list[str]]:
+    """The name of the kind of label that is predicted, the kind, and the names of others that could be.
+
+    Raises DataError: there is none, or several and none was named.
+    """
     values: dict[Kind, set[str]] = {}
     for _, photo in files.photos():
         for kind, own in photo.labels.items():
@@ -64,24 +68,29 @@ def target_of(files: Files, asked: str | None) -> tuple[str, Kind]:
         raise DataError(f"{files.where}: no image has a label.", "Label some, and export again.")
     if asked is not None:
         name = names[find_column(files.where, names, asked, "dataset.target")]
-        return name, kinds[name]
+        return name, kinds[name], []
     differ = [name for name in names if len(values[kinds[name]]) > 1]
     main = [name for name in differ if kinds[name].is_main]
     likely = main or differ or [name for name in names if kinds[name].is_main] or names
     if len(likely) > 1:
         raise which_target(files.where, likely)
-    return likely[0], kinds[likely[0]]
+    others = [name for name in differ if name != likely[0] and kinds[name].of not in _PARTS_OF_ONE]
+    return likely[0], kinds[likely[0]], others
 
 
-def labelled(files: Files, name: str, kind: Kind, several: Several, notes: list[str]) -> list[tuple[Export, Photo, str]]:
-    """The photos with one label of this kind, and it; notes say what was left out.
+def labelled(
+    files: Files, name: str, kind: Kind, several: Several, notes: list[str], others: Sequence[str] = ()
+) -> list[tuple[Export, Photo, str]]:
+    """The photos with one label of this kind, and it; notes say what was left out, and name the others that could be predicted.
 
     Raises DataError: images with several labels, unless one is to be taken or they are to be left out.
     """
     photos = files.photos()
     known = [(export, photo, list(photo.labels[kind])) for export, photo in photos if photo.labels.get(kind)]
     shown = shortened(name)
-    notes.append(f"{files.path} is read as an export of {files.tool}: {counted(len(photos), 'image')}, the target is {shown}.")
+    also = f" (there are also: {listed([shortened(other, 30) for other in others], 8, last=', ')})" if others else ""
+    images = counted(len(photos), "image")
+    notes.append(f"{files.path} is read as an export of {files.tool}: {images}, the target is {shown}{also}.")
     twice = sum(export.twice for export in files.exports)
     if twice:
         entries = counted(twice, "entry", "entries", "is/are")

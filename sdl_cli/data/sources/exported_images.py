@@ -22,7 +22,7 @@ from sdl_cli.data.images.listing import PART_WORDS, existing_folder
 from sdl_cli.data.images.photos import Decoding, iter_photos, read_photos
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
-from sdl_cli.phrases import listed, shortened
+from sdl_cli.phrases import counted, listed, shortened
 
 if TYPE_CHECKING:
     from sdl_cli.data.sources.image_table import ImageTable
@@ -49,8 +49,8 @@ def find(path: Path, root: str | None, image: str | None, key: str = "dataset.ro
 def load(settings: ImageTable, files: Files, preferred_px: int | None, interpolation: str) -> Dataset:
     """The labelled photos of an export, as `image_table.load` returns those of a table."""
     notes: list[str] = []
-    name, kind = target_of(files, settings.target)
-    known = labelled(files, name, kind, settings.several, notes)
+    name, kind, others = target_of(files, settings.target)
+    known = labelled(files, name, kind, settings.several, notes, others)
     rows, there = located(files, [(export, photo) for export, photo, _ in known], settings.on_error, notes)
     rows, words = once(files, rows, [known[i][2] for i in there], notes)
     cells = objects(words)
@@ -88,7 +88,7 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
 
 def list_files(settings: ImageTable, files: Files) -> tuple[list[Path], list[str]]:
     """The labelled photos that are there, and their names in messages; no photo is opened."""
-    _, kind = target_of(files, settings.target)
+    _, kind, _ = target_of(files, settings.target)
     rows, _ = located(files, [(e, p) for e, p in files.photos() if p.labels.get(kind)], "skip", [])
     return [row.file for row in rows], _shown(rows)
 
@@ -159,7 +159,8 @@ def _parts(settings: ImageTable, files: Files, rows: Sequence[Row], notes: list[
         return None
     shown = listed([f"{part} {counts[part]:,}" for part in ("train", "validation", "test") if part in counts])
     if None in found or "train" not in counts:
-        lacking = f"{sum(part is None for part in found):,} images have none" if None in found else "there is no train"
+        none = counted(sum(part is None for part in found), "image", verbs="has/have")
+        lacking = f"{none} none" if None in found else "there is no train"
         notes.append(f"The parts of the export ({shown}) are not used: {lacking}.")
         return None
     notes.append(f"The parts are those of the export: {shown}.")

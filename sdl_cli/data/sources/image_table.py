@@ -84,6 +84,8 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         for i, name in enumerate(form.names)
         if "part" not in places and i not in places.values() and {(cell or "").lower() for cell in columns[i]} <= set(PART_WORDS)
     ]
+    if settings.several != "fail":
+        notes.append("dataset.several has no effect on a table: it is for exports of labelling tools.")
     missing_target = settings.missing_target
     written = columns[places["target"]]
     rows = rows.take(drop_missing_targets(path, target, rows.cells["target"], rows.lines, missing_target, notes, written))

@@ -74,7 +74,7 @@ BAD = {
     "a row of VIA": ("a.csv", VIA_HEAD + "0.png,7,{}\n", r"a.csv, line 2: 3 cells, but there are 7 columns\."),
     "a class of Roboflow": ("_classes.csv", "filename, cat, dog\n0.png, 1, x\n", r"line 2: 'x' in the column dog is not 0 or 1\."),
     "columns of Roboflow": ("_classes.csv", "filename, cat, cat\n0.png, 1, 0\n", r"line 1: two columns have one name\."),
-    "no rows of Label Studio": ("a.csv", "annotation_id,annotator,lead_time,image,choice\n", r"\(Label Studio\): there are no rows"),
+    "no rows of Label Studio": ("a.csv", "annotation_id,annotator,lead_time,a.jpg,choice\n", r"\(Label Studio\): there are no rows"),
 }  # fmt: skip
 
 
@@ -124,6 +124,16 @@ def test_a_table_of_photos_is_no_export(tmp_path: Path) -> None:
     for text in ("[a],b\n", "{,}\n", "#filename,kind\n", ""):
         assert not is_export(written(tmp_path / "t.csv", text))
     assert not is_export(tmp_path / "none.json") and not is_export(tmp_path / "0.png")
+
+
+def test_what_is_meant_for_exports_only_has_no_effect_on_a_table(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", table([("file", "kind"), *zip(photos(tmp_path), LABELS, strict=True)]))
+    assert "dataset.several has no effect on a table" in " ".join(read(path, several="drop", header=True).notes)
+
+
+def test_texts_of_label_studio_are_no_photos(tmp_path: Path) -> None:
+    assert not is_export(written(tmp_path / "t.csv", "annotation_id,annotator,lead_time,text,choice\n1,1,2.5,a few words,good\n"))
+    assert is_export(written(tmp_path / "t.csv", "annotation_id,annotator,lead_time,image,choice\n1,1,2.5,/a/b.JPG,good\n"))
 
 
 def test_labels_that_could_harm_a_terminal(tmp_path: Path) -> None:

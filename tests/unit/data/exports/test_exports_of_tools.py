@@ -249,7 +249,7 @@ def test_subsets_of_cvat(tmp_path: Path) -> None:
     assert data.part.tolist() == ["train"] * 4 + ["test"] * 2
     entries[0] = ('name="0.png" subset="default"', '<tag label="cat"/>')
     data = read(written(tmp_path / "annotations.xml", cvat(entries)))
-    assert data.part is None and "(train 3 and test 2) are not used: 1 images have none" in " ".join(data.notes)
+    assert data.part is None and "(train 3 and test 2) are not used: 1 image has none" in " ".join(data.notes)
 
 
 def test_attributes_of_cvat(tmp_path: Path) -> None:
@@ -263,6 +263,18 @@ def test_attributes_of_cvat(tmp_path: Path) -> None:
         read(path)
     assert labels(read(path, target="sky")) == ["blue", "grey"] * 3
     assert labels(read(path, target="colour")) == ["red", "red", "white"] * 2
+
+
+def test_other_labels_are_named_beside_the_target(tmp_path: Path) -> None:
+    names = photos(tmp_path)
+    inside = [
+        f'<tag label="{k}"><attribute name="sky">{s}</attribute></tag>'
+        for k, s in zip(LABELS, ["blue", "blue", "grey"] * 2, strict=True)
+    ]
+    path = written(tmp_path / "a.xml", cvat([(f'name="{n}"', i) for n, i in zip(names, inside, strict=True)]))
+    data = read(path)
+    assert labels(data) == LABELS and data.notes[0].endswith("6 images, the target is tag (there are also: sky).")
+    assert read(path, target="sky").notes[0].endswith("the target is sky.")
 
 
 def test_attributes_of_images_and_regions_by_one_name(tmp_path: Path) -> None:
