@@ -77,7 +77,8 @@ def _read_file(path: Path, image: str | None) -> Export | None:
 
 
 def _starts_xml(head: bytes) -> bool:
-    return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
+    start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    return start.startswith((b"<?xml", b"<!", b"<annotation", b"<html"))  # a column may be called <id>
 
 
 def _head(path: Path) -> bytes:

@@ -33,11 +33,17 @@ def kind_of(head: bytes, path: Path) -> str:
     if set(cells) >= via.COLUMNS:
         return "via"
     if set(cells) >= label_studio.OWN_COLUMNS:
-        return "label studio" if any(ending.encode() in head.lower() for ending in SUFFIXES) else ""  # it may be of texts
-    blanks = [cell.startswith(" ") and bool(cell.strip()) for cell in first.split(",")[1:]]
-    if cells[0] == "filename" and blanks and (all(blanks) or path.name.lower() == "_classes.csv"):
-        return "roboflow"
+        return "label studio" if any(ending in text.lower() for ending in SUFFIXES) else ""  # it may be of texts
+    if cells[0] == "filename" and len(cells) > 1:
+        return "roboflow" if path.name.lower() == "_classes.csv" or _flags_classes(text.splitlines()[:_FIRST_LINES]) else ""
     return ""
+
+
+def _flags_classes(lines: Sequence[str]) -> bool:
+    """Whether the first lines name several classes behind blanks, and hold 0 and 1 below; with one such column it is a table."""
+    names, rows = lines[0].split(",")[1:], [line.split(",")[1:] for line in lines[1:-1] or lines[1:]]
+    behind_blanks = len(names) > 1 and all(name.startswith(" ") and name.strip() for name in names)
+    return behind_blanks and bool(rows) and all(cell.strip() in _YES for row in rows for cell in row)
 
 
 def _delimiter(first: str) -> str:
@@ -56,6 +62,12 @@ def read(path: Path, head: bytes, image: str | None = None) -> Export | None:
     if not kind:
         return None
     check_memory(path, hint="Export fewer images at once.")
+    found = _read(path, kind, image)
+    found.notes += find_encoding(path, None, "dataset.encoding")[1]
+    return found
+
+
+def _read(path: Path, kind: str, image: str | None) -> Export:
     if kind == "via 3":
         return _read_via_3(path)
     if kind == "label studio":
@@ -111,7 +123,7 @@ def _read_roboflow(path: Path) -> Export:
 
 
 def _note_class(photo: Photo, name: str, is_of_it: bool, is_alone: bool) -> None:
-    photo.add(Kind(name, "column", is_main=is_alone), is_of_it)
+    photo.add(Kind(name, "column", is_main=is_alone), int(is_of_it))
     if is_of_it and not is_alone:
         photo.add(_CLASS, name)
 

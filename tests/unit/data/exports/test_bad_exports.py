@@ -97,6 +97,14 @@ def test_a_file_in_several_encodings(tmp_path: Path) -> None:
     assert labels(read(tmp_path / "a.json.gz")) == LABELS
     (tmp_path / "a.xml").write_bytes(cvat(TAGS).replace("utf-8", "utf-16").encode("utf-16"))
     assert labels(read(tmp_path / "a.xml")) == LABELS
+    kinds = ["köter", "größe"] * 3
+    own = [f"1,1,2.5,{name},{kind}" for name, kind in zip(names, kinds, strict=True)]
+    content = "\n".join(["annotation_id,annotator,lead_time,image,choice", *own])
+    (tmp_path / "a.csv").write_bytes(content.encode("cp1252"))
+    data = read(tmp_path / "a.csv")
+    assert labels(data) == kinds and "Read as cp1252 (Western European)" in " ".join(data.notes)
+    (tmp_path / "b.csv").write_bytes(content.replace(",", ";").encode("utf-16"))
+    assert labels(read(tmp_path / "b.csv")) == kinds
     (tmp_path / "a.json").write_bytes(b'{"images": ["\xff"]}')
     with pytest.raises(DataError, match="a.json: the JSON is not valid UTF-8 at byte 13"):
         read(tmp_path / "a.json")
@@ -121,7 +129,11 @@ def test_a_table_of_photos_is_no_export(tmp_path: Path) -> None:
     for rows in ([["filename", "cat"]], [["filename", "kind"]], [["image", "annotator"]]):
         path = written(tmp_path / "t.csv", table([*rows, *zip(names, LABELS, strict=True)]))
         assert not is_export(path) and labels(read(path, header=True)) == LABELS
-    for text in ("[a],b\n", "{,}\n", "#filename,kind\n", ""):
+    for head, kinds in (("filename, kind", LABELS), ("filename, kind", "010101"), ("filename, a, b", ["1, x", "0, y"] * 3)):
+        rows = [f"{name}, {kind}" for name, kind in zip(names, kinds, strict=True)]
+        path = written(tmp_path / "t.csv", "\n".join([head, *rows]))
+        assert not is_export(path) and len(read(path, target="1", header=True)) == 6
+    for text in ("<id>,b\n1,2\n", "[a],b\n", "{,}\n", "#filename,kind\n", ""):
         assert not is_export(written(tmp_path / "t.csv", text))
     assert not is_export(tmp_path / "none.json") and not is_export(tmp_path / "0.png")
 

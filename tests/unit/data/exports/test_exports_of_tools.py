@@ -183,7 +183,9 @@ def test_one_class_of_roboflow_says_yes_or_no(tmp_path: Path) -> None:
     names = photos(tmp_path)
     lines = ["filename, defect", *(f"{name}, {int(i < 2)}" for i, name in enumerate(names))]
     data = read(written(tmp_path / "_classes.csv", "\n".join(lines)))
-    assert labels(data) == ["true"] * 2 + ["false"] * 4
+    assert labels(data) == ["1"] * 2 + ["0"] * 4
+    three = written(tmp_path / "a.csv", classes_csv(names, ["cat", "dog", "ant"] * 2))
+    assert labels(read(three)) == ["cat", "dog", "ant"] * 2 and labels(read(three, target="dog")) == ["0", "1", "0"] * 2
 
 
 def test_parts_of_roboflow(tmp_path: Path) -> None:
