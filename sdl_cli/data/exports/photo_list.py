@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sdl_cli.data.images.versions import source_of
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted, printable, shortened
 
@@ -89,7 +90,8 @@ class Export:
         key = normal_path(name)
         known = self._by_path.get(key)
         if known is None:
-            known = self._by_path[key] = Photo(name, place)
+            source = source_of(name)
+            known = self._by_path[key] = Photo(name, place, details={} if source is None else {"source": source})
             self.photos.append(known)
         elif once:
             self.twice += 1

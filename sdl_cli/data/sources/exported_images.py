@@ -20,6 +20,7 @@ from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.images.depth import stored_scale
 from sdl_cli.data.images.listing import PART_WORDS, existing_folder
 from sdl_cli.data.images.photos import Decoding, iter_photos, read_photos
+from sdl_cli.data.images.versions import versions_note
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted, listed, shortened
@@ -64,6 +65,8 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
         notes.append(f"dataset.{listed(unused, last=' and dataset.')}: no effect on an export of {files.tool}.")
     groups, part = _cells(settings.group, "group", files, rows), _parts(settings, files, rows, notes)
     ids = _cells(settings.id, "id", files, rows)
+    if part is None and groups is None:
+        notes += versions_note([row.photo.path for row in rows], "dataset.group=source")
 
     how = settings.decoding(preferred_px, interpolation)
     photos = read_photos([row.file for row in rows], _shown(rows), how, files.path)

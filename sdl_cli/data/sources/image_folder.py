@@ -16,6 +16,7 @@ from sdl_cli.data.images.decode import SUFFIXES, Channels
 from sdl_cli.data.images.listing import Listing, existing_folder, left_out, list_folder, shown_name, walk
 from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
 from sdl_cli.data.images.settings import PhotoSettings
+from sdl_cli.data.images.versions import PATTERN, versions_note
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
 
@@ -52,6 +53,7 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
     listing = _listed(root)
     names = [shown_name(path, root) for path in listing.files]
     all_groups = None if settings.group is None else groups_from_names(names, settings.group)
+    torn = versions_note(names, f"dataset.group='{PATTERN}'") if all_groups is None and listing.parts is None else []
     photos = read_photos(listing.files, names, settings.decoding(preferred_px, interpolation), root)
     classes = tuple(sorted(set(listing.labels)))
     return Reading(
@@ -66,7 +68,7 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         part=None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept]),
         ids=[names[row] for row in photos.kept],
         x_digest=photos.digest,
-        notes=(*listing.notes, *photos.notes),
+        notes=(*listing.notes, *torn, *photos.notes),
         value_range=photos.value_range,
     ).finish()
 
