@@ -195,3 +195,44 @@ def test_mutated_files(tool: str, tmp_path: Path) -> None:
             assert error.message and "\n" not in error.message
             str(error).encode()
     assert refused > 20
+
+
+def with_other_values(content: Any, rng: np.random.Generator) -> Any:
+    """A copy of JSON in which some values are of other kinds, or gone."""
+    whole = json.loads(json.dumps(content))
+    for _ in range(rng.integers(1, 3)):
+        at: Any = whole
+        while True:
+            keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+            key = keys[int(rng.integers(0, len(keys)))]
+            if not isinstance(at[key], (dict, list)) or not at[key] or rng.random() < 0.2:
+                break
+            at = at[key]
+        values = [None, 3, -1.5, 1e300, "x", "", True, [], {}, [[1]], {"a": 1}, ["0.png"], {"choices": 3}, "\ud800", "../0.png"]
+        if rng.random() < 0.15:
+            del at[key]
+        else:
+            at[key] = values[int(rng.integers(0, len(values)))]
+        if not whole:
+            break
+    return whole
+
+
+@pytest.mark.parametrize(
+    "tool", [tool for tool in [*TOOLS, "LabelMe"] if not {"CSV", "CVAT", "Roboflow"} & set(tool.replace(",", "").split())]
+)
+def test_values_of_other_kinds(tool: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(len(tool))
+    names = photos(tmp_path)
+    name, content = ("a.json", labelme("0.png", ["cat", "dog"], {"x": True})) if tool == "LabelMe" else of(tool, names)
+    good = 0
+    for _ in range(100):
+        path = written(tmp_path / name, with_other_values(content, rng))
+        try:
+            data = read(path, on_error="skip", several="first")
+            good += 1
+            json.dumps([list(data.classes), data.ids.tolist(), dict(data.source)], ensure_ascii=False).encode()
+        except SdlError as error:
+            assert error.message and "\n" not in error.message
+            str(error).encode()
+    assert good > 10 or tool == "LabelMe"
