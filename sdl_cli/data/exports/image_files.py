@@ -55,29 +55,28 @@ class Finder:
         path = photo.path
         if path.startswith("data:"):
             return Place(None, "the image itself stands in the export, not its path")
-        folders = self._folders(export, photo.details.get("subset", ""))
+        own = export.file.parent
+        starts = [own, self.root] if _is_below(own, self.root) else [self.root]
+        subset = photo.details.get("subset", "")
+        below = [*export.folders, *(posixpath.join(folder, subset) for folder in export.folders if subset)]
+        folders = list(dict.fromkeys(start / folder for start in starts for folder in below))
         written = list(_spellings(path))
         names = written + [name for name in map(_without_prefix, written) if export.prefixed and name]
         for name in names:
+            absolute = self._inside(self.root, name) if name.startswith("/") else None
+            if absolute is not None:
+                return Place(absolute, "", name not in written)
             parts = [part for part in _DISK.sub("", posixpath.normpath(name)).split("/") if part]
             is_relative = not name.startswith("/") and not _ADDRESS.match(path) and name in written
             for left_out in range(min(len(parts), _MOST_PARTS)):
                 tail = "/".join(parts[left_out:])
-                for folder in folders:
+                is_upward = tail.startswith("../")  # from where the export lies, not from where a tool puts images
+                for folder in folders if not is_upward else starts:
                     file = self._inside(folder, tail)
                     if file is not None:
                         return Place(file, "", left_out > 0 or not is_relative)
-            absolute = self._inside(self.root, name) if name.startswith("/") else None
-            if absolute is not None:
-                return Place(absolute)
         cleaned = self._find_cleaned(names[-1], folders) if export.prefixed else None
         return Place(None, _why(path, written[0], export)) if cleaned is None else Place(cleaned, "", True)
-
-    def _folders(self, export: Export, subset: str) -> list[Path]:
-        own = export.file.parent
-        starts = [own, self.root] if _is_below(own, self.root) else [self.root]
-        below = [*export.folders, *(posixpath.join(folder, subset) for folder in export.folders if subset)]
-        return list(dict.fromkeys(start / folder for start in starts for folder in below))
 
     def _inside(self, folder: Path, tail: str) -> Path | None:
         """The file of a path from a folder, if it is one and lies below the root."""

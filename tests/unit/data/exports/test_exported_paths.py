@@ -77,6 +77,19 @@ def test_label_studio_writes_coco_too(tmp_path: Path) -> None:
     assert reds(read(written(tmp_path / "result.json", content))) == list(range(6))
 
 
+def test_a_path_upwards_starts_where_the_export_lies(tmp_path: Path) -> None:
+    names = photos(tmp_path)
+    path = written(tmp_path / "r.json", coco(["../0.png", *names[1:], "0.png"], [["cat"], *SINGLE[1:], ["dog"]]))
+    with pytest.raises(DataError, match=r"1 of 7 images is missing: \.\./0.png may be the same file as 0.png\."):
+        read(path)
+
+
+def test_whole_paths_inside_of_the_folder(tmp_path: Path) -> None:
+    names = photos(tmp_path / "a b")
+    data = read(studio(tmp_path / "ls.json", [str(tmp_path / "a b" / name) for name in names]))
+    assert reds(data) == list(range(6)) and len(data.notes) == 1
+
+
 def test_nothing_outside_of_the_folder_is_read(tmp_path: Path) -> None:
     names = photos(tmp_path / "photos")
     inside = tmp_path / "labels"
