@@ -184,7 +184,7 @@ def test_mutated_files(tool: str, tmp_path: Path) -> None:
     name, content = ("a.json", labelme("0.png", ["cat", "dog"], {"x": True})) if tool == "LabelMe" else of(tool, names)
     path = written(tmp_path / name, content)
     whole, refused = path.read_bytes(), 0
-    for _ in range(110):
+    for _ in range(100):
         path.write_bytes(mutated(whole, rng))
         try:
             data = read(path, on_error="skip", several="first")
@@ -226,7 +226,7 @@ def test_values_of_other_kinds(tool: str, tmp_path: Path) -> None:
     names = photos(tmp_path)
     name, content = ("a.json", labelme("0.png", ["cat", "dog"], {"x": True})) if tool == "LabelMe" else of(tool, names)
     good = 0
-    for _ in range(100):
+    for _ in range(30):
         path = written(tmp_path / name, with_other_values(content, rng))
         try:
             data = read(path, on_error="skip", several="first")
@@ -235,4 +235,4 @@ def test_values_of_other_kinds(tool: str, tmp_path: Path) -> None:
         except SdlError as error:
             assert error.message and "\n" not in error.message
             str(error).encode()
-    assert good > 10 or tool == "LabelMe"
+    assert good > 5 or tool == "LabelMe"
