@@ -15,6 +15,7 @@ from sdl_cli.errors import DataError
 Array = np.ndarray[Any, Any]
 Chunks = Iterator[tuple[Array, Array]]
 Notice = Callable[[str], None]
+_LISTS = (".csv", ".tsv", ".txt", ".gz", ".json", ".xml")  # of photos: tables, and exports of labelling tools
 
 
 def as_read(dataset: Dataset, interpolation: str = "bilinear") -> dict[str, Any]:
@@ -65,7 +66,7 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
 
 def _iter_images(source: Path, inputs: Mapping[str, Any], notes: list[str], on_error: str) -> Chunks:
     how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
-    if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
+    if source.is_file() and source.suffix.lower() in _LISTS:
         from sdl_cli.data.sources.image_table import iter_image_table
 
         found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range")}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdl_cli.data import DATASETS
+from sdl_cli.data.exports import is_export
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 
@@ -47,10 +48,12 @@ def _is_bare_path(override: str) -> bool:
 
 def _kind(path: Path, keys: set[str]) -> str:
     if path.is_dir():
-        return "image_folder"
+        return "image_table" if is_export(path) else "image_folder"
     if {"text", "dataset.text", "label_separator", "dataset.label_separator"} & keys:
         return "text"
     if {"image", "dataset.image", "root", "dataset.root"} & keys:
+        return "image_table"
+    if path.suffix.lower() in (".json", ".xml", ".csv", ".tsv") and is_export(path):
         return "image_table"
     if path.suffix.lower() in (".npz", ".npy"):
         return "npz"

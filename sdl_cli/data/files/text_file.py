@@ -27,6 +27,7 @@ _TEXT_CONTROLS = b"\t\n\v\f\r\x1a\x1b"
 _CONTROLS = bytes(set(range(1, 32)) - set(_TEXT_CONTROLS)) + b"\x7f"  # zero bytes are looked for on their own
 _UNUSED_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 SAVE_AS_TEXT = "Save the table as CSV (text, UTF-8)."
+_FEWER = "Give fewer rows or columns; sdl predict takes files of any length."
 _UNPACK = "Unpack it and give the path of the table inside."
 _MAGIC = (  # first bytes, what they are, what to do
     (b"PK\x03\x04", "an Excel workbook or a zip archive", "Save the sheet as CSV, or unpack the archive."),
@@ -99,20 +100,23 @@ def open_bytes(path: Path) -> IO[bytes]:
     return io.BufferedReader(_Unpacked(path, raw), _BLOCK_BYTES) if packed else raw
 
 
-def check_memory(path: Path) -> None:
-    """Raise DataError where the cells of a text file, all held at once, would not fit into memory.
+def check_memory(path: Path, ratio: int = _MEMORY_RATIO, held_as: str = "a table", hint: str = _FEWER) -> None:
+    """Raise DataError where the content of a text file, all held at once, would not fit into memory.
 
     What gzip unpacks to is counted first, a block at a time: the size stated in the file is not trusted.
+
+    Arguments:
+        ratio: of what is held in memory to the text. held_as, hint: what that is, and what to do, for the message.
     """
     with open_bytes(path) as file:
         plain = not isinstance(file.raw, _Unpacked)  # type: ignore[attr-defined]
         size = path.stat().st_size if plain else sum(len(block) for block in iter(lambda: file.read(_BLOCK_BYTES), b""))
-    needed, free = size * _MEMORY_RATIO, available_bytes()
+    needed, free = size * ratio, available_bytes()
     if needed > free:
         raise DataError(
-            f"{path}: {'holds' if plain else 'unpacks to'} {size / 2**30:.1f} GB, which takes about {needed / 2**30:.0f} GB as a "
-            f"table, and {free / 2**30:.0f} GB of memory are free.",
-            "Give fewer rows or columns; sdl predict takes files of any length.",
+            f"{path}: {'holds' if plain else 'unpacks to'} {size / 2**30:.1f} GB, which takes about {needed / 2**30:.0f} GB as "
+            f"{held_as}, and {free / 2**30:.0f} GB of memory are free.",
+            hint,
         )
 
 

@@ -13,6 +13,10 @@ from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted
 from sdl_cli.settings.parse import suggest
 
+PART_WORDS = {  # as tables and tools write them
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "test": "test", "testing": "test",
+}  # fmt: skip
 _PART_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 _OTHER_PICTURES = frozenset((
     ".ai", ".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dng", ".eps", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".nii",

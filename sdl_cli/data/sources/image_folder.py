@@ -10,11 +10,13 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, ValueRange
+from sdl_cli.data.exports import is_export
 from sdl_cli.data.groups import compile_pattern, groups_from_names
 from sdl_cli.data.images.decode import SUFFIXES, Channels
-from sdl_cli.data.images.listing import existing_folder, left_out, list_folder, shown_name, walk
+from sdl_cli.data.images.listing import Listing, existing_folder, left_out, list_folder, shown_name, walk
 from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
 from sdl_cli.data.images.settings import PhotoSettings
+from sdl_cli.data.images.versions import PATTERN, versions_note
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
 
@@ -48,9 +50,10 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         full disk.
     """
     root = existing_folder(settings.path)
-    listing = list_folder(root)
+    listing = _listed(root)
     names = [shown_name(path, root) for path in listing.files]
     all_groups = None if settings.group is None else groups_from_names(names, settings.group)
+    torn = versions_note(names, f"dataset.group='{PATTERN}'") if all_groups is None and listing.parts is None else []
     photos = read_photos(listing.files, names, settings.decoding(preferred_px, interpolation), root)
     classes = tuple(sorted(set(listing.labels)))
     return Reading(
@@ -65,9 +68,22 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         part=None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept]),
         ids=[names[row] for row in photos.kept],
         x_digest=photos.digest,
-        notes=(*listing.notes, *photos.notes),
+        notes=(*listing.notes, *torn, *photos.notes),
         value_range=photos.value_range,
     ).finish()
+
+
+def _listed(root: Path) -> Listing:
+    """The images of the folder; one that cannot be read so may be the export of a labelling tool, which the error then says."""
+    try:
+        return list_folder(root)
+    except DataError as error:
+        if not is_export(root):
+            if any((folder / "labels").is_dir() for folder in (root, root / "train")) and "only one class" in error.message:
+                raise DataError(error.message, "Boxes in labels/*.txt (YOLO) are not read: export them as COCO.") from error
+            raise
+        hint = f"It holds labels of a labelling tool: dataset=image_table dataset.path={root}"
+        raise DataError(error.message, hint) from error
 
 
 def iter_images(

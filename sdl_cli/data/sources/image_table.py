@@ -11,6 +11,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.exports.labelled import Files, Several
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, which_target, without_doubt_of_header
@@ -18,18 +19,14 @@ from sdl_cli.data.files.sniffing import Asked, Format, sniff
 from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.data.images.depth import stored_scale
-from sdl_cli.data.images.listing import existing_folder
+from sdl_cli.data.images.listing import PART_WORDS, existing_folder
 from sdl_cli.data.images.photo_paths import contradictions, locate
 from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
+from sdl_cli.data.sources import exported_images
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-_PARTS = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +38,10 @@ class ImageTable(WrittenRoles, PhotoSettings):
         target: the column to predict; None takes the only one that is left.
         part: a column that says train, val or test for each row; None draws test rows.
         root: the folder that the paths start from; None takes the folder of the CSV file.
+        several: what to do about images of a labelling tool's export that have several labels: fail, take the first of each, or
+            drop these images.
 
+    The path may also be the export of a labelling tool (`data/exports`): `target` then names one of its kinds of labels.
     The other arguments are those of `WrittenRoles` and `PhotoSettings`; without `id` the paths name the rows.
     """
 
@@ -49,6 +49,7 @@ class ImageTable(WrittenRoles, PhotoSettings):
     image: str | None = None
     part: str | None = None
     root: str | None = None
+    several: Several = "fail"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
 
     Raises DataError: a file, columns, targets or photos that cannot be used; lines of the file are named.
     """
+    export = _export(settings)
+    if export is not None:
+        return exported_images.load(settings, export, preferred_px, interpolation)
     path, form, columns, lines, root = _read_own(settings)
     notes = without_doubt_of_header(form.notes, form.names, [settings.image, settings.target])
     places = _places(settings, path, form, columns)
@@ -78,8 +82,10 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     notes += [
         f"Column {shortened(name)} holds words such as train and test; to use them as parts: dataset.part={shortened(name)}"
         for i, name in enumerate(form.names)
-        if "part" not in places and i not in places.values() and {(cell or "").lower() for cell in columns[i]} <= set(_PARTS)
+        if "part" not in places and i not in places.values() and {(cell or "").lower() for cell in columns[i]} <= set(PART_WORDS)
     ]
+    if settings.several != "fail":
+        notes.append("dataset.several has no effect on a table: it is for exports of labelling tools.")
     missing_target = settings.missing_target
     written = columns[places["target"]]
     rows = rows.take(drop_missing_targets(path, target, rows.cells["target"], rows.lines, missing_target, notes, written))
@@ -114,10 +120,18 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
 
 def list_photos(settings: ImageTable) -> tuple[list[Path], list[str]]:
     """The photos that a table lists and that are there, and their names in messages; no photo is opened."""
+    export = _export(settings)
+    if export is not None:
+        return exported_images.list_files(settings, export)
     path, form, columns, lines, root = _read_own(settings)
     rows = _Rows({"image": columns[_places(settings, path, form, columns)["image"]]}, lines)
     files, kept = locate(rows.cells["image"], rows.lines, root, path, "skip", [])
     return files, _shown(rows.take(kept))
+
+
+def _export(settings: ImageTable) -> Files | None:
+    """The export of a labelling tool that the settings name, or None."""
+    return exported_images.find(Path(settings.path).expanduser(), settings.root, settings.image)
 
 
 def describe(settings: ImageTable, form: Format, places: Mapping[str, int], how: Decoding) -> dict[str, Any]:
@@ -147,7 +161,7 @@ def iter_image_table(
     """Read the photos that a new CSV file lists a chunk at a time, for prediction: no cache, little memory.
 
     Arguments:
-        path: the CSV file; it needs a column of paths only.
+        path: the CSV file, which needs a column of paths only, or the export of a labelling tool.
         inputs: `size_px`, `channels`, `interpolation` and where there is one `value_range`, and where the run was trained on a
             table of photos, what `describe` says of it.
         root: the folder that the paths start from; None takes the folder of the CSV file.
@@ -157,6 +171,11 @@ def iter_image_table(
     Raises DataError: no column of paths, or photos that are missing or unreadable, with their lines.
     """
     file = Path(path).expanduser()
+    export = exported_images.find(file, None if root is None else str(root), inputs.get("image"), "")
+    if export is not None:
+        how = Decoding(int(inputs["size_px"]), inputs["channels"], str(inputs["interpolation"]), on_error)
+        yield from exported_images.iter_export(export, inputs, how, chunk, root is not None, [] if notes is None else notes)
+        return
     asked = replace(Asked(**dict(inputs.get("asked", {}))), decimal=".", thousands="none", header_lines=None)  # no numbers here
     form, columns, lines = _read(file, asked, "INPUT")
     places = _new_places(file, form, columns, inputs)
@@ -268,7 +287,7 @@ def _new_places(path: Path, form: Format, columns: Sequence[Array], inputs: Mapp
 def _part(path: Path, rows: _Rows) -> Array:
     """The part of each row."""
     cells = rows.cells["part"]
-    found = [_PARTS.get((cell or "").strip().lower()) for cell in cells]
+    found = [PART_WORDS.get((cell or "").strip().lower()) for cell in cells]
     bad = [i for i, part in enumerate(found) if part is None]
     if bad:
         shown = "nothing" if cells[bad[0]] is None else repr(shortened(cells[bad[0]], 30))
