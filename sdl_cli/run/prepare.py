@@ -51,7 +51,8 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
 
 def load_here(experiment: Experiment) -> Dataset:
     """The experiment's data set, loaded once per process and shared by all fits; the last two are cached."""
-    key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None)} {experiment.model}"
+    one = {"origins": 1, "origin": 0} if hasattr(experiment.dataset, "origins") else {}  # whatever part of it is asked for
+    key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None, **one)} {experiment.model}"
     found = _loaded.get(key)
     if found is None:
         found = load_dataset(experiment)[0]
@@ -203,10 +204,15 @@ def _changed(group: str, settings: Any, *defaults: Any) -> list[str]:
     return [f"{group}.{key}" for key, value in values if all(value != getattr(known, key) for known in defaults)]
 
 
-def of_repeat(experiment: Experiment, repeat: int) -> Experiment:
-    """The experiment on split number `repeat`: its own seeds for model and split, each plus `repeat`."""
+def of_repeat(experiment: Experiment, repeat: int, num_repeats: int) -> Experiment:
+    """The experiment on split number `repeat` of `num_repeats`: its own seeds for model and split, each plus `repeat`.
+
+    Where rows follow each other in time, each repeat has a test part of its own, the first one the latest.
+    """
     seed = experiment.dataset.seed
     dataset = experiment.dataset if seed is None else dataclasses.replace(experiment.dataset, seed=seed + repeat)
+    if num_repeats > 1 and getattr(dataset, "order", None) is not None:
+        dataset = dataclasses.replace(dataset, origins=num_repeats, origin=repeat)
     return dataclasses.replace(experiment, dataset=dataset, seed=experiment.seed + repeat)
 
 

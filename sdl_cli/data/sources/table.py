@@ -18,6 +18,7 @@ from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
+from sdl_cli.data.files.order_column import InTimeOrder, order_of
 from sdl_cli.data.files.roles import Roles, TestFile, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
@@ -34,6 +35,7 @@ from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.formats import read_cells
 from sdl_cli.data.source import Reading, row_names
+from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
@@ -66,13 +68,14 @@ class TableRoles(Roles):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(TableRoles, TestFile):
+class Table(TableRoles, TestFile, InTimeOrder):
     """A table in a file.
 
     Arguments:
         path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
 
-    The other arguments are those of `TableRoles` and `TestFile`.
+    The other arguments are those of `TableRoles`, `TestFile` and `InTimeOrder`; the column of the order is learned from like any
+    other, unless it is among `drop`.
     """
 
     name: str = "table"
@@ -127,7 +130,7 @@ def assemble(
     )
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
     columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
-    id_place = places.get("id", namer)
+    id_place, order = places.get("id", namer), _order(cells, roles, notes, like is not None)
     unknown: Unknown = {}
     X = encode_columns(cells, columns, unknown)
     notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
@@ -158,7 +161,21 @@ def assemble(
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
         },
+        order=order,
     )
+
+
+def _order(cells: Cells, roles: TableRoles, notes: list[str], is_known: bool) -> TimeOrder | None:
+    """The order of the rows where one is asked for; rows of a known run need none that is not there."""
+    name = getattr(roles, "order", None)
+    if name is None or (is_known and name not in cells.names):
+        return None
+    assert isinstance(roles, Table)
+    place = find_column(cells.source, cells.names, name, "dataset.order")
+    if roles.target is not None and place == find_column(cells.source, cells.names, roles.target, "dataset.target"):
+        shown = shortened(cells.names[place])
+        raise DataError(f"dataset.order and dataset.target are both the column {shown}.", "Give each its own column.")
+    return order_of(cells, place, roles.gap, notes)
 
 
 def _written(cells: Cells) -> dict[str, Any]:
@@ -185,7 +202,8 @@ def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], 
 def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
     """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
-    asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
+    roles = (settings.target, settings.group, settings.id, settings.order)
+    asked = settings.asked(*roles, *settings.features, *settings.drop, *settings.text)
     asked = dataclasses.replace(asked, texts=settings.text)
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
         return typed
