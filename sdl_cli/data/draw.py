@@ -11,9 +11,7 @@ from sdl_cli.data.dataset import Task
 from sdl_cli.errors import DataError
 
 
-def nested_subset(
-    y: Array, num: int, seed: int, task: Task, groups: Array | None = None, times: Array | None = None
-) -> Array:
+def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | None = None, times: Array | None = None) -> Array:
     """Choose `num` rows; with the same seed, a smaller choice is a prefix of a larger one.
 
     Classes come in proportion, but one row of each class comes first, then a second of each. Where rows have groups, a

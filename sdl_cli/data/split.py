@@ -67,8 +67,8 @@ class LabelledPart(_Part):
     unlabelled: Array | None = None
 
     def divided(self, fraction: float, seed: int) -> tuple[LabelledPart, LabelledPart]:
-        """Rows to fit on and rows to choose on: the source's own validation rows, the latest ones of rows in the order of time, or
-        a seeded stratified part.
+        """Rows to fit on and rows to choose on: the source's own validation rows, the latest of rows in the order of time, or a
+        seeded stratified part.
         """
         if self.validation is not None and len(self.validation):
             fit = np.setdiff1d(self.rows, self.validation)
@@ -96,8 +96,8 @@ class TestPart(_Part):
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     """Divide the rows into labelled and test, then take the requested number of labelled rows.
 
-    The source's own test part is used where there is one; the latest rows where they follow each other in time; otherwise rows are
-    drawn by scikit-learn's `train_test_split`, stratified by class, or whole groups are drawn where the data set has groups.
+    The source's own test part is used where there is one, and the latest rows where they follow each other in time; otherwise
+    rows are drawn by scikit-learn's `train_test_split`, stratified by class, or whole groups where the data set has groups.
 
     Arguments:
         settings: test_fraction, num_per_class, num_train, and a seed that goes before `seed`.

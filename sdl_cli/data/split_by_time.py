@@ -67,7 +67,9 @@ def _usable(dataset: Dataset, order: TimeOrder, before: Array, test: Array) -> t
             )
         if len(names):
             shown = listed([shortened(str(name), 40) for name in names[:5]], 5, len(names), last=", ")
-            stand = f"of {counted(len(names), 'group')} that also stand{'s' if len(names) == 1 else ''} in the test part ({shown})"
+            stand = (
+                f"of {counted(len(names), 'group')} that also stand{'s' if len(names) == 1 else ''} in the test part ({shown})"
+            )
             notes.append(f"{counted(int(crossing.sum()), 'labelled row', verbs='is/are')} left out: {stand}.")
         kept = kept[~crossing]
     if len(kept) < 2 or (dataset.task == "classification" and len(np.unique(dataset.y[kept])) < 2):
@@ -79,10 +81,10 @@ def _usable(dataset: Dataset, order: TimeOrder, before: Array, test: Array) -> t
 
 def _where(order: TimeOrder, labelled: Array, test: Array, origins: int, origin: int) -> str:
     last, ends = order.shown(order.times[labelled].max()), [order.shown(end(order.times[test])) for end in (np.min, np.max)]
-    which = f" {origin + 1} of {origins}, counted from the latest" if origins > 1 else ""
+    which = f" ({origin + 1} of {origins}, the first is the latest)" if origins > 1 else ""
     return (
-        f"Split along {order.name}: {len(labelled):,} labelled rows up to {last}, test part{which} from {ends[0]} to {ends[1]} "
-        f"({counted(len(test), 'row')}). Intervals count each test row as independent: too narrow where neighbours are alike."
+        f"Split along {order.name}: {len(labelled):,} labelled rows up to {last}, {counted(len(test), 'test row')}{which} from "
+        f"{ends[0]} to {ends[1]}; intervals over test rows are too narrow where neighbours are alike."
     )
 
 

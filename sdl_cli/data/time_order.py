@@ -57,7 +57,7 @@ def cuts(times: Array, test_fraction: float, origins: int) -> list[int]:
     """
     num = len(times)
     share = min(test_fraction, max(LEAST_BEFORE, test_fraction) / origins)
-    free = np.flatnonzero(np.diff(times)) + 1
+    free = np.flatnonzero(times[1:] != times[:-1]) + 1
     found: list[int] = []
     for number in range(1, origins + 1):
         allowed = free[free < (found[-1] if found else num)]
@@ -101,8 +101,8 @@ def missing_sentence(order: TimeOrder) -> list[str]:
 def origins_sentence(order: TimeOrder, origins: int) -> str:
     """What several splits along time are, and what that means for what is computed from them."""
     return (
-        f"Splits follow {order.name}: {origins} test parts, one after the other at the end, each predicted from the rows before it. "
-        "Intervals and tests are those for random splits (Nadeau and Bengio 2003): they allow for shared labelled rows, but not "
+        f"Splits follow {order.name}: {origins} test parts, one after the other at the end, each predicted from the rows before "
+        "it. Intervals and tests are those for random splits (Nadeau and Bengio 2003): they allow for shared labelled rows, but not "
         "for a drift that neighbouring parts have in common."
     )
 

@@ -15,6 +15,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import monotone
 from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import LabelledPart, Split, split
+from sdl_cli.data.targets import require_positive
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import MODELS, build
@@ -81,6 +82,7 @@ def absolute(experiment: Experiment) -> Experiment:
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
+    _check_target_scale(experiment, dataset)
     experiment.model.check_task(dataset.task)
     _check_reduction(experiment, dataset)
     _check_directions(experiment, dataset)
@@ -138,6 +140,16 @@ def _check_directions(experiment: Experiment, dataset: Dataset) -> None:
     if experiment.reduce.name == "pca":
         hint = "Use reduce=select, which keeps columns as they are, or leave out one of the two."
         raise ConfigError("dataset.monotone: reduce=pca mixes the columns, so that none keeps its direction.", hint)
+
+
+def _check_target_scale(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise DataError where a target has no logarithm to learn, ConfigError where changed images add to a number."""
+    require_positive(dataset)
+    changes = [key for key in ("shift_target", "rotate_target") if getattr(experiment.augment, key, None)]
+    changes += ["flip_target"] if getattr(experiment.augment, "flip_target", None) == "negate" else []
+    if dataset.target_scale == "log" and changes:
+        what = f"augment.{changes[0]} changes the number itself, but models learn its logarithm (dataset.target_scale=log)"
+        raise ConfigError(f"{what}.", "Leave out one of the two.")
 
 
 def _check_size_of_target(dataset: Dataset) -> None:
