@@ -102,8 +102,8 @@ def origins_sentence(order: TimeOrder, origins: int) -> str:
     """What several splits along time are, and what that means for what is computed from them."""
     return (
         f"Splits follow {order.name}: {origins} test parts, one after the other at the end, each predicted from the rows before "
-        "it. Intervals and tests are those for random splits (Nadeau and Bengio 2003): they allow for shared labelled rows, but not "
-        "for a drift that neighbouring parts have in common."
+        "it. Intervals and tests are those for random splits (Nadeau and Bengio 2003): they allow for labelled rows in common, "
+        "but not for a drift that neighbouring parts share."
     )
 
 

@@ -48,13 +48,14 @@ def order_of(cells: Cells, place: int, gap: float, notes: list[str]) -> TimeOrde
     Raises DataError: a column that holds neither dates nor numbers, or cells that are neither.
     """
     name, own = shortened(cells.names[place]), cells.columns[place]
-    found = infer(cells.names[place], own, cells.marks, chosen=True)
+    marks = cells.marks_of(cells.names[place])
+    found = infer(cells.names[place], own, marks, chosen=True)
     if isinstance(found, LeftOut):
         raise DataError(f"dataset.order: the column {name} of {cells.source} {found.reason}.", "Choose another column.")
     if found.kind == "date":
         note_doubts(found, cells, place, notes, False)
         return TimeOrder(name, days_of(found, own), True, gap)
-    times = to_numbers(own, cells.marks)
+    times = to_numbers(own, marks)
     bad = np.flatnonzero(~np.isfinite(times) & (own != None))  # noqa: E711  element by element
     if len(bad):
         what = f"column {name} holds {shortened(own[bad[0]], 30)!r}: rows are ordered by dates, all written alike, or by numbers"

@@ -33,6 +33,7 @@ from sdl_cli.data.files.table_cells import (
 )
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
+from sdl_cli.data.files.typed_marks import with_own_marks
 from sdl_cli.data.formats import read_cells
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.time_order import TimeOrder
@@ -126,7 +127,17 @@ def assemble(
     keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(
-        cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
+        cells.source,
+        target,
+        own,
+        cells.lines,
+        roles,
+        cells.marks_of(target),
+        notes,
+        before,
+        keep=keep,
+        as_text=as_text,
+        like=known,
     )
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
     columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
@@ -205,12 +216,15 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     roles = (settings.target, settings.group, settings.id, settings.order)
     asked = settings.asked(*roles, *settings.features, *settings.drop, *settings.text)
     asked = dataclasses.replace(asked, texts=settings.text)
+    known = run
+    if first is not None:
+        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
-        return typed
+        return with_own_marks(typed, asked if first is None else dataclasses.replace(asked, decimal=None, thousands=None), known)
     if first is None:
         form = sniff(file, asked, key, run)
     else:
-        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
+        assert known is not None
         form = sniff_like(file, dataclasses.replace(asked, header=first.header), key, known, first.names)
     columns, lines = read(file, form)
     if not len(lines):
@@ -253,7 +267,7 @@ def _infer_columns(
     for i in chosen or range(len(cells.names)):
         if i in taken and not (chosen and i not in dropped):
             continue
-        found = infer(cells.names[i], cells.columns[i], cells.marks, i in categorical, bool(chosen))
+        found = infer(cells.names[i], cells.columns[i], cells.marks_of(cells.names[i]), i in categorical, bool(chosen))
         if isinstance(found, LeftOut):
             left_out.append(found)
             counters += [i] if found.reason == COUNTS_ROWS else []
