@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 
 from sdl_cli.data.files.column_doubts import note_doubts
-from sdl_cli.data.files.columns import LeftOut, days_of, infer, to_numbers
+from sdl_cli.data.files.columns import CellError, Column, LeftOut, days_of, infer, to_numbers
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import ConfigError, DataError
@@ -57,7 +57,14 @@ def order_of(cells: Cells, place: int, gap: float, notes: list[str]) -> TimeOrde
         return TimeOrder(name, days_of(found, own), True, gap)
     times = to_numbers(own, marks)
     bad = np.flatnonzero(~np.isfinite(times) & (own != None))  # noqa: E711  element by element
-    if len(bad):
-        what = f"column {name} holds {shortened(own[bad[0]], 30)!r}: rows are ordered by dates, all written alike, or by numbers"
-        raise DataError(f"dataset.order: {cells.place(int(bad[0]))}: {what}.", "Write dates as YYYY-MM-DD.")
-    return TimeOrder(name, times, False, gap)
+    if not len(bad):
+        return TimeOrder(name, times, False, gap)
+    row, alone = int(bad[0]), infer(cells.names[place], own[bad[:1]], marks, chosen=True)
+    if isinstance(alone, Column) and alone.kind == "date":  # a date, and so it is another cell that is not
+        try:
+            days_of(alone, own)
+        except CellError as error:
+            row = error.row
+    what = f"column {name} holds {shortened(own[row], 30)!r}: rows are ordered by dates, all written alike, or by numbers"
+    hint = "Write dates as YYYY-MM-DD, numbers with the marks of the file."
+    raise DataError(f"dataset.order: {cells.place(row)}: {what}.", hint)

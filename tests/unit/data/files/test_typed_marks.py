@@ -119,7 +119,9 @@ def test_a_cell_that_does_not_fit_the_marks_is_named_and_not_read_as_another_num
     cells[7] = "1.5"
     for path in write(tmp_path, "t", {**table(["a", "b"]), "rent": cells}).values():
         dataset = read(path, features=("rent",), thousands=".")
-        assert dataset.columns[0].kind == "category" and any("write all its numbers with the same marks" in n for n in dataset.notes)
+        assert dataset.columns[0].kind == "category" and any(
+            "write all its numbers with the same marks" in n for n in dataset.notes
+        )
 
 
 def test_marks_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
