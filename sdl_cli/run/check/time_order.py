@@ -41,7 +41,10 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     if not found:
         return
     which = sorted(found, key=lambda name: -found[name])
-    first, setting = shortened(which[0]), f"dataset.order={which[0]}" if is_plain(which[0]) else "dataset.order, that column"
+    first = shortened(which[0])
+    setting = f"dataset.order={which[0]}" if is_plain(which[0]) else "set dataset.order to that column."
+    if "asked" not in dataset.source:  # no file of the user's own, and so without the setting
+        setting = "keep them as a test part of your own."
     what = f"In the order of {first} neighbouring rows resemble each other in the target far more than by chance"
     shown = f"likeness {min(found[which[0]], 0.99):.2f} of 1, p < {_LEVEL:g}"
     what = f"{what} ({shown}): a random split trains on a row's neighbours."
