@@ -38,13 +38,13 @@ class TimeOrder:
     def shown(self, time: float) -> str:
         """A place in time in words: `2024-03-01`, `2024-03-01 12:30` or `17.5`."""
         if not self.is_date:
-            return f"{time:.10g}"
+            return f"{time:.15g}"
         moment = np.datetime64(round(time * 86_400), "s")
         return str(moment.astype("datetime64[D]") if time == math.floor(time) else moment).replace("T", " ")
 
     @property
     def shown_gap(self) -> str:
-        return f"{self.gap:g} day{'' if self.gap == 1 else 's'}" if self.is_date else f"{self.gap:g} of {self.name}"
+        return f"{self.gap:g} day{'' if self.gap == 1 else 's'}" if self.is_date else f"{self.gap:g} (unit of {self.name})"
 
 
 def cuts(times: Array, test_fraction: float, origins: int) -> list[int]:

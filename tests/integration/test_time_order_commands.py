@@ -70,6 +70,12 @@ def test_new_rows_need_no_order_where_it_was_not_learned_from(sdl: Sdl, folder: 
     assert sdl("evaluate run dataset.path=new.csv --json").json["data"]["rows"] == 3
 
 
+def test_a_column_may_be_given_by_its_place(sdl: Sdl, folder: Path) -> None:
+    found = sdl(f"train {WALK.format(folder)} dataset.order=0 dataset.drop=[date] {BASELINE} hydra.run.dir=run")
+    assert found.code == 0, found.err
+    assert sdl("evaluate run --json").json["reproduced"] is True, "divided along the same column again"
+
+
 def test_repeats_are_rolling_origins_and_resume(sdl: Sdl, folder: Path) -> None:
     command = f"train {WALK.format(folder)} dataset.order=date {BASELINE} num_repeats=3 hydra.run.dir=run"
     assert sdl(command).code == 0

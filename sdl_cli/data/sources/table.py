@@ -179,10 +179,15 @@ def assemble(
 def _order(cells: Cells, roles: TableRoles, notes: list[str], is_known: bool) -> TimeOrder | None:
     """The order of the rows where one is asked for; rows of a known run need none that is not there."""
     name = getattr(roles, "order", None)
-    if name is None or (is_known and name not in cells.names):
+    if name is None:
         return None
     assert isinstance(roles, Table)
-    place = find_column(cells.source, cells.names, name, "dataset.order")
+    try:
+        place = find_column(cells.source, cells.names, name, "dataset.order")
+    except DataError:
+        if is_known:
+            return None
+        raise
     if roles.target is not None and place == find_column(cells.source, cells.names, roles.target, "dataset.target"):
         shown = shortened(cells.names[place])
         raise DataError(f"dataset.order and dataset.target are both the column {shown}.", "Give each its own column.")

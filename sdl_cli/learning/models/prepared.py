@@ -86,6 +86,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         more = {} if X_val is None else {"X_val": self.transform(X_val), "y_val": y_val}
         more |= {} if X_unlabeled is None else {"X_unlabeled": self.transform(X_unlabeled)}
         if hasattr(self.model_, "fitting"):
+            self.model_.in_own_unit = self.in_own_unit if self.target_scale == "log" else None
             yield from self.model_.fitting(rows, y, **more)
         else:
             self.model_.fit(rows, y, **more)

@@ -115,7 +115,7 @@ def test_origins_with_ties_all_have_rows() -> None:
 @pytest.mark.parametrize(("is_date", "gap", "shown"), [
     (True, 7.0, "7 rows are left out: within 7 days before the test part"),
     (True, 1.0, "1 row is left out: within 1 day before"),
-    (False, 2.5, "2 rows are left out: within 2.5 of t before"),
+    (False, 2.5, "2 rows are left out: within 2.5 (unit of t) before"),
 ])  # fmt: skip
 def test_a_gap_is_left_out_between(is_date: bool, gap: float, shown: str) -> None:
     found = divided(made(np.arange(100), gap=gap, is_date=is_date))

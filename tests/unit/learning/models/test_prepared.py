@@ -175,3 +175,15 @@ def test_a_target_without_a_logarithm_is_refused(bad: float) -> None:
 def test_a_prediction_far_off_is_still_a_number() -> None:
     prepared = Prepared(None, BaselineRegressor(kind="ridge"), target_scale="log").fit(*skewed())
     assert np.isfinite(prepared.predict(np.array([[1e9, 0.0], [-1e9, 0.0]])) ** 2).all()
+
+
+def test_a_network_is_scored_on_validation_rows_in_the_unit_of_the_target() -> None:
+    X, y = skewed()
+    training = Training(epochs=2, select="best")
+    prepared = Prepared(None, DeepNetRegressor(depth=1, width=8, training=training), target_scale="log")
+    with loop.context(loop.Context()) as _:
+        prepared.fit(X[:60], y[:60], X[60:], y[60:])
+        history = loop.current_context().history
+    best = min(history, key=lambda row: row["validation_loss"])
+    rmse = float(np.sqrt(np.mean((prepared.predict(X[60:]) - y[60:]) ** 2)))
+    assert best["validation_rmse"] == pytest.approx(rmse, rel=1e-4)
