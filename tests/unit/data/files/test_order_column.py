@@ -12,7 +12,7 @@ from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import split
-from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.errors import ConfigError, DataError, SdlError
 from sdl_cli.settings.parse import parse_group
 
 LATE_FIRST = [5, 0, 3, 1, 4, 2]  # the place in time of each row of a file
@@ -118,3 +118,33 @@ def test_parquet_dates_order_rows_too(tmp_path: Path) -> None:
     days = pd.to_datetime("2024-01-30") + pd.to_timedelta(LATE_FIRST, unit="D")
     pd.DataFrame({"when": days, "x": [1.5, 2, 3, 4, 5, 6], "y": [0.5, 1, 2, 3, 4, 5]}).to_parquet(tmp_path / "t.parquet")
     assert ranks(read(tmp_path / "t.parquet")) == LATE_FIRST
+
+
+POOL = (
+    "2024-01-05", "5.1.2024", "1/5/2024", "2024-01-05 10:30", "9999-12-31", "0001-01-01", "0000-00-00", "31.02.2024", "1e308", "-1e308",
+    "1e400", "inf", "nan", "NA", "", " ", "7", "7.5", "7,5", "1'000", "Jan 5, 2024", "2024-W01", "2024-01-05T10:30:00+25:00", "\u0664", "x" * 300,
+    "2024\u201301\u201305", "0x10", "1_000", "--1", "\u2212 5", "12:30", "Q1 2024", "=1+1",
+)  # fmt: skip
+
+
+def test_whatever_stands_in_the_column_there_is_a_split_or_one_plain_error(tmp_path: Path) -> None:
+    rng, divided = np.random.default_rng(0), 0
+    for number in range(150):
+        few = rng.choice(len(POOL), size=rng.integers(1, 4), replace=False)
+        cells = [POOL[i] for i in rng.choice(few, size=30)]
+        if number % 3 == 0:  # a good column with one odd cell
+            cells = [f"2024-01-{i + 1:02d}" for i in range(30)]
+            cells[int(rng.integers(30))] = POOL[int(few[0])]
+        path = write(tmp_path / "t.csv", cells)
+        settings = {"name": "table", "path": str(path), "target": "y", "task": "regression", "order": "when", "features": ["x"]}
+        parsed = parse_group("dataset", DATASETS, {**settings, "gap": float(number % 2)})
+        try:
+            dataset = data.load(parsed)
+            found = split(dataset, parsed, 0)
+        except SdlError as error:
+            assert "\n" not in error.message and len(error.message) < 500
+            continue
+        divided += 1
+        assert dataset.order is not None and not set(found.labelled) & set(found.test)
+        assert dataset.order.times[found.labelled].max() < dataset.order.times[found.test].min()
+    assert divided > 5, "the good column with a missing cell is among them"
