@@ -56,6 +56,7 @@ class Dataset:
             classes of its own set.
         source: JSON-ready values that reading new rows alike must know (names, delimiter, text column); stored with a run.
         order: the place of each row in time, along which parts are cut, or None.
+        dates: columns of dates that are not learned from, along which rows may follow each other.
         target_scale: what models learn of a number to predict: `none` for the number, `log` for its logarithm.
     """
 
@@ -76,6 +77,7 @@ class Dataset:
     class_sets: Array | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
     order: TimeOrder | None = None
+    dates: tuple[TimeOrder, ...] = ()
     target_scale: Literal["none", "log"] = "none"
 
     def __len__(self) -> int:

@@ -52,6 +52,7 @@ class Reading:
     class_sets: Array | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
     order: TimeOrder | None = None
+    dates: tuple[TimeOrder, ...] = ()
 
     def finish(self) -> Dataset:
         """Make the data set: parts, groups, names of rows, notes and the fingerprint.
@@ -84,6 +85,7 @@ class Reading:
             "class_sets",
             "source",
             "order",
+            "dates",
         )
         return Dataset(
             **{field: getattr(self, field) for field in as_read},

@@ -219,9 +219,15 @@ def shown_format(written: str) -> str:
     return written
 
 
+def may_be_dates(cells: Array) -> bool:
+    """Whether the first cell that is not missing, of objects `(N,)`, looks like a date."""
+    first = next((cell for cell in cells if cell is not None), "")
+    return _LIKE_A_DATE.match(first) is not None
+
+
 def _date_format(known: Array, day_first: bool) -> str | None:
     """The format that reads every cell as a date, or None."""
-    if not _LIKE_A_DATE.match(known[0]):  # 135 formats are tried
+    if not may_be_dates(known):  # 135 formats are tried
         return None
     for day in sorted(_DATES, key=lambda day: day_first and day.startswith("%m")):
         for time in _TIMES:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
 from sdl_cli.data.files.column_doubts import note_doubts
-from sdl_cli.data.files.columns import CellError, Column, LeftOut, days_of, infer, to_numbers
+from sdl_cli.data.files.columns import CellError, Column, LeftOut, days_of, infer, may_be_dates, to_numbers
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import ConfigError, DataError
@@ -68,3 +69,12 @@ def order_of(cells: Cells, place: int, gap: float, notes: list[str]) -> TimeOrde
     what = f"column {name} holds {shortened(own[row], 30)!r}: rows are ordered by dates, all written alike, or by numbers"
     hint = "Write dates as YYYY-MM-DD, numbers with the marks of the file."
     raise DataError(f"dataset.order: {cells.place(row)}: {what}.", hint)
+
+
+def dates_beside(cells: Cells, learned: Collection[int]) -> Iterator[TimeOrder]:
+    """The columns of dates among those at other places than these."""
+    for place, (name, own) in enumerate(zip(cells.names, cells.columns, strict=True)):
+        is_open = place not in learned and may_be_dates(own)
+        found = infer(name, own, cells.marks_of(name), chosen=True) if is_open else None
+        if isinstance(found, Column) and found.kind == "date":
+            yield TimeOrder(name, days_of(found, own), True)

@@ -18,7 +18,7 @@ from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
-from sdl_cli.data.files.order_column import InTimeOrder, order_of
+from sdl_cli.data.files.order_column import InTimeOrder, dates_beside, order_of
 from sdl_cli.data.files.roles import Roles, TestFile, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
@@ -173,6 +173,7 @@ def assemble(
             "text": sorted(cells.names[i] for i in texts),
         },
         order=order,
+        dates=() if like is not None else tuple(dates_beside(cells, [*map(cells.names.index, (c.name for c in columns))])),
     )
 
 

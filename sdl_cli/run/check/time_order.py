@@ -107,11 +107,13 @@ def _of_classes(y: Array) -> tuple[Callable[[Array], Array], float]:
 
 
 def _times(dataset: Dataset) -> Iterator[tuple[str, Array]]:
-    """Each date column with the hours of its rows `(N,)`, NaN where missing."""
+    """Each date column, learned from or not, with the time of its rows `(N,)`, NaN where missing."""
     for column, (_, places) in zip(dataset.columns, dataset.own_columns, strict=False):
         if "days" in column.parts:
             part = dict(zip(column.parts, dataset.X[:, places].T, strict=True))
             yield column.name, 24 * part["days"] + part.get("hour", 0.0)
+    for other in dataset.dates:
+        yield other.name, other.times
 
 
 def _is_by_time(time: Array, side: Array) -> bool:

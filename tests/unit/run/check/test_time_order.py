@@ -105,6 +105,14 @@ def test_the_column_is_named_as_it_can_be_typed(tmp_path: Path) -> None:
     assert found[0].advice.endswith("keep them as a test part of your own."), "a source that has no such setting"
 
 
+def test_a_column_that_is_not_learned_from_is_looked_at_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = table(tmp_path / "x.csv", np.arange(200), walk(200, rng), rng.normal(size=200))
+    for more in ({"drop": ["date"]}, {"features": ["x"]}, {"id": "date"}):
+        assert [p.advice[-18:] for p in problems(path, **more)] == ["dataset.order=date"]
+        assert not problems(path, order="date", **more)
+
+
 def test_where_an_order_is_given_nothing_is_left_to_say(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = table(tmp_path / "x.csv", np.arange(200), walk(200, rng), rng.normal(size=200))
