@@ -21,6 +21,7 @@ from sdl_cli.data.sources import (
     text,
     torchvision_sets,
 )
+from sdl_cli.data.targets import on_log_scale
 from sdl_cli.settings.experiment import DataSettings
 
 _KINDS: tuple[Any, ...] = (  # settings, each of which has its own name as the default of `name`
@@ -46,6 +47,11 @@ def load(
         like: the stored `inputs` of a run whose columns the table must have; they are read as the run reads them.
     Raises DataError: the data is missing or unusable; the message names the file or setting.
     """
+    found = _load(settings, preferred_px, interpolation, like)
+    return on_log_scale(found) if getattr(settings, "target_scale", "none") == "log" else found
+
+
+def _load(settings: DataSettings, preferred_px: int | None, interpolation: str, like: Mapping[str, Any] | None) -> Dataset:
     if isinstance(settings, table.Table):
         return table.load(settings, like)
     if isinstance(settings, openml.OpenML):

@@ -13,6 +13,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import Column
+from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.machine import available_cores
 
 Task = Literal["classification", "regression"]
@@ -54,6 +55,9 @@ class Dataset:
         class_sets: `(K,)` set that each class belongs to, or None where there is one: a row is only ever answered with the
             classes of its own set.
         source: JSON-ready values that reading new rows alike must know (names, delimiter, text column); stored with a run.
+        order: the place of each row in time, along which parts are cut, or None.
+        dates: columns of dates that are not learned from, along which rows may follow each other.
+        target_scale: what models learn of a number to predict: `none` for the number, `log` for its logarithm.
     """
 
     name: str
@@ -72,6 +76,9 @@ class Dataset:
     value_range: ValueRange | None = None
     class_sets: Array | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+    order: TimeOrder | None = None
+    dates: tuple[TimeOrder, ...] = ()
+    target_scale: Literal["none", "log"] = "none"
 
     def __len__(self) -> int:
         return len(self.y)

@@ -11,21 +11,23 @@ from sdl_cli.data.dataset import Task
 from sdl_cli.errors import DataError
 
 
-def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | None = None) -> Array:
+def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | None = None, times: Array | None = None) -> Array:
     """Choose `num` rows; with the same seed, a smaller choice is a prefix of a larger one.
 
     Classes come in proportion, but one row of each class comes first, then a second of each. Where rows have groups, a
-    class's rows come group by group, as they would be labelled.
+    class's rows come group by group, as they would be labelled. Where rows have times, the latest come first, after the latest
+    two of each class.
 
     Arguments:
         y: targets `(N,)`. num: rows to choose, at least the number of classes. groups: `(N,)` group of each row, or None.
+        times: `(N,)` time of each row, or None.
     Returns: `int64 (num,)` positions in `y`.
     Raises DataError: `num` exceeds the rows, or is too small for each class to be present.
     """
     if num > len(y):
         raise DataError(f"dataset.num_train={num}: there are only {len(y)} labelled rows.", f"Set it to {len(y)} or less.")
     rng = np.random.default_rng(seed)
-    shuffled = _shuffle(len(y), groups, rng)
+    shuffled = _shuffle(len(y), groups, rng) if times is None else latest_first(times, rng)
     if task == "regression":
         return shuffled[:num]
     rank, size = _rank_in_class(y, shuffled)
@@ -33,19 +35,22 @@ def nested_subset(y: Array, num: int, seed: int, task: Task, groups: Array | Non
     if num < num_classes:
         hint = f"Set it to {num_classes} or more, so that each class is present."
         raise DataError(f"dataset.num_train={num}: there are {num_classes} classes.", hint)
+    if times is not None:
+        return shuffled[np.argsort(np.minimum(rank, 2), kind="stable")][:num]
     # The first two rounds take one row of each class; after them, row j of a class with n rows stands at (j + 1/2) / n.
     position = (rank + 0.5) / size
     order = np.lexsort((rng.random(len(y)), np.where(rank < 2, 0.0, position), np.minimum(rank, 2)))
     return shuffled[order][:num]
 
 
-def nested_per_class(y: Array, num: int, seed: int, groups: Array | None = None) -> Array:
-    """Choose `num` rows of each class (all of a smaller class); a smaller choice is the beginning of a larger one.
+def nested_per_class(y: Array, num: int, seed: int, groups: Array | None = None, times: Array | None = None) -> Array:
+    """Choose `num` rows of each class (all of a smaller class), the latest where rows have times `(N,)`; a smaller choice is the
+    beginning of a larger one.
 
     Returns: `int64` positions in `y`, one round over the classes after the other.
     """
     rng = np.random.default_rng(seed)
-    shuffled = _shuffle(len(y), groups, rng)
+    shuffled = _shuffle(len(y), groups, rng) if times is None else latest_first(times, rng)
     rank, _ = _rank_in_class(y, shuffled)
     order = np.lexsort((rng.random(len(y)), rank))
     return shuffled[order[rank[order] < num]]
@@ -111,6 +116,13 @@ def _share_out(sizes: Array, fraction: float) -> Array:
         lag = np.where(counts < sizes - 1, wanted - counts, -np.inf)
         counts[np.argmax(lag)] += 1
     return np.asarray(counts)
+
+
+def latest_first(times: Array, rng: np.random.Generator) -> Array:
+    """All rows from the latest to the earliest, those without a time last; rows of one time in random order: positions `(N,)`."""
+    mixed = rng.permutation(len(times))
+    known = np.where(np.isnan(times), -np.inf, times)[mixed]
+    return np.asarray(mixed[np.argsort(-known, kind="stable")])
 
 
 def _shuffle(num: int, groups: Array | None, rng: np.random.Generator) -> Array:

@@ -15,6 +15,7 @@ from sdl_cli.data.dataset import Dataset, Modality, Task, ValueRange, digest
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.groups import crossing_notes, groups_from_cells
+from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import DataError
 
 
@@ -50,6 +51,8 @@ class Reading:
     value_range: ValueRange | None = None
     class_sets: Array | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
+    order: TimeOrder | None = None
+    dates: tuple[TimeOrder, ...] = ()
 
     def finish(self) -> Dataset:
         """Make the data set: parts, groups, names of rows, notes and the fingerprint.
@@ -81,6 +84,8 @@ class Reading:
             "value_range",
             "class_sets",
             "source",
+            "order",
+            "dates",
         )
         return Dataset(
             **{field: getattr(self, field) for field in as_read},

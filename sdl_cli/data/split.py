@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.draw import group_mask, hold_out, nested_per_class, nested_subset
+from sdl_cli.data.split_by_time import divide
+from sdl_cli.data.time_order import hold_out_latest, part_sentences
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted, listed
 from sdl_cli.settings.experiment import DataSettings
@@ -64,14 +67,23 @@ class LabelledPart(_Part):
     unlabelled: Array | None = None
 
     def divided(self, fraction: float, seed: int) -> tuple[LabelledPart, LabelledPart]:
-        """Rows to fit on and rows to choose on: the source's own validation rows, or a seeded stratified part."""
+        """Rows to fit on and rows to choose on: the source's own validation rows, the latest of rows in the order of time, or a
+        seeded stratified part.
+        """
         if self.validation is not None and len(self.validation):
             fit = np.setdiff1d(self.rows, self.validation)
             return LabelledPart(self.dataset, fit, None, self.unlabelled), LabelledPart(self.dataset, self.validation)
         groups = None if self.dataset.groups is None else self.dataset.groups[self.rows]
-        kept, held = hold_out(self.y, fraction, seed, self.dataset.task, groups)
+        kept, held = self._held_out(fraction, seed, groups)
         fitted = LabelledPart(self.dataset, self.rows[kept], None, self.unlabelled)
         return fitted, LabelledPart(self.dataset, self.rows[held])
+
+    def _held_out(self, fraction: float, seed: int, groups: Array | None) -> tuple[Array, Array]:
+        task, order = self.dataset.task, self.dataset.order
+        if order is not None:
+            with suppress(ValueError):  # all of them are of one time
+                return hold_out_latest(order.take(self.rows), self.y, fraction, task == "classification", groups)
+        return hold_out(self.y, fraction, seed, task, groups)
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,8 @@ class TestPart(_Part):
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     """Divide the rows into labelled and test, then take the requested number of labelled rows.
 
-    The source's own test part is used where there is one; otherwise rows are drawn by scikit-learn's `train_test_split`,
-    stratified by class, or whole groups are drawn where the data set has groups.
+    The source's own test part is used where there is one, and the latest rows where they follow each other in time; otherwise
+    rows are drawn by scikit-learn's `train_test_split`, stratified by class, or whole groups where the data set has groups.
 
     Arguments:
         settings: test_fraction, num_per_class, num_train, and a seed that goes before `seed`.
@@ -94,6 +106,9 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     seed = seed if settings.seed is None else settings.seed
     if dataset.part is not None and (dataset.part == "test").any():
         result = _by_part(dataset)
+    elif dataset.order is not None:
+        labelled, test, notes = divide(dataset, settings)
+        result = Split(labelled, None, test, tuple(notes))
     elif dataset.groups is not None:
         result = _by_group(dataset, settings.test_fraction, seed)
     else:
@@ -113,7 +128,13 @@ def _by_part(dataset: Dataset) -> Split:
             what = "the test part has classes that the training part lacks"
             names = listed([dataset.classes[i] for i in absent], 5, last=", ")
             raise DataError(f"{dataset.name}: {what}: {names}.", "Add rows of them.")
-    return Split(labelled, validation if len(validation) else None, test)
+    notes: tuple[str, ...] = ()
+    if dataset.order is not None:
+        if dataset.order.gap:
+            message = "dataset.gap: the source has its own test part, which decides what lies before it."
+            raise DataError(message, "Leave out the rows in between there, or set dataset.gap=0.")
+        notes = tuple(part_sentences(dataset.order, labelled, test))
+    return Split(labelled, validation if len(validation) else None, test, notes)
 
 
 def _by_row(dataset: Dataset, test_fraction: float, seed: int) -> Split:
@@ -173,16 +194,17 @@ def _take(dataset: Dataset, whole: Split, settings: DataSettings, seed: int) -> 
         return whole
     y = dataset.y[whole.labelled]
     groups = None if dataset.groups is None else dataset.groups[whole.labelled]
+    times = None if dataset.order is None else dataset.order.times[whole.labelled]
     notes = list(whole.notes)
     if settings.num_per_class is None:
         assert settings.num_train is not None
-        chosen = nested_subset(y, settings.num_train, seed, dataset.task, groups)
+        chosen = nested_subset(y, settings.num_train, seed, dataset.task, groups, times)
     elif settings.num_train is not None:
         raise DataError("dataset.num_per_class and dataset.num_train are both set.", "Set one of them to null.")
     elif dataset.task == "regression":
         raise DataError("dataset.num_per_class: a regression has no classes.", "Set dataset.num_train instead.")
     else:
-        chosen = nested_per_class(y, settings.num_per_class, seed, groups)
+        chosen = nested_per_class(y, settings.num_per_class, seed, groups, times)
         counts = np.bincount(y, minlength=len(dataset.classes))
         fewer = [f"{dataset.classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < settings.num_per_class)]
         if fewer:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from sdl_cli.data.arrays import Array
-from sdl_cli.data.dataset import Task
-from sdl_cli.errors import DataError
+from sdl_cli.data.dataset import Dataset, Task
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.phrases import counted, shortened
 
 FILL_HINT = "Fill or remove those rows before saving."
 _MANY_CLASSES = 20  # whole-number floats with at most this many distinct values are read as classes
@@ -68,3 +70,27 @@ def _classes(source: object, y: Array, names: Array | None, notes: list[str]) ->
         shown = [shown[i] for i in order]
         indices = np.argsort(order)[indices]
     return indices.astype(np.int64), tuple(shown)
+
+
+def on_log_scale(dataset: Dataset) -> Dataset:
+    """The data set, of whose targets models learn the logarithm, with a sentence that says so.
+
+    Raises ConfigError: its targets are classes.
+    """
+    if dataset.task != "regression":
+        message = f"dataset.target_scale=log: the target of {dataset.name} is {len(dataset.classes)} classes, not a number."
+        raise ConfigError(message, "Leave it out, or read the target as numbers: dataset.task=regression")
+    note = (
+        "dataset.target_scale=log: models learn the logarithm of the target. Predictions, RMSE, MAE and R2 are in its own unit; "
+        "a prediction is nearer to the median than to the mean, so that sums of predictions come out low."
+    )
+    return dataclasses.replace(dataset, target_scale="log", notes=(*dataset.notes, note))
+
+
+def require_positive(dataset: Dataset) -> None:
+    """Raise DataError where a logarithm is to be learned of targets that are not all positive."""
+    bad = np.flatnonzero(~(dataset.y > 0))
+    if dataset.target_scale == "log" and len(bad):
+        have = counted(len(bad), "target", verbs="is/are")
+        what = f"{have} not positive, such as {dataset.y[bad[0]]:.6g} (id {shortened(str(dataset.ids[bad[0]]))})"
+        raise DataError(f"{dataset.name}: dataset.target_scale=log: {what}.", "Leave it out, or leave those rows out.")

@@ -56,7 +56,7 @@ def resume(folder: Path, observer: Observer | None = None) -> Values:
 
 def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, observer: Observer, resume: bool) -> Values:
     one_split = dataclasses.replace(found, num_repeats=1)
-    singles = [prepare.of_repeat(one_split, repeat) for repeat in range(found.num_repeats)]
+    singles = [prepare.of_repeat(one_split, repeat, found.num_repeats) for repeat in range(found.num_repeats)]
     if resume and run_folder.repeat_folders(folder):
         now = prepare.load_dataset(found)[0].fingerprint
         for repeat in run_folder.repeat_folders(folder):

@@ -57,6 +57,7 @@ def baseline_outputs(labelled: LabelledPart, test: TestPart, seed: int) -> Array
     dataset = labelled.dataset
     settings = quick_baseline(dataset, len(labelled))
     named = [FITS, dataset.fingerprint, dataset.X.shape, asdict(settings), seed, metadata.version("scikit-learn")]
+    named += [dataset.target_scale] if dataset.target_scale != "none" else []
     seen = json.dumps(named).encode() + labelled.rows.tobytes() + b"/" + test.rows.tobytes()
     key = hashlib.sha256(seen).hexdigest()[:32]
 

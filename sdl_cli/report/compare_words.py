@@ -27,6 +27,9 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
         f"{labelled:,} labelled and {test:,} test {units}{own}, in each of {counted(repeats, 'repeat' if own else 'split')}, "
         "the same for all"
     )
+    if overview.get("in_order") and not own and repeats > 1:
+        splits = f"{labelled:,} labelled and {test:,} test {units} in the latest of {repeats} splits, earlier ones have fewer "
+        splits = f"{splits}labelled {units}; the same for all"
     tuning = "no tuning: each method as it is, scored once"
     if tried > 1:
         tuning = f"each method chooses among up to {tried} settings on validation {units}, then is scored once"

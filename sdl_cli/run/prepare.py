@@ -15,6 +15,7 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import monotone
 from sdl_cli.data.images.depth import eight_bit
 from sdl_cli.data.split import LabelledPart, Split, split
+from sdl_cli.data.targets import require_positive
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import MODELS, build
@@ -51,7 +52,8 @@ def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tupl
 
 def load_here(experiment: Experiment) -> Dataset:
     """The experiment's data set, loaded once per process and shared by all fits; the last two are cached."""
-    key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None)} {experiment.model}"
+    one = {"origins": 1, "origin": 0} if hasattr(experiment.dataset, "origins") else {}  # whatever part of it is asked for
+    key = f"{dataclasses.replace(experiment.dataset, seed=None, num_train=None, **one)} {experiment.model}"
     found = _loaded.get(key)
     if found is None:
         found = load_dataset(experiment)[0]
@@ -80,6 +82,7 @@ def absolute(experiment: Experiment) -> Experiment:
 def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) -> Experiment:
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
+    _check_target_scale(experiment, dataset)
     experiment.model.check_task(dataset.task)
     _check_reduction(experiment, dataset)
     _check_directions(experiment, dataset)
@@ -137,6 +140,16 @@ def _check_directions(experiment: Experiment, dataset: Dataset) -> None:
     if experiment.reduce.name == "pca":
         hint = "Use reduce=select, which keeps columns as they are, or leave out one of the two."
         raise ConfigError("dataset.monotone: reduce=pca mixes the columns, so that none keeps its direction.", hint)
+
+
+def _check_target_scale(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise DataError where a target has no logarithm to learn, ConfigError where changed images add to a number."""
+    require_positive(dataset)
+    changes = [key for key in ("shift_target", "rotate_target") if getattr(experiment.augment, key, None)]
+    changes += ["flip_target"] if getattr(experiment.augment, "flip_target", None) == "negate" else []
+    if dataset.target_scale == "log" and changes:
+        what = f"augment.{changes[0]} changes the number itself, but models learn its logarithm (dataset.target_scale=log)"
+        raise ConfigError(f"{what}.", "Leave out one of the two.")
 
 
 def _check_size_of_target(dataset: Dataset) -> None:
@@ -203,10 +216,15 @@ def _changed(group: str, settings: Any, *defaults: Any) -> list[str]:
     return [f"{group}.{key}" for key, value in values if all(value != getattr(known, key) for known in defaults)]
 
 
-def of_repeat(experiment: Experiment, repeat: int) -> Experiment:
-    """The experiment on split number `repeat`: its own seeds for model and split, each plus `repeat`."""
+def of_repeat(experiment: Experiment, repeat: int, num_repeats: int) -> Experiment:
+    """The experiment on split number `repeat` of `num_repeats`: its own seeds for model and split, each plus `repeat`.
+
+    Where rows follow each other in time, each repeat has a test part of its own, the first one the latest.
+    """
     seed = experiment.dataset.seed
     dataset = experiment.dataset if seed is None else dataclasses.replace(experiment.dataset, seed=seed + repeat)
+    if num_repeats > 1 and getattr(dataset, "order", None) is not None:
+        dataset = dataclasses.replace(dataset, origins=num_repeats, origin=repeat)
     return dataclasses.replace(experiment, dataset=dataset, seed=experiment.seed + repeat)
 
 

@@ -161,7 +161,7 @@ def _about_settings(experiment: Experiment) -> list[str]:
 def look(experiment: Experiment, dataset: Dataset, parts: Split) -> list[str]:
     """What a quick look at the data finds that can spoil a result, one sentence or two each."""
     balanced = experiment.threshold != "most_probable" or weighs_classes(experiment)
-    found = [problem for problem in check.inspect(dataset, parts, brief=True) if problem.severity != "note"]
+    found = [p for p in check.inspect(dataset, parts, brief=True) if p.severity != "note" or "target_scale=log" in p.advice]
     return [
         " ".join(filter(None, (problem.what, problem.where and f"({problem.where})", problem.advice)))
         for problem in found

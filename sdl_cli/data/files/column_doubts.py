@@ -34,7 +34,7 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
     if words := mixed_words(known.tolist()):
         notes.append(f"{shown} writes the same in several ways: {words}. Each is a category; use one spelling.")
         return
-    odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks)) & (own != None))  # noqa: E711
+    odd = np.flatnonzero(np.isnan(to_numbers(own, cells.marks_of(column.name))) & (own != None))  # noqa: E711
     if are_amounts(own[odd]):
         first = shortened(own[odd[0]], 30)
         notes.append(
@@ -68,7 +68,7 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
         if not lost or i in roles:
             continue
         known = own[own != None]  # noqa: E711
-        if len(known) and np.isnan(to_numbers(known, cells.marks)).mean() > 1 - FEW_ODD:
+        if len(known) and np.isnan(to_numbers(known, cells.marks_of(name))).mean() > 1 - FEW_ODD:
             words += lost
             names.append(name)
     if not names:
@@ -81,7 +81,7 @@ def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> Non
     """Raise where the first file's targets are numbers and those of the second are not: the message names the second."""
     if as_text or cells.is_second is None:
         return
-    bad = np.isnan(to_numbers(own, cells.marks)) & (own != None)  # noqa: E711
+    bad = np.isnan(to_numbers(own, cells.marks_of(name))) & (own != None)  # noqa: E711
     if bad.any() and not bad[~cells.is_second].any():
         row = int(np.flatnonzero(bad)[0])
         raise DataError(

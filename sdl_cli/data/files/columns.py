@@ -219,9 +219,15 @@ def shown_format(written: str) -> str:
     return written
 
 
+def may_be_dates(cells: Array) -> bool:
+    """Whether the first cell that is not missing, of objects `(N,)`, looks like a date."""
+    first = next((cell for cell in cells if cell is not None), "")
+    return _LIKE_A_DATE.match(first) is not None
+
+
 def _date_format(known: Array, day_first: bool) -> str | None:
     """The format that reads every cell as a date, or None."""
-    if not _LIKE_A_DATE.match(known[0]):  # 135 formats are tried
+    if not may_be_dates(known):  # 135 formats are tried
         return None
     for day in sorted(_DATES, key=lambda day: day_first and day.startswith("%m")):
         for time in _TIMES:
@@ -239,9 +245,14 @@ def _read_dates(cells: Array, written: str) -> Array:
     return found.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
 
 
-def _date_parts(column: Column, cells: Array) -> Array:
-    import pandas as pd
+def days_of(column: Column, cells: Array) -> Array:
+    """The cells of a column of dates as days since 1970 `float64 (N,)`, with their time of day; NaN where missing."""
+    times = _date_times(column, cells)
+    return np.where(np.isnat(times), np.nan, times.astype(np.int64) / 86_400e6)
 
+
+def _date_times(column: Column, cells: Array) -> Array:
+    """The same as `datetime64[us]`, NaT where missing; a CellError for what is no date."""
     missing = cells == None  # noqa: E711
     times = _read_dates(cells, column.format)
     unread = np.flatnonzero(np.isnat(times) & ~missing)
@@ -251,6 +262,14 @@ def _date_parts(column: Column, cells: Array) -> Array:
     if len(bad):
         other = "" if column.format.startswith("%Y-%m-%d") else " or YYYY-MM-DD"
         raise CellError(int(bad[0]), f"a date written as {shown_format(column.format)}{other}")
+    return times
+
+
+def _date_parts(column: Column, cells: Array) -> Array:
+    import pandas as pd
+
+    missing = cells == None  # noqa: E711
+    times = _date_times(column, cells)
     found: Any = pd.Series(times)
     days = times.astype("datetime64[D]").astype(np.float64)  # a difference from 1970 would overflow in year 9999
     of = {"days": days, "year": found.dt.year, "month": found.dt.month, "day": found.dt.day}

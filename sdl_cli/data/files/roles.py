@@ -30,6 +30,8 @@ class Roles(DataSettings):
         min_class_rows: leave out classes with fewer rows; None keeps all.
         missing_values: words that mean a missing cell; None for the empty cell, NA, NaN, null, ? and their like; an empty list
             for the empty cell alone; words for these beside the usual ones.
+        target_scale: what models learn of a number to predict: `none` for the number, `log` for the logarithm of a positive one.
+            Predictions and scores are in the target's own unit.
     """
 
     target: str | None = None
@@ -39,6 +41,7 @@ class Roles(DataSettings):
     missing_target: Literal["fail", "drop"] = "fail"
     min_class_rows: Annotated[int, Range(2)] | None = None
     missing_values: tuple[str, ...] | None = None
+    target_scale: Literal["none", "log"] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

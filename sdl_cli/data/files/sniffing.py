@@ -90,7 +90,7 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
     group = key.rpartition(".")[0] or "dataset"
     file = existing_file(path, key)
     delimiter = asked_delimiter(asked.delimiter, f"{group}.delimiter")
-    asked_marks = _asked_marks(asked, group)
+    given = asked_marks(asked, group)
     encoding, notes = find_encoding(file, asked.encoding, f"{group}.encoding")
     delimiter = delimiter or find_delimiter(file, encoding)
     numbers, rows, error = sample(file, encoding, delimiter)
@@ -104,7 +104,7 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
     names = tuple(joined_names(rows[:top]) if asked.header is not False else (f"x{i}" for i in range(len(rows[0]))))
     prior, columns = (known.marks, known.numbers) if known else (None, ())
     below = rows[top:] or rows
-    marks, more = find_marks(file, names, below, delimiter, asked_marks, group, prior, columns, asked.texts)
+    marks, more = find_marks(file, names, below, delimiter, given, group, prior, columns, asked.texts)
     notes += more
     header, reason = _believed_header(rows, marks, asked)
     if header and asked.header_lines is None and not (known and _holds_names(rows[1:top], names, known, marks)):
@@ -136,7 +136,8 @@ def _holds_names(rows: Rows, names: Sequence[str], known: Known, marks: Marks) -
     return bool(rows and places) and not any(marks.is_number(row[place]) for row in rows for place in places)
 
 
-def _asked_marks(asked: Asked, group: str) -> tuple[str | None, str | None]:
+def asked_marks(asked: Asked, group: str) -> tuple[str | None, str | None]:
+    """The decimal and the thousands mark that the user says numbers have, as characters; a ConfigError for what is neither."""
     if asked.decimal not in (None, ".", ","):
         raise ConfigError(f'{group}.decimal must be "." or ",", not {asked.decimal[:40]!r}.')
     if asked.thousands is not None and asked.thousands not in THOUSANDS:

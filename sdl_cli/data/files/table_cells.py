@@ -29,7 +29,8 @@ class Cells:
 
     A format whose cells have types (`data/formats`) says more: `texts`, columns whose cells are text whatever they look like
     (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
-    words; `unit`, what messages count rows in.
+    words; `unit`, what messages count rows in; `strings`, the columns whose cells the file holds as text, to which alone `marks`
+    apply (those of its numbers are plain), or None where all are text.
     """
 
     source: str
@@ -47,6 +48,11 @@ class Cells:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     unit: str = "line"
+    strings: frozenset[str] | None = None
+
+    def marks_of(self, name: str) -> Marks:
+        """How the numbers of a column are written."""
+        return self.marks if self.strings is None or name in self.strings else PLAIN
 
     def place(self, row: int) -> str:
         """The file and the line of a row, for messages."""
@@ -69,13 +75,13 @@ def encode_columns(cells: Cells, columns: Sequence[Column], unknown: Unknown | N
 def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | None = None) -> Array:
     """One column's part of X, as `encode_columns`; `own` are its cells."""
     try:
-        X = encode(column, own, cells.marks)
+        X = encode(column, own, cells.marks_of(column.name))
     except CellError as error:
         cell = f"{shortened(own[error.row], 30)!r}, which is not {error.wanted}"
         message = f"{cells.place(error.row)}: column {shortened(column.name)} holds {cell}."
         hint = "Correct it, or leave the cell empty if the value is not known."
         if column.kind == "number" and evidence(own[error.row]) is not None:
-            mark = cells.marks.decimal
+            mark = cells.marks_of(column.name).decimal
             hint = f"The decimal mark of this file is {mark!r}: use it everywhere, or set dataset.decimal."
         raise DataError(message, hint) from error
     if unknown is not None and column.kind == "category":
@@ -131,7 +137,18 @@ def from_frame(frame: Any, source: str, start: int = 0) -> Cells:
     doubled = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if doubled:
         raise DataError(f"{source}: several columns are called {listed(doubled)}.", "Give each column a name of its own.")
-    return Cells(source, names, [_as_text(frame.iloc[:, i]) for i in range(len(names))], np.arange(start, start + len(frame)))
+    strings = frozenset(name for i, name in enumerate(names) if _holds_text(frame.iloc[:, i]))
+    columns = [_as_text(frame.iloc[:, i]) for i in range(len(names))]
+    return Cells(source, names, columns, np.arange(start, start + len(frame)), strings=strings)
+
+
+def _holds_text(series: Any) -> bool:
+    """Whether a column holds text, among it what may be numbers as someone wrote them."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return False
+    return any(isinstance(cell, str) for cell in series)
 
 
 def _as_text(series: Any) -> Array:

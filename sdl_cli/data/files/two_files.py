@@ -29,8 +29,9 @@ def join_files(first: Cells, second: Cells, missing: Collection[str], as_written
     columns = []
     for name, own in zip(first.names, first.columns, strict=True):
         cells = second.columns[second.names.index(name)]
-        if name not in as_written and second.marks != first.marks and _are_numbers(without(own, missing), first.marks):
-            cells = respelled(cells, second.marks, first.marks)
+        marks, other = first.marks_of(name), second.marks_of(name)
+        if name not in as_written and other != marks and _are_numbers(without(own, missing), marks):
+            cells = respelled(cells, other, marks)
         columns.append(np.concatenate([own, cells]))
     own_notes = [f"{second.source.rpartition('/')[2]}: {note}" for note in second.notes if note not in first.notes]
     return dataclasses.replace(
@@ -46,7 +47,7 @@ def join_files(first: Cells, second: Cells, missing: Collection[str], as_written
 def names_of_numbers(cells: Cells, missing: Collection[str]) -> tuple[str, ...]:
     """The columns in which every cell that is not missing is a number."""
     pairs = zip(cells.names, cells.columns, strict=True)
-    return tuple(name for name, own in pairs if _are_numbers(without(own, missing), cells.marks))
+    return tuple(name for name, own in pairs if _are_numbers(without(own, missing), cells.marks_of(name)))
 
 
 def respelled(cells: Array, written: Marks, marks: Marks) -> Array:

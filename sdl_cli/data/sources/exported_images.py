@@ -60,6 +60,9 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
     is_text = kind.is_text and settings.task != "regression"
     kept, y, classes, task = read_target(files.where, name, cells, lines, settings, PLAIN, notes, as_text=is_text)
     rows = [rows[i] for i in kept]
+    if settings.order is not None:
+        message = f"dataset.order: the export of {files.tool} {files.where} has no column of times."
+        raise DataError(message, "Leave it out, or list the photos in a CSV file with such a column.")
     unused = [key for key in _OF_TEXT if getattr(settings, key) is not None]
     if unused:
         notes.append(f"dataset.{listed(unused, last=' and dataset.')}: no effect on an export of {files.tool}.")

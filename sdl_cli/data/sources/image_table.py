@@ -14,8 +14,10 @@ from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.exports.labelled import Files, Several
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words, without
+from sdl_cli.data.files.order_column import InTimeOrder, order_of
 from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Asked, Format, sniff
+from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
 from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.data.images.depth import stored_scale
@@ -28,9 +30,11 @@ from sdl_cli.data.sources import exported_images
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
+_MAY_SHARE = (("id", "image"), ("id", "group"), ("order", "id"))  # roles of one column
+
 
 @dataclass(frozen=True, kw_only=True)
-class ImageTable(WrittenRoles, PhotoSettings):
+class ImageTable(WrittenRoles, PhotoSettings, InTimeOrder):
     """Photos listed in a CSV file; a column is given by its name, or by its position from 0 (or -1 for the last).
 
     Arguments:
@@ -42,7 +46,7 @@ class ImageTable(WrittenRoles, PhotoSettings):
             drop these images.
 
     The path may also be the export of a labelling tool (`data/exports`): `target` then names one of its kinds of labels.
-    The other arguments are those of `WrittenRoles` and `PhotoSettings`; without `id` the paths name the rows.
+    The other arguments are those of `WrittenRoles`, `PhotoSettings` and `InTimeOrder`; without `id` the paths name the rows.
     """
 
     name: str = "image_table"
@@ -50,6 +54,10 @@ class ImageTable(WrittenRoles, PhotoSettings):
     part: str | None = None
     root: str | None = None
     several: Several = "fail"
+
+    def __post_init__(self) -> None:
+        PhotoSettings.__post_init__(self)
+        InTimeOrder.__post_init__(self)
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,10 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
 
     how = settings.decoding(preferred_px, interpolation)
     photos = read_photos(files, _shown(rows), how, path)
-    rows = rows.take(photos.kept)
+    rows, order = rows.take(photos.kept), None
+    if "order" in places:
+        own = Cells(str(path), (form.names[places["order"]],), [rows.cells["order"]], rows.lines, form.marks)
+        order = order_of(own, 0, settings.gap, notes)
     return Reading(
         where=str(path),
         name=path.name.removesuffix(".gz").rpartition(".")[0] or path.name,
@@ -115,6 +126,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         notes=[*notes, *photos.notes],
         source=describe(settings, form, places, how),
         value_range=photos.value_range,
+        order=order,
     ).finish()
 
 
@@ -222,7 +234,7 @@ def _read(path: Path, asked: Asked, key: str) -> tuple[Format, list[Array], Arra
 def _read_own(settings: ImageTable) -> tuple[Path, Format, list[Array], Array, Path]:
     """The file of the settings, what `_read` finds in it, and the folder that its paths start from."""
     path = Path(settings.path).expanduser()
-    asked = settings.asked(settings.image, settings.target, settings.group, settings.id, settings.part)
+    asked = settings.asked(settings.image, settings.target, settings.group, settings.id, settings.part, settings.order)
     return path, *_read(path, asked, "dataset.path"), _root(path, settings.root)
 
 
@@ -239,8 +251,8 @@ def _shown(rows: _Rows) -> list[str]:
 
 
 def _places(settings: ImageTable, path: Path, form: Format, columns: Sequence[Array]) -> dict[str, int]:
-    """The position of the column of each role; a column has one role, except that the id may also be the path or group."""
-    roles = ("image", "target", "group", "id", "part")
+    """The position of the column of each role; a column has one role, except those of `_MAY_SHARE`."""
+    roles = ("image", "target", "group", "id", "part", "order")
     asked = {role: getattr(settings, role) for role in roles if getattr(settings, role) is not None}
     places = {role: find_column(path, form.names, name, f"dataset.{role}") for role, name in asked.items()}
     if "image" not in places:
@@ -255,7 +267,7 @@ def _places(settings: ImageTable, path: Path, form: Format, columns: Sequence[Ar
         places["target"] = form.names.index(left[0])
     for role in roles:
         for other in roles[: roles.index(role)]:
-            if places.get(role, -1) == places.get(other, -2) and (role, other) not in (("id", "image"), ("id", "group")):
+            if places.get(role, -1) == places.get(other, -2) and (role, other) not in _MAY_SHARE:
                 name = shortened(form.names[places[role]])
                 raise DataError(f"dataset.{other} and dataset.{role} are both the column {name}.", "Give each its own column.")
     return places

@@ -24,6 +24,7 @@ from sdl_cli.data.files.table_cells import (
     unknown_notes,
     with_missing,
 )
+from sdl_cli.data.files.typed_marks import with_own_marks
 from sdl_cli.data.formats import iter_cells
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
@@ -47,7 +48,11 @@ def iter_rows(
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
     typed = iter_cells(path, Asked(**source.get("asked", {})), chunk_rows)
     if typed is not None:
+        known: Known | None = Known.of(source, columns)
         for cells in typed:
+            asked = Asked(**source.get("asked", {}), texts=tuple(as_written))
+            cells = with_own_marks(cells, dataclasses.replace(asked, decimal=None, thousands=None), known, "INPUT")
+            known = Known(cells.marks, 1, known.numbers if known else ())  # later chunks are written alike
             require_columns(str(path), cells.names, [c.name for c in columns])
             count += len(cells.lines)
             yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)

@@ -18,6 +18,7 @@ from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
+from sdl_cli.data.files.order_column import InTimeOrder, dates_beside, order_of
 from sdl_cli.data.files.roles import Roles, TestFile, find_column, listed, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
@@ -32,8 +33,10 @@ from sdl_cli.data.files.table_cells import (
 )
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
+from sdl_cli.data.files.typed_marks import with_own_marks
 from sdl_cli.data.formats import read_cells
 from sdl_cli.data.source import Reading, row_names
+from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
@@ -66,13 +69,14 @@ class TableRoles(Roles):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(TableRoles, TestFile):
+class Table(TableRoles, TestFile, InTimeOrder):
     """A table in a file.
 
     Arguments:
         path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
 
-    The other arguments are those of `TableRoles` and `TestFile`.
+    The other arguments are those of `TableRoles`, `TestFile` and `InTimeOrder`; the column of the order is learned from like any
+    other, unless it is among `drop`.
     """
 
     name: str = "table"
@@ -123,11 +127,21 @@ def assemble(
     keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(
-        cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
+        cells.source,
+        target,
+        own,
+        cells.lines,
+        roles,
+        cells.marks_of(target),
+        notes,
+        before,
+        keep=keep,
+        as_text=as_text,
+        like=known,
     )
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
     columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
-    id_place = places.get("id", namer)
+    id_place, order = places.get("id", namer), _order(cells, roles, notes, like is not None)
     unknown: Unknown = {}
     X = encode_columns(cells, columns, unknown)
     notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
@@ -158,7 +172,27 @@ def assemble(
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
         },
+        order=order,
+        dates=() if like is not None else tuple(dates_beside(cells, [*map(cells.names.index, (c.name for c in columns))])),
     )
+
+
+def _order(cells: Cells, roles: TableRoles, notes: list[str], is_known: bool) -> TimeOrder | None:
+    """The order of the rows where one is asked for; rows of a known run need none that is not there."""
+    name = getattr(roles, "order", None)
+    if name is None:
+        return None
+    assert isinstance(roles, Table)
+    try:
+        place = find_column(cells.source, cells.names, name, "dataset.order")
+    except DataError:
+        if is_known:
+            return None
+        raise
+    if roles.target is not None and place == find_column(cells.source, cells.names, roles.target, "dataset.target"):
+        shown = shortened(cells.names[place])
+        raise DataError(f"dataset.order and dataset.target are both the column {shown}.", "Give each its own column.")
+    return order_of(cells, place, roles.gap, notes)
 
 
 def _written(cells: Cells) -> dict[str, Any]:
@@ -185,14 +219,18 @@ def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], 
 def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
     """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
-    asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
+    roles = (settings.target, settings.group, settings.id, settings.order)
+    asked = settings.asked(*roles, *settings.features, *settings.drop, *settings.text)
     asked = dataclasses.replace(asked, texts=settings.text)
+    known = run
+    if first is not None:
+        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
-        return typed
+        return with_own_marks(typed, asked if first is None else dataclasses.replace(asked, decimal=None, thousands=None), known)
     if first is None:
         form = sniff(file, asked, key, run)
     else:
-        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
+        assert known is not None
         form = sniff_like(file, dataclasses.replace(asked, header=first.header), key, known, first.names)
     columns, lines = read(file, form)
     if not len(lines):
@@ -235,7 +273,7 @@ def _infer_columns(
     for i in chosen or range(len(cells.names)):
         if i in taken and not (chosen and i not in dropped):
             continue
-        found = infer(cells.names[i], cells.columns[i], cells.marks, i in categorical, bool(chosen))
+        found = infer(cells.names[i], cells.columns[i], cells.marks_of(cells.names[i]), i in categorical, bool(chosen))
         if isinstance(found, LeftOut):
             left_out.append(found)
             counters += [i] if found.reason == COUNTS_ROWS else []

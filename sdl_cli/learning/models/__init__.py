@@ -72,7 +72,7 @@ def with_preparation(
         augment: settings of a policy that works on what goes into the preprocessing (texts), or None.
         reduction: a `Reduction` of what comes out of it, or None.
     """
-    if not needs_preparation(dataset) and reduction is None:
+    if not needs_preparation(dataset) and reduction is None and dataset.target_scale == "none":
         return model
     from sdl_cli.learning.models.prepared import Prepared
 
@@ -86,11 +86,11 @@ def with_preparation(
         from sdl_cli.learning.models.encoding import TableEncoder
 
         encoder = TableEncoder(level_counts(dataset.columns))
-    elif dataset.modality == "image":
+    elif dataset.modality == "image" and reduction is not None:
         from sdl_cli.learning.models.reduction import FlatImages
 
         encoder = FlatImages(model.max_px)
-    return Prepared(encoder, model, augment, validation_fraction, seed, reduction)
+    return Prepared(encoder, model, augment, validation_fraction, seed, reduction, dataset.target_scale)
 
 
 def needs_preparation(dataset: Dataset) -> bool:

@@ -44,6 +44,7 @@ class NetworkEstimator(StoredNetwork):
     """
 
     settings: ClassVar[type[ModelSettings]]
+    in_own_unit: Callable[[Array], Array] | None = None  # of targets that were put on another scale before
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> NetworkEstimator:
         """Train on images `uint8 (N, C, H, W)` or a table `(N, F)` with targets `(N,)`.
@@ -256,11 +257,19 @@ class NetworkEstimator(StoredNetwork):
             outputs = loop.apply(net, inputs, self.runtime_)
             if not is_classifier(self):
                 error = float(nn.functional.mse_loss(outputs, targets))
-                return {"loss": error, "rmse": error**0.5 * self.target_scale_}
+                return {"loss": error, "rmse": self._rmse(outputs, targets, error)}
             accuracy = float((self._probabilities(outputs).argmax(1) == targets.argmax(1)).float().mean())
             return {"loss": float(self.loss_.checked(outputs, targets).mean()), "accuracy": accuracy}
 
         return validate
+
+    def _rmse(self, outputs: Tensor, targets: Tensor, error: float) -> float:
+        """Root mean squared error in the target's own unit; `error` is the mean square in that of the network."""
+        if self.in_own_unit is None:
+            return float(error**0.5 * self.target_scale_)
+        numbers = (each.double().cpu().numpy() * self.target_scale_ + self.target_mean_ for each in (outputs, targets))
+        found, true = map(self.in_own_unit, numbers)
+        return float(np.sqrt(np.mean((found - true) ** 2)))
 
     def _probabilities(self, outputs: Tensor) -> Tensor:
         probs: Tensor = self.loss_.class_logits(outputs.double(), self.temperature_).softmax(1)

@@ -1,4 +1,4 @@
-"""A model behind the preparation of its inputs, which is fitted on the same training rows and saved with it."""
+"""A model behind the preparation of its inputs and its target, which is fitted on the same training rows and saved with it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sdl_cli.data.draw import hold_out
 from sdl_cli.learning.stages import Stages, finish
 
 Array = np.ndarray[Any, Any]
+MOST_LOG = 350.0  # of a prediction: its exponential and the square of that are still numbers
 
 
 class Prepared(BaseEstimator):  # type: ignore[misc]
@@ -26,6 +27,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         validation_fraction: part of the rows that is set aside if the model needs validation rows and none are given.
         random_state: seed of the copies and of that part.
         reduction: a `Reduction` of what the encoder gives, or None.
+        target_scale: `log` for a model of numbers that learns the logarithms of positive targets; predictions are numbers again.
 
     Learned state: `encoder_`, `reduction_` and `model_`, `notes_` (sentences for the user); `classes_` and `runtime_` are the
     model's.
@@ -39,6 +41,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         validation_fraction: float = 0.2,
         random_state: int = 0,
         reduction: Any = None,
+        target_scale: str = "none",
     ) -> None:
         self.encoder = encoder
         self.model = model
@@ -46,6 +49,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         self.validation_fraction = validation_fraction
         self.random_state = random_state
         self.reduction = reduction
+        self.target_scale = target_scale
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Prepared:
         """Fit the encoder, then the model, on rows `(N, ...)` that the encoder takes and targets `(N,)`.
@@ -57,7 +61,7 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
 
     def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Stages[None]:
         """`fit`, which stops wherever networks are to be trained."""
-        y = np.asarray(y)
+        y, y_val = self._scaled(y), None if y_val is None else self._scaled(y_val)
         if X_val is None and self.needs_validation:
             task = "classification" if is_classifier(self.model) else "regression"
             kept, held = hold_out(y, self.validation_fraction, self.random_state, task)  # type: ignore[arg-type]
@@ -81,10 +85,20 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
         more = {} if X_val is None else {"X_val": self.transform(X_val), "y_val": y_val}
         more |= {} if X_unlabeled is None else {"X_unlabeled": self.transform(X_unlabeled)}
         if hasattr(self.model_, "fitting"):
+            self.model_.in_own_unit = self.in_own_unit if self.target_scale == "log" else None
             yield from self.model_.fitting(rows, y, **more)
         else:
             self.model_.fit(rows, y, **more)
         self.notes_ += getattr(self.model_, "notes_", [])
+
+    def _scaled(self, y: Any) -> Array:
+        """Targets as the model learns them. Raises ValueError: a logarithm of what is not positive."""
+        targets = np.asarray(y)
+        if self.target_scale == "none":
+            return targets
+        if not (targets > 0).all():
+            raise ValueError("targets must be positive to learn their logarithms")
+        return np.asarray(np.log(targets))
 
     def _carry_directions(self, reduction: Any) -> None:
         """Known directions of columns, to the places that a selection has brought these columns to."""
@@ -110,7 +124,16 @@ class Prepared(BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> Array:
         """The model's predictions `(N,)`."""
         rows = self.transform(X)  # says first whether it was fitted
-        return np.asarray(self.model_.predict(rows))
+        return self.in_own_unit(np.asarray(self.model_.predict(rows)))
+
+    def in_own_unit(self, outputs: Array) -> Array:
+        """Numbers `(N,)` that the model predicts, in the target's own unit; probabilities `(N, K)` as they are."""
+        return np.exp(np.clip(outputs, -MOST_LOG, MOST_LOG)) if self.target_scale == "log" else outputs
+
+    @available_if(lambda self: hasattr(self.model, "outputs_of_features"))  # type: ignore[untyped-decorator]
+    def outputs_of_features(self, features: Array) -> Array:
+        """What the model, a probe, predicts of frozen features `(N, D)`."""
+        return self.in_own_unit(self.model_.outputs_of_features(features))
 
     @available_if(lambda self: hasattr(self.model, "predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:

@@ -39,6 +39,8 @@ def save_model(
     values: dict[str, Any] = {"format": FORMAT, "model": name, "task": task, "inputs": inputs}
     files = []
     if hasattr(model, "encoder_"):
+        if model.target_scale != "none":
+            values["target_scale"] = model.target_scale
         arrays: dict[str, Any] = {}
         values["preparation"] = {"kind": "none"}
         if model.encoder_ is not None:
@@ -133,7 +135,10 @@ def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any
     from sdl_cli.learning.models.reduction import FlatImages, Reduction
 
     arrays = load_arrays(_read_arrays(folder / PREPARATION)) if (folder / PREPARATION).exists() else {}
-    whole, how = Prepared(None, model), values["preparation"]
+    scale = values.get("target_scale", "none")
+    if scale not in ("none", "log") or (scale == "log" and values["task"] != "regression"):
+        raise DataError("The stored model is damaged: its target has no such scale.")
+    whole, how = Prepared(None, model, target_scale=scale), values["preparation"]
     whole.model_, whole.encoder_, whole.reduction_ = model, None, None
     if how["kind"] == "text":
         from sdl_cli.learning.models.text_features import TextEncoder

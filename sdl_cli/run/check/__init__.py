@@ -26,6 +26,7 @@ _CHECKS: tuple[Callable[[Dataset, Split, bool], Iterator[Problem]], ...] = (
     time_order.find,
     rows.classes,
     rows.targets,
+    rows.skewed,
     columns.find,
     missing_codes.find,
     rows.sizes,

@@ -20,6 +20,9 @@ _MAJORITY = 0.8  # share of one class from which accuracy says little
 _WIDE = 0.05  # half width of the interval of an accuracy
 _EXPECTED_ACCURACY = 0.8
 _FAR = 6.0  # interquartile ranges from the quartiles; of a normal distribution not one value in 10^16 lies there
+_LEAST_SKEWED = 30  # rows
+_SKEWED = 2.0  # skewness; that of an exponential distribution
+_LESS_SKEWED = 0.5  # times it, of the logarithms
 _FEW_FRACTION = 0.02  # more values than that which lie far out are a long tail, not mistakes
 
 
@@ -116,6 +119,35 @@ def targets(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         where = named([f"{y[i]:.6g} (id {shortened(dataset.ids[i])})" for i in far])
         advice = "Look whether they are mistakes; if not, loss=huber gives them less weight in networks."
         yield Problem("note", what, where, advice)
+
+
+def skewed(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
+    """Positive numbers to predict with a long tail upwards, which their logarithms have not."""
+    if dataset.task != "regression" or dataset.target_scale != "none" or len(parts.labelled) < _LEAST_SKEWED:
+        return
+    y = dataset.y[parts.labelled]
+    if not y.min() > 0:
+        return
+    own, of_log = skewness(y), skewness(np.log(y))
+    if own > _SKEWED and abs(of_log) < _LESS_SKEWED * own:
+        low, middle, high = np.quantile(y, [0.0, 0.5, 1.0])
+        what = (
+            f"The target is positive and skewed (from {low:.4g} to {high:.4g}, median {middle:.4g}; skewness {own:.1f}, of its "
+        )
+        what = f"{what}logarithm {of_log:.1f}): few large values decide what is learned."
+        advice = "If errors in per cent matter more to you than those in units, try dataset.target_scale=log"
+        yield Problem("note", what, "", advice if _takes_scale(dataset) else "")
+
+
+def skewness(y: Array) -> float:
+    """Third standardised moment of numbers `(N,)`, 0 where they do not differ."""
+    centred = (y - y.mean()) / (y.std() or 1.0)
+    return float((centred**3).mean())
+
+
+def _takes_scale(dataset: Dataset) -> bool:
+    """Whether the source of a data set, a file of rows, has the setting."""
+    return bool(dataset.columns) or dataset.source.get("kind") in ("table", "text", "image_table")
 
 
 def sizes(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:

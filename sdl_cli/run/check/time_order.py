@@ -16,6 +16,7 @@ from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted, shortened
+from sdl_cli.run.check.columns import is_plain
 from sdl_cli.run.check.problem import Problem, named, ranked, sides
 
 _LEAST_ROWS, _LEAST_DATES = 30, 10
@@ -27,7 +28,7 @@ _NUM_PERMUTATIONS, _MOST_PERMUTED = 3999, 1000  # of few rows the normal law is 
 
 def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     """Date columns that order rows whose neighbours are alike, unless the test rows simply come later."""
-    if dataset.modality != "table" or len(dataset) < _LEAST_ROWS:
+    if dataset.modality != "table" or len(dataset) < _LEAST_ROWS or dataset.order is not None:
         return
     found = {}
     for name, time in _times(dataset):
@@ -36,15 +37,20 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
             continue
         value = likeness(dataset.y[known], time[known], dataset.task == "classification")
         if value is not None:
-            found[shortened(name)] = value
+            found[name] = value
     if not found:
         return
     which = sorted(found, key=lambda name: -found[name])
-    what = f"In the order of {which[0]} neighbouring rows resemble each other in the target far more than by chance"
+    first = shortened(which[0])
+    setting = f"dataset.order={which[0]}" if is_plain(which[0]) else "set dataset.order to that column."
+    if "asked" not in dataset.source:  # no file of the user's own, and so without the setting
+        setting = "keep them as a test part of your own."
+    what = f"In the order of {first} neighbouring rows resemble each other in the target far more than by chance"
     shown = f"likeness {min(found[which[0]], 0.99):.2f} of 1, p < {_LEVEL:g}"
     what = f"{what} ({shown}): a random split trains on a row's neighbours."
-    advice = "If later rows are to be predicted, this score is too good: keep the last rows as a test file (dataset.test_path)."
-    yield Problem("warning", what, f"also {counted(len(which) - 1, 'column')}: {named(which[1:])}" if which[1:] else "", advice)
+    advice = f"If later rows are to be predicted, this score is too good; to test on the latest rows: {setting}"
+    more = f"also {counted(len(which) - 1, 'column')}: {named(map(shortened, which[1:]))}" if which[1:] else ""
+    yield Problem("warning", what, more, advice)
 
 
 def likeness(y: Array, time: Array, is_class: bool) -> float | None:
@@ -101,11 +107,13 @@ def _of_classes(y: Array) -> tuple[Callable[[Array], Array], float]:
 
 
 def _times(dataset: Dataset) -> Iterator[tuple[str, Array]]:
-    """Each date column with the hours of its rows `(N,)`, NaN where missing."""
+    """Each date column, learned from or not, with the time of its rows `(N,)`, NaN where missing."""
     for column, (_, places) in zip(dataset.columns, dataset.own_columns, strict=False):
         if "days" in column.parts:
             part = dict(zip(column.parts, dataset.X[:, places].T, strict=True))
             yield column.name, 24 * part["days"] + part.get("hour", 0.0)
+    for other in dataset.dates:
+        yield other.name, other.times
 
 
 def _is_by_time(time: Array, side: Array) -> bool:

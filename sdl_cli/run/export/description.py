@@ -20,7 +20,8 @@ def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], o
     """JSON-ready description of a run's model and of what goes into its graph.
 
     `classes` name the columns of the graph's output. `decision_weights`, if the run has them, multiply the probabilities before
-    the largest names the class. The `kind` of `preprocessing` is image, table or text, and its `steps` are to be done in order.
+    the largest names the class. With a `target_scale` of log the model learned logarithms, whose exponentials the graph gives.
+    The `kind` of `preprocessing` is image, table or text, and its `steps` are to be done in order.
     """
     inputs = values["inputs"]
     names, decision = list(inputs["classes"]), inputs.get("decision")
@@ -35,6 +36,7 @@ def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], o
         "task": values["task"],
         "classes": [names[k] for k in columns],
         "decision_weights": None if decision is None else [decision[k] for k in columns],
+        "target_scale": getattr(model, "target_scale", "none"),
         "preprocessing": _preprocessing(model, inner, values),
     }
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.learning import losses
 from sdl_cli.learning.models.estimator import NetworkEstimator
+from sdl_cli.learning.models.prepared import MOST_LOG
 from sdl_cli.learning.models.pretrained_table import MOST_SCALED, PretrainedTable
 from sdl_cli.phrases import first_line
 from sdl_cli.run import writing
@@ -33,8 +34,9 @@ class Predictor(nn.Module):
     float32 would lose the digits of a small spread around a large mean. The networks are shared, not copied.
     """
 
-    def __init__(self, estimator: NetworkEstimator) -> None:
+    def __init__(self, estimator: NetworkEstimator, is_log: bool = False) -> None:
         super().__init__()
+        self.is_log = is_log  # it learned the logarithm of the target
         self.members = nn.ModuleList(estimator.networks_)
         self.classify = bool(is_classifier(estimator))
         cosine = isinstance(estimator.loss_, losses.Cosine)
@@ -61,7 +63,8 @@ class Predictor(nn.Module):
         outputs = torch.stack([member(x).float() for member in self.members])
         if not self.classify:
             # the mean in units of the scale: optimizers drop a constant near 0 that is added
-            return (outputs.double().mean(0)[:, 0] + self.target_mean / self.target_scale) * self.target_scale
+            found = (outputs.double().mean(0)[:, 0] + self.target_mean / self.target_scale) * self.target_scale
+            return found.clamp(-MOST_LOG, MOST_LOG).exp() if self.is_log else found
         if self.combined:
             outputs = outputs[..., outputs.shape[-1] // 2 :]
         elif self.temperature is not None:
@@ -115,7 +118,7 @@ class Reader(nn.Module):
 
 def to_onnx(estimator: NetworkEstimator | PretrainedTable, described: dict[str, Any]) -> Graph:
     """The estimator as an ONNX graph. Raises ConfigError where it is over 2 GB, RunError where torch cannot write it."""
-    predictor, source, inside = _prepare(estimator)
+    predictor, source, inside = _prepare(estimator, described["target_scale"] == "log")
     num_bytes = sum(t.numel() * t.element_size() for t in predictor.state_dict().values())
     if num_bytes > LARGEST_BYTES:
         message = f"This network has {num_bytes / 1e9:.1f} GB, but an ONNX file holds at most 2 GB."
@@ -138,7 +141,7 @@ def to_onnx(estimator: NetworkEstimator | PretrainedTable, described: dict[str, 
 
 def to_program(estimator: NetworkEstimator | PretrainedTable, described: dict[str, Any]) -> Graph:
     """The estimator as a program of torch.export; the description is inside it too. Raises RunError where torch cannot."""
-    predictor, source, inside = _prepare(estimator)
+    predictor, source, inside = _prepare(estimator, described["target_scale"] == "log")
     target = output_port(described["classes"])
     ports = {"input": source.to_plain(), "output": target.to_plain()}
     buffer = io.BytesIO()
@@ -158,7 +161,7 @@ def to_program(estimator: NetworkEstimator | PretrainedTable, described: dict[st
     return Graph(buffer.getvalue(), None, run, source, target, inside)
 
 
-def _prepare(estimator: NetworkEstimator | PretrainedTable) -> tuple[nn.Module, Port, list[str]]:
+def _prepare(estimator: NetworkEstimator | PretrainedTable, is_log: bool) -> tuple[nn.Module, Port, list[str]]:
     if isinstance(estimator, PretrainedTable):
         source = Port("features", (int(estimator.n_features_in_),), "float64", _ROW)
         return Reader(estimator), source, ["The labelled rows are inside, and every call reads them."]
@@ -175,7 +178,9 @@ def _prepare(estimator: NetworkEstimator | PretrainedTable) -> tuple[nn.Module, 
         inside = ["Features are standardised with the mean and standard deviation of the training rows."]
     if len(estimator.networks_) > 1:
         inside.append(f"The outputs of {len(estimator.networks_)} networks are averaged.")
-    return Predictor(estimator), source, inside
+    if is_log:
+        inside.append("The networks predict a logarithm; its exponential comes out.")
+    return Predictor(estimator, is_log), source, inside
 
 
 def _example(source: Port) -> Tensor:

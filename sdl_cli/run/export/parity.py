@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Rows:
         expected: the run's own outputs: probabilities `(N, K)`, or numbers `(N,)`.
         scale: what differences are divided by: 1 for probabilities, the target's standard deviation for numbers.
         source: where the rows come from, in words.
+        in_own_unit: turns outputs of `inner` into the run's, which differ where it learned another scale of the target.
     """
 
     inner: Any
@@ -45,20 +46,23 @@ class Rows:
     expected: Array
     scale: float
     source: str
+    in_own_unit: Callable[[Array], Array] = np.asarray
 
 
 def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], observer: Observer) -> Rows:
     """Up to 256 test rows of the run's own data, or as many generated ones if that is gone; `model`, `values` are the run's."""
     is_prepared = hasattr(model, "encoder_")
     inner = model.model_ if is_prepared else model
+    in_own_unit = model.in_own_unit if is_prepared else np.asarray
+    has_pixels = not is_prepared or model.encoder_ is model.reduction_ is None
     is_network = traits(values["model"]).is_network
     found = _own_rows(stored, values["inputs"])
     if found is None:
         compared = f"the exported graph is compared with the run's model on {NUM_ROWS} generated rows."
         observer.on_notice(f"The run's data is gone or has changed: {compared}")
-        pixels = values["inputs"]["modality"] == "image" and not is_prepared
+        pixels = values["inputs"]["modality"] == "image" and has_pixels
         X, targets, source = _generated(inner, values["inputs"], is_network, pixels), None, "generated rows"
-        expected = _outputs(inner, X)
+        expected = in_own_unit(_outputs(inner, X))
     else:
         dataset, rows = found
         X, targets, source = dataset.X[rows], dataset.y, f"test rows of {dataset.name}"
@@ -68,7 +72,7 @@ def find_rows(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], 
     if not is_network and X.ndim == 4:
         X = reduce_images(X, inner.max_px).reshape(len(X), -1)
     scale = 1.0 if is_classifier(inner) else float(np.std(expected if targets is None else targets)) or 1.0
-    return Rows(inner, X, expected, scale, source)
+    return Rows(inner, X, expected, scale, source, in_own_unit)
 
 
 def first_equal(graphs: Iterable[Graph], rows: Rows, out: Path) -> tuple[Graph, float, float]:
@@ -99,8 +103,8 @@ def first_equal(graphs: Iterable[Graph], rows: Rows, out: Path) -> tuple[Graph, 
 
 def own_rounding(rows: Rows) -> float:
     """How far the run's outputs for rows alone are from those in batches, at most, in the unit of `largest_difference`."""
-    alone = np.concatenate([_outputs(rows.inner, rows.inputs[i : i + 1]) for i in range(min(len(rows.inputs), BATCH))])
-    return float(np.abs(alone - rows.expected[: len(alone)]).max()) / rows.scale
+    alone = [rows.in_own_unit(_outputs(rows.inner, rows.inputs[i : i + 1])) for i in range(min(len(rows.inputs), BATCH))]
+    return float(np.abs(np.concatenate(alone) - rows.expected[: len(alone)]).max()) / rows.scale
 
 
 def largest_difference(graph: Graph, rows: Rows) -> float:

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sdl_cli.errors import ConfigError
+from sdl_cli.learning.models.prepared import MOST_LOG
 from sdl_cli.phrases import first_line
 from sdl_cli.run.export.graph import OPSET, Graph, Port, finish_onnx, output_port
 
@@ -53,7 +54,7 @@ def _convert(estimator: Any, described: dict[str, Any], dtype: str) -> Graph:
     if is_classifier(estimator):
         proto = _give_probabilities(proto, target, estimator.classes_, hasattr(model, "predict_proba"))
     else:
-        proto = _give_value(proto, target, mean, scale)
+        proto = _give_value(proto, target, mean, scale, described["target_scale"] == "log")
     proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     return finish_onnx(proto, described, source, target, ())
 
@@ -108,8 +109,8 @@ def _give_probabilities(proto: Any, target: Port, classes: Any, has_probabilitie
     return _close_end(proto, nodes, constants, target)
 
 
-def _give_value(proto: Any, target: Port, mean: float, scale: float) -> Any:
-    """Keep one output, `float64 (N,)`: the model's number times `scale`, plus `mean`."""
+def _give_value(proto: Any, target: Port, mean: float, scale: float, is_log: bool) -> Any:
+    """Keep one output, `float64 (N,)`: the model's number times `scale`, plus `mean`; its exponential where it is a logarithm."""
     from onnx import helper, numpy_helper
 
     proto, names = _open_end(proto)
@@ -122,8 +123,12 @@ def _give_value(proto: Any, target: Port, mean: float, scale: float) -> Any:
         helper.make_node("Reshape", [names[0], "flat"], ["number"]),
         helper.make_node("Cast", ["number"], ["double"], to=_onnx_type("float64")),
         helper.make_node("Mul", ["double", "target_scale"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "target_mean"], [target.name]),
+        helper.make_node("Add", ["scaled", "target_mean"], ["logarithm" if is_log else target.name]),
     ]
+    if is_log:
+        constants += [numpy_helper.from_array(np.array(end), name) for name, end in (("least", -MOST_LOG), ("most", MOST_LOG))]
+        nodes.append(helper.make_node("Clip", ["logarithm", "least", "most"], ["clipped"]))
+        nodes.append(helper.make_node("Exp", ["clipped"], [target.name]))
     return _close_end(proto, nodes, constants, target)
 
 

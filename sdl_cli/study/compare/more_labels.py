@@ -34,7 +34,8 @@ def measure_curve(
 ) -> tuple[CurveResult | None, MoreLabels | None]:
     """Measure the curve of the recommended arm, or of the quick baseline if that is too slow, on the same splits.
 
-    Each split keeps the candidate that was chosen on it; its largest size is the comparison itself.
+    Each split keeps the candidate that was chosen on it; its largest size is the comparison itself, or where splits have unlike
+    numbers of labelled rows (groups stay whole, test parts follow each other in time) the least of these.
 
     Returns:
         the curve with the arm's `name`, and what it says beside the other methods; both None if no curve was requested, or none
@@ -47,7 +48,9 @@ def measure_curve(
     try:
         if repeats < 2:
             raise DataError("it needs two splits or more.")
-        chosen = sizes.choose(values["labelled_rows"], len(plan.dataset.classes))[-MOST_SIZES:]
+        of_arm = [outcomes[values["recommended"], repeat].metrics for repeat in range(repeats)]
+        least = min(metrics["rows"]["labelled"] for metrics in of_arm if metrics is not None)
+        chosen = sizes.choose(least, len(plan.dataset.classes))[-MOST_SIZES:]
         name = _affordable(plan, values, outcomes, len(chosen) - 1, repeats, budget)
         if name is None:
             why_not = "it would take too long after this comparison. Measure one with sdl curve."
@@ -111,9 +114,11 @@ def _points(
     for repeat in range(repeats):
         metrics = outcomes[name, repeat].metrics
         assert metrics is not None
-        scores[chosen[-1]][str(repeat)] = metrics["test"][plan.metric]
-        seconds[chosen[-1]] += metrics["seconds"]["total"]
-        for size in chosen[:-1]:  # smaller ones: the largest is the comparison itself
+        is_largest = metrics["rows"]["labelled"] == chosen[-1]
+        if is_largest:
+            scores[chosen[-1]][str(repeat)] = metrics["test"][plan.metric]
+            seconds[chosen[-1]] += metrics["seconds"]["total"]
+        for size in chosen[:-1] if is_largest else chosen:  # smaller ones: the largest is the comparison itself
             candidate = plan.candidates(arm, repeat, size)[metrics["chosen"]["index"]]
             where = folder / "curve" / folder_name(name) / f"size-{size}_repeat-{repeat}"
             trial = plan.trial((candidate,), budget.deadline, keep=False)

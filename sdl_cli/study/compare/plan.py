@@ -13,6 +13,7 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
+from sdl_cli.data.time_order import origins_sentence
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.many.cells import Cell, Group
 from sdl_cli.many.groups import groups_of
@@ -75,7 +76,14 @@ class Plan:
     def candidates(self, arm: Arm, repeat: int, num_train: int | None = None) -> tuple[Candidate, ...]:
         """The settings that an arm may try on one split."""
         found = arm.candidates[self.dataset.modality][: self.request.shared.compare.num_candidates]
-        return tuple(dataclasses.replace(c, experiment=shifted(c.experiment, repeat, num_train)) for c in found)
+        return tuple(dataclasses.replace(c, experiment=self.shifted(c.experiment, repeat, num_train)) for c in found)
+
+    def shifted(self, experiment: Experiment, repeat: int, num_train: int | None = None) -> Experiment:
+        """The experiment on split number `repeat`: the split's seed is the data set's, the same for every arm."""
+        if num_train is not None:
+            dataset = dataclasses.replace(experiment.dataset, num_train=num_train, num_per_class=None)
+            experiment = dataclasses.replace(experiment, dataset=dataset)
+        return prepare.of_repeat(experiment, repeat, self.num_repeats)
 
     def trial(self, candidates: tuple[Candidate, ...], deadline: float | None, keep: bool = True) -> Trial:
         """One arm on one split; with `keep`, its folder keeps what differences and the report need."""
@@ -95,14 +103,6 @@ class Plan:
 
 def arm_folder(folder: Path, name: str) -> Path:
     return folder / "arms" / folder_name(name)
-
-
-def shifted(experiment: Experiment, repeat: int, num_train: int | None = None) -> Experiment:
-    """The experiment on split number `repeat`: the split's seed is the data set's, the same for every arm."""
-    if num_train is not None:
-        dataset = dataclasses.replace(experiment.dataset, num_train=num_train, num_per_class=None)
-        experiment = dataclasses.replace(experiment, dataset=dataset)
-    return prepare.of_repeat(experiment, repeat)
 
 
 def _changed(arm: Arm, change: Callable[[Experiment], Experiment]) -> Arm:
@@ -126,7 +126,7 @@ def make_plan(request: Comparison) -> Plan:
 
     arms = [_changed(arm, with_seed) for arm in request.arms]
     dataset, filled, _ = prepare.load_dataset(first_experiment(arms))
-    dataset, parts = prepare.divided(filled, dataset)
+    dataset, parts = prepare.divided(prepare.of_repeat(filled, 0, shared.compare.num_repeats), dataset)
     metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
     suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
     fixed = brings_test_part(dataset)
@@ -149,6 +149,8 @@ def make_plan(request: Comparison) -> Plan:
             f"The source has its own {len(parts.test):,} test rows: every repeat is scored on them, and differences are "
             "tested over these rows."
         )
+    if dataset.order is not None and not fixed and shared.compare.num_repeats > 1:
+        notes.append(origins_sentence(dataset.order, shared.compare.num_repeats))
     networks = any(c.experiment.model.is_network for arm in suited for c in arm.candidates[dataset.modality])
     parallel, gpus, why = how_parallel(shared, networks, dataset, share=True)
     notes += [why] if why else []

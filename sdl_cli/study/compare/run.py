@@ -110,6 +110,7 @@ def overview(plan: Plan, folder: Path) -> Values:
         "labelled_rows": len(plan.split.labelled),
         "test_rows": plan.test_rows,
         "fixed_test": plan.fixed_test,
+        "in_order": plan.dataset.order is not None,
         "repeats": plan.num_repeats,
         "metric": plan.metric,
         "arms": [{"name": arm.name, "summary": arm.summary} for arm in plan.arms],

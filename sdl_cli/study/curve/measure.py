@@ -14,6 +14,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import is_scaled
 from sdl_cli.data.split import split
+from sdl_cli.data.time_order import origins_sentence
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import features
 from sdl_cli.learning.stages import Stages, finish
@@ -99,6 +100,8 @@ def plan(request: CurveExperiment) -> Plan:
             f"Every repeat is scored on the same {len(test):,} test rows: the standard errors reflect the choice of labelled "
             "rows and the seed, not chance in the test rows."
         )
+    elif dataset.order is not None:
+        notes.append(origins_sentence(dataset.order, curve.num_repeats))
     notes += [why] if why else []
     first = dataclasses.replace(request.cell(2, 0).dataset, num_train=request.dataset.num_train)
     notes += train.look(filled, *prepare.divided(dataclasses.replace(filled, dataset=first, seed=request.seed), dataset))

@@ -81,7 +81,7 @@ class CurveExperiment(Experiment):
         """The experiment at one size in one repeat: seed + repeat for the model and for the split."""
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(Experiment)}
         dataset = dataclasses.replace(self.dataset, num_train=size)
-        return of_repeat(Experiment(**own | {"dataset": dataset}), repeat)
+        return of_repeat(Experiment(**own | {"dataset": dataset}), repeat, self.curve.num_repeats)
 
 
 def parse_curve(values: dict[str, Any]) -> CurveExperiment:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,19 @@ def test_a_balanced_threshold_is_only_left_out_where_training_weighed_the_classe
     if ready.decision is not None:  # probabilities over the share of each class
         weights = len(labelled) / np.bincount(labelled.y)
         assert ready.decision / ready.decision[0] == pytest.approx(weights / weights[0])
+
+
+def test_a_repeat_has_its_own_seeds_and_along_time_its_own_origin(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("day,x,y\n" + "".join(f"{i},{i % 5},{i % 7 / 2}\n" for i in range(50)))
+    table = f"dataset=table dataset.path={tmp_path}/t.csv dataset.target=y dataset.seed=3 model=baseline"
+    drawn, ordered = (
+        parse_experiment(compose_checked("train", f"{table} {more}".split(), parse_experiment))
+        for more in ("seed=5", "seed=5 dataset.order=day dataset.origins=4 dataset.origin=1")
+    )
+    second = prepare.of_repeat(drawn, 2, 3)
+    assert (second.seed, second.dataset.seed, second.dataset.origins, second.dataset.origin) == (7, 5, 1, 0)
+    second = prepare.of_repeat(ordered, 2, 3)
+    assert (second.seed, second.dataset.seed, second.dataset.origins, second.dataset.origin) == (7, 5, 3, 2)
+    alone = prepare.of_repeat(ordered, 0, 1)
+    assert (alone.dataset.origins, alone.dataset.origin) == (4, 1), "one split is the one that was asked for"
+    assert prepare.load_here(second) is prepare.load_here(prepare.of_repeat(ordered, 0, 3)), "read once for all of them"

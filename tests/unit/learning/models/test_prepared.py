@@ -139,3 +139,51 @@ def test_any_scikit_learn_estimator_goes_behind_it() -> None:
     model = SklearnModel("sklearn.neighbors.KNeighborsClassifier", {"n_neighbors": 1})
     prepared = Prepared(TableEncoder(NUM_LEVELS), model).fit(X, y)
     assert np.isfinite(prepared.predict_proba(X)).all() and prepared.image_size() is None
+
+
+# the logarithm of the target
+
+
+def skewed(num: int = 80, seed: int = 0) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(num, 2))
+    return X, np.exp(3 + X[:, 0] + 0.1 * rng.normal(size=num))
+
+
+def test_a_logarithm_is_learned_and_the_number_predicted() -> None:
+    X, y = skewed()
+    prepared = Prepared(None, BaselineRegressor(kind="ridge"), target_scale="log").fit(X, y)
+    own = BaselineRegressor(kind="ridge").fit(X, np.log(y))
+    assert np.array_equal(prepared.predict(X), np.exp(own.predict(X))) and prepared.score(X, y) > 0.95
+    assert clone(prepared).target_scale == "log"
+
+
+def test_validation_targets_are_on_the_same_scale() -> None:
+    X, y = skewed()
+    prepared = Prepared(None, Spy(), target_scale="log").fit(X, y, X[:5], y[:5])
+    assert np.array_equal(prepared.model_.given_[3], np.log(y[:5]))
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan])
+def test_a_target_without_a_logarithm_is_refused(bad: float) -> None:
+    X, y = skewed()
+    y[3] = bad
+    with pytest.raises(ValueError, match="must be positive"):
+        Prepared(None, BaselineRegressor(kind="ridge"), target_scale="log").fit(X, y)
+
+
+def test_a_prediction_far_off_is_still_a_number() -> None:
+    prepared = Prepared(None, BaselineRegressor(kind="ridge"), target_scale="log").fit(*skewed())
+    assert np.isfinite(prepared.predict(np.array([[1e9, 0.0], [-1e9, 0.0]])) ** 2).all()
+
+
+def test_a_network_is_scored_on_validation_rows_in_the_unit_of_the_target() -> None:
+    X, y = skewed()
+    training = Training(epochs=2, select="best")
+    prepared = Prepared(None, DeepNetRegressor(depth=1, width=8, training=training), target_scale="log")
+    with loop.context(loop.Context()) as _:
+        prepared.fit(X[:60], y[:60], X[60:], y[60:])
+        history = loop.current_context().history
+    best = min(history, key=lambda row: row["validation_loss"])
+    rmse = float(np.sqrt(np.mean((prepared.predict(X[60:]) - y[60:]) ** 2)))
+    assert best["validation_rmse"] == pytest.approx(rmse, rel=1e-4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from unit.run.check.conftest import interleaved, last_fifth, make_dataset
@@ -90,6 +92,26 @@ def test_targets_all_the_same_or_far_from_the_rest():
     y[7] = 3.75
     dataset = make_dataset(noise(101), y)
     assert not found(inspect(dataset, last_fifth(dataset)), "far from the rest")
+
+
+def test_a_skewed_positive_target_is_noted_with_its_numbers():
+    rng = np.random.default_rng(1)
+    y = np.exp(rng.normal(size=200))
+    dataset = make_dataset(noise(200), y)
+    (note,) = found(inspect(dataset, last_fifth(dataset), brief=True), "positive and skewed")
+    labelled = y[:160]
+    assert note.severity == "note" and f"from {labelled.min():.4g} to {labelled.max():.4g}" in note.what
+    assert f"skewness {float((((labelled - labelled.mean()) / labelled.std()) ** 3).mean()):.1f}" in note.what
+    for other in (
+        y - 1,
+        rng.normal(10, 1, 200),
+        rng.uniform(1, 9, 200),
+        np.where(np.arange(200) == 7, 1e4, 10 + rng.random(200)),
+    ):
+        same = make_dataset(noise(200), other)
+        assert not found(inspect(same, last_fifth(same)), "positive and skewed")
+    done = dataclasses.replace(dataset, target_scale="log")
+    assert not found(inspect(done, last_fifth(done)), "positive and skewed")
 
 
 def test_the_interval_of_a_small_test_part():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,42 @@ def test_a_warning_stands_before_every_training(tmp_path: Path) -> None:
     mixed = rng.permutation(200)
     found = problems(table(tmp_path / "x.csv", mixed, walk(200, rng)[mixed], rng.normal(size=200)))
     assert [p.severity for p in found] == ["warning"]
-    assert "order of date" in found[0].what and "p < 0.001" in found[0].what and "dataset.test_path" in found[0].advice
+    assert "order of date" in found[0].what and "p < 0.001" in found[0].what and found[0].advice.endswith("dataset.order=date")
     assert not problems(table(tmp_path / "y.csv", mixed, rng.normal(size=200), rng.normal(size=200)))
+
+
+def test_the_column_is_named_as_it_can_be_typed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = table(tmp_path / "x.csv", np.arange(200), walk(200, rng), rng.normal(size=200))
+    path.write_text(path.read_text().replace("date,", "day of visit,", 1))
+    assert problems(path)[0].advice.endswith("set dataset.order to that column.")
+    settings = parse_group("dataset", DATASETS, {"name": "table", "path": str(path), "target": "level"})
+    dataset = dataclasses.replace(data.load(settings), source={})
+    found = [p for p in check.inspect(dataset, split(dataset, settings, 0)) if "neighbouring rows" in p.what]
+    assert found[0].advice.endswith("keep them as a test part of your own."), "a source that has no such setting"
+
+
+def test_a_column_that_is_not_learned_from_is_looked_at_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = table(tmp_path / "x.csv", np.arange(200), walk(200, rng), rng.normal(size=200))
+    for more in ({"drop": ["date"]}, {"features": ["x"]}, {"id": "date"}):
+        assert [p.advice[-18:] for p in problems(path, **more)] == ["dataset.order=date"]
+        assert not problems(path, order="date", **more)
+
+
+def test_where_an_order_is_given_nothing_is_left_to_say(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = table(tmp_path / "x.csv", np.arange(200), walk(200, rng), rng.normal(size=200))
+    assert problems(path) and not problems(path, order="date") and not problems(path, order="x")
+
+
+def test_the_level_is_kept_on_shuffled_targets() -> None:
+    """Of 4,000 shuffled targets 4 are expected at a level of 0.001; 10 or more are less likely than 1 in 100."""
+    rng, alarms = np.random.default_rng(1), 0
+    for y, is_class in ((walk(100, rng), False), (rng.exponential(size=400) ** 3, False), (np.arange(100) % 5, True)):
+        for _ in range(1333):
+            alarms += likeness(rng.permutation(y), np.arange(len(y)) // 2 * 1.0, is_class) is not None
+    assert alarms < 10
 
 
 def test_a_split_by_time_is_what_was_asked_for(tmp_path: Path) -> None:
