@@ -187,7 +187,7 @@ def _picture(file: BinaryIO, frame: int, view: View, remark: Remark) -> Pixels:
 
 def _stored(file: BinaryIO, elements: Any, frame: int) -> tuple[Array, str]:
     """The values of a frame `(H, W)` or `(H, W, 3)`, and what they are once pydicom has turned YBR to RGB."""
-    from pydicom.pixels.decoders import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import as_pixel_options
 
     syntax = elements.file_meta.TransferSyntaxUID

@@ -26,6 +26,7 @@ OnError = Literal["fail", "skip"]
 
 DEFAULT_PX = 64
 _PROBES = 64
+_LONG_REASON = 60  # letters
 _READERS = 2  # raise it when more kinds of files can be read: those that were skipped are tried again
 SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip; with sdl predict use --on-error skip"
 
@@ -204,14 +205,22 @@ def _is_read_as_ever(file: Path) -> bool:
 
 def _refuse_failures(failures: Sequence[tuple[int, str]], names: Sequence[str], on_error: OnError) -> None:
     if failures and (on_error == "fail" or len(failures) == len(names)):
-        first = listed([f"{names[row]} ({why})" for row, why in failures], 5, last=", ")
+        first = _named_failures(failures, names)
         of_all = f"{len(failures)} of {len(names)} images cannot be read"
         of_all = "no image can be read" if len(failures) == len(names) else of_all
         raise DataError(f"{of_all}: {first}.", SKIP_HINT)
 
 
+def _named_failures(failures: Sequence[tuple[int, str]], names: Sequence[str]) -> str:
+    """The first of some images and what is wrong with each; a long reason that they share is said once."""
+    reasons = {why for _, why in failures}
+    if len(failures) > 1 and len(reasons) == 1 and len(failures[0][1]) > _LONG_REASON:
+        return f"{failures[0][1]}: {listed([names[row] for row, _ in failures], 5, last=', ')}"
+    return listed([f"{names[row]} ({why})" for row, why in failures], 5, last=", ")
+
+
 def _skip_notes(skipped: Sequence[tuple[int, str]], names: Sequence[str]) -> list[str]:
     if not skipped:
         return []
-    first = listed([f"{names[row]} ({why})" for row, why in skipped], 5, last=", ")
+    first = _named_failures(skipped, names)
     return [f"{len(skipped)} of {len(names)} images could not be read and were skipped: {first}."]
