@@ -135,8 +135,9 @@ def _header(file: BinaryIO) -> _Opened:
     file.seek(place)
     packed = elements.file_meta.TransferSyntaxUID.is_compressed
     least = _FRAME_BYTES if packed else height * width * bands * int(elements.BitsAllocated) // 8
-    if num < 1 or num * least > (_MOST_INFLATED_BYTES if _is_deflated(elements) else size):
-        raise RefusedError(f"{num:,} frames are declared, more than the file can hold: it is damaged or cut off")
+    if num < 1 or num * least > (_MOST_INFLATED_BYTES if _is_deflated(elements) else size - place):
+        declared = "pixels" if num == 1 else f"{num:,} frames"
+        raise RefusedError(f"{declared} beyond the end of the file: it is damaged or cut off")
     return _Opened(elements, num)
 
 

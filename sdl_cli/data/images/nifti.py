@@ -10,7 +10,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -106,7 +106,10 @@ def _guarded(source: Source, look: Any) -> Any:
                 if kind is None:
                     raise RefusedError("not a NIfTI file of one piece: its header does not say n+1 or n+2")
                 holder = nibabel.FileHolder(filename=None, fileobj=file)
-                return look(kind.from_file_map({"header": holder, "image": holder}))
+                image = kind.from_file_map({"header": holder, "image": holder})
+                if not is_packed:
+                    _refuse_cut_off(image, raw)
+                return look(image)
     except (RefusedError, DataError):
         raise
     except (EOFError, zlib.error) as error:
@@ -118,6 +121,15 @@ def _guarded(source: Source, look: Any) -> Any:
     except Exception as error:  # a damaged file can make a reader raise anything
         what = shortened((str(error).splitlines() or [""])[0] or type(error).__name__, 120)
         raise ValueError(f"a damaged NIfTI file, or of a kind that is not read: {what}") from error
+
+
+def _refuse_cut_off(image: Any, file: BinaryIO) -> None:
+    """Also where the slice that is asked for stands before the cut."""
+    place = file.tell()
+    size = file.seek(0, 2)
+    file.seek(place)
+    if int(image.dataobj.offset) + math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize > size:
+        raise RefusedError("a damaged NIfTI file: it is cut off")
 
 
 def _num_volumes(image: Any) -> int:
