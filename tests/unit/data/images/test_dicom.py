@@ -16,7 +16,7 @@ from PIL import Image
 
 from sdl_cli.data.images import dicom
 from sdl_cli.data.images.decode import decode_batches, decode_file, num_pictures, size_and_mode
-from sdl_cli.data.images.pixels import View
+from sdl_cli.data.images.pixels import USUAL, View
 from sdl_cli.errors import DataError, SdlError
 
 pydicom = pytest.importorskip("pydicom")
@@ -43,13 +43,13 @@ COLOURS = np.stack([BYTES, BYTES + 20, 255 - BYTES], axis=-1)
 FIRST, BY_FILE = View(frames="first"), View(window="file")
 
 
-def read(path: Path, channels: Any = "grey", view: View = View(), frame: int = 0) -> tuple[np.ndarray[Any, Any], list[str]]:
+def read(path: Path, channels: Any = "grey", view: View = USUAL, frame: int = 0) -> tuple[np.ndarray[Any, Any], list[str]]:
     remarks: list[str] = []
     found = decode_file(path, 8, channels, remark=remarks.append, view=view, frame=frame)
     return found, remarks
 
 
-def refusal(path: Path, view: View = View()) -> str:
+def refusal(path: Path, view: View = USUAL) -> str:
     """Why a file is refused, as a run says it."""
     (batch,) = decode_batches([path], lambda _, p: decode_file(p, 8, "grey", view=view), (1, 8, 8))
     assert batch.rows == []

@@ -15,7 +15,7 @@ import pytest
 
 from sdl_cli.data.images import nifti
 from sdl_cli.data.images.decode import decode_batches, decode_file, num_pictures, size_and_mode
-from sdl_cli.data.images.pixels import View
+from sdl_cli.data.images.pixels import USUAL, View
 from sdl_cli.errors import DataError, SdlError
 
 nibabel = pytest.importorskip("nibabel")
@@ -29,13 +29,13 @@ def save(path: Path, values: np.ndarray[Any, Any], affine: np.ndarray[Any, Any] 
     return path
 
 
-def pixels(path: Path, view: View = View(), frame: int = 0) -> np.ndarray[Any, Any]:
+def pixels(path: Path, view: View = USUAL, frame: int = 0) -> np.ndarray[Any, Any]:
     """The picture as it stands in the file, `(H, W)` or `(H, W, 3)`."""
     found = nifti.read(path, frame, view, lambda remark: None).values
     return found[..., 0] if found.shape[-1] == 1 else found
 
 
-def refusal(path: Path, view: View = View()) -> str:
+def refusal(path: Path, view: View = USUAL) -> str:
     (batch,) = decode_batches([path], lambda _, p: decode_file(p, 8, "grey", view=view), (1, 8, 8))
     assert batch.rows == []
     return batch.failures[0][1]
