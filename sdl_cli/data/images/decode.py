@@ -88,6 +88,8 @@ def decode_file(
     own = readers.reader_of(source)
     if own is not None:
         return square_of(own.read(source, frame, view, remark), size_px, channels, interpolation)
+    if tiff.is_surely_deep(source):  # Pillow would only find that it is
+        return square_of(tiff.read(source, remark, view, frame), size_px, channels, interpolation)
     try:
         image = Image.open(source)
     except Exception as error:

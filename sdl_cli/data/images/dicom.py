@@ -99,7 +99,9 @@ def require_reader() -> Any:
         import pydicom
     except ImportError as error:
         raise DataError("There are DICOM files, which need another reader.", f"Install it: {INSTALL}") from error
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its errors say what matters
+    log = logging.getLogger("pydicom")
+    if log.level != logging.CRITICAL:  # setting it takes time
+        log.setLevel(logging.CRITICAL)  # its errors say what matters
     return pydicom
 
 
@@ -209,6 +211,7 @@ def _stored(file: BinaryIO, elements: Any, frame: int) -> tuple[Array, str]:
     else:
         keyword, vr = _at_pixels(file, syntax)
         options = {**as_pixel_options(elements), "transfer_syntax_uid": syntax, "pixel_keyword": keyword}
+        options["view_only"] = True  # nobody writes into them, and a copy costs as much as reading
         try:
             values, facts = decoder.as_array(file, index=frame, **options | ({} if vr is None else {"pixel_vr": vr}))
         except RuntimeError as error:

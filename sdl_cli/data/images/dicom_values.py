@@ -10,6 +10,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.images.pixels import RefusedError, Remark
 
+_EXACT = 2**24  # whole numbers below are exact in float32
 _WINDOWS = "several windows, and the first of each was used"
 
 
@@ -53,14 +54,21 @@ class FromFile:
         return np.asarray((values >= low) & (values <= high))
 
     def rescaled(self, values: Array) -> tuple[Array, float, float]:
-        """The values as measured, float64, and the two that the lowest and the highest stored ones would become."""
+        """The values as measured, of floating point, and the two that the lowest and the highest stored ones would become."""
         if "ModalityLUTSequence" in self.elements:
             from pydicom.pixels.processing import apply_modality_lut
 
             bits = int(self.elements.ModalityLUTSequence[0].LUTDescriptor[2])
             return apply_modality_lut(values, self.elements).astype(np.float64), 0.0, 2.0**bits - 1
         low, high = (limit * self.slope + self.intercept for limit in self.limits) if not self.is_float else (0.0, 0.0)
-        return values * self.slope + self.intercept, low, high
+        exact = not self.is_float and self.slope.is_integer() and self.intercept.is_integer()
+        exact = exact and max(abs(low), abs(high), abs(self.intercept)) < _EXACT
+        found = values.astype(np.float32 if exact else np.float64)  # whole numbers up to there lose nothing, and are quicker
+        if self.slope != 1.0:
+            found *= self.slope
+        if self.intercept != 0.0:
+            found += self.intercept
+        return found, low, high
 
     def measured(self, values: Array, inverted: bool) -> Array:
         """Values `float32 (H, W)` after rescaling, low ones dark; padding gets the darkest value of the others."""
@@ -69,11 +77,12 @@ class FromFile:
         found, low, high = self.rescaled(values)
         if inverted:
             found = low + high - found
-        nothing = self.padding(values)
-        if nothing.any():
-            found[nothing] = found[~nothing].min() if not nothing.all() else 0.0
+        if "PixelPaddingValue" in self.elements:
+            nothing = self.padding(values)
+            if nothing.any():
+                found[nothing] = found[~nothing].min() if not nothing.all() else 0.0
         with np.errstate(over="ignore"):  # a number too large for float32 is refused as infinite
-            return found.astype(np.float32)
+            return found.astype(np.float32, copy=False)
 
 
 def windowed(values: Array, own: FromFile, inverted: bool, remark: Remark) -> Array:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sdl_cli.data.arrays import Array
-from sdl_cli.data.images import lab
+from sdl_cli.data.images import lab, tiff_pages
 from sdl_cli.data.images.pixels import EXTRA_BANDS, USUAL, Pixels, RefusedError, Remark, Source, View, opened, refuse_large
 from sdl_cli.data.images.tiff_pages import MAGIC, stack_of
 from sdl_cli.errors import DataError
@@ -70,6 +70,12 @@ def size_and_mode(source: Source) -> tuple[int, int, str]:
             return int(page.imagewidth), int(page.imagelength), mode
     except Exception as error:
         raise _damaged(error) from error
+
+
+def is_surely_deep(source: Source) -> bool:
+    """Whether a file is a TIFF of more than plain 8 bits, by its first tags; False where that is not sure."""
+    with opened(source) as file:
+        return tiff_pages.is_surely_deep(file)
 
 
 def count(source: Source) -> int:
@@ -207,5 +213,7 @@ def require_readers() -> Any:
             "There are images that need another reader: TIFFs deeper than 8 bits or of a rare kind, or PNGs with 16-bit colours.",
             f"Install it: {INSTALL}",
         ) from error
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its errors say what matters
+    log = logging.getLogger("tifffile")
+    if log.level != logging.CRITICAL:  # setting it takes time
+        log.setLevel(logging.CRITICAL)  # its errors say what matters
     return tifffile

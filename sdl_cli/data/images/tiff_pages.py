@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sdl_cli.data.images.pixels import RefusedError, View, refuse_several
 
 MAGIC = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
-_SUBFILE, _DESCRIPTION = 254, 270  # tags
+_SUBFILE, _BITS, _DESCRIPTION, _FORMAT = 254, 258, 270, 339  # tags
 _SMALL_OR_MASK = 0b101  # kinds of sub-files that are no picture of their own: a smaller copy, a mask
 _MOST_PAGES = 100_000
 _MOST_DESCRIPTION_BYTES = 2**20
@@ -50,6 +50,29 @@ class Stack:
             )
         refuse_several(self.num_frames, view)
         return self
+
+
+def is_surely_deep(file: BinaryIO) -> bool:
+    """Whether a file is a TIFF whose first page has more than 8 bits, or signed or floating values; False where unsure."""
+    try:
+        file.seek(0)
+        start = file.read(16)
+        order = MAGIC.get(start[:4])
+        if order is None or start[2:4] in (b"+\0", b"\0+"):
+            return False
+        file.seek(struct.unpack_from(order + "I", start, 4)[0])
+        (entries,) = struct.unpack(order + "H", file.read(2))
+        content = file.read(min(entries, 200) * 12)
+        found = {}
+        for place in range(0, len(content) - 11, 12):
+            tag, _, count = struct.unpack_from(order + "HHI", content, place)
+            if tag in (_BITS, _FORMAT):
+                if count > 2:
+                    file.seek(struct.unpack_from(order + "I", content, place + 8)[0])
+                (found[tag],) = struct.unpack(order + "H", content[place + 8 : place + 10] if count <= 2 else file.read(2))
+    except (OSError, struct.error):
+        return False
+    return found.get(_BITS, 1) > 8 or found.get(_FORMAT, 1) in (2, 3)
 
 
 def stack_of(file: BinaryIO) -> Stack:
