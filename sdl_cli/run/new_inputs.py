@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.images.decode import is_image_name
 from sdl_cli.data.images.pixels import View
 from sdl_cli.errors import DataError
 
@@ -68,7 +69,8 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
 
 def _iter_images(source: Path, inputs: Mapping[str, Any], notes: list[str], on_error: str) -> Chunks:
     how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
-    if source.is_file() and source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
+    is_table = source.suffix.lower() in (".csv", ".tsv", ".txt", ".gz") and not is_image_name(source.name)
+    if source.is_file() and is_table:
         from sdl_cli.data.sources.image_table import iter_image_table
 
         found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range"), "num_bands": inputs["shape"][0]}

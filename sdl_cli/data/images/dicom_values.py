@@ -63,11 +63,12 @@ class FromFile:
         low, high = (limit * self.slope + self.intercept for limit in self.limits) if not self.is_float else (0.0, 0.0)
         exact = not self.is_float and self.slope.is_integer() and self.intercept.is_integer()
         exact = exact and max(abs(low), abs(high), abs(self.intercept)) < _EXACT
-        found = values.astype(np.float32 if exact else np.float64)  # whole numbers up to there lose nothing, and are quicker
+        # whole numbers up to there lose nothing in float32, which is quicker
+        found: Array = values.astype(np.float32 if exact else np.float64)
         if self.slope != 1.0:
-            found *= self.slope
+            np.multiply(found, self.slope, out=found)
         if self.intercept != 0.0:
-            found += self.intercept
+            np.add(found, self.intercept, out=found)
         return found, low, high
 
     def measured(self, values: Array, inverted: bool) -> Array:
@@ -108,7 +109,7 @@ def windowed(values: Array, own: FromFile, inverted: bool, remark: Remark) -> Ar
         shape = str(own.window.get("VOILUTFunction", None) or "LINEAR").strip().upper()
         shown = 255.0 * _shares(found, float(centre), float(width), shape)
     shown = np.where(own.padding(values), 255.0 if inverted else 0.0, shown)
-    levels = np.rint(shown.clip(0.0, 255.0)).astype(np.uint8)
+    levels: Array = np.rint(shown.clip(0.0, 255.0)).astype(np.uint8)
     return 255 - levels if inverted else levels
 
 

@@ -27,7 +27,7 @@ def turn_to(image: Any, frame: int, view: View, remark: Remark) -> None:
         place = stack_of(image.fp).checked(view).of_frame(frame)[0]
         if place:
             image.seek(place)
-    elif frame:
+    elif view.frames == "all" and image.format in _MOVING:  # the picture that HEIC shows first need not be number 0
         image.seek(frame)
     elif image.format in _MOVING and view.frames is None and getattr(image, "n_frames", 1) > 1:
         remark(ANIMATED)

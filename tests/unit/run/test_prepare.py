@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from sdl_cli.cli.hydra import compose_checked
+from sdl_cli.errors import ConfigError
 from sdl_cli.run import prepare
 from sdl_cli.run.request import parse_experiment
 
@@ -64,3 +67,15 @@ def test_a_balanced_threshold_is_only_left_out_where_training_weighed_the_classe
     if ready.decision is not None:  # probabilities over the share of each class
         weights = len(labelled) / np.bincount(labelled.y)
         assert ready.decision / ready.decision[0] == pytest.approx(weights / weights[0])
+
+
+@pytest.mark.parametrize("model", ["finetuned_cnn", "one_shot"])
+def test_models_made_for_colours_refuse_other_channels(model: str) -> None:
+    """A pretrained network knows red, green and blue: five bands are not cut to three without a word."""
+    dataset, _, _ = prepare.load_dataset(parse_experiment(compose_checked("train", ["dataset=digits"], parse_experiment)))
+    bands = dataclasses.replace(dataset, X=np.repeat(dataset.X, 5, axis=1))
+    experiment = parse_experiment(compose_checked("train", ["dataset=digits", f"model={model}"], parse_experiment))
+    with pytest.raises(ConfigError, match=f"model={model} takes red, green and blue .* have 5 channels"):
+        prepare.resolve_settings(experiment, bands, 100)
+    network = parse_experiment(compose_checked("train", ["dataset=digits", "model=deep_net"], parse_experiment))
+    assert prepare.resolve_settings(network, bands, 100).loss is not None

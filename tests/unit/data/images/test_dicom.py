@@ -108,6 +108,13 @@ def test_ways_of_writing(tmp_path: Path, syntax: Any) -> None:
     assert np.array_equal(read(save(tmp_path / "a.dcm", made))[0][0], GREY.astype(np.float32))
 
 
+def test_elements_whose_type_depends_on_others(tmp_path: Path) -> None:
+    """Without types in the file, a padding of -2000 is 63536 until the pixels are known to be signed."""
+    made = elements(SIGNED, 16, PixelPaddingValue=-1995)
+    made.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    assert np.array_equal(read(save(tmp_path / "a.dcm", made))[0][0], np.where(SIGNED == -1995, -1935, SIGNED))
+
+
 def test_compressed_as_jpeg_2000_and_jpeg(tmp_path: Path) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     made = elements(GREY, 16)

@@ -91,6 +91,18 @@ def test_heic_under_another_name_and_with_several_pictures(tmp_path: Path) -> No
     assert np.abs(second[:, 5, 5].astype(int) - (254, 0, 0)).max() < 12
 
 
+def test_every_picture_of_a_heic_counts_once_whichever_is_shown_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.heic"
+    heif = pillow_heif.from_pillow(Image.new("RGB", (SIDE, SIDE), "red"))
+    heif.add_from_pillow(Image.new("RGB", (SIDE, SIDE), "blue"))
+    heif.save(path, quality=90, primary_index=1)
+    shown = decode_file(path, 8, "rgb")
+    each = [decode_file(path, 8, "rgb", view=View(frames="all"), frame=frame) for frame in range(2)]
+    assert shown[2, 0, 0] > 200 > 50 > shown[0, 0, 0]
+    assert each[0][0, 0, 0] > 200
+    assert each[1][2, 0, 0] > 200
+
+
 def test_transparent_heic_is_laid_on_white(tmp_path: Path) -> None:
     clear = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
     pillow_heif.from_pillow(clear).save(tmp_path / "a.heic", quality=90)
