@@ -28,7 +28,8 @@ class FromFile:
         self.bits = int(elements.get("BitsStored", 0))
         self.signed = int(elements.get("PixelRepresentation", 0)) == 1
         transformation = _group(elements, frame, "PixelValueTransformationSequence")
-        self.slope = float(_number(transformation.get("RescaleSlope"), 1.0))
+        dose = elements.get("DoseGridScaling")  # of radiation dose, which has no slope (PS3.3 C.8.8.3)
+        self.slope = float(_number(transformation.get("RescaleSlope"), _number(dose, 1.0)))
         self.intercept = float(_number(transformation.get("RescaleIntercept"), 0.0))
         self.window = _group(elements, frame, "FrameVOILUTSequence")
         if not (math.isfinite(self.slope) and math.isfinite(self.intercept) and self.slope != 0):

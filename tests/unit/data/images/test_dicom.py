@@ -72,6 +72,7 @@ MEASURED: list[tuple[str, np.ndarray[Any, Any], int, dict[str, Any], np.ndarray[
         {"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": 0.5, "RescaleIntercept": -1024},
         (4095 - GREY.astype(np.int64)) * 0.5 - 1024,
     ),
+    ("dose", GREY, 16, {"DoseGridScaling": "0.25"}, GREY * 0.25),
     ("padding", GREY, 12, {"PixelPaddingValue": 5}, np.where(GREY == 5, 65, GREY)),
     ("padding, a range", GREY, 12, {"PixelPaddingValue": 5, "PixelPaddingRangeLimit": 130}, np.where(GREY < 131, 185, GREY)),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,21 @@ def test_damaged_chains_count_one_page(tmp_path: Path) -> None:
         path.write_bytes(content[:cut])
         (batch,) = decode_batches([path], lambda _, p: decode_file(p, 8, "grey", view=ALL), (1, 8, 8))
         assert len(batch.rows) + len(batch.failures) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mutated_stacks_give_a_reason(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, HYPER, photometric="minisblack", metadata={"axes": "ZCYX"})
+    deep = path.read_bytes()
+    tifffile.imwrite(path, np.stack([BYTES] * 3), photometric="minisblack", compression="zlib")
+    originals = [deep, path.read_bytes()]
+    for i in range(160):
+        content = bytearray(originals[i % 2])
+        for _ in range(rng.choice((1, 3, 20))):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        path.write_bytes(content[: rng.choice((len(content), rng.randrange(len(content))))])
+        for channels in ("grey", "all"):
+            (batch,) = decode_batches([path], lambda _, p, c=channels: decode_file(p, 8, c, view=FIRST)[:1], (1, 8, 8))
+            assert len(batch.failures) == 1 - len(batch.rows)
