@@ -36,6 +36,7 @@ _MAGIC, _PLACE = b"DICM", 128
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _MOST_INFLATED_BYTES = 2**28
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+_OWN_PLUGIN = "pydicom"  # that unpacks RLE
 _FRAME_BYTES = 8  # that an item of packed pixels has at least
 
 
@@ -109,9 +110,9 @@ def _guarded(look: Any, source: Source) -> Any:
     try:
         with opened(source) as file:
             return look(file)
-    except (RefusedError, DataError, OSError):
+    except (RefusedError, DataError, OSError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except Exception as error:  # a damaged file can make a reader raise anything
+    except BaseException as error:  # a damaged file can make a reader raise anything: a panic of plugins in Rust is no Exception
         what = shortened((str(error).splitlines() or [""])[0] or type(error).__name__, 150)
         raise ValueError(f"a damaged DICOM file, or of a kind that is not read: {what}") from error
 
@@ -212,6 +213,8 @@ def _stored(file: BinaryIO, elements: Any, frame: int) -> tuple[Array, str]:
         keyword, vr = _at_pixels(file, syntax)
         options = {**as_pixel_options(elements), "transfer_syntax_uid": syntax, "pixel_keyword": keyword}
         options["view_only"] = True  # nobody writes into them, and a copy costs as much as reading
+        if _OWN_PLUGIN in decoder.available_plugins:  # tried alone: damage that it refuses makes the next plugin panic
+            options["decoding_plugin"] = _OWN_PLUGIN
         try:
             values, facts = decoder.as_array(file, index=frame, **options | ({} if vr is None else {"pixel_vr": vr}))
         except RuntimeError as error:

@@ -7,6 +7,7 @@ patient's right on the left, coronal and sagittal ones with the head at the top,
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import zlib
 from pathlib import Path
@@ -89,6 +90,9 @@ def require_reader() -> Any:
         import nibabel
     except ImportError as error:
         raise DataError("There are NIfTI files, which need another reader.", f"Install it: {INSTALL}") from error
+    log = logging.getLogger("nibabel.global")
+    if log.level != logging.CRITICAL:
+        log.setLevel(logging.CRITICAL)  # its errors say what matters
     return nibabel
 
 
