@@ -29,7 +29,7 @@ from sdl_cli.data.images.pixels import (
     refuse_several,
 )
 from sdl_cli.errors import DataError
-from sdl_cli.phrases import shortened
+from sdl_cli.phrases import listed, shortened
 
 INSTALL = 'pip install "sdl-cli[scans]"'
 _MAGIC, _PLACE = b"DICM", 128
@@ -200,10 +200,11 @@ def _stored(file: BinaryIO, elements: Any, frame: int) -> tuple[Array, str]:
     except NotImplementedError as error:
         raise RefusedError(f"packed as {shortened(syntax.name)}, which pydicom does not read") from error
     if not decoder.is_available:
-        lacking = ", ".join(shortened(what) for what in decoder.missing_dependencies)
+        plugins = listed([shortened(what.partition(" - ")[0], 30) for what in decoder.missing_dependencies], last=" or ")
         raise DataError(
-            f"There are DICOM files packed as {shortened(syntax.name)}, which pydicom unpacks by a plugin only: {lacking}.",
-            f"Install one of them: pip install {_packages(decoder)}",
+            f"There are DICOM files packed as {shortened(syntax.name, 120)}, which pydicom unpacks by a plugin only ({plugins}), and "
+            "none is installed.",
+            f"Install one of them, for example: pip install {_packages(decoder)}",
         )
     if _is_deflated(elements):
         file.seek(0)
@@ -220,8 +221,8 @@ def _stored(file: BinaryIO, elements: Any, frame: int) -> tuple[Array, str]:
         except RuntimeError as error:
             if not decoder.missing_dependencies:
                 raise
-            hint = f"perhaps another plugin unpacks it: pip install {_packages(decoder)}"
-            raise RefusedError(f"its pixels, packed as {shortened(syntax.name)}, cannot be unpacked; {hint}") from error
+            what = f"its pixels, packed as {shortened(syntax.name, 120)}, cannot be unpacked"
+            raise RefusedError(f"{what} (perhaps by another plugin: pip install {_packages(decoder)})") from error
     return values, str(facts["photometric_interpretation"])
 
 
