@@ -202,8 +202,8 @@ def _stored(file: BinaryIO, elements: Any, frame: int) -> tuple[Array, str]:
     if not decoder.is_available:
         plugins = listed([shortened(what.partition(" - ")[0], 30) for what in decoder.missing_dependencies], last=" or ")
         raise DataError(
-            f"There are DICOM files packed as {shortened(syntax.name, 120)}, which pydicom unpacks by a plugin only ({plugins}), and "
-            "none is installed.",
+            f"There are DICOM files packed as {shortened(syntax.name, 120)}, which pydicom unpacks by a plugin only ({plugins}), "
+            "and none is installed.",
             f"Install one of them, for example: pip install {_packages(decoder)}",
         )
     if _is_deflated(elements):

@@ -112,6 +112,22 @@ def test_a_row_for_each_frame(tmp_path: Path) -> None:
     assert again.fingerprint == data.fingerprint
 
 
+def test_frames_of_moving_pictures(tmp_path: Path) -> None:
+    for k in "ab":
+        for i in range(2):
+            frames = [Image.new("RGB", (8, 8), (40 * shade, 10 * i, 0)) for shade in range(3)]
+            (tmp_path / "gifs" / k).mkdir(parents=True, exist_ok=True)
+            frames[0].save(tmp_path / "gifs" / k / f"{i}.gif", save_all=True, append_images=frames[1:])
+    data = folder(tmp_path / "gifs")
+    assert len(data) == 4
+    assert any("several frames, and only the first of each was used" in note for note in data.notes)
+    data = folder(tmp_path / "gifs", frames="all")
+    assert data.X[:3, 0, 0, 0].tolist() == [0, 40, 80]
+    assert len(data) == 12
+    assert data.groups.tolist() == [name for name in ("a/0.gif", "a/1.gif", "b/0.gif", "b/1.gif") for _ in range(3)]
+    assert not any("several frames" in note for note in data.notes)
+
+
 def test_new_files_are_read_as_those_of_the_run(tmp_path: Path) -> None:
     data = folder(clinic(tmp_path / "scans", num_frames=3), frames="all", window="data", channels="grey")
     inputs = as_read(data)
