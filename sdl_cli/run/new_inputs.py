@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.images.decode import is_image_name
+from sdl_cli.data.images.pixels import View
 from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -29,7 +31,9 @@ def as_read(dataset: Dataset, interpolation: str = "bilinear") -> dict[str, Any]
         "source": dict(dataset.source),
     }
     if dataset.modality == "image":
-        found |= {"size_px": int(dataset.X.shape[2]), "channels": "grey" if dataset.X.shape[1] == 1 else "rgb"}
+        takes_all = View.of_source(dataset.source).all_bands
+        channels = "all" if takes_all else "grey" if dataset.X.shape[1] == 1 else "rgb"
+        found |= {"size_px": int(dataset.X.shape[2]), "channels": channels}
         found["interpolation"] = interpolation
     if dataset.class_sets is not None:
         found["class_sets"] = dataset.class_sets.tolist()
@@ -66,14 +70,16 @@ def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_erro
 
 def _iter_images(source: Path, inputs: Mapping[str, Any], notes: list[str], on_error: str) -> Chunks:
     how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
-    if source.is_file() and source.suffix.lower() in _LISTS:
+    is_list = source.suffix.lower() in _LISTS and not is_image_name(source.name)
+    if source.is_file() and is_list:
         from sdl_cli.data.sources.image_table import iter_image_table
 
-        found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range")}
+        found = {**inputs.get("source", {}), **how, "value_range": inputs.get("value_range"), "num_bands": inputs["shape"][0]}
         yield from iter_image_table(source, found, on_error=on_error, notes=notes)  # type: ignore[arg-type]
     else:
         from sdl_cli.data.images.depth import stored_scale
         from sdl_cli.data.sources.image_folder import iter_images
 
-        scale = stored_scale(inputs.get("value_range"))
-        yield from iter_images(source, **how, on_error=on_error, notes=notes, scale=scale)  # type: ignore[arg-type]
+        more = {"scale": stored_scale(inputs.get("value_range")), "view": View.of_source(inputs.get("source", {}))}
+        bands = inputs["shape"][0]
+        yield from iter_images(source, **how, **more, on_error=on_error, notes=notes, num_bands=bands)  # type: ignore[arg-type]

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.images.decode import SUFFIXES, size_and_mode
-from sdl_cli.data.images.listing import existing_folder, shown_name, walk
+from sdl_cli.data.images.decode import size_and_mode
+from sdl_cli.data.images.listing import existing_folder, is_image, shown_name, walk
 from sdl_cli.data.images.photos import Decoding, iter_photos
+from sdl_cli.data.images.pictures import pictures_in
+from sdl_cli.data.images.pixels import View
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted, listed
 
@@ -45,10 +47,9 @@ def with_support(
         raise DataError(f"{root}: {counted(len(classes), 'class', 'classes')}, and at least two are needed.", _LAYOUT)
     size = int(inputs["size_px"])
     how = Decoding(size, inputs["channels"], inputs["interpolation"], "fail")
+    drawn = pictures_in(files, [shown_name(file, root) for file in files], View())
     notes: list[str] = []
-    images = np.concatenate(
-        [found for _, found in iter_photos(files, [shown_name(file, root) for file in files], how, 256, notes)]
-    )
+    images = np.concatenate([found for _, found in iter_photos(drawn, how, 256, notes)])
     model.notes_ = []
     model.keep(images, np.array([classes.index(label) for label in labels], dtype=np.int64))
     for sentence in (*_resized([*files, *walk(asked)[0]], size), *notes, *model.notes_):
@@ -68,7 +69,7 @@ def _labelled(root: Path) -> tuple[list[str], list[Path]]:
             files += images
             if not images:
                 empty.append(f"{entry.name}/")
-        elif entry.suffix.lower() in SUFFIXES:
+        elif is_image(entry):
             labels.append(entry.stem)
             files.append(entry)
     if empty:

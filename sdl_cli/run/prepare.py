@@ -20,7 +20,7 @@ from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import MODELS, build
 from sdl_cli.measure.decisions import decision_sentence, decision_weights
-from sdl_cli.phrases import listed
+from sdl_cli.phrases import counted, listed
 from sdl_cli.run.unlabelled import unlabelled_rows
 from sdl_cli.settings.experiment import Experiment, Training, plain
 
@@ -83,6 +83,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     """Fill in what the settings leave to the model and the data: the loss, and every None of training."""
     _check_size_of_target(dataset)
     _check_target_scale(experiment, dataset)
+    _check_channels(experiment, dataset)
     experiment.model.check_task(dataset.task)
     _check_reduction(experiment, dataset)
     _check_directions(experiment, dataset)
@@ -106,6 +107,18 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     check_augment(experiment.augment, dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)
     return dataclasses.replace(experiment, loss=loss, training=training)
+
+
+def _check_channels(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise ConfigError where a model is made for grey or coloured images, and these have other channels."""
+    model = experiment.model
+    if dataset.modality != "image" or dataset.X.shape[1] in (1, 3) or not (model.is_pretrained or model.takes_support):
+        return
+    raise ConfigError(
+        f"model={model.name} takes red, green and blue (or grey), but the images of {dataset.name} have "
+        f"{counted(dataset.X.shape[1], 'channel')}.",
+        "Use their colours, dataset.channels=rgb, or a model that takes any channels, such as model=deep_net.",
+    )
 
 
 def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:

@@ -92,7 +92,7 @@ INPUTS = {
     "decision?": Maybe([Number]),
     "class_sets?": [Between(0, 2**31)],
     "size_px?": Maybe(Between(1, 20_000)),
-    "channels?": {"rgb", "grey"},
+    "channels?": {"rgb", "grey", "all"},
     "interpolation?": {"nearest", "bilinear", "bicubic"},
 }
 _MOST_DEPTH = 8

@@ -11,13 +11,15 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from sdl_cli.data.arrays import Array
-from sdl_cli.data.images import scans, tiff
-from sdl_cli.data.images.tiff import Pixels, Remark, Source
+from sdl_cli.data.images import readers, scans, squares, tiff
+from sdl_cli.data.images.pixels import USUAL, Pixels, Remark, Source, View
+from sdl_cli.data.images.squares import PhotoChannels, refuse_too_large, square, square_of, too_large
 from sdl_cli.errors import SdlError
 from sdl_cli.machine import available_cores
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Channels = Literal["rgb", "grey"]
-NUM_CHANNELS = {"rgb": 3, "grey": 1}
+NUM_CHANNELS = squares.NUM_CHANNELS
 _NATIVE_PX = 64  # square images up to this side stay as they are where no size is asked for
 _NUM_PROBES = 64
 _BATCH_BYTES = 8 * 2**20
@@ -34,7 +36,7 @@ INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 # fmt: off
 SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp", ".avif",
-    ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".heic", ".heif", ".hif", ".dcm", ".dicom", ".ima", ".nii",
 })
 # fmt: on
 
@@ -57,29 +59,72 @@ def _no_remark(remark: str) -> None:
     """Ignores remarks about what was left out."""
 
 
+def is_image_name(name: str) -> bool:
+    """Whether a file is called as images are."""
+    lower = name.lower()
+    return lower.endswith(".nii.gz") or ("." in lower and f".{lower.rpartition('.')[2]}" in SUFFIXES)
+
+
 def decode_file(
-    source: Source, size_px: int, channels: Channels, interpolation: str = "bilinear", remark: Remark = _no_remark
+    source: Source,
+    size_px: int,
+    channels: PhotoChannels,
+    interpolation: str = "bilinear",
+    remark: Remark = _no_remark,
+    view: View = USUAL,
+    frame: int = 0,
 ) -> Array:
     """Read an image file, by its path or opened: `uint8 (C, size_px, size_px)`, or float32 where it holds more than 8 bits.
 
+    Arguments:
+        view, frame: which picture of a file that has several.
     Raises:
         SdlError: a reader is not installed.
         Exception: any kind that a decoder raises on bad bytes; `reason` puts it in words.
     """
     from PIL import Image
 
+    view = replace(view, all_bands=channels == "all")
+    own = readers.reader_of(source)
+    if own is not None:
+        return square_of(own.read(source, frame, view, remark), size_px, channels, interpolation)
+    if tiff.is_surely_deep(source):  # Pillow would only find that it is
+        return square_of(tiff.read(source, remark, view, frame), size_px, channels, interpolation)
     try:
         image = Image.open(source)
     except Exception as error:
         if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)) or not tiff.is_tiff(source):
             raise
-        return _square_of(tiff.read(source, remark), size_px, channels, interpolation)  # of a kind that Pillow does not know
+        # of a kind that Pillow does not know
+        return square_of(tiff.read(source, remark, view, frame), size_px, channels, interpolation)
     with image:
-        return to_square(image, size_px, channels, interpolation, remark)
+        return to_square(image, size_px, channels, interpolation, remark, view, frame)
+
+
+def num_pictures(source: Source) -> int:
+    """How many frames, pages or volumes a file has, each of which could be a row. Raises as `decode_file`."""
+    from PIL import Image
+
+    own = readers.reader_of(source)
+    if own is not None:
+        return int(own.count(source))
+    try:
+        with Image.open(source) as image:
+            return scans.num_frames(image)
+    except Exception:
+        if not tiff.is_tiff(source):
+            raise
+        return tiff.count(source)
 
 
 def to_square(
-    image: Image.Image, size_px: int, channels: Channels, interpolation: str = "bilinear", remark: Remark = _no_remark
+    image: Image.Image,
+    size_px: int,
+    channels: PhotoChannels,
+    interpolation: str = "bilinear",
+    remark: Remark = _no_remark,
+    view: View = USUAL,
+    frame: int = 0,
 ) -> Array:
     """Bring a PIL image of any mode to `(C, size_px, size_px)`: uint8, or float32 where it holds more than 8 bits.
 
@@ -90,15 +135,20 @@ def to_square(
         image: an opened image, loaded or not.
         interpolation: one of INTERPOLATIONS.
         remark: is called with what is left out of the image.
+        view, frame: which picture of a file that has several.
     Raises ValueError: too many pixels, or a kind that is not read right; a decoder's own errors pass through.
     """
-    _refuse_too_large(image.size)
-    deep = scans.deep_pixels(image, remark)
+    scans.turn_to(image, frame, view, remark)
+    refuse_too_large(image.size)
+    deep = scans.deep_pixels(image, remark, view, frame)
     if deep is not None:
-        return _square_of(deep, size_px, channels, interpolation)
+        return square_of(deep, size_px, channels, interpolation)
+    if channels == "all":
+        image.load()
+        return square_of(Pixels(scans.all_bands(image), scans.orientation_of(image)), size_px, channels, interpolation)
     image = scans.plain(image, remark)
     image.load()
-    return _square(image, scans.orientation_of(image), size_px, channels, interpolation)
+    return square(image, scans.orientation_of(image), size_px, channels, interpolation)
 
 
 def is_read_as_ever(source: Source) -> bool:
@@ -116,6 +166,10 @@ def size_and_mode(source: Source) -> tuple[int, int, str]:
     """Width and height in pixels and colour mode of an image file, by its start alone. Raises as `decode_file`."""
     from PIL import Image
 
+    own = readers.reader_of(source)
+    if own is not None:
+        width, height, mode = own.size_and_mode(source)
+        return int(width), int(height), str(mode)
     try:
         with Image.open(source) as image:
             return image.width, image.height, scans.mode_of(image)
@@ -139,26 +193,6 @@ def native_size(sizes: set[tuple[int, int]], modes: set[str], preferred_px: int 
 def probed(num: int) -> Array:
     """Positions of the images that decide size and channels of `num`, spread evenly."""
     return np.unique(np.linspace(0, num - 1, _NUM_PROBES).astype(int))
-
-
-def _square(image: Image.Image, orientation: int, size_px: int, channels: Channels, interpolation: str) -> Array:
-    flat = _turn(_eight_bit(image, channels), orientation)
-    array = np.asarray(_crop(_resize(flat, size_px, interpolation), size_px))
-    return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
-
-
-def _square_of(pixels: Pixels, size_px: int, channels: Channels, interpolation: str) -> Array:
-    from PIL import Image
-
-    values = pixels.values
-    if values.dtype == np.uint8:
-        image = Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
-        return _square(image, pixels.orientation, size_px, channels, interpolation)
-    bands = []
-    for band in np.moveaxis(scans.in_channels(values, channels), -1, 0):
-        image = _turn(Image.fromarray(np.ascontiguousarray(band)), pixels.orientation)
-        bands.append(np.asarray(_crop(_resize(image, size_px, interpolation), size_px)))
-    return np.stack(bands if len(bands) == NUM_CHANNELS[channels] else bands * NUM_CHANNELS[channels])
 
 
 def decode_batches(
@@ -198,7 +232,7 @@ def reason(error: Exception) -> str:
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return _too_large()
+        return too_large()
     if isinstance(error, UnidentifiedImageError):
         return "not an image, or its start is damaged"
     if isinstance(error, OSError) and error.strerror:
@@ -212,56 +246,3 @@ def _filter_warnings() -> None:
 
     warnings.simplefilter("ignore", UserWarning)  # damaged EXIF and the like, of no use to the reader of a result
     warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-
-def _refuse_too_large(size: tuple[int, int]) -> None:
-    from PIL import Image
-
-    if Image.MAX_IMAGE_PIXELS is not None and size[0] * size[1] > Image.MAX_IMAGE_PIXELS:
-        raise ValueError(_too_large())
-
-
-def _too_large() -> str:
-    from PIL import Image
-
-    return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels, Pillow's limit against decompression bombs"
-
-
-def _turn(image: Image.Image, orientation: int) -> Image.Image:
-    from PIL.Image import Transpose
-
-    names = ("FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
-    return image.transpose(Transpose[names[orientation - 2]]) if 2 <= orientation <= 8 else image
-
-
-def _eight_bit(image: Image.Image, channels: Channels) -> Image.Image:
-    """The picture in mode RGB or L."""
-    from PIL import Image
-
-    target = "RGB" if channels == "rgb" else "L"
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        white = Image.new("RGBA", image.size, "white")
-        straight = {"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)
-        image = Image.alpha_composite(white, image.convert(straight).convert("RGBA")).convert("RGB")
-    elif image.mode not in ("RGB", "L", "1", "P"):
-        image = image.convert("RGB")
-    return image if image.mode == target else image.convert(target)
-
-
-def _resize(image: Image.Image, size_px: int, interpolation: str) -> Image.Image:
-    from PIL.Image import Resampling
-
-    width, height = image.size
-    short, long = min(width, height), max(width, height)
-    new_long = int(size_px * long / short)  # rounded down, as torchvision does
-    _refuse_too_large((size_px, new_long))  # a strip of 1 x 100,000 pixels
-    size = (size_px, new_long) if width <= height else (new_long, size_px)
-    return image if size == image.size else image.resize(size, Resampling[interpolation.upper()])
-
-
-def _crop(image: Image.Image, size_px: int) -> Image.Image:
-    width, height = image.size
-    left, top = round((width - size_px) / 2), round((height - size_px) / 2)  # half to even, as torchvision does
-    if (width, height) == (size_px, size_px):
-        return image
-    return image.crop((left, top, left + size_px, top + size_px))

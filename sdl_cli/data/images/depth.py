@@ -90,6 +90,7 @@ class OneDepth:
         are_read_as_ever: Callable[[], bool],
         notes: list[str],
         more_facts: Callable[[], dict[str, Any]] = dict,
+        readers: int | None = None,
     ) -> tuple[Cached, ValueRange | None]:
         """Images from the cache, decoded into it where they are not there, and the scale that was set, if any image needed it.
 
@@ -98,9 +99,12 @@ class OneDepth:
         Arguments:
             key, num_images, shape, batches, more_facts: as for `load_or_build`.
             notes: sentences about the images are added to them.
+            readers: images that were skipped are tried again unless the facts name these `readers`.
         """
 
         def checked(facts: dict[str, Any]) -> dict[str, Any] | None:
+            if readers is not None and facts.get("skipped") and facts.get("readers") != readers:
+                return None
             if "deep" in facts:
                 return facts
             return {"deep": 0, "plain": 1, "cut": [], "remarks": []} | facts if are_read_as_ever() else None

@@ -1,4 +1,4 @@
-"""Which images are in a folder, and their classes and parts, without opening any of them."""
+"""Which images are in a folder, and their classes and parts; only files without an ending are opened, which may be DICOM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdl_cli.data.images.decode import SUFFIXES
+from sdl_cli.data.images.decode import SUFFIXES, is_image_name
+from sdl_cli.data.images.readers import is_nameless_scan
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted
 from sdl_cli.settings.parse import suggest
@@ -19,8 +20,8 @@ PART_WORDS = {  # as tables and tools write them
 }  # fmt: skip
 _PART_NAMES = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
 _OTHER_PICTURES = frozenset((
-    ".ai", ".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dng", ".eps", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".nii",
-    ".orf", ".pdf", ".psd", ".raf", ".raw", ".rw2", ".svg", ".xcf",
+    ".ai", ".arw", ".cr2", ".cr3", ".dng", ".eps", ".jxl", ".nef", ".orf", ".pdf", ".psd", ".raf", ".raw", ".rw2", ".svg",
+    ".xcf",
 ))  # fmt: skip
 _SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
@@ -56,6 +57,11 @@ def shown_name(file: Path, root: Path) -> str:
     return os.fsencode(file.relative_to(root).as_posix()).decode("utf-8", "replace")
 
 
+def is_image(file: Path) -> bool:
+    """Whether this is no folder and is called as images are, or is DICOM without an ending."""
+    return (is_image_name(file.name) and not file.is_dir()) or is_nameless_scan(file)
+
+
 def _visible(folder: Path) -> list[Path]:
     try:
         entries = [p for p in folder.iterdir() if not p.name.startswith(".") and p.name not in _SYSTEM_NAMES]
@@ -80,7 +86,7 @@ def walk(folder: Path, seen: frozenset[Path] = frozenset()) -> tuple[list[Path],
                 images += deeper[0]
                 others += deeper[1]
         else:
-            (images if entry.suffix.lower() in SUFFIXES else others).append(entry)
+            (images if is_image(entry) else others).append(entry)
     return images, others
 
 
@@ -112,7 +118,7 @@ def list_folder(root: Path) -> Listing:
             rows += [(image, class_folder.name, part) for image in images]
             if not images:
                 notes.append(f"{shown_name(class_folder, root)}/ holds no images and was left out.")
-        if any(p.suffix.lower() in SUFFIXES for p in _visible(folder) if p.is_file()) and rows:
+        if any(map(is_image, _visible(folder))) and rows:
             notes.append(f"Images next to the class folders of {folder.name}/ were left out.")
     if not rows:
         _raise_no_classes(root)
@@ -147,7 +153,7 @@ def _parts(root: Path) -> dict[str, Path] | None:
 
 
 def _raise_no_classes(root: Path) -> None:
-    if any(p.suffix.lower() in SUFFIXES for p in _visible(root) if p.is_file()):
+    if any(map(is_image, _visible(root))):
         hint = "Make one sub-folder per class, as ants/1.jpg and bees/2.jpg. To label new ones: sdl predict RUN FOLDER"
         raise DataError(f"{root}: there are images, but no class folders.", hint)
     raise DataError(f"{root}: no images in this folder.", f"Images end in one of: {' '.join(sorted(SUFFIXES))}")

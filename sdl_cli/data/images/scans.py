@@ -8,15 +8,39 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.images import tiff
-from sdl_cli.data.images.tiff import Pixels, Remark
+from sdl_cli.data.images.pixels import ANIMATED, EXTRA_BANDS, USUAL, Pixels, Remark, View
+from sdl_cli.data.images.tiff_pages import stack_of
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601-2, as Pillow weighs colours
-_ANIMATED = "several frames, and only the first of each was used"
+_LAB = (8, 9)  # photometric interpretations of a TIFF
+_MOVING = ("GIF", "WEBP", "PNG", "AVIF", "HEIF")  # of which every frame is a picture like the first
 _TGA_FLAGS = 17  # the byte of a TGA's header whose low half counts the bits of transparency
 
 
-def deep_pixels(image: Any, remark: Remark) -> Pixels | None:
+def turn_to(image: Any, frame: int, view: View, remark: Remark) -> None:
+    """Bring an opened PIL image to one of its frames or pages.
+
+    Raises ValueError: there are several, and the view does not say which.
+    """
+    if image.format == "TIFF" and image.fp is not None:
+        place = stack_of(image.fp).checked(view).of_frame(frame)[0]
+        if place:
+            image.seek(place)
+    elif view.frames == "all" and image.format in _MOVING:  # the picture that HEIC shows first need not be number 0
+        image.seek(frame)
+    elif image.format in _MOVING and view.frames is None and getattr(image, "n_frames", 1) > 1:
+        remark(ANIMATED)
+
+
+def num_frames(image: Any) -> int:
+    """How many frames or pages an opened PIL image has; smaller copies within a JPEG or TIFF are none."""
+    if image.format == "TIFF" and image.fp is not None:
+        return stack_of(image.fp).num_frames
+    return int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
+
+
+def deep_pixels(image: Any, remark: Remark, view: View = USUAL, frame: int = 0) -> Pixels | None:
     """The pixels of an opened and not loaded PIL image, or None if it is plain 8-bit and Pillow reads it correctly.
 
     Raises:
@@ -24,7 +48,9 @@ def deep_pixels(image: Any, remark: Remark) -> Pixels | None:
     """
     if image.format == "TIFF" and image.fp is not None:
         says = tiff.declared(image)
-        return tiff.read(image.fp, remark) if says.is_deep else None
+        more = view.all_bands and (says.num_extra > 0 or stack_of(image.fp).num_channels > 1)
+        is_lab = image.tag_v2.get(262) in _LAB
+        return tiff.read(image.fp, remark, view, frame) if says.is_deep or more or is_lab else None
     if image.format == "PNG" and image.mode[0] not in "IF" and _raw_mode(image).endswith(";16B"):
         return _png_colours(image)
     if image.format == "PPM" and image.mode == "RGB" and _maximum(image) > 255:
@@ -45,7 +71,7 @@ def deep_pixels(image: Any, remark: Remark) -> Pixels | None:
 def is_ordinary(image: Any) -> bool:
     """Whether an opened and not loaded image is plain 8 bit, and nothing in it is left out or only looks transparent."""
     if image.format == "TIFF":
-        return not tiff.is_deep(image) and not tiff.declared(image).num_extra
+        return not tiff.is_deep(image) and not tiff.declared(image).num_extra and stack_of(image.fp).num_frames == 1
     is_deep = image.mode[0] in "IF" or _raw_mode(image).endswith(";16B")
     is_deep = is_deep or (image.format == "PPM" and image.mode == "RGB" and _maximum(image) > 255)
     return not is_deep and (image.format, image.mode) != ("TGA", "RGBA")
@@ -56,7 +82,7 @@ def plain(image: Any, remark: Remark) -> Any:
     if image.format == "TIFF" and image.fp is not None:
         says = tiff.declared(image)
         if says.num_extra > says.has_alpha:
-            remark(tiff.EXTRA_BANDS)
+            remark(EXTRA_BANDS)
         if says.has_alpha and image.mode in ("RGBA", "RGBa", "LA", "La"):
             tiff.refuse_measured_alpha(np.asarray(image)[..., -1], says.is_map)
         elif image.mode == "RGBA" and says.num_extra:
@@ -65,8 +91,6 @@ def plain(image: Any, remark: Remark) -> Any:
     elif image.format == "TGA" and image.mode == "RGBA" and not _tga_alpha_bits(image.fp):
         image.load()
         return image.convert("RGB")
-    elif image.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(image, "is_animated", False):
-        remark(_ANIMATED)
     return image
 
 
@@ -94,6 +118,15 @@ def in_channels(values: Array, channels: str) -> Array:
     if not (np.isfinite(values.min()) and np.isfinite(values.max())):
         raise ValueError("values that are infinite or not numbers")
     return (values @ _LUMA)[..., None] if channels == "grey" and values.shape[-1] == 3 else values
+
+
+def all_bands(image: Any) -> Array:
+    """Every band of a plain 8-bit PIL image `uint8 (H, W, B)`: colours of a palette and of YCbCr as red, green and blue."""
+    if image.mode in ("1", "P", "PA", "YCbCr", "HSV", "LAB", "La", "RGBa", "RGBX"):
+        is_clear = "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
+        image = image.convert("L" if image.mode == "1" else "RGBA" if is_clear else "RGB")
+    values: Array = np.asarray(image)
+    return values[..., None] if values.ndim == 2 else values
 
 
 def _raw_mode(image: Any) -> str:

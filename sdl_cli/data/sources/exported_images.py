@@ -19,7 +19,10 @@ from sdl_cli.data.files.roles import find_column
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.images.depth import stored_scale
 from sdl_cli.data.images.listing import PART_WORDS, existing_folder
+from sdl_cli.data.images.patients import FIELD, patients_of
 from sdl_cli.data.images.photos import Decoding, iter_photos, read_photos
+from sdl_cli.data.images.pictures import pictures_in
+from sdl_cli.data.images.pixels import ONE_FILE_ONE_GROUP
 from sdl_cli.data.images.versions import versions_note
 from sdl_cli.data.source import Reading
 from sdl_cli.errors import DataError
@@ -66,13 +69,19 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
     unused = [key for key in _OF_TEXT if getattr(settings, key) is not None]
     if unused:
         notes.append(f"dataset.{listed(unused, last=' and dataset.')}: no effect on an export of {files.tool}.")
-    groups, part = _cells(settings.group, "group", files, rows), _parts(settings, files, rows, notes)
+    by_patient = settings.group == FIELD
+    groups = patients_of([row.file for row in rows]) if by_patient else _cells(settings.group, "group", files, rows)
+    part = _parts(settings, files, rows, notes)
     ids = _cells(settings.id, "id", files, rows)
     if part is None and groups is None:
         notes += versions_note([row.photo.path for row in rows], "dataset.group=source")
 
     how = settings.decoding(preferred_px, interpolation)
     photos = read_photos([row.file for row in rows], _shown(rows), how, files.path)
+    group_name = shortened(settings.group or "")
+    if groups is None and photos.pictures.are_expanded:
+        groups, group_name = objects([str(row.file) for row in rows]), "file"
+        notes.append(ONE_FILE_ONE_GROUP)
     return Reading(
         where=files.where,
         name=files.path.name.removesuffix(".gz").rpartition(".")[0] or files.path.name,
@@ -82,9 +91,9 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
         y=y[photos.kept],
         classes=classes,
         groups=None if groups is None else groups[photos.kept],
-        group_name=shortened(settings.group or ""),
+        group_name=group_name,
         part=None if part is None else part[photos.kept],
-        ids=(objects([row.id for row in rows]) if ids is None else ids)[photos.kept],
+        ids=photos.pictures.named([row.id for row in rows] if ids is None else list(ids)),
         x_digest=photos.digest,
         notes=[*notes, *photos.notes],
         source=_described(settings, files, name, how),
@@ -114,9 +123,11 @@ def iter_export(
         files = Files(files.path, Path(trained), files.exports)  # as in training, where the photos do not lie beside this file
     rows, _ = located(files, every, how.on_error, notes, "")
     named_by = inputs.get("id")
-    ids = [row.photo.details.get(named_by) or row.id if isinstance(named_by, str) else row.id for row in rows]
+    own = [row.photo.details.get(named_by) or row.id if isinstance(named_by, str) else row.id for row in rows]
+    pictures = pictures_in([row.file for row in rows], _shown(rows), how.view)
+    ids = pictures.named(own)
     scale = stored_scale(inputs.get("value_range"))
-    for kept, images in iter_photos([row.file for row in rows], _shown(rows), how, chunk, notes, scale):
+    for kept, images in iter_photos(pictures, how, chunk, notes, scale):
         yield np.array([ids[row] for row in kept], dtype=object), images
 
 
@@ -188,4 +199,5 @@ def _described(settings: ImageTable, files: Files, target: str, how: Decoding) -
         "size_px": how.size_px,
         "channels": how.channels,
         "interpolation": how.interpolation,
+        **how.view.source(),
     }

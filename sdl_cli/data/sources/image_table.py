@@ -19,11 +19,14 @@ from sdl_cli.data.files.roles import WrittenRoles, find_column, listed, which_ta
 from sdl_cli.data.files.sniffing import Asked, Format, sniff
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.data.files.target_rows import drop_missing_targets, read_target
-from sdl_cli.data.images.decode import SUFFIXES
+from sdl_cli.data.images.decode import SUFFIXES, is_image_name
 from sdl_cli.data.images.depth import stored_scale
 from sdl_cli.data.images.listing import PART_WORDS, existing_folder
+from sdl_cli.data.images.patients import FIELD, patient_notes, patients_of
 from sdl_cli.data.images.photo_paths import contradictions, locate
 from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
+from sdl_cli.data.images.pictures import pictures_in
+from sdl_cli.data.images.pixels import ONE_FILE_ONE_GROUP, View
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
 from sdl_cli.data.sources import exported_images
@@ -81,7 +84,8 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         return exported_images.load(settings, export, preferred_px, interpolation)
     path, form, columns, lines, root = _read_own(settings)
     notes = without_doubt_of_header(form.notes, form.names, [settings.image, settings.target])
-    places = _places(settings, path, form, columns)
+    by_patient = settings.group == FIELD and FIELD not in form.names
+    places = _places(replace(settings, group=None) if by_patient else settings, path, form, columns)
     words = missing_words(settings.missing_values)
     rows = _Rows(
         {role: columns[place] if role == "id" else without(columns[place], words) for role, place in places.items()}, lines
@@ -105,8 +109,19 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     part = _part(path, rows) if "part" in places else None
 
     how = settings.decoding(preferred_px, interpolation)
+    names = rows.cells["id" if "id" in places else "image"]
     photos = read_photos(files, _shown(rows), how, path)
-    rows, order = rows.take(photos.kept), None
+    rows, groups, group_name = rows.take(photos.kept), None, FIELD
+    if by_patient:
+        groups = patients_of(files)[photos.kept]
+    elif "group" in places:
+        groups, group_name = rows.cells["group"], shortened(form.names[places["group"]])
+    else:
+        notes += patient_notes(files)
+        if photos.pictures.are_expanded:
+            groups = np.array([str(files[row]) for row in photos.kept])
+            notes.append(ONE_FILE_ONE_GROUP)
+    order = None
     if "order" in places:
         own = Cells(str(path), (form.names[places["order"]],), [rows.cells["order"]], rows.lines, form.marks)
         order = order_of(own, 0, settings.gap, notes)
@@ -118,10 +133,10 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         X=photos.images,
         y=y[photos.kept],
         classes=classes,
-        groups=rows.cells.get("group"),
-        group_name=shortened(form.names[places["group"]]) if "group" in places else "",
+        groups=groups,
+        group_name=group_name,
         part=None if part is None else part[photos.kept],
-        ids=rows.cells["id" if "id" in places else "image"],
+        ids=photos.pictures.named(list(names)),
         x_digest=photos.digest,
         notes=[*notes, *photos.notes],
         source=describe(settings, form, places, how),
@@ -159,6 +174,7 @@ def describe(settings: ImageTable, form: Format, places: Mapping[str, int], how:
         "size_px": how.size_px,
         "channels": how.channels,
         "interpolation": how.interpolation,
+        **how.view.source(),
     }
 
 
@@ -184,8 +200,9 @@ def iter_image_table(
     """
     file = Path(path).expanduser()
     export = exported_images.find(file, None if root is None else str(root), inputs.get("image"), "")
+    view, bands = View.of_source(inputs), inputs.get("num_bands")
+    how = Decoding(int(inputs["size_px"]), inputs["channels"], str(inputs["interpolation"]), on_error, None, view, bands)
     if export is not None:
-        how = Decoding(int(inputs["size_px"]), inputs["channels"], str(inputs["interpolation"]), on_error)
         yield from exported_images.iter_export(export, inputs, how, chunk, root is not None, [] if notes is None else notes)
         return
     asked = replace(Asked(**dict(inputs.get("asked", {}))), decimal=".", thousands="none", header_lines=None)  # no numbers here
@@ -199,10 +216,10 @@ def iter_image_table(
         start = Path(trained)  # as in training, where the paths do not start beside this file
     files, found = locate(rows.cells["image"], rows.lines, start, file, on_error, own_notes, "")
     rows = rows.take(found)
-    how = Decoding(int(inputs["size_px"]), inputs["channels"], str(inputs["interpolation"]), on_error)
-    ids = rows.cells.get("id", rows.cells["image"])
+    pictures = pictures_in(files, _shown(rows), view)
+    ids = pictures.named(list(rows.cells.get("id", rows.cells["image"])))
     scale = stored_scale(inputs.get("value_range"))
-    for kept, images in iter_photos(files, _shown(rows), how, chunk, own_notes, scale):
+    for kept, images in iter_photos(pictures, how, chunk, own_notes, scale):
         yield np.array(["" if ids[row] is None else ids[row] for row in kept], dtype=object), images
     if notes is not None:
         notes.extend(own_notes)
@@ -217,7 +234,7 @@ def _is_there(cells: Array, root: Path) -> bool:
 def looks_like_paths(cells: Sequence[str | None]) -> bool:
     """Whether most of these cells, of those that are not missing, end as image files do."""
     known = [cell for cell in cells if cell is not None]
-    return sum("." in cell and f".{cell.rpartition('.')[2]}".lower() in SUFFIXES for cell in known) > len(known) / 2
+    return sum(map(is_image_name, known)) > len(known) / 2
 
 
 def _read(path: Path, asked: Asked, key: str) -> tuple[Format, list[Array], Array]:

@@ -88,13 +88,14 @@ def picture(pixels: np.ndarray[Any, Any], alt: str, px: int = 96) -> str:
     one in colour stored as JPEG, so that a report stays small.
 
     Arguments:
-        pixels: uint8 `(C, H, W)`, C is 1 or 3.
+        pixels: uint8 `(C, H, W)`; where C is neither 1 nor 3, the first channel is shown.
         alt: what it shows, plain text.
     """
     from PIL import Image
 
     assert pixels.dtype == np.uint8, pixels.dtype
-    assert pixels.ndim == 3 and pixels.shape[0] in (1, 3), pixels.shape
+    assert pixels.ndim == 3, pixels.shape
+    pixels = pixels if len(pixels) in (1, 3) else pixels[:1]
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     longer = max(image.size)
     width, height = (max(1, round(px * side / longer)) for side in image.size)

@@ -13,7 +13,12 @@ from sdl_cli.learning.models import traits
 from sdl_cli.run import run_folder
 
 FORMAT = 1
-_COLOURS = {"rgb": ("RGB", "red, green, blue"), "grey": ("L", "grey: 0.299 red + 0.587 green + 0.114 blue")}
+_COLOURS = {
+    "rgb": "laid on white where they are transparent, scaled to 8 bits and converted to mode RGB (red, green, blue)",
+    "grey": "laid on white where they are transparent, scaled to 8 bits and converted to mode L "
+    "(grey: 0.299 red + 0.587 green + 0.114 blue)",
+    "all": "scaled to 8 bits, with every band of the file in its order",
+}
 
 
 def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], out: Path) -> dict[str, Any]:
@@ -129,7 +134,6 @@ def _text_steps(row_length: float) -> list[str]:
 def _images(inputs: dict[str, Any], max_px: int | None) -> dict[str, Any]:
     """How a photo becomes pixels, and for scikit-learn how these become the features of a row."""
     channels, height, width = (int(n) for n in inputs["shape"])
-    mode, colours = _COLOURS[inputs["channels"]]
     found: dict[str, Any] = {
         "kind": "image",
         "channels": inputs["channels"],
@@ -140,7 +144,7 @@ def _images(inputs: dict[str, Any], max_px: int | None) -> dict[str, Any]:
     }
     steps = [
         "Images that are arrays already (an npz file) are used as they are. Photos are opened with Pillow, turned as their EXIF "
-        f"orientation says, laid on white where they are transparent, scaled to 8 bits and converted to mode {mode} ({colours}).",
+        f"orientation says, {_COLOURS[inputs['channels']]}.",
         f"Resize so that the shorter side has {height} pixels and the longer one int({height} * longer / shorter), with Pillow's "
         f"{inputs['interpolation']} (which smooths where it shrinks).",
         f"Crop the {height} x {height} pixels that start at left = round((width - {height}) / 2) and "

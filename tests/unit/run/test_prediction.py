@@ -190,12 +190,12 @@ def test_pictures_of_other_kinds_in_a_folder_are_counted_and_named(tmp_path: Pat
     from sdl_cli.data.sources.image_folder import iter_images
 
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    for name in ("b.HEIC", "c.heic", "d.txt"):
+    for name in ("b.DNG", "c.dng", "d.txt"):
         (tmp_path / name).write_bytes(b"x")
     notes: list[str] = []
     assert [ids.tolist() for ids, _ in iter_images(tmp_path, 8, notes=notes)] == [["a.png"]]
-    text = "3 files are not images that can be read (2 .heic, 1 .txt) and were left out. Save .heic as JPEG or PNG"
+    text = "3 files are not images that can be read (2 .dng, 1 .txt) and were left out. Save .dng as JPEG or PNG"
     assert notes[0].startswith(text)
     (tmp_path / "a.png").unlink()
-    with pytest.raises(DataError, match=r"no images in this folder. 3 files are not images .*2 .heic"):
+    with pytest.raises(DataError, match=r"no images in this folder. 3 files are not images .*2 .dng"):
         next(iter_images(tmp_path, 8))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sdl_cli.cli.hydra import compose_checked
+from sdl_cli.errors import ConfigError
 from sdl_cli.run import prepare
 from sdl_cli.run.request import parse_experiment
 
@@ -82,3 +84,15 @@ def test_a_repeat_has_its_own_seeds_and_along_time_its_own_origin(tmp_path: Path
     alone = prepare.of_repeat(ordered, 0, 1)
     assert (alone.dataset.origins, alone.dataset.origin) == (4, 1), "one split is the one that was asked for"
     assert prepare.load_here(second) is prepare.load_here(prepare.of_repeat(ordered, 0, 3)), "read once for all of them"
+
+
+@pytest.mark.parametrize("model", ["finetuned_cnn", "one_shot"])
+def test_models_made_for_colours_refuse_other_channels(model: str) -> None:
+    """A pretrained network knows red, green and blue: five bands are not cut to three without a word."""
+    dataset, _, _ = prepare.load_dataset(parse_experiment(compose_checked("train", ["dataset=digits"], parse_experiment)))
+    bands = dataclasses.replace(dataset, X=np.repeat(dataset.X, 5, axis=1))
+    experiment = parse_experiment(compose_checked("train", ["dataset=digits", f"model={model}"], parse_experiment))
+    with pytest.raises(ConfigError, match=f"model={model} takes red, green and blue .* have 5 channels"):
+        prepare.resolve_settings(experiment, bands, 100)
+    network = parse_experiment(compose_checked("train", ["dataset=digits", "model=deep_net"], parse_experiment))
+    assert prepare.resolve_settings(network, bands, 100).loss is not None

@@ -133,7 +133,7 @@ def rgba(alpha: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 REFUSED: list[tuple[str, Callable[[Path], object], str]] = [
     ("pages", lambda p: write(p, np.stack([BYTES] * 3)), "3 pages, of which only one could be used"),
     ("deep pages", lambda p: write(p, np.stack([GREY] * 4)), "4 pages"),
-    ("ImageJ stack", lambda p: tifffile.imwrite(p, np.stack([GREY] * 2), imagej=True), "2 pages"),
+    ("ImageJ stack", lambda p: tifffile.imwrite(p, np.stack([GREY] * 2), imagej=True), "2 channels in pages of their own"),
     ("measured band", lambda p: write(p, rgba(NIR), photometric="rgb"), "declared as transparency, but 100% of it is neither"),
     (
         "map with a nearly opaque band",
