@@ -27,6 +27,7 @@ class Asked:
         delimiter, header, encoding, decimal, thousands, header_lines: the settings of `WrittenRoles`.
         columns: names of columns that must be there: a first record that holds one of them is a header.
         texts: names of columns that hold text, whatever they look like.
+        variable: which of a file's tables is meant, in formats that hold several.
     """
 
     delimiter: str | None = None
@@ -37,6 +38,7 @@ class Asked:
     header_lines: int | None = None
     columns: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    variable: str | None = None
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def iter_rows(
     count = 0
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-    typed = iter_cells(path, Asked(**source.get("asked", {})), chunk_rows)
+    needed = (*(c.name for c in columns), *([] if id_name is None else [id_name]))
+    typed = iter_cells(path, dataclasses.replace(Asked(**source.get("asked", {})), columns=needed), chunk_rows)
     if typed is not None:
         for cells in typed:
             require_columns(str(path), cells.names, [c.name for c in columns])

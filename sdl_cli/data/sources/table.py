@@ -32,7 +32,7 @@ from sdl_cli.data.files.table_cells import (
 )
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
-from sdl_cli.data.formats import read_cells
+from sdl_cli.data.formats import NO_VARIABLES, read_cells
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
@@ -70,12 +70,17 @@ class Table(TableRoles, TestFile):
     """A table in a file.
 
     Arguments:
-        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
+        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet, ARFF, MATLAB or R.
+        variable: which of its tables, where a file (MATLAB, R) holds several; None takes the one that fits, and asks if several do.
 
     The other arguments are those of `TableRoles` and `TestFile`.
     """
 
     name: str = "table"
+    variable: str | None = None
+
+    def written(self) -> dict[str, Any]:
+        return {**super().written(), "variable": self.variable}
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -186,7 +191,7 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
     asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
-    asked = dataclasses.replace(asked, texts=settings.text)
+    asked = dataclasses.replace(asked, texts=settings.text, variable=settings.variable)
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
         return typed
     if first is None:
@@ -197,7 +202,8 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     columns, lines = read(file, form)
     if not len(lines):
         raise DataError(f"{file}: the table has no rows.")
-    return Cells(str(file), form.names, columns, lines, form.marks, form.notes, form.header, form.delimiter, form.header_lines)
+    notes = form.notes + (() if settings.variable is None else (NO_VARIABLES,))
+    return Cells(str(file), form.names, columns, lines, form.marks, notes, form.header, form.delimiter, form.header_lines)
 
 
 def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
