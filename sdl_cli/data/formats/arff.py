@@ -147,7 +147,9 @@ class _Rows:
         where = f"{self._path}, line {number}"
         width, own = len(self._attributes), len(text.split(","))
         if isinstance(error, self._library.BadDataFormat) and not text.startswith("{") and not {"'", '"'} & set(text):
-            return DataError(f"{where}: {counted(own, 'value')}, but the file declares {counted(width, 'column')}.", "Correct it.")
+            return DataError(
+                f"{where}: {counted(own, 'value')}, but the file declares {counted(width, 'column')}.", "Correct it."
+            )
         hint = "Put text with blanks, commas, quotes or braces in quotes, with \\' for an apostrophe and \\\\ for a backslash."
         return DataError(f"{where}: this row cannot be read: {shortened(text)!r}.", hint)
 
@@ -213,7 +215,9 @@ def _column(path: Path, attribute: Attribute, own: tuple[str | None, ...], lines
 
 def _whole_notes(attributes: list[Attribute], own: list[Array]) -> Iterator[str]:
     for attribute, cells in zip(attributes, own, strict=True):
-        odd = next((cell for cell in cells if cell is not None and ("." in cell or "e" in cell)), None) if attribute.whole else None
+        odd = (
+            next((cell for cell in cells if cell is not None and ("." in cell or "e" in cell)), None) if attribute.whole else None
+        )
         if odd is not None:
             name = shortened(attribute.name)
             yield f"Column {name} is declared INTEGER and holds fractions, such as {odd}: they are kept as they are."

@@ -105,7 +105,9 @@ def _cells_of(where: str, name: str, value: Value) -> tuple[Array, list[bool]]:
     for place, cell in enumerate(values):
         single = _single(cell)
         if single is None:
-            inside = f"{place + 1}" if num_rows(value) == value.size else f"{place % value.dims[0] + 1},{place // value.dims[0] + 1}"
+            inside = (
+                f"{place + 1}" if num_rows(value) == value.size else f"{place % value.dims[0] + 1},{place // value.dims[0] + 1}"
+            )
             raise DataError(
                 f"{where}: the cell {shortened(name, 30)}{{{inside}}} holds {cell.shown}, which is no text or single number.",
                 "Save a column of text or numbers, or leave it out.",

@@ -211,9 +211,7 @@ class _Element:
         written = self.content[names[1] : names[2]]
         if len(width) != 1 or width[0] <= 0 or len(written) % width[0]:
             raise _damaged(self.path)
-        fields = [
-            written[i : i + width[0]].partition(b"\0")[0].decode("latin-1") for i in range(0, len(written), width[0])
-        ]
+        fields = [written[i : i + width[0]].partition(b"\0")[0].decode("latin-1") for i in range(0, len(written), width[0])]
         values = self._inner(parts, math.prod(dims) * len(fields), depth)
         return {field: values[i :: len(fields)] for i, field in enumerate(fields)}
 

@@ -123,7 +123,9 @@ class Matlab73:
             raise DataError(f"{self._path}: {shortened(found.name)} lies in another file, which is not read.", "Save it whole.")
         filters = {int(settings.get_filter(i)[0]) for i in range(settings.get_nfilters())}
         if not filters <= _FILTERS:
-            raise DataError(f"{self._path}: {shortened(found.name)} is packed in a way that MATLAB does not use.", "Save it anew.")
+            raise DataError(
+                f"{self._path}: {shortened(found.name)} is packed in a way that MATLAB does not use.", "Save it anew."
+            )
         chunk = math.prod(found.chunks or ())
         require_bytes(self._path, 2 * found.dtype.itemsize * (math.prod(found.shape) + chunk))
         try:

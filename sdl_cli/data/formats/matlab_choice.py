@@ -158,7 +158,11 @@ def _no_matrix_fits(where: str, scope: Scope, matrix: str, column: str) -> DataE
     own, length = scope[matrix], num_rows(scope[column])
     first = f"{shortened(matrix, 30)} ({own.shown})"
     turned = len(own.dims) == 2 and own.dims[1] == length
-    hint = f"Save it with one row for each value: {shortened(matrix, 30)} = {shortened(matrix, 30)}'" if turned else "Save them alike."
+    hint = (
+        f"Save it with one row for each value: {shortened(matrix, 30)} = {shortened(matrix, 30)}'"
+        if turned
+        else "Save them alike."
+    )
     return DataError(f"{where}: {first} and {shortened(column, 30)} ({scope[column].shown}) do not have as many rows.", hint)
 
 

@@ -58,7 +58,9 @@ def other(what: str, dims: tuple[int, ...] = (1, 1)) -> Value:
 def way_out(name: str, what: str) -> str:
     """How a value of a class that is not read is saved otherwise."""
     shown = name if name.isidentifier() and len(name) < 64 else "x"
-    return _WAYS_OUT.get(what, "Save it as a matrix, a cell array of text, or a struct with a field for each column.").format(shown)
+    return _WAYS_OUT.get(what, "Save it as a matrix, a cell array of text, or a struct with a field for each column.").format(
+        shown
+    )
 
 
 def require_bytes(source: object, needed: int) -> None:

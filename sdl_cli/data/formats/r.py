@@ -41,10 +41,10 @@ def matches(head: bytes, path: Path) -> bool:
 
 def iter_cells(path: Path, asked: Asked, chunk_rows: int | None) -> Iterator[Cells]:
     """The cells of a file of R as text, a chunk at a time, or all at once; there is at least one chunk."""
-    found, encoding = _parsed(path)
+    found, encoding, exact = _parsed(path)
     try:
         name, table = _chosen(path, found, encoding, asked)
-        read = _table(path, name, table, encoding, asked)
+        read = _table(path, name, table, encoding, asked, exact)
     except (AttributeError, TypeError, ValueError, IndexError, KeyError) as error:  # an object that R would not write
         raise _damaged(path, error) from error
     yield from read.chunks(chunk_rows)
@@ -55,8 +55,8 @@ def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(f"{path}: this R file cannot be read: it is damaged or cut short ({said}).", "Copy or save it again.")
 
 
-def _parsed(path: Path) -> tuple[dict[str, Any] | Any, str]:
-    """The objects of a workspace by name, or the one of an .rds file, and the encoding of its text."""
+def _parsed(path: Path) -> tuple[dict[str, Any] | Any, str, bool]:
+    """The objects of a workspace by name, or the one of an .rds file; the encoding of its text; whether floats keep all bits."""
     try:
         from rdata.parser import parse_data
     except ImportError as error:
@@ -75,7 +75,8 @@ def _parsed(path: Path) -> tuple[dict[str, Any] | Any, str]:
                 extension=".rda" if is_workspace else ".rds",
             )
         encoding = data.extra.encoding or "utf-8"
-        return (_by_name(data.object) if is_workspace else data.object), encoding
+        exact = not content[5 * is_workspace :].startswith(b"A")
+        return (_by_name(data.object) if is_workspace else data.object), encoding, exact
     except DataError:
         raise
     except Exception as error:  # it has many kinds, RecursionError among them
@@ -150,7 +151,9 @@ def _elements(found: Any, encoding: str) -> dict[str, Any] | None:
     own = attributes(found)
     if found.info.type.name != "VEC" or "names" not in own or "class" in own:
         return None
-    return {name or f"{i + 1}": part for i, (name, part) in enumerate(zip(texts(own["names"], encoding), found.value, strict=True))}
+    return {
+        name or f"{i + 1}": part for i, (name, part) in enumerate(zip(texts(own["names"], encoding), found.value, strict=True))
+    }
 
 
 def _shown(found: dict[str, Any], encoding: str) -> str:
@@ -164,7 +167,15 @@ def _described(found: Any, encoding: str) -> str:
         return f"data frame of {counted(len(found.value), 'column')}"
     if kinds:
         return shortened(kinds[0], 30)
-    names = {"VEC": "list", "STR": "text", "LGL": "logicals", "INT": "numbers", "REAL": "numbers", "CLO": "function", "ENV": "environment"}
+    names = {
+        "VEC": "list",
+        "STR": "text",
+        "LGL": "logicals",
+        "INT": "numbers",
+        "REAL": "numbers",
+        "CLO": "function",
+        "ENV": "environment",
+    }
     kind = names.get(found.info.type.name, found.info.type.name)
     shape = _shape(found)
     size = length(found)
@@ -177,7 +188,7 @@ def _no_table(path: Path, encoding: str, found: dict[str, Any]) -> DataError:
     return DataError(f"{path}: no data frame, list of vectors of one length, or matrix is in it.{holds}", hint)
 
 
-def _table(path: Path, name: str, found: Any, encoding: str, asked: Asked) -> TypedTable:
+def _table(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact: bool) -> TypedTable:
     source = f"{path}, {shortened(name, 40)}" if name else str(path)
     own, notes = attributes(found), list[str]()
     if found.info.type.name != "VEC":
@@ -191,10 +202,12 @@ def _table(path: Path, name: str, found: Any, encoding: str, asked: Asked) -> Ty
     for given, part in zip(names, found.value, strict=True):
         shown = shortened(given or "", 40)
         try:
-            columns.append(column(given or "", part, encoding, notes, shown))
+            columns.append(column(given or "", part, encoding, notes, shown, exact))
         except Unread as error:
             if given in asked.columns:
-                raise DataError(f"{source}: the column {shown} {error}, which sdl does not read.", _way_out(str(error))) from error
+                raise DataError(
+                    f"{source}: the column {shown} {error}, which sdl does not read.", _way_out(str(error))
+                ) from error
             left.append(f"Column {shown} {error}: it was left out ({_way_out(str(error))}).")
     if not columns:
         raise DataError(f"{source}: none of its columns can be read. {left[0] if left else ''}".strip())
@@ -209,9 +222,7 @@ def _way_out(why: str) -> str:
     return "as.character or as.numeric makes it a plain column"
 
 
-def _row_names(
-    source: str, found: Any, encoding: str, num_rows: int, asked: Asked, notes: list[str]
-) -> list[TypedColumn]:
+def _row_names(source: str, found: Any, encoding: str, num_rows: int, asked: Asked, notes: list[str]) -> list[TypedColumn]:
     """The names of rows as a column where it is asked for; otherwise a note, where they are more than numbers."""
     if found.info.type.name != "STR":
         values = np.ma.getdata(found.value)
@@ -225,7 +236,9 @@ def _row_names(
         raise DataError(f"{source}: it names {len(cells):,} rows and holds {num_rows:,}: the file is damaged.", "Save it again.")
     if ROW_NAMES in asked.columns:
         return [TypedColumn(ROW_NAMES, num_rows, lambda start, stop: cells[start:stop], is_text=True)]
-    notes.append(f"Names of rows, such as {shortened(cells[0], 30)!r}, are no column; dataset.id={ROW_NAMES} shows them in predictions.")
+    notes.append(
+        f"Names of rows, such as {shortened(cells[0], 30)!r}, are no column; dataset.id={ROW_NAMES} shows them in predictions."
+    )
     return []
 
 
@@ -239,7 +252,7 @@ def _matrix(source: str, found: Any, encoding: str) -> TypedTable:
     if "dimnames" in own and len(own["dimnames"].value) == 2 and own["dimnames"].value[1].info.type.name == "STR":
         given = texts(own["dimnames"].value[1], encoding)
         names = [word or name for word, name in zip(given, names, strict=True)]
-    whole = column("", _without_dim(found), encoding, [], "")
+    whole = column("", _without_dim(found), encoding, [], "", True)
 
     def part(name: str, first: int) -> TypedColumn:
         return TypedColumn(name, rows, lambda start, stop: whole.cells(first + start, first + stop), is_text=whole.is_text)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.formats.typed_columns import TypedColumn, date_cells, logical_cells, number_cells
+from sdl_cli.phrases import shortened
 
 _LOGICALS = ("FALSE", "TRUE")
 _NA_LONG = np.iinfo(np.int64).min
@@ -65,44 +68,68 @@ def length(found: Any) -> int | None:
     return len(found.value) if found.info.type.name in ("LGL", "INT", "REAL", "CPLX", "STR", "VEC", "RAW") else None
 
 
-def column(name: str, found: Any, encoding: str, notes: list[str], shown: str) -> TypedColumn:
-    """A vector as a column.
+@dataclass(frozen=True)
+class Vector:
+    """A vector that is to be a column.
 
     Arguments:
-        notes: what is to be said is added. shown: the name as messages show it.
+        name: of the column. found: the object. own: its attributes. encoding: of text that is not marked.
+        notes: what is to be said is added to them. shown: the name as messages show it. label: what it is in words.
+        exact: whether the file keeps all bits of floats, as R's forms other than the one of text do.
+    """
+
+    name: str
+    found: Any
+    own: Mapping[str, Any]
+    encoding: str
+    notes: list[str]
+    shown: str
+    label: str
+    exact: bool
+
+    def first_text(self, attribute: str) -> str:
+        own = self.own.get(attribute)
+        return next((word for word in (texts(own, self.encoding) if own is not None else ()) if word), "")
+
+
+def column(name: str, found: Any, encoding: str, notes: list[str], shown: str, exact: bool) -> TypedColumn:
+    """A vector as a column; the arguments are those of `Vector`.
+
     Raises Unread: lists, complex numbers, classes that sdl does not know.
     """
     own = attributes(found)
     kinds = tuple(word for word in (texts(own["class"], encoding) if "class" in own else ()) if word)
     if "dim" in own:
         raise Unread("is a matrix")
-    label = next((word for word in (texts(own["label"], encoding) if "label" in own else ()) if word), "")
     make = next((_CLASSES[word] for word in kinds if word in _CLASSES), None)
     if make is None:
         unknown = [word for word in kinds if word not in _ALIKE]
         if unknown:
-            raise Unread(f"is of the class {unknown[0][:40]}")
+            raise Unread(f"is of the class {shortened(unknown[0], 40)}")
         make = _plain
-    return make(name, found, own, encoding, notes, shown, label)
+    vector = Vector(name, found, own, encoding, notes, shown, "", exact)
+    return make(dataclasses.replace(vector, label=vector.first_text("label")))
 
 
-def _plain(
-    name: str, found: Any, own: Mapping[str, Any], encoding: str, notes: list[str], shown: str, label: str
-) -> TypedColumn:
-    kind = found.info.type.name
+def _plain(v: Vector) -> TypedColumn:
+    kind = v.found.info.type.name
     if kind == "STR":
-        cells = objects([word or None for word in texts(found, encoding)])
-        return TypedColumn(name, len(cells), lambda start, stop: cells[start:stop], is_text=True, label=label)
+        cells = objects([word or None for word in texts(v.found, v.encoding)])
+        return TypedColumn(v.name, len(cells), lambda start, stop: cells[start:stop], is_text=True, label=v.label)
     if kind not in ("LGL", "INT", "REAL"):
         raise Unread({"VEC": "holds lists", "CPLX": "holds complex numbers", "RAW": "holds raw bytes"}.get(kind, f"is {kind}"))
-    values, missing = _values(found)
+    values, missing = _values(v.found)
+    if "labels" in v.own:
+        v.notes.append(
+            f"Column {v.shown} has labels for some values, which are not used (haven::as_factor makes them categories)."
+        )
 
     def part(start: int, stop: int) -> Array:
         made = logical_cells(values[start:stop], _LOGICALS) if kind == "LGL" else number_cells(values[start:stop])
         made[missing[start:stop]] = None
         return made
 
-    return TypedColumn(name, len(values), part, label=label)
+    return TypedColumn(v.name, len(values), part, label=v.label)
 
 
 def _values(found: Any) -> tuple[Array, Array]:
@@ -114,11 +141,9 @@ def _values(found: Any) -> tuple[Array, Array]:
     return values, missing | (np.isnan(values) if values.dtype.kind == "f" else False)
 
 
-def _factor(
-    name: str, found: Any, own: Mapping[str, Any], encoding: str, notes: list[str], shown: str, label: str
-) -> TypedColumn:
-    words = texts(own.get("levels"), encoding)
-    values, missing = _values(found)
+def _factor(v: Vector) -> TypedColumn:
+    words = texts(v.own.get("levels"), v.encoding)
+    values, missing = _values(v.found)
     codes = np.where(missing, 0, values).astype(np.int64)
     if len(codes) and not (0 <= codes.min() and codes.max() <= len(words)):
         raise Unread("is a factor with numbers that have no level")
@@ -126,25 +151,21 @@ def _factor(
         raise Unread("is a factor with two levels of one name")
     by_code = objects([None, *(word or None for word in words)])
     levels = tuple(word for word in words if word)
-    return TypedColumn(name, len(codes), lambda start, stop: by_code[codes[start:stop]], levels, is_text=True, label=label)
+    return TypedColumn(v.name, len(codes), lambda start, stop: by_code[codes[start:stop]], levels, is_text=True, label=v.label)
 
 
-def _date(
-    name: str, found: Any, own: Mapping[str, Any], encoding: str, notes: list[str], shown: str, label: str
-) -> TypedColumn:
-    values, missing = _values(found)
-    return _moments(name, np.floor(np.where(missing, 0, values).astype(np.float64)) * _DAY_SECONDS, missing, False, label)
+def _date(v: Vector) -> TypedColumn:
+    values, missing = _values(v.found)
+    return _moments(v.name, np.floor(np.where(missing, 0, values).astype(np.float64)) * _DAY_SECONDS, missing, False, v.label)
 
 
-def _time(
-    name: str, found: Any, own: Mapping[str, Any], encoding: str, notes: list[str], shown: str, label: str
-) -> TypedColumn:
-    zone = next((word for word in (texts(own["tzone"], encoding) if "tzone" in own else ()) if word), "")
+def _time(v: Vector) -> TypedColumn:
+    zone = v.first_text("tzone")
     if zone not in ("UTC", "GMT", "Etc/UTC"):
-        of = f"their zone is {zone[:40]}" if zone else "the file names no zone"
-        notes.append(f"Times of {shown} are read in UTC; {of}.")
-    values, missing = _values(found)
-    return _moments(name, np.where(missing, 0, values).astype(np.float64), missing, None, label)
+        of = f"their zone is {shortened(zone, 40)}" if zone else "the file names no zone"
+        v.notes.append(f"Times of {v.shown} are read in UTC; {of}.")
+    values, missing = _values(v.found)
+    return _moments(v.name, np.where(missing, 0, values).astype(np.float64), missing, None, v.label)
 
 
 def _moments(name: str, seconds: Array, missing: Array, with_time: bool | None, label: str) -> TypedColumn:
@@ -163,14 +184,14 @@ def _moments(name: str, seconds: Array, missing: Array, with_time: bool | None, 
     return TypedColumn(name, len(times), lambda start, stop: date_cells(times[start:stop], with_time), label=label)
 
 
-def _long(
-    name: str, found: Any, own: Mapping[str, Any], encoding: str, notes: list[str], shown: str, label: str
-) -> TypedColumn:
+def _long(v: Vector) -> TypedColumn:
     """integer64: whole numbers of 64 bits in the place of floats."""
-    if found.info.type.name != "REAL":
+    if v.found.info.type.name != "REAL":
         raise Unread("is integer64 in a form that bit64 does not write")
-    values = np.ascontiguousarray(np.ma.getdata(found.value), dtype=np.float64).view(np.int64)
-    return _with_missing(name, values, values == _NA_LONG, label)
+    if not v.exact:
+        raise Unread("is integer64, whose digits R's text form of a file does not keep")
+    values = np.ascontiguousarray(np.ma.getdata(v.found.value), dtype=np.float64).view(np.int64)
+    return _with_missing(v.name, values, values == _NA_LONG, v.label)
 
 
 def _with_missing(name: str, values: Array, missing: Array, label: str) -> TypedColumn:
@@ -182,15 +203,13 @@ def _with_missing(name: str, values: Array, missing: Array, label: str) -> Typed
     return TypedColumn(name, len(values), part, label=label)
 
 
-def _span(
-    name: str, found: Any, own: Mapping[str, Any], encoding: str, notes: list[str], shown: str, label: str
-) -> TypedColumn:
+def _span(v: Vector) -> TypedColumn:
     """A length of time, a number in the unit that the file says."""
-    unit = next((word for word in (texts(own["units"], encoding) if "units" in own else ()) if word), "")
-    values, missing = _values(found)
+    unit = shortened(v.first_text("units"), 20)
+    values, missing = _values(v.found)
     if unit:
-        notes.append(f"Column {shown} is a length of time in {unit[:20]}.")
-    return _with_missing(name, values, missing, label or (f"{name} ({unit[:20]})" if unit else ""))
+        v.notes.append(f"Column {v.shown} is a length of time in {unit}.")
+    return _with_missing(v.name, values, missing, v.label or (f"{v.name} ({unit})" if unit else ""))
 
 
 _CLASSES: dict[str, Callable[..., TypedColumn]] = {
