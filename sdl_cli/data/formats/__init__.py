@@ -2,7 +2,8 @@
 
 Every format is a module with `matches(head, path)` and `iter_cells(path, asked, chunk_rows)`; to add one, write it and name it in
 `_FORMATS`. What a cell means beyond its text is said in the `Cells`: columns of text whatever it looks like, categories in their
-order, labels. A module that says HAS_VARIABLES takes `asked.variable`, the one of several tables that is meant. Libraries are imported by the module that needs them, and only once a file of its format is read.
+order, labels. A module that says HAS_VARIABLES takes `asked.variable`, the one of several tables that is meant. Libraries are
+imported by the module that needs them, and only once a file of its format is read.
 """
 
 from __future__ import annotations

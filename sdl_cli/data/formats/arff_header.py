@@ -89,7 +89,7 @@ def _attribute(path: Path, number: int, text: str, notes: list[str]) -> Attribut
         return Attribute(name, "date", format=_date_format(name, rest.strip().strip("'\"") or _DEFAULT_DATE, notes))
     if word == "relational":
         raise DataError(
-            f"{path}, line {number}: the column {shortened(name)} holds a table in each row (relational), which sdl does not read.",
+            f"{path}, line {number}: the column {shortened(name)} holds tables (relational), which sdl does not read.",
             "Save one row for each of the inner ones, with a column that says which belong together (dataset.group).",
         )
     raise DataError(

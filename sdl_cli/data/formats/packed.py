@@ -49,10 +49,8 @@ def unpacked(path: Path, most_ratio: int, what: str) -> bytes:
                 while block := file.read(_BLOCK_BYTES):
                     size += len(block)
                     if size * most_ratio > free:
-                        raise DataError(
-                            f"{path}: unpacked, this {what} file takes more than the {free / 2**30:.1f} GB of memory that are free.",
-                            "Give fewer rows or columns.",
-                        )
+                        message = f"{path}: unpacked, it takes more than the {free / 2**30:.1f} GB of memory that are free."
+                        raise DataError(message, "Give fewer rows or columns.")
                     parts.append(block)
     except _DAMAGED as error:
         raise DataError(f"{path}: a damaged {what} file: it cannot be unpacked.", "Copy or save it again.") from error

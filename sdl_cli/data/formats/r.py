@@ -15,7 +15,7 @@ from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.data.formats.packed import unpacked, unpacked_head
 from sdl_cli.data.formats.r_altrep import constructors
-from sdl_cli.data.formats.r_values import Unread, attributes, column, length, symbol, texts
+from sdl_cli.data.formats.r_values import UnreadError, attributes, column, length, symbol, texts
 from sdl_cli.data.formats.typed_columns import TypedColumn, TypedTable, numbered_names
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
@@ -203,7 +203,7 @@ def _table(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact
         shown = shortened(given or "", 40)
         try:
             columns.append(column(given or "", part, encoding, notes, shown, exact))
-        except Unread as error:
+        except UnreadError as error:
             if given in asked.columns:
                 raise DataError(
                     f"{source}: the column {shown} {error}, which sdl does not read.", _way_out(str(error))

@@ -21,7 +21,7 @@ _MOST_SECONDS = 250_000 * 365 * _DAY_SECONDS  # far beyond any date, and within 
 _ALIKE = {"AsIs", "labelled", "haven_labelled", "vctrs_vctr", "integer", "numeric", "character", "logical", "units"}
 
 
-class Unread(ValueError):
+class UnreadError(ValueError):
     """A vector that is no column of a table, and why, as the rest of a sentence: `holds lists`."""
 
 
@@ -57,9 +57,9 @@ def text(found: Any, encoding: str) -> str | None:
 
 
 def texts(found: Any, encoding: str) -> list[str | None]:
-    """The strings of a character vector. Raises Unread: it is none."""
+    """The strings of a character vector. Raises UnreadError: it is none."""
     if found is None or found.info.type.name != "STR":
-        raise Unread("is no text")
+        raise UnreadError("is no text")
     return [text(each, encoding) for each in found.value]
 
 
@@ -95,17 +95,17 @@ class Vector:
 def column(name: str, found: Any, encoding: str, notes: list[str], shown: str, exact: bool) -> TypedColumn:
     """A vector as a column; the arguments are those of `Vector`.
 
-    Raises Unread: lists, complex numbers, classes that sdl does not know.
+    Raises UnreadError: lists, complex numbers, classes that sdl does not know.
     """
     own = attributes(found)
     kinds = tuple(word for word in (texts(own["class"], encoding) if "class" in own else ()) if word)
     if "dim" in own:
-        raise Unread("is a matrix")
+        raise UnreadError("is a matrix")
     make = next((_CLASSES[word] for word in kinds if word in _CLASSES), None)
     if make is None:
         unknown = [word for word in kinds if word not in _ALIKE]
         if unknown:
-            raise Unread(f"is of the class {shortened(unknown[0], 40)}")
+            raise UnreadError(f"is of the class {shortened(unknown[0], 40)}")
         make = _plain
     vector = Vector(name, found, own, encoding, notes, shown, "", exact)
     return make(dataclasses.replace(vector, label=vector.first_text("label")))
@@ -117,7 +117,9 @@ def _plain(v: Vector) -> TypedColumn:
         cells = objects([word or None for word in texts(v.found, v.encoding)])
         return TypedColumn(v.name, len(cells), lambda start, stop: cells[start:stop], is_text=True, label=v.label)
     if kind not in ("LGL", "INT", "REAL"):
-        raise Unread({"VEC": "holds lists", "CPLX": "holds complex numbers", "RAW": "holds raw bytes"}.get(kind, f"is {kind}"))
+        raise UnreadError(
+            {"VEC": "holds lists", "CPLX": "holds complex numbers", "RAW": "holds raw bytes"}.get(kind, f"is {kind}")
+        )
     values, missing = _values(v.found)
     if "labels" in v.own:
         v.notes.append(
@@ -135,7 +137,7 @@ def _plain(v: Vector) -> TypedColumn:
 def _values(found: Any) -> tuple[Array, Array]:
     """The values of a vector of numbers and which are missing."""
     if found.info.type.name not in ("LGL", "INT", "REAL"):
-        raise Unread("holds no numbers")
+        raise UnreadError("holds no numbers")
     missing = np.ma.getmaskarray(found.value)
     values = np.ma.getdata(found.value)
     return values, missing | (np.isnan(values) if values.dtype.kind == "f" else False)
@@ -145,10 +147,10 @@ def _factor(v: Vector) -> TypedColumn:
     words = texts(v.own.get("levels"), v.encoding)
     values, missing = _values(v.found)
     codes = np.where(missing, 0, values).astype(np.int64)
-    if len(codes) and not (0 <= codes.min() and codes.max() <= len(words)):
-        raise Unread("is a factor with numbers that have no level")
+    if len(codes) and not (codes.min() >= 0 and codes.max() <= len(words)):
+        raise UnreadError("is a factor with numbers that have no level")
     if len(set(words)) < len(words):
-        raise Unread("is a factor with two levels of one name")
+        raise UnreadError("is a factor with two levels of one name")
     by_code = objects([None, *(word or None for word in words)])
     levels = tuple(word for word in words if word)
     return TypedColumn(v.name, len(codes), lambda start, stop: by_code[codes[start:stop]], levels, is_text=True, label=v.label)
@@ -171,14 +173,14 @@ def _time(v: Vector) -> TypedColumn:
 def _moments(name: str, seconds: Array, missing: Array, with_time: bool | None, label: str) -> TypedColumn:
     """Seconds since 1970 as a column of dates; those that no calendar holds are refused."""
     if (np.abs(seconds) > _MOST_SECONDS).any():
-        raise Unread("holds dates that no calendar has")
+        raise UnreadError("holds dates that no calendar has")
     whole = np.floor(seconds)
     exact = whole.astype(np.int64) * _US + np.rint((seconds - whole) * _US).astype(np.int64)
     times = exact.view("datetime64[us]").copy()
     times[missing] = np.datetime64("NaT")
     known = times[~missing]
     if len(known) and (known.min() < np.datetime64("0001-01-01") or known.max() >= np.datetime64("10000-01-01")):
-        raise Unread("holds dates outside the years 1 to 9999")
+        raise UnreadError("holds dates outside the years 1 to 9999")
     if with_time is None:
         with_time = bool((exact[~missing] % (_DAY_SECONDS * _US)).any())
     return TypedColumn(name, len(times), lambda start, stop: date_cells(times[start:stop], with_time), label=label)
@@ -187,9 +189,9 @@ def _moments(name: str, seconds: Array, missing: Array, with_time: bool | None, 
 def _long(v: Vector) -> TypedColumn:
     """integer64: whole numbers of 64 bits in the place of floats."""
     if v.found.info.type.name != "REAL":
-        raise Unread("is integer64 in a form that bit64 does not write")
+        raise UnreadError("is integer64 in a form that bit64 does not write")
     if not v.exact:
-        raise Unread("is integer64, whose digits R's text form of a file does not keep")
+        raise UnreadError("is integer64, whose digits R's text form of a file does not keep")
     values = np.ascontiguousarray(np.ma.getdata(v.found.value), dtype=np.float64).view(np.int64)
     return _with_missing(v.name, values, values == _NA_LONG, v.label)
 

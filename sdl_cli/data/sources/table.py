@@ -71,7 +71,7 @@ class Table(TableRoles, TestFile):
 
     Arguments:
         path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet, ARFF, MATLAB or R.
-        variable: which of its tables, where a file (MATLAB, R) holds several; None takes the one that fits, and asks if several do.
+        variable: which of its tables, where a file (MATLAB, R) holds several; None takes the one that fits, or asks.
 
     The other arguments are those of `TableRoles` and `TestFile`.
     """
