@@ -21,6 +21,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.formats.matlab_values import MOST_DEPTH, Kind, Value, other, require_bytes
 from sdl_cli.errors import DataError
+from sdl_cli.phrases import shortened
 
 _HEADER_BYTES = 128
 _PEEK_BYTES = 4096  # of a packed variable, in which its class, size and name stand
@@ -31,6 +32,7 @@ _CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE, _FUNCTION, _OPAQUE = 1, 2, 3, 4, 5, 16,
 _NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _COMPLEX, _LOGICAL = 0x0800, 0x0200
 _MOST_DIMS = 32
+_MOST_BLANK_ROWS = 1_000_000
 
 
 def matches(head: bytes) -> bool:
@@ -60,7 +62,7 @@ def variables(path: Path) -> dict[str, Value]:
         if not name:
             continue  # where MATLAB keeps what is in its objects
         if name in found:
-            raise DataError(f"{path}: two variables are called {name[:40]!r}.", "Save it again.")
+            raise DataError(f"{path}: two variables are called {shortened(name, 40)}.", "Save it again.")
         found[name] = value
     return found
 
@@ -69,17 +71,22 @@ def _read_packed(path: Path, packed: bytes, order: str) -> Any:
     head = _unpack(path, packed, 8)
     size = int(struct.unpack(order + "II", head)[1]) if len(head) == 8 else 0
     require_bytes(path, 2 * size)
-    content = _unpack(path, packed, size + 8)
+    content = _unpack(path, packed, size + 8, whole=True)
     if len(content) != size + 8:
         raise _damaged(path)
     return _Element(path, content[8:], order).named(0)[1].read()
 
 
-def _unpack(path: Path, packed: bytes, num_bytes: int) -> bytes:
+def _unpack(path: Path, packed: bytes, num_bytes: int, whole: bool = False) -> bytes:
+    """The first bytes of what is packed; with `whole` there must be no more, and its checksum must be right."""
+    unpacker = zlib.decompressobj()
     try:
-        return zlib.decompressobj().decompress(packed, num_bytes)
+        content = unpacker.decompress(packed, num_bytes)
+        if whole and (unpacker.decompress(unpacker.unconsumed_tail, 1) or not unpacker.eof):
+            raise _damaged(path)
     except zlib.error as error:
         raise _damaged(path) from error
+    return content
 
 
 def _damaged(path: Path) -> DataError:
@@ -126,7 +133,7 @@ class _Element:
         return part
 
     def _text(self, part: tuple[int, int, int]) -> str:
-        return self.content[part[1] : part[2]].decode("latin-1").rstrip("\0")
+        return _name(self.content[part[1] : part[2]])
 
     def _ints(self, part: tuple[int, int, int]) -> list[int]:
         if part[0] not in _TYPES or _TYPES[part[0]][0] == "f":
@@ -211,9 +218,20 @@ class _Element:
         written = self.content[names[1] : names[2]]
         if len(width) != 1 or width[0] <= 0 or len(written) % width[0]:
             raise _damaged(self.path)
-        fields = [written[i : i + width[0]].partition(b"\0")[0].decode("latin-1") for i in range(0, len(written), width[0])]
+        fields = [_name(written[i : i + width[0]]) for i in range(0, len(written), width[0])]
         values = self._inner(parts, math.prod(dims) * len(fields), depth)
+        if len(set(fields)) < len(fields):
+            twice = next(field for field in fields if fields.count(field) > 1)
+            raise DataError(f"{self.path}: two fields of a struct are called {shortened(twice, 40)}.", "Save them apart.")
         return {field: values[i :: len(fields)] for i, field in enumerate(fields)}
+
+
+def _name(written: bytes) -> str:
+    plain = written.partition(b"\0")[0]
+    try:
+        return plain.decode("utf-8")
+    except UnicodeError:
+        return plain.decode("latin-1")
 
 
 def rows_of_text(source: object, units: Array, dims: tuple[int, ...]) -> list[str]:
@@ -222,6 +240,10 @@ def rows_of_text(source: object, units: Array, dims: tuple[int, ...]) -> list[st
     Raises DataError: there are not as many characters as the dims say.
     """
     rows, columns = dims[0], math.prod(dims[1:])
+    if not len(units) and rows <= _MOST_BLANK_ROWS:
+        return [""] * rows  # nothing is stored for blanks
+    if rows == 1 and columns <= len(units) <= 2 * columns:
+        columns = len(units)  # SciPy counts a character of two units once
     if rows * columns != len(units) or len(dims) > 2 or units.dtype.kind == "f":
         raise DataError(f"{source}: this MATLAB file is damaged: a text is not as long as it says.", "Save it again.")
     texts = [units[i::rows].astype("<u2").tobytes().decode("utf-16-le", "replace") for i in range(rows)]

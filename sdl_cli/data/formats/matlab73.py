@@ -52,7 +52,7 @@ class Matlab73:
 
     def _members(self, group: Any, depth: int) -> dict[str, Value]:
         try:
-            names = [name for name in group if not name.startswith("#")]
+            names = self._in_order(group, [name for name in group if not name.startswith("#")])
             if len(names) > _MOST_MEMBERS:
                 raise DataError(f"{self._path}: it holds {len(names):,} variables.", "Save fewer.")
             links = {name: group.get(name, getlink=True) for name in names}
@@ -64,6 +64,14 @@ class Matlab73:
             raise
         except Exception as error:
             raise self._damaged(error) from error
+
+    def _in_order(self, group: Any, names: list[str]) -> list[str]:
+        """A struct's fields in its own order where the file says it; HDF5 lists names by the alphabet."""
+        fields = group.attrs.get("MATLAB_fields")
+        if fields is None:
+            return names
+        order = [b"".join(np.asarray(field, dtype="S1").tolist()).decode("latin-1") for field in fields]
+        return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
     def _value(self, found: Any, depth: int) -> Value:
         if depth > MOST_DEPTH:
@@ -88,7 +96,8 @@ class Matlab73:
             kind = "cell"
             return Value(kind, dims, lambda: self._cells(found, depth))
         if found.dtype.kind not in "iufb":
-            return other("complex" if found.dtype.names else f"{shortened(str(found.dtype), 30)}", dims)
+            is_complex = found.dtype.kind == "c" or found.dtype.names == ("real", "imag")
+            return other("complex" if is_complex else shortened(str(found.dtype), 30), dims)
         if what == "char":
             return Value("char", dims, lambda: rows_of_text(self._path, self._array(found).ravel(), dims))
         if what not in (*_NUMBERS, "logical", ""):
