@@ -17,6 +17,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 _NUMBERS = ("double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 _FILTERS = frozenset((1, 2, 3))  # deflate, shuffle, checksum: what MATLAB writes; others would load programs of the machine
 _MOST_MEMBERS = 100_000
+_MOST_LETTERS = 1000  # of the name of a class
 
 
 class Matlab73:
@@ -52,31 +53,24 @@ class Matlab73:
 
     def _members(self, group: Any, depth: int) -> dict[str, Value]:
         try:
-            names = self._in_order(group, [name for name in group if not name.startswith("#")])
+            names = [name for name in group if not name.startswith("#")]
             if len(names) > _MOST_MEMBERS:
                 raise DataError(f"{self._path}: it holds {len(names):,} variables.", "Save fewer.")
             links = {name: group.get(name, getlink=True) for name in names}
-            return {
-                name: self._value(group[name], depth) if isinstance(link, self._h5py.HardLink) else other("link to elsewhere")
-                for name, link in links.items()
-            }
+            own = {name: group[name] for name, link in links.items() if isinstance(link, self._h5py.HardLink)}
+            # names are listed by the alphabet: as they lie in the file, they stand in the order in which they were saved
+            place = {name: self._h5py.h5o.get_info(found.id).addr for name, found in own.items()}
+            ordered = sorted(names, key=lambda name: place.get(name, 0))
+            return {name: self._value(own[name], depth) if name in own else other("link to elsewhere") for name in ordered}
         except DataError:
             raise
         except Exception as error:
             raise self._damaged(error) from error
 
-    def _in_order(self, group: Any, names: list[str]) -> list[str]:
-        """A struct's fields in its own order where the file says it; HDF5 lists names by the alphabet."""
-        fields = group.attrs.get("MATLAB_fields")
-        if fields is None:
-            return names
-        order = [b"".join(np.asarray(field, dtype="S1").tolist()).decode("latin-1") for field in fields]
-        return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
-
     def _value(self, found: Any, depth: int) -> Value:
         if depth > MOST_DEPTH:
             raise DataError(f"{self._path}: cells or structs stand more than {MOST_DEPTH} deep in one another.", "Save fewer.")
-        own, what = found.attrs, _word(found.attrs.get("MATLAB_class"))
+        own, what = found.attrs, _class_of(found)
         if "MATLAB_sparse" in own:
             return other("sparse")
         if "MATLAB_object_decode" in own or what == "function_handle":
@@ -143,5 +137,12 @@ class Matlab73:
             raise self._damaged(error) from error
 
 
-def _word(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value) if isinstance(value, str) else ""
+def _class_of(found: Any) -> str:
+    """The attribute MATLAB_class, where it is a text of a fixed length: in a damaged file, reading others may never end."""
+    if "MATLAB_class" not in found.attrs:
+        return ""
+    attribute = found.attrs.get_id("MATLAB_class")
+    if attribute.dtype.kind != "S" or attribute.shape != () or attribute.dtype.itemsize > _MOST_LETTERS:
+        return ""
+    value = found.attrs["MATLAB_class"]
+    return bytes(value).decode("latin-1")

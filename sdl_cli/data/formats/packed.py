@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import zlib
@@ -13,6 +14,7 @@ from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 
 _BLOCK_BYTES = 2**20
+_HEAD_BYTES = 64  # that are unpacked at once to look at the beginning
 _XZ_MEMORY_BYTES = 2**28  # that unpacking may take for its dictionary
 _MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
@@ -23,14 +25,14 @@ def is_packed(head: bytes) -> bool:
 
 
 def unpacked_head(path: Path, head: bytes, num_bytes: int = 4096) -> bytes:
-    """The first bytes of a file, or of what is packed in it; none where it is damaged."""
+    """The first bytes of a file, or of what is packed in it, as far as it is not damaged."""
     if not is_packed(head):
         return head
-    try:
-        with path.open("rb") as raw, _opened(raw, head) as file:
-            return bytes(file.read(num_bytes))
-    except _DAMAGED:
-        return b""
+    found = b""
+    with contextlib.suppress(*_DAMAGED), path.open("rb") as raw, _opened(raw, head) as file:
+        while len(found) < num_bytes and (more := file.read(_HEAD_BYTES)):
+            found += more
+    return found
 
 
 def unpacked(path: Path, most_ratio: int, what: str) -> bytes:

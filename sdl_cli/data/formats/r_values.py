@@ -18,7 +18,7 @@ _NA_LONG = np.iinfo(np.int64).min
 _US = 1_000_000  # microseconds of a second
 _DAY_SECONDS = 86_400
 _MOST_SECONDS = 250_000 * 365 * _DAY_SECONDS  # far beyond any date, and within 64 bits of microseconds
-_ALIKE = {"AsIs", "labelled", "haven_labelled", "vctrs_vctr", "integer", "numeric", "character", "logical", "units"}
+_ALIKE = {"AsIs", "labelled", "haven_labelled", "vctrs_vctr", "integer", "double", "numeric", "character", "logical", "units"}
 
 
 class UnreadError(ValueError):
@@ -158,7 +158,8 @@ def _factor(v: Vector) -> TypedColumn:
 
 def _date(v: Vector) -> TypedColumn:
     values, missing = _values(v.found)
-    return _moments(v.name, np.floor(np.where(missing, 0, values).astype(np.float64)) * _DAY_SECONDS, missing, False, v.label)
+    days = np.floor(np.where(missing, 0, values).astype(np.float64))
+    return _moments(v.name, np.clip(days, -_MOST_SECONDS, _MOST_SECONDS) * _DAY_SECONDS, missing, False, v.label)
 
 
 def _time(v: Vector) -> TypedColumn:
