@@ -150,7 +150,7 @@ def _shown(scope: Scope, names: list[str]) -> str:
 def _several(where: str, known: Scope, names: list[str]) -> DataError:
     return DataError(
         f"{where}: several variables could be the table: {_shown(known, names)}.",
-        f"Say which: {_KEY}={shortened(names[0], 30)}",
+        f"Say which: {_KEY}={shortened(names[0], 30)} (of new rows, save one of them only)",
     )
 
 

@@ -140,7 +140,10 @@ def _chosen(path: Path, found: Any, encoding: str, asked: Asked) -> tuple[str, A
     several = frames or tables
     if len(several) > 1:
         first = shortened(next(iter(several)), 30)
-        raise DataError(f"{path}: several objects could be the table: {_shown(several, encoding)}.", f"Say which: {_KEY}={first}")
+        raise DataError(
+            f"{path}: several objects could be the table: {_shown(several, encoding)}.",
+            f"Say which: {_KEY}={first} (of new rows, save one of them only)",
+        )
     if not several:
         raise _no_table(path, encoding, found)
     return next(iter(several.items()))
@@ -191,6 +194,8 @@ def _no_table(path: Path, encoding: str, found: dict[str, Any]) -> DataError:
 def _table(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact: bool) -> TypedTable:
     source = f"{path}, {shortened(name, 40)}" if name else str(path)
     own, notes = attributes(found), list[str]()
+    if asked.variable is not None and not name:
+        notes.append("The file holds one table, without a name: dataset.variable has no effect.")
     if found.info.type.name != "VEC":
         return _matrix(source, found, encoding)
     names = texts(own.get("names"), encoding)
