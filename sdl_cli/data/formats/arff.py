@@ -25,6 +25,7 @@ _START = re.compile(r"@(?:relation|attribute)\b.*", re.I | re.S)
 _COMMENT_BYTES = 2**20  # of comments at the top, behind which declarations are looked for
 _WEIGHT = re.compile(r"(?:,|(?<=\}))\s*\{\s*([-+.\deE]+)\s*\}$")
 _NUMBER = re.compile(r"[-+]?(?:\d++\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_EXACT_DIGITS = 16  # from which on a float may not keep a whole number apart from its neighbour
 _MISSING = ("nan", "-nan", "+nan")
 _INFINITE = {"inf": "inf", "infinity": "inf", "-inf": "-inf", "-infinity": "-inf", "+inf": "inf", "+infinity": "inf"}
 _MOST_CELLS = 10_000_000  # of a chunk
@@ -203,7 +204,7 @@ def _column(path: Path, attribute: Attribute, own: tuple[str | None, ...], lines
         else:
             text = cell.strip()
             if _NUMBER.fullmatch(text):
-                meant[cell] = number_text(float(text)) if len(text) < 16 or not text.lstrip("+-").isdigit() else str(int(text))
+                meant[cell] = _plain_number(text)
             elif text.lower() in _INFINITE:
                 meant[cell] = _INFINITE[text.lower()]
             elif text.lower() in _MISSING:
@@ -211,6 +212,14 @@ def _column(path: Path, attribute: Attribute, own: tuple[str | None, ...], lines
             else:
                 raise refuse(cell, "a number")
     return objects([meant[cell] for cell in own])
+
+
+def _plain_number(text: str) -> str | None:
+    """A number as `number_text` writes it; a whole one keeps all its digits."""
+    digits = text.lstrip("+-")
+    if len(digits) < _EXACT_DIGITS or not digits.isdigit():
+        return number_text(float(text))
+    return "-" * text.startswith("-") + (digits.lstrip("0") or "0")
 
 
 def _whole_notes(attributes: list[Attribute], own: list[Array]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from sdl_cli.data.formats.typed_columns import (
     number_cells,
     numbered_names,
     require_memory,
+    shown_names,
+    width_of,
 )
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
@@ -57,9 +60,27 @@ def iter_cells(path: Path, asked: Asked, chunk_rows: int | None) -> Iterator[Cel
 
 def _table(path: Path, variables: dict[str, Value], asked: Asked) -> TypedTable:
     chosen = choose(str(path), variables, asked)
+    if chosen.matrix and not width_of(asked.columns):
+        _require_names(chosen, asked)
     columns = _matrix_columns(chosen) if chosen.matrix else []
     columns += [_column(chosen, name) for name in chosen.columns]
     return TypedTable(str(path), columns, chosen.notes)
+
+
+def _require_names(chosen: Chosen, asked: Asked) -> None:
+    """Raise DataError where a column is asked for by a name that a matrix cannot have."""
+    width = chosen.scope[str(chosen.matrix)].dims[1]
+    known = {name.lower() for name in chosen.columns}
+    odd = [name for name in asked.columns if name.lower() not in known and not re.fullmatch("-?[0-9]+", name)]
+    if odd:
+        others = f"; others are {shown_names(chosen.columns)}" if chosen.columns else ""
+        message = (
+            f"{chosen.where}: there is no column {shortened(odd[0], 30)!r}. The matrix {shortened(chosen.matrix, 30)} has columns"
+        )
+        raise DataError(
+            f"{message} x0 to x{width - 1}{others}.",
+            "Give one of these, or a position such as -1 for the last; or save the column as a variable of its own.",
+        )
 
 
 def _matrix_columns(chosen: Chosen) -> list[TypedColumn]:

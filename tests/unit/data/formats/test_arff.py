@@ -68,6 +68,12 @@ def test_integer_with_decimals_keeps_them(write: Write) -> None:
     assert list(cells.notes) == ["Column n is declared INTEGER and holds fractions, such as 1.75: they are kept as they are."]
 
 
+def test_numbers_of_many_digits_keep_them(write: Write) -> None:
+    long = "9" * 5000
+    cells = read(write("n numeric", f"12345678901234567891\n-0012345678901234567\n{long}\n1e999\n+.5\n-0\n7.0"))
+    assert columns(cells)["n"] == ["12345678901234567891", "-12345678901234567", long, "inf", "0.5", "0", "7"]
+
+
 def test_a_question_mark_is_missing_and_apostrophes_stay(write: Write) -> None:
     cells = read(write(r"k {'it\'s',b,'?'}; s string; x real", r"'it\'s','don\'t',?" + '\n?,?,1\nb,"a\'b",NaN'))
     assert columns(cells) == {"k": ["it's", None, "b"], "s": ["don't", None, "a'b"], "x": [None, "1", None]}

@@ -231,6 +231,7 @@ def test_an_array_of_structs_has_a_row_for_each(tmp_path: Path) -> None:
             r"X .3 x 2 numbers. and y .* do not have as many rows.\nSave it with one row for each value: X = X'",
         ),
         ({"X": X}, {"variable": "x"}, r"no variable 'x'.*\nIt holds: X \(3 x 2 numbers\)"),
+        ({"M": X}, {"columns": ("y",)}, "there is no column 'y'. The matrix M has columns x0 to x1."),
         ({"cube": np.zeros((2, 2, 2))}, {}, r"no variable holds a table. It holds cube \(2 x 2 x 2 numbers\)"),
         ({}, {}, "no variable holds a table"),
     ],
