@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -34,18 +35,25 @@ _CHECKED_ROWS = 1000  # after so many, memory is looked at again
 
 def matches(head: bytes, path: Path) -> bool:
     """Whether the first line that is no comment declares something."""
-    own = unpacked_head(path, head).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if own.startswith(b"@"):
-        return _START.match(own.decode("latin-1")) is not None
-    if not own.startswith(b"%"):
+    own = _plain_text(unpacked_head(path, head)).lstrip()
+    if own.startswith("@"):
+        return _START.match(own) is not None
+    if not own.startswith("%"):
         return False
     try:
         with open_bytes(path) as file:
-            lines = file.read(_COMMENT_BYTES).decode("latin-1").removeprefix("\xef\xbb\xbf").splitlines()
+            lines = _plain_text(file.read(_COMMENT_BYTES)).splitlines()
     except (DataError, OSError):
         return False
     first = next((line.strip() for line in lines if line.strip() and not line.lstrip().startswith("%")), "")
     return _START.match(first) is not None
+
+
+def _plain_text(content: bytes) -> str:
+    """The beginning of a text, whose words are plain letters in any encoding."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "ignore")
+    return content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
 
 
 def iter_cells(path: Path, asked: Asked, chunk_rows: int | None) -> Iterator[Cells]:

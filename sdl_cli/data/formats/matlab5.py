@@ -45,6 +45,7 @@ def variables(path: Path) -> dict[str, Value]:
 
     Raises DataError: a file that is damaged or cut short; two variables of one name.
     """
+    require_bytes(path, 2 * path.stat().st_size)
     content = path.read_bytes()
     order = "<" if content[126:128] == b"IM" else ">"
     found: dict[str, Value] = {}

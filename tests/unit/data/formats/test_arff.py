@@ -172,6 +172,16 @@ def test_other_encodings(tmp_path: Path) -> None:
     path = tmp_path / "t.arff"
     path.write_bytes(text.encode("cp1252"))
     assert columns(read(path))["k"] == ["Zürich"] and "cp1252" in read(path).notes[0]
+    for start in ("", "% a comment\n" * 100):
+        path.write_bytes((start + text).encode("utf-16"))
+        assert columns(read(path)) == {"k": ["Zürich"], "x": ["1"]}
+
+
+def test_a_second_file_may_declare_other_values(write: Write) -> None:
+    first = write("k {b,a}; y {u,v}", "\n".join(f"{'ab'[i % 2]},{'uv'[i // 2 % 2]}" for i in range(40)))
+    second = write("k {c,b,a}; y {u,v}", "c,u\na,v\nb,u\n" * 4, "second.arff")
+    dataset = load(Table(path=str(first), test_path=str(second), target="y"))
+    assert dataset.columns[0].levels == ("b", "a", "c") and dataset.X[-3:, 0].tolist() == [2, 1, 0]
 
 
 @pytest.mark.parametrize(
