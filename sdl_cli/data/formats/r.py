@@ -19,7 +19,7 @@ from sdl_cli.data.formats.r_values import UnreadError, attributes, column, lengt
 from sdl_cli.data.formats.typed_columns import TypedColumn, TypedTable, numbered_names
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
-from sdl_cli.phrases import counted, listed, shortened, typed_line
+from sdl_cli.phrases import counted, listed, shortened
 from sdl_cli.settings.parse import suggest
 
 HAS_VARIABLES = True  # dataset.variable says which
@@ -51,8 +51,9 @@ def iter_cells(path: Path, asked: Asked, chunk_rows: int | None) -> Iterator[Cel
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    said = shortened(typed_line(error), 100)
-    return DataError(f"{path}: this R file cannot be read: it is damaged or cut short ({said}).", "Copy or save it again.")
+    said = f" ({shortened(error, 80)})" if isinstance(error, (NotImplementedError, UnreadError)) else ""
+    what = f"this R file cannot be read: it is damaged or cut short{said}"
+    return DataError(f"{path}: {what}.", "Copy or save it again. In R: saveRDS(as.data.frame(x), 'table.rds')")
 
 
 def _parsed(path: Path) -> tuple[dict[str, Any] | Any, str, bool]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.formats.r_values import UnreadError
 from sdl_cli.data.formats.typed_columns import number_text
 from sdl_cli.machine import available_bytes
 
@@ -27,7 +28,7 @@ def constructors() -> Mapping[bytes, Any]:
 def _checked(state: Any) -> tuple[int, float, float]:
     count, first, step = (float(value) for value in state.value[:3])
     if not 0 <= count * _NUMBER_BYTES <= available_bytes() or count != int(count):
-        raise ValueError("a sequence is too long")
+        raise UnreadError("a sequence is too long")
     return int(count), first, step
 
 
@@ -35,7 +36,7 @@ def _whole_sequence(state: Any) -> tuple[Any, Any]:
     count, first, step = _checked(state)
     ends = (first, first + step * max(count - 1, 0))
     if any(abs(end) >= 2**31 for end in ends):
-        raise ValueError("a sequence of integers goes beyond 32 bits")
+        raise UnreadError("a sequence of integers goes beyond 32 bits")
     return _info("INT"), (int(first) + int(step) * np.arange(count)).astype(np.int32)
 
 
@@ -50,7 +51,7 @@ def _strings(state: Any) -> tuple[Any, Any]:
 
     found = state.value[0].value
     if len(found) * _STRING_BYTES > available_bytes():
-        raise ValueError("too many strings")
+        raise UnreadError("too many strings")
     missing, values = np.ma.getmaskarray(found), np.ma.getdata(found)
 
     def written(value: float) -> bytes | None:

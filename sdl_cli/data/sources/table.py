@@ -248,8 +248,8 @@ def _infer_columns(
             counters += [i] if found.reason == COUNTS_ROWS else []
             continue
         if found.kind == "category" and found.name in cells.levels:
-            own = [word for word in cells.levels[found.name] if word in found.levels]
-            found = dataclasses.replace(found, levels=(*own, *(word for word in found.levels if word not in own)))
+            ordered = [word for word in cells.levels[found.name] if word in found.levels]
+            found = dataclasses.replace(found, levels=(*ordered, *(word for word in found.levels if word not in ordered)))
         columns.append(found)
         note_doubts(found, cells, i, notes, i in categorical | texts)
     notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]

@@ -331,6 +331,16 @@ def test_the_r_table_of_rdata_itself(tmp_path: Path) -> None:
     assert columns(read(save(tmp_path / "t.rds", data))) == {"kind": ["b", "a", "b"], "x": ["1", "2", "3"]}
 
 
+def test_what_packages_attach_to_a_table_does_no_harm(tmp_path: Path) -> None:
+    data = frame({"x": np.array([1.0, 2.0]), "k": words("a", "b")}, kind=words("data.table", "data.frame"))
+    path = save(tmp_path / "t.rds", V(data.values, {**data.attributes, ".internal.selfref": None}), compression=None)
+    nothing, pointer = b"\0\0\0\xfe", b"\0\0\0\x16" + b"\0\0\0\xfe" * 2
+    content = path.read_bytes()
+    assert content.endswith(nothing * 2)  # the attribute, and the end of the list
+    path.write_bytes(content[:-8] + pointer + nothing)
+    assert columns(read(path)) == {"x": ["1", "2"], "k": ["a", "b"]}
+
+
 def test_sizes_are_compared_before_memory_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path / "t.rds", frame({"x": np.zeros(2_000_000)}))
     many = save(tmp_path / "many.rds", frame({"x": words(*["a"] * 20_000)}))
