@@ -23,6 +23,7 @@ _STRPTIME = {
     "yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d", "HH": "%H", "H": "%H",
     "mm": "%M", "m": "%M", "ss": "%S", "s": "%S", "SSS": "%f",
 }  # fmt: skip
+_DAY = (("%Y", "%y"), ("%m", "%b", "%B"), ("%d",))  # of a whole day, one each
 _DEFAULT_DATE = "yyyy-MM-dd'T'HH:mm:ss"
 _AGAIN = "Correct the line, or save the table as CSV."
 
@@ -138,14 +139,18 @@ def unescaped(path: Path, number: int, text: str) -> str:
 
 
 def _date_format(name: str, written: str, notes: list[str]) -> str:
-    """A date's form of Java in the terms of strptime; "" and a note where it has none."""
-    parts = []
+    """A date's form of Java in the terms of strptime; "" and a note where it has none, or names no whole day."""
+    parts: list[str] = []
+    known: list[str] = []
     for match in _JAVA.finditer(written):
-        token = match[0]
-        part = match[1] if match[1] is not None else _STRPTIME.get(token) if match[2] else token
-        if part is None:
-            form = shortened(written, 40)
-            notes.append(f"Dates of {shortened(name)} are declared as {form!r}, a form that sdl does not know: read as text.")
-            return ""
-        parts.append(part if match[2] else part.replace("%", "%%"))
+        if match[2]:
+            known.append(_STRPTIME.get(match[0], ""))
+            parts.append(known[-1])
+        else:
+            parts.append((match[0] if match[1] is None else match[1]).replace("%", "%%"))
+    days = all(sum(part in group for part in known) == 1 for group in _DAY)
+    if not days or not all(known) or len(set(known)) < len(known):
+        form = shortened(written, 40)
+        notes.append(f"Dates of {shortened(name)} are declared as {form!r}, a form that sdl does not know: read as text.")
+        return ""
     return "".join(parts)

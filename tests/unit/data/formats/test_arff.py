@@ -121,9 +121,10 @@ def test_dates(write: Write, form: str, cell: str, expected: str) -> None:
 
 
 def test_dates_of_an_unknown_form_are_text(write: Write) -> None:
-    cells = read(write('d date "yyyy-DDD"; x real', "2001-007,1"))
-    assert columns(cells)["d"] == ["2001-007"]
-    assert list(cells.notes) == ["Dates of d are declared as 'yyyy-DDD', a form that sdl does not know: read as text."]
+    for form in ("yyyy-DDD", "yyyy-MM", "yyyy-yyyy-MM-dd", "EEE yyyy-MM-dd"):
+        cells = read(write(f'd date "{form}"; x real', "2001-007,1"))
+        assert columns(cells)["d"] == ["2001-007"]
+        assert list(cells.notes) == [f"Dates of d are declared as {form!r}, a form that sdl does not know: read as text."]
 
 
 def test_nominal_numbers_are_categories_in_their_order(write: Write) -> None:
