@@ -21,6 +21,7 @@ from sdl_cli.data.formats.typed_columns import (
     logical_cells,
     number_cells,
     numbered_names,
+    refuse_wider,
     require_memory,
     shown_names,
     width_of,
@@ -60,8 +61,10 @@ def iter_cells(path: Path, asked: Asked, chunk_rows: int | None) -> Iterator[Cel
 
 def _table(path: Path, variables: dict[str, Value], asked: Asked) -> TypedTable:
     chosen = choose(str(path), variables, asked)
-    if chosen.matrix and not width_of(asked.columns):
-        _require_names(chosen, asked)
+    if chosen.matrix:
+        refuse_wider(chosen.where, chosen.scope[chosen.matrix].dims[1], asked.width)
+        if not width_of(asked.columns):
+            _require_names(chosen, asked)
     columns = _matrix_columns(chosen) if chosen.matrix else []
     columns += [_column(chosen, name) for name in chosen.columns]
     return TypedTable(str(path), columns, chosen.notes)

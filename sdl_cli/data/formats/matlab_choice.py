@@ -42,7 +42,7 @@ def choose(where: str, scope: Scope, asked: Asked) -> Chosen:
         raise _nothing(where, scope)
     if len(known) == 1 and (name := next(iter(known))) and known[name].kind == "struct":
         return _in_struct(where, name, known[name], asked, _left_notes(scope, {name}, None))
-    width = width_of(asked.columns)
+    width = _width(scope, asked)
     target = next((name for name in asked.columns if name in known and num_rows(known[name]) > 1), None)
     wide = [name for name, value in known.items() if _is_wide(value, width) and name != target]
     if target is not None:
@@ -90,7 +90,7 @@ def _asked_for(where: str, scope: Scope, asked: Asked) -> Chosen:
     if value.kind == "struct":
         return _in_struct(where, name, value, asked, [])
     _refuse_asked_objects(where, scope, asked)
-    wide = _is_wide(value, width_of(asked.columns))
+    wide = _is_wide(value, _width(scope, asked))
     length = value.dims[0] if wide else num_rows(value)
     others = {n: v for n, v in scope.items() if n != name and v.kind not in ("other", "struct") and v.size and _is_column(v)}
     wanted = {n: v for n, v in others.items() if n in asked.columns} or others
@@ -124,6 +124,11 @@ def _in_struct(where: str, name: str, value: Value, asked: Asked, notes: list[st
 def num_rows(value: Value) -> int:
     """The rows of a variable as one column: the length of a row or column, the lines of a text."""
     return value.dims[0] if value.kind == "char" or not _is_line(value) else value.size
+
+
+def _width(scope: Scope, asked: Asked) -> int:
+    """How many columns a matrix needs for those that are asked for: x1 is one of a matrix where no variable is called so."""
+    return width_of([name for name in asked.columns if name not in scope])
 
 
 def _is_line(value: Value) -> bool:

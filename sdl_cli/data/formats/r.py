@@ -16,7 +16,7 @@ from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.data.formats.packed import unpacked, unpacked_head
 from sdl_cli.data.formats.r_altrep import constructors
 from sdl_cli.data.formats.r_values import UnreadError, attributes, column, length, symbol, texts
-from sdl_cli.data.formats.typed_columns import TypedColumn, TypedTable, numbered_names
+from sdl_cli.data.formats.typed_columns import TypedColumn, TypedTable, numbered_names, refuse_wider, width_of
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import counted, listed, shortened
@@ -198,7 +198,7 @@ def _table(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact
     if asked.variable is not None and not name:
         notes.append("The file holds one table, without a name: dataset.variable has no effect.")
     if found.info.type.name != "VEC":
-        return _matrix(source, found, encoding)
+        return _matrix(source, found, encoding, asked.width)
     names = texts(own.get("names"), encoding)
     sizes = {size for part in found.value if (size := length(part)) is not None and "dim" not in attributes(part)}
     if len(names) != len(found.value) or len(sizes) > 1:
@@ -248,7 +248,7 @@ def _row_names(source: str, found: Any, encoding: str, num_rows: int, asked: Ask
     return []
 
 
-def _matrix(source: str, found: Any, encoding: str) -> TypedTable:
+def _matrix(source: str, found: Any, encoding: str, known_width: int) -> TypedTable:
     """A matrix column by column, by the names of its columns, or x0, x1, ..."""
     shape, own = _shape(found), attributes(found)
     if shape is None or len(shape) != 2 or shape[0] * shape[1] != length(found):
@@ -258,6 +258,7 @@ def _matrix(source: str, found: Any, encoding: str) -> TypedTable:
     if "dimnames" in own and len(own["dimnames"].value) == 2 and own["dimnames"].value[1].info.type.name == "STR":
         given = texts(own["dimnames"].value[1], encoding)
         names = [word or name for word, name in zip(given, names, strict=True)]
+    refuse_wider(source, width_of(names), known_width)
     whole = column("", _without_dim(found), encoding, [], "", True)
 
     def part(name: str, first: int) -> TypedColumn:

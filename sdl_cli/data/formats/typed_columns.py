@@ -169,5 +169,14 @@ def width_of(columns: Sequence[str]) -> int:
     return max(found, default=-1) + 1
 
 
+def refuse_wider(source: str, width: int, known: int) -> None:
+    """Raise DataError where a matrix has more columns than that of the run: no name says which of them to leave out."""
+    if known and width > known:
+        raise DataError(
+            f"{source}: its matrix has {width:,} columns, and that of the run {known:,}.",
+            "Give the same columns, and a row for each case: it may have to be turned.",
+        )
+
+
 def shown_names(names: Sequence[str], most: int = 8) -> str:
     return listed([shortened(name, 40) for name in names], most)

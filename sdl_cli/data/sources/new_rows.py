@@ -25,6 +25,7 @@ from sdl_cli.data.files.table_cells import (
     with_missing,
 )
 from sdl_cli.data.formats import iter_cells
+from sdl_cli.data.formats.typed_columns import width_of
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
@@ -46,7 +47,8 @@ def iter_rows(
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
     needed = (*(c.name for c in columns), *([] if id_name is None else [id_name]))
-    typed = iter_cells(path, dataclasses.replace(Asked(**source.get("asked", {})), columns=needed), chunk_rows)
+    asked = dataclasses.replace(Asked(**source.get("asked", {})), columns=needed, width=width_of(source["names"]))
+    typed = iter_cells(path, asked, chunk_rows)
     if typed is not None:
         for cells in typed:
             require_columns(str(path), cells.names, [c.name for c in columns])

@@ -321,12 +321,24 @@ def test_a_run_reads_new_rows_of_it(tmp_path: Path, save: Save) -> None:
         np.testing.assert_array_equal(np.concatenate([x for _, x in iter_rows(path, inputs, chunk_rows)]), X)
     single = save(tmp_path / "single.mat", {"new": X[:1], "more": np.arange(60.0)})
     np.testing.assert_array_equal(next(iter_rows(single, inputs))[1], X[:1])
+    with pytest.raises(DataError, match="its matrix has 5 columns, and that of the run 3"):
+        next(iter_rows(save(tmp_path / "turned.mat", {"X": X[:5].T}), inputs))
     with pytest.raises(DataError, match="3 columns that the run needs are missing"):
         next(iter_rows(save(tmp_path / "other.mat", {"X": X[:, 0]}), inputs))
     vectors = load(Table(path=str(save(tmp_path / "v.mat", {"a": X[:, 0], "y": cells_of(["a", "b"] * 30)})), target="y"))
     inputs = {"columns": [vars(c) for c in vectors.columns], "source": dict(vectors.source)}
     np.testing.assert_array_equal(next(iter_rows(save(tmp_path / "row.mat", {"a": X[None, :5, 0]}), inputs))[1], X[:5, :1])
     np.testing.assert_array_equal(next(iter_rows(save(tmp_path / "one.mat", {"a": X[:1, :1]}), inputs))[1], X[:1, :1])
+
+
+@pytest.mark.parametrize("shape", [(60, 1), (1, 60)])
+def test_vectors_may_be_called_like_columns_of_a_matrix(tmp_path: Path, shape: tuple[int, int]) -> None:
+    own = {"x1": np.arange(60.0).reshape(shape) % 7, "x2": np.arange(60.0).reshape(shape) % 5}
+    path = save_5(tmp_path / "t.mat", {**own, "y": cells_of(["a", "b"] * 30)})
+    dataset = load(Table(path=str(path), target="y", features=("x1", "x2")))
+    assert dataset.feature_names == ("x1", "x2")
+    inputs = {"columns": [vars(c) for c in dataset.columns], "source": dict(dataset.source)}
+    np.testing.assert_array_equal(next(iter_rows(save_5(tmp_path / "new.mat", own), inputs))[1], dataset.X)
 
 
 def test_the_variable_of_a_run_is_kept(tmp_path: Path) -> None:

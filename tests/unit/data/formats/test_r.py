@@ -298,6 +298,15 @@ class Short:
     state: Any
 
 
+def test_new_rows_of_a_matrix_must_not_be_turned(tmp_path: Path) -> None:
+    matrix = np.random.default_rng(0).integers(0, 3, (40, 3)).astype(float)
+    dataset = load(Table(path=str(save(tmp_path / "m.rds", matrix)), target="-1"))
+    inputs = {"columns": [vars(c) for c in dataset.columns], "source": dict(dataset.source)}
+    np.testing.assert_array_equal(next(iter_rows(save(tmp_path / "new.rds", matrix[:4, :2]), inputs))[1], matrix[:4, :2])
+    with pytest.raises(DataError, match="its matrix has 4 columns, and that of the run 3"):
+        next(iter_rows(save(tmp_path / "turned.rds", matrix[:4, :2].T), inputs))
+
+
 def _short(data: Short, converter: Any) -> Any:
     names = [converter.convert_to_r_sym(data.kind), converter.convert_to_r_sym("base"), converter.convert_to_r_object(14)]
     value = (to_r.build_r_list(names), converter.convert_to_r_object(data.state), converter.convert_to_r_object(None))
