@@ -28,7 +28,8 @@ class Asked:
         columns: names of columns that must be there: a first record that holds one of them is a header.
         texts: names of columns that hold text, whatever they look like.
         variable: which of a file's tables is meant, in formats that hold several.
-        width: how many columns without names the file of a run has, of whose kind this one is; 0 where that is not known.
+        new_rows: they are for a run, whose file may have had another name for its table.
+        width: how many columns without names the run's file has; 0 where that is not known.
     """
 
     delimiter: str | None = None
@@ -40,6 +41,7 @@ class Asked:
     columns: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     variable: str | None = None
+    new_rows: bool = False
     width: int = 0
 
 

@@ -44,7 +44,7 @@ class Matlab73:
         self._file.close()
 
     def _damaged(self, error: Exception) -> DataError:
-        said = shortened(first_line(error), 100)
+        said = shortened(first_line(error).strip("'\""), 100)
         return DataError(f"{self._path}: this MATLAB file cannot be read: {said}.", "Copy or save it again.")
 
     def variables(self) -> dict[str, Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.formats.matlab_values import Value, way_out
@@ -17,16 +18,20 @@ _SHOWN = 6
 Scope = Mapping[str, Value]
 
 
+@dataclass
 class Chosen:
     """The variables of a table, all of as many rows, and notes on the others.
 
-    Attributes:
+    Arguments:
+        where: the file, and in it the struct. scope: its variables.
         matrix: the name of the one whose columns are x0, x1, ..., if there is one. columns: names of those with one column.
-        where: the file, and in it the struct.
     """
 
-    def __init__(self, where: str, scope: Scope, matrix: str | None, columns: list[str], notes: list[str]) -> None:
-        self.where, self.scope, self.matrix, self.columns, self.notes = where, scope, matrix, columns, notes
+    where: str
+    scope: Scope
+    matrix: str | None
+    columns: list[str]
+    notes: list[str]
 
 
 def choose(where: str, scope: Scope, asked: Asked) -> Chosen:
@@ -34,7 +39,7 @@ def choose(where: str, scope: Scope, asked: Asked) -> Chosen:
 
     Raises DataError: there is none, the one that was asked for does not fit, or several could be meant.
     """
-    if asked.variable is not None:
+    if asked.variable in scope or (asked.variable is not None and not asked.new_rows):
         return _asked_for(where, scope, asked)
     _refuse_asked_objects(where, scope, asked)
     known = {name: value for name, value in scope.items() if value.kind != "other" and value.size}
@@ -109,8 +114,6 @@ def _in_struct(where: str, name: str, value: Value, asked: Asked, notes: list[st
         raise DataError(f"{inside}: this struct holds nothing.", f"Name another variable: {_KEY}=NAME")
     sizes = {len(values) for values in fields.values()}
     if sizes == {1}:
-        from dataclasses import replace
-
         found = choose(inside, {field: values[0] for field, values in fields.items()}, replace(asked, variable=None))
         found.notes[:0] = notes
         return found

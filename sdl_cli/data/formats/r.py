@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,8 @@ def _chosen(path: Path, found: Any, encoding: str, asked: Asked) -> tuple[str, A
                 return "", found  # one data frame needs no name
             raise _no_table(path, encoding, {"its object": found})
         found = inner
-    if asked.variable is not None:
-        name = asked.variable
+    name = asked.variable
+    if name is not None and (name in found or not asked.new_rows):
         if name not in found:
             message = f"{_KEY}: {path} has no object {shortened(name)!r}.{suggest(name, list(found))}"
             raise DataError(message, f"It holds: {_shown(found, encoding)}.")
@@ -259,15 +260,9 @@ def _matrix(source: str, found: Any, encoding: str, known_width: int) -> TypedTa
         given = texts(own["dimnames"].value[1], encoding)
         names = [word or name for word, name in zip(given, names, strict=True)]
     refuse_wider(source, width_of(names), known_width)
-    whole = column("", _without_dim(found), encoding, [], "", True)
+    whole = column("", replace(found, attributes=None), encoding, [], "", True)
 
     def part(name: str, first: int) -> TypedColumn:
         return TypedColumn(name, rows, lambda start, stop: whole.cells(first + start, first + stop), is_text=whole.is_text)
 
     return TypedTable(source, [part(name, i * rows) for i, name in enumerate(names)])
-
-
-def _without_dim(found: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(found, attributes=None)

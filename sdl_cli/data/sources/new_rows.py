@@ -47,7 +47,8 @@ def iter_rows(
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
     needed = (*(c.name for c in columns), *([] if id_name is None else [id_name]))
-    asked = dataclasses.replace(Asked(**source.get("asked", {})), columns=needed, width=width_of(source["names"]))
+    asked = Asked(**source.get("asked", {}))
+    asked = dataclasses.replace(asked, columns=needed, new_rows=True, width=width_of(source["names"]))
     typed = iter_cells(path, asked, chunk_rows)
     if typed is not None:
         for cells in typed:

@@ -347,6 +347,8 @@ def test_the_variable_of_a_run_is_kept(tmp_path: Path) -> None:
     assert dataset.source["asked"]["variable"] == "A"
     inputs = {"columns": [vars(c) for c in dataset.columns], "source": dict(dataset.source)}
     np.testing.assert_array_equal(next(iter_rows(path, inputs))[1], dataset.X)
+    renamed = save_5(tmp_path / "new.mat", {"C": dataset.X[:5]})
+    np.testing.assert_array_equal(next(iter_rows(renamed, inputs))[1], dataset.X[:5])
     table = tmp_path / "t.csv"
     table.write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(20)))
     assert any("dataset.variable has no effect" in note for note in load(Table(path=str(table), target="y", variable="A")).notes)

@@ -286,8 +286,9 @@ def test_a_run_reads_new_rows_in_chunks(tmp_path: Path) -> None:
     inputs = {"columns": [vars(c) for c in dataset.columns], "source": dict(dataset.source)}
     for chunk_rows in (1, 7, 1000):
         np.testing.assert_array_equal(np.concatenate([X for _, X in iter_rows(path, inputs, chunk_rows)]), dataset.X)
-    alone = save(tmp_path / "new.rds", data)  # one table needs no name
-    np.testing.assert_array_equal(next(iter_rows(alone, inputs))[1], dataset.X)
+    alone, renamed = save(tmp_path / "new.rds", data), save(tmp_path / "new.rda", {"new": data})
+    for new in (alone, renamed):  # one table needs no name
+        np.testing.assert_array_equal(next(iter_rows(new, inputs))[1], dataset.X)
 
 
 @dataclass
