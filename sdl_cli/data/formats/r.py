@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Iterator
@@ -45,7 +46,11 @@ def iter_cells(path: Path, asked: Asked, chunk_rows: int | None) -> Iterator[Cel
     found, encoding, exact = _parsed(path)
     try:
         name, table = _chosen(path, found, encoding, asked)
-        read = _table(path, name, table, encoding, asked, exact)
+        if table.info.type.name == "VEC":
+            read = _frame(path, name, table, encoding, asked, exact)
+        else:
+            scope = found if isinstance(found, dict) else _elements(found, encoding) or {}
+            read = _matrix(path, name, table, encoding, asked, exact, scope)
     except (AttributeError, TypeError, ValueError, IndexError, KeyError) as error:  # an object that R would not write
         raise _damaged(path, error) from error
     yield from read.chunks(chunk_rows)
@@ -112,7 +117,7 @@ def _is_table(found: Any, encoding: str) -> bool:
     if kind == "VEC":
         if "data.frame" in _kinds(found, encoding):
             return True
-        sizes = {length(part) for part in found.value}
+        sizes = {None if "dim" in attributes(part) else length(part) for part in found.value}
         return "names" in attributes(found) and len(sizes) == 1 and None not in sizes and sizes != {0}
     shape = _shape(found)
     return shape is not None and len(shape) == 2
@@ -193,15 +198,19 @@ def _no_table(path: Path, encoding: str, found: dict[str, Any]) -> DataError:
     return DataError(f"{path}: no data frame, list of vectors of one length, or matrix is in it.{holds}", hint)
 
 
-def _table(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact: bool) -> TypedTable:
-    source = f"{path}, {shortened(name, 40)}" if name else str(path)
-    own, notes = attributes(found), list[str]()
+def _source(path: Path, name: str, asked: Asked, notes: list[str]) -> str:
+    """The file and in it the table, for messages; a note where a name was given for the one table that there is."""
     if asked.variable is not None and not name:
         notes.append("The file holds one table, without a name: dataset.variable has no effect.")
-    if found.info.type.name != "VEC":
-        return _matrix(source, found, encoding, asked.width)
+    return f"{path}, {shortened(name, 40)}" if name else str(path)
+
+
+def _frame(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact: bool) -> TypedTable:
+    """A data frame, or a list of vectors of one length."""
+    own, notes = attributes(found), list[str]()
+    source = _source(path, name, asked, notes)
     names = texts(own.get("names"), encoding)
-    sizes = {size for part in found.value if (size := length(part)) is not None and "dim" not in attributes(part)}
+    sizes = {length(part) for part in found.value if _is_vector(part)}
     if len(names) != len(found.value) or len(sizes) > 1:
         raise DataError(f"{source}: its columns are not equally long: the file is damaged.", "Save it again.")
     columns: list[TypedColumn] = []
@@ -249,8 +258,16 @@ def _row_names(source: str, found: Any, encoding: str, num_rows: int, asked: Ask
     return []
 
 
-def _matrix(source: str, found: Any, encoding: str, known_width: int) -> TypedTable:
-    """A matrix column by column, by the names of its columns, or x0, x1, ..."""
+def _is_vector(found: Any) -> bool:
+    """Whether an object holds one value a row: no matrix, and no list of parts with a class, such as POSIXlt."""
+    own = attributes(found)
+    return length(found) is not None and "dim" not in own and not (found.info.type.name == "VEC" and "class" in own)
+
+
+def _matrix(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact: bool, scope: dict[str, Any]) -> TypedTable:
+    """A matrix column by column, by the names of its columns or x0, x1, ..., and the vectors beside it that are as long."""
+    notes: list[str] = []
+    source = _source(path, name, asked, notes)
     shape, own = _shape(found), attributes(found)
     if shape is None or len(shape) != 2 or shape[0] * shape[1] != length(found):
         raise DataError(f"{source}: this matrix is not as large as it says: the file is damaged.", "Save it again.")
@@ -259,10 +276,15 @@ def _matrix(source: str, found: Any, encoding: str, known_width: int) -> TypedTa
     if "dimnames" in own and len(own["dimnames"].value) == 2 and own["dimnames"].value[1].info.type.name == "STR":
         given = texts(own["dimnames"].value[1], encoding)
         names = [word or name for word, name in zip(given, names, strict=True)]
-    refuse_wider(source, width_of(names), known_width)
+    refuse_wider(source, width_of(names), asked.width)
     whole = column("", replace(found, attributes=None), encoding, [], "", True)
 
     def part(name: str, first: int) -> TypedColumn:
         return TypedColumn(name, rows, lambda start, stop: whole.cells(first + start, first + stop), is_text=whole.is_text)
 
-    return TypedTable(source, [part(name, i * rows) for i, name in enumerate(names)])
+    columns = [part(name, i * rows) for i, name in enumerate(names)]
+    for other, vector in scope.items():
+        if _is_vector(vector) and vector.info.type.name != "VEC" and length(vector) == rows:
+            with contextlib.suppress(UnreadError):
+                columns.append(column(other, vector, encoding, notes, shortened(other, 40), exact))
+    return TypedTable(str(path), columns, notes)

@@ -203,7 +203,7 @@ def test_what_is_no_column_is_left_out_or_refused(tmp_path: Path) -> None:
             "x": np.array([1.0, 2.0]),
             "z": np.array([1j, 2.0]),
             "list": [np.array([1.0]), words("a")],
-            "when": V([np.array([1.0, 2.0])] * 2, {"class": words("POSIXlt", "POSIXt"), "names": words("sec", "min")}),
+            "when": V([np.array([1.0, 2.0])] * 3, {"class": words("POSIXlt", "POSIXt"), "names": words("sec", "min", "hour")}),
             "odd": V(np.array([1.0, 2.0]), {"class": "zoo"}),
         }
     )
@@ -254,6 +254,11 @@ def test_lists_and_matrices_are_tables(tmp_path: Path) -> None:
     named = V(matrix.ravel(order="F"), {"dim": np.array([2, 3], dtype=np.int32), "dimnames": [None, words("a", "b", None)]})
     cells = read(save(tmp_path / "m.rds", named))
     assert columns(cells) == {"a": ["1", "4"], "b": ["2", None], "x2": ["3", "6"]}
+    target = factor([2, 1], "a", "b")
+    beside = {"x0": ["1", "4"], "x1": ["2", None], "x2": ["3", "6"], "y": ["b", "a"]}
+    square = V(matrix.ravel(order="F"), {"dim": np.array([2, 3], dtype=np.int32)})
+    assert columns(read(save(tmp_path / "xy.rda", {"X": matrix, "y": target, "n": np.arange(5.0)}))) == beside
+    assert columns(read(save(tmp_path / "xy.rds", V([square, target], {"names": words("x", "y")})))) == beside
     uneven = V([np.array([1.0, 2.0]), words("a")], {"names": words("x", "y")})
     with pytest.raises(DataError, match=r"no data frame, list .* It holds x \(numbers, 2 long\) and y \(text, 1 long\)"):
         read(save(tmp_path / "u.rds", uneven))
