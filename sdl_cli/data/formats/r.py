@@ -209,6 +209,8 @@ def _frame(path: Path, name: str, found: Any, encoding: str, asked: Asked, exact
     """A data frame, or a list of vectors of one length."""
     own, notes = attributes(found), list[str]()
     source = _source(path, name, asked, notes)
+    if not found.value:
+        raise DataError(f"{source}: the table has no columns.")
     names = texts(own.get("names"), encoding)
     sizes = {length(part) for part in found.value if _is_vector(part)}
     if len(names) != len(found.value) or len(sizes) > 1:

@@ -18,6 +18,7 @@ from sdl_cli.phrases import printable, shortened
 
 YES_NO = ("false", "true")
 _BOOLEANS = ({"false", "true"}, {"no", "yes"}, {"f", "t"}, {"n", "y"})
+_EXACT = 2**53  # below which a float keeps every whole number
 _DAY_US = 86_400_000_000  # microseconds of a day
 _NUMBERED = re.compile(r"x([0-9]+)")
 
@@ -26,14 +27,17 @@ def number_text(value: float) -> str | None:
     """A number as text that reads back to the same float, whole ones without a fraction; None for NaN."""
     if value != value:  # noqa: PLR0124  NaN
         return None
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
 
 
 def number_cells(values: Array) -> Array:
     """Numbers `(N,)` as cells; NaN is missing. Integers of any size keep all their digits, those of 32 bits their exact value."""
     if values.dtype.kind in "iu":
         return objects([str(value) for value in values.tolist()])
-    return objects([number_text(value) for value in values.astype(np.float64).tolist()])
+    floats = values.astype(np.float64)
+    whole = (floats == np.rint(floats)) & (np.abs(floats) < _EXACT)
+    pairs = zip(floats.tolist(), whole.tolist(), strict=True)
+    return objects([str(int(v)) if is_whole else repr(v) if v == v else None for v, is_whole in pairs])  # noqa: PLR0124  NaN
 
 
 def logical_cells(values: Array, words: tuple[str, str] = YES_NO) -> Array:

@@ -437,6 +437,8 @@ def test_the_damaged_are_named(tmp_path: Path) -> None:
         read(save(path, short))
     with pytest.raises(DataError, match="the table has no rows"):
         read(save(path, frame({"x": np.zeros(0)})))
+    with pytest.raises(DataError, match="the table has no columns"):
+        read(save(path, V([], {"class": "data.frame", "row.names": np.zeros(0, dtype=np.int32)})))
     with pytest.raises(DataError, match="several columns are called x"):
         twice = frame({"x": np.zeros(2), "y": np.zeros(2)})
         read(save(path, V(twice.values, {**twice.attributes, "names": words("x", "x")})))
