@@ -22,7 +22,7 @@ _WORDS = {
 _SHOWN = {"\t": "tab", _BLANKS: "blanks", ONE_COLUMN: "none"}
 _SEP_LINE = re.compile(r'"?sep=([^\r\n"])"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
 _NO_TABLES = (  # how a file begins that is text but no delimited table, what it is, what to do
-    (re.compile(r"\s*@relation\s.*", re.IGNORECASE | re.DOTALL), "an ARFF file", "Save its data as CSV."),
+    (re.compile(r"\s*@relation\s.*", re.IGNORECASE | re.DOTALL), "an ARFF file", "dataset=table reads it."),
     (re.compile(r"\s*<(?:!doctype|html|\?xml).*", re.IGNORECASE | re.DOTALL), "a web page or XML", "Save the table as CSV."),
     (re.compile(r"\s*(?:\{\s*|\[\s*[\[{]\s*)\".*", re.DOTALL), "JSON", "Save the table as CSV."),
     (re.compile(r"\S+(?: +[0-9]+:[0-9.eE+-]+)+\s*"), "a LIBSVM file (index:value)", "Save it with a column for each index."),

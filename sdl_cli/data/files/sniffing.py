@@ -27,6 +27,9 @@ class Asked:
         delimiter, header, encoding, decimal, thousands, header_lines: the settings of `WrittenRoles`.
         columns: names of columns that must be there: a first record that holds one of them is a header.
         texts: names of columns that hold text, whatever they look like.
+        variable: which of a file's tables is meant, in formats that hold several.
+        new_rows: they are for a run, whose file may have had another name for its table.
+        width: how many columns without names the run's file has; 0 where that is not known.
     """
 
     delimiter: str | None = None
@@ -37,6 +40,9 @@ class Asked:
     header_lines: int | None = None
     columns: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    variable: str | None = None
+    new_rows: bool = False
+    width: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 Every format is a module with `matches(head, path)` and `iter_cells(path, asked, chunk_rows)`; to add one, write it and name it in
 `_FORMATS`. What a cell means beyond its text is said in the `Cells`: columns of text whatever it looks like, categories in their
-order, labels. Libraries are imported by the module that needs them, and only once a file of its format is read.
+order, labels. A module that says HAS_VARIABLES takes `asked.variable`, the one of several tables that is meant. Libraries are
+imported by the module that needs them, and only once a file of its format is read.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ from typing import Any
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.files.table_cells import Cells
 
-_FORMATS = ("parquet",)  # modules beside this one
+_FORMATS = ("parquet", "arff", "matlab", "r")  # modules beside this one
 _HEAD_BYTES = 512
+NO_VARIABLES = "dataset.variable has no effect: files of this kind hold one table."
 
 
 def format_of(path: Path) -> Any | None:
@@ -33,7 +36,12 @@ def format_of(path: Path) -> Any | None:
 def read_cells(path: Path, asked: Asked) -> Cells | None:
     """All cells of such a file at once; None for text. Raises DataError: it cannot be read, or has no rows."""
     found = format_of(path)
-    return None if found is None else next(found.iter_cells(path, asked, None))
+    if found is None:
+        return None
+    cells: Cells = next(found.iter_cells(path, asked, None))
+    if asked.variable is None or getattr(found, "HAS_VARIABLES", False):
+        return cells
+    return dataclasses.replace(cells, notes=(*cells.notes, NO_VARIABLES))
 
 
 def iter_cells(path: Path, asked: Asked, chunk_rows: int) -> Iterator[Cells] | None:

@@ -26,6 +26,7 @@ from sdl_cli.data.files.table_cells import (
 )
 from sdl_cli.data.files.typed_marks import with_own_marks
 from sdl_cli.data.formats import iter_cells
+from sdl_cli.data.formats.typed_columns import width_of
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
 
@@ -46,7 +47,10 @@ def iter_rows(
     count = 0
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-    typed = iter_cells(path, Asked(**source.get("asked", {})), chunk_rows)
+    needed = (*(c.name for c in columns), *([] if id_name is None else [id_name]))
+    asked = Asked(**source.get("asked", {}))
+    asked = dataclasses.replace(asked, columns=needed, new_rows=True, width=width_of(source["names"]))
+    typed = iter_cells(path, asked, chunk_rows)
     if typed is not None:
         known: Known | None = Known.of(source, columns)
         for cells in typed:

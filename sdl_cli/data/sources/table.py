@@ -34,7 +34,7 @@ from sdl_cli.data.files.table_cells import (
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.files.typed_marks import with_own_marks
-from sdl_cli.data.formats import read_cells
+from sdl_cli.data.formats import NO_VARIABLES, read_cells
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import DataError
@@ -73,13 +73,18 @@ class Table(TableRoles, TestFile, InTimeOrder):
     """A table in a file.
 
     Arguments:
-        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
+        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet, ARFF, MATLAB or R.
+        variable: which of its tables, where a file (MATLAB, R) holds several; None takes the one that fits, or asks.
 
     The other arguments are those of `TableRoles`, `TestFile` and `InTimeOrder`; the column of the order is learned from like any
     other, unless it is among `drop`.
     """
 
     name: str = "table"
+    variable: str | None = None
+
+    def written(self) -> dict[str, Any]:
+        return {**super().written(), "variable": self.variable}
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -221,7 +226,7 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     file = Path(path).expanduser()
     roles = (settings.target, settings.group, settings.id, settings.order)
     asked = settings.asked(*roles, *settings.features, *settings.drop, *settings.text)
-    asked = dataclasses.replace(asked, texts=settings.text)
+    asked = dataclasses.replace(asked, texts=settings.text, variable=settings.variable)
     known = run
     if first is not None:
         known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
@@ -235,7 +240,8 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     columns, lines = read(file, form)
     if not len(lines):
         raise DataError(f"{file}: the table has no rows.")
-    return Cells(str(file), form.names, columns, lines, form.marks, form.notes, form.header, form.delimiter, form.header_lines)
+    notes = form.notes + (() if settings.variable is None else (NO_VARIABLES,))
+    return Cells(str(file), form.names, columns, lines, form.marks, notes, form.header, form.delimiter, form.header_lines)
 
 
 def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
@@ -261,7 +267,8 @@ def _infer_columns(
         return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
 
     chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
-    categorical = {*positions("categorical"), *positions("text"), *map(cells.names.index, cells.texts)}
+    categorical = {*positions("categorical"), *positions("text"), *map(cells.names.index, cells.texts & set(cells.levels))}
+    texts = {*map(cells.names.index, cells.texts)} - categorical
     taken = {*places.values(), *dropped}
     for key, own in (("features", chosen), ("drop", dropped)):
         if places["target"] in own:
@@ -273,15 +280,17 @@ def _infer_columns(
     for i in chosen or range(len(cells.names)):
         if i in taken and not (chosen and i not in dropped):
             continue
-        found = infer(cells.names[i], cells.columns[i], cells.marks_of(cells.names[i]), i in categorical, bool(chosen))
+        name = cells.names[i]
+        found = infer(name, cells.columns[i], cells.marks_of(name), i in categorical, bool(chosen), i in texts)
         if isinstance(found, LeftOut):
             left_out.append(found)
             counters += [i] if found.reason == COUNTS_ROWS else []
             continue
         if found.kind == "category" and found.name in cells.levels:
-            found = dataclasses.replace(found, levels=tuple(w for w in cells.levels[found.name] if w in found.levels))
+            ordered = [word for word in cells.levels[found.name] if word in found.levels]
+            found = dataclasses.replace(found, levels=(*ordered, *(word for word in found.levels if word not in ordered)))
         columns.append(found)
-        note_doubts(found, cells, i, notes, i in categorical)
+        note_doubts(found, cells, i, notes, i in categorical | texts)
     notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
     if len(left_out) > _NAMED:
         notes.append(f"{len(left_out) - _NAMED} more columns were left out: {listed([c.name for c in left_out[_NAMED:]])}.")
