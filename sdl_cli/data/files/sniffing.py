@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,9 @@ class Asked:
         delimiter, header, encoding, decimal, thousands, header_lines: the settings of `WrittenRoles`.
         columns: names of columns that must be there: a first record that holds one of them is a header.
         texts: names of columns that hold text, whatever they look like.
+        categorical, codes, missing_reasons: the settings of `Table`; missing: words that mean a missing cell.
+        levels: by column the words that a run or a first file knows, none of numbers; None leaves them to the cells. Of the
+            chunks of new rows only these columns are needed.
     """
 
     delimiter: str | None = None
@@ -37,6 +40,11 @@ class Asked:
     header_lines: int | None = None
     columns: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    missing_reasons: str = "missing"
+    missing: Collection[str] = ()
+    levels: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)

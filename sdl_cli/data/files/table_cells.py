@@ -29,7 +29,7 @@ class Cells:
 
     A format whose cells have types (`data/formats`) says more: `texts`, columns whose cells are text whatever they look like
     (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
-    words; `unit`, what messages count rows in.
+    words; `codes`, by column whose words stand for codes the code of each word; `unit`, what messages count rows in.
     """
 
     source: str
@@ -46,6 +46,7 @@ class Cells:
     texts: frozenset[str] = frozenset()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unit: str = "line"
 
     def place(self, row: int) -> str:
@@ -103,6 +104,20 @@ def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) ->
     alike = [name for name in names if name.strip().lower() == lacking[0].strip().lower()]
     near = f" Did you mean {shortened(alike[0])}? Write it as {shortened(lacking[0])}." if alike else ""
     raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", f"Columns are matched by name; the file has: {listed(names)}.")
+
+
+def known_levels(inputs: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """By column the words that a run knows, none of numbers; `inputs` is what it stored of its data."""
+    source = inputs["source"]
+    codes = {str(name): tuple(map(str, words)) for name, words in (source.get("codes") or {}).items()}
+    learned = {str(column["name"]): tuple(map(str, column["levels"])) for column in inputs["columns"]}
+    return {**codes, **learned}
+
+
+def levels_of(cells: Cells, numbers: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The same of a file, of whose columns `numbers` hold numbers."""
+    pairs = zip(cells.names, cells.columns, strict=True)
+    return {name: () if name in numbers else tuple({str(cell) for cell in own if cell is not None}) for name, own in pairs}
 
 
 def with_missing(cells: Cells, words: Collection[str], as_written: Collection[str | None] = ()) -> Cells:

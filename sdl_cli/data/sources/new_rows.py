@@ -19,6 +19,7 @@ from sdl_cli.data.files.table_cells import (
     Unknown,
     encode_column,
     encode_columns,
+    known_levels,
     require_columns,
     row_ids,
     unknown_notes,
@@ -35,7 +36,7 @@ def iter_rows(
     """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
 
     Arguments:
-        path: delimited text, gzip of it, or Parquet; it needs no target. inputs: what a run stored of its data.
+        path: delimited text, gzip of it, or a format of `data/formats`; it needs no target. inputs: what a run stored of its data.
         notes: at the end, sentences about values that the run does not know and about missing ids are added.
     Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
     Raises DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
@@ -45,12 +46,18 @@ def iter_rows(
     count = 0
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-    typed = iter_cells(path, Asked(**source.get("asked", {})), chunk_rows)
+    levels = {c.name: c.levels for c in columns} | ({} if id_name is None else {id_name: known_levels(inputs).get(id_name, ())})
+    asked = dataclasses.replace(Asked(**source.get("asked", {})), texts=tuple(as_written), missing=words, levels=levels)
+    typed = iter_cells(path, asked, chunk_rows)
     if typed is not None:
+        said: dict[str, None] = {}
         for cells in typed:
+            said |= dict.fromkeys(cells.notes)
             require_columns(str(path), cells.names, [c.name for c in columns])
             count += len(cells.lines)
             yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)
+        if notes is not None:
+            notes += said
         _say(notes, unknown, count, id_name, cells.names)
         return
     form = _format_of(path, columns, source)

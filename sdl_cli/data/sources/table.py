@@ -1,4 +1,4 @@
-"""A table in a file: CSV, TSV or anything delimited, gzip or not, and Parquet."""
+"""A table in a file: CSV, TSV or anything delimited, gzip or not, and the formats of `data/formats`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
+from sdl_cli.data.files.class_names import in_given_order, ordered
 from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
@@ -24,6 +25,8 @@ from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
     encode_columns,
+    known_levels,
+    levels_of,
     require_columns,
     row_ids,
     take_rows,
@@ -70,12 +73,22 @@ class Table(TableRoles, TestFile):
     """A table in a file.
 
     Arguments:
-        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
+        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, Parquet, or a survey file.
+        codes: columns of a survey file whose value labels are left aside: their codes are read.
+        missing_reasons: what becomes of the reasons why a cell of a survey file is missing: they are counted and left out, or
+            stand in a column of categories beside, called NAME.missing.
 
     The other arguments are those of `TableRoles` and `TestFile`.
     """
 
     name: str = "table"
+    codes: tuple[str, ...] = ()
+    missing_reasons: Literal["missing", "column"] = "missing"
+
+    def written(self) -> dict[str, Any]:
+        """As for text, and what of a survey file is wanted."""
+        wanted = {"codes": list(self.codes), "missing_reasons": self.missing_reasons}
+        return {**super().written(), **{key: value for key, value in wanted.items() if value not in ([], "missing")}}
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -86,7 +99,8 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
     Raises DataError: files, columns or cells that cannot be used; the message names them.
     """
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
-    cells = _read_file(settings.path, settings, "dataset.path", run)
+    known = None if like is None else {**known_levels(like), str(like["source"].get("target")): tuple(like["classes"])}
+    cells = _read_file(settings.path, settings, "dataset.path", run, levels=known)
     part = None
     if settings.test_path is not None:
         test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
@@ -125,6 +139,8 @@ def assemble(
     kept, y, classes, task = read_target(
         cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
     )
+    if like is None and task == "classification" and target in cells.levels:
+        y, classes = in_given_order(y, classes, cells.levels[target])
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
     columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
     id_place = places.get("id", namer)
@@ -133,6 +149,7 @@ def assemble(
     notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
     id_name = None if id_place is None else cells.names[id_place]
     group = cells.names[places["group"]] if "group" in places else None
+    used = {target, id_name, group, *(column.name for column in columns)}
     several = part is not None and (part == "test").any()
     content = json.dumps([dataclasses.asdict(c) for c in columns])
     return Reading(
@@ -157,6 +174,7 @@ def assemble(
             "id": id_name,
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
+            **{key: own for key in ("labels", "codes") if (own := {n: v for n, v in getattr(cells, key).items() if n in used})},
         },
     )
 
@@ -182,17 +200,28 @@ def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], 
     return columns, cells.names.index(named) if named in cells.names else None
 
 
-def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
+def _read_file(
+    path: str,
+    settings: Table,
+    key: str,
+    run: Known | None = None,
+    first: Cells | None = None,
+    levels: Mapping[str, tuple[str, ...]] | None = None,
+) -> Cells:
     """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
     asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
-    asked = dataclasses.replace(asked, texts=settings.text)
+    words = missing_words(settings.missing_values)
+    if first is not None:
+        levels = levels_of(first, names_of_numbers(first, words))
+    wanted = {key: getattr(settings, key) for key in ("categorical", "codes", "missing_reasons")}
+    asked = dataclasses.replace(asked, texts=settings.text, **wanted, missing=words, levels=levels)
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
         return typed
     if first is None:
         form = sniff(file, asked, key, run)
     else:
-        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
+        known = Known(first.marks, first.header_lines, names_of_numbers(first, words))
         form = sniff_like(file, dataclasses.replace(asked, header=first.header), key, known, first.names)
     columns, lines = read(file, form)
     if not len(lines):
@@ -241,7 +270,7 @@ def _infer_columns(
             counters += [i] if found.reason == COUNTS_ROWS else []
             continue
         if found.kind == "category" and found.name in cells.levels:
-            found = dataclasses.replace(found, levels=tuple(w for w in cells.levels[found.name] if w in found.levels))
+            found = dataclasses.replace(found, levels=ordered(found.levels, cells.levels[found.name]))
         columns.append(found)
         note_doubts(found, cells, i, notes, i in categorical)
     notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
