@@ -84,7 +84,9 @@ def tell(variable: Variable, raw: Sequence[Any], wish: Wish) -> Told:
         named,
         objects([reasons.get(v, PRESENT if v in cell_of else None) for v in raw]) if wish.keeps_reasons else None,
         variable.in_order(present) if by_words and variable.measure == "ordinal" else (),
-        {} if by_words else {f"{plain(value)} = {variable.words[value]}": count for value, count in labelled.items()},
+        {}
+        if by_words or wish.as_codes
+        else {f"{plain(value)} = {variable.words[value]}": count for value, count in labelled.items()},
         {cell_of[value]: count for value, count in labelled.items()} if by_words else {},
         {plain(value): count for value, count in present.items() if value not in cell_of},
         is_text=digits and any(is_written_oddly(value) for value in present),
@@ -121,9 +123,8 @@ def _on_clock(variable: Variable, values: list[Any]) -> dict[Any, str]:
     assert variable.clock is not None
     numbers = np.array([float(value) for value in values], np.float64)
     if variable.clock.kind == "time":
-        return {
-            value: plain(seconds) for value, seconds in zip(values, to_seconds(variable.clock, numbers).tolist(), strict=True)
-        }
+        seconds = to_seconds(variable.clock, numbers).tolist()
+        return {value: plain(each) for value, each in zip(values, seconds, strict=True)}
     dates = to_dates(variable.clock, numbers)
     known = np.flatnonzero(~np.isnat(dates))
     return {values[i]: text for i, text in zip(known.tolist(), as_text(dates[known]), strict=True)}

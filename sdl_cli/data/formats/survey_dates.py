@@ -22,7 +22,8 @@ _EARLIEST = {"spss": "1582-10-15", "stata": "0100-01-01", "sas": "1582-01-01"}
 _DAY_SECONDS = 86_400
 _PER_YEAR = {"w": 52, "m": 12, "q": 4, "h": 2}
 
-_SPSS_DATES = frozenset(("DATE", "ADATE", "EDATE", "JDATE", "SDATE", "QYR", "MOYR", "WKYR", "DATETIME", "YMDHMS"))
+_SPSS_DATES = frozenset(("DATE", "ADATE", "EDATE", "JDATE", "SDATE", "QYR", "MOYR", "WKYR"))
+_SPSS_MOMENTS = frozenset(("DATETIME", "YMDHMS"))
 _SPSS_TIMES = frozenset(("TIME", "DTIME", "MTIME"))
 _SAS_TIMES = re.compile(r"(TIME|TIMEAMPM|HHMM|HOUR|MMSS|TOD|NLTIME|NLTIMAP|[BEI]S?8601TM)$")
 _SAS_MOMENTS = re.compile(r"(DATETIME|DATEAMPM|MDYAMPM|NLDATM\w*|DT(DATE|MONYY|WKDATX|YEAR|YYQC)|[BEI]S?8601D[NTXZ])$")
@@ -33,39 +34,8 @@ _SAS_DAYS = re.compile(
 _CLOCK_ONLY = re.compile(r"(HH|Hh|hH|hh|H|h|MM|mm|M|m|SS|ss|S|s|\.s*|:|_|\+|a\.?m\.?|A\.?M\.?|p\.?m\.?|P\.?M\.?|!.)+$")
 # days whose last second was followed by a leap second (IERS Bulletin C): %tC counts them
 _LEAP_DAYS = (
-    *(
-        "1972-06-30",
-        "1972-12-31",
-        "1973-12-31",
-        "1974-12-31",
-        "1975-12-31",
-        "1976-12-31",
-        "1977-12-31",
-        "1978-12-31",
-        "1979-12-31",
-    ),
-    *(
-        "1981-06-30",
-        "1982-06-30",
-        "1983-06-30",
-        "1985-06-30",
-        "1987-12-31",
-        "1989-12-31",
-        "1990-12-31",
-        "1992-06-30",
-        "1993-06-30",
-    ),
-    *(
-        "1994-06-30",
-        "1995-12-31",
-        "1997-06-30",
-        "1998-12-31",
-        "2005-12-31",
-        "2008-12-31",
-        "2012-06-30",
-        "2015-06-30",
-        "2016-12-31",
-    ),
+    *(f"{year}-06-30" for year in (1972, 1981, 1982, 1983, 1985, 1992, 1993, 1994, 1997, 2012, 2015)),
+    *(f"{year}-12-31" for year in (*range(1972, 1980), 1987, 1989, 1990, 1995, 1998, 2005, 2008, 2016)),
 )
 
 
@@ -77,6 +47,7 @@ class Clock:
         per_second: of what it counts; of days and longer 0.
         kind: `date` becomes a date, `time` seconds.
         period: of Stata's weeks and longer the letter of its format, else nothing.
+        leap_seconds: it counts them. days_only: it shows no time of the day, which its numbers may hold.
     """
 
     system: System
@@ -84,6 +55,7 @@ class Clock:
     per_second: float
     period: str = ""
     leap_seconds: bool = False
+    days_only: bool = False
 
 
 def clock_of(written: str | None, system: System) -> Clock | None:
@@ -95,12 +67,14 @@ def clock_of(written: str | None, system: System) -> Clock | None:
     word = re.match(r"[A-Z]+(?:8601[A-Z]+)?", written.upper())
     name = word[0] if word else ""
     if system == "spss":
-        kind: Literal["date", "time"] | None = "date" if name in _SPSS_DATES else "time" if name in _SPSS_TIMES else None
-        return None if kind is None else Clock(system, kind, 1.0)
+        kind: Literal["date", "time"] | None = (
+            "date" if name in _SPSS_DATES | _SPSS_MOMENTS else "time" if name in _SPSS_TIMES else None
+        )
+        return None if kind is None else Clock(system, kind, 1.0, days_only=name not in _SPSS_MOMENTS)
     if _SAS_TIMES.match(name):
         return Clock(system, "time", 1.0)
     if _SAS_MOMENTS.match(name):
-        return Clock(system, "date", 1.0)
+        return Clock(system, "date", 1.0, days_only=name.startswith("DT"))
     return Clock(system, "date", 0.0) if _SAS_DAYS.match(name) else None
 
 
@@ -138,6 +112,8 @@ def to_dates(clock: Clock, values: Array) -> Array:
     micros = micros + start
     if clock.leap_seconds:
         micros = micros - _leap_micros(micros)
+    if clock.days_only:
+        micros -= micros % (_DAY_SECONDS * 1_000_000)
     fits &= (micros >= earliest) & (micros <= latest)
     return np.where(fits, micros, 0).astype("datetime64[us]") + np.where(fits, np.timedelta64(0), np.timedelta64("NaT"))
 
@@ -154,7 +130,7 @@ def _days_of_periods(period: str, values: Array) -> Array:
 
 def _leap_micros(micros: Array) -> Array:
     """Microseconds of the leap seconds that a count of all seconds holds by then."""
-    ends = np.array(_LEAP_DAYS, "datetime64[D]").astype("datetime64[us]").astype(np.int64) + _DAY_SECONDS * 1_000_000
+    ends = np.array(sorted(_LEAP_DAYS), "datetime64[D]").astype("datetime64[us]").astype(np.int64) + _DAY_SECONDS * 1_000_000
     counted = ends + 1_000_000 * np.arange(len(ends))  # the leap second itself falls on the last one before it
     return np.asarray(np.searchsorted(counted, micros, side="right") * 1_000_000)
 

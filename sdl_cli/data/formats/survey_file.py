@@ -89,7 +89,7 @@ class SurveyFile:
 
 
 def opened(path: Path, kind: str, encoding: str | None) -> SurveyFile:
-    """Open a file and read its header. Raises DataError: it is damaged, or pyreadstat is missing; ConfigError: no such encoding."""
+    """Open a file and read its header. Raises DataError: it is damaged, or pyreadstat is missing; ConfigError: the encoding."""
     try:
         import pyreadstat
     except ImportError as error:

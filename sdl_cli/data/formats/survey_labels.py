@@ -36,7 +36,7 @@ class Variable:
     clock: Clock | None = None
 
     def reason(self, value: Any) -> str | None:
-        """Why a value is declared missing: its word, or itself; None where it is not. In Stata and SAS such values are letters."""
+        """Why a value is declared missing: its word, or itself; None where it is not. Letters are so in Stata and SAS."""
         if isinstance(value, str) and not self.is_text:
             return self.words.get(value, f".{value}")
         for low, high in self.ranges:

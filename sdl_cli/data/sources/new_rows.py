@@ -36,7 +36,8 @@ def iter_rows(
     """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
 
     Arguments:
-        path: delimited text, gzip of it, or a format of `data/formats`; it needs no target. inputs: what a run stored of its data.
+        path: delimited text, gzip of it, or a format of `data/formats`; it needs no target.
+        inputs: what a run stored of its data.
         notes: at the end, sentences about values that the run does not know and about missing ids are added.
     Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
     Raises DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -174,7 +174,7 @@ def assemble(
             "id": id_name,
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
-            **{key: own for key in ("labels", "codes") if (own := {n: v for n, v in getattr(cells, key).items() if n in used})},
+            **_words_of(cells, used),
         },
     )
 
@@ -190,6 +190,13 @@ def _written(cells: Cells) -> dict[str, Any]:
         "thousands": cells.marks.thousands,
         "header_lines": cells.header_lines,
     }
+
+
+def _words_of(cells: Cells, used: Collection[str | None]) -> dict[str, Any]:
+    """What the columns are called in words, and the codes that their words stand for, of the columns in use; nothing for text."""
+    found = {"labels": cells.labels, "codes": cells.codes}
+    kept = {key: {name: value for name, value in of.items() if name in used} for key, of in found.items()}
+    return {key: of for key, of in kept.items() if of}
 
 
 def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], int | None]:
