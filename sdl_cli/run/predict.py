@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.dataset import called
 from sdl_cli.data.files.class_names import codes_of
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
@@ -157,7 +158,7 @@ class _Far:
         """From what a run stored of its data, nothing before there were ranges."""
         found = inputs.get("ranges") or []
         ranges = np.array([pair if pair and len(pair) == 2 else [np.nan, np.nan] for pair in found], float).reshape(-1, 2)
-        names = [str(name) for name in inputs.get("features") or ()]
+        names = [called(inputs.get("source") or {}, str(name)) for name in inputs.get("features") or ()]
         return cls(names if len(names) == len(ranges) else [f"{i}" for i in range(len(ranges))], ranges[:, 0], ranges[:, 1])
 
     def add(self, X: Array) -> None:

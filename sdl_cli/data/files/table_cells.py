@@ -29,7 +29,8 @@ class Cells:
 
     A format whose cells have types (`data/formats`) says more: `texts`, columns whose cells are text whatever they look like
     (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
-    words; `codes`, by column whose words stand for codes the code of each word; `unit`, what messages count rows in.
+    words; `codes`, by column whose words stand for codes the code of each word; `unit`, what messages count rows in;
+    `strings`, the columns whose cells the file holds as text, or None where all are text.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Cells:
     labels: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unit: str = "line"
+    strings: frozenset[str] | None = None
 
     def place(self, row: int) -> str:
         """The file and the line of a row, for messages."""

@@ -129,6 +129,7 @@ def _as_cells(file: SurveyFile, values: Values, asked: Asked, start: int) -> Cel
         labels=labels | {f"{name}{REASON}": f"{label}, reason" for name, label in labels.items() if f"{name}{REASON}" in reasons},
         codes={name: variable.codes() for (name, one), variable in zip(found.items(), variables, strict=True) if one.by_words},
         unit="row",
+        strings=frozenset(n for (n, one), v in zip(found.items(), variables, strict=True) if v.is_text and not one.by_words),
     )
 
 
