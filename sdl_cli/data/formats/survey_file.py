@@ -10,6 +10,7 @@ from typing import Any
 
 from sdl_cli.data.formats.survey_dates import System, clock_of
 from sdl_cli.data.formats.survey_labels import Variable, own_words
+from sdl_cli.data.formats.survey_sav import check_dictionary
 from sdl_cli.data.formats.survey_xpt import Records, records_of
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.phrases import printable, shortened
@@ -94,6 +95,8 @@ def opened(path: Path, kind: str, encoding: str | None) -> SurveyFile:
         import pyreadstat
     except ImportError as error:
         raise DataError(f"{path}: reading files of {_NAMES[kind]} needs pyreadstat.", "pip install 'sdl-cli[survey]'") from error
+    if kind == "sav":
+        check_dictionary(path)
     options: dict[str, Any] = {"output_format": "dict", "disable_datetime_conversion": True}
     options |= {"user_missing": True} if kind in _TAGGED else {}
     options |= {"encoding": _known_encoding(encoding)} if encoding and kind in _ENCODED else {}
