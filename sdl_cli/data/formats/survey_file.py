@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +21,16 @@ _READERS = {"sav": "read_sav", "por": "read_por", "dta": "read_dta", "sas7bdat":
 _SYSTEMS: dict[str, System] = {"sav": "spss", "por": "spss", "dta": "stata", "sas7bdat": "sas", "xpt": "sas"}
 _NAMES = {"sav": "SPSS", "por": "SPSS portable", "dta": "Stata", "sas7bdat": "SAS", "xpt": "SAS transport"}
 _SAS7BDAT = bytes.fromhex("000000000000000000000000c2ea8160b31411cfbd92080009c7318c181f1011")
+_STATA, _TAIL_BYTES = b"<stata_dta>", 64
 _ENCODED = frozenset(("sav", "dta", "sas7bdat", "xpt"))  # of a .por the letters are known
 _TAGGED = frozenset(("sav", "dta", "sas7bdat"))  # whose declared missing values can be read
-_OLD_STATA = range(104, 116)  # first byte of a file of Stata 4 to 12
 
 
 def kind_of(head: bytes, path: Path) -> str | None:
     """The kind of a file by its first bytes, or by its ending where these are no text; None for other files."""
     if head.startswith((b"$FL2", b"$FL3")):
         return "sav"
-    if head.startswith(b"<stata_dta>"):
+    if head.startswith(_STATA):
         return "dta"
     if head.startswith(_SAS7BDAT):
         return "sas7bdat"
@@ -85,7 +86,9 @@ class SurveyFile:
             return _called(self, self.path, row_offset=start, row_limit=rows, **chosen)
         piece = self.records.piece(start, rows)
         expected = self.records.rows_in(start, rows)
-        found = _called(self, io.BytesIO(piece), row_limit=rows, **chosen) if expected else {name: [] for name in self.variables}
+        found = (
+            _called(self, io.BytesIO(piece), row_limit=expected, **chosen) if expected else {name: [] for name in self.variables}
+        )
         return {name: [*values, *[None] * (expected - len(values))] for name, values in found.items()}  # blank rows at its end
 
 
@@ -95,11 +98,13 @@ def opened(path: Path, kind: str, encoding: str | None) -> SurveyFile:
         import pyreadstat
     except ImportError as error:
         raise DataError(f"{path}: reading files of {_NAMES[kind]} needs pyreadstat.", "pip install 'sdl-cli[survey]'") from error
-    if kind == "sav":
-        check_dictionary(path)
     options: dict[str, Any] = {"output_format": "dict", "disable_datetime_conversion": True}
     options |= {"user_missing": True} if kind in _TAGGED else {}
     options |= {"encoding": _known_encoding(encoding)} if encoding and kind in _ENCODED else {}
+    if kind == "sav":
+        check_dictionary(path, options.get("encoding"))
+    if kind == "dta":
+        _require_end(path)
     read = getattr(pyreadstat, _READERS[kind])
     file = SurveyFile(path, kind, {}, None, 0, read, options)
     meta = _meta(file)
@@ -110,6 +115,15 @@ def opened(path: Path, kind: str, encoding: str | None) -> SurveyFile:
     records = records_of(path) if kind == "xpt" else None
     num_rows = meta.number_rows if records is None else records.num_rows
     return SurveyFile(path, kind, variables, None if num_rows is None else max(0, num_rows), sum(widths), read, options, records)
+
+
+def _require_end(path: Path) -> None:
+    """Raise DataError for a newer file of Stata without its end, where value labels stand: without them it reads as numbers."""
+    with path.open("rb") as file:
+        head = file.read(len(_STATA))
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        if head == _STATA and b"</stata_dta>" not in file.read():
+            raise DataError(f"{path}: this Stata file cannot be read: its end is missing.", "Copy or export it again.")
 
 
 def _known_encoding(encoding: str) -> str:
@@ -136,7 +150,9 @@ def _called(file: SurveyFile, source: Any, **more: Any) -> Values:
 def _guarded(file: SurveyFile, call: Callable[[], Any]) -> Any:
     """What pyreadstat gives. Raises DataError for what it cannot read: it has many kinds of errors for a damaged file."""
     try:
-        return call()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "column .* is duplicated")  # and renamed: whose values these are is not known
+            return call()
     except MemoryError as error:
         raise DataError(f"{file.path}: this file takes more memory than is free.", "Give fewer rows or columns.") from error
     except Exception as error:

@@ -65,6 +65,11 @@ def records_of(path: Path) -> Records:
             if len(rest) >= _RECORD:  # more than fills a record
                 break
             num_rows -= 1
+    claimed = header[-_RECORD:][len(_ROWS_HEADERS[1]) + 7 :].strip()
+    if claimed.isdigit() and int(claimed):  # version 8 counts them
+        if int(claimed) > length // row_bytes:
+            raise DataError(f"{path}: it ends after {length // row_bytes:,} of {int(claimed):,} rows.", "Copy it again.")
+        num_rows = int(claimed)
     return Records(path, header, row_bytes, num_rows)
 
 
