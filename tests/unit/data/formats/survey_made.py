@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from unit.data.formats import sas7bdat_made
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.sniffing import Asked
@@ -18,10 +20,13 @@ from sdl_cli.data.sources.new_rows import iter_rows
 from sdl_cli.data.sources.table import Table, load
 
 WRITERS = {"sav": "write_sav", "zsav": "write_sav", "por": "write_por", "dta": "write_dta", "xpt": "write_xport"}
+ENDINGS = (*WRITERS, "sas7bdat")
 
 
 def write(path: Path, columns: dict[str, Any], **how: Any) -> Path:
-    """Write a file by its ending with pyreadstat; `how` are the writer's own arguments."""
+    """Write a file by its ending with pyreadstat, or byte by byte; `how` are the arguments of pyreadstat's writers."""
+    if path.suffix == ".sas7bdat":
+        return _sas7bdat(path, columns, how.get("variable_format", {}), how.get("column_labels", {}))
     import pyreadstat
 
     frame = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
@@ -29,6 +34,18 @@ def write(path: Path, columns: dict[str, Any], **how: Any) -> Path:
         how["compress"] = True
     getattr(pyreadstat, WRITERS[path.suffix[1:]])(frame, str(path), **how)
     return path
+
+
+def _sas7bdat(path: Path, columns: dict[str, Any], formats: dict[str, str], labels: dict[str, str]) -> Path:
+    made = []
+    for name, given in columns.items():
+        values = [None if value is None or value != value else value for value in given]
+        if values and isinstance(values[0], date):
+            values = [(value - date(1960, 1, 1)).days for value in values]
+        is_text = any(isinstance(value, str) and len(value) != 1 for value in values)
+        width = 8 * -(-max(len(str(value)) for value in values) // 8) if is_text else 0
+        made.append(sas7bdat_made.Made(name, values, formats.get(name, ""), labels.get(name, ""), width))
+    return sas7bdat_made.write(path, made)
 
 
 def cells_of(path: Path, **asked: Any) -> Cells:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from unit.data.formats.survey_made import WRITERS, cells_of, column, inputs, new_rows, read, write
+from unit.data.formats.survey_made import ENDINGS, cells_of, column, inputs, new_rows, read, write
 
 from sdl_cli.data.formats import format_of, survey, survey_file
 from sdl_cli.data.sources.new_rows import iter_rows
@@ -24,7 +24,7 @@ COLUMNS = {
     "N": [i / 4 for i in range(N)],
     "S": ["x", "", "words", "y"] * 10,
     "L": [1.0, 2.0, 1.0, 2.0] * 10,
-    "Y": ["a", "b"] * 20,
+    "Y": ["aa", "bb"] * 20,
 }
 MUTATED = 110  # files of each format
 
@@ -37,7 +37,7 @@ def made(path: Path, **how: Any) -> Path:
     return write(path, columns, **how)
 
 
-@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_every_kind_is_known_by_its_content(tmp_path: Path, ending: str) -> None:
     path = made(tmp_path / f"t.{ending}")
     other = path.rename(tmp_path / "t.dat")
@@ -45,7 +45,7 @@ def test_every_kind_is_known_by_its_content(tmp_path: Path, ending: str) -> None
     assert column(cells_of(other), "N")[:3] == ["0", "0.25", "0.5"]
 
 
-@pytest.mark.parametrize("ending", [*WRITERS, "sas7bdat"])
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", bytes(5000), b"\xff" * 700])
 def test_what_is_no_such_file_is_refused(tmp_path: Path, ending: str, content: bytes) -> None:
     (tmp_path / f"t.{ending}").write_bytes(content)
@@ -53,7 +53,7 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, ending: str, content: b
         cells_of(tmp_path / f"t.{ending}")
 
 
-@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, ending: str) -> None:
     content = made(tmp_path / f"t.{ending}").read_bytes()
     for share in (0.1, 0.4, 0.8, 0.94 if ending == "por" else 0.97):
@@ -69,7 +69,7 @@ def test_without_the_library_its_command_is_named(tmp_path: Path, monkeypatch: p
         cells_of(path)
 
 
-@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_a_table_without_rows_is_refused(tmp_path: Path, ending: str) -> None:
     path = write(tmp_path / f"t.{ending}", {"A": pd.Series([], dtype=float), "B": pd.Series([], dtype=float)})
     with pytest.raises(DataError, match="the table has no rows"):
@@ -100,7 +100,7 @@ def test_memory_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end
         cells_of(path)
 
 
-@pytest.mark.parametrize("ending", WRITERS)
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("chunk_rows", [7, 40, 100])
 def test_rows_in_chunks_and_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, chunk_rows: int) -> None:
     path = made(tmp_path / f"t.{ending}")
@@ -168,11 +168,11 @@ def test_a_column_that_has_the_name_of_reasons(tmp_path: Path) -> None:
         cells_of(path, missing_reasons="column")
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(7))
 def test_damaged_files_are_refused_or_read(tmp_path: Path, number: int) -> None:
     """Never anything else, whatever bytes are changed or lost; the dictionary of SPSS and the headers most of all."""
     ending, how = [
-        ("sav", {}), ("sav", {"row_compress": True}), ("zsav", {}), ("dta", {}), ("xpt", {"file_format_version": 5}), ("por", {}),
+        ("sav", {}), ("sav", {"row_compress": True}), ("zsav", {}), ("dta", {}), ("xpt", {"file_format_version": 5}), ("por", {}), ("sas7bdat", {}),
     ][number]  # fmt: skip
     content = made(tmp_path / f"t.{ending}", **how).read_bytes()
     chance, refused = random.Random(number), 0

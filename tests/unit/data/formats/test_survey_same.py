@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from unit.data.formats.survey_made import new_rows, read, write
+from unit.data.formats.survey_made import ENDINGS, cells_of, column, new_rows, read, write
 
 pytest.importorskip("pyreadstat")
 
 N = 300
-ENDINGS = ("sav", "zsav", "por", "dta", "xpt")
-DAY = {"sav": "DATE11", "zsav": "DATE11", "por": "DATE11", "dta": "%td", "xpt": "DATE9"}
+DAY = {"sav": "DATE11", "zsav": "DATE11", "por": "DATE11", "dta": "%td", "xpt": "DATE9", "sas7bdat": "DATE"}
 
 
 def table() -> pd.DataFrame:
@@ -90,8 +89,6 @@ def test_what_a_format_does_not_hold(tmp_path: Path) -> None:
     """Single precision of Stata stays what it is; a transport file keeps the digits of doubles."""
     values = np.array([0.1, 1 / 3, 1e20, -2.5], np.float32)
     pd.DataFrame({"x": values}).to_stata(tmp_path / "t.dta", write_index=False)
-    from unit.data.formats.survey_made import cells_of, column
-
     assert [float(cell or "nan") for cell in column(cells_of(tmp_path / "t.dta"), "x")] == values.astype(float).tolist()
     doubles = [0.1, 1 / 3, 123456.789, -2.5e-9]
     cells = cells_of(write(tmp_path / "t.xpt", {"X": doubles}))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from unit.data.formats.survey_made import cells_of, column, inputs, new_rows, read, said, write
+from unit.data.formats.survey_made import ENDINGS, cells_of, column, inputs, new_rows, read, said, write
 
 from sdl_cli.data.sources.table import Table, load
 from sdl_cli.errors import DataError
@@ -214,10 +214,13 @@ def test_dates_and_times_of_stata(tmp_path: Path) -> None:
     }
 
 
-def test_dates_and_times_of_sas(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["xpt", "sas7bdat"])
+def test_dates_and_times_of_sas(tmp_path: Path, ending: str) -> None:
     columns = {"D": [21916.0, 21917.0], "M": [21916.0, 21916.0], "T": [90000.0, 1.0], "S": [1.9e9, 1.9e9 + 1]}
     formats = {"D": "DATE9", "M": "MONYY7", "T": "TIME8", "S": "DATETIME20"}
-    cells = cells_of(write(tmp_path / "t.xpt", columns, variable_format=formats, file_format_version=5))
+    if ending == "sas7bdat":
+        formats = {name: written.rstrip("0123456789") for name, written in formats.items()}
+    cells = cells_of(write(tmp_path / f"t.{ending}", columns, variable_format=formats))
     assert column(cells, "D") == ["2020-01-02", "2020-01-03"] and column(cells, "M") == ["2020-01-02"] * 2
     assert column(cells, "T") == ["90000", "1"] and column(cells, "S") == ["2020-03-16 17:46:40", "2020-03-16 17:46:41"]
 
@@ -244,7 +247,7 @@ def test_a_code_among_dates_is_missing(tmp_path: Path) -> None:
     assert column(cells, "e") == ["2020-01-02", None, "2020-01-02"] and "unknown in 1 row" in " ".join(cells.notes)
 
 
-@pytest.mark.parametrize("ending", ["sav", "zsav", "por", "dta", "xpt"])
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_blanks_zeros_and_whole_numbers(tmp_path: Path, ending: str) -> None:
     columns = {"S": ["", "  ", "word", "NA"], "Z": [0.0, 0.0, 1.5, -1e-300], "W": [1.0, np.nan, 3.0, 2.0**52]}
     if ending == "xpt":
@@ -275,6 +278,13 @@ def test_labels_of_text_codes(tmp_path: Path) -> None:
     columns = {"land": ["de", "fr", "xx"] * (N // 3), "y": Y}
     dataset = read(write(tmp_path / "t.sav", columns, variable_value_labels={"land": {"de": "Germany", "fr": "France"}}))
     assert dataset.columns[0].levels == ("France", "Germany", "xx")
+
+
+def test_missing_letters_of_sas(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.sas7bdat", {"a": [1.0, "A", None, "_", 0.0]}, column_labels={"a": "Age"})
+    cells = cells_of(path, missing_reasons="column")
+    assert column(cells, "a") == ["1", None, None, None, "0"] and cells.labels["a"] == "Age"
+    assert column(cells, "a.missing") == ["answered", ".A", None, "._", "answered"]
 
 
 def test_missing_letters_of_a_transport_file(tmp_path: Path) -> None:
