@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import called
-from sdl_cli.data.files.class_names import codes_of
+from sdl_cli.data.files.value_words import codes_of
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import traits

@@ -12,7 +12,7 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import monotone
-from sdl_cli.data.files.class_names import codes_of
+from sdl_cli.data.files.value_words import codes_of
 from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime

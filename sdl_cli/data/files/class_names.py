@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -66,16 +65,6 @@ def in_given_order(y: Array, classes: Sequence[str], order: Sequence[str]) -> tu
     """Class indices `int64 (N,)` and names as `encode_target` gives them, the classes in another order."""
     names = ordered(classes, order)
     return np.array([names.index(name) for name in classes], np.int64)[y], names
-
-
-def codes_of(source: Mapping[str, Any], classes: Sequence[str]) -> tuple[str, ...] | None:
-    """The code that each class has in the file, empty where it has none; None where the classes are the values of the file.
-
-    Arguments:
-        source: what a data set or a run knows of its file.
-    """
-    codes = (source.get("codes") or {}).get(source.get("target"))
-    return None if not codes or not classes else tuple(str(codes.get(name, "")) for name in classes)
 
 
 def spelling_notes(shown: str, cells: Array, numbers: Array, names: Array) -> list[str]:

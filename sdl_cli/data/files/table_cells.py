@@ -108,20 +108,6 @@ def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) ->
     raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", f"Columns are matched by name; the file has: {listed(names)}.")
 
 
-def known_levels(inputs: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """By column the words that a run knows, none of numbers; `inputs` is what it stored of its data."""
-    source = inputs["source"]
-    codes = {str(name): tuple(map(str, words)) for name, words in (source.get("codes") or {}).items()}
-    learned = {str(column["name"]): tuple(map(str, column["levels"])) for column in inputs["columns"]}
-    return {**codes, **learned}
-
-
-def levels_of(cells: Cells, numbers: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """The same of a file, of whose columns `numbers` hold numbers."""
-    pairs = zip(cells.names, cells.columns, strict=True)
-    return {name: () if name in numbers else tuple({str(cell) for cell in own if cell is not None}) for name, own in pairs}
-
-
 def with_missing(cells: Cells, words: Collection[str], as_written: Collection[str | None] = ()) -> Cells:
     """The cells without these words, in all columns but those that are taken as they are written."""
     columns = [own if name in as_written else without(own, words) for name, own in zip(cells.names, cells.columns, strict=True)]

@@ -30,6 +30,11 @@ def format_of(path: Path) -> Any | None:
     return next((module for module in modules if module.matches(head, path)), None)
 
 
+def gives_words(path: Path) -> bool:
+    """Whether it is a file of a format that may give words to its values, and reasons why they are missing."""
+    return getattr(format_of(path), "GIVES_WORDS", False)
+
+
 def read_cells(path: Path, asked: Asked) -> Cells | None:
     """All cells of such a file at once; None for text. Raises DataError: it cannot be read, or has no rows."""
     found = format_of(path)

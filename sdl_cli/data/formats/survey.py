@@ -17,6 +17,7 @@ from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import printable
 
+GIVES_WORDS = True
 REASON = ".missing"  # behind the name of a column: that of the reasons why its cells are missing
 _VALUE_BYTES = 40  # of a value as pyreadstat gives it
 _BLOCK_CELLS = 2**20  # read at once, at first

@@ -19,12 +19,12 @@ from sdl_cli.data.files.table_cells import (
     Unknown,
     encode_column,
     encode_columns,
-    known_levels,
     require_columns,
     row_ids,
     unknown_notes,
     with_missing,
 )
+from sdl_cli.data.files.value_words import known_levels
 from sdl_cli.data.formats import iter_cells
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened

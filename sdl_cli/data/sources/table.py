@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +25,6 @@ from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
     encode_columns,
-    known_levels,
-    levels_of,
     require_columns,
     row_ids,
     take_rows,
@@ -35,7 +33,8 @@ from sdl_cli.data.files.table_cells import (
 )
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
-from sdl_cli.data.formats import read_cells
+from sdl_cli.data.files.value_words import known_levels, levels_of, refuse_words_as_numbers, words_of
+from sdl_cli.data.formats import gives_words, read_cells
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
@@ -85,6 +84,12 @@ class Table(TableRoles, TestFile):
     codes: tuple[str, ...] = ()
     missing_reasons: Literal["missing", "column"] = "missing"
 
+    def set_for_words(self) -> str:
+        """The settings that only a file with words for its values heeds, where they are set."""
+        return " and ".join(
+            ["dataset.codes"] * bool(self.codes) + ["dataset.missing_reasons"] * (self.missing_reasons == "column")
+        )
+
     def written(self) -> dict[str, Any]:
         """As for text, and what of a survey file is wanted."""
         wanted = {"codes": list(self.codes), "missing_reasons": self.missing_reasons}
@@ -101,6 +106,11 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
     known = None if like is None else {**known_levels(like), str(like["source"].get("target")): tuple(like["classes"])}
     cells = _read_file(settings.path, settings, "dataset.path", run, levels=known)
+    without = "" if gives_words(Path(settings.path).expanduser()) else settings.set_for_words()
+    if without:
+        cells = dataclasses.replace(
+            cells, notes=(*cells.notes, f"{without}: no effect, since this file gives its values no words.")
+        )
     part = None
     if settings.test_path is not None:
         test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
@@ -133,11 +143,23 @@ def assemble(
     as_text = places["target"] in texts or target in cells.texts
     own = cells.columns[places["target"]]
     if like is None:
+        refuse_words_as_numbers(cells, target, roles.task)
         refuse_odd_target(cells, target, own, as_text)
     keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(
-        cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
+        cells.source,
+        target,
+        own,
+        cells.lines,
+        roles,
+        cells.marks,
+        notes,
+        before,
+        keep=keep,
+        as_text=as_text,
+        like=known,
+        unit=cells.unit,
     )
     if like is None and task == "classification" and target in cells.levels:
         y, classes = in_given_order(y, classes, cells.levels[target])
@@ -174,7 +196,7 @@ def assemble(
             "id": id_name,
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
-            **_words_of(cells, used),
+            **words_of(cells, used),
         },
     )
 
@@ -190,13 +212,6 @@ def _written(cells: Cells) -> dict[str, Any]:
         "thousands": cells.marks.thousands,
         "header_lines": cells.header_lines,
     }
-
-
-def _words_of(cells: Cells, used: Collection[str | None]) -> dict[str, Any]:
-    """What the columns are called in words, and the codes that their words stand for, of the columns in use; nothing for text."""
-    found = {"labels": cells.labels, "codes": cells.codes}
-    kept = {key: {name: value for name, value in of.items() if name in used} for key, of in found.items()}
-    return {key: of for key, of in kept.items() if of}
 
 
 def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], int | None]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.files.class_names import codes_of
+from sdl_cli.data.files.value_words import codes_of
 from sdl_cli.data.images.depth import is_scaled
 from sdl_cli.data.sources.npz import array_header
 from sdl_cli.data.split import LabelledPart

@@ -306,3 +306,24 @@ def test_declared_missing_values_and_labels_of_a_portable_file(tmp_path: Path) -
     cells = cells_of(path)
     assert column(cells, "AGE") == ["34", None, "51"] and column(cells, "SEX") == ["man", "woman", "man"]
     assert cells.labels == {"AGE": "Age"}
+
+
+def test_words_are_no_numbers_to_predict(tmp_path: Path) -> None:
+    columns = {"x": [float(i % 5) for i in range(N)], "o": [1.0, 2.0, 3.0] * (N // 3)}
+    path = write(tmp_path / "t.sav", columns, variable_value_labels={"o": {1: "low", 2: "middle", 3: "high"}})
+    with pytest.raises(DataError, match=r"dataset\.codes=\[o\]"):
+        read(path, "o", task="regression")
+    dataset = read(path, "o", task="regression", codes=("o",))
+    assert dataset.task == "regression" and dataset.y.tolist() == columns["o"] and "codes" not in dataset.source
+
+
+def test_settings_for_words_have_no_effect_on_text(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n" + "1,a\n2,b\n" * 9)
+    dataset = read(tmp_path / "t.csv", codes=("x",), missing_reasons="column")
+    assert said(dataset, "dataset.codes and dataset.missing_reasons: no effect")
+
+
+def test_rows_without_a_target_are_named_by_their_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.sav", {"x": [1.0] * N, "y": [np.nan, *Y[1:]]})
+    with pytest.raises(DataError, match=r"missing in 1 row of 24 \(row 1\)"):
+        read(path)
