@@ -43,7 +43,7 @@ def _of_column(name: str, variable: Variable, told: Told) -> Iterator[str]:
         yield f"{called}: values with the same label are kept apart: {listed([shortened(word, 40) for word in apart], 6)}."
     if told.alone:
         yield f"{called}: values without a label are categories of their own: {_counts(told.alone)}."
-    if told.partly and variable.clock is None and not variable.is_text:
+    if told.partly and not variable.is_text:
         word = next(iter(told.partly)).partition(" = ")[2]
         yield (
             f"{called} was read as numbers, since only some of its values have labels: {_counts(told.partly)}. If one means "

@@ -110,6 +110,7 @@ def check_dictionary(path: Path, encoding: str | None = None) -> None:
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
+            _require_start(path, header)
             layouts = (
                 {order: struct.unpack_from(f"{order}i", header, _LAYOUT_AT)[0] for order in "<>"} if len(header) > 99 else {}
             )
@@ -125,6 +126,14 @@ def check_dictionary(path: Path, encoding: str | None = None) -> None:
     except (UnicodeError, LookupError) as error:
         message = f"{path}: this SPSS file cannot be read: its texts are not written in the encoding that it names."
         raise DataError(message, "Set it, for example dataset.encoding=windows-1252") from error
+
+
+def _require_start(path: Path, header: bytes) -> None:
+    if b"ENCRYPTEDSAV" in header[:32]:
+        raise DataError(f"{path}: this SPSS file is encrypted.", "Open it in SPSS and save it without a password.")
+    if not header.startswith((b"$FL2", b"$FL3")):
+        message = f"{path}: this SPSS file cannot be read: it does not begin as one."
+        raise DataError(message, "Other programs write .sav files too. Export it from SPSS, or as CSV.")
 
 
 def _walk(found: _Dictionary) -> None:

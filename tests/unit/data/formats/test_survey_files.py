@@ -53,6 +53,12 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, ending: str, content: b
         cells_of(tmp_path / f"t.{ending}")
 
 
+def test_an_encrypted_file_is_refused_with_the_word(tmp_path: Path) -> None:
+    (tmp_path / "t.sav").write_bytes(b"\x1c" + bytes(7) + b"ENCRYPTEDSAV" + bytes(16) + bytes(range(256)) * 4)
+    with pytest.raises(DataError, match="this SPSS file is encrypted"):
+        cells_of(tmp_path / "t.sav")
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, ending: str) -> None:
     content = made(tmp_path / f"t.{ending}").read_bytes()
