@@ -28,6 +28,7 @@ class Asked:
         columns: names of columns that must be there: a first record that holds one of them is a header.
         texts: names of columns that hold text, whatever they look like.
         categorical, codes, missing_reasons: the settings of `Table`; missing: words that mean a missing cell.
+        aside: columns that are not learned from.
         levels: by column the words that a run or a first file knows, none of numbers; None leaves them to the cells. Of the
             chunks of new rows only these columns are needed.
     """
@@ -44,6 +45,7 @@ class Asked:
     codes: tuple[str, ...] = ()
     missing_reasons: str = "missing"
     missing: Collection[str] = ()
+    aside: tuple[str, ...] = ()
     levels: Mapping[str, Sequence[str]] | None = None
 
 

@@ -150,12 +150,13 @@ def _wishes(file: SurveyFile, present: list[str], asked: Asked) -> Mapping[str, 
         return {names[find_column(file.path, names, column, f"dataset.{key}")] for column in columns}
 
     categorical, texts, codes = found("categorical", asked.categorical), found("text", asked.texts), found("codes", asked.codes)
+    aside = found("target", asked.aside)
     return {
         name: Wish(
             None if asked.levels is None else tuple(asked.levels.get(name, ())),
             name in categorical or name in texts,
             name in codes,
-            asked.missing_reasons == "column",
+            asked.missing_reasons == "column" and name not in aside,
             () if name in texts else asked.missing,
         )
         for name in present

@@ -237,7 +237,8 @@ def _read_file(
     if first is not None:
         levels = levels_of(first, names_of_numbers(first, words))
     wanted = {key: getattr(settings, key) for key in ("categorical", "codes", "missing_reasons")}
-    asked = dataclasses.replace(asked, texts=settings.text, **wanted, missing=words, levels=levels)
+    aside = tuple(name for name in (settings.target, settings.group, settings.id) if name is not None)
+    asked = dataclasses.replace(asked, texts=settings.text, **wanted, missing=words, aside=aside, levels=levels)
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
         return typed
     if first is None:

@@ -39,6 +39,7 @@ def test_reasons_can_be_a_column_beside(tmp_path: Path) -> None:
     told = [reasons.levels[int(i)] if i == i else None for i in dataset.X[:, 1]]
     assert told == ["answered"] * (N - 4) + ["refused", "refused", "98", None]
     few = write(tmp_path / "few.sav", {"age": [30.0, 99.0]}, variable_value_labels=labels, missing_ranges={"age": [98, 99]})
+    assert read(path, "age", missing_reasons="column", missing_target="drop", task="regression").feature_names == ("y",)
     _, X, _ = new_rows(few, dataset)  # new rows have the column too, whatever stands in them
     assert [reasons.levels[int(i)] for i in X[:, 1]] == ["answered", "refused"] and np.isnan(X[1, 0])
     plain = write(tmp_path / "plain.sav", {"age": [30.0, 31.0]})
