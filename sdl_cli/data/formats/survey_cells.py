@@ -65,10 +65,13 @@ def tell(variable: Variable, raw: Sequence[Any], wish: Wish) -> Told:
         raw = [value if value is None else str(value).strip() for value in raw]
     counts = Counter(raw)
     known = {value: count for value, count in counts.items() if not is_missing(value)}
-    reasons = {value: reason for value in known if (reason := variable.reason(value)) is not None}
+    doubtful = known if variable.ranges else () if variable.is_text else [value for value in known if isinstance(value, str)]
+    reasons = {value: reason for value in doubtful if (reason := variable.reason(value)) is not None}
     by_words = _by_words(variable, known.keys() - reasons.keys(), wish)
-    reasons |= {v: variable.word(v) for v in known if v not in reasons and _is_special(variable, v, by_words, wish)}
-    present = {value: count for value, count in known.items() if value not in reasons}
+    for value in variable.words:
+        if value in known and value not in reasons and _is_special(variable, value, by_words, wish):
+            reasons[value] = variable.word(value)
+    present = {value: count for value, count in known.items() if value not in reasons} if reasons else known
     if variable.clock is not None and not variable.is_text:
         cell_of = _on_clock(variable, list(present))
     else:
@@ -76,7 +79,7 @@ def tell(variable: Variable, raw: Sequence[Any], wish: Wish) -> Told:
     named: Counter[str] = Counter()
     for value, reason in reasons.items():
         named[reason] += known[value]
-    labelled = {value: count for value, count in present.items() if (value in variable.words) != by_words}
+    labelled = {v: count for v, count in present.items() if (v in variable.words) != by_words} if variable.words else {}
     digits = variable.is_text and not by_words and bool(present) and all(PLAIN.is_number(value) for value in present)
     return Told(
         objects([cell_of.get(value) for value in raw]),
@@ -88,7 +91,7 @@ def tell(variable: Variable, raw: Sequence[Any], wish: Wish) -> Told:
         if by_words or wish.as_codes
         else {f"{plain(value)} = {variable.words[value]}": count for value, count in labelled.items()},
         {cell_of[value]: count for value, count in labelled.items()} if by_words else {},
-        {plain(value): count for value, count in present.items() if value not in cell_of},
+        {plain(value): count for value, count in present.items() if value not in cell_of} if variable.clock else {},
         is_text=digits and any(is_written_oddly(value) for value in present),
         is_number_text=digits,
     )
@@ -111,8 +114,6 @@ def _by_words(variable: Variable, values: Collection[Any], wish: Wish) -> bool:
 
 def _is_special(variable: Variable, value: Any, by_words: bool, wish: Wish) -> bool:
     """Whether a labelled value means a missing cell: as the user says, or because it stands among dates."""
-    if value not in variable.words:
-        return False
     if variable.clock is not None and variable.clock.kind == "date" and not variable.is_text:
         return True
     return plain(value) in wish.missing or (not by_words and variable.words[value] in wish.missing)
