@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ _SYSTEMS: dict[str, System] = {"sav": "spss", "por": "spss", "dta": "stata", "sa
 _NAMES = {"sav": "SPSS", "por": "SPSS portable", "dta": "Stata", "sas7bdat": "SAS", "xpt": "SAS transport"}
 _SAS7BDAT = bytes.fromhex("000000000000000000000000c2ea8160b31411cfbd92080009c7318c181f1011")
 _STATA, _TAIL_BYTES = b"<stata_dta>", 64
+_STATA_HEADER = re.compile(
+    rb"<stata_dta><header><release>(\d{3})</release><byteorder>(LSF|MSF)</byteorder><K>(.{4})", re.DOTALL
+)  # its version, the order of bytes, the number of columns
+_STATA_COLUMN_BYTES = 100  # that describe one: its type, names and format
 _ENCODED = frozenset(("sav", "dta", "sas7bdat", "xpt"))  # of a .por the letters are known
 _TAGGED = frozenset(("sav", "dta", "sas7bdat"))  # whose declared missing values can be read
 
@@ -104,7 +109,7 @@ def opened(path: Path, kind: str, encoding: str | None) -> SurveyFile:
     if kind == "sav":
         check_dictionary(path, options.get("encoding"))
     if kind == "dta":
-        _require_end(path)
+        _require_whole(path)
     read = getattr(pyreadstat, _READERS[kind])
     file = SurveyFile(path, kind, {}, None, 0, read, options)
     meta = _meta(file)
@@ -117,13 +122,22 @@ def opened(path: Path, kind: str, encoding: str | None) -> SurveyFile:
     return SurveyFile(path, kind, variables, None if num_rows is None else max(0, num_rows), sum(widths), read, options, records)
 
 
-def _require_end(path: Path) -> None:
-    """Raise DataError for a newer file of Stata without its end, where value labels stand: without them it reads as numbers."""
+def _require_whole(path: Path) -> None:
+    """Raise DataError for a newer file of Stata that is shorter than its columns take, or lacks its end.
+
+    Value labels stand at the end: without them their columns would be read as numbers.
+    """
+    size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(len(_STATA))
-        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        if head == _STATA and b"</stata_dta>" not in file.read():
-            raise DataError(f"{path}: this Stata file cannot be read: its end is missing.", "Copy or export it again.")
+        found = _STATA_HEADER.match(file.read(_TAIL_BYTES * 2))
+        file.seek(max(0, size - _TAIL_BYTES))
+        has_end = b"</stata_dta>" in file.read()
+    if found is None:
+        return
+    count = found[3][: 4 if found[1] == b"119" else 2]
+    num_columns = int.from_bytes(count, "little" if found[2] == b"LSF" else "big")
+    if not has_end or num_columns * _STATA_COLUMN_BYTES > size:
+        raise DataError(f"{path}: this Stata file cannot be read: a part of it is missing.", "Copy or export it again.")
 
 
 def _known_encoding(encoding: str) -> str:

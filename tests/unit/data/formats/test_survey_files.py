@@ -53,6 +53,15 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, ending: str, content: b
         cells_of(tmp_path / f"t.{ending}")
 
 
+def test_columns_that_are_not_there_are_refused_before_they_are_counted(tmp_path: Path) -> None:
+    path = made(tmp_path / "t.dta")
+    content = path.read_bytes()
+    at = content.index(b"<K>") + 6
+    path.write_bytes(content[:at] + b"\x7f" + content[at + 1 :])  # 2,130,706,436 of them
+    with pytest.raises(DataError, match="a part of it is missing"):
+        cells_of(path)
+
+
 def test_an_encrypted_file_is_refused_with_the_word(tmp_path: Path) -> None:
     (tmp_path / "t.sav").write_bytes(b"\x1c" + bytes(7) + b"ENCRYPTEDSAV" + bytes(16) + bytes(range(256)) * 4)
     with pytest.raises(DataError, match="this SPSS file is encrypted"):
