@@ -59,7 +59,7 @@ class _Dictionary:
         self.open_pieces = self.open_pieces - 1 if width == -1 else max(0, -(-width // 8) - 1)
         formats = [(self.number() >> 16) & 255 for _ in ("print", "write")]
         name = self.file.read(8)
-        if width >= 0 and any((form in _TEXT_FORMATS) != (width > 0) for form in formats):
+        if width >= 0 and any(form and (form in _TEXT_FORMATS) != (width > 0) for form in formats):
             raise _DamagedError
         if width != -1 and (len(name) < 8 or not name.strip(b" \0")):
             raise _DamagedError
