@@ -15,6 +15,7 @@ from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.machine import available_cores
+from sdl_cli.phrases import shortened
 
 Task = Literal["classification", "regression"]
 Modality = Literal["image", "table", "text"]
@@ -91,6 +92,10 @@ class Dataset:
         places = itertools.count()
         return [(column.name, [next(places) for _ in column.parts or [column.name]]) for column in self.columns]
 
+    def called(self, name: str, most: int = 60) -> str:
+        """What people call a column or a part of a date: the label that its file gives it, with its own name behind."""
+        return called(self.source, name, most)
+
     def allowed(self, rows: Array) -> Array | None:
         """Which classes each of these rows may be answered with, `bool (n, K)`; None for all of them."""
         if self.class_sets is None:
@@ -101,6 +106,16 @@ class Dataset:
     def row_shape(self) -> list[int]:
         """Shape of one row as the user knows it: `[C, H, W]` of an image, `[columns]` of a table, `[]` of a text."""
         return [len(self.own_columns)] if self.columns else [int(size) for size in self.X.shape[1:]]
+
+
+def called(source: Mapping[str, Any], name: str, most: int = 60) -> str:
+    """As `Dataset.called`, of what a data set or a run knows of its file; a label is cut so that the name stays."""
+    labels = source.get("labels") or {}
+    whole = name if name in labels else name.rpartition(".")[0]
+    if whole not in labels:
+        return shortened(name, most)
+    own = shortened(name, max(20, most // 2))
+    return f"{shortened(labels[whole], max(12, most - len(own) - 3))} ({own})"
 
 
 def digest(array: Array) -> str:

@@ -68,13 +68,15 @@ def column_lines(found: Sequence[Values], columns: int) -> list[str]:
     if not found:
         return []
     shown = found if len(found) <= _MOST_LISTED else found[: _MOST_LISTED - 2]
-    rows = [["column", "kind", "missing", "examples"]]
+    labelled = any("label" in one for one in shown)
+    rows = [["column", "kind", "missing", *(["label"] if labelled else []), "examples"]]
     for one in shown:
         missing = "" if one["missing"] is None else f"{one['missing']:,}"
         examples = ", ".join(shortened(example, 20) for example in one["examples"])
-        rows.append([shortened(one["name"], 28), one["kind"], missing, examples])
+        label = [shortened(one.get("label", ""), 32)] if labelled else []
+        rows.append([shortened(one["name"], 28), one["kind"], missing, *label, examples])
     wide = max(len(row[2]) for row in rows)
-    table = layout.table([[*row[:2], row[2].rjust(wide), row[3]] for row in rows], columns=10_000)
+    table = layout.table([[*row[:2], row[2].rjust(wide), *row[3:]] for row in rows], columns=10_000)
     lines = [shortened(line, columns) for line in table]
     more = Counter(one["kind"] for one in found[len(shown) :])
     if more:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli.data.dataset import called
+from sdl_cli.data.files.value_words import codes_of
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import traits
@@ -29,8 +31,8 @@ Array = np.ndarray[Any, Any]
 STDOUT = Path("-")
 _OTHER_FORMATS = frozenset((
     ".arff", ".bz2", ".db", ".dta", ".feather", ".gz", ".h5", ".hdf5", ".html", ".json", ".jsonl", ".mat", ".npy",
-    ".npz", ".ods", ".parquet", ".pdf", ".pickle", ".pkl", ".rds", ".sav", ".sqlite", ".tab", ".tsv", ".xls", ".xlsb",
-    ".xlsm", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip", ".zst",
+    ".npz", ".ods", ".parquet", ".pdf", ".pickle", ".pkl", ".por", ".rds", ".sas7bdat", ".sav", ".sqlite", ".tab", ".tsv",
+    ".xls", ".xlsb", ".xlsm", ".xlsx", ".xml", ".xpt", ".xz", ".yaml", ".yml", ".zip", ".zsav", ".zst",
 ))  # fmt: skip
 
 
@@ -72,7 +74,8 @@ def predict(
 
     def write(file: Any) -> None:
         nonlocal count
-        count = predictions.write(file, outputs(), inputs["classes"], decision=stored_decision(inputs))
+        codes = codes_of(inputs.get("source", {}), inputs["classes"])
+        count = predictions.write(file, outputs(), inputs["classes"], decision=stored_decision(inputs), codes=codes)
         if not count:
             raise DataError(f"{source}: the table has no rows.")
 
@@ -155,7 +158,7 @@ class _Far:
         """From what a run stored of its data, nothing before there were ranges."""
         found = inputs.get("ranges") or []
         ranges = np.array([pair if pair and len(pair) == 2 else [np.nan, np.nan] for pair in found], float).reshape(-1, 2)
-        names = [str(name) for name in inputs.get("features") or ()]
+        names = [called(inputs.get("source") or {}, str(name)) for name in inputs.get("features") or ()]
         return cls(names if len(names) == len(ranges) else [f"{i}" for i in range(len(ranges))], ranges[:, 0], ranges[:, 1])
 
     def add(self, X: Array) -> None:

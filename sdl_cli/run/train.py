@@ -12,6 +12,7 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import monotone
+from sdl_cli.data.files.value_words import codes_of
 from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
@@ -139,7 +140,8 @@ def in_stages(
 def _save(folder: Path, ready: Ready, test: TestPart, scored: Scored, inputs: Values, notice: Callable[[str], None]) -> list[str]:
     """Write the predictions and the model; returns the names of the model's files."""
     dataset, decision = test.dataset, ready.decision
-    write_predictions(folder / "predictions.csv", dataset.ids[test.rows], test.y, scored.outputs, dataset.classes, decision)
+    ids, codes = dataset.ids[test.rows], codes_of(dataset.source, dataset.classes)
+    write_predictions(folder / "predictions.csv", ids, test.y, scored.outputs, dataset.classes, decision, codes)
     inputs["decision"] = None if decision is None else decision.tolist()
     return save_model(ready.model, ready.experiment.model.name, dataset.task, folder, inputs, notice)
 

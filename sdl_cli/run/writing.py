@@ -234,10 +234,16 @@ def write_history(folder: Path, rows: Sequence[Values]) -> None:
 
 
 def write_predictions(
-    path: Path, ids: Array, truth: Array | None, outputs: Array, classes: Sequence[str], decision: Array | None = None
+    path: Path,
+    ids: Array,
+    truth: Array | None,
+    outputs: Array,
+    classes: Sequence[str],
+    decision: Array | None = None,
+    codes: Sequence[str] | None = None,
 ) -> None:
     """Write outputs, `(N, K)` probabilities or `(N,)` numbers, as `predictions.write` does; `truth` is `(N,)` or None."""
-    write_atomic(path, lambda file: predictions.write(file, [(ids, outputs)], classes, truth, decision))
+    write_atomic(path, lambda file: predictions.write(file, [(ids, outputs)], classes, truth, decision, codes))
 
 
 def environment(fingerprint: str) -> Values:

@@ -27,13 +27,18 @@ def whole_name(cell: str) -> str:
     return cell.partition(".")[0] if _WHOLE_WITH_FRACTION.fullmatch(cell) else cell
 
 
+def is_written_oddly(cell: str) -> bool:
+    """Whether a number is written as codes are: with leading zeros, a plus, an exponent, or more digits than a float keeps."""
+    return _ODD_SPELLING.fullmatch(cell) is not None or sum(letter.isdigit() for letter in cell) > _EXACT_DIGITS
+
+
 def name_of_number(cell: str, value: float, whole: bool) -> str:
     """The name of the class that a cell of a number stands for.
 
     Returns: the number without a fraction of zeros; or the cell as it is, where it is written in an unusual way or holds more
         digits than a float keeps.
     """
-    if _ODD_SPELLING.fullmatch(cell) or sum(letter.isdigit() for letter in cell) > _EXACT_DIGITS:
+    if is_written_oddly(cell):
         return cell
     return str(int(value)) if whole else str(value)
 
@@ -48,6 +53,18 @@ def in_order(names: Array, numbers: Array, whole: bool) -> list[str]:
     """The different names: whole numbers by size, others as text."""
     value = dict(zip(names.tolist(), numbers.tolist(), strict=True))
     return sorted(value, key=lambda name: (value[name] if whole else 0.0, name))
+
+
+def ordered(words: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
+    """Words in a given order; those that it lacks come last, as they stood."""
+    place = {word: k for k, word in enumerate(order)}
+    return tuple(sorted(words, key=lambda word: place.get(word, len(place))))
+
+
+def in_given_order(y: Array, classes: Sequence[str], order: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
+    """Class indices `int64 (N,)` and names as `encode_target` gives them, the classes in another order."""
+    names = ordered(classes, order)
+    return np.array([names.index(name) for name in classes], np.int64)[y], names
 
 
 def spelling_notes(shown: str, cells: Array, numbers: Array, names: Array) -> list[str]:

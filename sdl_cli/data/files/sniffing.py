@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,10 @@ class Asked:
         variable: which of a file's tables is meant, in formats that hold several.
         new_rows: they are for a run, whose file may have had another name for its table.
         width: how many columns without names the run's file has; 0 where that is not known.
+        categorical, codes, missing_reasons: the settings of `Table`; missing: words that mean a missing cell.
+        aside: columns that are not learned from.
+        levels: by column the words that a run or a first file knows, none of numbers; None leaves them to the cells. Of the
+            chunks of new rows only these columns are needed.
     """
 
     delimiter: str | None = None
@@ -43,6 +47,12 @@ class Asked:
     variable: str | None = None
     new_rows: bool = False
     width: int = 0
+    categorical: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    missing_reasons: str = "missing"
+    missing: Collection[str] = ()
+    aside: tuple[str, ...] = ()
+    levels: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)

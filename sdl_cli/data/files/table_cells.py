@@ -29,8 +29,9 @@ class Cells:
 
     A format whose cells have types (`data/formats`) says more: `texts`, columns whose cells are text whatever they look like
     (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
-    words; `unit`, what messages count rows in; `strings`, the columns whose cells the file holds as text, to which alone `marks`
-    apply (those of its numbers are plain), or None where all are text.
+    words; `codes`, by column whose words stand for codes the code of each word; `unit`, what messages count rows in; `strings`,
+    the columns whose cells the file holds as text, to which alone `marks` apply (those of its numbers are plain), or None
+    where all are text.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Cells:
     texts: frozenset[str] = frozenset()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unit: str = "line"
     strings: frozenset[str] | None = None
 

@@ -17,7 +17,7 @@ from typing import Any
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.files.table_cells import Cells
 
-_FORMATS = ("parquet", "arff", "matlab", "r")  # modules beside this one
+_FORMATS = ("parquet", "survey", "arff", "matlab", "r")  # modules beside this one
 _HEAD_BYTES = 512
 NO_VARIABLES = "dataset.variable has no effect: files of this kind hold one table."
 
@@ -31,6 +31,11 @@ def format_of(path: Path) -> Any | None:
         return None
     modules = (importlib.import_module(f"{__name__}.{name}") for name in _FORMATS)
     return next((module for module in modules if module.matches(head, path)), None)
+
+
+def gives_words(path: Path) -> bool:
+    """Whether it is a file of a format that may give words to its values, and reasons why they are missing."""
+    return getattr(format_of(path), "GIVES_WORDS", False)
 
 
 def read_cells(path: Path, asked: Asked) -> Cells | None:

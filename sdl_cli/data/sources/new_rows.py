@@ -25,6 +25,7 @@ from sdl_cli.data.files.table_cells import (
     with_missing,
 )
 from sdl_cli.data.files.typed_marks import with_own_marks
+from sdl_cli.data.files.value_words import known_levels
 from sdl_cli.data.formats import iter_cells
 from sdl_cli.data.formats.typed_columns import width_of
 from sdl_cli.errors import DataError
@@ -37,7 +38,8 @@ def iter_rows(
     """Read new rows for prediction a chunk at a time, their columns matched by name: memory does not grow with the file.
 
     Arguments:
-        path: delimited text, gzip of it, or Parquet; it needs no target. inputs: what a run stored of its data.
+        path: delimited text, gzip of it, or a format of `data/formats`; it needs no target.
+        inputs: what a run stored of its data.
         notes: at the end, sentences about values that the run does not know and about missing ids are added.
     Yields: ids `(n,)` of str (the id column, or the line) and X `float64 (n, F)`.
     Raises DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
@@ -48,18 +50,22 @@ def iter_rows(
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
     needed = (*(c.name for c in columns), *([] if id_name is None else [id_name]))
-    asked = Asked(**source.get("asked", {}))
+    levels = {c.name: c.levels for c in columns} | ({} if id_name is None else {id_name: known_levels(inputs).get(id_name, ())})
+    asked = dataclasses.replace(Asked(**source.get("asked", {})), texts=tuple(as_written), missing=words, levels=levels)
     asked = dataclasses.replace(asked, columns=needed, new_rows=True, width=width_of(source["names"]))
     typed = iter_cells(path, asked, chunk_rows)
     if typed is not None:
         known: Known | None = Known.of(source, columns)
+        said: dict[str, None] = {}
         for cells in typed:
-            asked = Asked(**source.get("asked", {}), texts=tuple(as_written))
+            said |= dict.fromkeys(cells.notes)
             cells = with_own_marks(cells, dataclasses.replace(asked, decimal=None, thousands=None), known, "INPUT")
             known = Known(cells.marks, 1, known.numbers if known else ())  # later chunks are written alike
             require_columns(str(path), cells.names, [c.name for c in columns])
             count += len(cells.lines)
             yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)
+        if notes is not None:
+            notes += said
         _say(notes, unknown, count, id_name, cells.names)
         return
     form = _format_of(path, columns, source)

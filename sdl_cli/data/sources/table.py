@@ -1,4 +1,4 @@
-"""A table in a file: CSV, TSV or anything delimited, gzip or not, and Parquet."""
+"""A table in a file: CSV, TSV or anything delimited, gzip or not, and the formats of `data/formats`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
+from sdl_cli.data.files.class_names import in_given_order, ordered
 from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
@@ -34,7 +35,8 @@ from sdl_cli.data.files.table_cells import (
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.files.typed_marks import with_own_marks
-from sdl_cli.data.formats import NO_VARIABLES, read_cells
+from sdl_cli.data.files.value_words import known_levels, levels_of, refuse_words_as_numbers, words_of
+from sdl_cli.data.formats import NO_VARIABLES, gives_words, read_cells
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import DataError
@@ -73,8 +75,11 @@ class Table(TableRoles, TestFile, InTimeOrder):
     """A table in a file.
 
     Arguments:
-        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet, ARFF, MATLAB or R.
+        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, Parquet, a survey file, ARFF, MATLAB or R.
         variable: which of its tables, where a file (MATLAB, R) holds several; None takes the one that fits, or asks.
+        codes: columns of a survey file whose value labels are left aside: their codes are read.
+        missing_reasons: what becomes of the reasons why a cell of a survey file is missing: they are counted and left out, or
+            stand in a column of categories beside, called NAME.missing.
 
     The other arguments are those of `TableRoles`, `TestFile` and `InTimeOrder`; the column of the order is learned from like any
     other, unless it is among `drop`.
@@ -82,9 +87,19 @@ class Table(TableRoles, TestFile, InTimeOrder):
 
     name: str = "table"
     variable: str | None = None
+    codes: tuple[str, ...] = ()
+    missing_reasons: Literal["missing", "column"] = "missing"
+
+    def set_for_words(self) -> str:
+        """The settings that only a file with words for its values heeds, where they are set."""
+        return " and ".join(
+            ["dataset.codes"] * bool(self.codes) + ["dataset.missing_reasons"] * (self.missing_reasons == "column")
+        )
 
     def written(self) -> dict[str, Any]:
-        return {**super().written(), "variable": self.variable}
+        """As for text, and what is wanted of a survey file or a file of several tables."""
+        wanted = {"codes": list(self.codes), "missing_reasons": self.missing_reasons, "variable": self.variable}
+        return {**super().written(), **{key: value for key, value in wanted.items() if value not in ([], "missing", None)}}
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -95,7 +110,13 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
     Raises DataError: files, columns or cells that cannot be used; the message names them.
     """
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
-    cells = _read_file(settings.path, settings, "dataset.path", run)
+    known = None if like is None else {**known_levels(like), str(like["source"].get("target")): tuple(like["classes"])}
+    cells = _read_file(settings.path, settings, "dataset.path", run, levels=known)
+    without = "" if gives_words(Path(settings.path).expanduser()) else settings.set_for_words()
+    if without:
+        cells = dataclasses.replace(
+            cells, notes=(*cells.notes, f"{without}: no effect, since this file gives its values no words.")
+        )
     part = None
     if settings.test_path is not None:
         test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
@@ -128,6 +149,7 @@ def assemble(
     as_text = places["target"] in texts or target in cells.texts
     own = cells.columns[places["target"]]
     if like is None:
+        refuse_words_as_numbers(cells, target, roles.task)
         refuse_odd_target(cells, target, own, as_text)
     keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
@@ -143,7 +165,10 @@ def assemble(
         keep=keep,
         as_text=as_text,
         like=known,
+        unit=cells.unit,
     )
+    if like is None and task == "classification" and target in cells.levels:
+        y, classes = in_given_order(y, classes, cells.levels[target])
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
     columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
     id_place, order = places.get("id", namer), _order(cells, roles, notes, like is not None)
@@ -152,6 +177,7 @@ def assemble(
     notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells
     id_name = None if id_place is None else cells.names[id_place]
     group = cells.names[places["group"]] if "group" in places else None
+    used = {target, id_name, group, *(column.name for column in columns)}
     several = part is not None and (part == "test").any()
     content = json.dumps([dataclasses.asdict(c) for c in columns])
     return Reading(
@@ -176,6 +202,7 @@ def assemble(
             "id": id_name,
             "missing": sorted(words),
             "text": sorted(cells.names[i] for i in texts),
+            **words_of(cells, used),
         },
         order=order,
         dates=() if like is not None else tuple(dates_beside(cells, [*map(cells.names.index, (c.name for c in columns))])),
@@ -221,15 +248,25 @@ def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], 
     return columns, cells.names.index(named) if named in cells.names else None
 
 
-def _read_file(path: str, settings: Table, key: str, run: Known | None = None, first: Cells | None = None) -> Cells:
+def _read_file(
+    path: str,
+    settings: Table,
+    key: str,
+    run: Known | None = None,
+    first: Cells | None = None,
+    levels: Mapping[str, tuple[str, ...]] | None = None,
+) -> Cells:
     """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
     roles = (settings.target, settings.group, settings.id, settings.order)
     asked = settings.asked(*roles, *settings.features, *settings.drop, *settings.text)
-    asked = dataclasses.replace(asked, texts=settings.text, variable=settings.variable)
-    known = run
+    words, known = missing_words(settings.missing_values), run
     if first is not None:
-        known = Known(first.marks, first.header_lines, names_of_numbers(first, missing_words(settings.missing_values)))
+        known = Known(first.marks, first.header_lines, names_of_numbers(first, words))
+        levels = levels_of(first, known.numbers)
+    wanted = {key: getattr(settings, key) for key in ("categorical", "codes", "missing_reasons", "variable")}
+    aside = tuple(name for name in (settings.target, settings.group, settings.id) if name is not None)
+    asked = dataclasses.replace(asked, texts=settings.text, **wanted, missing=words, aside=aside, levels=levels)
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
         return with_own_marks(typed, asked if first is None else dataclasses.replace(asked, decimal=None, thousands=None), known)
     if first is None:
@@ -287,8 +324,7 @@ def _infer_columns(
             counters += [i] if found.reason == COUNTS_ROWS else []
             continue
         if found.kind == "category" and found.name in cells.levels:
-            ordered = [word for word in cells.levels[found.name] if word in found.levels]
-            found = dataclasses.replace(found, levels=(*ordered, *(word for word in found.levels if word not in ordered)))
+            found = dataclasses.replace(found, levels=ordered(found.levels, cells.levels[found.name]))
         columns.append(found)
         note_doubts(found, cells, i, notes, i in categorical | texts)
     notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]

@@ -115,7 +115,7 @@ def _numbers(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
     versions = changed.numpy() * model.scale_ + model.mean_
     header = ["column", "unchanged", *(f"version {k + 1}" for k in range(_NUM_VERSIONS))]
     cells = [
-        [short_name(name, 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
+        [short_name(dataset.called(name, 40), 40), *(f"{value:,.4g}" for value in (dataset.X[rows[0], j], *versions[:, j]))]
         for j, name in enumerate(dataset.feature_names[:_MOST_COLUMNS])
     ]
     return table(header, cells, numeric=range(1, len(header)))

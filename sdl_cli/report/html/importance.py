@@ -28,6 +28,7 @@ Metric = Callable[[Array], Array]  # row weights `(B, N)` to values `(B,)`
 Score = Callable[[Array], Metric]
 
 _MOST_SHOWN = 15
+_NAME_LETTERS = 40
 _ROUNDING = 1e-7  # of the metric: what a larger batch may change in the last bits of an output
 _MOST_ROWS = 2000
 _BATCH_ROWS = 4096  # predicted in one go: enough to spread what a call costs
@@ -75,7 +76,7 @@ def build(run: OpenedRun) -> Section | None:
             f"Not measured: shuffling each of {len(columns):,} columns and predicting again would take too long with this model."
         )
         return Section("importance", title, "", slow)
-    names = [columns[j][0] for j in found.columns]
+    names = [dataset.called(columns[j][0], _NAME_LETTERS) for j in found.columns]
     unit = 100.0 if metric in PERCENT else 1.0
     what = f"points of {label(metric)} lost" if metric in PERCENT else f"{label(metric)} added"
     drawn = svg(_bars(names, found, unit, what), f"Importance of columns: {what} when each is shuffled")
@@ -183,7 +184,7 @@ def _bars(names: Sequence[str], found: Importance, unit: float, what: str) -> An
         axes.hlines(places, low, high, color=MUTED, linewidth=1.4)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.grid(axis="x", color=GRID)
-        axes.set_yticks(places, [short_name(name, 26) for name in names[:num]])
+        axes.set_yticks(places, [short_name(name, _NAME_LETTERS) for name in names[:num]])
         axes.tick_params(axis="y", length=0)
         axes.set(ylim=(num - 0.5, -0.5), xlabel=what)
         axes.spines["left"].set_visible(False)

@@ -148,7 +148,9 @@ def unusual_values(dataset: Dataset, labelled: Array, rows: Array) -> list[str]:
         words = []
         for j in order:
             share = f"{100 * own[j]:.1f} %" if own[j] else "no other"
-            words.append(f"{short_name(columns[j][0], 30)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({share})")
+            words.append(
+                f"{short_name(dataset.called(columns[j][0], 40), 40)} {_cell(kinds[j], dataset.X[row, columns[j][1]])} ({share})"
+            )
         found.append(", ".join(words) or "nothing unusual")
     return found
 

@@ -19,7 +19,7 @@ from sdl_cli.data.images.depth import as_in_run
 from sdl_cli.data.split import Split, split
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.files import read_guarded
-from sdl_cli.measure.predictions import safe_cell
+from sdl_cli.measure.predictions import CODE, safe_cell
 from sdl_cli.run import run_folder
 from sdl_cli.run.fit_and_score import ignore
 from sdl_cli.run.predict import load_stored
@@ -62,14 +62,15 @@ def read_predictions(file: Path) -> Predicted:
         assert content.count(b",") <= _MOST_CELLS
         header, *rows = csv.reader(io.StringIO(content.decode("utf-8", "surrogateescape"), newline=""))
         assert rows and header[:3] == ["id", "truth", "prediction"] and all(len(row) == len(header) for row in rows)
-        classes = tuple(name.removeprefix(_PREFIX) for name in header[3:])
+        num_told = 5 if header[3:5] == [f"truth{CODE}", f"prediction{CODE}"] else 3
+        classes = tuple(name.removeprefix(_PREFIX) for name in header[num_told:])
         ids = [row[0] for row in rows]
         if not classes:
             numbers = np.array([[float(cell) for cell in row[1:3]] for row in rows])
             return Predicted(ids, (), numbers[:, 0], numbers[:, 1], numbers[:, 1])
         index = {safe_cell(name): k for k, name in enumerate(classes)}
         named = np.array([[index[cell] for cell in row[1:3]] for row in rows])
-        return Predicted(ids, classes, named[:, 0], named[:, 1], np.array([row[3:] for row in rows], dtype=np.float64))
+        return Predicted(ids, classes, named[:, 0], named[:, 1], np.array([row[num_told:] for row in rows], dtype=np.float64))
     except (OSError, ValueError, KeyError, AssertionError, csv.Error) as error:
         raise DataError(f"{file}: the stored predictions cannot be read.", "Restore the file, or train again.") from error
 

@@ -19,6 +19,7 @@ def column_list(dataset: Dataset) -> list[dict[str, Any]]:
 
     Returns: for each its `name`; `kind` (number, category, boolean, date; target, id, or not learned from); `missing` cells,
         `distinct` values, and up to three `examples` as text. Of columns that no model sees, missing and distinct are None.
+        Also the `label` of a column to which its file gives one.
     """
     if dataset.modality != "table":
         return []
@@ -26,9 +27,10 @@ def column_list(dataset: Dataset) -> list[dict[str, Any]]:
     places = [own[0] for _, own in dataset.own_columns]
     found = {column.name: _described(column, dataset.X[:, j]) for column, j in zip(columns, places, strict=True)}
     names = [str(name) for name in dataset.source.get("names", [])]
-    if not set(found) <= set(names):  # no file that lists them
-        return list(found.values())
-    return [found[name] if name in found else _aside(name, dataset) for name in names]
+    if set(found) <= set(names):  # a file lists them
+        found = {name: found[name] if name in found else _aside(name, dataset) for name in names}
+    labels = dataset.source.get("labels") or {}
+    return [{**values, "label": labels[name]} if name in labels else values for name, values in found.items()]
 
 
 def _described(column: Column, x: Array) -> dict[str, Any]:

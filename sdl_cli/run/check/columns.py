@@ -11,7 +11,7 @@ from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import columns as data_columns
 from sdl_cli.data.split import Split
-from sdl_cli.phrases import counted, shortened
+from sdl_cli.phrases import counted
 from sdl_cli.run.check.problem import MOST_NAMED, Problem, named, percent
 
 _MOSTLY = 0.5  # share of missing cells from which little of a column is left
@@ -28,7 +28,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     """Problems of single columns, and pairs of equal ones."""
     if dataset.modality != "table" or len(dataset) == 0:
         return
-    names = [shortened(name) for name in dataset.feature_names]
+    names = [dataset.called(name) for name in dataset.feature_names]
     missing = np.isnan(dataset.X)
     low = np.fmin.reduce(dataset.X, axis=0, initial=np.inf)
     high = np.fmax.reduce(dataset.X, axis=0, initial=-np.inf)
@@ -95,13 +95,13 @@ def _identifiers(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
     if which:
         what = f"{counted(len(which), 'column', verbs='names/name')} or {'counts' if len(which) == 1 else 'count'} the rows"
         where = named([f"{names[j]} ({found[j]})" for j in which])
-        how = leave_out(dataset, [names[j] for j in which])
+        how = leave_out(dataset, [dataset.feature_names[j] for j in which])
         yield Problem("warning", f"{what}, which says nothing about new ones.", where, how)
     running = [j for j in found if j not in which]
     if running:
         what = f"{counted(len(running), 'column')} of whole numbers"
         what = f"{what} {'follows' if len(running) == 1 else 'follow'} the order of the rows, as running numbers do."
-        how = leave_out(dataset, [names[j] for j in running])
+        how = leave_out(dataset, [dataset.feature_names[j] for j in running])
         advice = f"Where they only number the rows, they say nothing about new ones. {how}"
         yield Problem("note", what, named([f"{names[j]} ({found[j]})" for j in running]), advice)
 
@@ -156,13 +156,13 @@ def _numbers_as_codes(dataset: Dataset, names: list[str]) -> Iterator[Problem]:
         if not _FEW_CODES[0] <= len(values) <= _FEW_CODES[1] or values[0] not in (0, 1) or counts.min() < 2:
             continue
         if (np.diff(values) == 1).all():
-            which.append((names[j], f"{values[0]:.0f} to {values[-1]:.0f}"))
+            which.append((j, f"{values[0]:.0f} to {values[-1]:.0f}"))
     if which:
         what = f"{counted(len(which), 'column')} of a few whole numbers {'is' if len(which) == 1 else 'are'} taken as numbers,"
-        listed = [name for name, _ in which]
+        listed = [dataset.feature_names[j] for j, _ in which]
         is_short = len(listed) <= MOST_NAMED and all(map(is_plain, listed))
         setting = f"'dataset.categorical=[{','.join(listed)}]'" if is_short else "dataset.categorical"
-        where = named([f"{name} ({ends})" for name, ends in which])
+        where = named([f"{names[j]} ({ends})" for j, ends in which])
         advice = f"If they are codes without an order, make them categories: {setting}"
         yield Problem("note", f"{what} so that 3 is more than 2.", where, advice)
 

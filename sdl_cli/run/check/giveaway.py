@@ -55,11 +55,13 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
         some = [one for one in found if one.severity == severity]
         if some:
             names = [one.name for one in some]
-            what = f"{shortened(names[0])} alone {verb} the target away: it {some[0].words}."
+            what = f"{dataset.called(names[0])} alone {verb} the target away: it {some[0].words}."
             if len(some) > 1:
                 what = f"{len(some)} features, each alone, {verb.removesuffix('s')} the target away; the first {some[0].words}."
             advice = f"Is it made from the target, or known only after it? {leave_out(dataset, names)}"
-            yield Problem(some[0].severity, what, named([shortened(name) for name in names]) if len(some) > 1 else "", advice)
+            yield Problem(
+                some[0].severity, what, named([dataset.called(name) for name in names]) if len(some) > 1 else "", advice
+            )
 
 
 def _chosen_rows(num: int, num_features: int, brief: bool) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
-from sdl_cli.phrases import counted, shortened
+from sdl_cli.phrases import counted
 from sdl_cli.run.check.columns import column_kinds
 from sdl_cli.run.check.problem import Problem, named
 
@@ -31,7 +31,7 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
             continue
         x = dataset.X[:, j]
         x = x[np.isfinite(x)]
-        name = shortened(dataset.feature_names[j])
+        name = dataset.called(dataset.feature_names[j])
         for code in _codes(x):
             codes.setdefault(code, []).append(f"{name} ({counted(int((x == code).sum()), 'row')})")
         if _has_odd_zeros(x):

@@ -16,7 +16,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
-from sdl_cli.phrases import counted, shortened
+from sdl_cli.phrases import counted
 from sdl_cli.run.check.columns import column_kinds, is_plain, level_counts
 from sdl_cli.run.check.duplicates import row_keys, spread
 from sdl_cli.run.check.problem import Problem, named, ranked, sides
@@ -66,7 +66,7 @@ def _by_name(dataset: Dataset) -> Iterator[Problem]:
         repeated[str(dataset.source["id"])] = (len(dataset), len(set(dataset.ids.tolist())))
     for name, (num_rows, num_values) in repeated.items():
         if num_values >= _LEAST_IDS and _LEAST_PER_ID * num_values <= num_rows <= _MOST_ROWS * num_values:
-            what = f"{shortened(name)} is called an id, and its {num_values:,} values stand in {num_rows:,} rows."
+            what = f"{dataset.called(name)} is called an id, and its {num_values:,} values stand in {num_rows:,} rows."
             setting = f"'dataset.group={name}'" if dataset.columns and is_plain(name) else "make it the group of each row."
             advice = "If new rows will be of other ones, keep the rows of each on one side of the split:"
             yield Problem("note", what, "", f"{advice} {setting}")
@@ -88,8 +88,8 @@ def _by_agreement(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Probl
     name = dataset.feature_names[first.feature]
     always = "always" if first.disagreement == 0 else "nearly always"
     target = "class" if dataset.task == "classification" else "target"
-    what = f"{shortened(name)}: {first.num_values:,} values, several rows each, and {always} the same {target} within one."
-    where = named([f"{shortened(dataset.feature_names[one.feature])} ({counted(one.num_values, 'value')})" for one in more])
+    what = f"{dataset.called(name)}: {first.num_values:,} values, several rows each, and {always} the same {target} within one."
+    where = named([f"{dataset.called(dataset.feature_names[one.feature])} ({counted(one.num_values, 'value')})" for one in more])
     advice = "If it names what rows belong to (a patient, a plant), new ones will not be among them:"
     setting = f"'dataset.group={name}'" if dataset.columns and is_plain(name) else "make it the group of each row."
     yield Problem("warning", what, f"so too {where}" if where else "", f"{advice} {setting}")

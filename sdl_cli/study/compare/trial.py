@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.files.value_words import codes_of
 from sdl_cli.data.images.depth import is_scaled
 from sdl_cli.data.sources.npz import array_header
 from sdl_cli.data.split import LabelledPart
@@ -96,7 +97,8 @@ def trial_in_stages(trial: Trial, folder: Path, resume: bool = False) -> Stages[
             write_atomic(folder / ROWS_FILE, buffer.getvalue())
         if trial.keep_predictions:
             ids = dataset.ids[test.rows]
-            write_predictions(folder / PREDICTIONS_FILE, ids, test.y, scored.outputs, dataset.classes, ready.decision)
+            codes = codes_of(dataset.source, dataset.classes)
+            write_predictions(folder / PREDICTIONS_FILE, ids, test.y, scored.outputs, dataset.classes, ready.decision, codes)
         out.config(experiment.to_plain())
         out.json("metrics.json", values)
         out.done()

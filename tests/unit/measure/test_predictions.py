@@ -100,3 +100,10 @@ def test_chunks_are_written_as_they_come() -> None:
 
 def test_no_rows_are_a_header() -> None:
     assert written([], ("a", "b")) == (0, [["id", "prediction", "probability_a", "probability_b"]])
+
+
+def test_codes_of_classes_stand_behind_the_prediction() -> None:
+    probs = np.array([[0.1, 0.9], [0.75, 0.25]])
+    _, rows = written([(ids("r1", "r2"), probs)], ("ant", "bee"), truth=np.array([0, 0]), codes=("7", ""))
+    assert rows[0] == ["id", "truth", "prediction", "truth_code", "prediction_code", "probability_ant", "probability_bee"]
+    assert [row[1:5] for row in rows[1:]] == [["ant", "bee", "7", ""], ["ant", "ant", "7", "7"]]
