@@ -29,7 +29,8 @@ class Cells:
 
     A format whose cells have types (`data/formats`) says more: `texts`, columns whose cells are text whatever they look like
     (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
-    words; `unit`, what messages count rows in.
+    words; `unit`, what messages count rows in; `series_shape`, that each row is a series of so many dimensions and steps, in
+    this order and before all other columns.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Cells:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     unit: str = "line"
+    series_shape: tuple[int, int] | None = None
 
     def place(self, row: int) -> str:
         """The file and the line of a row, for messages."""
