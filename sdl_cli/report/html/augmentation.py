@@ -37,6 +37,8 @@ def build(run: OpenedRun) -> Section | None:
         body = _texts(settings, dataset, rows)
     elif modality == "image":
         body = _images(settings, model.is_probe, dataset, rows)
+    elif modality == "series":
+        body = _series(settings, run.model, dataset, rows)
     elif dataset.columns:  # noise is added behind the preparation of a mixed table, to numbers that nobody knows
         return None
     else:

@@ -36,6 +36,8 @@ def build(run: OpenedRun) -> Section:
             body = gallery([_card(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
         elif dataset.modality == "text":
             body = _table(predicted, worst, "text", [short_name(dataset.X[row], 300) for row in rows])
+        elif dataset.modality == "series":
+            body = gallery([_drawn(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
         else:
             header = "unusual values (share of labelled rows at least as unusual)"
             body = _table(predicted, worst, header, unusual_values(dataset, run.parts.labelled, rows))

@@ -59,6 +59,8 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
             yield from _in_table(dataset, parts, brief)
     elif dataset.modality == "text":
         yield from _in_texts(dataset, parts)
+    elif dataset.modality == "series":
+        yield from _in_series(dataset, parts)
     elif not (brief and dataset.X.nbytes > _BRIEF_BYTES):
         yield from _in_images(dataset, parts)
 
@@ -69,6 +71,15 @@ def _in_images(dataset: Dataset, parts: Split) -> Iterator[Problem]:
     if flat.any():
         what = f"{counted(int(flat.sum()), 'image', verbs='is/are')} of one colour all over."
         yield Problem("warning", what, rows_named(dataset, flat), "Look whether they are damaged, and leave them out.")
+
+
+def _in_series(dataset: Dataset, parts: Split) -> Iterator[Problem]:
+    flat = np.ptp(dataset.X, axis=2).max(axis=1) == 0
+    keys = row_keys(spread(dataset.X.reshape(len(dataset), -1)))
+    yield from _of_units(dataset, parts, keys, (flat, flat), "series", _MATERIAL_SHARE)
+    if flat.any():
+        what = f"{counted(int(flat.sum()), 'series', 'series', verbs='is/are')} of one value all along."
+        yield Problem("warning", what, rows_named(dataset, flat), "Look whether they are recordings at all, and leave them out.")
 
 
 def _in_texts(dataset: Dataset, parts: Split) -> Iterator[Problem]:
