@@ -189,7 +189,7 @@ class _Rocket(FlatEstimator):
         mean, scale = (0.0, 1.0) if classify else mean_and_spread(np.asarray(y, dtype=np.float64))
         scale = scale or 1.0
         targets = np.searchsorted(self.classes_, y) if classify else (np.asarray(y, dtype=np.float64) - mean) / scale
-        weight, bias, strength = fit_probe(np.asarray(X, dtype=np.float64), targets, 1, classify, int(self.random_state or 0))
+        weight, bias, strength = fit_probe(np.asarray(X, dtype=np.float64), targets, 1, classify, int(self.random_state or 0), tempered=True)
         if classify and len(bias) == 2:
             weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
         self.model_.n_features_in_ = X.shape[1]
@@ -207,7 +207,7 @@ class _Rocket(FlatEstimator):
 
 
 class Rocket(ClassifierMixin, _Rocket):  # type: ignore[misc]
-    """Logistic regression on the features of `RocketKernels`, its strength chosen by cross-validation (`probe.fit_probe`)."""
+    """Logistic regression on the features of `RocketKernels`, its strength chosen by cross-validation (`probe.fit_probe`, tempered)."""
 
 
 class RocketRegressor(RegressorMixin, _Rocket):  # type: ignore[misc]

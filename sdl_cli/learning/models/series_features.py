@@ -31,7 +31,8 @@ class SeriesFeatures(BaseEstimator):  # type: ignore[misc]
     - mean, sd, min, max, and the quantiles of `QUANTILES`; skewness and excess kurtosis, from moments of (x - m) / s;
     - slope: of the least squares line over all steps, as its rise from the first step to the last;
     - half_change: mean of the second half less that of the first; when_max and when_min: where the extremes are, 0 to 1;
-    - step_mean: mean of |x[t+1] - x[t]|; step_sd: standard deviation of x[t+1] - x[t]; turns: share of steps at which the
+    - step_mean: mean of |x[t+1] - x[t]|; step_sd: standard deviation of x[t+1] - x[t]; asymmetry: mean of
+      ((x[t+1] - x[t]) / s)^3, which is 0 where time could as well run backwards; turns: share of steps at which the
       direction changes; crossings: share of steps at which x - m changes its sign; above: longest stretch with x > m, over L;
     - autocorrelation at the lags of `LAGS` below L / 2 (sums over L - lag products, divided by L s^2, as usual), and decay: the
       first lag at which it is below 1/e, over L;
@@ -101,7 +102,7 @@ def names_of_one(length: int) -> list[str]:
     bands = [f"power_{low:.4g}_{high:.4g}" for low, high in zip(BANDS[:-1], BANDS[1:], strict=True)]
     return [
         *("mean", "sd", "min", "max"), *(f"quantile_{q:g}" for q in QUANTILES), "skewness", "kurtosis",
-        *("slope", "half_change", "when_max", "when_min", "step_mean", "step_sd", "turns", "crossings", "above"),
+        *("slope", "half_change", "when_max", "when_min", "step_mean", "step_sd", "asymmetry", "turns", "crossings", "above"),
         *(f"autocorrelation_{lag}" for lag in LAGS if lag < length / 2), "decay",
         *bands, *("mean_frequency", "peak_frequency", "peak_share", "spectral_entropy"),
     ]  # fmt: skip
@@ -145,6 +146,7 @@ def _course(X: Array, z: Array) -> list[Array]:
         X.argmin(axis=2) / (length - 1),
         np.abs(steps).mean(axis=2),
         steps.std(axis=2),
+        (np.diff(z, axis=2) ** 3).mean(axis=2),
         turns,
         (np.diff(np.sign(z), axis=2) != 0).mean(axis=2),
         _longest(z > 0) / length,

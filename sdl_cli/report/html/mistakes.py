@@ -11,6 +11,7 @@ from sdl_cli.data.files.columns import Column
 from sdl_cli.errors import SdlError
 from sdl_cli.report.html.opened import OpenedRun, Predicted
 from sdl_cli.report.html.residuals import number
+from sdl_cli.report.html.series_lines import lines
 from sdl_cli.report.html.section import Section, escape, figure, picture, short_name, table
 
 Array = np.ndarray[Any, Any]
@@ -105,6 +106,13 @@ def _card(predicted: Predicted, row: int, pixels: Array) -> str:
     else:
         more = f"{truth}, predicted {prediction}"
     return figure(picture(np.asarray(pixels), f"Test image {name}", _PX), f"{name}: {more}")
+
+
+def _drawn(predicted: Predicted, row: int, series: Array) -> str:
+    name, truth, prediction = row_name(predicted, row), *named(predicted, row)
+    told = f"{truth}, {'called' if predicted.classes else 'predicted'} {prediction}"
+    sure = f" ({percent(predicted, row)})" if predicted.classes else ""
+    return figure(lines(series, f"Test series {name}", _PX), f"{name}: {told}{sure}")
 
 
 def named(predicted: Predicted, row: int) -> tuple[str, str]:

@@ -157,10 +157,14 @@ def crossing_problem(
 def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said: bool) -> Iterator[Problem]:
     surplus = int(twice.sum()) - len(np.unique(equals.member[twice]))
     if surplus:
-        what = f"{counted(surplus, unit, verbs='repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
+        what = f"{counted(surplus, unit, _several(unit), verbs='repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
         advice = "" if is_said else "Remove the copies: another split would put them on both sides."
         is_note = is_said or surplus < _MANY_COPIES * len(dataset)
         yield Problem("note" if is_note else "warning", what, rows_named(dataset, twice), advice)
+
+
+def _several(unit: str) -> str:
+    return unit if unit == "series" else f"{unit}s"
 
 
 def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -> Iterator[Problem]:
@@ -175,7 +179,7 @@ def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -
     if not len(involved):
         return
     num_wrong = int((table.sum(axis=1) - table.max(axis=1)).sum())
-    what = f"{counted(len(involved), unit, verbs='equals/equal')} another one of a different class: any method is wrong"
+    what = f"{counted(len(involved), unit, _several(unit), verbs='equals/equal')} another one of a different class: any method is wrong"
     what = f"{what} about {counted(num_wrong, 'row')} of {len(dataset):,} at least ({percent(num_wrong / len(dataset))})."
     is_serious = dataset.modality == "image" or num_wrong >= _LACKING * len(dataset)
     advice = "Look whether labels are wrong, or whether something that matters was not measured."
