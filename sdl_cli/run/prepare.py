@@ -105,7 +105,7 @@ def _seen_as(experiment: Experiment, dataset: Dataset) -> str:
 
     Raises ConfigError where it cannot see them.
     """
-    seen = experiment.model.seen(dataset.modality)
+    seen: str = experiment.model.seen(dataset.modality)
     if seen in experiment.model.modalities:
         return seen
     what = {"table": "a table", "text": "made of texts", "image": "made of images", "series": "made of series"}[dataset.modality]

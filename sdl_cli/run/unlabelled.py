@@ -106,7 +106,12 @@ _read: dict[str, Found] = {}
 def _read_once(path: Path, dataset: Dataset, on_error: str) -> Found:
     """The rows of a path, read once in a process for all fits on the same data; the last two are kept."""
     if not path.exists():
-        kinds = {"image": "an npz file or a folder of images", "table": "a table or an npz file", "text": "a file of texts", "series": "a file of series"}
+        kinds = {
+            "image": "an npz file or a folder of images",
+            "table": "a table or an npz file",
+            "text": "a file of texts",
+            "series": "a file of series",
+        }
         raise DataError(f"{KEY}: {path} does not exist.", f"Give {kinds[dataset.modality]}.")
     stat = path.stat()
     key = json.dumps([str(path), stat.st_mtime_ns, stat.st_size, on_error, as_read(dataset)], default=str)

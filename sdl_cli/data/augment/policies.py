@@ -217,8 +217,8 @@ def waits_for_device(augment: Any) -> bool:
 def build(augment: Any, target_zero: float | None = None, target_scale: float = 1.0) -> Policy:
     """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
 
-    Inputs are float32 images `(N, C, H, W)` in [0, 1], standardised series `(N, C, L)` or a table `(N, F)`; targets are soft classes
-    `(N, K)` or numbers `(N, 1)`; the generator lives on their device. Inputs are never changed in place.
+    Inputs are float32 images `(N, C, H, W)` in [0, 1], standardised series `(N, C, L)` or a table `(N, F)`; targets are soft
+    classes `(N, K)` or numbers `(N, 1)`; the generator lives on their device. Inputs are never changed in place.
 
     Arguments:
         target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for

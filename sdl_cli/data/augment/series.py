@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -13,7 +13,7 @@ def changed(series: Tensor, jitter_std: float, scale_std: float, crop_fraction: 
     """Crop, scale and jitter series `(N, C, L)`, in this order; see `policies.SeriesAugment`."""
     import torch
 
-    how = {"generator": generator, "device": series.device, "dtype": series.dtype}
+    how: dict[str, Any] = {"generator": generator, "device": series.device, "dtype": series.dtype}
     if crop_fraction < 1:
         kept = crop_fraction + (1 - crop_fraction) * torch.rand(len(series), **how)
         series = window(series, torch.rand(len(series), **how) * (1 - kept), kept)

@@ -1,7 +1,7 @@
 """Time series in the `.ts` files of the UCR and UEA archives: one series a line, dimensions and the label behind colons.
 
-The format is that of Bagnall et al., "The UEA multivariate time series classification archive" (2018): lines that begin with `#`
-are comments, those that begin with `@` say how the rest is written, and after `@data` every line is a series.
+The format is that of Bagnall et al., "The UEA multivariate time series classification archive" (2018): lines that begin with `#` or
+`%` are comments, those that begin with `@` say how the rest is written, and after `@data` every line is a series.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sdl_cli.data.files.text_file import check_memory, find_encoding, open_bytes
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted, listed, shortened
 
-_HEADER = re.compile(rb"\s*(?:#[^\n]*\n\s*)*@problemname\b", re.IGNORECASE)
+_HEADER = re.compile(rb"\s*(?:[#%][^\n]*\n\s*)*@problemname\b", re.IGNORECASE)
 _MISSING = frozenset(("?", "nan", ""))
 _PART_ROWS = 4096  # of a file that is read at once, on the way
 _NAMED = 5
@@ -30,7 +30,7 @@ _UNEQUAL_HINT = "Cut or fill them to one length first: sdl learns from series of
 
 def matches(head: bytes, path: Path) -> bool:
     return _HEADER.match(head.removeprefix(b"\xef\xbb\xbf")) is not None or (
-        path.suffix.lower() == ".ts" and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"#", b"@")
+        path.suffix.lower() == ".ts" and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"#", b"%", b"@")
     )
 
 
@@ -74,7 +74,7 @@ def iter_cells(path: Path, asked: Asked, chunk_rows: int | None) -> Iterator[Cel
         lines = enumerate(file, 1)
         _read_head(path, lines, head)
         for number, line in lines:
-            if not (text := line.strip()) or text.startswith("#"):
+            if not (text := line.strip()) or text.startswith(("#", "%")):
                 continue
             rows.append(_series(path, number, text, head))
             numbers.append(number)
@@ -92,7 +92,7 @@ def _read_head(path: Path, lines: Iterator[tuple[int, str]], head: _Head) -> Non
     """Read up to `@data`. Raises DataError for time stamps, unequal lengths, and lines that are no header."""
     for number, line in lines:
         text = line.strip()
-        if not text or text.startswith("#"):
+        if not text or text.startswith(("#", "%")):
             continue
         key, _, value = text.partition(" ")
         key, value = key.lower(), value.strip()
@@ -105,7 +105,9 @@ def _read_head(path: Path, lines: Iterator[tuple[int, str]], head: _Head) -> Non
         if key in ("@classlabel", "@targetlabel") and words[:1] and words[0].lower() == "true":
             head.target, head.labels = ("class", tuple(words[1:])) if key == "@classlabel" else ("target", ())
         if key == "@timestamps" and value.lower() == "true":
-            raise DataError(f"{path}: its series have time stamps.", "Give series at equal steps, without stamps (@timestamps false).")
+            raise DataError(
+                f"{path}: its series have time stamps.", "Give series at equal steps, without stamps (@timestamps false)."
+            )
         if key == "@equallength" and value.lower() == "false":
             raise DataError(f"{path}: its series are of unequal length (@equalLength false).", _UNEQUAL_HINT)
     else:
@@ -113,7 +115,7 @@ def _read_head(path: Path, lines: Iterator[tuple[int, str]], head: _Head) -> Non
 
 
 def _series(path: Path, number: int, text: str, head: _Head) -> list[str | None]:
-    """One line as cells: all steps of the first dimension, of the second, ..., and the label. Raises DataError as `iter_cells`."""
+    """One line as cells: all steps of the first dimension, of the second, ..., and the label. Raises as `iter_cells`."""
     if "(" in text:
         hint = "Give series at equal steps, without stamps: 1.5,2.5,3.5:label"
         raise DataError(f"{path}, line {number}: values in brackets, as with time stamps.", hint)
@@ -121,7 +123,9 @@ def _series(path: Path, number: int, text: str, head: _Head) -> list[str | None]
     label: str | None = None
     if head.target:
         if len(parts) < 2:
-            raise DataError(f"{path}, line {number}: the {head.target} is missing: nothing stands behind a colon.", "Add it, as :label")
+            raise DataError(
+                f"{path}, line {number}: the {head.target} is missing: nothing stands behind a colon.", "Add it, as :label"
+            )
         label = parts.pop().strip()
         label = None if label in ("", "?") else label
         if label is not None and head.labels and label not in head.labels:

@@ -73,7 +73,14 @@ def load(settings: Series, like: Mapping[str, Any] | None = None) -> Dataset:
     X = filled(X, [str(i) for i in reading.ids], settings.fill, cells.source, notes)
     own = {"kind": "series", "steps": [c.name for c in columns], "fill": settings.fill, "asked": asked_of_new_rows(table)}
     return dataclasses.replace(
-        reading, modality="series", X=X, columns=(), feature_names=(), x_digest=None, notes=notes, source={**reading.source, **own}
+        reading,
+        modality="series",
+        X=X,
+        columns=(),
+        feature_names=(),
+        x_digest=None,
+        notes=notes,
+        source={**reading.source, **own},
     ).finish()
 
 
@@ -105,12 +112,12 @@ def filled(X: Array, ids: Sequence[str], how: str, source: str, notes: list[str]
     rows = np.flatnonzero(missing.any(axis=(1, 2)))
     if not len(rows):
         return X
-    named = listed([shortened(ids[i], 40) for i in rows[:_NAMED]])
-    what = f"{counted(int(missing.sum()), 'value')} missing in {len(rows):,} of {len(X):,} series (id {named})"
+    count, where = int(missing.sum()), f"in {len(rows):,} of {len(X):,} series"
+    where += f" (id {listed([shortened(ids[i], 40) for i in rows[:_NAMED]])}{', ...' if len(rows) > _NAMED else ''})"
     if how == "fail":
-        at_end = bool((np.diff(missing[rows].astype(np.int8), axis=2) >= 0).all() and missing[rows, :, -1].any(axis=1).all())
-        padded = " They are missing at the end, as in series of unequal length: cut them to one length first." if at_end else ""
-        raise DataError(f"{source}: {what}.{padded}", _FILL_HINT)
+        late = np.diff(missing[rows].astype(np.int8), axis=2).min() >= 0  # never a value behind a missing one
+        padded = " They are missing at the end, as in series of unequal length: cut them to one length first." if late else ""
+        raise DataError(f"{source}: {counted(count, 'value', verbs='is/are')} missing {where}.{padded}", _FILL_HINT)
     empty = np.flatnonzero(missing.all(axis=2).any(axis=1))
     if len(empty):
         raise DataError(f"{source}: the series {shortened(ids[empty[0]], 40)} has a channel without any value.", "Leave it out.")
@@ -118,7 +125,8 @@ def filled(X: Array, ids: Sequence[str], how: str, source: str, notes: list[str]
     for i in rows:
         for own, gone in zip(X[i], missing[i], strict=True):
             own[gone] = np.interp(steps[gone], steps[~gone], own[~gone])
-    notes.append(f"{what.capitalize()} were filled from their neighbours in time (dataset.fill=linear).")
+    what = f"{counted(count, 'value', verbs='was/were')} missing {where}"
+    notes.append(f"{what} and filled from the neighbours in time (dataset.fill=linear).")
     return X
 
 
@@ -127,7 +135,9 @@ def _check_shape(path: Path, shape: Sequence[int], source: Mapping[str, Any]) ->
     first = next(iter_cells(path, Asked(**source.get("asked", {})), 1) or iter(()), None) if path.is_file() else None
     if first is not None and first.series_shape is not None and list(first.series_shape) != list(shape):
         told = [f"{counted(c, 'dimension')} of {counted(length, 'step')}" for c, length in (first.series_shape, shape)]
-        raise DataError(f"{path}: its series have {told[0]}, but this run takes {told[1]}.", "Give series like those it was trained on.")
+        raise DataError(
+            f"{path}: its series have {told[0]}, but this run takes {told[1]}.", "Give series like those it was trained on."
+        )
 
 
 def _plain(name: str) -> dict[str, Any]:
@@ -181,7 +191,9 @@ def _steps(cells: Cells, table: Table) -> list[str]:
             counters += [cells.names[i]] if isinstance(found, LeftOut) and found.reason == COUNTS_ROWS else []
     hint = "Say what they are: dataset.id, dataset.group, or leave them out with dataset.drop=[...]"
     if strange:
-        raise DataError(f"{cells.source}: columns that hold no numbers, and so are no steps of a series: {listed(strange)}.", hint)
+        raise DataError(
+            f"{cells.source}: columns that hold no numbers, and so are no steps of a series: {listed(strange)}.", hint
+        )
     if counters:
         raise DataError(f"{cells.source}: the column {shortened(counters[0])} counts the rows: it is no step of a series.", hint)
     return [cells.names[i] for i in places]

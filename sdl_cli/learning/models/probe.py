@@ -66,7 +66,11 @@ def _tempered(
     """The C and the share of its outputs with the least loss; of numbers, the whole outputs."""
     shares = _SHARES if num_classes else (1.0,)
     found = [
-        (float(_left_out_losses(Fitted(share * one.weights, share * one.intercepts), axes, y, folds, num_classes).mean()), c, share)
+        (
+            float(_left_out_losses(Fitted(share * one.weights, share * one.intercepts), axes, y, folds, num_classes).mean()),
+            c,
+            share,
+        )
         for c, one in zip(GRID, path, strict=True)
         for share in shares
     ]

@@ -68,7 +68,7 @@ class RocketKernels(BaseEstimator):  # type: ignore[misc]
         found: list[Array] = []
         for number in range(len(self.dilations_)):
             chosen = random.randint(len(rows), size=len(KERNELS))
-            for kernel, response in enumerate(self._responses(rows, number, chosen)):
+            for response in self._responses(rows, number, chosen):
                 start = sum(map(len, found))
                 found.append(np.quantile(response, levels[start : start + self.counts_[number]]))
         self.thresholds_ = np.concatenate(found).astype(np.float32)
@@ -95,7 +95,7 @@ class RocketKernels(BaseEstimator):  # type: ignore[misc]
         return np.asarray((_centred(X) / self.scale_[:, None]).astype(np.float32))
 
     def _responses(self, rows: Array, number: int, chosen: Array | None = None) -> Any:
-        """What each kernel with dilation `number` gives on these rows, `(n, steps)`; with `chosen`, on one row for each kernel."""
+        """What each kernel with dilation `number` gives on these rows `(n, steps)`; with `chosen`, on one row for each."""
         dilation, length = int(self.dilations_[number]), rows.shape[2]
         reach = (TAPS // 2) * dilation
         padded = np.pad(rows, ((0, 0), (0, 0), (reach, reach)))
@@ -127,7 +127,11 @@ class RocketKernels(BaseEstimator):  # type: ignore[misc]
         """Arrays and JSON-ready values from which `from_state` rebuilds this fitted encoder, bit for bit."""
         check_is_fitted(self, "thresholds_")
         names = ("scale", "dilations", "counts", "channels", "thresholds")
-        return {name: getattr(self, f"{name}_") for name in names}, {"kind": "rocket", **self.get_params(), "shape": list(self.shape_)}
+        return {name: getattr(self, f"{name}_") for name in names}, {
+            "kind": "rocket",
+            **self.get_params(),
+            "shape": list(self.shape_),
+        }
 
     @classmethod
     def from_state(cls, arrays: dict[str, Array], values: dict[str, Any]) -> RocketKernels:
@@ -189,7 +193,9 @@ class _Rocket(FlatEstimator):
         mean, scale = (0.0, 1.0) if classify else mean_and_spread(np.asarray(y, dtype=np.float64))
         scale = scale or 1.0
         targets = np.searchsorted(self.classes_, y) if classify else (np.asarray(y, dtype=np.float64) - mean) / scale
-        weight, bias, strength = fit_probe(np.asarray(X, dtype=np.float64), targets, 1, classify, int(self.random_state or 0), tempered=True)
+        weight, bias, strength = fit_probe(
+            np.asarray(X, dtype=np.float64), targets, 1, classify, int(self.random_state or 0), tempered=True
+        )
         if classify and len(bias) == 2:
             weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
         self.model_.n_features_in_ = X.shape[1]
@@ -207,7 +213,7 @@ class _Rocket(FlatEstimator):
 
 
 class Rocket(ClassifierMixin, _Rocket):  # type: ignore[misc]
-    """Logistic regression on the features of `RocketKernels`, its strength chosen by cross-validation (`probe.fit_probe`, tempered)."""
+    """Logistic regression on the features of `RocketKernels`, its strength chosen by `probe.fit_probe`, tempered."""
 
 
 class RocketRegressor(RegressorMixin, _Rocket):  # type: ignore[misc]

@@ -42,7 +42,7 @@ class SeriesResNet(nn.Module):
 
 
 class PlainSeriesNet(nn.Module):
-    """`depth` convolutions with BatchNorm and ReLU; `(N, C, L)` to `(N, D)`: the fully convolutional network of the same paper."""
+    """`depth` convolutions with BatchNorm and ReLU, as in the same paper's FCN; `(N, C, L)` to `(N, D)`."""
 
     def __init__(self, in_channels: int, length: int, depth: int, width: int, dropout: float) -> None:
         super().__init__()

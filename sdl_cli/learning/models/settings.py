@@ -144,8 +144,8 @@ class DeepNetSettings(FromScratch):
 
     Arguments:
         architecture: auto (mlp for tables, resnet for images and series), mlp, resnet or plain (a small convolutional network).
-        depth: hidden layers of an mlp (10), weighted layers of a resnet (9; 10 on series), convolutions of plain (4; 3 on series).
-        width: units of each hidden layer (100) or channels of a resnet's stem (24; 32 on series) or plain's first (32; 64).
+        depth: hidden layers of an mlp (10), weighted layers of a resnet (9; series 10), convolutions of plain (4; series 3).
+        width: units of each hidden layer (100) or channels of a resnet's stem (24; series 32) or plain's first (32; 64).
         dropout: probability of dropping a hidden unit (mlp 0.15, as Olson, Wyner and Berk 2018; images 0).
         num_members: networks trained from different seeds whose probabilities are averaged.
         convolution: of images: standard; harmonic, whose filters are sums of cosine waves (Ulicny et al. 2019); or antialiased,

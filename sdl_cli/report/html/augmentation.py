@@ -12,8 +12,8 @@ from sdl_cli.learning.models import MODELS
 from sdl_cli.report.html.mistakes import gallery, varied
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
-from sdl_cli.report.html.series_lines import lines
 from sdl_cli.report.html.section import Section, figure, picture, short_name, table
+from sdl_cli.report.html.series_lines import lines
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]

@@ -11,8 +11,8 @@ from sdl_cli.data.files.columns import Column
 from sdl_cli.errors import SdlError
 from sdl_cli.report.html.opened import OpenedRun, Predicted
 from sdl_cli.report.html.residuals import number
-from sdl_cli.report.html.series_lines import lines
 from sdl_cli.report.html.section import Section, escape, figure, picture, short_name, table
+from sdl_cli.report.html.series_lines import lines
 
 Array = np.ndarray[Any, Any]
 _MOST_SHOWN = 12

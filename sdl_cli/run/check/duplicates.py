@@ -179,7 +179,8 @@ def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -
     if not len(involved):
         return
     num_wrong = int((table.sum(axis=1) - table.max(axis=1)).sum())
-    what = f"{counted(len(involved), unit, _several(unit), verbs='equals/equal')} another one of a different class: any method is wrong"
+    who = counted(len(involved), unit, _several(unit), verbs="equals/equal")
+    what = f"{who} another one of a different class: any method is wrong"
     what = f"{what} about {counted(num_wrong, 'row')} of {len(dataset):,} at least ({percent(num_wrong / len(dataset))})."
     is_serious = dataset.modality == "image" or num_wrong >= _LACKING * len(dataset)
     advice = "Look whether labels are wrong, or whether something that matters was not measured."

@@ -21,7 +21,8 @@ def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], o
     """JSON-ready description of a run's model and of what goes into its graph.
 
     `classes` name the columns of the graph's output. `decision_weights`, if the run has them, multiply the probabilities before
-    the largest names the class. The `kind` of `preprocessing` is image, table, text or series, and its `steps` are to be done in order.
+    the largest names the class. The `kind` of `preprocessing` is image, table, text or series, and its `steps` are to be done in
+    order.
     """
     inputs = values["inputs"]
     names, decision = list(inputs["classes"]), inputs.get("decision")

@@ -13,8 +13,8 @@ def series_steps(inputs: Mapping[str, Any]) -> list[str]:
     channels, length = (int(n) for n in inputs["shape"])
     source = inputs.get("source", {})
     steps = [
-        f"Put the numbers of the columns in `source.steps` into (channel, step) = ({channels}, {length}), in this order: all steps "
-        "of the first channel, then those of the second, and so on."
+        f"Put the numbers of the columns in `source.steps` into (channel, step) = ({channels}, {length}), in this order: all "
+        "steps of the first channel, then those of the second, and so on."
     ]
     if source.get("fill") == "linear":
         return [*steps, "Fill missing values linearly from the neighbours in time, at the ends with the nearest value."]
