@@ -92,7 +92,7 @@ class Dataset:
 
     @property
     def row_shape(self) -> list[int]:
-        """Shape of one row as the user knows it: `[C, H, W]` of an image, `[columns]` of a table, `[C, L]` of a series, else `[]`."""
+        """Shape of one row as the user knows it: `[C, H, W]` of an image, `[columns]` of a table, `[C, L]` of a series."""
         return [len(self.own_columns)] if self.columns else [int(size) for size in self.X.shape[1:]]
 
 

@@ -1,7 +1,7 @@
 """Time series in the `.ts` files of the UCR and UEA archives: one series a line, dimensions and the label behind colons.
 
-The format is that of Bagnall et al., "The UEA multivariate time series classification archive" (2018): lines that begin with `#` or
-`%` are comments, those that begin with `@` say how the rest is written, and after `@data` every line is a series.
+The format is that of Bagnall et al., "The UEA multivariate time series classification archive" (2018): lines that begin with
+`#` or `%` are comments, those that begin with `@` say how the rest is written, and after `@data` every line is a series.
 """
 
 from __future__ import annotations

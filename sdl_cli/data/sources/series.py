@@ -109,7 +109,7 @@ def filled(X: Array, ids: Sequence[str], how: str, source: str, notes: list[str]
     Raises DataError: values are missing and `how` is fail, or a whole channel of a series is missing.
     """
     missing = np.isnan(X)
-    rows = np.flatnonzero(missing.any(axis=(1, 2)))
+    rows = np.flatnonzero(missing.sum(axis=(1, 2)))
     if not len(rows):
         return X
     count, where = int(missing.sum()), f"in {len(rows):,} of {len(X):,} series"
@@ -118,7 +118,7 @@ def filled(X: Array, ids: Sequence[str], how: str, source: str, notes: list[str]
         late = np.diff(missing[rows].astype(np.int8), axis=2).min() >= 0  # never a value behind a missing one
         padded = " They are missing at the end, as in series of unequal length: cut them to one length first." if late else ""
         raise DataError(f"{source}: {counted(count, 'value', verbs='is/are')} missing {where}.{padded}", _FILL_HINT)
-    empty = np.flatnonzero(missing.all(axis=2).any(axis=1))
+    empty = np.flatnonzero((missing.sum(axis=2) == X.shape[2]).sum(axis=1))
     if len(empty):
         raise DataError(f"{source}: the series {shortened(ids[empty[0]], 40)} has a channel without any value.", "Leave it out.")
     X, steps = X.copy(), np.arange(X.shape[2])
