@@ -52,7 +52,7 @@ def test_from_a_file_to_predictions(sdl: Sdl, files: Path, model: str) -> None:
         assert sdl(f"predict run {source} -o {out}").code == 0
     assert predicted(files / "a.csv") == predicted(files / "b.csv") == predicted(files / "c.csv")
     assert sdl("report run").code == 0
-    assert "series of 40 steps" in (files / "run" / "report.html").read_text()
+    assert "channels x steps" in (files / "run" / "report.html").read_text()
 
 
 def test_a_table_and_the_archives_format_give_the_same_run(sdl: Sdl, files: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_feature_of_a_kernel_by_hand() -> None:
                 weights = np.where(np.isin(np.arange(9), taps), 2, -1)
                 x = np.pad(rows[4, kernels.channels_[number, k] > 0].sum(axis=0), 4 * d)
                 response = [sum(weights[j] * x[t + j * d] for j in range(9)) for t in range(40)]
-                if (number + k) % 2 and 40 > 8 * d:
+                if (number + k) % 2 and 8 * d < 40:
                     response = response[4 * d : 40 - 4 * d]
                 for i in range(count):
                     share = np.mean(np.array(response) > kernels.thresholds_[column + i])
