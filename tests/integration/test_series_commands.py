@@ -61,6 +61,12 @@ def test_a_table_and_the_archives_format_give_the_same_run(sdl: Sdl, files: Path
     assert predicted(files / "ts" / "predictions.csv") == predicted(files / "csv" / "predictions.csv")
 
 
+def test_a_bare_path_shows_what_it_is(sdl: Sdl, files: Path) -> None:
+    found = sdl("train W_TRAIN.ts model=baseline model.num_trees=20 hydra.run.dir=run")
+    assert found.code == 0, found.err
+    assert "W_TRAIN.ts is read as series (dataset=series)." in found.out + found.err
+
+
 def test_new_series_of_another_length_are_refused(sdl: Sdl, files: Path) -> None:
     assert sdl(f"train {DATA} model=baseline model.num_trees=20 hydra.run.dir=run").code == 0
     text = (files / "W_TEST.ts").read_text().replace(":", ",0.5:")

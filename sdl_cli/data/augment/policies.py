@@ -122,12 +122,12 @@ class Noise:
 
 @dataclass(frozen=True)
 class SeriesAugment:
-    """Series with noise, another amplitude, and a window of them stretched to the whole (Um et al. 2017; Le Guennec et al. 2016).
+    """A random window of a series, with another amplitude and noise (Um et al. 2017; Le Guennec et al. 2016).
 
     Arguments:
         jitter_std: standard deviation of Gaussian noise on every step, in standard deviations of the channel.
         scale_std: standard deviation of the factor of each channel of a series about its own mean, around 1.
-        crop_fraction: least share of the steps that a window keeps; 1 crops none.
+        crop_fraction: share of the steps that a window keeps; 1 crops none.
     """
 
     name: str = "series"

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 
 def changed(series: Tensor, jitter_std: float, scale_std: float, crop_fraction: float, generator: torch.Generator) -> Tensor:
-    """Crop, scale and jitter series `(N, C, L)`, in this order; see `policies.SeriesAugment`."""
+    """Crop, scale and jitter series `(N, C, L)`, in this order, see `policies.SeriesAugment`; windows are shorter than L."""
     import torch
 
     how: dict[str, Any] = {"generator": generator, "device": series.device, "dtype": series.dtype}
     if crop_fraction < 1:
-        kept = crop_fraction + (1 - crop_fraction) * torch.rand(len(series), **how)
-        series = window(series, torch.rand(len(series), **how) * (1 - kept), kept)
+        length = max(1, round(crop_fraction * series.shape[2]))
+        places = torch.rand(len(series), generator=generator, device=series.device) * (series.shape[2] - length + 1)
+        series = window(series, places.floor().long().clamp(max=series.shape[2] - length), length)
     if scale_std > 0:
         mean = series.mean(2, keepdim=True)
         series = mean + (series - mean) * (1 + scale_std * torch.randn((*series.shape[:2], 1), **how))
@@ -25,18 +26,12 @@ def changed(series: Tensor, jitter_std: float, scale_std: float, crop_fraction: 
     return series
 
 
-def window(series: Tensor, start: Tensor, kept: Tensor) -> Tensor:
-    """A part of each of the series `(N, C, L)`, read at L places in even steps by linear interpolation.
+def window(series: Tensor, start: Tensor, length: int) -> Tensor:
+    """Of each of the series `(N, C, L)`, the `length` steps from its own `start` `(N,)` on, as they are: `(N, C, length)`.
 
-    Arguments:
-        start, kept: `(N,)`, where each window begins and how long it is, as shares of the way from the first step to the last.
+    They are not stretched to L steps again: that would smooth what the network sees unsmoothed later.
     """
     import torch
 
-    last = series.shape[2] - 1
-    even = torch.linspace(0, 1, last + 1, device=series.device, dtype=series.dtype)
-    places = ((start[:, None] + kept[:, None] * even) * last).clamp(0, last)
-    left = places.floor().clamp(max=max(last - 1, 0)).long()
-    share = (places - left)[:, None]
-    left = left[:, None].expand(-1, series.shape[1], -1)
-    return series.gather(2, left) * (1 - share) + series.gather(2, (left + 1).clamp(max=last)) * share
+    steps = start[:, None] + torch.arange(length, device=series.device)
+    return series.gather(2, steps[:, None].expand(-1, series.shape[1], -1))

@@ -9,18 +9,20 @@ from sdl_cli.data.augment import policies, series
 from sdl_cli.errors import ConfigError
 
 
-def test_a_window_of_a_line_is_a_line() -> None:
-    line = torch.linspace(0, 1, 21)[None, None].repeat(3, 2, 1)
-    start, kept = torch.tensor([0.0, 0.25, 0.1]), torch.tensor([1.0, 0.5, 0.9])
-    found = series.window(line, start, kept)
-    wanted = start[:, None] + kept[:, None] * torch.linspace(0, 1, 21)
-    assert torch.allclose(found, wanted[:, None].expand(-1, 2, -1), atol=1e-6)
-    assert torch.equal(found[0], line[0])  # the whole window changes nothing
+def test_windows_are_parts_of_their_series() -> None:
+    rows = torch.arange(60.0).reshape(3, 2, 10)
+    found = series.window(rows, torch.tensor([0, 2, 6]), 4)
+    assert torch.equal(found, torch.stack([rows[0, :, :4], rows[1, :, 2:6], rows[2, :, 6:]]))
 
 
-def test_between_steps_it_is_linear() -> None:
-    found = series.window(torch.tensor([[[0.0, 2.0, 0.0]]]), torch.tensor([0.25]), torch.tensor([0.5]))
-    assert found.flatten().tolist() == [1.0, 2.0, 1.0]
+def test_every_window_of_the_length_that_was_asked_for_is_as_likely() -> None:
+    rows = torch.arange(20.0).expand(6000, 1, 20)
+    found = series.changed(rows, 0.0, 0.0, 0.8, torch.Generator().manual_seed(0))
+    assert found.shape == (6000, 1, 16)
+    assert torch.equal(found.diff(dim=2), torch.ones(6000, 1, 15))
+    counts = found[:, 0, 0].long().bincount(minlength=5)
+    assert len(counts) == 5
+    assert (counts - 1200).abs().max() < 150
 
 
 def test_noise_and_scale_have_the_sizes_that_were_asked_for() -> None:
