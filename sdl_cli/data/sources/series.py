@@ -16,7 +16,7 @@ from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, infer, to_n
 from sdl_cli.data.files.missing import missing_words, without
 from sdl_cli.data.files.roles import TestFile, find_column, listed, which_target
 from sdl_cli.data.files.sniffing import Asked
-from sdl_cli.data.files.table_cells import Cells
+from sdl_cli.data.files.table_cells import Cells, require_columns
 from sdl_cli.data.formats import iter_cells
 from sdl_cli.data.sources.new_rows import iter_rows
 from sdl_cli.data.sources.table import Table, asked_of_new_rows, assemble, read_files
@@ -63,9 +63,10 @@ def load(settings: Series, like: Mapping[str, Any] | None = None) -> Dataset:
     if like is not None and "steps" in like.get("source", {}):  # otherwise it is no run on series, as whoever compares them finds
         run = {**like, "columns": [_plain(name) for name in like["source"]["steps"]]}
     cells, part = read_files(table, run)
-    if table.target is None:
+    if table.target is None or (run is not None and cells.series_shape is not None):  # the run's own table may name it otherwise
         table = dataclasses.replace(table, target=_own_target(cells))
-    columns = [Column(name, "number") for name in (run["source"]["steps"] if run else _steps(cells, table))]
+    steps = _steps(cells, table) if run is None else _steps_like(cells, run["source"]["steps"], run["shape"])
+    columns = [Column(name, "number") for name in steps]
     channels = _num_channels(cells, settings, len(columns))
     reading = assemble(cells, table, Path(settings.path).stem, part, run, columns)
     X = reading.X.reshape(len(reading.X), channels, -1)
@@ -94,8 +95,9 @@ def iter_series(path: Path, inputs: Mapping[str, Any], notes: list[str] | None =
     """
     source = inputs["source"]
     shape = [int(n) for n in inputs["shape"]]
-    _check_shape(path, shape, source)
-    rows = iter_rows(path, {**inputs, "columns": [_plain(name) for name in source["steps"]]}, notes=notes)
+    first = next(iter_cells(path, Asked(**source.get("asked", {})), 1) or iter(()), None) if path.is_file() else None
+    steps = source["steps"] if first is None else _steps_like(first, source["steps"], shape)
+    rows = iter_rows(path, {**inputs, "columns": [_plain(name) for name in steps]}, notes=notes)
     said: list[str] = []
     for ids, X in rows:
         yield ids, filled(X.reshape(-1, *shape), [str(i) for i in ids], source["fill"], str(path), said)
@@ -130,14 +132,20 @@ def filled(X: Array, ids: Sequence[str], how: str, source: str, notes: list[str]
     return X
 
 
-def _check_shape(path: Path, shape: Sequence[int], source: Mapping[str, Any]) -> None:
-    """Raise DataError where a `.ts` file has series of another shape: their first steps alone would mean something else."""
-    first = next(iter_cells(path, Asked(**source.get("asked", {})), 1) or iter(()), None) if path.is_file() else None
-    if first is not None and first.series_shape is not None and list(first.series_shape) != list(shape):
-        told = [f"{counted(c, 'dimension')} of {counted(length, 'step')}" for c, length in (first.series_shape, shape)]
-        raise DataError(
-            f"{path}: its series have {told[0]}, but this run takes {told[1]}.", "Give series like those it was trained on."
-        )
+def _steps_like(cells: Cells, steps: Sequence[str], shape: Sequence[int]) -> list[str]:
+    """The columns of a run's series in a file: by name, or in a `.ts` file, which has no names, by place.
+
+    Raises DataError: columns that are missing; a `.ts` file with series of another shape, whose first steps alone would mean
+    something else.
+    """
+    if cells.series_shape is None:
+        require_columns(cells.source, cells.names, steps)
+        return list(steps)
+    if list(cells.series_shape) != list(shape):
+        told = [f"{counted(c, 'dimension')} of {counted(length, 'step')}" for c, length in (cells.series_shape, shape)]
+        message = f"{cells.source}: its series have {told[0]}, but this run takes {told[1]}."
+        raise DataError(message, "Give series like those it was trained on.")
+    return list(cells.names[: len(steps)])
 
 
 def _plain(name: str) -> dict[str, Any]:

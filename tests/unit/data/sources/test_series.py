@@ -170,3 +170,22 @@ def test_new_rows_are_read_as_the_run_reads_them(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a column that the run needs is missing: d2.t10"):
         frame(X[:5], LABELS[:5]).drop(columns="d2.t10").to_csv(tmp_path / "less.csv", index=False)
         next(iter_series(tmp_path / "less.csv", inputs))
+
+
+def test_a_ts_file_has_the_steps_of_a_run_by_place(tmp_path: Path) -> None:
+    """Whatever the columns of the run's own table were called."""
+    table = frame()
+    table.columns = [*(f"s{i}" for i in range(20)), "class"]
+    table.to_csv(tmp_path / "a.csv", index=False)
+    inputs = as_read(load(Series(path=str(tmp_path / "a.csv"), target="class", channels=2)))
+    path = ts(tmp_path / "a.ts")
+    again = load(Series(path=str(path), target="20"), inputs)  # as the run's own settings say it
+    assert np.array_equal(again.X, X)
+    assert [again.classes[k] for k in again.y] == LABELS.tolist()
+    [(_, rows)] = iter_series(path, inputs)
+    assert np.array_equal(rows, X)
+    with pytest.raises(DataError, match="20 columns that the run needs are missing"):
+        frame().to_csv(tmp_path / "b.csv", index=False)
+        load(Series(path=str(tmp_path / "b.csv"), target="class", channels=2), inputs)
+    with pytest.raises(DataError, match="2 dimensions of 9 steps, but this run takes 2 dimensions of 10 steps"):
+        load(Series(path=str(ts(tmp_path / "c.ts", X[:, :, :9]))), inputs)
