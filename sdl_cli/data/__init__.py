@@ -17,6 +17,7 @@ from sdl_cli.data.sources import (
     npz,
     omniglot,
     openml,
+    series,
     table,
     text,
     torchvision_sets,
@@ -26,7 +27,7 @@ from sdl_cli.settings.experiment import DataSettings
 
 _KINDS: tuple[Any, ...] = (  # settings, each of which has its own name as the default of `name`
     *(builtin.Digits, builtin.BreastCancer, builtin.Wine, builtin.Iris, builtin.Diabetes),
-    *(npz.Npz, table.Table, text.Text, openml.OpenML, huggingface.HuggingFace),
+    *(npz.Npz, table.Table, series.Series, text.Text, openml.OpenML, huggingface.HuggingFace),
     *(image_folder.ImageFolder, image_table.ImageTable, torchvision_sets.TorchvisionSet, omniglot.OmniglotRuns),
 )
 DATASETS: dict[str, type] = {kind.name: kind for kind in _KINDS}
@@ -54,6 +55,8 @@ def load(
 def _load(settings: DataSettings, preferred_px: int | None, interpolation: str, like: Mapping[str, Any] | None) -> Dataset:
     if isinstance(settings, table.Table):
         return table.load(settings, like)
+    if isinstance(settings, series.Series):
+        return series.load(settings, like)
     if isinstance(settings, openml.OpenML):
         return openml.load(settings, like)
     if isinstance(settings, huggingface.HuggingFace):

@@ -18,7 +18,7 @@ from sdl_cli.machine import available_cores
 from sdl_cli.phrases import shortened
 
 Task = Literal["classification", "regression"]
-Modality = Literal["image", "table", "text"]
+Modality = Literal["image", "table", "text", "series"]
 _BLOCK_BYTES = 16 * 2**20
 
 
@@ -38,10 +38,10 @@ class Dataset:
     Arguments:
         name: its name in results.
         task: `classification` or `regression`.
-        modality: `image`, `table` or `text`.
+        modality: `image`, `table`, `text` or `series`.
         X: images `uint8 (N, C, H, W)` (an array or a memory map; `float32` where all are deeper than 8 bits, until
-            `depth.eight_bit` has learned their scale from the labelled rows), a table `float64 (N, F)`, or texts `(N,)` of str
-            (objects).
+            `depth.eight_bit` has learned their scale from the labelled rows), a table `float64 (N, F)`, texts `(N,)` of str
+            (objects), or series `float64 (N, C, L)` of C channels and L steps.
         y: class indices `int64 (N,)` into `classes`, or numbers `float64 (N,)`.
         classes: class names in index order; empty for regression.
         feature_names: column names of a table; empty for images.
@@ -104,7 +104,7 @@ class Dataset:
 
     @property
     def row_shape(self) -> list[int]:
-        """Shape of one row as the user knows it: `[C, H, W]` of an image, `[columns]` of a table, `[]` of a text."""
+        """Shape of one row as the user knows it: `[C, H, W]` of an image, `[columns]` of a table, `[C, L]` of a series."""
         return [len(self.own_columns)] if self.columns else [int(size) for size in self.X.shape[1:]]
 
 

@@ -27,10 +27,11 @@ def groups_of(
         alike: equal for cells whose networks may be of one shape and learn from as many rows.
     """
     networks = [cell for cell in cells if experiment_of(cell).model.trains_in_epochs]
-    at_once = _IMAGES if modality == "image" else _TABLES
+    convolves = modality in ("image", "series")
+    at_once = _IMAGES if convolves else _TABLES
     if networks and trains_on_gpu(experiment_of(networks[0])):
         return _parts(networks, num_jobs, at_once)
-    if modality == "image":
+    if convolves:
         return []
     found: dict[Hashable, list[Cell]] = {}
     for cell in networks:

@@ -10,7 +10,7 @@ from sdl_cli.many.sweep_result import JobResult
 from sdl_cli.measure.wording import PERCENT, difference, estimated, label, p_value, shown
 from sdl_cli.phrases import counted, listed
 from sdl_cli.report import layout
-from sdl_cli.report.words import UNITS, examples, own_settings
+from sdl_cli.report.words import MANY, examples, own_settings
 from sdl_cli.study.compare.result import ArmResult, ComparisonResult, Gap, Left
 
 Values = dict[str, Any]
@@ -19,7 +19,7 @@ BESIDE = ("accuracy", "balanced_accuracy", "roc_auc", "log_loss", "rmse", "mae",
 
 def plan_lines(overview: Values) -> list[tuple[str, str]]:
     """Label and text of what is about to be compared."""
-    units = f"{UNITS[overview['modality']]}s"
+    units = MANY[overview["modality"]]
     labelled, test = overview["labelled_rows"], overview["test_rows"]
     repeats, tried, minutes = overview["repeats"], overview["num_candidates"], overview["minutes"]
     own = ", which come with the source" if overview["fixed_test"] else ""

@@ -12,7 +12,7 @@ from sdl_cli.measure.wording import interval, label, rounded, shown
 from sdl_cli.phrases import counted, duration
 from sdl_cli.report import layout
 from sdl_cli.report.chart import chart
-from sdl_cli.report.words import UNITS, examples, own_settings
+from sdl_cli.report.words import MANY, examples, own_settings
 from sdl_cli.study.curve.result import CurveResult
 
 Values = dict[str, Any]
@@ -20,7 +20,7 @@ Values = dict[str, Any]
 
 def plan_lines(overview: Values) -> list[tuple[str, str]]:
     """Label and text of what is about to be measured."""
-    units = f"{UNITS[overview['modality']]}s"
+    units = MANY[overview["modality"]]
     sizes = ", ".join(f"{size:,}" for size in overview["sizes"])
     at_once = f", {overview['jobs']} at once" if overview["jobs"] > 1 else ""
     guess = " (a first guess: no similar curve has been measured here before)" if overview["is_guess"] else ""

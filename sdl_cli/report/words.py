@@ -15,16 +15,20 @@ from sdl_cli.report import layout
 from sdl_cli.run.result import RunResult
 
 QUICK_BASELINE = "forest (quick baseline)"
-UNITS = {"image": "image", "table": "row", "text": "text"}  # modality -> what one example is called
+# modality -> what one example is called, and several
+UNITS = {"image": "image", "table": "row", "text": "text", "series": "series"}
+MANY = {"image": "images", "table": "rows", "text": "texts", "series": "series"}
 SEEDS = ("seed=", "dataset.seed=")  # overrides in which jobs may differ and be repeats of each other
 
 
 def examples(modality: str, shape: Sequence[int], count: int | None = None) -> str:
-    """What the data is made of, and how many of it: `images of 1 x 8 x 8`, `178 rows of 13 features`, `texts`."""
-    unit = UNITS[modality]
-    which = f"{unit}s" if count is None else counted(count, unit)
+    """What the data is made of, and how many of it: `images of 1 x 8 x 8`, `178 rows of 13 features`, `series of 100 steps`."""
+    which = MANY[modality] if count is None else counted(count, UNITS[modality], MANY[modality])
     if modality == "table":
         return f"{which} of {counted(shape[0], 'feature')}"
+    if modality == "series":
+        beside = f"{counted(shape[0], 'channel')} and " if shape[0] > 1 else ""
+        return f"{which} of {beside}{counted(shape[1], 'step')}"
     return f"{which} of {' x '.join(f'{size:,}' for size in shape)}" if modality == "image" else which
 
 

@@ -135,7 +135,8 @@ def _values(metrics: Values) -> Values:
 def load_as_read(settings: DataSettings, inputs: Values) -> Dataset:
     """The data set, read as the run reads it."""
     size, how = inputs.get("size_px"), inputs.get("interpolation", "bilinear")
-    found = data.load(settings, preferred_px=size, interpolation=how, like=inputs if inputs.get("columns") else None)
+    known = inputs.get("source", {}).get("steps") if settings.name == "series" else inputs.get("columns")  # type: ignore[attr-defined]
+    found = data.load(settings, preferred_px=size, interpolation=how, like=inputs if known else None)
     return as_in_run(found, inputs.get("value_range"))
 
 

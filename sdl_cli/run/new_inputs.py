@@ -45,7 +45,11 @@ def as_read(dataset: Dataset, interpolation: str = "bilinear") -> dict[str, Any]
 def iter_inputs(source: Path, inputs: Mapping[str, Any], notice: Notice, on_error: str = "fail") -> Chunks:
     """Ids `(n,)` and X `(n, ...)` of new inputs a chunk at a time; `inputs` is what the run stored of its data."""
     notes: list[str] = []
-    if source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
+    if inputs["modality"] == "series":
+        from sdl_cli.data.sources.series import iter_series
+
+        yield from iter_series(source, inputs, notes)
+    elif source.suffix.lower() == ".npz" and not inputs.get("columns") and inputs["modality"] != "text":
         from sdl_cli.data.sources.npz import read_inputs
 
         if inputs.get("value_range") is not None:

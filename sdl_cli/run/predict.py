@@ -101,7 +101,7 @@ def _check_places(stored: run_folder.StoredRun, source: Path, out: Path) -> None
     run_folder.require_place(out, "Name a file with -o, for example -o predictions.csv", " with -o")
     if not source.exists():
         other = ", or for images a folder, an image, a table of their paths, or an npz file"
-        is_table = stored.config.get("dataset", {}).get("name") in ("table", "text", "openml")
+        is_table = stored.config.get("dataset", {}).get("name") in ("table", "text", "openml", "series")
         raise DataError(f"{source}: not found.", f"Give a table with the columns of the run{'' if is_table else other}.")
     if out.exists() and source.samefile(out):
         raise DataError(f"{out}: this is the input itself.", "Choose another file with -o.")

@@ -87,6 +87,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     experiment.model.check_task(dataset.task)
     _check_reduction(experiment, dataset)
     _check_directions(experiment, dataset)
+    seen = _seen_as(experiment, dataset)
     if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment.policies import check as check_policy
@@ -94,17 +95,11 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
             check_policy(experiment.augment, dataset.modality, dataset.task)
         return experiment
     loss = resolve_loss(experiment.loss, dataset.task)
-    seen = "table" if dataset.modality == "text" else dataset.modality  # texts reach a model as a table of features
-    if seen not in experiment.model.modalities:
-        what = {"table": "a table", "text": "made of texts", "image": "made of images"}[dataset.modality]
-        takes = "images" if "image" in experiment.model.modalities else "tables"
-        hint = f"Choose another model: {', '.join(name for name, kind in MODELS.items() if seen in kind.modalities)}."
-        raise ConfigError(f"model: {experiment.model.name} takes {takes}, but the data set {dataset.name} is {what}.", hint)
     if experiment.dataset.unlabeled is not None and experiment.model.uses_unlabeled:
         experiment.model.check_unlabeled(dataset.task, loss)
     from sdl_cli.data.augment.policies import check as check_augment
 
-    check_augment(experiment.augment, dataset.modality, dataset.task)
+    check_augment(experiment.augment, seen if dataset.modality == "series" else dataset.modality, dataset.task)
     training = build(experiment, dataset.task).filled_training(seen, num_rows)
     return dataclasses.replace(experiment, loss=loss, training=training)
 
@@ -121,6 +116,21 @@ def _check_channels(experiment: Experiment, dataset: Dataset) -> None:
     )
 
 
+def _seen_as(experiment: Experiment, dataset: Dataset) -> str:
+    """As what the model sees the data: texts, and series that it does not read itself, as a table of features.
+
+    Raises ConfigError where it cannot see them.
+    """
+    seen: str = experiment.model.seen(dataset.modality)
+    if seen in experiment.model.modalities:
+        return seen
+    what = {"table": "a table", "text": "made of texts", "image": "made of images", "series": "made of series"}[dataset.modality]
+    takes = {("image",): "images", ("series",): "series"}.get(experiment.model.modalities, "tables")
+    fitting = [name for name, kind in MODELS.items() if kind.seen(dataset.modality) in kind.modalities]
+    message = f"model: {experiment.model.name} takes {takes}, but the data set {dataset.name} is {what}."
+    raise ConfigError(message, f"Choose another model: {', '.join(fitting)}.")
+
+
 def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:
     """Raise ConfigError where the model's inputs cannot be made smaller."""
     model, what = experiment.model, f"reduce={experiment.reduce.name}"
@@ -132,6 +142,9 @@ def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:
             f"{what}: model={model.name} reads images as they are, with every pixel in its place.",
             f"{hint}model.strategy=probe), or leave out reduce.",
         )
+    if dataset.modality == "series" and model.is_network and model.seen("series") == "series":
+        hint = "Use a model that sees a row of features (model=baseline or model=rocket), or leave out reduce."
+        raise ConfigError(f"{what}: model={model.name} reads series as they are, with every step in its place.", hint)
     if experiment.dataset.unlabeled is not None and model.uses_unlabeled:
         hint = "Leave out reduce or dataset.unlabeled."
         raise ConfigError(f"{what}: the rows of dataset.unlabeled cannot be reduced alike.", hint)

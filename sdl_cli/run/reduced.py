@@ -97,6 +97,8 @@ def _names(model: Any, dataset: Dataset) -> list[str] | None:
         return None
     if encoder is None:
         return list(dataset.feature_names)
+    if dataset.modality == "series":
+        return list(encoder.names())
     if dataset.modality == "text":
         return [term.replace("\x02", "^") for terms in encoder.terms_.values() for term in terms]
     levels = [list(c.levels) if c.kind == "category" else [] for c in dataset.columns for _ in c.parts or [c.name]]

@@ -66,6 +66,7 @@ def equal_or_near(X: Array, test: Array, dataset: Dataset) -> Array:
         return np.array([" ".join(str(text).lower().split()) in known for text in X], dtype=bool)
     if dataset.modality == "image":
         return np.isin(image_keys(X), image_keys(test)) | near_to(X, test, mirrored=dataset.task == "classification")
+    X, test = X.reshape(len(X), -1), test.reshape(len(test), -1)  # of series, all steps of all channels
     seen = np.isin(row_keys(spread(X)), row_keys(spread(test)))
     left = np.flatnonzero(~seen)
     seen[left] = _near_rows(X[left], np.unique(test, axis=0))
@@ -105,7 +106,12 @@ _read: dict[str, Found] = {}
 def _read_once(path: Path, dataset: Dataset, on_error: str) -> Found:
     """The rows of a path, read once in a process for all fits on the same data; the last two are kept."""
     if not path.exists():
-        kinds = {"image": "an npz file or a folder of images", "table": "a table or an npz file", "text": "a file of texts"}
+        kinds = {
+            "image": "an npz file or a folder of images",
+            "table": "a table or an npz file",
+            "text": "a file of texts",
+            "series": "a file of series",
+        }
         raise DataError(f"{KEY}: {path} does not exist.", f"Give {kinds[dataset.modality]}.")
     stat = path.stat()
     key = json.dumps([str(path), stat.st_mtime_ns, stat.st_size, on_error, as_read(dataset)], default=str)
@@ -123,7 +129,7 @@ def _read_once(path: Path, dataset: Dataset, on_error: str) -> Found:
 def _read_rows(path: Path, dataset: Dataset, on_error: str) -> Found:
     notes: list[str] = []
     inputs, is_npz = as_read(dataset), path.suffix.lower() == ".npz"
-    if is_npz and (dataset.columns or dataset.modality == "text"):
+    if is_npz and (dataset.columns or dataset.modality in ("text", "series")):
         wanted = "texts" if dataset.modality == "text" else "columns with names"
         raise DataError(f"{path}: an npz file has no {wanted}.", "Give a file like the one of the data set.")
     if is_npz and dataset.value_range is None:

@@ -82,7 +82,7 @@ ENVIRONMENT = {
 STATUS = {"state": str, "reason?": str, "files?": Each(str)}
 COLUMN = {"name": str, "kind": str, "levels": [str], "parts": [str], "format": str}
 INPUTS = {
-    "modality": {"image", "table", "text"},
+    "modality": {"image", "table", "text", "series"},
     "shape": [Between(0, 2**31)],
     "classes": [str],
     "features?": [str],

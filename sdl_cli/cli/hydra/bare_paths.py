@@ -15,7 +15,7 @@ from sdl_cli.files import is_there, typed_path
 _LETTERS = 65_536  # of a file are looked at
 _WORDS = 4  # in a cell, on average, from which on a column holds texts
 _NAMES = {"image_folder": "a folder of photos", "image_table": "a table of photos"}
-_NAMES |= {"npz": "arrays", "text": "texts", "table": "a table"}
+_NAMES |= {"npz": "arrays", "text": "texts", "table": "a table", "series": "series"}
 
 
 def with_bare_path(overrides: Sequence[str]) -> tuple[list[str], str]:
@@ -57,6 +57,8 @@ def _kind(path: Path, keys: set[str]) -> str:
         return "image_table"
     if path.suffix.lower() in (".npz", ".npy"):
         return "npz"
+    if path.suffix.lower() == ".ts":
+        return "series"
     rows = _first_rows(path)
     if path.suffix.lower() in (".txt", ".text"):  # texts with a label each, unless it is cut into columns like a table
         width = len(rows[0]) if rows else 0

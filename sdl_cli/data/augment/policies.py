@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from sdl_cli.data.augment import mixing, moving, trivial
+from sdl_cli.data.augment import mixing, moving, series, trivial
 from sdl_cli.data.augment.number_targets import check_targets
 from sdl_cli.errors import ConfigError
 from sdl_cli.settings.experiment import Fraction, NonNegative, Positive, Range
@@ -121,6 +121,22 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class SeriesAugment:
+    """A random window of a series, with another amplitude and noise (Um et al. 2017; Le Guennec et al. 2016).
+
+    Arguments:
+        jitter_std: standard deviation of Gaussian noise on every step, in standard deviations of the channel.
+        scale_std: standard deviation of the factor of each channel of a series about its own mean, around 1.
+        crop_fraction: share of the steps that a window keeps; 1 crops none.
+    """
+
+    name: str = "series"
+    jitter_std: NonNegative = 0.05
+    scale_std: Annotated[float, Range(0, 0.5)] = 0.1
+    crop_fraction: Annotated[float, Range(0, 1, open_low=True)] = 0.9
+
+
+@dataclass(frozen=True)
 class TextAugment:
     """Changed copies of training texts (Wei and Zou, EDA, EMNLP 2019), made by `data/augment/texts.py` before features are.
 
@@ -145,12 +161,14 @@ AUGMENTS: dict[str, type] = {
     "trivial": Trivial,
     "strong": Strong,
     "noise": Noise,
+    "series": SeriesAugment,
     "text": TextAugment,
 }
 MODALITY: dict[str, frozenset[str]] = {
-    "none": frozenset({"image", "table", "text"}),
+    "none": frozenset({"image", "table", "text", "series"}),
     **dict.fromkeys(("flip_crop", "shift", "trivial", "strong"), frozenset({"image"})),
     "noise": frozenset({"table"}),
+    "series": frozenset({"series"}),
     "text": frozenset({"text"}),
 }
 
@@ -162,20 +180,25 @@ def check(augment: Any, modality: str, task: str) -> list[str]:
     """
     if modality not in MODALITY[augment.name]:
         fitting = [name for name, works_on in MODALITY.items() if modality in works_on]
-        kinds = " and ".join(sorted(f"{kind}s" for kind in MODALITY[augment.name]))
-        this = "a table" if modality == "table" else f"made of {modality}s"
+        kinds = " and ".join(sorted(kind if kind == "series" else f"{kind}s" for kind in MODALITY[augment.name]))
+        made_of = modality if modality == "series" else f"{modality}s"
+        this = "a table" if modality == "table" else f"made of {made_of}"
         raise ConfigError(
             f"augment: {augment.name} works on {kinds}, and this data set is {this}.", f"Policies that fit: {', '.join(fitting)}."
         )
     notices = check_targets(augment, task)
     if augment.name == "strong" and task == "regression" and augment.mix_probability > 0:
         notices.append("augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it.")
+    if augment.name == "series" and task == "regression":
+        notices.append("augment=series scales and crops series: the number to predict stays, as if neither changed it.")
     if _changes_nothing(augment):
         notices.append(f"augment={augment.name} changes nothing as it is set.")
     return notices
 
 
 def _changes_nothing(augment: Any) -> bool:
+    if isinstance(augment, SeriesAugment):
+        return not augment.jitter_std and not augment.scale_std and augment.crop_fraction == 1
     strengths = {
         "flip_crop": ("flip", "pad_fraction"),
         "strong": ("flip", "pad_fraction", "erase_probability", "mix_probability"),
@@ -194,8 +217,8 @@ def waits_for_device(augment: Any) -> bool:
 def build(augment: Any, target_zero: float | None = None, target_scale: float = 1.0) -> Policy:
     """The policy as a function of one batch: `(inputs, targets, generator) -> (inputs, targets)`.
 
-    Inputs are float32 images `(N, C, H, W)` in [0, 1] or a standardised table `(N, F)`; targets are soft classes
-    `(N, K)` or numbers `(N, 1)`; the generator lives on their device. Inputs are never changed in place.
+    Inputs are float32 images `(N, C, H, W)` in [0, 1], standardised series `(N, C, L)` or a table `(N, F)`; targets are soft
+    classes `(N, K)` or numbers `(N, 1)`; the generator lives on their device. Inputs are never changed in place.
 
     Arguments:
         target_zero: where 0 of the user's own numbers lies among the numbers that are handed in: -mean / scale for
@@ -228,6 +251,8 @@ def build(augment: Any, target_zero: float | None = None, target_scale: float = 
                 targets = add(targets, right, augment.shift_target)
             case Trivial():
                 inputs = trivial.trivial_augment(inputs, augment.num_bins, generator)
+            case SeriesAugment():
+                inputs = series.changed(inputs, augment.jitter_std, augment.scale_std, augment.crop_fraction, generator)
             case Noise():
                 inputs = noise(inputs, augment.std, augment.drop_probability, generator)
         return inputs, targets

@@ -31,7 +31,8 @@ class Cells:
     (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
     words; `codes`, by column whose words stand for codes the code of each word; `unit`, what messages count rows in; `strings`,
     the columns whose cells the file holds as text, to which alone `marks` apply (those of its numbers are plain), or None
-    where all are text.
+    where all are text; `series_shape`, that each row is a series of so many dimensions and steps, in this order and before all
+    other columns.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Cells:
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unit: str = "line"
     strings: frozenset[str] | None = None
+    series_shape: tuple[int, int] | None = None
 
     def marks_of(self, name: str) -> Marks:
         """How the numbers of a column are written."""

@@ -21,8 +21,12 @@ def join_files(first: Cells, second: Cells, missing: Collection[str], as_written
 
     Arguments:
         as_written: columns whose cells are not numbers, whatever they look like.
-    Raises DataError: the second lacks a column of the first.
+    Raises DataError: the second lacks a column of the first, or holds series of another shape.
     """
+    if first.series_shape != second.series_shape:
+        shapes = [" x ".join(map(str, cells.series_shape or ("single values",))) for cells in (first, second)]
+        message = f"dataset.test_path: the series of {second.source} are {shapes[1]}, those of {first.source} {shapes[0]}"
+        raise DataError(f"{message} (dimensions x steps).", "Give series of one shape.")
     lacking = [name for name in first.names if name not in second.names]
     if lacking:
         raise DataError(f"dataset.test_path: {second.source} lacks columns that {first.source} has: {listed(lacking)}.")

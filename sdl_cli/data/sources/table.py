@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -109,33 +109,46 @@ def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
         like: the stored `inputs` of a run: its columns are read as the run reads them, whatever this file suggests.
     Raises DataError: files, columns or cells that cannot be used; the message names them.
     """
+    cells, part = read_files(settings, like)
+    reading = assemble(cells, settings, Path(settings.path).stem, part, like)
+    return dataclasses.replace(reading, source={**reading.source, "asked": asked_of_new_rows(settings)}).finish()
+
+
+def read_files(settings: Table, like: Mapping[str, Any] | None = None) -> tuple[Cells, Array | None]:
+    """The cells of the file and of the one that brings test rows, and `(N,)` "train" or "test", None where there is one file."""
     run = None if like is None else Known.of(like["source"], [Column.from_plain(values) for values in like["columns"]])
     known = None if like is None else {**known_levels(like), str(like["source"].get("target")): tuple(like["classes"])}
     cells = _read_file(settings.path, settings, "dataset.path", run, levels=known)
     without = "" if gives_words(Path(settings.path).expanduser()) else settings.set_for_words()
     if without:
-        cells = dataclasses.replace(
-            cells, notes=(*cells.notes, f"{without}: no effect, since this file gives its values no words.")
-        )
-    part = None
-    if settings.test_path is not None:
-        test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
-        written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
-        part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
-        cells = join_files(cells, test, missing_words(settings.missing_values), written)
-    reading = assemble(cells, settings, Path(settings.path).stem, part, like)
-    # what the user said of how the file is written holds for new rows as well
-    asked = {key: value for key, value in settings.written().items() if key not in ("header", "header_lines")}
-    return dataclasses.replace(reading, source={**reading.source, "asked": asked}).finish()
+        said = f"{without}: no effect, since this file gives its values no words."
+        cells = dataclasses.replace(cells, notes=(*cells.notes, said))
+    if settings.test_path is None:
+        return cells, None
+    test = _read_file(settings.test_path, settings, "dataset.test_path", first=cells)
+    written = [cells.names[find_column(cells.source, cells.names, name, "dataset.text")] for name in settings.text]
+    part = np.repeat(["train", "test"], [len(cells.lines), len(test.lines)])
+    return join_files(cells, test, missing_words(settings.missing_values), written), part
+
+
+def asked_of_new_rows(settings: Table) -> dict[str, Any]:
+    """What the user said of how the file is written, as far as it holds for new rows as well."""
+    return {key: value for key, value in settings.written().items() if key not in ("header", "header_lines")}
 
 
 def assemble(
-    cells: Cells, roles: TableRoles, name: str, part: Array | None = None, like: Mapping[str, Any] | None = None
+    cells: Cells,
+    roles: TableRoles,
+    name: str,
+    part: Array | None = None,
+    like: Mapping[str, Any] | None = None,
+    known_columns: Sequence[Column] | None = None,
 ) -> Reading:
     """Read a table from its cells: find the roles and kinds of its columns.
 
     Arguments:
         name: of the data set. part: `(N,)` of "train" or "test", or None. like: as for `load`.
+        known_columns: the columns to learn from and their kinds, where nothing is to be inferred.
     Raises DataError: no such column, no usable feature, a target that cannot be one.
     """
     notes = without_doubt_of_header(cells.notes, cells.names, [roles.target])
@@ -170,7 +183,10 @@ def assemble(
     if like is None and task == "classification" and target in cells.levels:
         y, classes = in_given_order(y, classes, cells.levels[target])
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
-    columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
+    if known_columns is not None:
+        columns, namer = list(known_columns), None
+    else:
+        columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
     id_place, order = places.get("id", namer), _order(cells, roles, notes, like is not None)
     unknown: Unknown = {}
     X = encode_columns(cells, columns, unknown)

@@ -13,7 +13,7 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
     """The unfitted estimator of an experiment, with all of its settings.
 
     Arguments:
-        dataset: its data set, if its inputs need preprocessing (mixed tables, texts) before the model.
+        dataset: its data set, if its inputs need preprocessing (mixed tables, texts, series) before the model.
     """
     settings = experiment.model
     arguments = settings.arguments() | {"random_state": experiment.seed}
@@ -72,7 +72,7 @@ def with_preparation(
         augment: settings of a policy that works on what goes into the preprocessing (texts), or None.
         reduction: a `Reduction` of what comes out of it, or None.
     """
-    if not needs_preparation(dataset) and reduction is None and dataset.target_scale == "none":
+    if not needs_preparation(dataset, model) and reduction is None and dataset.target_scale == "none":
         return model
     from sdl_cli.learning.models.prepared import Prepared
 
@@ -81,6 +81,8 @@ def with_preparation(
         from sdl_cli.learning.models.text_features import TextEncoder
 
         encoder = TextEncoder(random_state=seed)
+    elif dataset.modality == "series":
+        encoder = _encoder_of_series(model, seed) if needs_preparation(dataset, model) else None
     elif dataset.columns:
         from sdl_cli.data.files.columns import level_counts
         from sdl_cli.learning.models.encoding import TableEncoder
@@ -93,8 +95,21 @@ def with_preparation(
     return Prepared(encoder, model, augment, validation_fraction, seed, reduction, dataset.target_scale)
 
 
-def needs_preparation(dataset: Dataset) -> bool:
-    """Whether the rows of a data set are not plain numbers yet."""
+def _encoder_of_series(model: Any, seed: int) -> Any:
+    """What makes a table of series for a model: random kernels for the one that is made for them, or features of the whole."""
+    if model.settings.seen("series") == "table":
+        from sdl_cli.learning.models.series_features import SeriesFeatures
+
+        return SeriesFeatures()
+    from sdl_cli.learning.models.rocket import RocketKernels
+
+    return RocketKernels(model.num_features, seed)
+
+
+def needs_preparation(dataset: Dataset, model: Any) -> bool:
+    """Whether the rows of a data set are not yet what this model takes."""
+    if dataset.modality == "series":
+        return model.settings.seen("series") == "table" or not model.settings.is_network
     return bool(dataset.columns) or dataset.modality == "text"
 
 

@@ -1,4 +1,4 @@
-"""A deep network from scratch: an MLP for tables, a residual or a small plain convolutional network for images."""
+"""A deep network from scratch: an MLP for tables, a residual or a small plain convolutional network for images or series."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sdl_cli.learning.models.convolutions import Convolutions
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.network import Array
 from sdl_cli.learning.models.pseudo_labels import PseudoLabels, views
+from sdl_cli.learning.models.series_net import PlainSeriesNet, SeriesResNet
 from sdl_cli.learning.models.settings import DeepNetSettings
 from sdl_cli.learning.stages import Stages
 
@@ -27,8 +28,10 @@ _STANDARD = Convolutions()
 @takes(DeepNetSettings, standardize=True, **NETWORK)
 class _DeepNet(NetworkEstimator):
     def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
-        is_image = len(input_shape) == 3
-        architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image else "mlp")
+        is_image, is_series = len(input_shape) == 3, len(input_shape) == 2
+        architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image or is_series else "mlp")
+        if is_series:
+            return self._series_body(input_shape, architecture)
         if is_image and architecture == "mlp":
             what = "model.architecture: mlp is for tables."
             raise ConfigError(what, "Use resnet or plain for images, or dataset.as_table=true if the data set has it.")
@@ -42,6 +45,15 @@ class _DeepNet(NetworkEstimator):
         kind, depth, width = (ResNet, 9, 24) if architecture == "resnet" else (PlainNet, 4, 32)
         how = Convolutions(self.convolution, self.max_frequency)
         body = kind(input_shape[0], input_shape[1:], self.depth or depth, self.width or width, self.dropout or 0.0, how)
+        return body, body.embedding_size
+
+    def _series_body(self, input_shape: Sequence[int], architecture: str) -> tuple[nn.Module, int]:
+        if architecture == "mlp":
+            raise ConfigError("model.architecture: mlp is for tables.", "Use resnet or plain (or auto) for series.")
+        if self.convolution != "standard":
+            raise ConfigError(f"model.convolution: {self.convolution} is for images.", "Leave it at standard for series.")
+        kind, depth, width = (SeriesResNet, 10, 32) if architecture == "resnet" else (PlainSeriesNet, 3, 64)
+        body = kind(input_shape[0], input_shape[1], self.depth or depth, self.width or width, self.dropout or 0.0)
         return body, body.embedding_size
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Stages[None]:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from torch import Tensor, nn
 
 from sdl_cli.data.augment import policies as augmentation
+from sdl_cli.data.dataset import Modality
 from sdl_cli.data.draw import hold_out
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning import device, loop, losses, together
@@ -29,6 +30,7 @@ from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.settings.experiment import Training
 
 Validate = Callable[[nn.Module], dict[str, float]]
+_MODALITIES: dict[int, Modality] = {2: "table", 3: "series", 4: "image"}  # by the number of axes
 
 
 class NetworkEstimator(StoredNetwork):
@@ -47,7 +49,7 @@ class NetworkEstimator(StoredNetwork):
     in_own_unit: Callable[[Array], Array] | None = None  # of targets that were put on another scale before
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> NetworkEstimator:
-        """Train on images `uint8 (N, C, H, W)` or a table `(N, F)` with targets `(N,)`.
+        """Train on images `uint8 (N, C, H, W)`, series `(N, C, L)` or a table `(N, F)` with targets `(N,)`.
 
         Validation rows, where the settings need any, are `X_val`, `y_val`, or else a seeded stratified part of the rows given.
         `X_unlabeled` `(U, ...)` are more rows without targets, for a model whose settings use them.
@@ -62,7 +64,7 @@ class NetworkEstimator(StoredNetwork):
     def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Stages[None]:
         """`fit`, which stops wherever networks are to be trained."""
         X, y = self._check(X, y, fitting=True)
-        modality: Literal["image", "table"] = "image" if X.ndim == 4 else "table"
+        modality = _MODALITIES[X.ndim]
         task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
         policy = self._settle_settings(modality, task, len(X))
         if X_val is None and self.needs_validation:
@@ -72,7 +74,7 @@ class NetworkEstimator(StoredNetwork):
             X_val = validate_data(self, X_val, reset=False, dtype=np.float64) if modality == "table" else np.asarray(X_val)
         targets = self._encode(y, fit=True)
         self.input_shape_ = list(X.shape[1:])
-        if modality == "table":
+        if modality != "image":
             self.mean_, self.scale_ = self._column_scales(X)
         scale = getattr(self, "target_scale_", 1.0)
         self._augment = augmentation.build(policy, self._target_zero, scale) if policy.name != "none" else None
@@ -95,10 +97,13 @@ class NetworkEstimator(StoredNetwork):
             self.temperature_ = losses.fit_temperature(nn.functional.normalize(outputs, dim=1), labels)
         del self._augment, self._unlabeled
 
-    def _settle_settings(self, modality: Literal["image", "table"], task: str, num_rows: int) -> Any:
+    def _settle_settings(self, modality: Modality, task: str, num_rows: int) -> Any:
         """Settle loss, training and seed, and return the augmentation policy; all of them checked against the data."""
         if modality not in self.settings.modalities:
-            what = f"model: {type(self).__name__} takes images, but this data is a table."
+            many = {"table": "tables", "series": "series", "image": "images"}
+            takes = " or ".join(many[each] for each in self.settings.modalities)
+            this = {"table": "this data is a table", "series": "these rows are series", "image": "these are images"}[modality]
+            what = f"model: {type(self).__name__} takes {takes}, but {this}."
             raise ConfigError(what, "Choose another, for example model=deep_net.")
         self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
         policy = self.augment or augmentation.NoAugment()
@@ -111,7 +116,10 @@ class NetworkEstimator(StoredNetwork):
         return policy
 
     def _column_scales(self, X: Array) -> tuple[Array, Array]:
-        """What is taken off each column, and what it is then divided by, both `(F,)`."""
+        """What is taken off each column, and what it is then divided by, both `(F,)`; of the channels of series `(C, 1)`."""
+        if X.ndim == 3:
+            scale = X.std(axis=(0, 2))[:, None]
+            return X.mean(axis=(0, 2))[:, None], np.where(scale > 0, scale, 1.0)
         scale = X.std(axis=0)
         if self.standardize:
             return X.mean(axis=0), np.where(scale > 0, scale, 1.0)
@@ -235,7 +243,7 @@ class NetworkEstimator(StoredNetwork):
             else:
                 seconds = partial(loop.seconds_per_step, net, self.objective, inputs[:16], targets[:16])
             key = hashlib.sha256(f"{net}|{tuple(inputs.shape[1:])}|{what}".encode()).hexdigest()
-            self.runtime_ = device.settle(runtime, key, None if inputs.ndim == 2 else seconds)
+            self.runtime_ = device.settle(runtime, key, seconds if inputs.ndim == 4 else None)
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(self.runtime_)
         return self.runtime_
@@ -285,6 +293,15 @@ class NetworkEstimator(StoredNetwork):
                 check_consistent_length(X, y)
             elif list(X.shape[1:]) != list(self.input_shape_):
                 raise ValueError(f"images are {X.shape[1:]} (C, H, W), but the network was trained on {tuple(self.input_shape_)}")
+        elif getattr(X, "ndim", None) == 3:
+            X = np.asarray(X, dtype=np.float64)
+            if not np.isfinite(X).all():
+                raise ValueError("series must not hold NaN or infinity")
+            if fitting:
+                y = column_or_1d(y, warn=True)
+                check_consistent_length(X, y)
+            elif list(X.shape[1:]) != list(self.input_shape_):
+                raise ValueError(f"series are {X.shape[1:]} (C, L), but the network was trained on {tuple(self.input_shape_)}")
         elif fitting:
             X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=not is_classifier(self))
         else:

@@ -26,7 +26,8 @@ class ModelSettings:
 
     Traits:
         estimators: module, classifier and regressor; imported by `estimator_class` alone.
-        modalities: what it learns from; texts reach a model as a table of features.
+        modalities: what it learns from; texts reach a model as a table of features, and so do series where it does not name
+            them.
         is_network: it is trained in epochs, on batches, with a loss, an augmentation and a device.
         is_pretrained: it starts from weights that saw other images, and reads images at the size those want.
         starts_random: a network that knows nothing before it sees the rows of this data set.
@@ -45,7 +46,7 @@ class ModelSettings:
     name: str = ""
 
     estimators: ClassVar[tuple[str, str, str]]
-    modalities: ClassVar[tuple[Literal["image", "table"], ...]] = ("table", "image")
+    modalities: ClassVar[tuple[Literal["image", "table", "series"], ...]] = ("table", "image")
     is_network: ClassVar[bool] = False
     is_pretrained: ClassVar[bool] = False
     starts_random: ClassVar[bool] = False
@@ -59,6 +60,11 @@ class ModelSettings:
     takes_class_weight: ClassVar[bool] = True
     named_by: ClassVar[str | None] = None
     default_training: ClassVar[dict[str, Training]] = {}
+
+    @classmethod
+    def seen(cls, modality: str) -> str:
+        """As what it sees data of a modality: texts as a table, and series too unless it reads them itself."""
+        return "table" if modality == "text" or (modality == "series" and "series" not in cls.modalities) else modality
 
     @classmethod
     def estimator_class(cls, task: str) -> Any:

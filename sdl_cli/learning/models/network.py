@@ -15,7 +15,7 @@ class Network(nn.Module):
     """Standardise the input, embed it, and map the embedding to outputs.
 
     Arguments:
-        body: `(N, C, H, W)` or `(N, F)` to embeddings `(N, embedding_size)`.
+        body: `(N, C, H, W)`, `(N, C, L)` or `(N, F)` to embeddings `(N, embedding_size)`.
         channels: of images that are standardised here; None where the input is standardised already.
         combined: add the head of Barz and Denzler's combined loss (ReLU, BatchNorm, linear) on the outputs; `forward` then
             returns `(N, 2 K)`: the cosine outputs and that head's logits.

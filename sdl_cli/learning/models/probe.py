@@ -12,9 +12,12 @@ from sdl_cli.learning.models.linear_path import Axes, Fitted, logistic_path, rid
 
 Array = np.ndarray[Any, Any]
 GRID = tuple(10.0**e for e in np.arange(-4.0, 1.1, 0.25))  # of C for unit-variance features
+_SHARES = tuple(10.0**e for e in np.arange(-2.0, 0.01, 0.125))  # of a head's outputs, at most all of them
 
 
-def fit_probe(features: Array, y: Array, num_views: int, classify: bool, seed: int) -> tuple[Array, Array, float]:
+def fit_probe(
+    features: Array, y: Array, num_views: int, classify: bool, seed: int, tempered: bool = False
+) -> tuple[Array, Array, float]:
     """Choose C by 5-fold log loss (squared error for numbers), refit on all rows, and fold the scaling into the head.
 
     Of all C whose loss is within one standard error of the least, the smallest is taken, the strongest penalty (Breiman et al.
@@ -24,6 +27,9 @@ def fit_probe(features: Array, y: Array, num_views: int, classify: bool, seed: i
         features: `(V N, D)`, the views of N images one view after another; all views of an image fall into one fold.
         y: `(V N,)` class indices, all of them present, or standardised numbers. num_views: V.
         classify: logistic regression, otherwise ridge with C = 1 / alpha.
+        tempered: instead, take the C of the least loss, where the outputs for classes may be made smaller by one factor, which
+            the final head has too: with thousands of features the best decisions come from a weak penalty, the best
+            probabilities otherwise from a strong one.
     Returns:
         weight `(K, D)` and bias `(K,)` for raw features (two classes: logits -z/2 and z/2), and the chosen C.
     """
@@ -32,19 +38,43 @@ def fit_probe(features: Array, y: Array, num_views: int, classify: bool, seed: i
     axes = Axes.of((features - mean) / scale)
     num_classes = int(y.max()) + 1 if classify else 0
     folds = _folds(y, num_views, classify, seed)
-    chosen = GRID[len(GRID) // 2]
+    chosen, share = GRID[len(GRID) // 2], 1.0
     if folds:
-        path = _path(axes, y, num_classes, [kept for kept, _ in folds], GRID)
-        losses = np.stack([_left_out_losses(fitted, axes, y, folds, num_classes) for fitted in path])
-        means, errors = losses.mean(axis=1), losses.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
-        best = int(means.argmin())
-        chosen = GRID[int(np.flatnonzero(means <= means[best] + errors[best])[0])]
+        path = list(_path(axes, y, num_classes, [kept for kept, _ in folds], GRID))
+        chosen, share = (_tempered if tempered else _within_one_error)(path, axes, y, folds, num_classes)
     [head] = _path(axes, y, num_classes, [np.arange(len(y))], [chosen], tolerance=1e-6)
-    weight, bias = (axes.directions @ head.weights[0]).T, head.intercepts[0]
+    weight, bias = share * (axes.directions @ head.weights[0]).T, share * head.intercepts[0]
     if num_classes == 2:
         weight, bias = np.concatenate([-weight / 2, weight / 2]), np.concatenate([-bias / 2, bias / 2])
     weight = weight / scale
     return weight, bias - weight @ mean, chosen
+
+
+def _within_one_error(
+    path: Sequence[Fitted], axes: Axes, y: Array, folds: Sequence[tuple[Array, Array]], num_classes: int
+) -> tuple[float, float]:
+    """The smallest C whose loss is within one standard error of the least, and 1."""
+    losses = np.stack([_left_out_losses(fitted, axes, y, folds, num_classes) for fitted in path])
+    means, errors = losses.mean(axis=1), losses.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
+    best = int(means.argmin())
+    return GRID[int(np.flatnonzero(means <= means[best] + errors[best])[0])], 1.0
+
+
+def _tempered(
+    path: Sequence[Fitted], axes: Axes, y: Array, folds: Sequence[tuple[Array, Array]], num_classes: int
+) -> tuple[float, float]:
+    """The C and the share of its outputs with the least loss; of numbers, the whole outputs."""
+    shares = _SHARES if num_classes else (1.0,)
+    found = [
+        (
+            float(_left_out_losses(Fitted(share * one.weights, share * one.intercepts), axes, y, folds, num_classes).mean()),
+            c,
+            share,
+        )
+        for c, one in zip(GRID, path, strict=True)
+        for share in shares
+    ]
+    return min(found)[1:]
 
 
 def _folds(y: Array, num_views: int, classify: bool, seed: int) -> list[tuple[Array, Array]]:

@@ -32,7 +32,7 @@ class PseudoLabels:
     the first steps as exp(-5 (1 - t)^2) (Laine and Aila, ICLR 2017).
 
     Arguments:
-        rows: `uint8 (U, C, H, W)` or `float32 (U, F)`, as networks take them.
+        rows: `uint8 (U, C, H, W)`, `float32 (U, C, L)` or `float32 (U, F)`, as networks take them.
         labelled: outputs and targets of labelled rows -> losses `(N,)`. unlabelled: the same for rows with pseudo-labels.
         probabilities: outputs -> class probabilities `(N, K)`.
         weak, strong: policies for what is asked and what is learned, or None for rows as they are.
@@ -115,7 +115,7 @@ def views(augment: Any, strong: str, is_image: bool) -> tuple[policies.Policy | 
     Images are moved, and mirrored only where `augment` mirrors them: nothing else says that it keeps a class.
     """
     if not is_image:
-        noisy = isinstance(augment, policies.Noise)
+        noisy = isinstance(augment, policies.Noise | policies.SeriesAugment)
         return None, policies.build(augment) if noisy else None
     flip = isinstance(augment, policies.FlipCrop) and augment.flip
     pad = augment.pad_fraction if isinstance(augment, policies.FlipCrop) else policies.FlipCrop.pad_fraction

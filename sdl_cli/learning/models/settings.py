@@ -20,6 +20,7 @@ from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, 
 FOREST = (0.45, 7e-6)
 OTHER = (0.05, 2e-6)
 FINETUNING = (2.5, 6e-8)
+ROCKET = (0.3, 1e-9)
 READING = (0.2, 9e-5, 6e-8)  # of a table in context: fixed, for every cell read, and for each labelled row that a cell reads
 
 _TABLE_TRAINING = Training(
@@ -29,6 +30,7 @@ _TABLE_TRAINING = Training(
 _IMAGE_TRAINING = replace(
     _TABLE_TRAINING, epochs=None, optimizer="adamw", learning_rate=0.005, schedule="one_cycle", weight_decay=0.05
 )
+_SERIES_TRAINING = replace(_IMAGE_TRAINING, learning_rate=0.003)
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,9 @@ class DeepNetSettings(FromScratch):
     """A deep network trained from scratch.
 
     Arguments:
-        architecture: auto (mlp for tables, resnet for images), mlp, resnet or plain (a small convolutional network).
-        depth: hidden layers of an mlp (10), weighted layers of a resnet (9), convolutions of plain (4).
-        width: units of each hidden layer (100) or channels of a resnet's stem (24) or plain's first (32).
+        architecture: auto (mlp for tables, resnet for images and series), mlp, resnet or plain (a small convolutional network).
+        depth: hidden layers of an mlp (10), weighted layers of a resnet (9; series 10), convolutions of plain (4; series 3).
+        width: units of each hidden layer (100) or channels of a resnet's stem (24; series 32) or plain's first (32; 64).
         dropout: probability of dropping a hidden unit (mlp 0.15, as Olson, Wyner and Berk 2018; images 0).
         num_members: networks trained from different seeds whose probabilities are averaged.
         convolution: of images: standard; harmonic, whose filters are sums of cosine waves (Ulicny et al. 2019); or antialiased,
@@ -174,8 +176,9 @@ class DeepNetSettings(FromScratch):
     unlabeled_augment: Literal["trivial", "strong"] = "trivial"
 
     estimators = ("sdl_cli.learning.models.deep_net", "DeepNet", "DeepNetRegressor")
+    modalities = ("table", "image", "series")
     stacks = True
-    default_training = {"table": _TABLE_TRAINING, "image": _IMAGE_TRAINING}
+    default_training = {"table": _TABLE_TRAINING, "image": _IMAGE_TRAINING, "series": _SERIES_TRAINING}
 
     def check(self) -> None:
         if self.max_frequency is not None and self.convolution != "harmonic":
@@ -310,6 +313,26 @@ class BlendSettings(InContext):
 
 
 @dataclass(frozen=True)
+class RocketSettings(ModelSettings):
+    """Random convolution kernels for series, and a linear model of how much of a series each responds to.
+
+    Arguments:
+        num_features: of the kernels, rounded down to a multiple of their number, 84.
+    """
+
+    name: str = "rocket"
+    num_features: Annotated[int, Range(84, 1_000_000)] = 9996
+
+    estimators = ("sdl_cli.learning.models.rocket", "Rocket", "RocketRegressor")
+    modalities = ("series",)
+    takes_class_weight = False
+
+    def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
+        fixed, rate = ROCKET
+        return fixed + rate * num_rows * num_features * self.num_features
+
+
+@dataclass(frozen=True)
 class SklearnSettings(ModelSettings):
     """The open door: any scikit-learn-compatible estimator.
 
@@ -349,6 +372,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "blend": BlendSettings,
     "one_shot": OneShotSettings,
     "adversarial": AdversarialSettings,
+    "rocket": RocketSettings,
     "sklearn": SklearnSettings,
 }
 

@@ -146,6 +146,14 @@ def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any
         whole.encoder_ = TextEncoder.from_state(arrays, how)
     elif how["kind"] == "image":
         whole.encoder_ = FlatImages.from_state(arrays, how)
+    elif how["kind"] == "series":
+        from sdl_cli.learning.models.series_features import SeriesFeatures
+
+        whole.encoder_ = SeriesFeatures.from_state(arrays, how)
+    elif how["kind"] == "rocket":
+        from sdl_cli.learning.models.rocket import RocketKernels
+
+        whole.encoder_ = RocketKernels.from_state(arrays, how)
     elif how["kind"] != "none":
         from sdl_cli.learning.models.encoding import TableEncoder
 

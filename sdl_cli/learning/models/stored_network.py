@@ -22,6 +22,11 @@ from sdl_cli.settings.parse import parse_group
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 _MOST_CHANNELS, _MOST_SIDE_PX, _MOST_COLUMNS = 64, 16_384, 10_000_000  # of a stored network's rows
+_MOST: dict[int, tuple[int, ...]] = {  # by the number of axes of a row
+    1: (_MOST_COLUMNS,),
+    2: (100_000, _MOST_COLUMNS),
+    3: (_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_SIDE_PX),
+}
 
 
 class StoredNetwork(BaseEstimator):  # type: ignore[misc]
@@ -70,7 +75,8 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
             model.target_mean_, model.target_scale_ = float(fitted["target_mean"]), float(fitted["target_scale"])
         if "table.mean" in tensors:
             model.mean_, model.scale_ = tensors["table.mean"].numpy(), tensors["table.scale"].numpy()
-            model.n_features_in_ = len(model.mean_)
+            if model.mean_.ndim == 1:  # of columns, not of the channels of series
+                model.n_features_in_ = len(model.mean_)
         model.runtime_ = runtime_here(Runtime.from_plain(fitted["runtime"]))
         model.restore_fitted(fitted)
         model.networks_ = []
@@ -85,8 +91,8 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
     def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
         """Raise DataError unless tensors are those of the network that the settings describe; until then it takes no memory."""
         shape = self.input_shape_
-        most = (_MOST_CHANNELS, _MOST_SIDE_PX, _MOST_SIDE_PX) if len(shape) == 3 else (_MOST_COLUMNS,)
-        if len(shape) != len(most) or not all(1 <= n <= limit for n, limit in zip(shape, most, strict=True)):
+        most = _MOST.get(len(shape), ())
+        if not most or not all(1 <= n <= limit for n, limit in zip(shape, most, strict=True)):
             raise DataError(f"The stored network has an impossible input shape, {tuple(shape)}.")
         with torch.device("meta"):
             wanted = self.build_network(shape, num_outputs).state_dict()

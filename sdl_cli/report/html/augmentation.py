@@ -13,6 +13,7 @@ from sdl_cli.report.html.mistakes import gallery, varied
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
 from sdl_cli.report.html.section import Section, figure, picture, short_name, table
+from sdl_cli.report.html.series_lines import lines
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -37,6 +38,8 @@ def build(run: OpenedRun) -> Section | None:
         body = _texts(settings, dataset, rows)
     elif modality == "image":
         body = _images(settings, model.is_probe, dataset, rows)
+    elif modality == "series":
+        body = _series(settings, run.model, dataset, rows)
     elif dataset.columns:  # noise is added behind the preparation of a mixed table, to numbers that nobody knows
         return None
     else:
@@ -77,6 +80,26 @@ def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str
         for k in range(i * _NUM_VERSIONS, (i + 1) * _NUM_VERSIONS):
             told = _target(dataset, labels[k])
             cards.append(figure(picture(versions[k], "The same, augmented", _PX), "" if told == own else told))
+        parts.append(gallery(cards, _PX))
+    return "".join(parts)
+
+
+def _series(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
+    """Training series, and versions of each, in the units of their channels."""
+    import torch
+
+    from sdl_cli.data.augment import policies as augment
+
+    scaled = torch.from_numpy((dataset.X[rows] - model.mean_) / model.scale_).float().repeat_interleave(_NUM_VERSIONS, dim=0)
+    generator = torch.Generator().manual_seed(_SEED)
+    changed, _ = augment.build(settings)(scaled, torch.zeros(len(scaled), 1), generator)
+    versions = changed.numpy() * model.scale_ + model.mean_
+    parts = []
+    for i, row in enumerate(rows):
+        own = short_name(dataset.classes[dataset.y[row]], 20) if dataset.classes else number(float(dataset.y[row]))
+        cards = [figure(lines(dataset.X[row], "Training series", _PX), f"{own}, unchanged")]
+        for version in versions[i * _NUM_VERSIONS : (i + 1) * _NUM_VERSIONS]:
+            cards.append(figure(lines(version, "The same, augmented", _PX)))
         parts.append(gallery(cards, _PX))
     return "".join(parts)
 

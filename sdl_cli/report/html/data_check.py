@@ -12,7 +12,7 @@ from sdl_cli.errors import SdlError
 from sdl_cli.phrases import counted
 from sdl_cli.report.check_words import target_range, verdict
 from sdl_cli.report.html.section import Section, escape, table
-from sdl_cli.report.words import UNITS, class_counts
+from sdl_cli.report.words import MANY, class_counts
 from sdl_cli.run import check, prepare
 from sdl_cli.run.check import Problem
 from sdl_cli.run.request import TABLES
@@ -63,10 +63,11 @@ def _without(sentence: str, notice: Callable[[str], None]) -> Section:
 def _facts(summary: Values) -> str:
     parts, shape = summary["parts"], " x ".join(f"{size:,}" for size in summary["shape"])
     modality, missing, counts = summary["modality"], summary["missing"], summary["classes"]
-    rows = [[f"{UNITS[modality]}s", f"{summary['rows']:,}"]]
+    rows = [[MANY[modality], f"{summary['rows']:,}"]]
     rows += [[name, f"{parts[name]:,}"] for name in ("labelled", "test")]
     rows += [["not used", f"{parts['unused']:,}"]] if parts["unused"] else []
-    rows += [] if modality == "text" else [["size of one image" if modality == "image" else "features", shape]]
+    size = {"image": "size of one image", "table": "features", "series": "channels x steps"}
+    rows += [] if modality == "text" else [[size[modality], shape]]
     rows += [["groups", f"{summary['groups']:,}"]] if summary["groups"] is not None else []
     if missing["cells"]:
         rows.append(["missing values", f"{missing['cells']:,} in {counted(missing['columns'], 'column')}"])

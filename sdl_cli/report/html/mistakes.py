@@ -12,6 +12,7 @@ from sdl_cli.errors import SdlError
 from sdl_cli.report.html.opened import OpenedRun, Predicted
 from sdl_cli.report.html.residuals import number
 from sdl_cli.report.html.section import Section, escape, figure, picture, short_name, table
+from sdl_cli.report.html.series_lines import lines
 
 Array = np.ndarray[Any, Any]
 _MOST_SHOWN = 12
@@ -36,6 +37,8 @@ def build(run: OpenedRun) -> Section:
             body = gallery([_card(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
         elif dataset.modality == "text":
             body = _table(predicted, worst, "text", [short_name(dataset.X[row], 300) for row in rows])
+        elif dataset.modality == "series":
+            body = gallery([_drawn(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
         else:
             header = "unusual values (share of labelled rows at least as unusual)"
             body = _table(predicted, worst, header, unusual_values(dataset, run.parts.labelled, rows))
@@ -103,6 +106,13 @@ def _card(predicted: Predicted, row: int, pixels: Array) -> str:
     else:
         more = f"{truth}, predicted {prediction}"
     return figure(picture(np.asarray(pixels), f"Test image {name}", _PX), f"{name}: {more}")
+
+
+def _drawn(predicted: Predicted, row: int, series: Array) -> str:
+    name, truth, prediction = row_name(predicted, row), *named(predicted, row)
+    told = f"{truth}, {'called' if predicted.classes else 'predicted'} {prediction}"
+    sure = f" ({percent(predicted, row)})" if predicted.classes else ""
+    return figure(lines(series, f"Test series {name}", _PX), f"{name}: {told}{sure}")
 
 
 def named(predicted: Predicted, row: int) -> tuple[str, str]:

@@ -59,6 +59,8 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
             yield from _in_table(dataset, parts, brief)
     elif dataset.modality == "text":
         yield from _in_texts(dataset, parts)
+    elif dataset.modality == "series":
+        yield from _in_series(dataset, parts)
     elif not (brief and dataset.X.nbytes > _BRIEF_BYTES):
         yield from _in_images(dataset, parts)
 
@@ -69,6 +71,15 @@ def _in_images(dataset: Dataset, parts: Split) -> Iterator[Problem]:
     if flat.any():
         what = f"{counted(int(flat.sum()), 'image', verbs='is/are')} of one colour all over."
         yield Problem("warning", what, rows_named(dataset, flat), "Look whether they are damaged, and leave them out.")
+
+
+def _in_series(dataset: Dataset, parts: Split) -> Iterator[Problem]:
+    flat = np.ptp(dataset.X, axis=2).max(axis=1) == 0
+    keys = row_keys(spread(dataset.X.reshape(len(dataset), -1)))
+    yield from _of_units(dataset, parts, keys, (flat, flat), "series", _MATERIAL_SHARE)
+    if flat.any():
+        what = f"{counted(int(flat.sum()), 'series', 'series', verbs='is/are')} of one value all along."
+        yield Problem("warning", what, rows_named(dataset, flat), "Look whether they are recordings at all, and leave them out.")
 
 
 def _in_texts(dataset: Dataset, parts: Split) -> Iterator[Problem]:
@@ -146,10 +157,14 @@ def crossing_problem(
 def _repeated(dataset: Dataset, equals: Equals, twice: Array, unit: str, is_said: bool) -> Iterator[Problem]:
     surplus = int(twice.sum()) - len(np.unique(equals.member[twice]))
     if surplus:
-        what = f"{counted(surplus, unit, verbs='repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
+        what = f"{counted(surplus, unit, _several(unit), verbs='repeats/repeat')} an earlier one exactly (of {len(dataset):,})."
         advice = "" if is_said else "Remove the copies: another split would put them on both sides."
         is_note = is_said or surplus < _MANY_COPIES * len(dataset)
         yield Problem("note" if is_note else "warning", what, rows_named(dataset, twice), advice)
+
+
+def _several(unit: str) -> str:
+    return unit if unit == "series" else f"{unit}s"
 
 
 def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -> Iterator[Problem]:
@@ -164,7 +179,8 @@ def _contradictions(dataset: Dataset, equals: Equals, twice: Array, unit: str) -
     if not len(involved):
         return
     num_wrong = int((table.sum(axis=1) - table.max(axis=1)).sum())
-    what = f"{counted(len(involved), unit, verbs='equals/equal')} another one of a different class: any method is wrong"
+    who = counted(len(involved), unit, _several(unit), verbs="equals/equal")
+    what = f"{who} another one of a different class: any method is wrong"
     what = f"{what} about {counted(num_wrong, 'row')} of {len(dataset):,} at least ({percent(num_wrong / len(dataset))})."
     is_serious = dataset.modality == "image" or num_wrong >= _LACKING * len(dataset)
     advice = "Look whether labels are wrong, or whether something that matters was not measured."

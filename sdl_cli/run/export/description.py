@@ -11,6 +11,7 @@ import numpy as np
 from sdl_cli import __version__
 from sdl_cli.learning.models import traits
 from sdl_cli.run import run_folder
+from sdl_cli.run.export.series_steps import ENCODER_STEPS, series_steps
 
 FORMAT = 1
 _COLOURS = {
@@ -26,7 +27,7 @@ def describe(stored: run_folder.StoredRun, model: Any, values: dict[str, Any], o
 
     `classes` name the columns of the graph's output. `decision_weights`, if the run has them, multiply the probabilities before
     the largest names the class. With a `target_scale` of log the model learned logarithms, whose exponentials the graph gives.
-    The `kind` of `preprocessing` is image, table or text, and its `steps` are to be done in order.
+    The `kind` of `preprocessing` is image, table, text or series, and its `steps` are to be done in order.
     """
     inputs = values["inputs"]
     names, decision = list(inputs["classes"]), inputs.get("decision")
@@ -72,6 +73,8 @@ def _before_reduction(model: Any, inner: Any, values: dict[str, Any]) -> dict[st
     if inputs["modality"] == "image":
         return _images(inputs, None if traits(values["model"]).is_network else inner.max_px)
     encoder = getattr(model, "encoder_", None)
+    if encoder is None and inputs["modality"] == "series":
+        return {"kind": "series", "source": inputs.get("source", {}), "shape": inputs["shape"], "steps": series_steps(inputs)}
     if encoder is None:
         return {
             "kind": "table",
@@ -83,6 +86,8 @@ def _before_reduction(model: Any, inner: Any, values: dict[str, Any]) -> dict[st
     found = {"kind": inputs["modality"], "source": inputs.get("source", {}), "encoder": {"name": type(encoder).__name__, **state}}
     if inputs["modality"] == "text":
         return found | {"steps": _text_steps(state["row_length"])}
+    if inputs["modality"] == "series":
+        return found | {"features": encoder.names(), "steps": [*series_steps(inputs), *ENCODER_STEPS[state["kind"]]]}
     columns = inputs["columns"]
     return found | {
         "columns": columns,

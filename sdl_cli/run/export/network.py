@@ -174,7 +174,8 @@ def _prepare(estimator: NetworkEstimator | PretrainedTable, is_log: bool) -> tup
             resized = f"Images whose shorter side is not {how.resize_px} pixels are resized to it"
             inside.insert(0, f"{resized}, and the centre square of {how.crop_px} pixels is cropped.")
     else:
-        source = Port("features", shape, "float64", _ROW)
+        what = "One series: its channels, and the steps of each in order." if len(shape) == 2 else _ROW
+        source = Port("series" if len(shape) == 2 else "features", shape, "float64", what)
         inside = ["Features are standardised with the mean and standard deviation of the training rows."]
     if len(estimator.networks_) > 1:
         inside.append(f"The outputs of {len(estimator.networks_)} networks are averaged.")

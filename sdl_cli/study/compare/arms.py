@@ -38,7 +38,7 @@ class Method:
     rung: NonNegative
     ladder: bool
     tasks: tuple[Literal["classification", "regression"], ...]
-    modalities: tuple[Literal["table", "image", "text"], ...]
+    modalities: tuple[Literal["table", "image", "text", "series"], ...]
     min_px: int | None
     overrides: tuple[str, ...]
 

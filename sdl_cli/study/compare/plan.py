@@ -241,7 +241,9 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
         own, other = ("numbers", "classes") if dataset.task == "regression" else ("classes", "numbers")
         return f"it predicts {other}, but these are {own}"
     if dataset.modality not in arm.modalities or dataset.modality not in arm.candidates:
-        kind = {"table": "a table", "image": "made of images", "text": "made of texts"}[dataset.modality]
+        kind = {"table": "a table", "image": "made of images", "text": "made of texts", "series": "made of series"}[
+            dataset.modality
+        ]
         return f"it takes {' or '.join(arm.modalities)} data, but this is {kind}"
     if arm.min_px is not None and not arm.asked and (side := min(dataset.X.shape[-2:])) < arm.min_px:
         return f"made for photographs, but these images are only {side} px wide (to include it anyway, name it in compare.arms)"

@@ -17,7 +17,7 @@ from sdl_cli.settings.parse import parse
 from sdl_cli.study.curve.settings import Metric
 
 Share = Annotated[float, Range(0, 1, open_low=True)]
-MODALITIES = ("table", "image", "text")
+MODALITIES = ("table", "image", "text", "series")
 TASKS = ("classification", "regression")
 MOST_CANDIDATES = 6
 

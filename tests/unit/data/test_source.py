@@ -64,6 +64,12 @@ def runs(folder: Path) -> dict[str, Any]:
     return {"path": str(make_runs(folder / "runs"))}
 
 
+def series(folder: Path) -> dict[str, Any]:
+    rows = [",".join(str((i * j) % 7) for j in range(8)) + f":{colour}" for i, colour in enumerate(COLOURS)]
+    (folder / "made.ts").write_text("@problemName made\n@classLabel true\n@data\n" + "\n".join(rows))
+    return {"path": str(folder / "made.ts")}
+
+
 def from_hub(folder: Path) -> dict[str, Any]:
     datasets = pytest.importorskip("datasets", reason="needs sdl-cli[huggingface]")
     datasets.Dataset.from_dict({"x": [i * i + 0.5 for i in range(12)], "label": COLOURS}).save_to_disk(str(folder / "set"))
@@ -83,6 +89,7 @@ SOURCES: dict[str, Callable[[Path], dict[str, Any]]] = {
     **dict.fromkeys(("digits", "breast_cancer", "wine", "iris", "diabetes"), lambda folder: {}),
     "npz": npz,
     "table": table,
+    "series": series,
     "text": text,
     "image_folder": photos,
     "image_table": listed_photos,

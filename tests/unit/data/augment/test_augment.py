@@ -272,7 +272,7 @@ def test_check_says_what_has_no_effect_and_what_is_mixed():
 def test_yaml_holds_every_field_its_default_and_what_it_assumes():
     files = {path.stem: path for path in CONF.glob("*.yaml")}
     assert set(files) == set(AUGMENTS) == set(MODALITY)
-    assert len(files) == 7
+    assert len(files) == 8
     for name, kind in AUGMENTS.items():
         text = files[name].read_text(encoding="utf-8")
         lines = text.splitlines()

@@ -20,7 +20,8 @@ from sdl_cli.study.compare.settings import Arm, Compare, Comparison, parse_compa
 
 NAMES = sorted(options("arm"))
 ON_THE_LADDER = [
-    "logistic", "ridge", "forest", "probe", "finetune", "pretrained_table", "blend", "deep_net", "augmented", "cosine_loss", "autoencoder"
+    "logistic", "ridge", "forest", "probe", "rocket", "finetune", "pretrained_table", "blend", "deep_net", "augmented", "cosine_loss",
+    "autoencoder",
 ]  # fmt: skip
 
 
