@@ -29,7 +29,7 @@ class Cells:
 
     A format whose cells have types (`data/formats`) says more: `texts`, columns whose cells are text whatever they look like
     (00123 is no number); `levels`, the words of categories in an order of their own; `labels`, what columns are called in
-    words; `unit`, what messages count rows in.
+    words; `unit`, what messages count rows in; `sheet`, which one of a workbook it was.
     """
 
     source: str
@@ -47,6 +47,7 @@ class Cells:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     unit: str = "line"
+    sheet: str = ""
 
     def place(self, row: int) -> str:
         """The file and the line of a row, for messages."""

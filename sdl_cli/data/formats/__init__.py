@@ -15,7 +15,7 @@ from typing import Any
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.files.table_cells import Cells
 
-_FORMATS = ("parquet",)  # modules beside this one
+_FORMATS = ("parquet", "workbook")  # modules beside this one
 _HEAD_BYTES = 512
 
 

@@ -45,9 +45,11 @@ def iter_rows(
     count = 0
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-    typed = iter_cells(path, Asked(**source.get("asked", {})), chunk_rows)
+    typed = iter_cells(path, _asked_of_cells(columns, source), chunk_rows)
     if typed is not None:
         for cells in typed:
+            if notes is not None and not count:
+                notes += cells.notes
             require_columns(str(path), cells.names, [c.name for c in columns])
             count += len(cells.lines)
             yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)
@@ -74,6 +76,12 @@ def iter_rows(
         ids = row_ids(written, id_name)
         yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
     _say(notes, unknown, count, source["id"], form.names)
+
+
+def _asked_of_cells(columns: Sequence[Column], source: Mapping[str, Any]) -> Asked:
+    """What a run stored of its file, for files whose cells have types."""
+    known = {key: source[key] for key in ("sheet", "header", "header_lines") if key in source}
+    return Asked(**{**known, **source.get("asked", {})}, columns=tuple(c.name for c in columns), new=True)
 
 
 def _say(notes: list[str] | None, unknown: Unknown, count: int, id_name: str | None, names: Sequence[str]) -> None:

@@ -70,12 +70,23 @@ class Table(TableRoles, TestFile):
     """A table in a file.
 
     Arguments:
-        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, or Parquet.
+        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, Parquet, or a workbook (.xlsx, .xls, .xlsb, .ods).
+        sheet: of a workbook, by its name; None takes the only one that has cells and is not hidden.
+        range: of a sheet, the cells of the table with its names, such as B4:H120, or B4:H down to the last row; None finds it.
+        fill_down: columns of a sheet in which a blank cell repeats the one above; None asks where cells are merged.
 
     The other arguments are those of `TableRoles` and `TestFile`.
     """
 
     name: str = "table"
+    sheet: str | None = None
+    range: str | None = None
+    fill_down: tuple[str, ...] | None = None
+
+    def written(self) -> dict[str, Any]:
+        """How the file is written, in JSON-ready values, for new rows."""
+        own = {"sheet": self.sheet, "range": self.range, "fill_down": self.fill_down}
+        return {**super().written(), **{key: value for key, value in own.items() if value is not None}}
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -171,6 +182,7 @@ def _written(cells: Cells) -> dict[str, Any]:
         "decimal": cells.marks.decimal,
         "thousands": cells.marks.thousands,
         "header_lines": cells.header_lines,
+        **({"sheet": cells.sheet} if cells.sheet else {}),
     }
 
 
@@ -186,7 +198,8 @@ def _read_file(path: str, settings: Table, key: str, run: Known | None = None, f
     """The cells of a file; the one that a run learned from, or of a second file the first, decides what this one leaves open."""
     file = Path(path).expanduser()
     asked = settings.asked(settings.target, settings.group, settings.id, *settings.features, *settings.drop, *settings.text)
-    asked = dataclasses.replace(asked, texts=settings.text)
+    asked = dataclasses.replace(asked, texts=settings.text, sheet=settings.sheet, range=settings.range)
+    asked = dataclasses.replace(asked, fill_down=settings.fill_down, new=run is not None or first is not None)
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
         return typed
     if first is None:

@@ -1,0 +1,168 @@
+"""Sheets of .xlsx, .xlsm, .xlsb and .xls: values by python-calamine, and what it does not tell from the file itself.
+
+Only values are read: macros, queries and links to other files are never handed to the reader of .xlsx and .xlsb, and that of .xls
+does not know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.data.formats.workbooks.container import Parts, damaged, encrypted, too_large
+from sdl_cli.data.formats.workbooks.office_parts import Book, Tab, only, read_book, records
+from sdl_cli.data.formats.workbooks.sheet import Sheet, Span, Value
+from sdl_cli.data.formats.workbooks.xlsx_scan import Scan, extent, is_possible, is_usual, look, raw_numbers, walk_through
+from sdl_cli.errors import DataError
+from sdl_cli.machine import available_bytes
+from sdl_cli.phrases import shortened
+
+_SLOT_BYTES = 32  # of a cell, empty or not, in the reader's grid
+_VALUE_BYTES = 96  # of a cell as Python's value and as text
+_XLS_MEMORY_RATIO = 40
+_XLS_CELLS = 2**16 * 2**8
+# [MS-XLSB] 2.3.2: a row, and cells: blank, rational, error, logical, real, text, and the same of formulas
+_ROW, _CELLS, _ERRORS = 0, range(1, 12), (3, 11)
+_ERROR_WORDS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
+
+
+class ExcelFile:
+    """A workbook of Excel that is open: its tabs, and its sheets one at a time."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path, self._kind = path, kind
+        self._reader = _calamine(path)
+        self._parts: Parts | None = None
+        if kind == "xls":
+            size, free = path.stat().st_size, available_bytes()
+            if _XLS_MEMORY_RATIO * size > free or _SLOT_BYTES * min(_XLS_CELLS, 4096 * size) > free:
+                raise too_large(path, f"this workbook of {size / 2**30:.1f} GB takes", free)
+            self._old = _opened(path, lambda: self._reader.CalamineWorkbook.from_path(path))
+            kinds = self._reader.SheetTypeEnum, self._reader.SheetVisibleEnum
+            self._book = Book(tuple(
+                Tab(m.name, m.visible != kinds[1].Visible, m.name if m.typ == kinds[0].WorkSheet else "")
+                for m in self._old.sheets_metadata
+            ))  # fmt: skip
+        else:
+            self._parts = Parts(path)
+            self._book = read_book(self._parts, kind == "xlsb")
+
+    @property
+    def tabs(self) -> tuple[Tab, ...]:
+        return self._book.tabs
+
+    def close(self) -> None:
+        if self._parts is not None:
+            self._parts.__exit__()
+
+    def is_filled(self, tab: Tab) -> bool:
+        """Whether a tab has cells with values."""
+        if self._parts is None:
+            return self._old_sheet(tab).start is not None
+        data = self._parts.read(tab.part)
+        if self._kind == "xlsb":
+            return any(kind in _CELLS[1:] for kind, _, _ in records(data))
+        return b"v>" in data or b"is>" in data
+
+    def sheet(self, tab: Tab) -> Sheet:
+        """Raises DataError: damaged, or more cells than memory holds."""
+        if self._parts is None:
+            return _as_sheet(self._old_sheet(tab), tab.name, self._book)
+        data = self._parts.read(tab.part)
+        if self._kind == "xlsb":
+            scan = _scan_binary(data)
+            self._check(scan.rows, scan.columns)
+            read = _read_one(self.path, self._reader, self._parts, self._book, tab, data)
+            return _as_sheet(read, tab.name, self._book, scan)
+        usual = is_usual(data)
+        scan = Scan() if usual else walk_through(self.path, data, self._book.percent_styles)
+        self._check(
+            *(extent(data, available_bytes() // (2 * _SLOT_BYTES)) if usual else (scan.rows, scan.columns)), data.count(b"<c")
+        )
+        # the reader lets other threads work while it parses
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(_read_one, self.path, self._reader, self._parts, self._book, tab, data)
+            scan = look(data, self._book.percent_styles) if usual else scan
+            read = reading.result()
+        return _as_sheet(read, tab.name, self._book, scan, data if usual else None)
+
+    def _check(self, rows: int, columns: int, cells: int = 0) -> None:
+        if not is_possible(rows, columns):
+            raise damaged(self.path, f"a cell in row {rows:,} and column {columns:,}")
+        free = available_bytes()
+        if _SLOT_BYTES * rows * columns + _VALUE_BYTES * cells > free:
+            raise too_large(self.path, f"its sheet reaches to row {rows:,} and column {columns:,}", free)
+
+    def _old_sheet(self, tab: Tab) -> Any:
+        return _opened(self.path, lambda: self._old.get_sheet_by_name(tab.name))
+
+
+def _calamine(path: Path) -> Any:
+    try:
+        import python_calamine
+    except ImportError as error:
+        message = f"{path}: reading Excel workbooks needs python-calamine."
+        raise DataError(message, "pip install 'sdl-cli[excel]'") from error
+    return python_calamine
+
+
+def _opened(path: Path, read: Any) -> Any:
+    """What the reader gives; it has many kinds of errors for a damaged file, and one that is no Exception."""
+    try:
+        return read()
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:
+        if type(error).__name__ == "PasswordError":
+            raise encrypted(path) from error
+        raise damaged(path, shortened(str(error), 80)) from error
+
+
+def _read_one(path: Path, reader: Any, parts: Parts, book: Book, tab: Tab, data: bytes) -> Any:
+    def read() -> Any:
+        found = reader.CalamineWorkbook.from_filelike(only(parts, book, tab.part, data))
+        return found.get_sheet_by_name(tab.name)
+
+    return _opened(path, read)
+
+
+def _as_sheet(read: Any, name: str, book: Book, scan: Scan | None = None, data: bytes | None = None) -> Sheet:
+    rows: list[list[Value]] = read.to_python(skip_empty_area=True) if read.start is not None else []
+    top, left = read.start or (0, 0)
+    spans = read.merged_cell_ranges
+    merged: list[Span] | None = None if spans is None else [(a, b, c, d) for (a, b), (c, d) in spans]
+    scan = scan or Scan()
+
+    def stored(column: int) -> Iterator[tuple[int, float]]:
+        return iter(()) if data is None else raw_numbers(data, column)
+
+    return Sheet(
+        name=name,
+        rows=rows,
+        top=top,
+        left=left,
+        merged=merged,
+        errors=scan.errors,
+        uncalculated=scan.uncalculated(book.calculates_on_load),
+        totals=frozenset(scan.totals),
+        percents=scan.percents,
+        stored=stored,
+        is_1904=book.is_1904,
+    )
+
+
+def _scan_binary(data: bytes) -> Scan:
+    """The extent and the errors of a sheet of an .xlsb."""
+    scan, row = Scan(), 0
+    for kind, at, length in records(data):
+        if kind == _ROW and length >= 4:
+            row = int.from_bytes(data[at : at + 4], "little")
+            scan.rows = max(scan.rows, row + 1)
+        elif kind in _CELLS and length >= 8:
+            column = int.from_bytes(data[at : at + 4], "little")
+            scan.columns = max(scan.columns, column + 1)
+            if kind in _ERRORS and length >= 9:
+                scan.errors[row, column] = _ERROR_WORDS.get(data[at + 8], "an error")
+    return scan
