@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sdl_cli.data.files.header import Rows
 from sdl_cli.data.formats.workbooks.area import Area, columns_named, used_area
-from sdl_cli.data.formats.workbooks.sheet import Sheet, Span, Value, cell_name
+from sdl_cli.data.formats.workbooks.sheet import Sheet, Span, Value, cell_name, column_letters
 from sdl_cli.data.formats.workbooks.typed_columns import looks_like_a_number, text_of
 from sdl_cli.errors import DataError
-from sdl_cli.phrases import listed, shortened
+from sdl_cli.phrases import counted, listed, shortened
 
 _LOOKED_AT = 200  # rows that tell where the names are
 _MOST_ABOVE = 100  # rows above the names
@@ -79,12 +79,13 @@ def find_table(path: Path, sheet: Sheet, asked: Area | None, names: Sequence[str
         found = _row_of_names(grid, rows, filled, names, num_names or 1, spans)
         if above := [i for i in range(first, found) if filled[i]]:
             words = listed([repr(_first_text(grid[i])) for i in above], 2, last=", ")
-            notes.append(f"{_rows_named([rows[i] for i in above])} above the names left out: {words}.")
+            notes.append(
+                f"{_rows_named([rows[i] for i in above])} above the names {'was' if len(above) == 1 else 'were'} left out: {words}."
+            )
         first = found
     grid, rows, filled = grid[first:], rows[first:], filled[first:]
-    grid, rows = _without_blank_rows(path, sheet, grid, rows, filled, used.left, asked, notes)
     area = TableArea(grid, rows, list(range(used.left, used.right + 1)), tuple(notes))
-    return _without_blank_columns(path, sheet, area)
+    return _without_blank_columns(path, sheet, _without_blank_rows(path, sheet, area, filled, asked))
 
 
 def _first_text(row: Sequence[Value]) -> str:
@@ -124,32 +125,36 @@ def _row_of_names(
     return next((i for i in top if counts[i] >= max(min(2, usual), usual / 2)), top[0])
 
 
-def _without_blank_rows(
-    path: Path, sheet: Sheet, grid: list[list[Value]], rows: list[int], filled: list[bool], asked: Area | None, notes: list[str]
-) -> tuple[list[list[Value]], list[int]]:
-    """The rows without blank ones; below a blank row a note ends the table, and another table is refused."""
+def _without_blank_rows(path: Path, sheet: Sheet, area: TableArea, filled: list[bool], asked: Area | None) -> TableArea:
+    """The rows without blank ones; lines of notes below are left out. Raises DataError: another table below a blank row."""
     if all(filled):
-        return grid, rows
+        return area
+    grid, rows, notes = area.grid, area.rows, list(area.notes)
     kept = [i for i, full in enumerate(filled) if full]
     footer = _notes_below(grid, filled, kept) if asked is None or asked.bottom is None else []
     if footer:
         kept = [i for i in kept if i < footer[0]]
-        notes.append(f"{_rows_named([rows[i] for i in footer])} below the table left out: {_first_text(grid[footer[0]])!r}.")
-    blank = [i for i in range(kept[0], kept[-1]) if not filled[i]]
-    for i in kept:
-        if i and not filled[i - 1] and asked is None and _begins_anew(grid, kept, i):
+        notes.append(
+            f"{_rows_named([rows[i] for i in footer])} below the table {'was' if len(footer) == 1 else 'were'} left out: {_first_text(grid[footer[0]])!r}."
+        )
+    for k, i in enumerate(kept):
+        if (
+            k
+            and not filled[i - 1]
+            and asked is None
+            and _begins_anew([grid[j] for j in kept[max(1, k - _LOOKED_AT) : k]], grid[i])
+        ):
+            corners = cell_name(rows[0], area.columns[0]), cell_name(rows[kept[k - 1]], area.columns[-1])
             raise DataError(
                 f"{path}: in the sheet {shortened(sheet.name)}, another table seems to begin in row {rows[i] + 1} "
                 f"({_first_text(grid[i])!r}), below a blank row.",
-                f"Say where the table is: dataset.range={cell_name(rows[0], left)}:{cell_name(rows[i - 1], left + len(grid[0]) - 1)}",
+                f"Say where the table is: dataset.range={':'.join(corners)}",
             )
+    blank = [rows[i] for i in range(kept[0], kept[-1]) if not filled[i]]
     if blank:
-        notes.append(
-            f"{_rows_named([rows[i] for i in blank])} blank: skipped."
-            if len(blank) < 6
-            else f"{len(blank):,} blank rows were skipped."
-        )
-    return [grid[i] for i in kept], [rows[i] for i in kept]
+        are = "is blank and was" if len(blank) == 1 else "are blank and were"
+        notes.append(f"{_rows_named(blank)} {are} skipped.")
+    return dataclasses.replace(area, grid=[grid[i] for i in kept], rows=[rows[i] for i in kept], notes=tuple(notes))
 
 
 def _notes_below(grid: Sequence[list[Value]], filled: Sequence[bool], kept: Sequence[int]) -> list[int]:
@@ -165,13 +170,12 @@ def _notes_below(grid: Sequence[list[Value]], filled: Sequence[bool], kept: Sequ
     return lone
 
 
-def _begins_anew(grid: Sequence[list[Value]], kept: Sequence[int], i: int) -> bool:
-    """Whether row i, below a blank one, has text where the rows above have numbers or dates."""
-    above = [grid[j] for j in kept if kept[0] < j < i][-_LOOKED_AT:]
-    typed = [j for j in range(len(grid[i])) if above and all(not isinstance(row[j], str) or is_blank(row[j]) for row in above)]
-    typed = [j for j in typed if any(not is_blank(row[j]) for row in above)]
-    words = [j for j in typed if isinstance(grid[i][j], str) and not is_blank(grid[i][j])]
-    return bool(words) and 2 * len(words) >= len(typed)
+def _begins_anew(above: Sequence[list[Value]], row: Sequence[Value]) -> bool:
+    """Whether a row below a blank one has text, and no number, where the rows above have numbers or dates."""
+    typed = [j for j in range(len(row)) if above and all(not isinstance(own[j], str) or is_blank(own[j]) for own in above)]
+    typed = [j for j in typed if any(not is_blank(own[j]) for own in above)]
+    words = [j for j in typed if isinstance(row[j], str) and not is_blank(row[j])]
+    return bool(words) and 2 * len(words) >= len(typed) and all(isinstance(row[j], str) for j in typed)
 
 
 def _without_blank_columns(path: Path, sheet: Sheet, area: TableArea) -> TableArea:
@@ -201,6 +205,10 @@ def _without_blank_columns(path: Path, sheet: Sheet, area: TableArea) -> TableAr
             )
     kept = [j for j, has in enumerate(full) if has]
     inner = [area.columns[j] for j in range(kept[0], kept[-1]) if not full[j]]
-    notes = (f"Blank {columns_named(inner[0], inner[-1])} skipped.",) if inner else ()
+    notes = (
+        (f"{counted(len(inner), 'blank column', verbs='was/were')} skipped: {listed([column_letters(j) for j in inner], 5)}.",)
+        if inner
+        else ()
+    )
     grid = [[row[j] for j in kept] for row in area.grid]
     return dataclasses.replace(area, grid=grid, columns=[area.columns[j] for j in kept], notes=(*area.notes, *notes))
