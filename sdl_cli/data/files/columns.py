@@ -92,19 +92,24 @@ def level_counts(columns: Sequence[Column]) -> tuple[int, ...]:
     return tuple(len(c.levels) * (c.kind == "category") for c in columns for _ in c.parts or [c.name])
 
 
-def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False, chosen: bool = False) -> Column | LeftOut:
+def infer(
+    name: str, cells: Array, marks: Marks = PLAIN, category: bool = False, chosen: bool = False, text: bool = False
+) -> Column | LeftOut:
     """Find the kind of a column.
 
     Arguments:
         cells: objects `(N,)`, str or None where missing.
         category: the user says that it is one, whatever its cells look like.
         chosen: the user named this column to be used: it is never left out for looking like row names.
+        text: its cells are text whatever they look like, as their file says.
     """
     known = cells[cells != None]  # noqa: E711  element by element
     if not len(known):
         return LeftOut(name, "is empty")
     if category:
         return Column(name, "category", _levels(known))
+    if text:
+        return _names_or_levels(name, known, chosen)
     words = {str(cell).lower() for cell in known[:1000]}
     for pair in _BOOLEANS:
         # both words must stand there: a column of F alone may be the one half of F and M
@@ -130,11 +135,18 @@ def infer(name: str, cells: Array, marks: Marks = PLAIN, category: bool = False,
             few = "1 cell that is not a number" if len(odd) == 1 else f"{len(odd):,} cells that are not numbers"
             missing = f"where that means missing: 'dataset.missing_values=[{odd[0]}]'"
             return LeftOut(name, f"holds {few} among numbers, such as {odd[0]!r} ({missing})")
-        length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
-        if length > _FREE_TEXT_CHARACTERS:
-            return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
-        return LeftOut(name, f"has {len(levels):,} different values in {len(known):,} rows, as identifiers do")
-    return Column(name, "category", levels)
+    return _names_or_levels(name, known, chosen)
+
+
+def _names_or_levels(name: str, known: Array, chosen: bool) -> Column | LeftOut:
+    """A category, or a column of text that differs in nearly every row."""
+    levels = _levels(known)
+    if chosen or len(known) < 20 or len(levels) <= _UNIQUE_FRACTION * len(known):
+        return Column(name, "category", levels)
+    length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
+    if length > _FREE_TEXT_CHARACTERS:
+        return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
+    return LeftOut(name, f"has {len(levels):,} different values in {len(known):,} rows, as identifiers do")
 
 
 def _counts_up(numbers: Array) -> bool:

@@ -236,7 +236,7 @@ def _infer_columns(
         return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
 
     chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
-    categorical = {*positions("categorical"), *positions("text"), *map(cells.names.index, cells.texts)}
+    categorical = {*positions("categorical"), *positions("text")}
     taken = {*places.values(), *dropped}
     for key, own in (("features", chosen), ("drop", dropped)):
         if places["target"] in own:
@@ -248,7 +248,8 @@ def _infer_columns(
     for i in chosen or range(len(cells.names)):
         if i in taken and not (chosen and i not in dropped):
             continue
-        found = infer(cells.names[i], cells.columns[i], cells.marks, i in categorical, bool(chosen))
+        as_text = cells.names[i] in cells.texts
+        found = infer(cells.names[i], cells.columns[i], cells.marks, i in categorical, bool(chosen), as_text)
         if isinstance(found, LeftOut):
             left_out.append(found)
             counters += [i] if found.reason == COUNTS_ROWS else []
@@ -256,7 +257,7 @@ def _infer_columns(
         if found.kind == "category" and found.name in cells.levels:
             found = dataclasses.replace(found, levels=tuple(w for w in cells.levels[found.name] if w in found.levels))
         columns.append(found)
-        note_doubts(found, cells, i, notes, i in categorical)
+        note_doubts(found, cells, i, notes, i in categorical or as_text)
     notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
     if len(left_out) > _NAMED:
         notes.append(f"{len(left_out) - _NAMED} more columns were left out: {listed([c.name for c in left_out[_NAMED:]])}.")

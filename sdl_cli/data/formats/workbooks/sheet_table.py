@@ -110,7 +110,7 @@ def _names(path: Path, sheet: Sheet, area: TableArea, asked: Asked) -> tuple[tup
         below = _rows_of(area.rows[1:top])
         units = joined == rows[0]
         notes += (
-            f"{below.capitalize()} ({shown_row(rows[1])}) below the names left out."
+            f"{below.capitalize()} ({shown_row(rows[1])}) below the names was left out."
             if units
             else f"The names of {_rows_of(area.rows[:top])} were joined: {shown_row(list(names))}.",
         )
@@ -137,9 +137,9 @@ def _without_totals(
         )
         shown = f" ({shortened(word, 20)})" if word else ""
         note = (
-            f"{_rows_of(left).capitalize()}{shown} left out: they sum up the rows above."
+            f"{_rows_of(left).capitalize()}{shown} were left out: they sum up the rows above."
             if num > 1
-            else (f"{_rows_of(left).capitalize()}{shown} left out: it sums up the rows above.")
+            else (f"{_rows_of(left).capitalize()}{shown} was left out: it sums up the rows above.")
         )
         return grid[: len(grid) - num], rows[: len(rows) - num], [note]
     if doubt and not asked.new:

@@ -79,9 +79,7 @@ def find_table(path: Path, sheet: Sheet, asked: Area | None, names: Sequence[str
         found = _row_of_names(grid, rows, filled, names, num_names or 1, spans)
         if above := [i for i in range(first, found) if filled[i]]:
             words = listed([repr(_first_text(grid[i])) for i in above], 2, last=", ")
-            notes.append(
-                f"{_rows_named([rows[i] for i in above])} above the names {'was' if len(above) == 1 else 'were'} left out: {words}."
-            )
+            notes.append(f"{_rows_were([rows[i] for i in above])} left out above the names: {words}.")
         first = found
     grid, rows, filled = grid[first:], rows[first:], filled[first:]
     area = TableArea(grid, rows, list(range(used.left, used.right + 1)), tuple(notes))
@@ -92,14 +90,14 @@ def _first_text(row: Sequence[Value]) -> str:
     return shortened(next((_shown(value) for value in row if not is_blank(value)), ""), 40)
 
 
-def _rows_named(rows: Sequence[int]) -> str:
-    """`Row 3`, `Rows 3 and 5`, `Rows 3 to 5` of a sheet, as people count them."""
+def _rows_were(rows: Sequence[int]) -> str:
+    """`Row 3 was`, `Rows 3 and 5 were`, `Rows 3 to 5 were` of a sheet, as people count them."""
     numbers = [row + 1 for row in rows]
     if len(numbers) == 1:
-        return f"Row {numbers[0]}"
+        return f"Row {numbers[0]} was"
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
-        return f"Rows {numbers[0]} to {numbers[-1]}"
-    return f"Rows {listed(list(map(str, numbers)), 5)}"
+        return f"Rows {numbers[0]} to {numbers[-1]} were"
+    return f"Rows {listed(list(map(str, numbers)), 5)} were"
 
 
 def _row_of_names(
@@ -134,9 +132,7 @@ def _without_blank_rows(path: Path, sheet: Sheet, area: TableArea, filled: list[
     footer = _notes_below(grid, filled, kept) if asked is None or asked.bottom is None else []
     if footer:
         kept = [i for i in kept if i < footer[0]]
-        notes.append(
-            f"{_rows_named([rows[i] for i in footer])} below the table {'was' if len(footer) == 1 else 'were'} left out: {_first_text(grid[footer[0]])!r}."
-        )
+        notes.append(f"{_rows_were([rows[i] for i in footer])} left out below the table: {_first_text(grid[footer[0]])!r}.")
     for k, i in enumerate(kept):
         if (
             k
@@ -152,8 +148,7 @@ def _without_blank_rows(path: Path, sheet: Sheet, area: TableArea, filled: list[
             )
     blank = [rows[i] for i in range(kept[0], kept[-1]) if not filled[i]]
     if blank:
-        are = "is blank and was" if len(blank) == 1 else "are blank and were"
-        notes.append(f"{_rows_named(blank)} {are} skipped.")
+        notes.append(f"{_rows_were(blank)} skipped: blank.")
     return dataclasses.replace(area, grid=[grid[i] for i in kept], rows=[rows[i] for i in kept], notes=tuple(notes))
 
 

@@ -72,7 +72,7 @@ def as_seconds(column: SheetColumn, by_kind: Mapping[str, list[int]], stored: Ma
     if others:
         column.notes.append(
             f"{column.shown}: {column.count(others)} among the times hold a plain number, such as {column.values[others[0]]} in "
-            f"{column.cells(others, 1)}: read as missing. If they are times, give them the format of a time in the workbook."
+            f"{column.cell(others[0])}: read as missing. If they are times, give them the format of a time in the workbook."
         )
     words = _texts(column, by_kind.get("text", []))
     for i, text in words:
@@ -113,7 +113,7 @@ def as_dates(column: SheetColumn, by_kind: Mapping[str, list[int]]) -> Array:
         example = shortened(str(column.values[read_texts[0]]), 20)
         column.notes.append(
             f"{column.shown}: {column.count(read_texts, 'text cell')} among the dates, such as {example!r} in "
-            f"{column.cells(read_texts, 1)}, read as {found[read_texts[0]]:%Y-%m-%d}."
+            f"{column.cell(read_texts[0])}, read as {found[read_texts[0]]:%Y-%m-%d}."
         )
     _no_dates(column, by_kind)
     cells = objects([None] * len(column.values))
@@ -180,7 +180,7 @@ def _no_dates(column: SheetColumn, by_kind: Mapping[str, list[int]]) -> None:
         number = float(column.values[plain[0]])  # type: ignore[arg-type]
         column.notes.append(
             f"{column.shown}: {column.count(plain)} among the dates hold a plain number, such as {number:.15g} in "
-            f"{column.cells(plain, 1)}: read as missing. If they are dates, give them the format of a date in the workbook."
+            f"{column.cell(plain[0])}: read as missing. If they are dates, give them the format of a date in the workbook."
         )
     if times:
         column.notes.append(

@@ -45,9 +45,12 @@ class SheetColumn:
     def shown(self) -> str:
         return f"Column {shortened(self.name)}"
 
-    def cells(self, positions: Sequence[int], most: int = _SHOWN) -> str:
+    def cell(self, position: int) -> str:
+        return cell_name(self.rows[position], self.place)
+
+    def cells(self, positions: Sequence[int]) -> str:
         """Names of cells in the sheet: `C7, C9 and 3 more`."""
-        return listed([cell_name(self.rows[i], self.place) for i in positions[:most]], most, len(positions), last=", ")
+        return listed([self.cell(i) for i in positions[:_SHOWN]], _SHOWN, len(positions), last=", ")
 
     def count(self, positions: Sequence[int], noun: str = "cell") -> str:
         return f"{len(positions):,} {noun}{'s' * (len(positions) != 1)}"
@@ -181,7 +184,7 @@ def _numbers_in_text(
         return
     column.notes.append(
         f"{column.shown}: {column.count(numbers, 'cell')} among {len(by_kind['number']):,} numbers hold a number as text, such "
-        f"as {first!r} in {column.cells(numbers, 1)}: read as numbers (otherwise: dataset.text=[{shortened(column.name)}])."
+        f"as {first!r} in {column.cell(numbers[0])}: read as numbers (otherwise: dataset.text=[{shortened(column.name)}])."
     )
 
 
