@@ -28,8 +28,6 @@ def kind_of(head: bytes, path: Path) -> Kind | None:
     """
     if head.startswith(_OLE):
         return _kind_of_ole(path)
-    if head[:2] == b"\x09\x08" and head[2:4] in (b"\x08\x00", b"\x10\x00"):
-        return "xls"  # BIFF without a container, as some programs write it
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
     if path.suffix.lower() == ".xls" and start.startswith((b"<html", b"<!doctype html", b"<table", b"<?xml")):
         return "page"

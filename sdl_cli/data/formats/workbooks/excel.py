@@ -6,14 +6,20 @@ does not know them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import io
+import os
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from sdl_cli.data.formats.workbooks.compound import only_stream, stream_of
 from sdl_cli.data.formats.workbooks.container import Parts, damaged, encrypted, too_large
 from sdl_cli.data.formats.workbooks.office_parts import Book, Tab, only, read_book, records
 from sdl_cli.data.formats.workbooks.sheet import Sheet, Span, Value
+from sdl_cli.data.formats.workbooks.xls_scan import ERROR_WORDS, look_through
 from sdl_cli.data.formats.workbooks.xlsx_scan import Scan, extent, is_possible, is_usual, look, raw_numbers, walk_through
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
@@ -22,10 +28,8 @@ from sdl_cli.phrases import shortened
 _SLOT_BYTES = 32  # of a cell, empty or not, in the reader's grid
 _VALUE_BYTES = 96  # of a cell as Python's value and as text
 _XLS_MEMORY_RATIO = 40
-_XLS_CELLS = 2**16 * 2**8
 # [MS-XLSB] 2.3.2: a row, and cells: blank, rational, error, logical, real, text, and the same of formulas
 _ROW, _CELLS, _ERRORS = 0, range(1, 12), (3, 11)
-_ERROR_WORDS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
 
 
 class ExcelFile:
@@ -36,18 +40,25 @@ class ExcelFile:
         self._reader = _calamine(path)
         self._parts: Parts | None = None
         if kind == "xls":
-            size, free = path.stat().st_size, available_bytes()
-            if _XLS_MEMORY_RATIO * size > free or _SLOT_BYTES * min(_XLS_CELLS, 4096 * size) > free:
-                raise too_large(path, f"this workbook of {size / 2**30:.1f} GB takes", free)
-            self._old = _opened(path, lambda: self._reader.CalamineWorkbook.from_path(path))
-            kinds = self._reader.SheetTypeEnum, self._reader.SheetVisibleEnum
-            self._book = Book(tuple(
-                Tab(m.name, m.visible != kinds[1].Visible, m.name if m.typ == kinds[0].WorkSheet else "")
-                for m in self._old.sheets_metadata
-            ))  # fmt: skip
+            self._open_old()
         else:
             self._parts = Parts(path)
             self._book = read_book(self._parts, kind == "xlsb")
+
+    def _open_old(self) -> None:
+        size, free = self.path.stat().st_size, available_bytes()
+        if _XLS_MEMORY_RATIO * size > free:
+            raise too_large(self.path, f"this workbook of {size / 2**30:.1f} GB takes", free)
+        stream = stream_of(self.path, self.path.read_bytes(), ("Workbook", "WORKBOOK", "Book", "BOOK"))
+        looked = look_through(self.path, stream)
+        for scan in looked.scans:
+            self._check(scan.rows, scan.columns)
+        self._scans = looked.scans
+        only = io.BytesIO(only_stream(self.path, "Workbook" if b"\x00\x06" in stream[4:6] else "Book", stream))
+        self._old = _opened(self.path, lambda: self._reader.CalamineWorkbook.from_filelike(only))
+        sheet, visible = self._reader.SheetTypeEnum.WorkSheet, self._reader.SheetVisibleEnum.Visible
+        found = [Tab(m.name, m.visible != visible, m.name if m.typ == sheet else "") for m in self._old.sheets_metadata]
+        self._book = Book(tuple(found), looked.is_1904)
 
     @property
     def tabs(self) -> tuple[Tab, ...]:
@@ -69,7 +80,8 @@ class ExcelFile:
     def sheet(self, tab: Tab) -> Sheet:
         """Raises DataError: damaged, or more cells than memory holds."""
         if self._parts is None:
-            return _as_sheet(self._old_sheet(tab), tab.name, self._book)
+            scan = self._scans[self.tabs.index(tab)] if len(self._scans) == len(self.tabs) else Scan()
+            return _as_sheet(self._old_sheet(tab), tab.name, self._book, scan)
         data = self._parts.read(tab.part)
         if self._kind == "xlsb":
             scan = _scan_binary(data)
@@ -108,10 +120,31 @@ def _calamine(path: Path) -> Any:
     return python_calamine
 
 
-def _opened(path: Path, read: Any) -> Any:
+_alone = threading.Lock()  # the standard error is the process's
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what the reader itself prints, where a damaged file makes it give up, off the terminal."""
+    with _alone, Path(os.devnull).open("w") as nowhere:
+        try:
+            kept = os.dup(2)
+        except OSError:  # there is no standard error
+            yield
+            return
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _opened(path: Path, read: Callable[[], Any]) -> Any:
     """What the reader gives; it has many kinds of errors for a damaged file, and one that is no Exception."""
     try:
-        return read()
+        with _silent():
+            return read()
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:
@@ -164,5 +197,5 @@ def _scan_binary(data: bytes) -> Scan:
             column = int.from_bytes(data[at : at + 4], "little")
             scan.columns = max(scan.columns, column + 1)
             if kind in _ERRORS and length >= 9:
-                scan.errors[row, column] = _ERROR_WORDS.get(data[at + 8], "an error")
+                scan.errors[row, column] = ERROR_WORDS.get(data[at + 8], "an error")
     return scan

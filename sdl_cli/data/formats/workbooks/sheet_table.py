@@ -22,7 +22,7 @@ from sdl_cli.phrases import counted, listed, shortened
 
 _MOST_LINES = 3
 _UNTOLD = {
-    "xls": "Of an .xls, error cells and formulas without a result cannot be told from empty cells: all are missing.",
+    "xls": "Of an .xls, per cent cannot be told: such cells are read as stored.",
     "xlsb": "Of an .xlsb, formulas without a result, merged cells and per cent cannot be told: they are read as stored.",
 }
 
