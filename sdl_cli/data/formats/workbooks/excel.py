@@ -29,7 +29,7 @@ _SLOT_BYTES = 32  # of a cell, empty or not, in the reader's grid
 _VALUE_BYTES = 96  # of a cell as Python's value and as text
 _XLS_MEMORY_RATIO = 40
 # [MS-XLSB] 2.3.2: a row, and cells: blank, rational, error, logical, real, text, and the same of formulas
-_ROW, _CELLS, _ERRORS = 0, range(1, 12), (3, 11)
+_ROW, _CELLS, _ERRORS, _STRINGS = 0, range(1, 12), (3, 11), 159
 
 
 class ExcelFile:
@@ -81,13 +81,14 @@ class ExcelFile:
         """Raises DataError: damaged, or more cells than memory holds."""
         if self._parts is None:
             scan = self._scans[self.tabs.index(tab)] if len(self._scans) == len(self.tabs) else Scan()
-            return _as_sheet(self._old_sheet(tab), tab.name, self._book, scan)
+            return _as_sheet(self.path, self._old_sheet(tab), tab.name, self._book, scan)
         data = self._parts.read(tab.part)
         if self._kind == "xlsb":
             scan = _scan_binary(data)
             self._check(scan.rows, scan.columns)
+            _check_strings(self.path, self._parts)
             read = _read_one(self.path, self._reader, self._parts, self._book, tab, data)
-            return _as_sheet(read, tab.name, self._book, scan)
+            return _as_sheet(self.path, read, tab.name, self._book, scan)
         usual = is_usual(data)
         scan = Scan() if usual else walk_through(self.path, data, self._book.percent_styles)
         self._check(
@@ -98,7 +99,7 @@ class ExcelFile:
             reading = pool.submit(_read_one, self.path, self._reader, self._parts, self._book, tab, data)
             scan = look(data, self._book.percent_styles) if usual else scan
             read = reading.result()
-        return _as_sheet(read, tab.name, self._book, scan, data if usual else None)
+        return _as_sheet(self.path, read, tab.name, self._book, scan, data if usual else None)
 
     def _check(self, rows: int, columns: int, cells: int = 0) -> None:
         if not is_possible(rows, columns):
@@ -161,8 +162,8 @@ def _read_one(path: Path, reader: Any, parts: Parts, book: Book, tab: Tab, data:
     return _opened(path, read)
 
 
-def _as_sheet(read: Any, name: str, book: Book, scan: Scan | None = None, data: bytes | None = None) -> Sheet:
-    rows: list[list[Value]] = read.to_python(skip_empty_area=True) if read.start is not None else []
+def _as_sheet(path: Path, read: Any, name: str, book: Book, scan: Scan | None = None, data: bytes | None = None) -> Sheet:
+    rows: list[list[Value]] = _opened(path, read.to_python) if read.start is not None else []
     top, left = read.start or (0, 0)
     spans = read.merged_cell_ranges
     merged: list[Span] | None = None if spans is None else [(a, b, c, d) for (a, b), (c, d) in spans]
@@ -184,6 +185,17 @@ def _as_sheet(read: Any, name: str, book: Book, scan: Scan | None = None, data: 
         stored=stored,
         is_1904=book.is_1904,
     )
+
+
+def _check_strings(path: Path, parts: Parts) -> None:
+    """Raise DataError: an .xlsb that says that it has more strings than its part can hold."""
+    name = next((name for name in parts.names if name.lower() == "xl/sharedstrings.bin"), None)
+    data = b"" if name is None else parts.read(name)
+    for kind, at, length in records(data):
+        if kind == _STRINGS and length >= 8 and int.from_bytes(data[at + 4 : at + 8], "little") > len(data):
+            raise damaged(path, "more strings than it can hold")
+        if kind != _STRINGS:
+            return
 
 
 def _scan_binary(data: bytes) -> Scan:

@@ -55,10 +55,10 @@ def _label(grid: Sequence[Sequence[Value]], i: int) -> str:
 
 def _is_bare(grid: Sequence[Sequence[Value]]) -> bool:
     """Whether the last row has no text or date where all others have some."""
-    spoken = [
-        j for j in range(len(grid[0])) if all(not isinstance(row[j], (float, int)) and not is_blank(row[j]) for row in grid[:-1])
-    ]
-    return bool(spoken) and all(is_blank(grid[-1][j]) for j in spoken)
+    empty = [j for j, value in enumerate(grid[-1]) if is_blank(value)]
+    return any(
+        all(not isinstance(row[j], (float, int)) and not is_blank(row[j]) for row in grid[:-1]) for j in empty
+    ) and not any(isinstance(value, str) and not is_blank(value) for value in grid[-1])
 
 
 def _sums_up(

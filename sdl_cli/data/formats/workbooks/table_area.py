@@ -69,7 +69,7 @@ def find_table(path: Path, sheet: Sheet, asked: Area | None, names: Sequence[str
     grid = sheet.rows[used.top - sheet.top :][: len(rows)]
     if grid and (used.left > sheet.left or used.right + 1 - sheet.left < len(grid[0])):
         grid = [row[used.left - sheet.left : used.right + 1 - sheet.left] for row in grid]
-    filled = [not all(map(is_blank, row)) for row in grid]
+    filled = [not is_blank(row[0]) or not all(map(is_blank, row)) for row in grid]
     notes: list[str] = []
     first = next((i for i, full in enumerate(filled) if full), None)
     if first is None:

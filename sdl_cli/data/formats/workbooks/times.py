@@ -127,6 +127,17 @@ def as_dates(column: SheetColumn, by_kind: Mapping[str, list[int]]) -> Array:
     return cells
 
 
+def plain_dates(values: Sequence[Value], is_1904: bool) -> Array | None:
+    """Dates as `as_dates` where all cells hold one, and none could be something else; otherwise None."""
+    distinct = set(values)
+    if any(_is_early(value, is_1904) for value in distinct):
+        return None
+    dates = {value: _whole(value) for value in distinct}
+    form = _form(list(dates.values()))
+    table = {value: date.isoformat(*form) if form else date.date().isoformat() for value, date in dates.items()}
+    return objects(list(map(table.get, values)))
+
+
 def _texts(column: SheetColumn, places: Sequence[int]) -> list[tuple[int, str]]:
     texts = [(i, str(column.values[i]).strip()) for i in places]
     return [(i, text) for i, text in texts if text not in MISSING]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,12 +15,14 @@ from sdl_cli.data.files.class_names import is_code
 from sdl_cli.data.files.marks import PLAIN, Marks
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.data.formats.workbooks.sheet import Sheet, Value, cell_name
-from sdl_cli.data.formats.workbooks.times import as_dates, as_seconds, kind_of_times
+from sdl_cli.data.formats.workbooks.times import as_dates, as_seconds, kind_of_times, plain_dates
 from sdl_cli.phrases import listed, shortened
 
 _FEW_DISTINCT = 0.5  # share of cells below which each distinct one is turned into text once
 _SHOWN = 3
 _EXACT = 2.0**53
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-4, 1e16  # between which repr writes no exponent
+_MANY = 10_000  # numbers from which a faster way is worth its import
 
 
 @dataclass
@@ -70,8 +73,13 @@ def read_column(column: SheetColumn, marks: Marks | None, keep_text: bool) -> Ar
         return objects(number_texts(values))
     if kinds == {str} and (cells := _plain_texts(values)) is not None:
         return cells
-    if kinds <= {float, int, str} and not any(type(v) is str and v != "" and not v.isspace() for v in set(values)):
+    blanks = str in kinds and not any(value and not value.isspace() for value in set(values) if type(value) is str)
+    if blanks and kinds <= {float, int, str}:
         return _with_gaps(values, number_texts)
+    if kinds <= {datetime.date, datetime.datetime} and (dates := plain_dates(values, column.sheet.is_1904)) is not None:
+        return dates
+    if kinds == {bool} or (blanks and kinds == {bool, str}):
+        return objects([_WORDS.get(value) for value in values])
     by_kind: dict[str, list[int]] = {}
     for i, value in enumerate(values):
         kind = _KINDS[type(value)]
@@ -92,6 +100,7 @@ def read_column(column: SheetColumn, marks: Marks | None, keep_text: bool) -> Ar
     return cells
 
 
+_WORDS: dict[Value, str] = {True: "True", False: "False"}
 _KINDS = {
     float: "number",
     int: "number",
@@ -107,13 +116,36 @@ _KINDS = {
 def number_texts(values: Sequence[Value]) -> list[str]:
     """Numbers as text that reads back to the same: whole ones without a fraction."""
     numbers = np.array(values, dtype=np.float64)
-    whole = (numbers == np.rint(numbers)) & (np.abs(numbers) < _EXACT)
+    size = np.abs(numbers)
+    whole = (numbers == np.rint(numbers)) & (size < _EXACT)
     if whole.all():
         return list(map(str, numbers.astype(np.int64).tolist()))
-    texts = list(map(repr, numbers.tolist()))
-    for i in np.flatnonzero(whole).tolist():
-        texts[i] = str(int(numbers[i]))
+    texts, rest = _fast_texts(numbers, whole | (size < _SMALLEST_PLAIN) | (size >= _LARGEST_PLAIN) | ~np.isfinite(size))
+    for i in rest:
+        texts[i] = number_text(numbers[i])
     return texts
+
+
+def _fast_texts(numbers: Array, other: Array) -> tuple[list[str], list[int]]:
+    """What repr gives for fractions without an exponent, four times as fast where pyarrow is installed.
+
+    Arguments:
+        other: bool `(N,)`, those that are written otherwise.
+    Returns: the texts, and the positions of those to write anew.
+    """
+    if len(numbers) > _MANY:
+        with suppress(ImportError):
+            import pyarrow
+
+            texts = pyarrow.array(numbers).cast(pyarrow.string()).to_numpy(zero_copy_only=False)
+            return texts.tolist(), np.flatnonzero(other).tolist()
+    return list(map(repr, numbers.tolist())), np.flatnonzero(other).tolist()
+
+
+def number_text(number: float) -> str:
+    """One number as `number_texts`."""
+    number = float(number)
+    return str(int(number)) if number.is_integer() and abs(number) < _EXACT else repr(number)
 
 
 def _plain_texts(values: Sequence[Value]) -> Array | None:
@@ -139,7 +171,7 @@ def text_of(value: Value) -> str | None:
     """A number, logical value or text as text; None where empty."""
     if isinstance(value, str):
         return value.strip() or None
-    return str(value) if isinstance(value, bool) else number_texts([value])[0]
+    return number_text(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 def looks_like_a_number(text: str) -> bool:
@@ -165,7 +197,7 @@ def _numbers_in_text(
     if marks is not None and not codes:
         plain = [marks.plain(cells[i]) for i in known]
         if all(text is not None for text in plain):
-            cells[known] = objects([number_texts([float(text)])[0] for text in plain if text is not None])
+            cells[known] = objects([number_text(float(text)) for text in plain if text is not None])
             column.notes.append(
                 f"{column.shown}: {column.count(known, 'text cell')} ({column.cells(known)}) were read as numbers."
             )
@@ -210,8 +242,10 @@ def error_notes(column: SheetColumn) -> None:
 def percent_notes(column: SheetColumn) -> None:
     """Say what number a per cent is, and where only some cells of the column are shown so."""
     shown = column.sheet.percents.get(column.place, 0)
+    if not shown:
+        return
     numbers = [i for i, value in enumerate(column.values) if type(value) in (float, int)]
-    if not shown or not numbers:
+    if not numbers:
         return
     value = float(column.values[numbers[0]])  # type: ignore[arg-type]
     if shown < len(numbers):

@@ -66,10 +66,8 @@ def _look(path: Path, stream: bytes, start: int, old: bool) -> Scan:
     blank = 0
     for kind, at, size in _records(stream, start):
         if kind == _DIMENSIONS:
-            last_row, first, last = (
-                struct.unpack_from("<HHHH", stream, at)[1:] if old else struct.unpack_from("<IIHH", stream, at)[1:]
-            )
-            if last_row > _ROWS or last > _COLUMNS or first > _COLUMNS:
+            top, bottom, first, last = struct.unpack_from("<HHHH" if old else "<IIHH", stream, at)
+            if not (top <= bottom <= _ROWS and first <= last <= _COLUMNS):
                 raise damaged(path, "its extent")
         if kind not in _CELLS or size < 6:
             continue

@@ -22,6 +22,7 @@ from odf.table import Table as OdsTable
 from odf.text import P
 
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.formats.workbooks.typed_columns import number_text, number_texts
 from sdl_cli.data.sources.new_rows import iter_rows
 from sdl_cli.data.sources.table import Table, load
 from sdl_cli.errors import DataError
@@ -593,3 +594,18 @@ def test_messages_name_the_row_of_the_sheet(tmp_path: Path) -> None:
     new = xlsx(tmp_path / "v.xlsx", rows(["a"], [1], ["much"], [2]))
     with pytest.raises(DataError, match="row 3: column a holds 'much', which is not a finite number"):
         list(iter_rows(Path(new), inputs(dataset)))
+
+
+def test_many_numbers_are_written_as_few_are() -> None:
+    random = np.random.default_rng(5)
+    numbers = np.concatenate(
+        [
+            random.normal(size=9000),
+            random.normal(size=2000) * 10.0 ** random.integers(-30, 30, 2000),
+            np.arange(5000) / 8,
+            np.round(random.random(5000), 3),
+        ]
+    )
+    texts = number_texts(numbers.tolist())
+    assert len(texts) > 20_000 and texts == [number_text(value) for value in numbers]
+    assert [float(text) for text in texts] == numbers.tolist()
