@@ -20,7 +20,7 @@ from sdl_cli.data.formats.workbooks.container import Parts, damaged, encrypted, 
 from sdl_cli.data.formats.workbooks.office_parts import Book, Tab, only, read_book, records
 from sdl_cli.data.formats.workbooks.sheet import Sheet, Span, Value
 from sdl_cli.data.formats.workbooks.xls_scan import ERROR_WORDS, look_through
-from sdl_cli.data.formats.workbooks.xlsx_scan import Scan, extent, is_possible, is_usual, look, raw_numbers, walk_through
+from sdl_cli.data.formats.workbooks.xlsx_scan import Scan, extent, is_possible, look, num_usual_cells, raw_numbers, walk_through
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import shortened
@@ -89,11 +89,10 @@ class ExcelFile:
             _check_strings(self.path, self._parts)
             read = _read_one(self.path, self._reader, self._parts, self._book, tab, data)
             return _as_sheet(self.path, read, tab.name, self._book, scan)
-        usual = is_usual(data)
+        usual = num_usual_cells(data)
         scan = Scan() if usual else walk_through(self.path, data, self._book.percent_styles)
-        self._check(
-            *(extent(data, available_bytes() // (2 * _SLOT_BYTES)) if usual else (scan.rows, scan.columns)), data.count(b"<c")
-        )
+        reach = extent(data, available_bytes() // (2 * _SLOT_BYTES)) if usual else (scan.rows, scan.columns)
+        self._check(*reach, usual or data.count(b"<"))
         # the reader lets other threads work while it parses
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(_read_one, self.path, self._reader, self._parts, self._book, tab, data)

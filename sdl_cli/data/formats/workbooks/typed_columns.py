@@ -21,7 +21,7 @@ from sdl_cli.phrases import listed, shortened
 _FEW_DISTINCT = 0.5  # share of cells below which each distinct one is turned into text once
 _SHOWN = 3
 _EXACT = 2.0**53
-_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-4, 1e16  # between which repr writes no exponent
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-4, 1e8  # between which no library writes an exponent
 _MANY = 10_000  # numbers from which a faster way is worth its import
 
 

@@ -18,7 +18,6 @@ from sdl_cli.data.formats.workbooks.xml_parts import walk
 
 _REF = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _SUMS = ("SUM(", "SUBTOTAL(", "AVERAGE(", "COUNT(", "COUNTA(", "AGGREGATE(")
-_FAR = re.compile(rb'<c r="([A-Z]{2,3})[0-9]')
 _ALL_REFS = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"')
 _ERROR = re.compile(rb'<c r="([A-Z]+)([0-9]+)"[^>]* t="e"[^>]*>(?:<f[^>]*/>|<f.*?</f>)?<v>([^<]{0,40})')
 _FORMULA = re.compile(
@@ -65,21 +64,21 @@ class Scan:
             self.totals.add(cell)
 
 
-def is_usual(data: bytes) -> bool:
-    """Whether every cell begins with its name, and nothing (a comment, a document type) can hide one."""
-    cells = data.count(b"<c ")
-    return cells > 0 and cells == data.count(b'<c r="') and b"<!" not in data
+def num_usual_cells(data: bytes) -> int:
+    """The number of cells if each begins with its name, and nothing (a comment, a document type) can hide one; otherwise 0."""
+    cells = data.count(b'<c r="')
+    return cells if cells == data.count(b"<c ") and b"<!" not in data else 0
 
 
 def extent(data: bytes, free_cells: int) -> tuple[int, int]:
     """How many rows and columns a sheet of usual XML takes from A1 on: at least as many as it has, exact where they are many."""
-    letters = {column_number(name.decode()) for name in set(_FAR.findall(data))}
-    columns = max(letters, default=25) + 1
     last = _ALL_REFS.match(data, data.rfind(b'<c r="'))
     digits = len(last[2]) if last else 1
-    beyond = re.search(rb'<c r="[A-Z]{1,3}[0-9]{%d}' % (digits + 1), data) is not None
-    if not beyond and columns * 10**digits <= free_cells and last:
-        return int(last[2]), columns
+    far = set(re.findall(rb'<c r="([A-Z]{2,3}(?=[0-9]{1,%d}")|[A-Z]{1,3}[0-9]{%d})' % (digits, digits + 1), data))
+    if last and all(name.isalpha() for name in far):
+        columns = max((column_number(name.decode()) for name in far), default=25) + 1
+        if columns * 10**digits <= free_cells:
+            return int(last[2]), columns
     refs = _ALL_REFS.findall(data)
     return max((int(row) for _, row in refs), default=0), max((column_number(c.decode()) for c, _ in refs), default=0) + 1
 
