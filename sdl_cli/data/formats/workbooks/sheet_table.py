@@ -102,7 +102,7 @@ def _names(path: Path, sheet: Sheet, area: TableArea, asked: Asked) -> tuple[tup
                 f"To read it that way: {asks}={min(found, _MOST_LINES)}; if it is a row of data: {asks}=1",
             )
     rows: Rows = [[plain_text(value) for value in row] for row in area.grid[:top]]
-    joined = joined_names(rows)
+    joined = _merged_names(sheet, area, rows) or joined_names(rows)
     names, notes = clean_names(path, area.rows[0] + 1, joined, "dataset", "row")
     if reason:
         notes += (f"{reason} (otherwise: dataset.header=false).",)
@@ -115,6 +115,21 @@ def _names(path: Path, sheet: Sheet, area: TableArea, asked: Asked) -> tuple[tup
             else f"The names of {_rows_of(area.rows[:top])} were joined: {shown_row(list(names))}.",
         )
     return names, top, True, notes
+
+
+def _merged_names(sheet: Sheet, area: TableArea, rows: Rows) -> list[str]:
+    """The names in several rows where merged cells tell how far each reaches; otherwise nothing."""
+    upper, place = area.rows[: len(rows) - 1], {column: j for j, column in enumerate(area.columns)}
+    spans = [span for span in sheet.merged or [] if span[0] in upper and span[3] > span[1] and span[1] in place]
+    if not spans:
+        return []
+    cells = [list(row) for row in rows]
+    for top, left, bottom, right in spans:
+        for i in range(upper.index(top), min(len(rows), upper.index(top) + bottom - top + 1)):
+            for column in range(left, right + 1):
+                if column in place:
+                    cells[i][place[column]] = rows[upper.index(top)][place[left]] if i == upper.index(top) else ""
+    return [" ".join(filter(None, names)) for names in zip(*cells, strict=True)]
 
 
 def _is_data(row: Sequence[Value]) -> bool:

@@ -76,7 +76,7 @@ def find_table(path: Path, sheet: Sheet, asked: Area | None, names: Sequence[str
         raise DataError(f"{path}: the sheet {shortened(sheet.name)} has blank cells only{' in this range' if asked else ''}.")
     if asked is None:
         spans = sheet.merged or []
-        found = _row_of_names(grid, rows, filled, names, num_names or 1, spans)
+        found = _row_of_names(grid, rows, filled, names, num_names, spans)
         if above := [i for i in range(first, found) if filled[i]]:
             words = listed([repr(_first_text(grid[i])) for i in above], 2, last=", ")
             notes.append(f"{_rows_were([rows[i] for i in above])} left out above the names: {words}.")
@@ -105,7 +105,7 @@ def _row_of_names(
     rows: Sequence[int],
     filled: Sequence[bool],
     names: Sequence[str],
-    num: int,
+    num: int | None,
     spans: Sequence[Span],
 ) -> int:
     """The position of the first row of names: the one with a name that is asked for, or the first as wide as the table."""
@@ -115,12 +115,20 @@ def _row_of_names(
     for i in top:
         cells = {value.strip().lower() for value in grid[i] if isinstance(value, str)}
         if wanted & cells and (counts[i] > 1 or len(grid[i]) == 1):
-            above = i - 1
-            joined = num > 1 or any(a <= rows[above] <= c and b < d and d - b + 1 < len(grid[i]) for a, b, c, d in spans)
-            return above if joined and filled[above] and above in counts and counts[above] > 1 and num != 1 else i
+            return i - (i > 0 and filled[i - 1] and num != 1 and _has_names_above(grid, rows, i, num, spans))
     looked = [sum(not is_blank(value) for value in row) for row, full in zip(grid[:_LOOKED_AT], filled, strict=False) if full]
     usual = sorted(looked)[len(looked) // 2]
     return next((i for i in top if counts[i] >= max(min(2, usual), usual / 2)), top[0])
+
+
+def _has_names_above(grid: Sequence[list[Value]], rows: Sequence[int], i: int, num: int | None, spans: Sequence[Span]) -> bool:
+    """Whether the row above row i of names holds names as well: merged ones, or what the user counts among them."""
+    row, width = rows[i - 1], len(grid[i])
+    inside = any(a == row and d > b and d - b + 1 < width and is_blank(grid[i - 1][0]) for a, b, _, d in spans)
+    if inside or num is None:
+        return inside
+    below = grid[i + 1] if i + 1 < len(grid) else []
+    return any(not isinstance(value, str) for value in below) or sum(not is_blank(value) for value in grid[i - 1]) > 1
 
 
 def _without_blank_rows(path: Path, sheet: Sheet, area: TableArea, filled: list[bool], asked: Area | None) -> TableArea:

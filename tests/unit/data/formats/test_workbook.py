@@ -414,6 +414,22 @@ def test_two_rows_of_names_and_rows_of_units(tmp_path: Path) -> None:
     assert np.concatenate([X for _, X in iter_rows(Path(new), inputs(dataset))]).tolist() == [[8, 9], [10, 11]]
 
 
+def test_names_above_the_row_with_the_target(tmp_path: Path) -> None:
+    def fill(sheet: Any, book: Any) -> None:
+        sheet.merge_range("A1:D1", "Study A")
+        sheet.merge_range("B2:C2", "day 1")
+        for i, line in enumerate([["id", "t", "p", "y"], *([f"p{i}", i, i / 2, CLASSES[i]] for i in range(4))]):
+            sheet.write_row(2 + i, 0, line)
+
+    path = xlsx(tmp_path / "t.xlsx", fill)
+    with pytest.raises(DataError, match=r"row 3 \(id, t, p, y\) looks like units or a second row of names"):
+        table(path)
+    assert table(path, header_lines=2, id="id").feature_names == ("day 1 t", "day 1 p")
+    assert table(path, header_lines=1, id="id").feature_names == ("t", "p")
+    titled = rows(["Study", "A"], ["a", "b", "y"], ["mg", "min", None], *([i, i / 2, CLASSES[i]] for i in range(4)))
+    assert table(xlsx(tmp_path / "u.xlsx", titled), header_lines=2).feature_names == ("a", "b")
+
+
 def test_a_row_that_sums_up_is_left_out_and_a_doubtful_one_asked_for(tmp_path: Path) -> None:
     body = [["site", "a", "b", "y"], *([f"s{i % 2}", i, i / 4, i / 3] for i in range(6))]
     dataset = table(xlsx(tmp_path / "t.xlsx", rows(*body, ["Total", 15, 3.75, 5.0])))
