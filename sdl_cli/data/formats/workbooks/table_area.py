@@ -127,8 +127,10 @@ def _has_names_above(grid: Sequence[list[Value]], rows: Sequence[int], i: int, n
     inside = any(a == row and d > b and d - b + 1 < width and is_blank(grid[i - 1][0]) for a, b, _, d in spans)
     if inside or num is None:
         return inside
-    below = grid[i + 1] if i + 1 < len(grid) else []
-    return any(not isinstance(value, str) for value in below) or sum(not is_blank(value) for value in grid[i - 1]) > 1
+    typed = [any(not isinstance(value, str) for value in row) for row in grid[i + 1 : i + 3]]
+    if typed[:1] == [True] or typed == [False, True]:
+        return typed[0]  # rows of cases begin below, or below a row of units
+    return sum(not is_blank(value) for value in grid[i - 1]) > 1
 
 
 def _without_blank_rows(path: Path, sheet: Sheet, area: TableArea, filled: list[bool], asked: Area | None) -> TableArea:
