@@ -18,7 +18,8 @@ from typing import Any
 from sdl_cli.data.formats.workbooks.compound import only_stream, stream_of
 from sdl_cli.data.formats.workbooks.container import Parts, damaged, encrypted, too_large
 from sdl_cli.data.formats.workbooks.office_parts import Book, Tab, only, read_book, records
-from sdl_cli.data.formats.workbooks.sheet import Sheet, Span, Value
+from sdl_cli.data.formats.workbooks.pieces import Rows, joined, split
+from sdl_cli.data.formats.workbooks.sheet import Sheet, Span
 from sdl_cli.data.formats.workbooks.xls_scan import ERROR_WORDS, look_through
 from sdl_cli.data.formats.workbooks.xlsx_scan import Scan, extent, is_possible, look, num_usual_cells, raw_numbers, walk_through
 from sdl_cli.errors import DataError
@@ -54,8 +55,9 @@ class ExcelFile:
         for scan in looked.scans:
             self._check(scan.rows, scan.columns)
         self._scans = looked.scans
-        only = io.BytesIO(only_stream(self.path, "Workbook" if b"\x00\x06" in stream[4:6] else "Book", stream))
-        self._old = _opened(self.path, lambda: self._reader.CalamineWorkbook.from_filelike(only))
+        alone = io.BytesIO(only_stream(self.path, "Workbook" if b"\x00\x06" in stream[4:6] else "Book", stream))
+        with _silent():
+            self._old = _opened(self.path, lambda: self._reader.CalamineWorkbook.from_filelike(alone))
         sheet, visible = self._reader.SheetTypeEnum.WorkSheet, self._reader.SheetVisibleEnum.Visible
         found = [Tab(m.name, m.visible != visible, m.name if m.typ == sheet else "") for m in self._old.sheets_metadata]
         self._book = Book(tuple(found), looked.is_1904)
@@ -81,24 +83,42 @@ class ExcelFile:
         """Raises DataError: damaged, or more cells than memory holds."""
         if self._parts is None:
             scan = self._scans[self.tabs.index(tab)] if len(self._scans) == len(self.tabs) else Scan()
-            return _as_sheet(self.path, self._old_sheet(tab), tab.name, self._book, scan)
+            return self._one(self._old_sheet(tab), tab, scan)
         data = self._parts.read(tab.part)
         if self._kind == "xlsb":
             scan = _scan_binary(data)
             self._check(scan.rows, scan.columns)
             _check_strings(self.path, self._parts)
-            read = _read_one(self.path, self._reader, self._parts, self._book, tab, data)
-            return _as_sheet(self.path, read, tab.name, self._book, scan)
+            with _silent():
+                return self._one(self._read_part(tab, data), tab, scan)
         usual = num_usual_cells(data)
         scan = Scan() if usual else walk_through(self.path, data, self._book.percent_styles)
         reach = extent(data, available_bytes() // (2 * _SLOT_BYTES)) if usual else (scan.rows, scan.columns)
         self._check(*reach, usual or data.count(b"<"))
-        # the reader lets other threads work while it parses
-        with ThreadPoolExecutor(1) as pool:
-            reading = pool.submit(_read_one, self.path, self._reader, self._parts, self._book, tab, data)
-            scan = look(data, self._book.percent_styles) if usual else scan
-            read = reading.result()
-        return _as_sheet(self.path, read, tab.name, self._book, scan, data if usual else None)
+        with _silent():
+            pieces = split(data) if usual else [data]
+            # the reader lets other threads work while it parses
+            with ThreadPoolExecutor(len(pieces)) as pool:
+                reading = [pool.submit(self._read_part, tab, piece) for piece in pieces]
+                scan = look(data, self._book.percent_styles) if usual else scan
+                reads = [one.result() for one in reading]
+            found = joined(reads, self._rows) or joined([self._read_part(tab, data)], self._rows)
+            assert found is not None  # of one piece
+        return _as_sheet(found, reads[0].merged_cell_ranges, tab.name, self._book, scan, data if usual else None)
+
+    def _one(self, read: Any, tab: Tab, scan: Scan) -> Sheet:
+        found = joined([read], self._rows)
+        assert found is not None  # of one piece
+        return _as_sheet(found, read.merged_cell_ranges, tab.name, self._book, scan)
+
+    def _read_part(self, tab: Tab, data: bytes) -> Any:
+        assert self._parts is not None
+        book = only(self._parts, tab.part, data)
+        return _opened(self.path, lambda: self._reader.CalamineWorkbook.from_filelike(book).get_sheet_by_name(tab.name))
+
+    def _rows(self, read: Any) -> Rows:
+        rows: Rows = _opened(self.path, read.to_python)
+        return rows
 
     def _check(self, rows: int, columns: int, cells: int = 0) -> None:
         if not is_possible(rows, columns):
@@ -108,7 +128,8 @@ class ExcelFile:
             raise too_large(self.path, f"its sheet reaches to row {rows:,} and column {columns:,}", free)
 
     def _old_sheet(self, tab: Tab) -> Any:
-        return _opened(self.path, lambda: self._old.get_sheet_by_name(tab.name))
+        with _silent():
+            return _opened(self.path, lambda: self._old.get_sheet_by_name(tab.name))
 
 
 def _calamine(path: Path) -> Any:
@@ -143,8 +164,7 @@ def _silent() -> Iterator[None]:
 def _opened(path: Path, read: Callable[[], Any]) -> Any:
     """What the reader gives; it has many kinds of errors for a damaged file, and one that is no Exception."""
     try:
-        with _silent():
-            return read()
+        return read()
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:
@@ -153,29 +173,18 @@ def _opened(path: Path, read: Callable[[], Any]) -> Any:
         raise damaged(path, shortened(str(error), 80)) from error
 
 
-def _read_one(path: Path, reader: Any, parts: Parts, book: Book, tab: Tab, data: bytes) -> Any:
-    def read() -> Any:
-        found = reader.CalamineWorkbook.from_filelike(only(parts, book, tab.part, data))
-        return found.get_sheet_by_name(tab.name)
-
-    return _opened(path, read)
-
-
-def _as_sheet(path: Path, read: Any, name: str, book: Book, scan: Scan | None = None, data: bytes | None = None) -> Sheet:
-    rows: list[list[Value]] = _opened(path, read.to_python) if read.start is not None else []
-    top, left = read.start or (0, 0)
-    spans = read.merged_cell_ranges
+def _as_sheet(found: tuple[Rows, int, int], spans: Any, name: str, book: Book, scan: Scan, data: bytes | None = None) -> Sheet:
+    """Arguments: found: the cells, and where the first stands. data: of usual XML, from which stored numbers are read."""
     merged: list[Span] | None = None if spans is None else [(a, b, c, d) for (a, b), (c, d) in spans]
-    scan = scan or Scan()
 
     def stored(column: int) -> Iterator[tuple[int, float]]:
         return iter(()) if data is None else raw_numbers(data, column)
 
     return Sheet(
         name=name,
-        rows=rows,
-        top=top,
-        left=left,
+        rows=found[0],
+        top=found[1],
+        left=found[2],
         merged=merged,
         errors=scan.errors,
         uncalculated=scan.uncalculated(book.calculates_on_load),

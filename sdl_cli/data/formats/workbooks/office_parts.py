@@ -143,7 +143,7 @@ def _binary_tabs(data: bytes) -> Iterator[tuple[str, bool, str]]:
         yield words[1], data[at] != 0, words[0]
 
 
-def only(parts: Parts, book: Book, part: str, sheet: bytes) -> io.BytesIO:
+def only(parts: Parts, part: str, sheet: bytes) -> io.BytesIO:
     """The workbook with one sheet of cells, unpacked: what was checked is what a reader sees, without macros and links.
 
     Arguments:

@@ -22,7 +22,7 @@ from odf.text import P
 
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.formats import workbook
-from sdl_cli.data.formats.workbooks import container, excel, ods, xlsx_scan
+from sdl_cli.data.formats.workbooks import container, excel, ods, pieces, xlsx_scan
 from sdl_cli.data.sources.table import Table, load
 from sdl_cli.errors import DataError, SdlError
 
@@ -355,6 +355,30 @@ def test_sheets_that_are_written_oddly_are_looked_through_as_well(tmp_path: Path
     changed(path, parts={SHEET: rewritten})
     again = table(path)
     assert again.notes == first.notes and np.array_equal(again.X, first.X, equal_nan=True)
+
+
+def test_a_sheet_read_in_pieces_is_the_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.xlsx"
+    book = xlsxwriter.Workbook(str(path))
+    sheet = book.add_worksheet("Data")
+    for i in range(300):
+        if i % 50 != 7:
+            for j in range(i % 3, 6 - i // 290):
+                sheet.write(i + 4, j + 2, f"r{i}" if j % 2 else i / 8)
+    sheet.merge_range("K9:K10", "m")
+    book.close()
+    tab = excel.ExcelFile(path, "xlsx").tabs[0]
+    whole = excel.ExcelFile(path, "xlsx").sheet(tab)
+    monkeypatch.setattr(pieces, "_PIECE_BYTES", 2**10)
+    for num in (2, 3, 4):
+        monkeypatch.setattr(pieces, "available_cores", lambda num=num: num)
+        with zipfile.ZipFile(path) as file:
+            assert len(pieces.split(file.read(SHEET))) == num
+        parted = excel.ExcelFile(path, "xlsx").sheet(tab)
+        assert (parted.rows, parted.top, parted.left, parted.merged) == (whole.rows, whole.top, whole.left, whole.merged)
+    last = b'<row r="4"><c r="C4"><v>5</v></c></row></sheetData>'  # in disorder
+    changed(path, parts={SHEET: lambda data: data.replace(b"</sheetData>", last)})
+    assert excel.ExcelFile(path, "xlsx").sheet(tab).rows[0][0] == 5
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "xls", "xlsb", "ods"])
