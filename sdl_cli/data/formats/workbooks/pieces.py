@@ -22,7 +22,8 @@ def split(data: bytes) -> list[bytes]:
         return [data]
     places = [data.find(b"<row ", first + (end - first) * k // num, end) for k in range(1, num)]
     edges = [first, *sorted({place for place in places if place > first}), end]
-    return [data[:first] + data[a:b] + data[end:] for a, b in zip(edges, edges[1:], strict=False)]
+    whole = memoryview(data)
+    return [b"".join((whole[:first], whole[a:b], whole[end:])) for a, b in zip(edges, edges[1:], strict=False)]
 
 
 def joined(reads: Sequence[Any], rows_of: Callable[[Any], Rows]) -> tuple[Rows, int, int] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import datetime
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ from sdl_cli.phrases import listed, shortened
 _FEW_DISTINCT = 0.5  # share of cells below which each distinct one is turned into text once
 _SHOWN = 3
 _EXACT = 2.0**53
-_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-4, 1e8  # between which no library writes an exponent
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-4, 1e8
 _MANY = 10_000  # numbers from which a faster way is worth its import
 
 
@@ -70,12 +71,12 @@ def read_column(column: SheetColumn, marks: Marks | None, keep_text: bool) -> Ar
     values = column.values
     kinds = set(map(type, values))
     if kinds <= {float, int}:
-        return objects(number_texts(values))
+        return number_texts(values)
     if kinds == {str} and (cells := _plain_texts(values)) is not None:
         return cells
     blanks = str in kinds and not any(value and not value.isspace() for value in set(values) if type(value) is str)
     if blanks and kinds <= {float, int, str}:
-        return _with_gaps(values, number_texts)
+        return _with_gaps(values)
     if kinds <= {datetime.date, datetime.datetime} and (dates := plain_dates(values, column.sheet.is_1904)) is not None:
         return dates
     if kinds == {bool} or (blanks and kinds == {bool, str}):
@@ -113,33 +114,28 @@ _KINDS = {
 }
 
 
-def number_texts(values: Sequence[Value]) -> list[str]:
-    """Numbers as text that reads back to the same: whole ones without a fraction."""
-    numbers = np.array(values, dtype=np.float64)
+def number_texts(values: Sequence[Value]) -> Array:
+    """Numbers as objects `(N,)` of text that reads back to the same: whole ones without a fraction."""
+    numbers = np.frombuffer(array.array("d", values), dtype=np.float64)  # type: ignore[type-var]
     size = np.abs(numbers)
     whole = (numbers == np.rint(numbers)) & (size < _EXACT)
     if whole.all():
-        return list(map(str, numbers.astype(np.int64).tolist()))
-    texts, rest = _fast_texts(numbers, whole | (size < _SMALLEST_PLAIN) | (size >= _LARGEST_PLAIN) | ~np.isfinite(size))
-    for i in rest:
+        return objects(list(map(str, numbers.astype(np.int64).tolist())))
+    texts = _fast_texts(numbers)
+    # between these sizes no library writes an exponent
+    for i in np.flatnonzero(whole | ~((size >= _SMALLEST_PLAIN) & (size < _LARGEST_PLAIN))).tolist():
         texts[i] = number_text(numbers[i])
     return texts
 
 
-def _fast_texts(numbers: Array, other: Array) -> tuple[list[str], list[int]]:
-    """What repr gives for fractions without an exponent, four times as fast where pyarrow is installed.
-
-    Arguments:
-        other: bool `(N,)`, those that are written otherwise.
-    Returns: the texts, and the positions of those to write anew.
-    """
+def _fast_texts(numbers: Array) -> Array:
+    """What repr gives, but for exponents: four times as fast where pyarrow is installed."""
     if len(numbers) > _MANY:
         with suppress(ImportError):
             import pyarrow
 
-            texts = pyarrow.array(numbers).cast(pyarrow.string()).to_numpy(zero_copy_only=False)
-            return texts.tolist(), np.flatnonzero(other).tolist()
-    return list(map(repr, numbers.tolist())), np.flatnonzero(other).tolist()
+            return np.array(pyarrow.array(numbers).cast(pyarrow.string()).to_numpy(zero_copy_only=False), dtype=object)
+    return objects(list(map(repr, numbers.tolist())))
 
 
 def number_text(number: float) -> str:
@@ -159,11 +155,11 @@ def _plain_texts(values: Sequence[Value]) -> Array | None:
     return objects(list(map(table.get, values)))
 
 
-def _with_gaps(values: Sequence[Value], read: Callable[[Sequence[Value]], list[str]]) -> Array:
+def _with_gaps(values: Sequence[Value]) -> Array:
     filled = [i for i, value in enumerate(values) if type(value) is not str]
     cells = objects([None] * len(values))
     if filled:
-        cells[filled] = objects(read([values[i] for i in filled]))
+        cells[filled] = number_texts([values[i] for i in filled])
     return cells
 
 

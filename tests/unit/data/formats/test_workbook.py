@@ -622,6 +622,6 @@ def test_many_numbers_are_written_as_few_are() -> None:
             np.round(random.random(5000), 3),
         ]
     )
-    texts = number_texts(numbers.tolist())
+    texts = number_texts(numbers.tolist()).tolist()
     assert len(texts) > 20_000 and texts == [number_text(value) for value in numbers]
     assert [float(text) for text in texts] == numbers.tolist()
