@@ -36,11 +36,13 @@ def read_target(
     as_text: bool = False,
     like: Sequence[str] | None = None,
     counted: Array | None = None,
+    unit: str = "line",
 ) -> tuple[Array, Array, tuple[str, ...], Task]:
     """Which rows have a target of a class that is large enough, and their targets.
 
     Arguments:
-        cells, lines, written, keep: as for `drop_missing_targets`. settings: its `task`, `missing_target` and `min_class_rows`.
+        cells, lines, written, keep, unit: as for `drop_missing_targets`.
+        settings: its `task`, `missing_target` and `min_class_rows`.
         marks, as_text: as for `encode_target`. counted: as for `large_classes`.
         like: the classes of a run (none of a regression), by which the cells are read.
     Returns: positions `(M,)` of the rows that are used, and as `encode_target` of these.
@@ -52,7 +54,7 @@ def read_target(
             return encode_target_like(source, name, cells[rows], like, marks, notes, as_text)
         return encode_target(source, name, cells[rows], asked, marks, notes, as_text)
 
-    kept = drop_missing_targets(source, name, cells, lines, settings.missing_target, notes, written, keep)
+    kept = drop_missing_targets(source, name, cells, lines, settings.missing_target, notes, written, keep, unit)
     if settings.min_class_rows is None:
         return kept, *encoded(kept, settings.task, notes)
     said: list[str] = []
@@ -79,11 +81,12 @@ def drop_missing_targets(
     notes: list[str],
     written: Array | None = None,
     keep: str = KEEP,
+    unit: str = "line",
 ) -> Array:
     """The positions `(M,)` of rows with a target; the others are named in an error, or left out with a note.
 
     Arguments:
-        cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file that each row starts on.
+        cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file (or another `unit`) that each row starts on.
         written: the cells as written in the file. keep: the setting with which words such as NA are values.
     """
     missing = cells == None  # noqa: E711  element by element
@@ -101,7 +104,7 @@ def drop_missing_targets(
         hint = f"{word} leave these rows out:" if words else "Fill them in, or leave these rows out with"
         rows = counted(num, "row")
         raise DataError(
-            f"{source}: the target {shortened(name)} is missing in {rows} of {len(cells):,} (line {shown}){holds}.",
+            f"{source}: the target {shortened(name)} is missing in {rows} of {len(cells):,} ({unit} {shown}){holds}.",
             f"{hint} dataset.missing_target=drop",
         )
     if num:

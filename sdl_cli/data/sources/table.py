@@ -134,7 +134,18 @@ def assemble(
     keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(
-        cells.source, target, own, cells.lines, roles, cells.marks, notes, before, keep=keep, as_text=as_text, like=known
+        cells.source,
+        target,
+        own,
+        cells.lines,
+        roles,
+        cells.marks,
+        notes,
+        before,
+        keep=keep,
+        as_text=as_text,
+        like=known,
+        unit=cells.unit,
     )
     written, cells, part = take_rows(written, kept), take_rows(cells, kept), None if part is None else part[kept]
     columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)

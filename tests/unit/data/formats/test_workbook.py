@@ -366,7 +366,8 @@ def test_a_table_that_starts_at_c4_with_blank_and_phantom_rows(tmp_path: Path) -
     assert dataset.ids.tolist() == ["5", "6", "8", "9"]
     assert said(dataset, "names in row 4, 4 rows (5 to 9) of C to E") and said(dataset, "Row 1 was left out", "Results of March")
     assert said(dataset, "Row 7 was skipped: blank.") and said(dataset, "Row 11 was left out below", "Source: ward 3")
-    assert table(str(tmp_path / "t.xlsx"), range="C4:E6", target="b").y.tolist() == [0, 1]
+    dataset = table(str(tmp_path / "t.xlsx"), range="C4:E8")
+    assert dataset.X[:, 0].tolist() == [0, 1, 2] and said(dataset, "dataset.range ends above row 9")
 
 
 def test_another_table_below_or_beside_is_asked_for(tmp_path: Path) -> None:
@@ -606,6 +607,8 @@ def test_messages_name_the_row_of_the_sheet(tmp_path: Path) -> None:
     path = xlsx(tmp_path / "t.xlsx", rows(["a", "a", "y"], [1, 2, "ill"], [3, 4, "well"]))
     with pytest.raises(DataError, match="row 1: columns 1, 2 are all called 'a'"):
         table(path)
+    with pytest.raises(DataError, match=r"the target y is missing in 1 row of 3 \(row 4\)"):
+        table(xlsx(tmp_path / "m.xlsx", rows(["a", "y"], [1, "ill"], [3, "well"], [2, None])))
     dataset = table(xlsx(tmp_path / "u.xlsx", rows(["a", "y"], *([i, CLASSES[i]] for i in range(4)))))
     new = xlsx(tmp_path / "v.xlsx", rows(["a"], [1], ["much"], [2]))
     with pytest.raises(DataError, match="row 3: column a holds 'much', which is not a finite number"):
