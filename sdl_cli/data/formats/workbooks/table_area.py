@@ -81,8 +81,11 @@ def find_table(path: Path, sheet: Sheet, asked: Area | None, names: Sequence[str
             words = listed([repr(_first_text(grid[i])) for i in above], 2, last=", ")
             notes.append(f"{_rows_were([rows[i] for i in above])} left out above the names: {words}.")
         first = found
-    elif used.bottom == asked.bottom and (beyond := sheet.rows[used.bottom + 1 - sheet.top :][:1]):
-        if not all(map(is_blank, beyond[0][used.left - sheet.left : used.right + 1 - sheet.left])):
+    elif used.bottom == asked.bottom:
+        beyond = [
+            row[used.left - sheet.left : used.right + 1 - sheet.left] for row in sheet.rows[used.bottom + 1 - sheet.top :][:1]
+        ]
+        if beyond and not all(map(is_blank, beyond[0])):
             notes.append(f"dataset.range ends above row {used.bottom + 2}, which holds cells as well.")
     grid, rows, filled = grid[first:], rows[first:], filled[first:]
     area = TableArea(grid, rows, list(range(used.left, used.right + 1)), tuple(notes))
