@@ -134,7 +134,8 @@ def _fast_texts(numbers: Array) -> Array:
         with suppress(ImportError):
             import pyarrow
 
-            return np.array(pyarrow.array(numbers).cast(pyarrow.string()).to_numpy(zero_copy_only=False), dtype=object)
+            texts: Array = pyarrow.array(numbers).cast(pyarrow.string()).to_numpy(zero_copy_only=False)
+            return texts if texts.flags.writeable else texts.copy()
     return objects(list(map(repr, numbers.tolist())))
 
 

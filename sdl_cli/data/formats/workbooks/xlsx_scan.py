@@ -65,9 +65,9 @@ class Scan:
 
 
 def num_usual_cells(data: bytes) -> int:
-    """The number of cells if each begins with its name, and nothing (a comment, a document type) can hide one; otherwise 0."""
+    """The number of cells if each begins with its name, and no document type stands before them; otherwise 0."""
     cells = data.count(b'<c r="')
-    return cells if cells == data.count(b"<c ") and b"<!" not in data else 0
+    return cells if cells == data.count(b"<c ") and data.find(b"<!", 0, data.find(b'<c r="')) < 0 else 0
 
 
 def extent(data: bytes, free_cells: int) -> tuple[int, int]:
