@@ -118,13 +118,13 @@ def _row_of_names(
     wanted = {name.strip().lower() for name in names if not name.strip().lstrip("-").isdecimal()}
     top = [i for i in range(min(len(grid), _MOST_ABOVE)) if filled[i]]
     counts = {i: sum(not is_blank(value) for value in grid[i]) for i in top}
-    for i in top:
-        cells = {value.strip().lower() for value in grid[i] if isinstance(value, str)}
-        if wanted & cells and (counts[i] > 1 or len(grid[i]) == 1):
-            return i - (i > 0 and filled[i - 1] and num != 1 and _has_names_above(grid, rows, i, num, spans))
     looked = [sum(not is_blank(value) for value in row) for row, full in zip(grid[:_LOOKED_AT], filled, strict=False) if full]
     usual = sorted(looked)[len(looked) // 2]
-    return next((i for i in top if counts[i] >= max(min(2, usual), usual / 2)), top[0])
+    wide = [i for i in top if counts[i] >= max(min(2, usual), usual / 2)]
+    for i in wide:
+        if wanted & {value.strip().lower() for value in grid[i] if isinstance(value, str)}:
+            return i - (i > 0 and filled[i - 1] and num != 1 and _has_names_above(grid, rows, i, num, spans))
+    return next(iter(wide), top[0])
 
 
 def _has_names_above(grid: Sequence[list[Value]], rows: Sequence[int], i: int, num: int | None, spans: Sequence[Span]) -> bool:

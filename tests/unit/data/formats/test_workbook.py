@@ -370,6 +370,13 @@ def test_a_table_that_starts_at_c4_with_blank_and_phantom_rows(tmp_path: Path) -
     assert dataset.X[:, 0].tolist() == [0, 1, 2] and said(dataset, "dataset.range ends above row 9")
 
 
+def test_a_legend_above_the_names_is_no_row_of_names(tmp_path: Path) -> None:
+    legend = [["y", "the outcome"], ["a", "mg"], []]
+    body = [["a", "b", "c", "d", "y"], *([i, i / 2, i / 4, i / 8, CLASSES[i]] for i in range(4))]
+    dataset = table(xlsx(tmp_path / "t.xlsx", rows(*legend, *body)))
+    assert dataset.feature_names == ("a", "b", "c", "d") and said(dataset, "Rows 1 and 2 were left out above the names")
+
+
 def test_another_table_below_or_beside_is_asked_for(tmp_path: Path) -> None:
     top = [["a", "b", "y"], *([i, i / 4, CLASSES[i]] for i in range(4))]
     path = xlsx(tmp_path / "below.xlsx", rows(*top, [], ["name", "mean", "n"], ["a", 1.5, 4]))
