@@ -14,7 +14,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
-from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
+from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_numbers_as_text, refuse_odd_target
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
@@ -131,6 +131,8 @@ def assemble(
     own = cells.columns[places["target"]]
     if like is None:
         refuse_odd_target(cells, target, own, as_text)
+        if roles.task == "auto" and places["target"] not in texts:
+            refuse_numbers_as_text(cells, target, own)
     keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(

@@ -155,6 +155,17 @@ def test_numbers_in_text_cells_are_read_as_such_where_that_is_clear(tmp_path: Pa
     assert kinds(table(path, text=("a",)))["a"] == "category"
 
 
+def test_a_target_of_many_numbers_in_text_cells_is_asked_for(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "t.xlsx", rows(["a", "y"], *([i % 7, f"{i / 8:.3f}"] for i in range(40))))
+    with pytest.raises(
+        DataError, match="the target y is text that looks like numbers, such as '0.000', with 40 different"
+    ) as caught:
+        table(path)
+    assert "dataset.decimal=." in caught.value.hint and "dataset.text=[y]" in caught.value.hint
+    assert table(path, decimal=".").y[3] == table(path, task="regression").y[3] == 0.375
+    assert len(table(path, text=("y",)).classes) == 40
+
+
 def test_identifiers_in_text_cells_are_no_category(tmp_path: Path) -> None:
     lines = [[f"{i:04d}", i % 7 / 4, CLASSES[i % 4]] for i in range(40)]
     dataset = table(xlsx(tmp_path / "t.xlsx", rows(["id", "a", "y"], *lines)))
