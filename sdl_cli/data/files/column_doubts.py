@@ -8,13 +8,17 @@ from collections.abc import Collection
 import numpy as np
 
 from sdl_cli.data.arrays import Array
+from sdl_cli.data.files.class_names import is_code
 from sdl_cli.data.files.columns import FEW_ODD, Column, are_amounts, other_order, shown_format, to_numbers
 from sdl_cli.data.files.doubts import leading_zeros, mixed_words
 from sdl_cli.data.files.guess_marks import evidence
+from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
+
+_MANY_CLASSES = 20
 
 
 def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
@@ -87,4 +91,21 @@ def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> Non
         raise DataError(
             f"{cells.place(row)}: the target {shortened(name)} holds {shortened(own[row], 30)!r}, and numbers in {cells.source}.",
             "Write both files alike.",
+        )
+
+
+def refuse_numbers_as_text(cells: Cells, name: str, own: Array) -> None:
+    """Raise where a target is text by its type and looks like numbers of many values, which are no names of classes."""
+    distinct = set(own[own != None].tolist())  # noqa: E711
+    if (
+        name in cells.texts
+        and name not in cells.levels
+        and len(distinct) > _MANY_CLASSES
+        and all(PLAIN.is_number(word) and not is_code(word) for word in distinct)
+    ):
+        example = shortened(next(word for word in own if word is not None), 20)
+        raise DataError(
+            f"{cells.source}: the target {shortened(name)} is text that looks like numbers, such as {example!r}, with "
+            f"{len(distinct):,} different values.",
+            f"If they are numbers: dataset.decimal=. (their mark); if they name classes: dataset.text=[{shortened(name)}]",
         )

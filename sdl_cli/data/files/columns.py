@@ -109,7 +109,7 @@ def infer(
     if category:
         return Column(name, "category", _levels(known))
     if text:
-        return _text_column(name, known, chosen)
+        return _names_or_levels(name, known, chosen)
     words = {str(cell).lower() for cell in known[:1000]}
     for pair in _BOOLEANS:
         # both words must stand there: a column of F alone may be the one half of F and M
@@ -135,19 +135,18 @@ def infer(
             few = "1 cell that is not a number" if len(odd) == 1 else f"{len(odd):,} cells that are not numbers"
             missing = f"where that means missing: 'dataset.missing_values=[{odd[0]}]'"
             return LeftOut(name, f"holds {few} among numbers, such as {odd[0]!r} ({missing})")
-        length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
-        if length > _FREE_TEXT_CHARACTERS:
-            return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
-        return _text_column(name, known, chosen)
-    return Column(name, "category", levels)
+    return _names_or_levels(name, known, chosen)
 
 
-def _text_column(name: str, known: Array, chosen: bool) -> Column | LeftOut:
-    """Text as categories, or left out where nearly every row has its own."""
+def _names_or_levels(name: str, known: Array, chosen: bool) -> Column | LeftOut:
+    """A category, or a column of text that differs in nearly every row."""
     levels = _levels(known)
-    if not chosen and len(known) >= 20 and len(levels) > _UNIQUE_FRACTION * len(known):
-        return LeftOut(name, f"has {len(levels):,} different values in {len(known):,} rows, as identifiers do")
-    return Column(name, "category", levels)
+    if chosen or len(known) < 20 or len(levels) <= _UNIQUE_FRACTION * len(known):
+        return Column(name, "category", levels)
+    length = sum(len(cell) for cell in known[:1000]) / len(known[:1000])
+    if length > _FREE_TEXT_CHARACTERS:
+        return LeftOut(name, "is free text, different in nearly every row (dataset=text learns from such a column)")
+    return LeftOut(name, f"has {len(levels):,} different values in {len(known):,} rows, as identifiers do")
 
 
 def _counts_up(numbers: Array) -> bool:

@@ -127,8 +127,13 @@ def _numbers_are_names(first: list[str], below: Rows, marks: Marks) -> bool:
     return all(fractions) or (values[0] == 0 and len(values) > 2 and (any(fractions) or index))
 
 
-def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def clean_names(
+    path: Path, line: int, cells: list[str], group: str, unit: str = "line"
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The header's names, one for each column, all different and printable; and notes on what was changed.
+
+    Arguments:
+        line: where they stand, counted in `unit`.
 
     Raises DataError: a duplicate name, or one as long as a text.
     """
@@ -137,7 +142,7 @@ def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tu
     for i, cell in enumerate(cells):
         if len(cell) > _MAX_NAME:
             raise DataError(
-                f"{path}: line {line}: the name of column {i + 1} has {len(cell)} characters.",
+                f"{path}: {unit} {line}: the name of column {i + 1} has {len(cell)} characters.",
                 f"Is it a header? If not, set {group}.header=false.",
             )
         name = cell if cell.isprintable() else " ".join("".join(c if c.isprintable() else " " for c in cell).split())
@@ -154,8 +159,8 @@ def clean_names(path: Path, line: int, cells: list[str], group: str) -> tuple[tu
         places = [str(i + 1) for i, name in enumerate(names) if name == twice[0]]
         more = f" ({len(twice)} names occur twice)" if len(twice) > 1 else ""
         raise DataError(
-            f"{path}: line {line}: columns {listed(places, 5, last=', ')} are all called {twice[0][:60]!r}{more}.",
-            f"Rename them; if the first line is data, set {group}.header=false.",
+            f"{path}: {unit} {line}: columns {listed(places, 5, last=', ')} are all called {twice[0][:60]!r}{more}.",
+            f"Rename them; if the first {unit} is data, set {group}.header=false.",
         )
     notes = []
     if unnamed:

@@ -34,6 +34,8 @@ class Asked:
         aside: columns that are not learned from.
         levels: by column the words that a run or a first file knows, none of numbers; None leaves them to the cells. Of the
             chunks of new rows only these columns are needed.
+        sheet, range, fill_down: the settings of `Table` for workbooks.
+        new: the file belongs to one that was read before (new rows, a second file): it may lack the sheet, and has its own rows.
     """
 
     delimiter: str | None = None
@@ -53,6 +55,10 @@ class Asked:
     missing: Collection[str] = ()
     aside: tuple[str, ...] = ()
     levels: Mapping[str, Sequence[str]] | None = None
+    sheet: str | None = None
+    range: str | None = None
+    fill_down: Sequence[str] | None = None
+    new: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def sniff(path: Path, asked: Asked = Asked(), key: str = "dataset.path", known: 
     below = rows[top:] or rows
     marks, more = find_marks(file, names, below, delimiter, given, group, prior, columns, asked.texts)
     notes += more
-    header, reason = _believed_header(rows, marks, asked)
+    header, reason = believed_header(rows, marks, asked)
     if header and asked.header_lines is None and not (known and _holds_names(rows[1:top], names, known, marks)):
         top = num_lines_of_names(rows, marks)
         if top > 1 and (known is None or known.header_lines != top):
@@ -165,7 +171,7 @@ def asked_marks(asked: Asked, group: str) -> tuple[str | None, str | None]:
     return asked.decimal, None if asked.thousands is None else THOUSANDS[asked.thousands]
 
 
-def _believed_header(rows: Rows, marks: Marks, asked: Asked) -> tuple[bool, str]:
+def believed_header(rows: Rows, marks: Marks, asked: Asked) -> tuple[bool, str]:
     """Whether names stand at the top, and what to tell a user where it is a guess."""
     if asked.header is not None or asked.header_lines is not None:
         return asked.header is not False, ""
@@ -177,14 +183,14 @@ def _believed_header(rows: Rows, marks: Marks, asked: Asked) -> tuple[bool, str]
     return (True, "") if not header and num_lines_of_names(rows, marks) > 1 else (header, reason)
 
 
-def _shown_row(row: list[str]) -> str:
+def shown_row(row: list[str]) -> str:
     return listed([printable(cell[:20]) for cell in row if cell], 5, last=", ")
 
 
 def _names_or_units(path: Path, numbers: list[int], rows: Rows, group: str) -> DataError:
-    what = f"line {numbers[1]} ({_shown_row(rows[1])}) looks like units or a second line of names"
+    what = f"line {numbers[1]} ({shown_row(rows[1])}) looks like units or a second line of names"
     if len(rows) > 2:
-        what = f"lines {numbers[1]} to {numbers[len(rows) - 1]} ({_shown_row(rows[1])}; ...) look like more names or units"
+        what = f"lines {numbers[1]} to {numbers[len(rows) - 1]} ({shown_row(rows[1])}; ...) look like more names or units"
     hint = f"To read it that way: {group}.header_lines={len(rows)}; if it is a row of data: {group}.header_lines=1"
     return DataError(f"{path}: {what}.", hint)
 
@@ -193,10 +199,10 @@ def _said_lines(numbers: list[int], rows: Rows, names: tuple[str, ...]) -> tuple
     if len(rows) < 2:
         return ()
     if names[0] == rows[0][0] and all(rows[0]) and len(rows) == 2:
-        return (f"Line {numbers[1]} ({_shown_row(rows[1])}) below the names was left out.",)
+        return (f"Line {numbers[1]} ({shown_row(rows[1])}) below the names was left out.",)
     if names[0] == rows[0][0] and all(rows[0]):
         return (f"Lines {numbers[1]} to {numbers[len(rows) - 1]} below the names were left out.",)
-    return (f"The names of lines {numbers[0]} to {numbers[len(rows) - 1]} were joined: {_shown_row(list(names))}.",)
+    return (f"The names of lines {numbers[0]} to {numbers[len(rows) - 1]} were joined: {shown_row(list(names))}.",)
 
 
 def sniff_like(path: Path, asked: Asked, key: str, known: Known, needed: Sequence[str]) -> Format:

@@ -32,7 +32,7 @@ class Cells:
     words; `codes`, by column whose words stand for codes the code of each word; `unit`, what messages count rows in; `strings`,
     the columns whose cells the file holds as text, to which alone `marks` apply (those of its numbers are plain), or None
     where all are text; `series_shape`, that each row is a series of so many dimensions and steps, in this order and before all
-    other columns.
+    other columns; `sheet`, which one of a workbook it was.
     """
 
     source: str
@@ -53,6 +53,7 @@ class Cells:
     unit: str = "line"
     strings: frozenset[str] | None = None
     series_shape: tuple[int, int] | None = None
+    sheet: str = ""
 
     def marks_of(self, name: str) -> Marks:
         """How the numbers of a column are written."""

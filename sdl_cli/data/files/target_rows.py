@@ -86,7 +86,7 @@ def drop_missing_targets(
     """The positions `(M,)` of rows with a target; the others are named in an error, or left out with a note.
 
     Arguments:
-        cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file that each row starts on.
+        cells: objects `(N,)`, None where missing. lines: `(N,)` line of the file (or another `unit`) that each row starts on.
         written: the cells as written in the file. keep: the setting with which words such as NA are values.
         unit: what `lines` counts.
     """

@@ -17,7 +17,7 @@ from typing import Any
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.files.table_cells import Cells
 
-_FORMATS = ("parquet", "survey", "arff", "matlab", "r", "ts")  # modules beside this one
+_FORMATS = ("parquet", "workbook", "survey", "arff", "matlab", "r", "ts")  # modules beside this one
 _HEAD_BYTES = 512
 NO_VARIABLES = "dataset.variable has no effect: files of this kind hold one table."
 

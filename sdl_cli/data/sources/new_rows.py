@@ -49,10 +49,8 @@ def iter_rows(
     count = 0
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-    needed = (*(c.name for c in columns), *([] if id_name is None else [id_name]))
     levels = {c.name: c.levels for c in columns} | ({} if id_name is None else {id_name: known_levels(inputs).get(id_name, ())})
-    asked = dataclasses.replace(Asked(**source.get("asked", {})), texts=tuple(as_written), missing=words, levels=levels)
-    asked = dataclasses.replace(asked, columns=needed, new_rows=True, width=width_of(source["names"]))
+    asked = dataclasses.replace(_asked_of_cells(columns, source), texts=tuple(as_written), missing=words, levels=levels)
     typed = iter_cells(path, asked, chunk_rows)
     if typed is not None:
         known: Known | None = Known.of(source, columns)
@@ -89,6 +87,14 @@ def iter_rows(
         ids = row_ids(written, id_name)
         yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
     _say(notes, unknown, count, source["id"], form.names)
+
+
+def _asked_of_cells(columns: Sequence[Column], source: Mapping[str, Any]) -> Asked:
+    """What a run stored of its file, for files whose cells have types."""
+    known = {key: source[key] for key in ("sheet", "header", "header_lines") if key in source}
+    named = [] if source["id"] is None else [source["id"]]
+    asked = Asked(**{**known, **source.get("asked", {})}, columns=(*(c.name for c in columns), *named))
+    return dataclasses.replace(asked, new=True, new_rows=True, width=width_of(source["names"]))
 
 
 def _say(notes: list[str] | None, unknown: Unknown, count: int, id_name: str | None, names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.files.class_names import in_given_order, ordered
-from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_odd_target
+from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_numbers_as_text, refuse_odd_target
 from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.missing import missing_words
@@ -75,11 +75,15 @@ class Table(TableRoles, TestFile, InTimeOrder):
     """A table in a file.
 
     Arguments:
-        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, Parquet, a survey file, ARFF, MATLAB or R.
+        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, a workbook (.xlsx, .xls, .xlsb, .ods),
+            Parquet, a survey file, ARFF, MATLAB or R.
         variable: which of its tables, where a file (MATLAB, R) holds several; None takes the one that fits, or asks.
         codes: columns of a survey file whose value labels are left aside: their codes are read.
         missing_reasons: what becomes of the reasons why a cell of a survey file is missing: they are counted and left out, or
             stand in a column of categories beside, called NAME.missing.
+        sheet: of a workbook, by its name; None takes the only one that has cells and is not hidden.
+        range: of a sheet, the cells of the table with its names, such as B4:H120, or B4:H down to the last row; None finds it.
+        fill_down: columns of a sheet in which a blank cell repeats the one above; None asks where cells are merged.
 
     The other arguments are those of `TableRoles`, `TestFile` and `InTimeOrder`; the column of the order is learned from like any
     other, unless it is among `drop`.
@@ -87,6 +91,9 @@ class Table(TableRoles, TestFile, InTimeOrder):
 
     name: str = "table"
     variable: str | None = None
+    sheet: str | None = None
+    range: str | None = None
+    fill_down: tuple[str, ...] | None = None
     codes: tuple[str, ...] = ()
     missing_reasons: Literal["missing", "column"] = "missing"
 
@@ -97,8 +104,9 @@ class Table(TableRoles, TestFile, InTimeOrder):
         )
 
     def written(self) -> dict[str, Any]:
-        """As for text, and what is wanted of a survey file or a file of several tables."""
-        wanted = {"codes": list(self.codes), "missing_reasons": self.missing_reasons, "variable": self.variable}
+        """As for text, and what is wanted of a survey file, a workbook or a file of several tables."""
+        wanted: dict[str, Any] = {"codes": list(self.codes), "missing_reasons": self.missing_reasons, "variable": self.variable}
+        wanted |= {"sheet": self.sheet, "range": self.range, "fill_down": self.fill_down}
         return {**super().written(), **{key: value for key, value in wanted.items() if value not in ([], "missing", None)}}
 
 
@@ -164,6 +172,8 @@ def assemble(
     if like is None:
         refuse_words_as_numbers(cells, target, roles.task)
         refuse_odd_target(cells, target, own, as_text)
+        if roles.task == "auto" and places["target"] not in texts:
+            refuse_numbers_as_text(cells, target, own)
     keep, before = f"dataset.text=[{shortened(target)}]", written.columns[places["target"]]
     known = None if like is None else like["classes"]
     kept, y, classes, task = read_target(
@@ -253,6 +263,7 @@ def _written(cells: Cells) -> dict[str, Any]:
         "decimal": cells.marks.decimal,
         "thousands": cells.marks.thousands,
         "header_lines": cells.header_lines,
+        **({"sheet": cells.sheet} if cells.sheet else {}),
     }
 
 
@@ -280,9 +291,13 @@ def _read_file(
     if first is not None:
         known = Known(first.marks, first.header_lines, names_of_numbers(first, words))
         levels = levels_of(first, known.numbers)
-    wanted = {key: getattr(settings, key) for key in ("categorical", "codes", "missing_reasons", "variable")}
+    wanted = {
+        key: getattr(settings, key)
+        for key in ("categorical", "codes", "missing_reasons", "variable", "sheet", "range", "fill_down")
+    }
     aside = tuple(name for name in (settings.target, settings.group, settings.id) if name is not None)
-    asked = dataclasses.replace(asked, texts=settings.text, **wanted, missing=words, aside=aside, levels=levels)
+    is_new = run is not None or first is not None
+    asked = dataclasses.replace(asked, texts=settings.text, **wanted, missing=words, aside=aside, levels=levels, new=is_new)
     if file.is_file() and (typed := read_cells(file, asked)) is not None:
         return with_own_marks(typed, asked if first is None else dataclasses.replace(asked, decimal=None, thousands=None), known)
     if first is None:
