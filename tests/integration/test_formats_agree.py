@@ -1,4 +1,4 @@
-"""One table of 300 rows, written as CSV, ARFF, MATLAB (5 and 7.3), RDS and RDA, gives the same values, metrics and predictions."""
+"""One table of 300 rows gives the same values, metrics and predictions from every format of tables that can be written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import scipy.io
 from integration.conftest import Sdl
+from unit.data.formats.survey_made import write
 
 from sdl_cli.data.sources.table import Table, load
 
@@ -21,7 +22,10 @@ h5py = pytest.importorskip("h5py")
 rdata = pytest.importorskip("rdata")
 to_r = pytest.importorskip("rdata.conversion.to_r")
 
-FORMATS = ("arff", "mat", "v73.mat", "rds", "rda")
+xlwt = pytest.importorskip("xlwt")
+pytest.importorskip("pyreadstat")
+SURVEYS = {"sav": "DATE11", "zsav": "DATE11", "dta": "%td", "xpt": "DATE9", "sas7bdat": "DATE"}
+FORMATS = ("arff", "mat", "v73.mat", "rds", "rda", "parquet", "xlsx", "xls", "ods", *SURVEYS)
 N = 300
 
 
@@ -34,7 +38,7 @@ def table() -> pd.DataFrame:
             "case": [f"p{i:03}" for i in range(N)],
             "age": rng.integers(20, 80, N),
             "dose": np.round(rng.normal(size=N) + ill, 4),
-            "tiny": rng.random(N) * 1e-12,
+            "tiny": [float(f"{v:.12e}") for v in rng.random(N) * 1e-12],  # writers of workbooks keep 15 or 16 digits
             "smokes": rng.choice(["no", "yes"], N),
             "site": rng.choice(["Basel", "New York", "Zürich"], N),
             "visit": pd.to_datetime("2020-01-01") + pd.to_timedelta(rng.integers(0, 700, N), unit="D"),
@@ -96,6 +100,18 @@ def write_mat73(frame: pd.DataFrame, path: Path) -> None:
         raw.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
 
 
+def write_xls(frame: pd.DataFrame, path: Path) -> None:
+    book, style = xlwt.Workbook(), xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    sheet = book.add_sheet("people")
+    for j, name in enumerate(frame):
+        sheet.write(0, j, name)
+        for i, value in enumerate(frame[name]):
+            if not pd.isna(value):
+                cell = (value.to_pydatetime(), style) if name == "visit" else (value if isinstance(value, str) else float(value),)
+                sheet.write(i + 1, j, *cell)
+    book.save(str(path))
+
+
 class Date:
     """Days as R keeps a Date."""
 
@@ -137,6 +153,14 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_mat73(frame, folder / "t.v73.mat")
     rdata.write_rds(folder / "t.rds", frame, constructor_dict=in_r(frame))
     rdata.write_rda(folder / "t.rda", {"people": frame, "note": "made here"}, constructor_dict=in_r(frame))
+    frame.to_parquet(folder / "t.parquet", index=False)
+    for name, engine in (("xlsx", "openpyxl"), ("ods", "odf")):
+        dates = frame.assign(visit=frame["visit"].dt.date)
+        dates.to_excel(folder / f"t.{name}", sheet_name="people", index=False, engine=engine)
+    write_xls(frame, folder / "t.xls")
+    for name, day in SURVEYS.items():
+        blank = frame.fillna({"site": "", "smokes": ""})  # as these formats keep missing text
+        write(folder / f"t.{name}", {**blank, "visit": frame["visit"].dt.date}, variable_format={"visit": day})
     yield folder
 
 
@@ -146,7 +170,7 @@ def test_values_and_targets_are_the_same(people: Path, target: str) -> None:
     assert {column.kind for column in known.columns} == {"number", "boolean", "category", "date"}
     for name in FORMATS:
         found = load(Table(path=str(people / f"t.{name}"), target=target, id="case"))
-        assert found.columns == known.columns and found.classes == known.classes and found.task == known.task
+        assert found.columns == known.columns and found.classes == known.classes and found.task == known.task, name
         np.testing.assert_array_equal(found.X, known.X)
         np.testing.assert_array_equal(found.y, known.y)
         assert found.ids.tolist() == known.ids.tolist()
@@ -156,7 +180,7 @@ def rows_of(path: Path) -> list[list[str]]:
     return list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
 
 
-@pytest.mark.parametrize(("target", "formats"), [("outcome", FORMATS), ("cost", ("arff", "v73.mat", "rda"))])
+@pytest.mark.parametrize(("target", "formats"), [("outcome", FORMATS), ("cost", ("arff", "v73.mat", "rda", "xlsx", "sav"))])
 def test_metrics_and_predictions_are_the_same(sdl: Sdl, people: Path, target: str, formats: tuple[str, ...]) -> None:
     train = f"train dataset=table dataset.target={target} dataset.id=case model=baseline model.num_trees=5"
     assert sdl(f"{train} hydra.run.dir=csv", f"dataset.path={people / 't.csv'}").code == 0
