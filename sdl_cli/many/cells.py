@@ -206,7 +206,7 @@ class _Work:
                 else:
                     yield place, (found, None)
             return
-        from sdl_cli.learning.together import run_together
+        from sdl_cli.learning.works import run_together
 
         with self._cores():
             works = [self.in_stages(cell.experiment, cell.folder, again) for cell, again in zip(cells, resume, strict=True)]

@@ -6,32 +6,33 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
-from sdl_cli.data.files.class_names import in_given_order, ordered
-from sdl_cli.data.files.column_doubts import missing_notes, note_doubts, refuse_numbers_as_text, refuse_odd_target
-from sdl_cli.data.files.columns import COUNTS_ROWS, Column, LeftOut, feature_names, infer
+from sdl_cli.data.files.class_names import in_given_order
+from sdl_cli.data.files.column_doubts import missing_notes, refuse_numbers_as_text, refuse_odd_target
+from sdl_cli.data.files.columns import Column, feature_names
 from sdl_cli.data.files.delimited import read
+from sdl_cli.data.files.feature_columns import columns_like, infer_columns
 from sdl_cli.data.files.missing import missing_words
-from sdl_cli.data.files.order_column import InTimeOrder, dates_beside, order_of
-from sdl_cli.data.files.roles import Roles, TestFile, find_column, listed, which_target, without_doubt_of_header
+from sdl_cli.data.files.order_column import dates_beside, order_of
+from sdl_cli.data.files.roles import find_column, which_target, without_doubt_of_header
 from sdl_cli.data.files.sniffing import Known, sniff, sniff_like
 from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
     encode_columns,
-    require_columns,
     row_ids,
     take_rows,
     unknown_notes,
     with_missing,
 )
+from sdl_cli.data.files.table_settings import Table as Table
+from sdl_cli.data.files.table_settings import TableRoles as TableRoles
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.files.typed_marks import with_own_marks
@@ -41,73 +42,6 @@ from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
-
-_NAMED = 5  # columns left out that a note names one by one
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableRoles(Roles):
-    """What the columns of a table are for, beside the `Roles` of every file.
-
-    Arguments:
-        features: the columns to learn from; empty takes all that have no other role.
-        drop: columns to leave out.
-        categorical: columns of categories, whatever their cells look like (postal codes, numbered sites).
-        text: columns to keep as text, the target among them: 01 is not 1, and NA is not missing.
-        monotone: by column, 1 where the target is known never to fall as the column rises, -1 where it never rises, 0 where
-            nothing is known; a model that can then learns only that. Of two classes, the probability of the second.
-    """
-
-    features: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    text: tuple[str, ...] = ()
-    monotone: dict[str, Literal[-1, 0, 1]] = field(default_factory=dict)
-
-    @classmethod
-    def from_older(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Stored settings as they are written now: an empty list of missing words once meant the usual ones."""
-        return values if "text" in values or values.get("missing_values") != [] else {**values, "missing_values": None}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table(TableRoles, TestFile, InTimeOrder):
-    """A table in a file.
-
-    Arguments:
-        path: the file: delimited text (.csv, .tsv, ...), the same in gzip, a workbook (.xlsx, .xls, .xlsb, .ods),
-            Parquet, a survey file, ARFF, MATLAB or R.
-        variable: which of its tables, where a file (MATLAB, R) holds several; None takes the one that fits, or asks.
-        codes: columns of a survey file whose value labels are left aside: their codes are read.
-        missing_reasons: what becomes of the reasons why a cell of a survey file is missing: they are counted and left out, or
-            stand in a column of categories beside, called NAME.missing.
-        sheet: of a workbook, by its name; None takes the only one that has cells and is not hidden.
-        range: of a sheet, the cells of the table with its names, such as B4:H120, or B4:H down to the last row; None finds it.
-        fill_down: columns of a sheet in which a blank cell repeats the one above; None asks where cells are merged.
-
-    The other arguments are those of `TableRoles`, `TestFile` and `InTimeOrder`; the column of the order is learned from like any
-    other, unless it is among `drop`.
-    """
-
-    name: str = "table"
-    variable: str | None = None
-    sheet: str | None = None
-    range: str | None = None
-    fill_down: tuple[str, ...] | None = None
-    codes: tuple[str, ...] = ()
-    missing_reasons: Literal["missing", "column"] = "missing"
-
-    def set_for_words(self) -> str:
-        """The settings that only a file with words for its values heeds, where they are set."""
-        return " and ".join(
-            ["dataset.codes"] * bool(self.codes) + ["dataset.missing_reasons"] * (self.missing_reasons == "column")
-        )
-
-    def written(self) -> dict[str, Any]:
-        """As for text, and what is wanted of a survey file, a workbook or a file of several tables."""
-        wanted: dict[str, Any] = {"codes": list(self.codes), "missing_reasons": self.missing_reasons, "variable": self.variable}
-        wanted |= {"sheet": self.sheet, "range": self.range, "fill_down": self.fill_down}
-        return {**super().written(), **{key: value for key, value in wanted.items() if value not in ([], "missing", None)}}
 
 
 def load(settings: Table, like: Mapping[str, Any] | None = None) -> Dataset:
@@ -196,7 +130,7 @@ def assemble(
     if known_columns is not None:
         columns, namer = list(known_columns), None
     else:
-        columns, namer = _infer_columns(cells, roles, places, notes) if like is None else _columns_like(cells, like)
+        columns, namer = infer_columns(cells, roles, places, notes) if like is None else columns_like(cells, like)
     id_place, order = places.get("id", namer), _order(cells, roles, notes, like is not None)
     unknown: Unknown = {}
     X = encode_columns(cells, columns, unknown)
@@ -267,14 +201,6 @@ def _written(cells: Cells) -> dict[str, Any]:
     }
 
 
-def _columns_like(cells: Cells, like: Mapping[str, Any]) -> tuple[list[Column], int | None]:
-    """The columns that a run learned from, whatever these rows suggest, and the position of the one that names its rows."""
-    columns = [Column.from_plain(values) for values in like["columns"]]
-    require_columns(cells.source, cells.names, [c.name for c in columns])
-    named = like.get("source", {}).get("id")
-    return columns, cells.names.index(named) if named in cells.names else None
-
-
 def _read_file(
     path: str,
     settings: Table,
@@ -324,47 +250,3 @@ def _roles(cells: Cells, roles: TableRoles) -> dict[str, int]:
             name = shortened(cells.names[places[role]])
             raise DataError(f"dataset.{role} and dataset.target are both the column {name}.", "Give each its own column.")
     return places
-
-
-def _infer_columns(
-    cells: Cells, roles: TableRoles, places: Mapping[str, int], notes: list[str]
-) -> tuple[list[Column], int | None]:
-    """The feature columns, and the position of a column that numbers the rows and so names them."""
-
-    def positions(key: str) -> list[int]:
-        return [find_column(cells.source, cells.names, asked, f"dataset.{key}") for asked in getattr(roles, key)]
-
-    chosen, dropped = list(dict.fromkeys(positions("features"))), positions("drop")
-    categorical = {*positions("categorical"), *positions("text"), *map(cells.names.index, cells.texts & set(cells.levels))}
-    texts = {*map(cells.names.index, cells.texts)} - categorical
-    taken = {*places.values(), *dropped}
-    for key, own in (("features", chosen), ("drop", dropped)):
-        if places["target"] in own:
-            target = shortened(cells.names[places["target"]])
-            raise DataError(f"dataset.{key}: {target} is the target.", "Leave it out of the list.")
-    columns: list[Column] = []
-    left_out: list[LeftOut] = []
-    counters: list[int] = []
-    for i in chosen or range(len(cells.names)):
-        if i in taken and not (chosen and i not in dropped):
-            continue
-        name = cells.names[i]
-        found = infer(name, cells.columns[i], cells.marks_of(name), i in categorical, bool(chosen), i in texts)
-        if isinstance(found, LeftOut):
-            left_out.append(found)
-            counters += [i] if found.reason == COUNTS_ROWS else []
-            continue
-        if found.kind == "category" and found.name in cells.levels:
-            found = dataclasses.replace(found, levels=ordered(found.levels, cells.levels[found.name]))
-        columns.append(found)
-        note_doubts(found, cells, i, notes, i in categorical | texts)
-    notes += [f"Column {shortened(c.name)} {c.reason}: it was left out." for c in left_out[:_NAMED]]
-    if len(left_out) > _NAMED:
-        notes.append(f"{len(left_out) - _NAMED} more columns were left out: {listed([c.name for c in left_out[_NAMED:]])}.")
-    if not columns:
-        why = f" ({shortened(left_out[0].name)} {left_out[0].reason})" if left_out else ""
-        raise DataError(
-            f"{cells.source}: no column is left to learn from{why}.",
-            "Name the columns to use anyway: dataset.features=[...]" if left_out else "Add columns that describe each row.",
-        )
-    return columns, counters[0] if len(counters) == 1 else None

@@ -19,7 +19,7 @@ from sdl_cli.data.split import split
 from sdl_cli.errors import OutOfTimeError, RunError
 from sdl_cli.learning import stack
 from sdl_cli.learning.stages import Stages, finish
-from sdl_cli.learning.together import run_together
+from sdl_cli.learning.works import run_together
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment

@@ -17,6 +17,7 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.deep_net import MLP
 from sdl_cli.learning.models.network import Network
 from sdl_cli.learning.stages import Stages, finish, own_time
+from sdl_cli.learning.works import run_together
 from sdl_cli.settings.experiment import Training
 
 TRAINING = Training(
@@ -56,7 +57,7 @@ def test_works_train_together_what_each_trains_alone(monkeypatch: pytest.MonkeyP
     real = stack.train_stack
     monkeypatch.setattr(stack, "train_stack", lambda jobs: (stacks.append(len(jobs)), real(jobs))[1])
     told: list[str] = []
-    found = {number: value for number, value, _ in together.run_together([work(n, told) for n in range(3)])}
+    found = {number: value for number, value, _ in run_together([work(n, told) for n in range(3)])}
     assert stacks == [3, 3]
     assert told == ["0 asks", "1 asks", "2 asks"] * 2 and NAME.get() == "nobody"
     for number in range(3):
@@ -65,7 +66,7 @@ def test_works_train_together_what_each_trains_alone(monkeypatch: pytest.MonkeyP
 
 def test_no_more_than_asked_for_are_under_way() -> None:
     told: list[str] = []
-    ended = [number for number, _, _ in together.run_together([work(n, told, width=4 + n) for n in range(4)], most=2)]
+    ended = [number for number, _, _ in run_together([work(n, told, width=4 + n) for n in range(4)], most=2)]
     assert told[:3] == ["0 asks", "1 asks", "0 asks"] and told.index("2 asks") > 2
     assert sorted(ended) == [0, 1, 2, 3]
 
@@ -80,7 +81,7 @@ def test_an_error_is_raised_where_the_training_was_asked_for_and_in_no_other() -
                 return f"mended: {error}"
         return "well"
 
-    found = {number: (value, error) for number, value, error in together.run_together([tries(n) for n in range(3)])}
+    found = {number: (value, error) for number, value, error in run_together([tries(n) for n in range(3)])}
     assert found[0] == found[2] == ("well", None)
     assert str(found[1][0]).startswith("mended: The training loss became NaN")
     assert finish(tries(1)) == found[1][0]
@@ -97,7 +98,7 @@ def test_a_work_that_fails_or_exits_ends_alone() -> None:
         return 7
 
     works = [fails(ValueError("no")), is_well(), fails(SystemExit(3))]
-    found = {number: (value, error) for number, value, error in together.run_together(works)}
+    found = {number: (value, error) for number, value, error in run_together(works)}
     assert found[1] == (7, None)
     assert isinstance(found[0][1], ValueError) and isinstance(found[2][1], SystemExit)
 
@@ -119,7 +120,7 @@ def test_what_ends_all_reaches_each_that_has_begun(how: str) -> None:
         if how == "interrupt":
             raise KeyboardInterrupt
 
-    works = together.run_together([watched(number) for number in range(4)], most=3)
+    works = run_together([watched(number) for number in range(4)], most=3)
     if how == "interrupt":
         with pytest.raises(KeyboardInterrupt):
             list(works)
@@ -146,6 +147,6 @@ def test_the_time_of_others_is_not_its_own(monkeypatch: pytest.MonkeyPatch) -> N
         real(self)
 
     monkeypatch.setattr(together.Job, "train", train)
-    found = {number: value for number, value, _ in together.run_together([timed(5.0), timed(9.0)])}
+    found = {number: value for number, value, _ in run_together([timed(5.0), timed(9.0)])}
     seconds = [found[0], found[1]]
     assert 50 <= seconds[0] < 90 <= seconds[1] < 130, seconds
