@@ -2,24 +2,25 @@
 
 Every format is a module with `matches(head, path)` and `iter_cells(path, asked, chunk_rows)`; to add one, write it and name it in
 `_FORMATS`. What a cell means beyond its text is said in the `Cells`: columns of text whatever it looks like, categories in their
-order, labels. A module that says HAS_VARIABLES takes `asked.variable`, the one of several tables that is meant. Libraries are
-imported by the module that needs them, and only once a file of its format is read.
+order, labels. HEEDS of a module names the settings that are for its format alone, such as `sheet`. Libraries are imported by the
+module that needs them, and only once a file of its format is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.files.table_cells import Cells
+from sdl_cli.phrases import listed
 
 _FORMATS = ("parquet", "workbook", "survey", "arff", "matlab", "r", "ts")  # modules beside this one
 _HEAD_BYTES = 512
-NO_VARIABLES = "dataset.variable has no effect: files of this kind hold one table."
+_OF_SOME = ("variable", "sheet", "range", "fill_down")  # settings that some formats heed
 
 
 def format_of(path: Path) -> Any | None:
@@ -44,9 +45,14 @@ def read_cells(path: Path, asked: Asked) -> Cells | None:
     if found is None:
         return None
     cells: Cells = next(found.iter_cells(path, asked, None))
-    if asked.variable is None or getattr(found, "HAS_VARIABLES", False):
-        return cells
-    return dataclasses.replace(cells, notes=(*cells.notes, NO_VARIABLES))
+    return dataclasses.replace(cells, notes=(*cells.notes, *without_effect(asked, getattr(found, "HEEDS", ()))))
+
+
+def without_effect(asked: Asked, heeded: Sequence[str] = ()) -> list[str]:
+    """A sentence on settings that are set and that a format, which heeds some, has no use for; text heeds none."""
+    unused = [name for name in _OF_SOME if getattr(asked, name) is not None and name not in heeded]
+    have = "has" if len(unused) == 1 else "have"
+    return [f"{listed([f'dataset.{name}' for name in unused])} {have} no effect on this kind of file."] if unused else []
 
 
 def iter_cells(path: Path, asked: Asked, chunk_rows: int) -> Iterator[Cells] | None:

@@ -31,7 +31,7 @@ from sdl_cli.phrases import shortened
 
 _USER_BLOCK = 512  # bytes of text before the HDF5 of a MATLAB file
 _NAME = ".mat"
-HAS_VARIABLES = True  # dataset.variable says which
+HEEDS = ("variable",)  # dataset.variable says which
 
 
 def matches(head: bytes, path: Path) -> bool:

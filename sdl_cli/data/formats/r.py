@@ -24,7 +24,7 @@ from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import counted, listed, shortened
 from sdl_cli.settings.parse import suggest
 
-HAS_VARIABLES = True  # dataset.variable says which
+HEEDS = ("variable",)  # dataset.variable says which
 ROW_NAMES = "row.names"  # the column of the names of rows, where it is asked for
 _KEY = "dataset.variable"
 _WORKSPACE = (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n", b"RDB2\n", b"RDB3\n")

@@ -17,6 +17,8 @@ from sdl_cli.data.formats.workbooks.sheet_table import read_table
 from sdl_cli.data.formats.workbooks.table_area import find_table
 from sdl_cli.errors import DataError
 
+HEEDS = ("sheet", "range", "fill_down")
+
 
 def matches(head: bytes, path: Path) -> bool:
     return kind_of(head, path) is not None

@@ -37,7 +37,7 @@ from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.files.typed_marks import with_own_marks
 from sdl_cli.data.files.value_words import known_levels, levels_of, refuse_words_as_numbers, words_of
-from sdl_cli.data.formats import NO_VARIABLES, gives_words, read_cells
+from sdl_cli.data.formats import gives_words, read_cells, without_effect
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.time_order import TimeOrder
 from sdl_cli.errors import DataError
@@ -234,7 +234,7 @@ def _read_file(
     columns, lines = read(file, form)
     if not len(lines):
         raise DataError(f"{file}: the table has no rows.")
-    notes = form.notes + (() if settings.variable is None else (NO_VARIABLES,))
+    notes = (*form.notes, *without_effect(asked))
     return Cells(str(file), form.names, columns, lines, form.marks, notes, form.header, form.delimiter, form.header_lines)
 
 
