@@ -28,14 +28,31 @@ _SAFE_YAML_DEPTH = 8_000
 def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object]) -> None:
     """Write `path` under a temporary name, fsync it and rename it into place.
 
+    A device or a pipe, such as /dev/null, is written to as it is: a file in its place would take it away from everyone.
+
     Arguments:
         path: the final name; its folder must exist.
         write: the content, or a function that writes it to an open binary file.
     Raises:
         DataError: the disk is full or the folder cannot be written to; nothing is left behind.
     """
+    if path.exists() and (not path.is_file() or path.absolute().parts[1:2] in (("dev",), ("proc",))):
+        try:
+            with path.open("wb") as file:
+                _write(file, write)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        return
     with _written_beside(path, write) as temporary:
         temporary.replace(path)
+
+
+def _write(file: IO[bytes], write: bytes | str | Callable[[IO[bytes]], object]) -> None:
+    if callable(write):
+        write(file)
+    else:
+        # surrogateescape: a file name that is not valid text is written as the bytes it is
+        file.write(write.encode("utf-8", "surrogateescape") if isinstance(write, str) else write)
 
 
 def write_new(path: Path, text: str) -> bool:
@@ -63,11 +80,7 @@ def _written_beside(path: Path, write: bytes | str | Callable[[IO[bytes]], objec
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
-            if callable(write):
-                write(file)
-            else:
-                # surrogateescape: a file name that is not valid text is written as the bytes it is
-                file.write(write.encode("utf-8", "surrogateescape") if isinstance(write, str) else write)
+            _write(file, write)
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)

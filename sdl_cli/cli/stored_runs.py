@@ -71,6 +71,7 @@ def predict(
     on_error: Annotated[
         str, typer.Option("--on-error", metavar="fail|skip", help="What to do with an image that cannot be read.")
     ] = "fail",
+    sheet: Annotated[str | None, typer.Option("--sheet", metavar="NAME", help="The sheet of a workbook that is meant.")] = None,
     trust: Trust = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -90,7 +91,7 @@ def predict(
         display = Display(as_json or file == STDOUT)
         with stored.reading(folder):
             found = run_folder.read_run(stored.single_run(folder, display.notice))
-            values = predict_rows(found, typed_path(source), file, observe_run(display), trust, on_error)
+            values = predict_rows(found, typed_path(source), file, observe_run(display), trust, on_error, sheet)
         where = "stdout" if file == STDOUT else values["out"]
         display.lines([f"{counted(values['rows'], 'prediction')} written to {where}"])
         answer(values)

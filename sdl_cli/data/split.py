@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -29,6 +30,11 @@ class Split:
     test: Array  # rows that are scored once, at the end
     notes: tuple[str, ...] = ()
     unlabelled: Array | None = None  # more rows `(U, ...)` as those of X, without targets, that a method may see too
+
+    def fingerprint(self) -> str:
+        """What tells this division of rows from any other."""
+        rows = np.sort(self.labelled).tobytes() + b"/" + np.sort(self.test).tobytes()
+        return hashlib.sha256(rows).hexdigest()[:16]
 
     def parts(self, dataset: Dataset) -> tuple[LabelledPart, TestPart]:
         """The rows with their values: what a method may see, and what it is scored on."""

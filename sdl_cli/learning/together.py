@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sdl_cli.errors import OutOfTimeError
 from sdl_cli.learning import loop, stack, turns
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.loop import Augment, Capture, Objective
@@ -187,6 +188,9 @@ class Trainer:
             entry.remember()
         try:
             stack.train_stack([entry.job for entry in entries])
+        except OutOfTimeError as error:
+            for entry in entries:
+                entry.error = error
         except Exception as error:  # whose it is shows where each is trained alone
             for entry in entries:
                 entry.begin_again()

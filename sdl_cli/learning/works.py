@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sdl_cli.errors import RunError
 from sdl_cli.learning import stack
 from sdl_cli.learning.stages import Stages, T, give_others
 from sdl_cli.learning.together import Entry, Trainer
@@ -66,7 +67,8 @@ def run_together(
                     if entry.error is not None or not work.open:
                         yield from _go_on(begun, entry.owner, trainer)
         except BaseException as stop:
-            raised = KeyboardInterrupt() if isinstance(stop, GeneratorExit) else stop
+            # whoever asked for results has stopped: a full disk, say, which is raised there
+            raised = RunError("Stopped, since what ran beside it ended all.") if isinstance(stop, GeneratorExit) else stop
             for work in begun.values():
                 with contextlib.suppress(BaseException):
                     work.context.run(work.stages.throw, raised)

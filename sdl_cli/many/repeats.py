@@ -83,7 +83,7 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         groups: list[cells.Group] = []
         if found.model.stacks or trains_on_gpu(found):
             dataset = prepare.load_here(found)
-            groups = groups_of(each, lambda cell: cell.experiment, lambda cell: 0, dataset.modality, 1)
+            groups = groups_of(each, lambda cell: cell.experiment, lambda cell: 0, dataset.modality, 1, dataset.X.nbytes)
         outcomes = cells.run_cells(
             each, lambda *of_one: finish(one_in_stages(*of_one)), on_done, groups=groups, in_stages=one_in_stages
         )

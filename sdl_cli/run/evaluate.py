@@ -20,7 +20,7 @@ from sdl_cli.measure.metrics import Measured
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import score
 from sdl_cli.run.predict import stored_decision
-from sdl_cli.run.prepare import PATHS
+from sdl_cli.run.prepare import OF_A_FILE, PATHS
 from sdl_cli.run.request import TABLES
 from sdl_cli.run.train import Observer
 from sdl_cli.settings.contents import METRICS, checked
@@ -88,10 +88,16 @@ def _evaluate(stored: run_folder.StoredRun, experiment: Experiment, same_data: b
             observer.on_notice("The run was trained on this data, so it is split as it was then, whatever the settings say now.")
         if own != experiment.dataset and type(own) is type(experiment.dataset):
             here = {key: getattr(experiment.dataset, key) for key in PATHS if hasattr(own, key)}
+            meant = {key: getattr(experiment.dataset, key) for key in OF_A_FILE if hasattr(own, key)}
+            here |= {key: value for key, value in meant.items() if value is not None}
             dataset = load_as_read(dataclasses.replace(own, **here), inputs)
     dataset = _matched(dataset, values)
     if same_data:
-        rows = split(dataset, own, experiment.seed).test
+        parts = split(dataset, own, experiment.seed)
+        if stored.environment.get("split_fingerprint") not in (None, parts.fingerprint()):
+            message = f"{stored.folder}: its test part has other rows now: the order or the groups of its data have changed."
+            raise DataError(message, "Restore the data, or train again.")
+        rows = parts.test
     else:
         has_test = dataset.part is not None and (dataset.part == "test").any()
         rows = np.flatnonzero(dataset.part == "test") if has_test else np.arange(len(dataset))

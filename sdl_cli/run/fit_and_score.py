@@ -170,6 +170,9 @@ def fit_and_score(
     return Scored(outputs, found, held, majority, baseline, lift, counts, runtime)
 
 
+_ONE_BESIDE = threading.Semaphore()  # several runs under way on one GPU: their forests would be fitted on all cores at once
+
+
 class _Beside:
     """Outputs that are computed when they are asked for; or, once started, on CPU cores while a GPU is busy."""
 
@@ -187,7 +190,8 @@ class _Beside:
 
     def _run(self) -> None:
         try:
-            self._found = self._compute()
+            with _ONE_BESIDE:
+                self._found = self._compute()
         except BaseException as error:
             self._error = error
 

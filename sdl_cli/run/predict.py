@@ -15,7 +15,7 @@ import numpy as np
 
 from sdl_cli.data.dataset import called
 from sdl_cli.data.files.value_words import codes_of
-from sdl_cli.errors import DataError
+from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import write_atomic
 from sdl_cli.learning.models import traits
 from sdl_cli.learning.models.storage import load_model
@@ -37,7 +37,13 @@ _OTHER_FORMATS = frozenset((
 
 
 def predict(
-    stored: run_folder.StoredRun, source: Path, out: Path, observer: Observer, trust: bool = False, on_error: str = "fail"
+    stored: run_folder.StoredRun,
+    source: Path,
+    out: Path,
+    observer: Observer,
+    trust: bool = False,
+    on_error: str = "fail",
+    sheet: str | None = None,
 ) -> dict[str, Any]:
     """Predict the rows, texts or images of `source` and write id, prediction and probabilities in its order.
 
@@ -47,12 +53,18 @@ def predict(
             a model with the trait `takes_support` also a folder with support/ and query/ (`own_support`).
         out: the CSV to write, or `STDOUT`; complete or, on any error, not at all.
         on_error: `fail`, or `skip` images that cannot be read.
+        sheet: of a workbook the one that is meant; None takes the one called as in training, or the only one with cells.
     Returns `{"rows", "out"}`. Raises DataError for inputs that the run cannot take, with the file and what is missing.
     """
     stored = stored.single("predicting with", observer.on_notice)
     _check_places(stored, source, out)
     model, values = load_stored(stored, observer, trust)
     inputs = values["inputs"]
+    if sheet is not None:
+        if not inputs.get("columns"):
+            raise ConfigError("--sheet: this run was not trained on a table.", "Leave it out.")
+        own = inputs["source"]
+        inputs = {**inputs, "source": {**own, "sheet": sheet, "asked": {**own.get("asked", {}), "sheet": sheet}}}
     if traits(values["model"]).takes_support and own_support.has_support(source):
         inputs, source = own_support.with_support(model, inputs, source, observer.on_notice)
     elif inputs.get("class_sets"):

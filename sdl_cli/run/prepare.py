@@ -27,6 +27,7 @@ from sdl_cli.settings.experiment import Experiment, Training, plain
 Array = np.ndarray[Any, Any]
 _LEAST_TARGET = 1e-140  # of the largest target: sums of squares of smaller ones, or of its inverse, are lost
 PATHS = ("path", "test_path", "root", "unlabeled")  # settings of data sets that are files or folders
+OF_A_FILE = ("sheet", "range", "variable")  # which table of a file is meant
 
 
 def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
@@ -128,7 +129,8 @@ def _seen_as(experiment: Experiment, dataset: Dataset) -> str:
     takes = {("image",): "images", ("series",): "series"}.get(experiment.model.modalities, "tables")
     fitting = [name for name, kind in MODELS.items() if kind.seen(dataset.modality) in kind.modalities]
     message = f"model: {experiment.model.name} takes {takes}, but the data set {dataset.name} is {what}."
-    raise ConfigError(message, f"Choose another model: {', '.join(fitting)}.")
+    series = " If each row is a series in time: dataset=series." if takes == "series" and dataset.modality == "table" else ""
+    raise ConfigError(message, f"Choose another model: {', '.join(fitting)}.{series}")
 
 
 def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:

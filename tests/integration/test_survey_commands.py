@@ -114,3 +114,21 @@ def test_missing_targets_are_named_with_the_way_out(sdl: Sdl, tmp_path: Path) ->
     assert found.code == 2 and "missing in 4 rows of 300" in found.err and "dataset.missing_target=drop" in found.err
     found = sdl(f"check {data} dataset.missing_target=drop")
     assert found.code == 0 and "refused in 4 rows" in re.sub(r"\s+", " ", found.out + found.err)
+
+
+def test_a_run_on_words_reads_the_codes_of_new_rows(sdl: Sdl, tmp_path: Path) -> None:
+    columns = table()
+    path = write(tmp_path / "t.sav", columns, variable_value_labels=WORDS, column_labels=LABELS)
+    assert (
+        sdl(f"train dataset=table {BASELINE} dataset.path={path} dataset.target=state dataset.id=case hydra.run.dir=r").code == 0
+    )
+    in_words(columns).to_csv(tmp_path / "words.csv", index=False)
+    pd.DataFrame(columns).to_csv(tmp_path / "codes.csv", index=False)
+    pd.DataFrame(columns).to_parquet(tmp_path / "codes.parquet", index=False)
+    assert sdl("predict r words.csv -o words.out").code == 0
+    for name in ("codes.csv", "codes.parquet"):
+        found = sdl(f"predict r {name} -o codes.out")
+        assert "Column sex holds codes: they were read as the run's words (2 is woman)" in " ".join(found.err.split()) or (
+            "(1 is man)" in " ".join(found.err.split())
+        )
+        assert rows(tmp_path / "codes.out") == rows(tmp_path / "words.out")

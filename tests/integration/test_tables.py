@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from integration.conftest import BASELINE, Outcome, Sdl, run_here, tree
 
@@ -474,3 +475,25 @@ def test_a_zip_bomb_is_refused(sdl: Sdl, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"x,y\n" + b"0,a\n" * 10**6))
     refused(sdl(f"train dataset=table dataset.path=t.csv.gz dataset.target=y {QUICK}"), ["unpacks to more than"])
     assert tree(tmp_path) == {"t.csv.gz"}
+
+
+def test_the_sheet_that_is_meant_can_be_named_for_other_files(sdl: Sdl, tmp_path: Path) -> None:
+    pytest.importorskip("python_calamine")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.random((60, 2)).round(6), columns=["x", "z"]).assign(
+        y=lambda own: np.where(own.x > 0.5, "high", "low")
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pd.ExcelWriter(tmp_path / "t.xlsx", engine="openpyxl") as book:
+        frame.head(7).to_excel(book, sheet_name="Notes", index=False)
+        frame.to_excel(book, sheet_name="Data", index=False)
+    assert (
+        sdl("train dataset=table dataset.path=t.csv dataset.target=y model=baseline model.num_trees=5 hydra.run.dir=r").code == 0
+    )
+    refused = sdl("predict r t.xlsx")
+    assert refused.code == 2 and "use --sheet" in " ".join(refused.err.split())
+    assert sdl("predict r t.xlsx --sheet Data -o sheet.out").code == 0 and sdl("predict r t.csv -o text.out").code == 0
+    probabilities = [[row.split(",")[1:] for row in (tmp_path / f).read_text().splitlines()] for f in ("sheet.out", "text.out")]
+    assert probabilities[0] == probabilities[1] and len(probabilities[0]) == 61
+    found = sdl("evaluate r dataset.path=t.xlsx dataset.sheet=Data --json")
+    assert found.code == 0 and found.json["reproduced"] is True, found.err

@@ -144,3 +144,21 @@ def test_photos_in_a_list_are_ordered_too(sdl: Sdl, tmp_path: Path) -> None:
     assert "Split along day" in " ".join(found.err.split()) and sdl("evaluate run --json").json["reproduced"] is True
     (tmp_path / "new.csv").write_text("file\n3.png\n4.png\n")
     assert sdl("predict run new.csv -o p.csv").code == 0
+
+
+def test_an_order_that_was_edited_since_is_found(sdl: Sdl, tmp_path: Path) -> None:
+    """The column is not learned from, so that all that the model sees is the same; but the test part is another one."""
+    rng = np.random.default_rng(0)
+    rows = [[day, *rng.random(2).round(4), int(rng.random() > 0.5)] for day in range(60)]
+
+    def write(order: list[int]) -> None:
+        lines = [",".join(map(str, [order[i], *row[1:]])) for i, row in enumerate(rows)]
+        (tmp_path / "t.csv").write_text("day,a,b,y\n" + "\n".join(lines) + "\n")
+
+    write(list(range(60)))
+    train = "train dataset=table dataset.path=t.csv dataset.target=y dataset.order=day dataset.drop=[day] model=baseline"
+    assert sdl(f"{train} model.num_trees=5 hydra.run.dir=r").code == 0
+    assert sdl("evaluate r --json").json["reproduced"] is True
+    write(list(range(60))[::-1])
+    found = sdl("evaluate r")
+    assert found.code == 2 and "its test part has other rows now" in " ".join(found.err.split())

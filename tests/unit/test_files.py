@@ -34,6 +34,18 @@ def test_a_file_is_written_whole_and_replaces_another(tmp_path: Path, content: o
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_atomic(pipe, "through it")
+        assert os.read(read, 100) == b"through it" and stat.S_ISFIFO(pipe.stat().st_mode)
+    finally:
+        os.close(read)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 def test_the_file_has_the_permissions_that_a_plain_file_would_have(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

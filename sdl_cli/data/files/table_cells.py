@@ -113,7 +113,11 @@ def require_columns(source: str, names: Sequence[str], needed: Sequence[str]) ->
     what = several if len(lacking) > 1 else "a column that the run needs is missing"
     alike = [name for name in names if name.strip().lower() == lacking[0].strip().lower()]
     near = f" Did you mean {shortened(alike[0])}? Write it as {shortened(lacking[0])}." if alike else ""
-    raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", f"Columns are matched by name; the file has: {listed(names)}.")
+    hint = f"Columns are matched by name; the file has: {listed(names)}."
+    of, _, kind = lacking[0].rpartition(".")
+    if kind == "missing" and of in names:
+        hint = f"It says why {shortened(of)} is missing, and answered where it is not (dataset.missing_reasons=column): add it."
+    raise DataError(f"{source}: {what}: {listed(lacking)}.{near}", hint)
 
 
 def with_missing(cells: Cells, words: Collection[str], as_written: Collection[str | None] = ()) -> Cells:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sdl_cli.data.arrays import objects
+from sdl_cli.data.files.class_names import whole_name
+from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.table_cells import Cells
 from sdl_cli.errors import DataError
 from sdl_cli.phrases import shortened
@@ -46,3 +50,26 @@ def codes_of(source: Mapping[str, Any], classes: Sequence[str]) -> tuple[str, ..
     """
     codes = (source.get("codes") or {}).get(source.get("target"))
     return None if not codes or not classes else tuple(str(codes.get(name, "")) for name in classes)
+
+
+def in_words(cells: Cells, source: Mapping[str, Any], columns: Sequence[Column], said: dict[str, None]) -> Cells:
+    """The cells with codes in place of which the run learned words as these words; a sentence for each such column is added.
+
+    Arguments:
+        source: what the run knows of its file. columns: those that it learned from.
+    """
+    own = list(cells.columns)
+    for column in columns:
+        codes = (source.get("codes") or {}).get(column.name)
+        if not codes or column.name not in cells.names:
+            continue
+        place = cells.names.index(column.name)
+        words = {str(code): word for word, code in codes.items() if str(code) not in column.levels}
+        found = [words.get(whole_name(cell)) if cell is not None and cell not in column.levels else None for cell in own[place]]
+        if not any(found):
+            continue
+        own[place] = objects([cell if word is None else word for cell, word in zip(own[place], found, strict=True)])
+        code = next(code for code, word in words.items() if word in found)
+        example = f"{code} is {shortened(words[code])}"
+        said[f"Column {shortened(column.name)} holds codes: they were read as the run's words ({example})."] = None
+    return dataclasses.replace(cells, columns=own)

@@ -151,7 +151,8 @@ def eight_bit(dataset: Dataset, labelled: Array, scale: ValueRange | None = None
         scale = _learned(dataset.X, labelled)
         notes.append(
             f"The images hold more than 8 bits: {scale.low:g} becomes black and {scale.high:g} white, the lowest and the highest "
-            f"value of the {len(labelled):,} labelled images; dataset.value_range=[{scale.low:g},{scale.high:g}] sets them."
+            f"value of the {len(labelled):,} labelled images at the size they are read; "
+            f"dataset.value_range=[{scale.low:g},{scale.high:g}] sets them."
         )
         notes += _tail_notes(dataset.X, labelled, scale)
     found = np.empty(dataset.X.shape, np.uint8)

@@ -15,6 +15,7 @@ from sdl_cli.data.images.readers import is_nameless_scan
 from sdl_cli.errors import DataError
 from sdl_cli.machine import available_cores
 
+SEVERAL_OF_ONE = "keeps those of one patient on one side of every split."
 FIELD = "PatientID"  # DICOM's own name, tag (0010,0020)
 
 
@@ -33,9 +34,7 @@ def patient_notes(files: Sequence[Path]) -> list[str]:
     if num == len(known):
         return []
     whose = "1 patient" if num == 1 else f"{num:,} patients"
-    return [
-        f"{len(known):,} DICOM files are of {whose}: dataset.group={FIELD} keeps those of one patient on one side of every split."
-    ]
+    return [f"{len(known):,} DICOM files are of {whose}: dataset.group={FIELD} {SEVERAL_OF_ONE}"]
 
 
 def _patients(files: Sequence[Path]) -> list[str | None]:

@@ -9,10 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdl_cli.data.arrays import Array, objects
+from sdl_cli.data.images import dicom, nifti
 from sdl_cli.data.images.decode import num_pictures
 from sdl_cli.data.images.pixels import View
+from sdl_cli.data.images.readers import is_nameless_scan
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.machine import available_cores
+from sdl_cli.phrases import listed
 
 _MOST_PICTURES = 1_000_000
 
@@ -38,6 +42,12 @@ class Pictures:
             f"{names[row]}#{frame + 1}" if row in several and names[row] is not None else names[row]
             for row, frame in zip(self.rows, self.frames, strict=True)
         ]
+
+    def together(self, groups: Array, files: Sequence[object]) -> Array:
+        """Groups of files `(F,)`, None where one has none, in which pictures of one file are never apart."""
+        if not self.are_expanded:
+            return groups
+        return objects([str(file) if group is None else group for group, file in zip(groups, files, strict=True)])
 
     def take(self, kept: Iterable[int]) -> Pictures:
         """Those at some positions."""
@@ -73,3 +83,19 @@ def _count(file: Path) -> int:
         raise
     except Exception:  # whoever decodes it says what is wrong with it
         return 1
+
+
+def view_notes(files: Sequence[Path], view: View) -> list[str]:
+    """Which slice of volumes is used, and settings of scans that have no effect on any of these files."""
+    volumes = sum(nifti.matches(b"", file.name) for file in files)
+    notes = []
+    if volumes:
+        which = "the middle one" if view.slice is None else f"slice {view.slice}"
+        notes.append(f"Of each NIfTI volume one {view.plane} slice is used, {which} (dataset.plane, dataset.slice).")
+    usual = View()
+    unused = [] if volumes else [f"dataset.{key}" for key in ("plane", "slice") if getattr(view, key) != getattr(usual, key)]
+    if view.window != usual.window and not any(dicom.matches(b"", file.name) or is_nameless_scan(file) for file in files):
+        unused.append("dataset.window")
+    if unused:
+        notes.append(f"{listed(unused)} {'has' if len(unused) == 1 else 'have'} no effect on these images.")
+    return notes

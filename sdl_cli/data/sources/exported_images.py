@@ -21,7 +21,7 @@ from sdl_cli.data.images.depth import stored_scale
 from sdl_cli.data.images.listing import PART_WORDS, existing_folder
 from sdl_cli.data.images.patients import FIELD, patients_of
 from sdl_cli.data.images.photos import Decoding, iter_photos, read_photos
-from sdl_cli.data.images.pictures import pictures_in
+from sdl_cli.data.images.pictures import pictures_in, view_notes
 from sdl_cli.data.images.pixels import ONE_FILE_ONE_GROUP
 from sdl_cli.data.images.versions import versions_note
 from sdl_cli.data.source import Reading
@@ -79,7 +79,9 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
     how = settings.decoding(preferred_px, interpolation)
     photos = read_photos([row.file for row in rows], _shown(rows), how, files.path)
     group_name = shortened(settings.group or "")
-    if groups is None and photos.pictures.are_expanded:
+    if groups is not None:
+        groups = photos.pictures.together(groups, [row.file for row in rows])
+    elif photos.pictures.are_expanded:
         groups, group_name = objects([str(row.file) for row in rows]), "file"
         notes.append(ONE_FILE_ONE_GROUP)
     return Reading(
@@ -95,7 +97,7 @@ def load(settings: ImageTable, files: Files, preferred_px: int | None, interpola
         part=None if part is None else part[photos.kept],
         ids=photos.pictures.named([row.id for row in rows] if ids is None else list(ids)),
         x_digest=photos.digest,
-        notes=[*notes, *photos.notes],
+        notes=[*notes, *view_notes([row.file for row in rows], settings.view()), *photos.notes],
         source=_described(settings, files, name, how),
         value_range=photos.value_range,
     ).finish()

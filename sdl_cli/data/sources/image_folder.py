@@ -16,7 +16,7 @@ from sdl_cli.data.images.decode import SUFFIXES
 from sdl_cli.data.images.listing import Listing, existing_folder, left_out, list_folder, shown_name, walk
 from sdl_cli.data.images.patients import FIELD, patient_notes, patients_of
 from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
-from sdl_cli.data.images.pictures import pictures_in
+from sdl_cli.data.images.pictures import pictures_in, view_notes
 from sdl_cli.data.images.pixels import ONE_FILE_ONE_GROUP, USUAL, View
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.images.squares import PhotoChannels
@@ -68,7 +68,9 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
     if all_groups is None and listing.parts is None:
         notes += versions_note(names, f"dataset.group='{PATTERN}'")
     photos = read_photos(listing.files, names, settings.decoding(preferred_px, interpolation), root)
-    if all_groups is None and photos.pictures.are_expanded:
+    if all_groups is not None:
+        all_groups = photos.pictures.together(all_groups, names)
+    elif photos.pictures.are_expanded:
         all_groups = np.array(names)
         notes.append(ONE_FILE_ONE_GROUP)
     classes = tuple(sorted(set(listing.labels)))
@@ -85,7 +87,7 @@ def load(settings: ImageFolder, preferred_px: int | None = None, interpolation: 
         part=None if listing.parts is None else np.array([listing.parts[row] for row in photos.kept]),
         ids=photos.pictures.named(names),
         x_digest=photos.digest,
-        notes=(*notes, *photos.notes),
+        notes=(*notes, *view_notes(listing.files, settings.view()), *photos.notes),
         source=settings.view().source(),
         value_range=photos.value_range,
     ).finish()

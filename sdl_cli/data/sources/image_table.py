@@ -25,7 +25,7 @@ from sdl_cli.data.images.listing import PART_WORDS, existing_folder
 from sdl_cli.data.images.patients import FIELD, patient_notes, patients_of
 from sdl_cli.data.images.photo_paths import contradictions, locate
 from sdl_cli.data.images.photos import Decoding, OnError, iter_photos, read_photos
-from sdl_cli.data.images.pictures import pictures_in
+from sdl_cli.data.images.pictures import pictures_in, view_notes
 from sdl_cli.data.images.pixels import ONE_FILE_ONE_GROUP, View
 from sdl_cli.data.images.settings import PhotoSettings
 from sdl_cli.data.source import Reading
@@ -113,9 +113,11 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
     photos = read_photos(files, _shown(rows), how, path)
     rows, groups, group_name = rows.take(photos.kept), None, FIELD
     if by_patient:
-        groups = patients_of(files)[photos.kept]
+        groups = photos.pictures.together(patients_of(files), files)[photos.kept]
     elif "group" in places:
-        groups, group_name = rows.cells["group"], shortened(form.names[places["group"]])
+        own_files = [files[row] for row in photos.kept]
+        groups = photos.pictures.together(rows.cells["group"], own_files)
+        group_name = shortened(form.names[places["group"]])
     else:
         notes += patient_notes(files)
         if photos.pictures.are_expanded:
@@ -138,7 +140,7 @@ def load(settings: ImageTable, preferred_px: int | None = None, interpolation: s
         part=None if part is None else part[photos.kept],
         ids=photos.pictures.named(list(names)),
         x_digest=photos.digest,
-        notes=[*notes, *photos.notes],
+        notes=[*notes, *view_notes(files, settings.view()), *photos.notes],
         source=describe(settings, form, places, how),
         value_range=photos.value_range,
         order=order,

@@ -25,7 +25,7 @@ from sdl_cli.data.files.table_cells import (
     with_missing,
 )
 from sdl_cli.data.files.typed_marks import with_own_marks
-from sdl_cli.data.files.value_words import known_levels
+from sdl_cli.data.files.value_words import in_words, known_levels
 from sdl_cli.data.formats import iter_cells
 from sdl_cli.data.formats.typed_columns import width_of
 from sdl_cli.errors import DataError
@@ -61,7 +61,8 @@ def iter_rows(
             known = Known(cells.marks, 1, known.numbers if known else ())  # later chunks are written alike
             require_columns(str(path), cells.names, [c.name for c in columns])
             count += len(cells.lines)
-            yield row_ids(cells, id_name), encode_columns(with_missing(cells, words, as_written), columns, unknown)
+            known_cells = in_words(with_missing(cells, words, as_written), source, columns, said)
+            yield row_ids(cells, id_name), encode_columns(known_cells, columns, unknown)
         if notes is not None:
             notes += said
         _say(notes, unknown, count, id_name, cells.names)
@@ -73,9 +74,10 @@ def iter_rows(
     numbers = [c.name for c in columns if c.kind == "number" and c.name != id_name]
     texts = [c.name for c in columns if c.name not in numbers]
     wanted = [*texts, *([id_name] if id_name and id_name not in texts else [])]
+    of_codes: dict[str, None] = {}
     for values, strings, lines in iter_numbers(path, form, numbers, wanted, chunk_rows, words):
         written = Cells(str(path), tuple(wanted), strings, lines, form.marks)
-        cells = with_missing(written, words, as_written)
+        cells = in_words(with_missing(written, words, as_written), source, columns, of_codes)
         place = {name: i for i, name in enumerate(numbers)}
         X = [
             values[:, place[c.name]][:, None]
@@ -86,6 +88,8 @@ def iter_rows(
         count += len(lines)
         ids = row_ids(written, id_name)
         yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
+    if notes is not None:
+        notes += of_codes
     _say(notes, unknown, count, source["id"], form.names)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset
+from sdl_cli.data.images.patients import SEVERAL_OF_ONE
 from sdl_cli.data.split import Split
 from sdl_cli.phrases import counted
 from sdl_cli.run.check.columns import column_kinds, is_plain, level_counts
@@ -47,6 +48,10 @@ class _Found:
 
 def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     """Columns whose values look like names of groups, where the data set has no groups."""
+    if dataset.modality == "image" and dataset.groups is None and not brief:
+        for sentence in dataset.notes:
+            if sentence.endswith(SEVERAL_OF_ONE):
+                yield Problem("warning", "Pictures of one patient stand on both sides of the split.", "", sentence)
     if dataset.modality != "table" or dataset.groups is not None:
         return
     sure = list(_by_agreement(dataset, parts, brief))

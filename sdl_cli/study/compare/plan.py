@@ -97,7 +97,12 @@ class Plan:
     def groups(self, cells: Sequence[Cell], alike: Callable[[Cell], Hashable]) -> list[Group]:
         """The trials whose networks are trained together; `alike` as of `groups_of`."""
         return groups_of(
-            cells, lambda cell: cell.experiment.candidates[0].experiment, alike, self.dataset.modality, self.num_jobs
+            cells,
+            lambda cell: cell.experiment.candidates[0].experiment,
+            alike,
+            self.dataset.modality,
+            self.num_jobs,
+            self.dataset.X.nbytes,
         )
 
 

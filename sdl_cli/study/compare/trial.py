@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -89,8 +88,7 @@ def trial_in_stages(trial: Trial, folder: Path, resume: bool = False) -> Stages[
         scored = yield from fit_and_score(ready, test, around)
         values = scored.numbers(around.clock.total(), [*parts.notes, *notes])
         values["chosen"] = {"index": index, "label": trial.candidates[index].label, "scores": finite(scores)}
-        digest = hashlib.sha256(np.sort(parts.labelled).tobytes() + b"/" + np.sort(parts.test).tobytes())
-        values["split"] = digest.hexdigest()[:16]
+        values["split"] = parts.fingerprint()
         rows = row_contributions(trial.metric, test, scored.outputs, ready.decision) if trial.keep_rows else None
         if rows is not None:
             np.save(buffer := io.BytesIO(), rows, allow_pickle=False)

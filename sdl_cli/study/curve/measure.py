@@ -133,7 +133,7 @@ def measure(the_plan: Plan, folder: Path, observer: StudyObserver) -> tuple[Poin
         run_one = functools.partial(_finished, in_stages)
     groups = groups_of(
         list(todo.values()), lambda cell: cell.experiment, lambda cell: keys[cell.folder][0], the_plan.dataset.modality,
-        num_jobs(the_plan.parallel),
+        num_jobs(the_plan.parallel), the_plan.dataset.X.nbytes,
     )  # fmt: skip
     cells.run_cells(
         list(todo.values()), run_one, on_done, the_plan.parallel, raised=(), on_notice=observer.on_notice, groups=groups,

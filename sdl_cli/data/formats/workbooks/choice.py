@@ -58,7 +58,7 @@ def choose_sheet(path: Path, book: Workbook, asked: str | None, may_lack: bool) 
     if filled:
         lacks = f"there is no sheet {shortened(asked)!r}, and " if asked is not None else ""
         message = f"{path}: {lacks}{len(filled)} sheets have cells: {_names(filled)}."
-        way = f"Say which one: {_setting(filled[0])}" if asked is None else f"Call the one that is meant {shortened(asked)}."
+        way = f"Say which one: {_setting(filled[0])}; with sdl predict use --sheet."
         raise DataError(message, way)
     if hidden:
         raise DataError(f"{path}: only hidden sheets have cells: {_names(hidden)}.", f"To read one: {_setting(hidden[0])}")

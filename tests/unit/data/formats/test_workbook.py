@@ -348,7 +348,7 @@ def test_several_sheets_with_cells_are_asked_for(tmp_path: Path) -> None:
     path = tabs(tmp_path / "t.xlsx", "North", "South")
     with pytest.raises(DataError, match="2 sheets have cells: North and South") as caught:
         table(path)
-    assert caught.value.hint == "Say which one: dataset.sheet=North"
+    assert caught.value.hint == "Say which one: dataset.sheet=North; with sdl predict use --sheet."
     assert table(path, sheet="South").X[0, 0] == 10
     with pytest.raises(DataError, match="only hidden sheets have cells: A"):
         book = openpyxl.Workbook()
@@ -610,7 +610,7 @@ def test_new_rows_are_found_in_another_sheet_and_below_the_range(tmp_path: Path)
     assert X[:, 0].tolist() == [0, 1, 2, 3, 4, 5] and any("There is no sheet North: Data was read" in note for note in notes)
     with pytest.raises(DataError, match="no sheet 'North', and 2 sheets have cells: A and B") as caught:
         list(iter_rows(Path(tabs(tmp_path / "ab.xlsx", "A", "B")), run))
-    assert caught.value.hint == "Call the one that is meant North."
+    assert caught.value.hint == "Say which one: dataset.sheet=A; with sdl predict use --sheet."
     run = inputs(table(tabs(tmp_path / "one.xlsx", "South")))
     assert np.concatenate([X for _, X in iter_rows(Path(path), run)])[0, 0] == 10  # the sheet of the run's name
 

@@ -79,7 +79,7 @@ def test_the_labelled_images_set_the_scale_and_the_test_part_never_does(tmp_path
     }  # fmt: skip
     assert data.notes == (
         "The images hold more than 8 bits: 1000 becomes black and 2000 white, the lowest and the highest value of the 6 labelled "
-        "images; dataset.value_range=[1000,2000] sets them.",
+        "images at the size they are read; dataset.value_range=[1000,2000] sets them.",
         "2 images hold values outside 1000 to 2000, which were cut off there: test/a/0.png, test/b/1.png.",
     )
 
