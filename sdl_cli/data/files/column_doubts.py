@@ -20,6 +20,9 @@ from sdl_cli.phrases import shortened
 
 _MANY_CLASSES = 20
 
+_SUMS = frozenset({"total", "totals", "subtotal", "subtotals", "grand total", "sum", "sums", "summe", "gesamt", "zwischensumme"})
+_MOST_SUMS = 0.25  # of the rows: where there are more, the word names something else
+
 
 def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: bool) -> None:
     """A note if a column may mean something else: numbers with a few words or a unit, dates of either order."""
@@ -79,6 +82,22 @@ def missing_notes(written: Cells, cells: Cells, roles: Collection[int]) -> list[
         return []
     shown = ", ".join(f"{word} ({count:,})" for word, count in words.most_common(3))
     return [f"Read as missing in {listed(names, 5)}: {shown}. If that is a value: dataset.text=[{shortened(names[0])}]"]
+
+
+def sums_note(cells: Cells) -> list[str]:
+    """A note on rows that seem to be sums of others, where a cell of theirs is a word such as Total; few of all rows are."""
+    found: dict[int, str] = {}
+    for own in cells.columns:
+        words = {cell for cell in set(own.tolist()) if cell is not None and cell.strip().rstrip(":").lower() in _SUMS}
+        found |= {row: own[row] for row in np.flatnonzero(np.isin(own, list(words))).tolist()} if words else {}
+    if not 0 < len(found) <= _MOST_SUMS * len(cells.lines):
+        return []
+    row = max(found)
+    rows = "1 row seems" if len(found) == 1 else f"{len(found):,} rows seem"
+    where = cells.place(row).removeprefix(f"{cells.source}, ")
+    return [
+        f"{rows} to be sums of others, since a cell holds the word {shortened(found[row], 20)} ({where}): take such rows out."
+    ]
 
 
 def refuse_odd_target(cells: Cells, name: str, own: Array, as_text: bool) -> None:

@@ -21,6 +21,7 @@ from sdl_cli.phrases import listed
 _FORMATS = ("parquet", "workbook", "survey", "arff", "matlab", "r", "ts")  # modules beside this one
 _HEAD_BYTES = 512
 _OF_SOME = ("variable", "sheet", "range", "fill_down")  # settings that some formats heed
+_OF_TEXT = ("delimiter", "encoding", "header", "header_lines")  # and some that text does
 
 
 def format_of(path: Path) -> Any | None:
@@ -48,9 +49,9 @@ def read_cells(path: Path, asked: Asked) -> Cells | None:
     return dataclasses.replace(cells, notes=(*cells.notes, *without_effect(asked, getattr(found, "HEEDS", ()))))
 
 
-def without_effect(asked: Asked, heeded: Sequence[str] = ()) -> list[str]:
-    """A sentence on settings that are set and that a format, which heeds some, has no use for; text heeds none."""
-    unused = [name for name in _OF_SOME if getattr(asked, name) is not None and name not in heeded]
+def without_effect(asked: Asked, heeded: Sequence[str] = _OF_TEXT) -> list[str]:
+    """A sentence on settings that are set and that a format, which heeds some, has no use for; by default it is text."""
+    unused = [name for name in (*_OF_SOME, *_OF_TEXT) if getattr(asked, name) is not None and name not in heeded]
     have = "has" if len(unused) == 1 else "have"
     return [f"{listed([f'dataset.{name}' for name in unused])} {have} no effect on this kind of file."] if unused else []
 

@@ -17,7 +17,7 @@ from sdl_cli.data.formats.workbooks.sheet_table import read_table
 from sdl_cli.data.formats.workbooks.table_area import find_table
 from sdl_cli.errors import DataError
 
-HEEDS = ("sheet", "range", "fill_down")
+HEEDS = ("sheet", "range", "fill_down", "header", "header_lines")
 
 
 def matches(head: bytes, path: Path) -> bool:

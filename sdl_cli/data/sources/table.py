@@ -14,7 +14,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Dataset, digest
 from sdl_cli.data.files.class_names import in_given_order
-from sdl_cli.data.files.column_doubts import missing_notes, refuse_numbers_as_text, refuse_odd_target
+from sdl_cli.data.files.column_doubts import missing_notes, refuse_numbers_as_text, refuse_odd_target, sums_note
 from sdl_cli.data.files.columns import Column, feature_names
 from sdl_cli.data.files.delimited import read
 from sdl_cli.data.files.feature_columns import columns_like, infer_columns
@@ -100,6 +100,7 @@ def assemble(
     texts = {find_column(cells.source, cells.names, asked, "dataset.text") for asked in roles.text}
     written, cells = cells, with_missing(cells, words, [cells.names[i] for i in texts])
     notes += missing_notes(written, cells, places.values())
+    notes += sums_note(cells) if like is None else []
     target = cells.names[places["target"]]
     as_text = places["target"] in texts or target in cells.texts
     own = cells.columns[places["target"]]

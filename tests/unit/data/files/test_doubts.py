@@ -394,3 +394,22 @@ def test_a_real_pair_of_files(shared_data: Path) -> None:
 def test_a_real_table_of_several_labels(shared_data: Path) -> None:
     dataset = load(Table(path=str(shared_data / "cases" / "multi.csv"), target="tags"))
     assert any("several labels in 137 of 200 cells" in note for note in dataset.notes)
+
+
+def test_rows_that_seem_to_be_sums_of_others_are_named(tmp_path: Path) -> None:
+    def notes(*words: str) -> list[str]:
+        lines = [f"s{i % 4},{i},{i * 2.5}" for i in range(20)]
+        for word in words:
+            lines.append(f"{word},190,475")
+        (tmp_path / "t.csv").write_text("site,a,y\n" + "\n".join(lines) + "\n")
+        found = load(Table(path=str(tmp_path / "t.csv"), target="y", task="regression"))
+        return [note for note in found.notes if "sums of others" in note]
+
+    assert notes() == [] and notes("Totally") == []
+    assert notes("Total") == [
+        "1 row seems to be sums of others, since a cell holds the word Total (line 22): take such rows out."
+    ]
+    assert notes("Subtotal", "TOTAL:")[0].startswith(
+        "2 rows seem to be sums of others, since a cell holds the word TOTAL: (line 23)"
+    )
+    assert notes(*["Sum"] * 12) == [], "a word of many rows names something else"

@@ -18,8 +18,13 @@ def test_settings_of_other_formats_are_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     write = {"t.csv": FRAME.to_csv, "t.parquet": FRAME.to_parquet, "t.xlsx": FRAME.to_excel}[name]
     write(path, index=False)
-    found = load(Table(path=str(path), target="y", variable="people", sheet="Sheet1", fill_down=()))
-    others = "variable" if name == "t.xlsx" else "variable, dataset.sheet and dataset.fill_down"
-    have = "has" if name == "t.xlsx" else "have"
+    found = load(
+        Table(path=str(path), target="y", variable="people", sheet="Sheet1", fill_down=(), header=True, encoding="utf-8")
+    )
+    others, have = {
+        "t.csv": ("variable, dataset.sheet and dataset.fill_down", "have"),
+        "t.xlsx": ("variable and dataset.encoding", "have"),
+        "t.parquet": ("variable, dataset.sheet, dataset.fill_down, dataset.encoding and dataset.header", "have"),
+    }[name]
     assert f"dataset.{others} {have} no effect on this kind of file." in found.notes
     assert not any("no effect" in note for note in load(Table(path=str(path), target="y")).notes)
