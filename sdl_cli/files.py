@@ -36,7 +36,8 @@ def write_atomic(path: Path, write: bytes | str | Callable[[IO[bytes]], object])
     Raises:
         DataError: the disk is full or the folder cannot be written to; nothing is left behind.
     """
-    if path.exists() and (not path.is_file() or path.absolute().parts[1:2] in (("dev",), ("proc",))):
+    names_stream = path.is_symlink() and path.absolute().parts[1:2] in (("dev",), ("proc",))  # /dev/stdout, whatever it is
+    if path.exists() and (names_stream or not path.is_file()):
         try:
             with path.open("wb") as file:
                 _write(file, write)

@@ -116,7 +116,8 @@ class Entry:
         for p in self.job.net.parameters():
             p.data = p.data.clone()  # it may be a slice of a stack
         self.job.net.load_state_dict(self._begun)
-        del self.job.surroundings.history[self._known :]
+        rows = self.job.surroundings.history  # which members of an ensemble share
+        rows[self._known :] = [row for row in rows[self._known :] if row["phase"] != self.job.phase]
         self.error, self._begun, self.is_alone = None, None, True
 
     def train(self) -> None:

@@ -12,7 +12,7 @@ from sdl_cli import data
 from sdl_cli.data import DATASETS
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.images.depth import as_in_run
-from sdl_cli.data.split import LabelledPart, TestPart, split
+from sdl_cli.data.split import LabelledPart, Split, TestPart, split
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.storage import load_model
 from sdl_cli.measure import baseline, metrics
@@ -93,11 +93,7 @@ def _evaluate(stored: run_folder.StoredRun, experiment: Experiment, same_data: b
             dataset = load_as_read(dataclasses.replace(own, **here), inputs)
     dataset = _matched(dataset, values)
     if same_data:
-        parts = split(dataset, own, experiment.seed)
-        if stored.environment.get("split_fingerprint") not in (None, parts.fingerprint()):
-            message = f"{stored.folder}: its test part has other rows now: the order or the groups of its data have changed."
-            raise DataError(message, "Restore the data, or train again.")
-        rows = parts.test
+        rows = _own_split(stored, dataset, own, experiment.seed).test
     else:
         has_test = dataset.part is not None and (dataset.part == "test").any()
         rows = np.flatnonzero(dataset.part == "test") if has_test else np.arange(len(dataset))
@@ -124,7 +120,16 @@ def own_parts(stored: run_folder.StoredRun, values: Values) -> tuple[LabelledPar
     dataset = load_as_read(experiment.dataset, values["inputs"])
     _require_unchanged(stored, dataset, "Restore the data, or train again.")
     dataset = _matched(dataset, values)
-    return split(dataset, experiment.dataset, experiment.seed).parts(dataset)
+    return _own_split(stored, dataset, experiment.dataset, experiment.seed).parts(dataset)
+
+
+def _own_split(stored: run_folder.StoredRun, dataset: Dataset, settings: DataSettings, seed: int) -> Split:
+    """The division of rows that a run was trained on. Raises DataError: it would be another one now."""
+    parts = split(dataset, settings, seed)
+    if stored.environment.get("split_fingerprint") not in (None, parts.fingerprint()):
+        message = f"{stored.folder}: its test part has other rows now: the order or the groups of its data have changed."
+        raise DataError(message, "Restore the data, or train again.")
+    return parts
 
 
 def _require_unchanged(stored: run_folder.StoredRun, dataset: Dataset, hint: str) -> None:

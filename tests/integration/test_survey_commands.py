@@ -132,3 +132,5 @@ def test_a_run_on_words_reads_the_codes_of_new_rows(sdl: Sdl, tmp_path: Path) ->
             "(1 is man)" in " ".join(found.err.split())
         )
         assert rows(tmp_path / "codes.out") == rows(tmp_path / "words.out")
+        scored = [sdl(f"evaluate r dataset.path={file} --json").json["metrics"] for file in (name, "words.csv")]
+        assert scored[0] == scored[1], "its classes too"

@@ -36,7 +36,7 @@ from sdl_cli.data.files.table_settings import TableRoles as TableRoles
 from sdl_cli.data.files.target_rows import read_target
 from sdl_cli.data.files.two_files import join_files, names_of_numbers
 from sdl_cli.data.files.typed_marks import with_own_marks
-from sdl_cli.data.files.value_words import known_levels, levels_of, refuse_words_as_numbers, words_of
+from sdl_cli.data.files.value_words import in_words, known_levels, levels_of, refuse_words_as_numbers, words_of
 from sdl_cli.data.formats import gives_words, read_cells, without_effect
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.time_order import TimeOrder
@@ -100,6 +100,12 @@ def assemble(
     texts = {find_column(cells.source, cells.names, asked, "dataset.text") for asked in roles.text}
     written, cells = cells, with_missing(cells, words, [cells.names[i] for i in texts])
     notes += missing_notes(written, cells, places.values())
+    if like is not None:
+        classes_too = Column(cells.names[places["target"]], "category", tuple(like["classes"]))
+        of_codes: dict[str, None] = {}
+        learned = [Column.from_plain(values) for values in like["columns"]]
+        cells = in_words(cells, like.get("source", {}), [*learned, classes_too], of_codes)
+        notes += of_codes
     notes += sums_note(cells) if like is None else []
     target = cells.names[places["target"]]
     as_text = places["target"] in texts or target in cells.texts

@@ -156,6 +156,25 @@ def test_where_memory_ends_each_begins_again_by_itself(gpu: list[FakeGraph], mon
     assert notices == [TOO_SMALL]
 
 
+def test_a_member_that_begins_again_leaves_the_history_of_the_others(
+    gpu: list[FakeGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = loop.Context()
+    made = [job(0, phase="member0", surroundings=shared), job(0, phase="member1", surroundings=shared)]
+    full = iter([False] * 9 + [True] + [False] * 1000)
+    validate = made[1].validate
+    assert validate is not None
+
+    def hungry(net: nn.Module) -> dict[str, float]:
+        if next(full):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return validate(net)
+
+    together.Jobs([made[0], dataclasses.replace(made[1], validate=hungry)]).train()
+    for phase_name in ("member0", "member1"):
+        assert [row["epoch"] for row in shared.history if row["phase"] == phase_name] == list(range(1, 21))
+
+
 def test_a_loss_that_is_no_number_ends_all(gpu: list[FakeGraph]) -> None:
     bad = job(1)
     with pytest.raises(RunError, match="NaN or infinite at step 0 "):
