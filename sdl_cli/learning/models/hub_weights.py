@@ -1,0 +1,164 @@
+"""Pretrained weights of a model hub: what is said before they are fetched, and one clear error where they cannot be had.
+
+Only data is ever fetched or read: safetensors, JSON and plain text. Files that can hold code need the user's trust.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning import loop
+from sdl_cli.phrases import shortened
+
+_TIMEOUT_SECONDS = 10.0  # of the one question that shows whether the hub can be reached
+PLAIN_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+_UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".py", ".h5", ".msgpack")
+
+
+@dataclass(frozen=True)
+class HubWeights:
+    """Weights on the Hugging Face Hub, as a user should know them before the first download.
+
+    Arguments:
+        repository: owner/name on the hub. setting: the setting that takes a local path instead, such as `model.weights`.
+        num_bytes, licence: what is known of them offline; None asks the hub.
+        files: patterns of the files that are needed. extra: the extra of this package that reads them.
+    """
+
+    repository: str
+    setting: str
+    num_bytes: int | None = None
+    licence: str | None = None
+    files: tuple[str, ...] = PLAIN_FILES
+    extra: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The one command that fetches them on a machine with a network."""
+        patterns = " ".join(f"'{pattern}'" if "*" in pattern else pattern for pattern in self.files)
+        chosen = f" --include {patterns}" if any("*" in pattern for pattern in self.files) else f" {patterns}"
+        return f"hf download {self.repository}{chosen} --local-dir {self.repository.rpartition('/')[2]}"
+
+
+def import_extra(package: str, extra: str, what: str) -> Any:
+    """The package, imported; a ConfigError that names the command where it is missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ConfigError(f"{what} needs the package {package}.", f"pip install 'sdl-cli[{extra}]'") from error
+
+
+def kept(weights: HubWeights) -> Path | None:
+    """The folder of weights that were fetched before, without asking the network, or None."""
+    hub = import_extra("huggingface_hub", weights.extra or "huggingface", weights.setting)
+    with _quiet(), contextlib.suppress(Exception):  # every kind of absence has its own error
+        folder = Path(hub.snapshot_download(weights.repository, allow_patterns=list(weights.files), local_files_only=True))
+        if any(found for pattern in weights.files[:1] for found in folder.rglob(pattern)):
+            return folder
+    return None
+
+
+def fetch(weights: HubWeights) -> Path:
+    """The folder of the weights: as fetched before, otherwise fetched now, after saying how large they are and whose licence.
+
+    Raises DataError: no such repository, or no network and not fetched before.
+    """
+    found = kept(weights)
+    if found is not None:
+        return found
+    hub = import_extra("huggingface_hub", weights.extra or "huggingface", weights.setting)
+    with _quiet():
+        try:
+            about = hub.HfApi().model_info(weights.repository, timeout=_TIMEOUT_SECONDS, files_metadata=True)
+        except (hub.errors.RepositoryNotFoundError, hub.errors.HFValidationError) as error:
+            what = f"{weights.setting}: the hub has no model {shortened(weights.repository)}, or it is private or has terms."
+            raise DataError(what, f"Log in with: hf auth login; or give a local folder: {weights.setting}=FOLDER") from error
+        except Exception as error:  # many kinds of network errors exist
+            raise unavailable(weights, error) from error
+        licence = weights.licence or getattr(about.card_data or object(), "license", None) or "not stated"
+        num_bytes = weights.num_bytes or sum(
+            file.size or 0 for file in about.siblings or () if any(Path(file.rfilename).match(own) for own in weights.files)
+        )
+        loop.current_context().notice(
+            f"Fetching {weights.repository} from the Hugging Face Hub, once: {in_megabytes(num_bytes)}, licence {licence}."
+        )
+        try:
+            folder = hub.snapshot_download(weights.repository, allow_patterns=list(weights.files), etag_timeout=_TIMEOUT_SECONDS)
+        except Exception as error:
+            raise unavailable(weights, error) from error
+    return Path(folder)
+
+
+def unavailable(weights: HubWeights, error: BaseException | None = None) -> DataError:
+    """The one error for weights that are not here and cannot be fetched."""
+    size = "" if weights.num_bytes is None else f", {in_megabytes(weights.num_bytes)}"
+    licence = "" if weights.licence is None else f", licence {weights.licence}"
+    why = "" if error is None else f" ({reason(error)})"
+    what = f"{weights.setting}: the weights {weights.repository}{size}{licence} are not on this machine"
+    return DataError(
+        f"{what} and could not be fetched{why}.",
+        f"Where there is a network: {weights.command}; copy that folder here and set {weights.setting}=FOLDER.",
+    )
+
+
+def check_plain(path: Path, setting: str, trusted: bool = False) -> None:
+    """Raise DataError for a file that can hold code (.bin, .pt, .ckpt, .py), or a folder whose only weights are such files."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    unsafe = [file for file in files if file.suffix.lower() in _UNSAFE]
+    if trusted or not unsafe or (path.is_dir() and any(file.suffix == ".safetensors" for file in files)):
+        return
+    what = f"{setting}: {shortened(str(unsafe[0]), 200)} can hold code, and is not read."
+    raise DataError(what, "Use weights in safetensors; or, if you trust whoever made this file, add --trust.")
+
+
+def digest_of(path: Path, files: tuple[str, ...] = PLAIN_FILES) -> str:
+    """A sha256 of the files that make up the weights, whatever the folder is called: relative names and contents, in order."""
+    found = [path] if path.is_file() else sorted({file for own in files for file in path.rglob(own) if file.is_file()})
+    digest = hashlib.sha256()
+    for file in found:
+        name = "" if file == path else file.relative_to(path).as_posix()
+        with file.open("rb") as opened:
+            digest.update(f"{name}\0{hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def in_megabytes(num_bytes: int) -> str:
+    """Such as `91 MB` or `1,340 MB`; `size unknown` for 0."""
+    return f"{max(1, round(num_bytes / 1e6)):,} MB" if num_bytes else "size unknown"
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error, without its number and its end."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    words = re.sub(r"^\[Errno -?\d+\] ", "", lines[0]) if lines else type(error).__name__
+    return shortened(words.rstrip(".: "), 160)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Calls of the hub without its log and warnings, and with progress bars only on a terminal."""
+    hub = importlib.import_module("huggingface_hub")
+    logger = logging.getLogger("huggingface_hub")
+    level, bars_off = logger.level, hub.utils.are_progress_bars_disabled()
+    logger.setLevel(logging.CRITICAL)
+    if not sys.stderr.isatty():
+        hub.utils.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+        if not bars_off:
+            hub.utils.enable_progress_bars()

@@ -1,0 +1,63 @@
+"""Weights of a hub: the error without a network, what is refused, and the digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning.models import hub_weights
+from sdl_cli.learning.models.hub_weights import HubWeights
+
+MINI = HubWeights("owner/mini", "model.weights", 90_900_000, "Apache-2.0")
+
+
+@pytest.fixture(autouse=True)
+def no_network_and_nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    def no_network(self: object, *args: object, **kwargs: object) -> None:
+        raise ConnectionError("[Errno -2] Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", no_network)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", no_network)
+
+
+def test_without_a_network_one_error_names_size_licence_command_and_setting() -> None:
+    with pytest.raises(DataError) as found:
+        hub_weights.fetch(MINI)
+    assert found.value.message == (
+        "model.weights: the weights owner/mini, 91 MB, licence Apache-2.0 are not on this machine and could not be fetched "
+        "(Name or service not known)."
+    )
+    assert found.value.hint == (
+        "Where there is a network: hf download owner/mini --include '*.safetensors' '*.json' '*.txt' '*.model' --local-dir mini; "
+        "copy that folder here and set model.weights=FOLDER."
+    )
+
+
+def test_a_missing_package_names_the_extra() -> None:
+    with pytest.raises(ConfigError) as found:
+        hub_weights.import_extra("no_such_package", "text", "model=finetuned_text")
+    assert (found.value.message, found.value.hint) == (
+        "model=finetuned_text needs the package no_such_package.", "pip install 'sdl-cli[text]'"
+    )  # fmt: skip
+
+
+def test_files_that_can_hold_code_need_trust(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").write_bytes(b"any")
+    with pytest.raises(DataError, match="can hold code"):
+        hub_weights.check_plain(tmp_path, "model.weights")
+    hub_weights.check_plain(tmp_path, "model.weights", trusted=True)
+    (tmp_path / "model.safetensors").write_bytes(b"any")
+    hub_weights.check_plain(tmp_path, "model.weights")  # the other file is not read
+
+
+def test_a_digest_is_of_names_and_contents(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"weights" if name != "c" else b"others")
+        (tmp_path / name / "README.md").write_text(name)
+    first, same, other = (hub_weights.digest_of(tmp_path / name) for name in ("a", "b", "c"))
+    assert first == same != other
