@@ -84,6 +84,13 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.y)
 
+    def layout_fingerprint(self) -> str:
+        """What tells the groups and the order of the rows, along which parts are cut, from any others."""
+        digest_of = hashlib.sha256(repr(None if self.groups is None else self.groups.tolist()).encode())
+        if self.order is not None:
+            digest_of.update(self.order.times.tobytes() + repr(self.order.gap).encode())
+        return digest_of.hexdigest()[:16]
+
     @property
     def own_columns(self) -> list[tuple[str, list[int]]]:
         """Name of each column of a table as the user knows it, and its places in X: a date has one for each of its parts."""

@@ -136,13 +136,13 @@ def _slots(parallel: Parallel) -> Values:
 
 def missing(the_sweep: Sweep, load: Callable[[Values], Any]) -> list[tuple[int, Cell]]:
     """The jobs of a stopped sweep that must run; leftovers of another configuration or other data are removed."""
-    fingerprint_of = _fingerprints(the_sweep.listener, load)
+    fingerprints_of = _fingerprints(the_sweep.listener, load)
     todo, changed = [], 0
     for number, job in enumerate(the_sweep.jobs or []):
         folder = the_sweep.folder / str(number)
         if sweep_folder.read_job(folder, job.overrides).state == UNREADABLE:
             sweep_job.clear(folder)
-        other_data = sweep_job.has_other_data(folder, job, fingerprint_of)
+        other_data = sweep_job.has_other_data(folder, job, fingerprints_of)
         changed += other_data
         if other_data or sweep_job.has_other_config(folder, job):
             sweep_job.clear(folder)
@@ -154,23 +154,25 @@ def missing(the_sweep: Sweep, load: Callable[[Values], Any]) -> list[tuple[int, 
     return todo
 
 
-def _fingerprints(listener: Listener, load: Callable[[Values], Any]) -> Callable[[Values], str | None]:
-    """The fingerprint of the data of composed values, each data set loaded once; None, and a notice, where it cannot be."""
-    known: dict[str, str | None] = {}
+def _fingerprints(listener: Listener, load: Callable[[Values], Any]) -> Callable[[Values], Values | None]:
+    """The fingerprints of the data of composed values, each data set loaded once; None, and a notice, where it cannot be."""
+    known: dict[str, Values | None] = {}
 
-    def fingerprint_of(config: Values) -> str | None:
+    def fingerprints_of(config: Values) -> Values | None:
         # a fine-tuned net chooses the size at which its images are read
         model = config["model"] if traits(config.get("model", {}).get("name")).is_pretrained else None
         key = json.dumps([config["dataset"], model], sort_keys=True)
         if key not in known:
             try:
-                known[key] = str(load(config).fingerprint)
+                dataset = load(config)
+                layout = dataset.layout_fingerprint()
+                known[key] = {"data_fingerprint": dataset.fingerprint, "layout_fingerprint": layout}
             except SdlError as error:
                 listener.notice(f"Finished jobs were not checked against their data, which cannot be read: {error.message}")
                 known[key] = None
         return known[key]
 
-    return fingerprint_of
+    return fingerprints_of
 
 
 @contextlib.contextmanager

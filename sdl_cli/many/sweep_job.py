@@ -165,12 +165,19 @@ def has_other_config(folder: Path, job: SweepJob) -> bool:
     return str(read_made(folder).get("config_sha256", own)) != own
 
 
-def has_other_data(folder: Path, job: SweepJob, fingerprint_of: Callable[[Values], str | None]) -> bool:
-    """Whether the folder holds a run, or a part of one, on data that has changed since; None is data that cannot be read."""
+def has_other_data(folder: Path, job: SweepJob, fingerprints_of: Callable[[Values], Values | None]) -> bool:
+    """Whether the folder holds a run, or a part of one, on data that has changed since.
+
+    Arguments:
+        fingerprints_of: those of the data of a configuration, by their names in `environment.json`; None of data that cannot
+            be read.
+    """
     files = [place / "environment.json" for place in (folder, *run_folder.repeat_folders(folder))]
-    known = [run_folder.read_json(file).get("data_fingerprint") for file in files if file.is_file()]
-    now = fingerprint_of(job.config) if known else None
-    return now is not None and any(fingerprint != now for fingerprint in known)
+    known = [run_folder.read_json(file) for file in files if file.is_file()]
+    now = fingerprints_of(job.config) if known else None
+    return now is not None and any(
+        stored.get(key) != own for stored in known for key, own in now.items() if key in stored or key == "data_fingerprint"
+    )
 
 
 def clear(folder: Path) -> None:

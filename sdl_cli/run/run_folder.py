@@ -166,7 +166,7 @@ def resume_verb(folder: Path) -> str:
 def require_same_data(folder: Path, fingerprint: str, what: str, verb: str, key: str = "data_fingerprint") -> None:
     """Raise DataError if `what` is in `folder` was started on other data; `verb` starts a new one."""
     stored = read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
-    if key == "split_fingerprint" and key not in stored:  # of a run from before it was kept
+    if key in ("split_fingerprint", "layout_fingerprint") and key not in stored:  # of a run from before it was kept
         return
     if stored and stored.get(key) != fingerprint:
         hint = f"Start a new one with the same settings: sdl {verb} ..."

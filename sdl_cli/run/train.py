@@ -91,7 +91,7 @@ def in_stages(
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
         dataset, parts = prepare.divided(experiment, dataset)
         labelled, test = parts.parts(dataset)
-        more = {"split_fingerprint": parts.fingerprint()}
+        more = {"split_fingerprint": parts.fingerprint(), "layout_fingerprint": dataset.layout_fingerprint()}
         more |= {} if parts.unlabelled is None else {"unlabelled_fingerprint": fingerprint(parts.unlabelled)}
         for key, own in more.items() if resume else ():
             run_folder.require_same_data(folder, own, "run", "train", key)

@@ -501,6 +501,28 @@ def test_a_curve_on_data_that_changed_is_not_mixed(sdl: Sdl, tmp_path: Path) -> 
     assert found.code == 2 and "the data has changed" in found.err
 
 
+@pytest.mark.parametrize("verb", ["curve", "compare", "train -m"])
+def test_rows_in_other_groups_are_other_data(sdl: Sdl, tmp_path: Path, verb: str) -> None:
+    def write(groups: int) -> None:
+        rows = [f"{n % 13},{n * 7 % 10},{n % groups},{'ab'[n % 2]}" for n in range(80)]
+        (tmp_path / "x.csv").write_text("\n".join(["u,v,g,y", *rows]) + "\n")
+
+    write(20)
+    own = {
+        "curve": f"model.num_trees=5 {HERE} curve.num_repeats=1 hydra.run.dir=s",
+        "compare": "'compare.arms=[majority,logistic]' compare.num_repeats=2 compare.num_candidates=1 hydra.run.dir=s",
+        "train -m": "model=baseline model.num_trees=5 seed=0,1 hydra.sweep.dir=s",
+    }[verb]
+    assert sdl(f"{verb} dataset=table dataset.path=x.csv dataset.target=y dataset.group=g dataset.features=[u,v] {own}").code == 0
+    writing.write_status(tmp_path / "s", "failed", "stopped")
+    write(16)
+    found = sdl(f"{verb.split()[0]} --resume s")
+    if verb == "train -m":
+        assert found.code == 0 and "2 jobs run again from the start: the data has changed." in found.err
+    else:
+        assert found.code == 2 and "the data has changed" in found.err
+
+
 def test_a_curve_is_no_run(sdl: Sdl, tmp_path: Path) -> None:
     sdl(f"curve {WINE} {HERE} curve.num_repeats=1 hydra.run.dir=c")
     for command, part in {

@@ -10,7 +10,7 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.class_names import is_code
 from sdl_cli.data.files.columns import FEW_ODD, Column, are_amounts, other_order, shown_format, to_numbers
-from sdl_cli.data.files.doubts import leading_zeros, mixed_words
+from sdl_cli.data.files.doubts import leading_zeros, mixed_words, percent_note
 from sdl_cli.data.files.guess_marks import evidence
 from sdl_cli.data.files.marks import PLAIN
 from sdl_cli.data.files.roles import listed
@@ -33,8 +33,8 @@ def note_doubts(column: Column, cells: Cells, i: int, notes: list[str], asked: b
             f"{shown}: dates such as {first} were read as {shown_format(column.format)}, though day and month could be the other "
             "way round (YYYY-MM-DD leaves no doubt)."
         )
-    if column.kind == "number" and (note := leading_zeros(shortened(column.name), own)):
-        notes.append(note)
+    if column.kind == "number":
+        notes += [note for note in (leading_zeros(shortened(column.name), own), percent_note(shown, own)) if note]
     if column.kind != "category" or asked:
         return
     known = own[own != None]  # noqa: E711

@@ -180,23 +180,33 @@ def encode(column: Column, cells: Array, marks: Marks = PLAIN) -> Array:
     return np.array([*codes, np.nan])[which][:, None]
 
 
-def to_numbers(cells: Array, marks: Marks = PLAIN) -> Array:
-    """Cells (str or None) as `float64`; NaN where a cell is missing or no number."""
+def to_numbers(cells: Array, marks: Marks = PLAIN, percent: bool = True) -> Array:
+    """Cells (str or None) as `float64`; NaN where a cell is missing or no number.
+
+    Arguments:
+        percent: 35% is a number too, 0.35.
+    """
     import pandas as pd
 
     def plain(of: Array) -> Array:
         return np.array([None if cell is None else marks.plain(cell) for cell in of], dtype=object)
 
+    def with_percent(numbers: Array) -> Array:
+        places = [i for i in np.flatnonzero(np.isnan(numbers)) if cells[i] is not None and cells[i].endswith("%")]
+        if percent and places:
+            numbers[places] = parsed(np.array([marks.part_of_one(cells[i]) for i in places], dtype=object))
+        return numbers
+
     def parsed(of: Array) -> Array:
         return np.array(pd.to_numeric(pd.Series(of, dtype=object), errors="coerce"), dtype=np.float64)
 
     if marks != PLAIN:
-        return parsed(plain(cells))
+        return with_percent(parsed(plain(cells)))
     numbers = parsed(cells)
     other = np.flatnonzero(np.isnan(numbers))
     if len(other) and any(cell is not None and "\u2212" in cell for cell in cells[other]):
         numbers[other] = parsed(plain(cells[other]))
-    return numbers
+    return with_percent(numbers)
 
 
 def _all_read(numbers: Array, cells: Array, wanted: str) -> Array:

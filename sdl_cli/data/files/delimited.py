@@ -64,12 +64,14 @@ def iter_numbers(
     texts: Sequence[str],
     chunk_rows: int = 50_000,
     missing: Collection[str] = MISSING,
+    in_percent: set[str] | None = None,
 ) -> Iterator[Chunk]:
     """The records of a file a chunk at a time, in constant memory.
 
     Arguments:
         numbers, texts: names of columns to read as numbers, and as text; all of them are in `format.names`.
         chunk_rows: records of a chunk, at most (fewer where they are long).
+        in_percent: names of columns with numbers that are written in per cent are added to it.
     Yields: `float64 (n, len(numbers))`, NaN where missing; for each of `texts` an object array `(n,)` of str, None where
         it is empty; and `int64 (n,)`, the line on which each record begins.
     Raises DataError: a cell that is not a finite number; otherwise as `read`.
@@ -83,7 +85,10 @@ def iter_numbers(
         if _is_plain(ahead, format):
             chunk = _parse_plain(ahead, lines.number + 1, format, num_places, text_places, missing)
         if chunk is None:
-            chunk = _parse_checked(lines, lines.number + len(ahead), format, num_places, text_places, missing)
+            seen: set[int] = set()
+            chunk = _parse_checked(lines, lines.number + len(ahead), format, num_places, text_places, missing, seen)
+            if in_percent is not None:
+                in_percent |= {format.names[i] for i in seen}
         else:
             lines.skip(len(ahead))
         if len(chunk[2]):
@@ -155,9 +160,15 @@ def _parse_plain(
 
 
 def _parse_checked(
-    lines: Lines, last: int, format: Format, numbers: Sequence[int], texts: Sequence[int], missing: Collection[str]
+    lines: Lines,
+    last: int,
+    format: Format,
+    numbers: Sequence[int],
+    texts: Sequence[int],
+    missing: Collection[str],
+    in_percent: set[int],
 ) -> Chunk:
-    """Records up to a line as a chunk, cell by cell, so that an error can name its place."""
+    """Records up to a line as a chunk, cell by cell, so that an error can name its place; columns in per cent are added."""
     starts: list[int] = []
     rows: list[list[str]] = []
     for start, row in records(lines, format.delimiter):
@@ -169,7 +180,10 @@ def _parse_checked(
             break
     values = np.empty((len(rows), len(numbers)))
     for j, i in enumerate(numbers):
-        values[:, j] = _to_numbers([row[i] for row in rows], starts, lines.path, format, i, missing)
+        own = [row[i].strip() for row in rows]
+        values[:, j] = _to_numbers(own, starts, lines.path, format, i, missing)
+        if any(cell.endswith("%") for cell in own):
+            in_percent.add(i)
     words = [objects([_clean(row[i]) for row in rows]) for i in texts]
     return values, words, np.array(starts, np.int64)
 
@@ -185,13 +199,13 @@ def _to_numbers(
                 return values
         except ValueError:
             pass
-    stripped = zip(map(str.strip, cells), starts, strict=True)
-    found = [np.nan if cell in missing else _to_number(cell, path, line, format, column) for cell, line in stripped]
+    placed = zip(cells, starts, strict=True)
+    found = [np.nan if cell in missing else _to_number(cell, path, line, format, column) for cell, line in placed]
     return np.array(found, np.float64)
 
 
 def _to_number(cell: str, path: Path, line: int, format: Format, column: int) -> float:
-    plain = format.marks.plain(cell)
+    plain = format.marks.plain(cell) or format.marks.part_of_one(cell)
     value = np.inf if plain is None else float(plain)
     if np.isfinite(value):
         return value

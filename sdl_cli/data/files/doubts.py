@@ -17,7 +17,7 @@ from sdl_cli.phrases import shortened
 
 _WORDS_FOR_TWO = ({"0", "1"}, {"no", "yes"}, {"false", "true"}, {"f", "t"}, {"n", "y"}, {"off", "on"})
 _BETWEEN_LABELS = (";", "|", ",", "/", "+", "&")
-_FEW_AMOUNTS = 12
+FEW_AMOUNTS = 12
 _AMOUNT = re.compile(r"([^\w.,'+-]{0,4})[+-]?[0-9][0-9.,' ]{0,30}?(\s?[^\d.,'\s][^\d]{0,10})?")
 _SHOWN = 5
 
@@ -92,13 +92,28 @@ def amounts(shown: str, cells: Array) -> str:
     if len(units) != 1 or "" in units or len(matches) < len(different) or not all(matches):
         return ""
     example = shortened(str(cells[0]), 30)
-    if len(different) > _FEW_AMOUNTS:
+    if len(different) > FEW_AMOUNTS:
         raise DataError(
             f"The target {shown} holds numbers with a unit, such as {example}: numbers or classes?",
             f"Write plain numbers to learn them as such; to use them as class names: dataset.text=[{shown}]",
         )
-    how = "read as classes (to predict numbers, write plain ones)"
+    them = "dataset.task=regression" if units == {"%"} else "write plain ones"
+    how = f"read as classes (to predict numbers: {them})"
     return f"The target {shown} holds numbers with a unit, such as {example}: {how}."
+
+
+def percent_note(shown: str, cells: Array) -> str:
+    """A sentence on what number a per cent is, and where only some cells (str or None) are written so; otherwise nothing."""
+    known = [cell for cell in cells if cell is not None]
+    written = [cell for cell in known if cell.endswith("%")]
+    if not written:
+        return ""
+    if len(written) < sum(cell.strip("0.,") != "" for cell in known):
+        return (
+            f"{shown}: {len(written):,} of its {len(known):,} numbers are written in per cent and the others are not: 35% was "
+            "read as 0.35, and 35 as 35. Write them alike."
+        )
+    return f"{shown} is written in per cent, as parts of 1: 35% is 0.35."
 
 
 def leading_zeros(shown: str, cells: Array) -> str:

@@ -125,7 +125,7 @@ def find_marks(
     for place, column in enumerate(zip(*rows, strict=True)):
         if names[place] in texts:
             continue
-        cells = dict.fromkeys(cell for cell in column if cell not in MISSING)  # in their order
+        cells = dict.fromkeys(cell.removesuffix("%").rstrip() for cell in column if cell not in MISSING)  # in their order
         found = _look(place, cells) if cells else None
         if found is not None:
             columns.append(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 # blanks that typesetting puts between thousands, the typographic apostrophe and the minus sign of mathematics
@@ -46,6 +47,11 @@ class Marks:
     def is_number(self, cell: str) -> bool:
         """Whether a stripped cell is a number: digits, a sign, these marks in their places, an exponent."""
         return self.plain(cell) is not None
+
+    def part_of_one(self, cell: str) -> str | None:
+        """A stripped cell in per cent as Python writes numbers, 58.0% as 0.580 (as workbooks store it); None if it is not one."""
+        plain = self.plain(cell[:-1].rstrip()) if cell.endswith("%") else None
+        return None if plain is None else str(Decimal(plain).scaleb(-2))
 
 
 PLAIN = Marks()

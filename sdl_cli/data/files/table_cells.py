@@ -96,6 +96,20 @@ def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | N
     return X
 
 
+def in_percent(cells: Cells, columns: Sequence[Column]) -> set[str]:
+    """Names of those columns of numbers some of whose cells are written in per cent."""
+    numbers = [column.name for column in columns if column.kind == "number"]
+    own = {name: cells.columns[cells.names.index(name)] for name in numbers}
+    return {name for name in numbers if any(isinstance(cell, str) and cell.endswith("%") for cell in own[name])}
+
+
+def percent_notes(names: Collection[str]) -> list[str]:
+    """A sentence on columns of new rows in per cent, since those that a run learned from may have been written otherwise."""
+    if not names:
+        return []
+    return [f"Written in per cent, and read as parts of 1, 35% as 0.35: {listed(sorted(names), 5)}."]
+
+
 def unknown_notes(found: Unknown, num_rows: int) -> list[str]:
     """A sentence for each column with levels that the run does not know."""
     return [

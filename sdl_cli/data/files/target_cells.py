@@ -11,7 +11,14 @@ from sdl_cli.data.arrays import Array
 from sdl_cli.data.dataset import Task
 from sdl_cli.data.files.class_names import in_order, is_code, known_name, names_of_numbers, spelling_notes
 from sdl_cli.data.files.columns import to_numbers
-from sdl_cli.data.files.doubts import amounts, mixed_words, refuse_two_decimal_marks, several_labels
+from sdl_cli.data.files.doubts import (
+    FEW_AMOUNTS,
+    amounts,
+    mixed_words,
+    percent_note,
+    refuse_two_decimal_marks,
+    several_labels,
+)
 from sdl_cli.data.files.marks import Marks, unified
 from sdl_cli.data.files.roles import CLASS_WORDS
 from sdl_cli.data.targets import encode_targets
@@ -41,7 +48,9 @@ def encode_target(
     if as_text and asked != "regression":
         asked, numbers = "classification", np.full(len(cells), np.nan)
     else:
-        numbers = to_numbers(cells, marks)
+        few = asked != "regression" and len(set(cells.tolist())) <= FEW_AMOUNTS  # doses of 10% and 20% are classes
+        numbers = to_numbers(cells, marks, percent=not few)
+        notes += [note for note in [percent_note(f"The target {shown}", cells)] if note and not np.isnan(numbers).any()]
     is_text = bool(np.isnan(numbers).any())
     if is_text and asked != "classification":
         notes += _doubts_of_text(source, shown, cells, numbers, asked)

@@ -19,6 +19,8 @@ from sdl_cli.data.files.table_cells import (
     Unknown,
     encode_column,
     encode_columns,
+    in_percent,
+    percent_notes,
     require_columns,
     row_ids,
     unknown_notes,
@@ -46,6 +48,7 @@ def iter_rows(
     """
     columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
     unknown: Unknown = {}
+    percent: set[str] = set()
     count = 0
     id_name, as_written = source["id"], source.get("text", ())
     words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
@@ -62,9 +65,10 @@ def iter_rows(
             require_columns(str(path), cells.names, [c.name for c in columns])
             count += len(cells.lines)
             known_cells = in_words(with_missing(cells, words, as_written), source, columns, said)
+            percent |= in_percent(known_cells, columns)
             yield row_ids(cells, id_name), encode_columns(known_cells, columns, unknown)
         if notes is not None:
-            notes += said
+            notes += [*said, *percent_notes(percent)]
         _say(notes, unknown, count, id_name, cells.names)
         return
     form = _format_of(path, columns, source)
@@ -75,7 +79,7 @@ def iter_rows(
     texts = [c.name for c in columns if c.name not in numbers]
     wanted = [*texts, *([id_name] if id_name and id_name not in texts else [])]
     of_codes: dict[str, None] = {}
-    for values, strings, lines in iter_numbers(path, form, numbers, wanted, chunk_rows, words):
+    for values, strings, lines in iter_numbers(path, form, numbers, wanted, chunk_rows, words, percent):
         written = Cells(str(path), tuple(wanted), strings, lines, form.marks)
         cells = in_words(with_missing(written, words, as_written), source, columns, of_codes)
         place = {name: i for i, name in enumerate(numbers)}
@@ -89,7 +93,7 @@ def iter_rows(
         ids = row_ids(written, id_name)
         yield ids, np.concatenate(X, axis=1) if len(X) > 1 else X[0]
     if notes is not None:
-        notes += of_codes
+        notes += [*of_codes, *percent_notes(percent)]
     _say(notes, unknown, count, source["id"], form.names)
 
 

@@ -26,6 +26,8 @@ from sdl_cli.data.files.table_cells import (
     Cells,
     Unknown,
     encode_columns,
+    in_percent,
+    percent_notes,
     row_ids,
     take_rows,
     unknown_notes,
@@ -139,6 +141,7 @@ def assemble(
     else:
         columns, namer = infer_columns(cells, roles, places, notes) if like is None else columns_like(cells, like)
     id_place, order = places.get("id", namer), _order(cells, roles, notes, like is not None)
+    notes += [] if like is None else percent_notes(in_percent(cells, columns))
     unknown: Unknown = {}
     X = encode_columns(cells, columns, unknown)
     notes += unknown_notes(unknown, len(y))  # none where the columns were found in these very cells

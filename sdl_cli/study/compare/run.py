@@ -79,7 +79,11 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
     values: Values
     with writing(folder, "comparison", resume) as out:
         out.config(plan.request.to_plain())
-        out.environment(data_fingerprint=plan.dataset.fingerprint, left_out=dict(plan.left_out))
+        out.environment(
+            data_fingerprint=plan.dataset.fingerprint,
+            layout_fingerprint=plan.dataset.layout_fingerprint(),
+            left_out=dict(plan.left_out),
+        )
         observer.on_plan(overview(plan, out.folder))
         work = Work()
         for each in _rounds(plan, out.folder, budget, work):
@@ -209,6 +213,7 @@ def _as_begun(plan: Plan, folder: Path) -> Plan:
     """The plan with the arms that were left out when it started; a DataError if the data has changed since."""
     stored = run_folder.read_json(folder / "environment.json") if (folder / "environment.json").is_file() else {}
     run_folder.require_same_data(folder, plan.dataset.fingerprint, "comparison", "compare")
+    run_folder.require_same_data(folder, plan.dataset.layout_fingerprint(), "comparison", "compare", "layout_fingerprint")
     return dataclasses.replace(plan, left_out={**stored.get("left_out", {}), **plan.left_out})
 
 

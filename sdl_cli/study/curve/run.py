@@ -42,11 +42,13 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
     if not request.model.is_network:
         cells.start_workers(request.parallel, import_baseline)
     the_plan = plan(request)
+    layout = the_plan.dataset.layout_fingerprint()
     if resume:
         run_folder.require_same_data(folder, the_plan.dataset.fingerprint, "curve", "curve")
+        run_folder.require_same_data(folder, layout, "curve", "curve", "layout_fingerprint")
     with writing(folder, "curve", resume) as out:
         out.config(prepare.absolute(the_plan.request).to_plain())
-        out.environment(data_fingerprint=the_plan.dataset.fingerprint)
+        out.environment(data_fingerprint=the_plan.dataset.fingerprint, layout_fingerprint=layout)
         observer.on_plan(overview(the_plan, out.folder))
         threading.Thread(target=_import_picture, daemon=True).start()  # while the cells are waited for
         points, failed = measure(the_plan, out.folder, observer)

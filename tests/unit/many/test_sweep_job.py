@@ -132,8 +132,12 @@ def test_other_data_is_seen_in_any_part_of_a_run(config: dict[str, Any], tmp_pat
     part = tmp_path / "repeats" / "0"
     part.mkdir(parents=True)
     writing.write_json(part, "environment.json", {"data_fingerprint": "abc"})
-    for now, other in (("abc", False), ("abd", True), (None, False)):
+    layout = {"layout_fingerprint": "l"}  # a run from before it was kept has none
+    same, changed = {"data_fingerprint": "abc"}, {"data_fingerprint": "abd"}
+    for now, other in ((same, False), (same | layout, False), (changed, True), (None, False)):
         assert sweep_job.has_other_data(tmp_path, job, lambda values, now=now: now) is other
+    writing.write_json(part, "environment.json", same | {"layout_fingerprint": "m"})
+    assert sweep_job.has_other_data(tmp_path, job, lambda values: same | layout)
     sweep_job.clear(tmp_path)
     assert not part.exists()
 

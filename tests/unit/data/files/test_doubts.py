@@ -171,7 +171,7 @@ SAID: list[tuple[list[str], str]] = [
     (["0", "1", "yes", "no"], "writes the same in several ways: 0 (15), 1 (15), no (15), yes (15). Each is a class"),
     (["TRUE", "0", "false"], "writes the same in several ways: 0 (20), false (20), true (20)."),
     (["1", "2", "3a"], "is text in 20 rows (such as '3a') and numbers elsewhere: all are classes"),
-    (["5%", "10%", "20%"], "holds numbers with a unit, such as 5%: read as classes (to predict numbers, write plain ones)"),
+    (["5%", "10%", "20%"], "holds numbers with a unit, such as 5%: read as classes (to predict numbers: dataset.task=regression)"),
     (["big;old", "old;big", "red"], "several labels in 40 of 60 cells, such as big;old"),
 ]  # fmt: skip
 

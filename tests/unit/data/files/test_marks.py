@@ -53,6 +53,19 @@ def test_a_cell_is_a_number_where_its_marks_stand_in_their_places(cell: str, mar
     assert (None if plain is None else float(plain)) == value and marks.is_number(cell) == (value is not None)
 
 
+@pytest.mark.parametrize(
+    ("cell", "marks", "value"),
+    [
+        ("58.0%", Marks(), 0.58), ("12.3 %", Marks(), 0.123), ("-5%", Marks(), -0.05), ("58,5%", Marks(","), 0.585),
+        ("1.150 %", Marks(",", "."), 11.5), ("1e1%", Marks(), 0.1), ("58", Marks(), None), ("%", Marks(), None),
+        ("5%%", Marks(), None), ("x%", Marks(), None), ("inf%", Marks(), None),
+    ],
+)  # fmt: skip
+def test_a_per_cent_is_the_nearest_number_to_its_hundredth(cell: str, marks: Marks, value: float | None) -> None:
+    found = marks.part_of_one(cell)
+    assert (None if found is None else float(found)) == value
+
+
 @settings(max_examples=200, deadline=None, database=None)
 @given(st.integers(-(10**9), 10**9), st.integers(0, 99), st.sampled_from([",.", ".,", ".'", ", "]))
 def test_numbers_are_read_back_from_any_writing(whole: int, cents: int, pair: str) -> None:
