@@ -560,3 +560,34 @@ def test_a_row_without_an_id_is_called_by_its_line() -> None:
     cells = Cells("t.csv", ("patient",), [column], np.array([2, 3, 4]))
     assert row_ids(cells, "patient").tolist() == ["p1", "line 3", "p3"]
     assert row_ids(cells, None).tolist() == ["2", "3", "4"]
+
+
+def test_per_cent_is_the_part_of_one_that_a_workbook_stores(write: Write) -> None:
+    written = [("58.0%", "3 %", "a"), ("12.3%", "0", "b"), ("", "7%", "a"), ("100%", "40%", "b")]
+    as_stored = [("0.58", "0.03", "a"), ("0.123", "0", "b"), ("", "0.07", "a"), ("1", "0.4", "b")]
+    named = ["rate,share,y", *(",".join(row) for row in written)]
+    dataset = load(Table(path=write("\n".join(named)), target="y"))
+    plain = write("\n".join(["rate,share,y", *(",".join(row) for row in as_stored)]), "plain.csv")
+    np.testing.assert_array_equal(dataset.X, load(Table(path=plain, target="y")).X)
+    assert [column.kind for column in dataset.columns] == ["number", "number"]
+    assert "Column rate is written in per cent, as parts of 1: 35% is 0.35." in dataset.notes
+    np.testing.assert_array_equal(rows_of(write("\n".join(named), "new.csv"), dataset)[1], dataset.X)
+    notes: list[str] = []
+    list(iter_rows(Path(write("\n".join(named), "new.csv")), inputs(dataset), notes=notes))
+    assert notes == ["Written in per cent, and read as parts of 1, 35% as 0.35: rate, share."]
+
+
+def test_per_cent_among_other_numbers_is_said(write: Write) -> None:
+    dataset = load(Table(path=write("rate,y\n58%,a\n58,b\n12%,a\n0,b\n"), target="y"))
+    assert dataset.X[:, 0].tolist() == [0.58, 58, 0.12, 0]
+    said = "Column rate: 2 of its 4 numbers are written in per cent and the others are not: 35% was read as 0.35, and 35 as 35."
+    assert any(note.startswith(said) for note in dataset.notes)
+
+
+@pytest.mark.parametrize(("num", "task"), [(12, "classification"), (13, "regression")])
+def test_many_different_per_cents_are_numbers_to_predict_and_few_are_classes(write: Write, num: int, task: str) -> None:
+    rows = [f"{i * 7 % 52},{i % num}.5%" for i in range(52)]
+    path = write("\n".join(["x,y", *rows]))
+    dataset = load(Table(path=path, target="y"))
+    assert dataset.task == task
+    assert load(Table(path=path, target="y", task="regression")).y.tolist()[:2] == [0.005, 0.015]
