@@ -41,6 +41,8 @@ def evaluate(folder: Path, overrides: Values | None, dataset: Values | None, obs
     if stored.repeats:
         return _evaluate_repeats(stored, overrides, dataset, observer, trust)
     config = {**stored.config, "dataset": dict(dataset or stored.config["dataset"])}
+    if config["dataset"].get("target", "") is None:  # what the run predicts is called the same elsewhere, unless it is named
+        config["dataset"]["target"] = stored.config["dataset"].get("target")
     device = None
     for key, value in (overrides or {}).items():
         if key.startswith("dataset."):

@@ -204,7 +204,7 @@ def _overview(ready: Ready, test: TestPart) -> Values:
         "dataset": dataset.name,
         "task": dataset.task,
         "modality": dataset.modality,
-        "shape": list(dataset.X.shape[1:]),
+        "shape": dataset.row_shape,
         "rows": {name: len(part) for name, part in parts.items()},
         "per_class": {name: counts(part) for name, part in parts.items() if len(part)},
         "model": model_name(vars(experiment.model)),

@@ -497,3 +497,14 @@ def test_the_sheet_that_is_meant_can_be_named_for_other_files(sdl: Sdl, tmp_path
     assert probabilities[0] == probabilities[1] and len(probabilities[0]) == 61
     found = sdl("evaluate r dataset.path=t.xlsx dataset.sheet=Data --json")
     assert found.code == 0 and found.json["reproduced"] is True, found.err
+
+
+def test_evaluating_on_another_table_predicts_what_the_run_does(sdl: Sdl, tmp_path: Path) -> None:
+    rows = [f"{n * 7 % 30},{n % 5},{'ab'[n % 2]}" for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["u,v,y", *rows]) + "\n")
+    (tmp_path / "u.csv").write_text(
+        "\n".join(["v,y,u", *(",".join(row.split(",")[k] for k in (1, 2, 0)) for row in rows[:20])]) + "\n"
+    )
+    assert sdl(f"train dataset=table dataset.path=t.csv dataset.target=y {QUICK} hydra.run.dir=r").code == 0
+    found = sdl("evaluate r dataset=table dataset.path=u.csv --json")
+    assert found.code == 0 and found.json["data"] == {"name": "u", "rows": 20, "same_test_part": False}
