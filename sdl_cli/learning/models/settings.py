@@ -92,6 +92,9 @@ class FinetunedCNNSettings(ModelSettings):
         num_views: views of each image that a probe learns from: the image itself and augmented ones; None is 1 without
             augmentation and 4 with it.
         image_size_px: side of the square the network sees; None is what the weights were trained with.
+        feature_scaling: of a probe, before its head (`feature_scaling`, `probe.fit_probe`): standardize (each feature by its own
+            standard deviation), common (all by one number), shrink (between these two), unit (rows of one length, then shrink),
+            or auto (unit or shrink, by cross-validation).
     """
 
     name: str = "finetuned_cnn"
@@ -103,6 +106,7 @@ class FinetunedCNNSettings(ModelSettings):
     freeze_batchnorm: bool = True
     num_views: Annotated[int, Range(1, 64)] | None = None
     image_size_px: Annotated[int, Range(8, 2048)] | None = None
+    feature_scaling: Literal["auto", "standardize", "common", "shrink", "unit"] = "auto"
 
     estimators = ("sdl_cli.learning.models.finetuned_cnn", "FinetunedCNN", "FinetunedCNNRegressor")
     modalities = ("image",)
