@@ -19,8 +19,8 @@ from sdl_cli.learning.device import place
 from sdl_cli.learning.models import pretrained
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
-from sdl_cli.learning.models.network import Array, Network, OneLengthLinear
 from sdl_cli.learning.models.feature_scaling import SCALINGS
+from sdl_cli.learning.models.network import Array, Network, OneLengthLinear
 from sdl_cli.learning.models.probe import fit_probe
 from sdl_cli.learning.models.reduction import Reduction
 from sdl_cli.learning.models.settings import FinetunedCNNSettings
@@ -193,8 +193,8 @@ class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
     """A torchvision network pretrained elsewhere, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
 
     Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`, and `reduce`, settings of a reduction of a
-    probe's features (folded into its head) or None. A probe is a logistic head on frozen
-    features, its C and their scaling chosen by 5-fold log loss, refitted on all rows. Fine-tuning starts from it, since a random head distorts
+    probe's features (folded into its head) or None. A probe is a logistic head on frozen features, whose scaling and C are chosen
+    by 5-fold log loss (`probe.fit_probe`), refitted on all rows. Fine-tuning starts from it, since a random head distorts
     pretrained features (Kumar et al., ICLR 2022), and what it ends with is averaged with where it started (Wortsman et al.,
     CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).
     """

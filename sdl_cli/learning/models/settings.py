@@ -6,6 +6,7 @@ own, so that a command line is read and checked without importing torch or sciki
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -119,6 +120,11 @@ class FinetunedCNNSettings(ModelSettings):
         ),
     }  # fmt: skip
 
+    @classmethod
+    def from_older(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Stored settings of a version that knew no other scaling: a resumed run goes on as it began."""
+        return {"feature_scaling": "standardize", **values}
+
     def check(self) -> None:
         if self.architecture != FinetunedCNNSettings.architecture:  # torchvision, which takes seconds to import, has the default
             from sdl_cli.learning.models.pretrained import check_architecture
@@ -132,6 +138,11 @@ class FinetunedCNNSettings(ModelSettings):
     @property
     def uses_frozen_features(self) -> bool:
         return self.strategy != "finetune" and self.weights != "none"
+
+    @property
+    def without_effect(self) -> tuple[list[str], str]:
+        unused = self.strategy == "finetune" and self.feature_scaling != FinetunedCNNSettings.feature_scaling
+        return ["model.feature_scaling"] if unused else [], "strategy=finetune fits no head to frozen features"
 
     @property
     def uses_augment(self) -> bool:
