@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,7 +80,7 @@ def fit_probe(
         if not folds:
             found.append((scaled, _Choice(GRID[len(GRID) // 2], 1.0, np.zeros(1))))
             break
-        path = list(_path(scaled.axes, y, num_classes, [kept for kept, _ in folds], GRID))
+        path = _path(scaled.axes, y, num_classes, [kept for kept, _ in folds], GRID)
         choose = _tempered if tempered else _within_one_error
         found.append((scaled, choose(path, scaled.axes, y, folds, num_classes)))
     scaled, choice = _first_within_one_error(found)
@@ -141,16 +141,26 @@ def _first_within_one_error(found: Sequence[tuple[_Scaled, _Choice]]) -> tuple[_
 
 
 def _within_one_error(
-    path: Sequence[Fitted], axes: Axes, y: Array, folds: Sequence[tuple[Array, Array]], num_classes: int
+    path: Iterable[Fitted], axes: Axes, y: Array, folds: Sequence[tuple[Array, Array]], num_classes: int
 ) -> _Choice:
-    """The smallest C whose loss is within one standard error of the least."""
-    losses = np.stack([_left_out_losses(fitted, axes, y, folds, num_classes) for fitted in path])
-    means, errors = losses.mean(axis=1), losses.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
-    best = int(means.argmin())
-    return _Choice(GRID[int(np.flatnonzero(means <= means[best] + errors[best])[0])], 1.0, losses[best])
+    """The smallest C whose loss is within one standard error of the least; the path ends where the loss is far above it.
+
+    Losses fall as the penalty weakens, and then rise; the weakest penalties take the most time.
+    """
+    losses: list[Array] = []
+    least, error, best = np.inf, 0.0, 0
+    for fitted in path:
+        losses.append(_left_out_losses(fitted, axes, y, folds, num_classes))
+        mean = float(losses[-1].mean())
+        if mean < least:
+            least, error, best = mean, float(losses[-1].std(ddof=1)) / len(losses[-1]) ** 0.5, len(losses) - 1
+        elif mean > least + 2 * error:
+            break
+    chosen = next(number for number, loss in enumerate(losses) if loss.mean() <= least + error)
+    return _Choice(GRID[chosen], 1.0, losses[best])
 
 
-def _tempered(path: Sequence[Fitted], axes: Axes, y: Array, folds: Sequence[tuple[Array, Array]], num_classes: int) -> _Choice:
+def _tempered(path: Iterable[Fitted], axes: Axes, y: Array, folds: Sequence[tuple[Array, Array]], num_classes: int) -> _Choice:
     """The C and the share of its outputs with the least loss; of numbers, the whole outputs."""
     shares = _SHARES if num_classes else (1.0,)
     found = []

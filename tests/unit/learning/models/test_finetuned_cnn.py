@@ -412,7 +412,9 @@ def test_a_reduction_is_folded_into_a_head_on_rows_of_one_length() -> None:
     reduced = model.reduction_.transform(at_length(features, float(net.head.length)))
     # a linear head on three components
     design = np.concatenate([reduced, np.ones((30, 1))], axis=1)
-    logits = (features / np.linalg.norm(features, axis=1, keepdims=True) * float(net.head.length)) @ net.head.weight.T.numpy()
+    logits = (
+        features / np.linalg.norm(features, axis=1, keepdims=True) * float(net.head.length)
+    ) @ net.head.weight.detach().T.numpy()
     assert np.linalg.lstsq(design, logits, rcond=None)[1] == pytest.approx(0, abs=1e-6)
 
 
