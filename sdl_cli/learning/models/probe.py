@@ -83,7 +83,7 @@ def fit_probe(
         path = _path(scaled.axes, y, num_classes, [kept for kept, _ in folds], GRID)
         choose = _tempered if tempered else _within_one_error
         found.append((scaled, choose(path, scaled.axes, y, folds, num_classes)))
-    scaled, choice = _first_within_one_error(found)
+    scaled, choice = _first_not_measurably_worse(found)
     [head] = _path(scaled.axes, y, num_classes, [np.arange(len(y))], [choice.c], tolerance=1e-6)
     weight, bias = choice.share * (scaled.axes.directions @ head.weights[0]).T, choice.share * head.intercepts[0]
     if num_classes == 2:
@@ -130,12 +130,12 @@ class _Choice:
     least: Array
 
 
-def _first_within_one_error(found: Sequence[tuple[_Scaled, _Choice]]) -> tuple[_Scaled, _Choice]:
-    """The first whose loss exceeds the least by at most one standard error of the difference of the two."""
+def _first_not_measurably_worse(found: Sequence[tuple[_Scaled, _Choice]]) -> tuple[_Scaled, _Choice]:
+    """The first whose loss exceeds the least by at most two standard errors of the difference of the two."""
     best = min((choice for _, choice in found), key=lambda choice: float(choice.least.mean()))
     for scaled, choice in found:
         more = choice.least - best.least
-        if choice is best or more.mean() <= more.std(ddof=1) / np.sqrt(len(more)):
+        if choice is best or more.mean() <= 2 * more.std(ddof=1) / np.sqrt(len(more)):
             return scaled, choice
     raise AssertionError("the best is one of them")
 
