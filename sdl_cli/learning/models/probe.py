@@ -57,9 +57,12 @@ def fit_probe(
     Of all C whose loss is within one standard error of the least, the smallest is taken, the strongest penalty (Breiman et al.
     1984, Classification and regression trees, section 3.4.3): with few images the least itself is mostly luck.
 
-    `auto` goes by the same rule: it takes `unit`, unless the least loss of `shrink` is less by more than one standard error of
-    their differences, row by row. Length differs between images by contrast and by how much of them is in view, mostly not by
-    class; where classes do differ in it, `shrink` keeps it. AUTO_EVIDENCE
+    `auto` takes `unit`, unless the least loss of `shrink` is less by more than two standard errors of their differences, row by
+    row. Length differs between images by contrast and by how much of them is in view, mostly not by class, and cross-validation
+    on ten rows is too noisy to be asked without a prior. On features of SqueezeNet (ants and bees, CIFAR-10, Fashion-MNIST,
+    Omniglot, digits) and MiniLM (TREC), with 3 to 60 rows of a class, `unit` was 0.5 to 9.1 points more accurate than
+    `standardize`, and never below it. Where the class is whether an image is brighter, or has more contrast, than the median, it
+    was at most 0.3 below (docs/BENCHMARKS.md).
 
     Arguments:
         features: `(V N, D)`, the views of N images one view after another; all views of an image fall into one fold.
