@@ -123,7 +123,7 @@ class FinetunedCNNSettings(ModelSettings):
     @classmethod
     def from_older(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Stored settings of a version that knew no other scaling: a resumed run goes on as it began."""
-        return {"feature_scaling": "standardize", **values}
+        return values if values.get("strategy") == "finetune" else {"feature_scaling": "standardize", **values}
 
     def check(self) -> None:
         if self.architecture != FinetunedCNNSettings.architecture:  # torchvision, which takes seconds to import, has the default

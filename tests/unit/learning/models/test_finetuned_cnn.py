@@ -387,6 +387,9 @@ def test_a_run_stored_before_there_was_a_choice_predicts_as_it_did() -> None:
     np.testing.assert_array_equal(FinetunedCNN.from_state(tensors, values).predict_proba(X), model.predict_proba(X))
     stored = {"name": "finetuned_cnn", "strategy": "probe"}
     assert parse_group("model", MODELS, stored).feature_scaling == "standardize", "a resumed run goes on as it began"
+    assert parse_group("model", MODELS, stored | {"strategy": "finetune"}).feature_scaling == "auto", (
+        "it has no head to scale for"
+    )
 
 
 @pytest.mark.parametrize("damage", ["name", "length", "other"])
