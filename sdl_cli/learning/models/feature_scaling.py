@@ -49,8 +49,8 @@ def shrinkage(rows: Array, num_views: int) -> float:
     """How far the features' variances are to be drawn to their mean, in [0, 1]: the share of their differences that is chance.
 
     It is the estimated sampling variance of all variances over their squared distances from the mean (Opgen-Rhein and Strimmer
-    2007, Accurate ranking of differentially expressed genes by a distribution-free shrinkage approach, equation 10, where the
-    target is the median). The few, sparse features of few images make it large, many images make it vanish.
+    2007, Accurate ranking of differentially expressed genes by a distribution-free shrinkage approach; their target is the
+    median). The few, sparse features of few images make it large, many images make it vanish.
 
     Arguments:
         rows: `(V N, D)`; the V views of an image count as one.
