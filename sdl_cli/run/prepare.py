@@ -215,7 +215,7 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             ([] if model.trains_in_epochs else training, f"{who} is not trained in epochs"),
             (batches, f"{who} does not train on batches"),
         ]
-    ignored += _unlabeled_without_effect(experiment)
+    ignored += [model.without_effect, *_unlabeled_without_effect(experiment)]
     if directions(experiment) and not model.heeds_monotone:
         heed = "model=baseline with model.kind=gradient_boosting, forest or extra_trees can"
         ignored.append((["dataset.monotone"], f"{_called(experiment)} cannot be held to a direction; {heed}"))

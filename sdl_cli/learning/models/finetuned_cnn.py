@@ -19,7 +19,8 @@ from sdl_cli.learning.device import place
 from sdl_cli.learning.models import pretrained
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
-from sdl_cli.learning.models.network import Array, Network
+from sdl_cli.learning.models.feature_scaling import SCALINGS
+from sdl_cli.learning.models.network import Array, Network, OneLengthLinear
 from sdl_cli.learning.models.probe import fit_probe
 from sdl_cli.learning.models.reduction import Reduction
 from sdl_cli.learning.models.settings import FinetunedCNNSettings
@@ -42,6 +43,12 @@ class _FinetunedCNN(NetworkEstimator):
         backbone, size = pretrained.build_backbone(self.architecture, self._preprocessing().crop_px)
         return Backbone(backbone, self._preprocessing(), freeze_batchnorm=self.freeze_batchnorm), size
 
+    def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
+        net = super().build_network(input_shape, num_outputs)
+        if getattr(self, "feature_scaling_", None) == "unit":  # as its probe was fitted; the scaling of others is in the weights
+            net.head = OneLengthLinear(net.head.in_features, num_outputs)
+        return net
+
     def check_tensors(self, tensors: Mapping[str, Tensor], num_outputs: int) -> None:
         try:
             super().check_tensors(tensors, num_outputs)
@@ -53,6 +60,7 @@ class _FinetunedCNN(NetworkEstimator):
     def get_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, values = super().get_state()
         values["fitted"]["preprocessing"] = dataclasses.asdict(self._preprocessing())
+        values["fitted"]["feature_scaling"] = self.feature_scaling_
         return tensors, values
 
     def restore_fitted(self, fitted: dict[str, Any]) -> None:
@@ -61,6 +69,9 @@ class _FinetunedCNN(NetworkEstimator):
         if found.crop_px != (self.image_size_px or min(found.crop_px, _MOST_OWN_PX)):
             raise DataError(f"The stored network uses {found.crop_px} px, which contradicts its settings.")
         self._stored_preprocessing = found
+        self.feature_scaling_ = fitted.get("feature_scaling")  # runs of before 2026-12 have none
+        if self.feature_scaling_ not in (None, *SCALINGS):
+            raise DataError("The stored network is damaged: there is no such scaling of its features.")
         self._settle_head_loss()
 
     def _settle_head_loss(self) -> None:
@@ -93,6 +104,7 @@ class _FinetunedCNN(NetworkEstimator):
         return np.asarray(self._probabilities(outputs)) if is_classifier(self) else self._numbers(outputs.double())
 
     def _fit_networks(self, X: Array, inputs: Tensor, targets: Tensor, validate: Validate | None) -> Stages[None]:
+        self.feature_scaling_ = None  # until a head is fitted to frozen features
         net = self.fresh_network("fit", X, targets.shape[1])
         self._load_weights(net, inputs, targets)
         self.networks_ = [net]
@@ -134,16 +146,19 @@ class _FinetunedCNN(NetworkEstimator):
             one, none = found[:, -2], found[:, -1]
             sign = np.where(one < none, -1.0, 1.0)
             ys.append(y if zero is None else sign * y + (1 - sign) * zero + none)
-        if self.reduction is not None:
-            self.reduction_ = self.reduction.fit(views[0], y)
-            views = [self.reduction_.transform(view) for view in views]
-        weight, bias, chosen = fit_probe(np.concatenate(views), np.concatenate(ys), len(views), zero is None, self.seed_)
-        if self.reduction is not None:
-            weight, bias = self.reduction_.folded(weight, bias)
-        self.probe_c_ = chosen
+        head = fit_probe(
+            np.concatenate(views), np.concatenate(ys), len(views), zero is None, self.seed_, scaling=self.feature_scaling,
+            reduction=self.reduction,
+        )  # fmt: skip
+        if head.reduction is not None:
+            self.reduction_ = head.reduction
+        self.probe_c_, self.feature_scaling_ = head.c, head.scaling
+        if head.length is not None:
+            net.head = OneLengthLinear(net.head.in_features, len(head.bias)).to(net.head.weight.device)
+            net.head.length.fill_(head.length)
         with torch.no_grad():
-            net.head.weight.copy_(torch.from_numpy(weight))
-            net.head.bias.copy_(torch.from_numpy(bias))
+            net.head.weight.copy_(torch.from_numpy(head.weight))
+            net.head.bias.copy_(torch.from_numpy(head.bias))
 
     @property
     def reduction(self) -> Reduction | None:
@@ -178,8 +193,8 @@ class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
     """A torchvision network pretrained elsewhere, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
 
     Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`, and `reduce`, settings of a reduction of a
-    probe's features (folded into its head) or None. A probe is a logistic head on frozen
-    features, its C chosen by 5-fold log loss and refitted on all rows. Fine-tuning starts from it, since a random head distorts
+    probe's features (folded into its head) or None. A probe is a logistic head on frozen features, whose scaling and C are chosen
+    by 5-fold log loss (`probe.fit_probe`), refitted on all rows. Fine-tuning starts from it, since a random head distorts
     pretrained features (Kumar et al., ICLR 2022), and what it ends with is averaged with where it started (Wortsman et al.,
     CVPR 2022, Robust fine-tuning of zero-shot models, with alpha = 1 - start_fraction).
     """

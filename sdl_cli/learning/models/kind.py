@@ -126,6 +126,11 @@ class ModelSettings:
         """Whether it learns from rows without targets too (`dataset.unlabeled`)."""
         return False
 
+    @property
+    def without_effect(self) -> tuple[list[str], str]:
+        """Changed settings of its own that others of them leave without effect, in full (`model.kind`), and why."""
+        return [], ""
+
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         """A rough guess at the seconds of one fit on `num_rows` rows of `num_features` numbers (or pixels)."""
         raise NotImplementedError

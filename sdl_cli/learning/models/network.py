@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Array = np.ndarray[Any, Any]
 
@@ -59,3 +60,16 @@ class Network(nn.Module):
         if self.combined_head is None:
             return outputs
         return torch.cat([outputs, self.combined_head(outputs.float())], dim=1)
+
+
+class OneLengthLinear(nn.Linear):
+    """A linear head on embeddings `(N, D)` that are first brought to one Euclidean length each, the buffer `length`."""
+
+    length: Tensor
+
+    def __init__(self, embedding_size: int, num_outputs: int) -> None:
+        super().__init__(embedding_size, num_outputs)
+        self.register_buffer("length", torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward((F.normalize(x.float(), dim=1) * self.length).to(x.dtype))

@@ -6,6 +6,7 @@ own, so that a command line is read and checked without importing torch or sciki
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -92,6 +93,9 @@ class FinetunedCNNSettings(ModelSettings):
         num_views: views of each image that a probe learns from: the image itself and augmented ones; None is 1 without
             augmentation and 4 with it.
         image_size_px: side of the square the network sees; None is what the weights were trained with.
+        feature_scaling: of a probe, before its head (`feature_scaling`, `probe.fit_probe`): standardize (each feature by its own
+            standard deviation), common (all by one number), shrink (between these two), unit (rows of one length, then shrink),
+            or auto (unit or shrink, by cross-validation).
     """
 
     name: str = "finetuned_cnn"
@@ -103,6 +107,7 @@ class FinetunedCNNSettings(ModelSettings):
     freeze_batchnorm: bool = True
     num_views: Annotated[int, Range(1, 64)] | None = None
     image_size_px: Annotated[int, Range(8, 2048)] | None = None
+    feature_scaling: Literal["auto", "standardize", "common", "shrink", "unit"] = "auto"
 
     estimators = ("sdl_cli.learning.models.finetuned_cnn", "FinetunedCNN", "FinetunedCNNRegressor")
     modalities = ("image",)
@@ -114,6 +119,11 @@ class FinetunedCNNSettings(ModelSettings):
             weight_decay=0.01,
         ),
     }  # fmt: skip
+
+    @classmethod
+    def from_older(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Stored settings of a version that knew no other scaling: a resumed run goes on as it began."""
+        return values if values.get("strategy") == "finetune" else {"feature_scaling": "standardize", **values}
 
     def check(self) -> None:
         if self.architecture != FinetunedCNNSettings.architecture:  # torchvision, which takes seconds to import, has the default
@@ -128,6 +138,11 @@ class FinetunedCNNSettings(ModelSettings):
     @property
     def uses_frozen_features(self) -> bool:
         return self.strategy != "finetune" and self.weights != "none"
+
+    @property
+    def without_effect(self) -> tuple[list[str], str]:
+        unused = self.strategy == "finetune" and self.feature_scaling != FinetunedCNNSettings.feature_scaling
+        return ["model.feature_scaling"] if unused else [], "strategy=finetune fits no head to frozen features"
 
     @property
     def uses_augment(self) -> bool:

@@ -108,7 +108,7 @@ NETWORKS: list[tuple[str, str, Any, tuple[Any, Any]]] = [
     (".onnx", "autoencoder", AutoencoderNetRegressor(widths=(8, 4), pretrain_epochs=1, training=QUICK), DIABETES),
     (".onnx", "adversarial", AdversarialNet(width=4, generator_width=2, **FAST), IMAGES),
     (".onnx", "finetuned_cnn", FinetunedCNN(strategy="finetune", **CNN), IMAGES),
-    (".onnx", "finetuned_cnn", FinetunedCNNRegressor(strategy="probe", **CNN), GREY),
+    (".onnx", "finetuned_cnn", FinetunedCNNRegressor(strategy="probe", feature_scaling="unit", **CNN), GREY),
 ]
 
 

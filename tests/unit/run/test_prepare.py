@@ -47,6 +47,11 @@ NET = "dataset=wine model=deep_net"
         (f"{PROBE} loss.class_weight=balanced", ["loss.class_weight has no effect: strategy=probe uses its own loss."]),
         (f"{PROBE} augment=flip_crop precision=float32", []),
         (f"{FINETUNE} training.epochs=7 loss=cosine loss.class_weight=balanced", []),
+        (f"{PROBE} model.feature_scaling=unit", []),
+        (
+            f"{FINETUNE} model.strategy=finetune model.feature_scaling=unit",
+            ["model.feature_scaling has no effect: strategy=finetune fits no head to frozen features."],
+        ),
         (f"{NET} training.epochs=7 loss=cosine precision=float32", []),
     ],
 )

@@ -17,11 +17,14 @@ from sdl_cli.data.augment.policies import FlipCrop, Strong
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.losses import Cosine
 from sdl_cli.learning.models import pretrained
+from sdl_cli.learning.models.feature_scaling import SCALINGS, at_length
 from sdl_cli.learning.models.finetuned_cnn import Backbone, FinetunedCNN, FinetunedCNNRegressor
+from sdl_cli.learning.models.network import OneLengthLinear
 from sdl_cli.learning.models.pretrained import Preprocessing, build_backbone, head_name
 from sdl_cli.learning.models.probe import GRID, fit_probe
-from sdl_cli.learning.models.settings import FinetunedCNNSettings
-from sdl_cli.settings.experiment import Training
+from sdl_cli.learning.models.settings import MODELS, FinetunedCNNSettings
+from sdl_cli.settings.experiment import PCA, Training
+from sdl_cli.settings.parse import parse_group
 
 QUICK = Training(epochs=2)
 SMALL = {"weights": "none", "image_size_px": 32, "training": QUICK, "precision": "float32", "memory_format": "contiguous"}
@@ -235,7 +238,7 @@ class TestProbe:
         monkeypatch.setattr(
             finetuned_cnn,
             "fit_probe",
-            lambda features, numbers, *rest: (seen.update(y=numbers), fit_probe(features, numbers, *rest))[1],
+            lambda features, numbers, *rest, **more: (seen.update(y=numbers), fit_probe(features, numbers, *rest, **more))[1],
         )
         for flip_target in ("negate", "keep"):
             augment = policy(flip_target=flip_target, shift_target=0.0)
@@ -346,7 +349,9 @@ def test_the_numbers_of_a_probes_views_follow_how_they_were_moved(flip_target, m
     images = np.random.default_rng(0).integers(0, 255, (12, 3, 32, 32)).astype(np.uint8)
     y, given = 100 + 7.0 * np.arange(12), []
     real = finetuned_cnn.fit_probe
-    monkeypatch.setattr(finetuned_cnn, "fit_probe", lambda features, y, *more: given.append(y) or real(features, y, *more))
+    monkeypatch.setattr(
+        finetuned_cnn, "fit_probe", lambda features, y, *more, **named: given.append(y) or real(features, y, *more, **named)
+    )
     own = {"weights": "none", "strategy": "probe", "image_size_px": 32, "precision": "float32", "num_views": 4}
     policy = FlipCrop(pad_fraction=0.125, flip_target=flip_target, shift_target=0.25)
     probe = FinetunedCNNRegressor(augment=policy, **own).fit(images, y)
@@ -357,3 +362,74 @@ def test_the_numbers_of_a_probes_views_follow_how_they_were_moved(flip_target, m
     moved = (told[1:] - np.where(mirrored, -y, y)) / 0.25
     np.testing.assert_allclose(moved, moved.round(), atol=1e-3)
     assert np.abs(moved).max() <= 4.001 and len(np.unique(moved.round())) > 5
+
+
+@pytest.mark.parametrize("scaling", ["auto", *SCALINGS])
+@pytest.mark.parametrize("estimator", [FinetunedCNN, FinetunedCNNRegressor])
+def test_every_scaling_predicts_the_same_from_features_and_once_stored(estimator: type, scaling: str) -> None:
+    X, y = photos(30)
+    model = estimator(strategy="probe", feature_scaling=scaling, **SMALL).fit(X, y)
+    assert scaling in ("auto", model.feature_scaling_)
+    assert isinstance(model.networks_[0].head, OneLengthLinear) == (model.feature_scaling_ == "unit")
+    predict = "predict_proba" if estimator is FinetunedCNN else "predict"
+    expected = getattr(model, predict)(X)
+    again = estimator.from_state(*model.get_state())
+    np.testing.assert_array_equal(getattr(again, predict)(X), expected)
+    features = model._features(model.networks_[0], torch.from_numpy(X))
+    np.testing.assert_allclose(model.outputs_of_features(features), expected, atol=1e-4)
+
+
+def test_a_run_stored_before_there_was_a_choice_predicts_as_it_did() -> None:
+    X, y = photos(30)
+    model = FinetunedCNN(strategy="probe", feature_scaling="standardize", **SMALL).fit(X, y)
+    tensors, values = model.get_state()
+    del values["params"]["feature_scaling"], values["fitted"]["feature_scaling"]
+    np.testing.assert_array_equal(FinetunedCNN.from_state(tensors, values).predict_proba(X), model.predict_proba(X))
+    stored = {"name": "finetuned_cnn", "strategy": "probe"}
+    assert parse_group("model", MODELS, stored).feature_scaling == "standardize", "a resumed run goes on as it began"
+    assert parse_group("model", MODELS, stored | {"strategy": "finetune"}).feature_scaling == "auto", (
+        "it has no head to scale for"
+    )
+
+
+@pytest.mark.parametrize("damage", ["name", "length", "other"])
+def test_a_stored_scaling_that_does_not_match_is_refused(damage: str) -> None:
+    X, y = photos()
+    tensors, values = FinetunedCNN(strategy="probe", feature_scaling="unit", **SMALL).fit(X, y).get_state()
+    if damage == "name":
+        values["fitted"]["feature_scaling"] = ["unit"]
+    elif damage == "length":
+        del tensors["0.head.length"]
+    else:
+        values["fitted"]["feature_scaling"] = "common"
+    with pytest.raises(DataError, match=r"damaged|head\.length"):
+        FinetunedCNN.from_state(tensors, values)
+
+
+def test_a_reduction_is_folded_into_a_head_on_rows_of_one_length() -> None:
+    X, y = photos(30)
+    reduce = PCA(num_components=3)
+    model = FinetunedCNN(strategy="probe", feature_scaling="unit", reduce=reduce, **SMALL).fit(X, y)
+    net = model.networks_[0]
+    features = model._features(net, torch.from_numpy(X))
+    reduced = model.reduction_.transform(at_length(features, float(net.head.length)))
+    # a linear head on three components
+    design = np.concatenate([reduced, np.ones((30, 1))], axis=1)
+    logits = (
+        features / np.linalg.norm(features, axis=1, keepdims=True) * float(net.head.length)
+    ) @ net.head.weight.detach().T.numpy()
+    assert np.linalg.lstsq(design, logits, rcond=None)[1] == pytest.approx(0, abs=1e-6)
+
+
+def test_finetuning_starts_from_the_outputs_of_a_probe_on_rows_of_one_length() -> None:
+    X, y = photos()
+    settings = SMALL | {"training": Training(epochs=1, learning_rate=1e-9, weight_decay=0.0), "feature_scaling": "unit"}
+    probe, tuned = (FinetunedCNN(strategy=s, **settings).fit(X, y) for s in ("probe", "probe_then_finetune"))
+    np.testing.assert_allclose(tuned.predict_proba(X), probe.predict_proba(X), atol=1e-5)
+    assert tuned.networks_[0].head.length == probe.networks_[0].head.length
+    moved = FinetunedCNN(strategy="probe_then_finetune", **SMALL | {"feature_scaling": "unit"}).fit(X, y)
+    assert not torch.equal(moved.networks_[0].head.weight, probe.networks_[0].head.weight)
+    again = FinetunedCNN.from_state(*moved.get_state())
+    np.testing.assert_allclose(again.predict_proba(X), moved.predict_proba(X), atol=1e-6)
+    moved.set_params(strategy="finetune").fit(X, y)
+    assert moved.feature_scaling_ is None and type(moved.networks_[0].head) is nn.Linear

@@ -15,7 +15,7 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models import gradcam, pretrained
 from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
-from sdl_cli.learning.models.network import Network
+from sdl_cli.learning.models.network import Network, OneLengthLinear
 from sdl_cli.settings.experiment import Training
 
 CPU = Runtime("cpu", "float32", "contiguous", 1, "a test")
@@ -159,3 +159,24 @@ def test_a_trained_network_looks_at_what_tells_the_classes_apart() -> None:
     on = np.array([cells[square].mean() for cells, square in zip(found.maps, squares, strict=True)])
     off = np.array([cells[~square].mean() for cells, square in zip(found.maps, squares, strict=True)])
     assert on[y[:20] == 0].mean() > 2 * off[y[:20] == 0].mean()
+
+
+def test_a_head_on_embeddings_of_one_length_is_seen_through() -> None:
+    # scores are r W e / |e| for embeddings e = (m, 1 - m), m the mean: their gradient by e is r (W - (W e / |e|) e / |e|) / |e|
+    net = Network(Tiny(), 2, 2)
+    weight = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    net.head = OneLengthLinear(2, 2)
+    with torch.no_grad():
+        net.head.weight.copy_(weight)
+        net.head.bias.zero_()
+        net.head.length.fill_(3.0)
+    found = gradcam.class_maps(fitted(net), IMAGES, np.array([0, 1, 1]))
+    assert found is not None
+    x = torch.from_numpy(IMAGES).float() / 255
+    maps = torch.cat([x, 1 - x], dim=1)
+    e = maps.mean((2, 3))
+    length = e.norm(dim=1, keepdim=True)
+    w = weight[[0, 1, 1]]
+    a = 3 * (w - (w * e).sum(1, keepdim=True) * e / length**2) / length / 20
+    expected = (a[:, :, None, None] * maps).sum(1).relu()
+    np.testing.assert_allclose(found.maps, expected.numpy(), atol=1e-6)
