@@ -17,7 +17,6 @@ from sdl_cli.learning import device, loop
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.class_targets import check_classes
-from sdl_cli.learning.models.hub_weights import digest_of
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.stored_network import State, runtime_here
 from sdl_cli.learning.models.tabular_foundation import libraries, weights
@@ -29,6 +28,7 @@ from sdl_cli.settings.parse import parse_group
 Array = np.ndarray[Any, Any]
 
 
+@takes(TabularFoundationSettings, **NETWORK)
 class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
     """What the classifier and the regressor share.
 
@@ -61,7 +61,7 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         on_cpu = self.runtime_.device == "cpu"
         self.notes_: list[str] = libraries.outside(self.kind, self.version, len(X), X.shape[1], num_classes, on_cpu)
         self.weights_file_ = weights.located(self.kind, self.version, self._task, self.weights)
-        self.weights_digest_ = digest_of(self.weights_file_)
+        self.weights_digest_ = weights.digest_of_file(self.weights_file_)
         self._open()
         return self
 
@@ -110,20 +110,20 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         file, self.library_ = self.weights_file_, None
         libraries.imported(self.kind)
         checkpoint = weights.examined(self.kind, file)
+        checkpoint.check_task(self.kind, self._task, file)
         if self.kind == "tabpfn":
             check_accepted(OPEN_VERSION if checkpoint.is_open else _version_of(checkpoint), self.accept_license)
             if checkpoint.is_open:
-                self.notes_.append(
-                    f"{weights.ATTRIBUTION}: the licence of these weights wants that shown with what is made of them."
-                )
+                self.notes_.append(f"{weights.ATTRIBUTION}: the licence of these weights wants that shown beside results.")
         elif file.suffix == ".safetensors":
             file = weights.as_torch_file(file, self.weights_digest_)
         if not self._can_differ():
             return
         with device.threads(self.runtime_):
             self.library_ = libraries.fitted(
-                self.kind, self._task, file, self.num_members, self.seed_, self.runtime_, (self.context_, self.targets_)
-            )
+                self.kind, self._task, file, checkpoint.config, self.num_members, self.seed_, self.runtime_,
+                (self.context_, self.targets_),
+            )  # fmt: skip
 
     def _can_differ(self) -> bool:
         """Whether the labelled rows have several targets, and a column that varies: a package needs both."""
@@ -132,7 +132,7 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
 
     def _asked(self, method: str, X: Array) -> Array:
         """What the package answers for rows `(m, F)`; where all answers are alike, what the labelled rows hold."""
-        if self.library_ is None or not len(X):
+        if self.library_ is None:
             alike = np.bincount(self.targets_) / len(self.targets_) if is_classifier(self) else self.targets_.mean()
             return np.broadcast_to(alike, (len(X), *np.shape(alike)))
         with device.threads(self.runtime_), libraries.own_words(self.kind):
@@ -170,7 +170,7 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         model._check_context()
         model.runtime_, model.notes_ = runtime_here(Runtime.from_plain(fitted["runtime"])), []
         model.weights_file_ = weights.located(model.kind, model.version, model._task, model.weights)
-        model.weights_digest_ = digest_of(model.weights_file_)
+        model.weights_digest_ = weights.digest_of_file(model.weights_file_)
         if model.weights_digest_ != fitted["weights_digest"]:
             what = f"model.weights: {model.weights_file_} is another file than the one that this run was made with"
             raise DataError(f"{what} (its sha256 differs).", "Put the old file back, or train again with this one.")
@@ -198,7 +198,6 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-@takes(TabularFoundationSettings, **NETWORK)
 class TabularFoundation(ClassifierMixin, _TabularFoundation):  # type: ignore[misc]
     """A foundation model of others as a scikit-learn classifier of a table `(N, F)`.
 
@@ -215,7 +214,6 @@ class TabularFoundation(ClassifierMixin, _TabularFoundation):  # type: ignore[mi
         return np.asarray(probs / probs.sum(axis=1, keepdims=True))
 
 
-@takes(TabularFoundationSettings, **NETWORK)
 class TabularFoundationRegressor(RegressorMixin, _TabularFoundation):  # type: ignore[misc]
     """The same for numbers: predictions are the means of what the network expects."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError, RunError, SdlError
 from sdl_cli.learning.device import Runtime
+from sdl_cli.learning.models.foreign import words_of
 from sdl_cli.learning.models.hub_weights import import_extra
-from sdl_cli.phrases import typed_line
+from sdl_cli.machine import available_bytes
 
 # set before the import, whatever the user has: nothing is sent or opened on behalf of a fit
 _QUIET = {"TABPFN_NO_BROWSER": "1", "TABPFN_DISABLE_TELEMETRY": "1", "TABPFN_ALLOW_CPU_LARGE_DATASET": "1"}
+_SHARE_REMEMBERED = 0.25  # of the free memory, for what is kept of the labelled rows
 _CLASSES = {"tabicl": ("TabICLClassifier", "TabICLRegressor"), "tabpfn": ("TabPFNClassifier", "TabPFNRegressor")}
 
 
@@ -80,10 +82,10 @@ def own_words(kind: str) -> Iterator[None]:
             yield
     except (SdlError, MemoryError):
         raise
-    except Exception as error:  # a package of others raises anything
+    except (Exception, SystemExit) as error:  # a package of others raises anything
         raise RunError(
-            f"model.kind={kind}: {kind} {version_of(kind)} failed: {typed_line(error)}",
-            "Change the data or the settings of model, or use another model; the traceback is shown with --debug.",
+            f"model.kind={kind}: {kind} {version_of(kind)} failed: {words_of(error)}",
+            "Change the data, the settings or the model; the traceback is in run.log, and shown with --debug.",
         ) from error
 
 
@@ -101,10 +103,46 @@ def imported(kind: str) -> Any:
         return import_extra(kind, kind, f"model.kind={kind}")
 
 
-def fitted(kind: str, task: str, checkpoint: Path, num_members: int, seed: int, runtime: Runtime, rows: tuple[Any, Any]) -> Any:
-    """The package's own estimator, fitted to rows `(N, F)` and targets `(N,)`, its weights from this file."""
+def remembered_bytes(kind: str, config: Mapping[str, Any], num_rows: int, num_columns: int) -> int | None:
+    """What a member keeps of the labelled rows, so that each prediction need not read them again; None where that is unknown.
+
+    Keys and values of each layer in float32: of tabicl for every row, of tabpfn for every row and group of columns.
+    """
+    try:
+        if kind == "tabicl":
+            return int(config["icl_num_blocks"] * config["embed_dim"] * config["row_num_cls"] * 8 * num_rows)
+        groups = -(-num_columns // config["features_per_group"]) + 1
+        return int(config["nlayers"] * config["emsize"] * 8 * num_rows * groups)
+    except (KeyError, TypeError):
+        return None
+
+
+def _remembers(kind: str, config: Mapping[str, Any], num_members: int, runtime: Runtime, rows: tuple[Any, Any]) -> bool:
+    """Whether the labelled rows are read once, and not again for each prediction: a tenth of the time, if memory allows."""
+    one = remembered_bytes(kind, config, *rows[0].shape)
+    if one is None or (kind == "tabicl" and rows[1].dtype.kind == "i" and rows[1].max() >= config.get("max_classes", 10)):
+        return False
+    free = available_bytes()
+    if runtime.device.startswith("cuda"):
+        import torch
+
+        free = torch.cuda.mem_get_info(runtime.device)[0]
+    return one * num_members < free * _SHARE_REMEMBERED
+
+
+def fitted(
+    kind: str,
+    task: str,
+    checkpoint: Path,
+    config: Mapping[str, Any],
+    num_members: int,
+    seed: int,
+    runtime: Runtime,
+    rows: tuple[Any, Any],
+) -> Any:
+    """The package's own estimator, fitted to rows `(N, F)` and targets `(N,)`, its weights from this file with this config."""
     estimator = getattr(imported(kind), _CLASSES[kind][task == "regression"])
-    mixed = runtime.precision != "float32"
+    mixed, remembers = runtime.precision != "float32", _remembers(kind, config, num_members, runtime, rows)
     arguments: dict[str, Any] = {
         "n_estimators": num_members,
         "model_path": str(checkpoint),
@@ -112,10 +150,11 @@ def fitted(kind: str, task: str, checkpoint: Path, num_members: int, seed: int, 
         "random_state": seed,
     }
     if kind == "tabicl":
-        arguments |= {"allow_auto_download": False, "use_amp": mixed}
+        arguments |= {"allow_auto_download": False, "use_amp": mixed, "kv_cache": remembers}
     else:
         import torch
 
-        arguments |= {"inference_precision": "autocast" if mixed else torch.float32}
+        arguments["inference_precision"] = "autocast" if mixed else torch.float32
+        arguments["fit_mode"] = "fit_with_cache" if remembers else "fit_preprocessors"
     with own_words(kind):
         return estimator(**arguments).fit(*rows)

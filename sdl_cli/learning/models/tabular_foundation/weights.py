@@ -7,6 +7,7 @@ Most of them are files of torch, which may hold any object. They are read by tor
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import zipfile
@@ -80,6 +81,16 @@ class Checkpoint:
     config: dict[str, Any]
     shapes: Shapes
 
+    def check_task(self, kind: str, task: str, file: Path) -> None:
+        """Raise DataError where this network answers `classification` and the data asks for `regression`, or the reverse."""
+        classes = self.config.get("max_classes" if kind == "tabicl" else "max_num_classes", 10 if kind == "tabicl" else -1)
+        numbers = not classes if kind == "tabicl" else any("borders" in name for name in self.shapes)
+        if (classes >= 2) if task == "classification" else numbers:
+            return
+        wanted, other = ("classes", "numbers") if task == "classification" else ("numbers", "classes")
+        what = f"model.weights: {shortened(str(file), 200)} predicts {other}, and this data set needs {wanted}"
+        raise DataError(f"{what}.", f"Give the {kind} checkpoint for {wanted}, or model.weights=default.")
+
     @property
     def is_open(self) -> bool:
         """Whether tabpfn's licence for these weights allows commercial use: those of v2 alone."""
@@ -87,7 +98,27 @@ class Checkpoint:
 
 
 def examined(kind: str, file: Path) -> Checkpoint:
-    """What a checkpoint holds, read as plain tensors. Raises DataError for a file that is none, or holds anything else."""
+    """What a checkpoint holds, read as plain tensors; looked at once for as long as the file stays as it is.
+
+    Raises DataError for a file that is none, or holds anything else.
+    """
+    found = file.stat()
+    return _examined(kind, file, found.st_mtime_ns, found.st_size)
+
+
+def digest_of_file(file: Path) -> str:
+    """The digest of a checkpoint, computed once for as long as the file stays as it is."""
+    found = file.stat()
+    return _digest(file, found.st_mtime_ns, found.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _digest(file: Path, _changed: int, _num_bytes: int) -> str:
+    return hub_weights.digest_of(file)
+
+
+@functools.lru_cache(maxsize=4)
+def _examined(kind: str, file: Path, _changed: int, _num_bytes: int) -> Checkpoint:
     no_weights = f"model.weights: {shortened(str(file), 200)} is no checkpoint of {kind}"
     hint = "Give one that the package itself wrote or fetched, or model.weights=default."
     try:
@@ -100,6 +131,9 @@ def examined(kind: str, file: Path) -> Checkpoint:
         raise DataError(f"{no_weights}: it has no settings (config) or no tensors (state_dict).", hint)
     name = found.get("architecture_name")
     checkpoint = Checkpoint(None if name is None else str(name), dict(config), dict(shapes))
+    is_of_kind = "icl_num_blocks" in config if kind == "tabicl" else name not in (None, "tabicl") or "emsize" in config
+    if not is_of_kind:
+        raise DataError(f"{no_weights}: its settings are those of another network.", hint)
     try:
         wanted = _wanted(kind, checkpoint)
     except Exception as error:
