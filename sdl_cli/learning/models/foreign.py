@@ -6,6 +6,7 @@ Needs neither torch nor scikit-learn.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,13 @@ from sdl_cli.errors import DataError, RunError, SdlError
 from sdl_cli.phrases import shortened
 
 _MOST_WORDS = 300
+_QUIET = ("TABPFN_NO_BROWSER", "TABPFN_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+
+
+def keep_quiet() -> None:
+    """Ask packages of others, before they are imported, to open no browser and send nothing, unless the user says otherwise."""
+    for variable in _QUIET:
+        os.environ.setdefault(variable, "1")
 
 
 def words_of(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.arguments import takes
 from sdl_cli.learning.models.flat import FlatEstimator
-from sdl_cli.learning.models.foreign import words_of
+from sdl_cli.learning.models.foreign import keep_quiet, words_of
 from sdl_cli.learning.models.settings import SklearnSettings
 from sdl_cli.learning.models.target_scale import may_scale, scale_of
 from sdl_cli.settings.experiment import Experiment
@@ -68,6 +68,7 @@ class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc
 def import_estimator(path: str) -> Any:
     """The class at an import path, or where it has moved since the run was stored. Raises ConfigError if there is none."""
     old = next((prefix for prefix in MOVED if path.startswith(prefix)), "")
+    keep_quiet()
     module, _, name = (MOVED.get(old, "") + path.removeprefix(old)).rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)

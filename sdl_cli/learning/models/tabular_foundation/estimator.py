@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_clas
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from sdl_cli.errors import DataError
+from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.learning import device, loop
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.arguments import NETWORK, takes
@@ -169,12 +169,15 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         model.context_, model.targets_ = (tensors[f"context.{name}"].numpy() for name in ("rows", "targets"))
         model._check_context()
         model.runtime_, model.notes_ = runtime_here(Runtime.from_plain(fitted["runtime"])), []
-        model.weights_file_ = weights.located(model.kind, model.version, model._task, model.weights)
+        model.weights_file_ = weights.located(model.kind, model.version, model._task, model.weights, stored=True)
         model.weights_digest_ = weights.digest_of_file(model.weights_file_)
         if model.weights_digest_ != fitted["weights_digest"]:
             what = f"model.weights: {model.weights_file_} is another file than the one that this run was made with"
             raise DataError(f"{what} (its sha256 differs).", "Put the old file back, or train again with this one.")
-        model._open()
+        try:
+            model._open()
+        except (ConfigError, RunError) as error:  # a package that is gone, or another version that does not take the file
+            raise DataError(f"This run answers with {fitted['package']}. {error.message}", error.hint) from error
         return model
 
     def _check_context(self) -> None:

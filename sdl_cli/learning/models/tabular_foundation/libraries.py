@@ -13,12 +13,10 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError, RunError, SdlError
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.models.foreign import words_of
+from sdl_cli.learning.models.foreign import keep_quiet, words_of
 from sdl_cli.learning.models.hub_weights import import_extra
 from sdl_cli.machine import available_bytes
 
-# set before the import, whatever the user has: nothing is sent or opened on behalf of a fit
-_QUIET = {"TABPFN_NO_BROWSER": "1", "TABPFN_DISABLE_TELEMETRY": "1", "TABPFN_ALLOW_CPU_LARGE_DATASET": "1"}
 _SHARE_REMEMBERED = 0.25  # of the free memory, for what is kept of the labelled rows
 _CLASSES = {"tabicl": ("TabICLClassifier", "TabICLRegressor"), "tabpfn": ("TabPFNClassifier", "TabPFNRegressor")}
 
@@ -98,7 +96,8 @@ def version_of(kind: str) -> str:
 
 def imported(kind: str) -> Any:
     """The package. Raises ConfigError where it is not installed, RunError where importing it fails."""
-    os.environ.update(_QUIET)
+    keep_quiet()
+    os.environ.setdefault("TABPFN_ALLOW_CPU_LARGE_DATASET", "1")  # many rows on a CPU are said here, and not refused
     with own_words(kind):
         return import_extra(kind, kind, f"model.kind={kind}")
 

@@ -53,9 +53,11 @@ def on_hub(kind: str, version: str, task: str) -> HubWeights:
     return HubWeights(repository_of(version), "model.weights", None, _NOT_COMMERCIAL, (file,), "tabpfn")
 
 
-def located(kind: str, version: str, task: str, weights: str) -> Path:
+def located(kind: str, version: str, task: str, weights: str, stored: bool = False) -> Path:
     """The checkpoint that the settings mean, fetched from the hub if it is theirs and was not fetched before.
 
+    Arguments:
+        stored: of a run that was stored, where another file is not asked for.
     Raises DataError: a file that is gone, or weights that are not here and cannot be fetched.
     """
     if weights != "default":
@@ -65,8 +67,13 @@ def located(kind: str, version: str, task: str, weights: str) -> Path:
             raise DataError(f"model.weights: model.kind={kind} answers with {file}, and there is no such file.", hint)
         return file
     known = on_hub(kind, version, task)
-    folder = hub_weights.fetch(known)
-    return next(iter(sorted(folder.rglob(known.files[0]))), folder / known.files[0])
+    try:
+        return hub_weights.fetch(known) / known.files[0]
+    except DataError as error:
+        if not stored:
+            raise
+        hint = f"Where there is a network: hf download {known.repository} {known.files[0]}; then bring the hub's cache here."
+        raise DataError(f"This run answers with {kind}. {error.message}", hint) from error
 
 
 @dataclass(frozen=True)

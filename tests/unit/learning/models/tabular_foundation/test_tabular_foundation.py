@@ -107,6 +107,18 @@ def test_a_stored_run_wants_the_same_checkpoint(folder: Path, tmp_path: Path) ->
         TabularFoundation.from_state(tensors, values)
 
 
+def test_a_stored_run_whose_package_is_gone_or_fails_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = fit(folder, "tabicl")[0].get_state()
+    for error in (ConfigError("model.kind=tabicl needs the package tabicl.", "pip install"), RunError("tabicl failed", "")):
+
+        def fails(kind: str, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(libraries, "imported", fails)
+        with pytest.raises(DataError, match=r"^This run answers with tabicl \d[\d.]+\. (model.kind=tabicl needs|tabicl failed)"):
+            TabularFoundation.from_state(*state)
+
+
 def spoiled(kind: str, folder: Path) -> dict[str, tuple[Path, str]]:
     """Files that are no checkpoint of `kind`, and what is said of each."""
     found = tiny_checkpoints.content(kind, "classification")
@@ -189,6 +201,9 @@ def test_without_a_network_one_error_names_file_size_licence_and_setting(monkeyp
         "Where there is a network: hf download jingang/TabICL tabicl-classifier-v2-20260212.ckpt --local-dir TabICL; copy that "
         "file here and set model.weights=FILE."
     )
+    with pytest.raises(DataError, match="^This run answers with tabicl. model.weights: the weights jingang/TabICL") as found:
+        weights.located("tabicl", "v2", "regression", "default", stored=True)
+    assert "hf download jingang/TabICL tabicl-regressor-v2-20260212.ckpt;" in found.value.hint
 
 
 @pytest.mark.parametrize(("kind", "version", "size", "message"), [
