@@ -53,13 +53,16 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         if not isinstance(self.random_state, int):
             self.seed_ = int(np.random.RandomState(self.random_state).randint(2**31 - 1))
         self.runtime_ = self._settled_runtime()
-        self.context_, self.targets_ = X, y
-        num_classes = 0
+        self.context_, self.targets_, num_classes = X, y, 0
         if is_classifier(self):
             self.classes_, self.targets_ = np.unique(y, return_inverse=True)
             num_classes = len(self.classes_)
-        on_cpu = self.runtime_.device == "cpu"
-        self.notes_: list[str] = libraries.outside(self.kind, self.version, len(X), X.shape[1], num_classes, on_cpu)
+        else:
+            self.targets_ = y.astype(np.float64)
+        version, on_cpu = self.version, self.runtime_.device == "cpu"
+        if self.weights != "default":  # a file says itself which version it is
+            version = weights.examined(self.kind, weights.located(self.kind, version, self._task, self.weights)).version
+        self.notes_: list[str] = libraries.outside(self.kind, version, len(X), X.shape[1], num_classes, on_cpu)
         self.weights_file_ = weights.located(self.kind, self.version, self._task, self.weights)
         self.weights_digest_ = weights.digest_of_file(self.weights_file_)
         self._open()
@@ -112,8 +115,8 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         checkpoint = weights.examined(self.kind, file)
         checkpoint.check_task(self.kind, self._task, file)
         if self.kind == "tabpfn":
-            check_accepted(OPEN_VERSION if checkpoint.is_open else _version_of(checkpoint), self.accept_license)
-            if checkpoint.is_open:
+            check_accepted(checkpoint.version, self.accept_license)
+            if checkpoint.version == OPEN_VERSION:
                 self.notes_.append(f"{weights.ATTRIBUTION}: the licence of these weights wants that shown beside results.")
         elif file.suffix == ".safetensors":
             file = weights.as_torch_file(file, self.weights_digest_)
@@ -219,9 +222,3 @@ class TabularFoundation(ClassifierMixin, _TabularFoundation):  # type: ignore[mi
 
 class TabularFoundationRegressor(RegressorMixin, _TabularFoundation):  # type: ignore[misc]
     """The same for numbers: predictions are the means of what the network expects."""
-
-
-def _version_of(checkpoint: weights.Checkpoint) -> str:
-    """The version of tabpfn's weights that a checkpoint names, none of them v2."""
-    name = "tabpfn_v2_5" if checkpoint.architecture == "base" else str(checkpoint.architecture)
-    return name.removeprefix("tabpfn_").replace("_", ".")

@@ -99,9 +99,12 @@ class Checkpoint:
         raise DataError(f"{what}.", f"Give the {kind} checkpoint for {wanted}, or model.weights=default.")
 
     @property
-    def is_open(self) -> bool:
-        """Whether tabpfn's licence for these weights allows commercial use: those of v2 alone."""
-        return self.architecture in (None, "tabpfn_v2")
+    def version(self) -> str:
+        """The version of the weights, as `model.version` names it."""
+        if self.architecture in (None, "tabicl", "tabpfn_v2"):
+            return OPEN_VERSION
+        name = "tabpfn_v2_5" if self.architecture == "base" else str(self.architecture)
+        return name.removeprefix("tabpfn_").replace("_", ".")
 
 
 def examined(kind: str, file: Path) -> Checkpoint:

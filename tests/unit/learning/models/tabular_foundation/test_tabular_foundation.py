@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import torch
 from integration import tiny_checkpoints
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.utils.estimator_checks import check_estimator
 
 from sdl_cli.errors import ConfigError, DataError, RunError
 from sdl_cli.learning.models import hub_weights
@@ -71,6 +73,17 @@ def test_it_answers_as_its_package_does_and_again_when_loaded(folder: Path, tmp_
     assert [os.environ[name] for name in ("TABPFN_NO_BROWSER", "TABPFN_DISABLE_TELEMETRY")] == ["1", "1"]
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_scikit_learn_checks(folder: Path, task: str) -> None:
+    file = str(tiny_checkpoints.write(folder, "tabicl", task))
+    untrained = dict.fromkeys(("check_classifiers_train", "check_regressors_train"), "random weights predict nothing")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the checks feed degenerate data on purpose
+        check_estimator(
+            TASKS[task][0](weights=file, num_members=1, num_threads=1), expected_failed_checks=untrained, on_skip=None
+        )
+
+
 def test_cells_may_be_missing_and_degenerate_tables_are_answered(folder: Path) -> None:
     model, X = fit(folder, "tabicl")
     holed = X.copy()
@@ -79,7 +92,9 @@ def test_cells_may_be_missing_and_degenerate_tables_are_answered(folder: Path) -
     assert model.fit(X, np.zeros(len(X))).predict_proba(X[:2]).tolist() == [[1.0], [1.0]]
     assert model.fit(np.ones((4, 2)), [0, 0, 0, 1]).predict_proba(np.ones((1, 2))).tolist() == [[0.75, 0.25]]
     numbers = TabularFoundationRegressor(weights=str(tiny_checkpoints.write(folder, "tabicl", "regression")))
-    assert numbers.fit(np.ones((4, 2)), [1.0, 2.0, 3.0, 6.0]).predict([[5.0, np.nan]]).tolist() == [3.0]
+    assert numbers.fit(np.ones((4, 2)), [1, 2, 3, 6]).predict([[5.0, np.nan]]).tolist() == [3.0]
+    tensors, values = numbers.get_state()
+    assert TabularFoundationRegressor.from_state(tensors, values).predict([[5.0, 1.0]]).tolist() == [3.0]
 
 
 def test_a_checkpoint_in_safetensors_answers_alike(folder: Path) -> None:
@@ -170,7 +185,8 @@ def test_weights_that_are_not_for_commercial_use_need_consent(tmp_path: Path) ->
     TabularFoundationSettings(kind="tabpfn").check()
     with pytest.raises(ConfigError, match="tabicl has no weights v3 here"):
         TabularFoundationSettings(version="v3").check()
-    assert weights.Checkpoint(None, {}, {}).is_open and not weights.Checkpoint("base", {}, {}).is_open
+    names = (None, "tabpfn_v2", "base", "tabpfn_v2_6", "tabpfn_v3_5")
+    assert [weights.Checkpoint(name, {}, {}).version for name in names] == ["v2", "v2", "v2.5", "v2.6", "v3.5"]
     from tabpfn.architectures import ARCHITECTURES
 
     later = ARCHITECTURES["tabpfn_v2_6"]
