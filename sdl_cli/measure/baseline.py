@@ -16,6 +16,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import LabelledPart, TestPart
 from sdl_cli.learning.models import with_preparation
+from sdl_cli.learning.models.foreign import own_words
 from sdl_cli.learning.models.settings import BaselineSettings
 from sdl_cli.learning.remembered import Array, remembered
 
@@ -84,15 +85,20 @@ def model_outputs(model: Any, X: Array, num_classes: int, allowed: Array | None 
     Arguments:
         allowed: which classes each row may be answered with, `bool (N, K)`, or None for all. A model that knows what to do
             with it is told (`predict_among`); the others answer as ever, and what is not allowed is taken away.
+    Raises RunError: what an estimator of others raises, in its words.
     """
-    if not num_classes:
-        return np.asarray(model.predict(X), dtype=np.float64)
-    probs = np.zeros((len(X), num_classes))
-    classes = np.asarray(model.classes_, dtype=np.int64)
-    if allowed is not None and hasattr(model, "predict_among"):
-        probs[:, classes] = model.predict_among(X, allowed[:, classes])
-    else:
-        probs[:, classes] = model.predict_proba(X)
+    with own_words(model):
+        if not num_classes:
+            return np.asarray(model.predict(X), dtype=np.float64)
+        probs = np.zeros((len(X), num_classes))
+        classes = np.asarray(model.classes_, dtype=np.int64)
+        if allowed is not None and hasattr(model, "predict_among"):
+            probs[:, classes] = model.predict_among(X, allowed[:, classes])
+        else:
+            found = np.asarray(model.predict_proba(X), dtype=np.float64)
+            if found.shape != (len(X), len(classes)):
+                raise ValueError(f"its probabilities have the shape {found.shape}, not {(len(X), len(classes))}")
+            probs[:, classes] = found
     return among(probs, allowed)
 
 

@@ -19,15 +19,14 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.split import LabelledPart, TestPart
-from sdl_cli.errors import RunError, SdlError
 from sdl_cli.learning.device import Runtime
+from sdl_cli.learning.models.foreign import own_words
 from sdl_cli.learning.models.settings import BaselineSettings
 from sdl_cli.learning.stages import Stages, finish, own_time
 from sdl_cli.measure import baseline as reference
 from sdl_cli.measure import scoring
 from sdl_cli.measure.decisions import decide
 from sdl_cli.measure.metrics import MAIN, Lift, Measured
-from sdl_cli.phrases import typed_line
 from sdl_cli.run.prepare import Ready, divided, load_here, make_ready, resolve_settings, weighs_classes
 from sdl_cli.run.reduced import settled
 from sdl_cli.run.writing import finite, write_history
@@ -140,7 +139,7 @@ def fit_and_score(
         for sentence in getattr(model, "notes_", ()):
             around.notice(sentence)
     held: Scores = {}
-    with clock.phase("predict"), opened_door(ready.experiment), heard(ready.experiment.model.is_network, around.notice):
+    with clock.phase("predict"), own_words(ready.experiment.model), heard(ready.experiment.model.is_network, around.notice):
         outputs = _outputs(ready, test, around.features)
         found = score(test, outputs, ready.decision, num_resamples)
         if with_intervals and len(ready.validation):
@@ -222,7 +221,7 @@ def held_out_score(experiment: Experiment, kept: LabelledPart, held: LabelledPar
     """
     ready = with_size(make_ready(experiment, kept, ignore), dataclasses.replace(around, notice=ignore))
     yield from _fit(ready, around)
-    with opened_door(experiment):
+    with own_words(experiment.model):
         return _scores(held, _outputs(ready, held, around.features), ready.decision, 0)[metric].value
 
 
@@ -307,7 +306,7 @@ def _fit(ready: Ready, around: Around) -> Stages[None]:
     """Fit the model, with the history of a network in its folder."""
     if not ready.experiment.model.is_network:
         around.on_runtime(None)
-        with opened_door(ready.experiment):
+        with own_words(ready.experiment.model):
             ready.model.fit(ready.fit.X, ready.fit.y)
         return
     from sdl_cli.learning import loop
@@ -342,18 +341,3 @@ def heard(is_network: bool, notice: Callable[[str], None]) -> Iterator[None]:
 
     with loop.context(loop.Context(on_notice=notice)):
         yield
-
-
-@contextlib.contextmanager
-def opened_door(experiment: Experiment) -> Iterator[None]:
-    """Inside, errors of a `model=sklearn` estimator become user errors that name it."""
-    try:
-        yield
-    except (SdlError, MemoryError):
-        raise
-    except Exception as error:
-        if not experiment.model.is_foreign:
-            raise
-        message = f"model.estimator: {experiment.model.estimator} failed: {typed_line(error)}"
-        hint = "Change its model.params, the data, or the estimator; see run.log in the run folder for the traceback."
-        raise RunError(message, hint) from error

@@ -44,6 +44,11 @@ class HubWeights:
     extra: str | None = None
 
     @property
+    def place(self) -> str:
+        """What the setting takes instead: FILE where one file is all that is needed, else FOLDER."""
+        return "FILE" if len(self.files) == 1 and "*" not in self.files[0] else "FOLDER"
+
+    @property
     def command(self) -> str:
         """The one command that fetches them on a machine with a network."""
         patterns = " ".join(f"'{pattern}'" if "*" in pattern else pattern for pattern in self.files)
@@ -78,24 +83,23 @@ def fetch(weights: HubWeights) -> Path:
     if found is not None:
         return found
     hub = import_extra("huggingface_hub", weights.extra or "huggingface", weights.setting)
+    errors = importlib.import_module("huggingface_hub.errors")
     with _quiet():
         try:
             about = hub.HfApi().model_info(weights.repository, timeout=_TIMEOUT_SECONDS, files_metadata=True)
-        except (hub.errors.RepositoryNotFoundError, hub.errors.HFValidationError) as error:
-            what = f"{weights.setting}: the hub has no model {shortened(weights.repository)}, or it is private or has terms."
-            raise DataError(what, f"Log in with: hf auth login; or give a local folder: {weights.setting}=FOLDER") from error
-        except Exception as error:  # many kinds of network errors exist
-            raise unavailable(weights, error) from error
-        licence = weights.licence or getattr(about.card_data or object(), "license", None) or "not stated"
-        num_bytes = weights.num_bytes or sum(
-            file.size or 0 for file in about.siblings or () if any(Path(file.rfilename).match(own) for own in weights.files)
-        )
-        loop.current_context().notice(
-            f"Fetching {weights.repository} from the Hugging Face Hub, once: {in_megabytes(num_bytes)}, licence {licence}."
-        )
-        try:
+            licence = weights.licence or getattr(about.card_data or object(), "license", None) or "not stated"
+            num_bytes = weights.num_bytes or sum(
+                file.size or 0 for file in about.siblings or () if any(Path(file.rfilename).match(own) for own in weights.files)
+            )
+            loop.current_context().notice(
+                f"Fetching {weights.repository} from the Hugging Face Hub, once: {in_megabytes(num_bytes)}, licence {licence}."
+            )
             folder = hub.snapshot_download(weights.repository, allow_patterns=list(weights.files), etag_timeout=_TIMEOUT_SECONDS)
-        except Exception as error:
+        except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:  # among them terms that were not accepted
+            what = f"{weights.setting}: the hub has no model {shortened(weights.repository)}, or it is private or has terms."
+            hint = f"Log in with: hf auth login; or give a local {weights.place.lower()}: {weights.setting}={weights.place}"
+            raise DataError(what, hint) from error
+        except Exception as error:  # many kinds of network errors exist
             raise unavailable(weights, error) from error
     return Path(folder)
 
@@ -105,10 +109,11 @@ def unavailable(weights: HubWeights, error: BaseException | None = None) -> Data
     size = "" if weights.num_bytes is None else f", {in_megabytes(weights.num_bytes)}"
     licence = "" if weights.licence is None else f", licence {weights.licence}"
     why = "" if error is None else f" ({reason(error)})"
+    copied = f"copy that {weights.place.lower()} here and set {weights.setting}={weights.place}"
     what = f"{weights.setting}: the weights {weights.repository}{size}{licence} are not on this machine"
     return DataError(
         f"{what} and could not be fetched{why}.",
-        f"Where there is a network: {weights.command}; copy that folder here and set {weights.setting}=FOLDER.",
+        f"Where there is a network: {weights.command}; {copied}.",
     )
 
 
@@ -148,12 +153,12 @@ def reason(error: BaseException) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Calls of the hub without its log and warnings, and with progress bars only on a terminal."""
-    hub = importlib.import_module("huggingface_hub")
+    hub = importlib.import_module("huggingface_hub.utils")  # its parts are no attributes before they are imported
     logger = logging.getLogger("huggingface_hub")
-    level, bars_off = logger.level, hub.utils.are_progress_bars_disabled()
+    level, bars_off = logger.level, hub.are_progress_bars_disabled()
     logger.setLevel(logging.CRITICAL)
     if not sys.stderr.isatty():
-        hub.utils.disable_progress_bars()
+        hub.disable_progress_bars()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -161,4 +166,4 @@ def _quiet() -> Iterator[None]:
     finally:
         logger.setLevel(level)
         if not bars_off:
-            hub.utils.enable_progress_bars()
+            hub.enable_progress_bars()

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.arguments import takes
 from sdl_cli.learning.models.flat import FlatEstimator
+from sdl_cli.learning.models.foreign import keep_quiet, words_of
 from sdl_cli.learning.models.settings import SklearnSettings
 from sdl_cli.learning.models.target_scale import may_scale, scale_of
 from sdl_cli.settings.experiment import Experiment
@@ -42,8 +43,8 @@ class _SklearnModel(FlatEstimator):
             params.setdefault("random_state", self.random_state)
         try:
             model = kind(**params)
-        except TypeError as error:
-            raise ConfigError(f"model.params: {self.estimator} cannot be built: {error}") from error
+        except Exception as error:
+            raise ConfigError(f"model.params: {self.estimator} cannot be built: {words_of(error)}") from error
         wanted, fits = ("classes", is_classifier(model)) if is_classifier(self) else ("numbers", is_regressor(model))
         if not fits:
             raise ConfigError(f"model.estimator: {self.estimator} does not predict {wanted}, which this data set needs.")
@@ -67,11 +68,13 @@ class SklearnModelRegressor(RegressorMixin, _SklearnModel):  # type: ignore[misc
 def import_estimator(path: str) -> Any:
     """The class at an import path, or where it has moved since the run was stored. Raises ConfigError if there is none."""
     old = next((prefix for prefix in MOVED if path.startswith(prefix)), "")
+    keep_quiet()
     module, _, name = (MOVED.get(old, "") + path.removeprefix(old)).rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        what = f"model.estimator: {path} cannot be imported: {error}"
+    except (Exception, SystemExit) as error:  # importing runs code of others, which raises anything
+        usual = isinstance(error, (ImportError, AttributeError))
+        what = f"model.estimator: {path} cannot be imported: {error if usual else words_of(error)}"
         raise ConfigError(what, "Give the full path of a class, for example sklearn.svm.SVC.") from error
     if not (inspect.isclass(found) and hasattr(found, "fit") and hasattr(found, "predict")):
         raise ConfigError(f"model.estimator: {path} is not an estimator class with fit and predict.")

@@ -15,6 +15,7 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.adversarial.settings import AdversarialSettings
 from sdl_cli.learning.models.kind import ROW, FromScratch, InContext, ModelSettings
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
+from sdl_cli.learning.models.tabular_foundation.settings import TabularFoundationSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
 
 # Seconds on one core of a 2026 server: fixed, and for every labelled row and feature (or pixel) seen.
@@ -385,6 +386,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "autoencoder": AutoencoderSettings,
     "pretrained_table": PretrainedTableSettings,
     "blend": BlendSettings,
+    "tabular_foundation": TabularFoundationSettings,
     "one_shot": OneShotSettings,
     "adversarial": AdversarialSettings,
     "rocket": RocketSettings,

@@ -13,10 +13,11 @@ import numpy as np
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
+from sdl_cli.learning.models.foreign import check_files, files_of, name_of, own_words, words_of
 from sdl_cli.learning.models.kind import HOLDS_ROWS
 from sdl_cli.learning.models.settings import MODELS, traits
 from sdl_cli.machine import available_bytes
-from sdl_cli.phrases import first_line
+from sdl_cli.phrases import first_line, listed, shortened
 from sdl_cli.settings.contents import INPUTS, checked
 from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parse import parse_group
@@ -70,9 +71,13 @@ def save_model(
         content, more = save_arrays(forest_to_arrays(model.model_)), _flat_values(model)
     else:
         from sdl_cli.learning.models.skops_io import import_skops
-
-        file, content, more = "model.skops", import_skops().dumps(model.model_), _flat_values(model)
         from sdl_cli.learning.models.stored_types import check_file
+
+        hint = "Leave the model out (sdl curve and sdl compare keep numbers alone), or use another estimator."
+        with own_words(model, hint, "cannot be stored"):
+            file, content, more = "model.skops", import_skops().dumps(model.model_), _flat_values(model)
+        if name_of(model) is not None:
+            more["files"] = files_of(model.params or {})
 
         try:
             check_file(content)
@@ -110,7 +115,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
     except FileNotFoundError as error:
         missing = next((n for n in ("model.json", ARRAYS) if not (folder / n).is_file()), "model.skops")
         raise DataError(f"{folder}: no model is stored here ({missing} is missing).") from error
-    except Exception as error:  # a damaged or crafted file can raise nearly anything
+    except (Exception, SystemExit) as error:  # a damaged or crafted file can raise nearly anything
         why = f"{type(error).__name__}: {first_line(error, 200)}"
         raise DataError(f"{folder}: the stored model cannot be read ({why}).") from error
 
@@ -200,12 +205,29 @@ def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bo
     content = _read_arrays(file)
     if trust:
         content = _with_modules_of_today(content)
-        return skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
+        trusted = skops_io.get_untrusted_types(data=content)
+        if not traits(values["model"]).is_foreign:
+            return skops_io.loads(content, trusted=trusted)
+        return _load_foreign(values, lambda: skops_io.loads(content, trusted=trusted))
     if values["model"] == "sklearn":
         check_trusted(str(values["params"]["estimator"]))
     model = skops_io.loads(content, trusted=check_file(content))
     check_model(model, num_features)
     return model
+
+
+def _load_foreign(values: dict[str, Any], load: Callable[[], Any]) -> Any:
+    """An estimator of others, once the files that it reads are seen to be here. Raises DataError that names it."""
+    params = values["params"]
+    estimator, own = str(params["estimator"]), dict(params.get("params") or {})
+    check_files(estimator, own, values.get("files") or {})
+    try:
+        return load()
+    except (Exception, SystemExit) as error:
+        message = f"This run uses {estimator}, which cannot be loaded again: {words_of(error)}"
+        given = f" (model.params: {shortened(listed(list(own), last=', '), 200)})" if own else ""
+        hint = f"Bring back what it needs{given}: a package, a file, or weights that it fetches from a network."
+        raise DataError(message, hint) from error
 
 
 def _with_modules_of_today(content: bytes) -> bytes:

@@ -37,6 +37,25 @@ def test_without_a_network_one_error_names_size_licence_command_and_setting() ->
     )
 
 
+def test_terms_that_were_not_accepted_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError
+
+    class GatedError(GatedRepoError):
+        def __init__(self) -> None:
+            Exception.__init__(self, "401 Client Error")
+
+    def refused(self: object, *args: object, **kwargs: object) -> None:
+        raise GatedError
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", refused)
+    one = HubWeights("owner/mini", "model.weights", files=("mini.ckpt",))
+    with pytest.raises(DataError, match="the hub has no model owner/mini, or it is private or has terms") as found:
+        hub_weights.fetch(one)
+    assert found.value.hint == "Log in with: hf auth login; or give a local file: model.weights=FILE"
+    assert hub_weights.unavailable(one).hint.endswith("copy that file here and set model.weights=FILE.")
+
+
 def test_a_missing_package_names_the_extra() -> None:
     with pytest.raises(ConfigError) as found:
         hub_weights.import_extra("no_such_package", "text", "model=finetuned_text")

@@ -24,18 +24,19 @@ from sdl_cli.learning.models.settings import (
 
 TRAINED = {"finetuned_cnn", "deep_net", "autoencoder", "adversarial"}
 IN_CONTEXT = {"pretrained_table", "blend"}
+FOUNDATION = {"tabular_foundation"}
 ONE_SHOT = {"one_shot"}
 FLAGS: dict[str, set[str]] = {
-    "is_network": TRAINED | IN_CONTEXT | ONE_SHOT,
+    "is_network": TRAINED | IN_CONTEXT | FOUNDATION | ONE_SHOT,
     "is_pretrained": {"finetuned_cnn"},
     "starts_random": {"deep_net", "autoencoder", "adversarial"},
     "is_foreign": {"sklearn"},
-    "holds_rows": IN_CONTEXT | ONE_SHOT,
+    "holds_rows": IN_CONTEXT | FOUNDATION | ONE_SHOT,
     "is_one_graph": set(MODELS) - {"blend"},
     "stacks": {"deep_net"},
     "takes_class_weight": TRAINED | {"baseline"},
     "default_training": TRAINED | {"pretrained_table"} | ONE_SHOT,
-    "no_graph": ONE_SHOT,
+    "no_graph": ONE_SHOT | FOUNDATION,
     "reads_px": ONE_SHOT | {"adversarial"},
     "takes_support": ONE_SHOT,
 }
@@ -57,7 +58,7 @@ def test_a_model_is_found_by_its_name_and_takes_its_own_settings(name: str) -> N
         }  # for numbers, their settings are refused before an estimator is asked for
         assert estimator.__name__.endswith("" if only_classes else ending) and estimator.settings is kind
         assert set(kind().arguments()) <= set(estimator().get_params())
-    if kind.is_network and name != "blend":
+    if kind.is_network and name not in FOUNDATION | {"blend"}:
         assert set(kind.default_training) == set(kind.modalities)
 
 

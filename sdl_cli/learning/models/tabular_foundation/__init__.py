@@ -1,0 +1,1 @@
+"""Foundation models of others for tables: a pretrained network of another package reads the labelled rows to answer."""
