@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from sdl_cli.learning.device import threads
 from sdl_cli.learning.loop import prepare
+from sdl_cli.learning.models.backbone import Backbone
 from sdl_cli.learning.models.estimator import NetworkEstimator
-from sdl_cli.learning.models.finetuned_cnn import Backbone
 from sdl_cli.learning.models.network import Array
 
 LEAST_CELLS = 4  # per side: a coarser map says nothing of where

@@ -255,10 +255,10 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
     return None
 
 
-def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str], SdlError | None]) -> None:
+def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[Any, Any], SdlError | None]) -> None:
     """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
     wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.is_pretrained}
-    for key in sorted(wanted - set(known)):
+    for key in sorted(wanted - set(known), key=str):
         from sdl_cli.learning.models import pretrained
 
         try:
@@ -266,7 +266,7 @@ def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str
             known[key] = None
         except SdlError as error:
             known[key] = error
-    refusal = next((known[key] for key in sorted(wanted) if known[key] is not None), None)
+    refusal = next((known[key] for key in sorted(wanted, key=str) if known[key] is not None), None)
     if refusal is not None:
         raise refusal
 
