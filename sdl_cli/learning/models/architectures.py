@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sdl_cli.errors import ConfigError
 
@@ -26,7 +27,7 @@ def sources(architecture: Names, weights: Names) -> tuple[tuple[str, str], ...]:
     if not 1 <= len(names) <= MOST:
         what = f"architecture: it names {len(names)} networks, and must name 1 to {MOST}."
         raise ConfigError(what, "For example [resnet18,timm/vit_tiny_patch16_224].")
-    if len(names) > 1 and isinstance(weights, str):
+    if len(names) > 1 and isinstance(weights, str) and not Path(weights).expanduser().is_file():
         own = (weights,) * len(names)
     if len(own) != len(names):
         example = ",".join(["default"] * (len(names) - 1) + ["FILE"])

@@ -73,9 +73,9 @@ class Preprocessing:
         side = self.crop_px
         more_y, more_x = (max(side - size, 0) for size in x.shape[-2:])
         if more_y or more_x:  # the odd one at the end, as torchvision and timm pad
-            mean = torch.tensor(self.mean, dtype=x.dtype, device=x.device).mul(255).round().div(255).view(1, 3, 1, 1)
-            around = mean if self.crop_mode == "border" else torch.zeros_like(mean)
-            x = F.pad(x - around, (more_x // 2, (more_x + 1) // 2, more_y // 2, (more_y + 1) // 2)) + around
+            around = (more_x // 2, (more_x + 1) // 2, more_y // 2, (more_y + 1) // 2)
+            fill = [round(255 * mean) / 255 if self.crop_mode == "border" else 0.0 for mean in self.mean]
+            x = torch.cat([F.pad(x[:, c : c + 1], around, value=value) for c, value in enumerate(fill)], dim=1)
         height, width = x.shape[-2:]
         top, left = round((height - side) / 2), round((width - side) / 2)
         return x[..., top : top + side, left : left + side]

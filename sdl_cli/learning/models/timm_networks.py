@@ -52,7 +52,7 @@ def check(architecture: str, weights: str = "none") -> None:
     """
     timm = import_timm()
     name = architecture.removeprefix(TIMM)
-    bare, _, tag = name.partition(".")
+    bare, dot, tag = name.partition(".")
     known = timm.list_models()
     if bare not in known:
         newer = timm.models.get_deprecated_models().get(name) or timm.models.get_deprecated_models().get(bare)
@@ -60,7 +60,7 @@ def check(architecture: str, weights: str = "none") -> None:
         hint = f"Did you mean {' or '.join(TIMM + other for other in near)}?" if near else _EXAMPLES
         raise ConfigError(f"model.architecture: timm has no network called {shortened(name)!r}.", hint)
     tags = [other.partition(".")[2] for other in timm.list_models(f"{bare}.*", pretrained=True)]
-    if tag and tag not in tags:
+    if dot and tag not in tags:
         what = f"model.architecture: timm has no weights {shortened(tag)!r} of {bare}."
         there = f"There are: {listed(tags, _MOST_NAMED)}." if tags else f"It has none at all; write {TIMM}{bare}."
         raise ConfigError(what, there)
