@@ -60,7 +60,9 @@ def test_each_sees_its_own_size() -> None:
     body = SideBySide([Backbone(Look(), how, True) for how in hows])
     assert body(torch.rand(2, 1, 48, 48)).shape == (2, 6)
     assert [shape[1:] for shape in seen] == [(3, 32, 32), (3, 40, 40)]
-    assert backbones_of(body) == list(body.parts) and backbones_of(body.parts[0]) == [body.parts[0]] and backbones_of(Look()) == []
+    assert (
+        backbones_of(body) == list(body.parts) and backbones_of(body.parts[0]) == [body.parts[0]] and backbones_of(Look()) == []
+    )
 
 
 def test_images_are_read_at_the_largest_size() -> None:
