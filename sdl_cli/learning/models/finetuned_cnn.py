@@ -34,7 +34,7 @@ _RECORD = ("architecture", "weights", "sha256")  # of what each network began wi
 @takes(FinetunedCNNSettings, **NETWORK, reduce=None)
 class _FinetunedCNN(NetworkEstimator):
     def image_size(self) -> tuple[int, str]:
-        found = max(self._preprocessing(), key=lambda how: how.resize_px)  # others make theirs smaller themselves
+        found = max(self.preprocessing(), key=lambda how: how.resize_px)  # others make theirs smaller themselves
         return found.resize_px, found.interpolation
 
     @property
@@ -48,7 +48,7 @@ class _FinetunedCNN(NetworkEstimator):
 
     def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
         parts, sizes = [], []
-        for (architecture, _), how in zip(self._sources, self._preprocessing(), strict=True):
+        for (architecture, _), how in zip(self._sources, self.preprocessing(), strict=True):
             backbone, size = pretrained.build_backbone(architecture, how.crop_px)
             parts.append(Backbone(backbone, how, freeze_batchnorm=self.freeze_batchnorm))
             sizes.append(size)
@@ -64,7 +64,7 @@ class _FinetunedCNN(NetworkEstimator):
 
     def get_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, values = super().get_state()
-        found = [dataclasses.asdict(how) for how in self._preprocessing()]
+        found = [dataclasses.asdict(how) for how in self.preprocessing()]
         values["fitted"]["preprocessing"] = found[0] if len(found) == 1 else found
         values["fitted"]["pretrained"] = self.pretrained_
         return tensors, values
@@ -92,8 +92,8 @@ class _FinetunedCNN(NetworkEstimator):
         if self._only_probes:  # its head is logistic or ridge, whatever the loss says
             self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
 
-    def _preprocessing(self) -> tuple[Preprocessing, ...]:
-        """Of each network."""
+    def preprocessing(self) -> tuple[Preprocessing, ...]:
+        """How each network has its images prepared."""
         stored: tuple[Preprocessing, ...] | None = getattr(self, "_stored_preprocessing", None)
         return stored or tuple(pretrained.preprocessing(*source, self.image_size_px) for source in self._sources)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning import loop
 from sdl_cli.learning.models import hub_weights
 from sdl_cli.learning.models.hub_weights import HubWeights
 
@@ -35,6 +37,30 @@ def test_without_a_network_one_error_names_size_licence_command_and_setting() ->
         "Where there is a network: hf download owner/mini --include '*.safetensors' '*.json' '*.txt' '*.model' --local-dir mini; "
         "copy that folder here and set model.weights=FOLDER."
     )
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_size_and_licence_are_said_before_the_first_download(
+    heard: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import huggingface_hub
+
+    about = SimpleNamespace(card_data=None, siblings=[SimpleNamespace(rfilename="model.safetensors", size=7_000_000)])
+    said: list[str] = []
+
+    def download(*args: object, local_files_only: bool = False, **kwargs: object) -> str:
+        if local_files_only:
+            raise FileNotFoundError
+        said.append("download")
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **kwargs: about)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with loop.context(loop.Context(on_notice=said.append if heard else None)):
+        assert hub_weights.fetch(HubWeights("owner/mini", "model.weights", None, "mit")) == tmp_path
+    sentence = "Fetching owner/mini from the Hugging Face Hub, once: 7 MB, licence mit."
+    assert said == ([sentence, "download"] if heard else ["download"])
+    assert capsys.readouterr().err == ("" if heard else f"{sentence}\n")
 
 
 def test_a_missing_package_names_the_extra() -> None:

@@ -102,7 +102,9 @@ def test_models_made_for_colours_refuse_other_channels(model: str) -> None:
 def test_weights_of_several_networks_have_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     both = "model.architecture=[resnet18,squeezenet1_1] model.weights=[a.pth,default]"
-    found = parse_experiment(compose_checked("train", f"{PROBE} {both}".replace("model.weights=none ", "").split(), parse_experiment))
+    found = parse_experiment(
+        compose_checked("train", f"{PROBE} {both}".replace("model.weights=none ", "").split(), parse_experiment)
+    )
     assert found.model.weights == ("a.pth", "default")
     assert prepare.absolute(found).model.weights == (str(tmp_path / "a.pth"), "default")
     assert found.model.uses_frozen_features and plain(found.model)["architecture"] == ["resnet18", "squeezenet1_1"]

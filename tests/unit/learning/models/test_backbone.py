@@ -15,7 +15,6 @@ from sdl_cli.learning.models.architectures import sources
 from sdl_cli.learning.models.backbone import Backbone, SideBySide, backbones_of
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
 from sdl_cli.learning.models.storage import save_model
-from sdl_cli.run.export.network import to_program
 from sdl_cli.settings.experiment import Training
 
 QUICK: dict[str, Any] = {"precision": "float32", "memory_format": "contiguous", "num_threads": 1, "training": Training(epochs=1)}
@@ -100,14 +99,6 @@ def test_the_key_of_their_weights_is_of_all_in_order(weights: tuple[str, ...]) -
     key = pretrained.weights_key(TWO, weights)
     assert key != pretrained.weights_key(TWO[::-1], weights[::-1]) and key != pretrained.weights_key(TWO[0], weights[0])
     assert pretrained.weights_key(TWO[:1], weights[0]) == pretrained.weights_key(TWO[0], weights[0])
-
-
-def test_they_are_one_graph(weights: tuple[str, ...]) -> None:
-    X, y = images(8, 48)
-    model = FinetunedCNN(TWO, weights, strategy="probe", image_size_px=32, **QUICK).fit(X, y)
-    graph = to_program(model, {"target_scale": "none", "classes": ["a", "b"], "task": "classification", "written_by": "a test"})
-    np.testing.assert_allclose(graph.run(X), model.predict_proba(X), atol=1e-5)
-    assert len(graph.inside) == 2  # both crop alike
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ timm = pytest.importorskip("timm", reason="the extra timm is not installed")
 SMALL: dict[str, Any] = {"precision": "float32", "memory_format": "contiguous", "num_threads": 1}
 SIDES = {  # convolutions, transformers with and without windows and rotary positions, one that pools by attention, mixers
     "resnet18": 48,
-    "mobilenetv3_small_050": 48,
-    "efficientnet_b0": 48,
+    "mobilenetv3_small_050": 32,
+    "efficientnet_b0": 32,
     "convnext_atto": 48,
     "vit_tiny_patch16_224": 48,
     "vit_small_patch14_dinov2": 42,
@@ -96,7 +96,7 @@ def test_position_embeddings_are_brought_to_another_size_as_timm_does(tmp_path: 
 
 @pytest.mark.parametrize(
     "name",
-    ["vit_base_patch16_siglip_224", "vit_so400m_patch14_siglip_378", "vit_base_patch16_dinov3", "vit_base_patch16_clip_224"],
+    ["vit_base_patch16_siglip_224", "vit_base_patch16_clip_224"],
 )
 def test_towers_without_a_classifier_are_built_without_taking_memory(name: str) -> None:
     with torch.device("meta"):
