@@ -90,20 +90,14 @@ def fetch(weights: HubWeights) -> Path:
         num_bytes = weights.num_bytes or sum(
             file.size or 0 for file in about.siblings or () if any(Path(file.rfilename).match(own) for own in weights.files)
         )
-        _say(f"Fetching {weights.repository} from the Hugging Face Hub, once: {in_megabytes(num_bytes)}, licence {licence}.")
+        loop.current_context().notice(
+            f"Fetching {weights.repository} from the Hugging Face Hub, once: {in_megabytes(num_bytes)}, licence {licence}."
+        )
         try:
             folder = hub.snapshot_download(weights.repository, allow_patterns=list(weights.files), etag_timeout=_TIMEOUT_SECONDS)
         except Exception as error:
             raise unavailable(weights, error) from error
     return Path(folder)
-
-
-def _say(sentence: str) -> None:
-    """To whoever listens to this fit; on stderr where nobody does, as before the runs of a comparison."""
-    surroundings = loop.current_context()
-    surroundings.notice(sentence)
-    if surroundings.on_notice is None:
-        print(sentence, file=sys.stderr, flush=True)
 
 
 def unavailable(weights: HubWeights, error: BaseException | None = None) -> DataError:
