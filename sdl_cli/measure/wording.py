@@ -27,6 +27,8 @@ def axis_label(name: str) -> str:
 def model_name(model: Mapping[str, Any]) -> str:
     """A model by its settings, with what tells it from others of its kind: `baseline (forest)`, `deep_net`."""
     variant = next((model[key] for key in ("kind", "architecture", "estimator") if key in model), None)
+    if isinstance(variant, (list, tuple)):  # several networks side by side
+        variant = " + ".join(map(str, variant))
     return str(model["name"]) if variant in (None, "", "auto") else f"{model['name']} ({variant})"
 
 

@@ -230,9 +230,11 @@ def with_size(ready: Ready, around: Around) -> Ready:
     dataset, experiment, features = ready.labelled.dataset, ready.experiment, around.features
     is_open = experiment.reduce.name != "none" and experiment.reduce.number is None
     if is_open and features is None and experiment.model.uses_frozen_features:
+        from sdl_cli.learning import loop
         from sdl_cli.learning.models.features import frozen_features
 
-        features = frozen_features(experiment, dataset)
+        with loop.context(loop.Context(on_notice=around.notice)):  # weights that are fetched are said
+            features = frozen_features(experiment, dataset)
     metric, quiet = MAIN[dataset.task], Around(features=features, on_epoch=around.on_epoch)
     return settled(ready, metric, lambda one, kept, held: finish(held_out_score(one, kept, held, metric, quiet)), around.notice)
 

@@ -76,7 +76,14 @@ def absolute(experiment: Experiment) -> Experiment:
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
     no_files = {"background": (None, ""), "weights": (None, "default", "none", "shipped")}
     values = {k: getattr(experiment.model, k, None) for k in no_files}
-    model = dataclasses.replace(experiment.model, **{k: whole(v) for k, v in values.items() if v not in no_files[k]})
+
+    def whole_or_word(key: str, value: Any) -> Any:
+        if isinstance(value, tuple):  # one for each of several networks
+            return tuple(whole_or_word(key, one) for one in value)
+        return value if value in no_files[key] else whole(value)
+
+    named = {k: found for k, v in values.items() if (found := whole_or_word(k, v)) != v}
+    model = dataclasses.replace(experiment.model, **named)
     return dataclasses.replace(experiment, dataset=dataclasses.replace(experiment.dataset, **changed), model=model)
 
 

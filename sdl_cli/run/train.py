@@ -133,7 +133,8 @@ def in_stages(
         told: Values = {"notes": tuple(notes), "reduction": reduction, "generated": generated}
         result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), **told)
         out.json("metrics.json", result.to_json())
-        out.environment(runtime=scored.runtime, seconds=result.seconds)
+        began = getattr(ready.model, "pretrained_", None)  # with which weights it started, and their digest
+        out.environment(runtime=scored.runtime, seconds=result.seconds, **({"pretrained": began} if began else {}))
         out.done(["config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files])
     return result
 

@@ -37,7 +37,7 @@ OWN_FILES = (
     *("curve.csv", "curve.png", "decomposition.png", "results.csv", "rows.npy", locks.FILE),
 )
 PARTS = ("repeats", "cells", "arms", "curve", "recommended", "best")  # folders of the runs and cells that a whole is made of
-VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")
+VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors", "timm")
 
 
 class Writing:

@@ -118,7 +118,7 @@ def _missing(kind: type, values: Mapping[str, Any], prefix: str = "") -> list[st
 
 def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
     """The value as the field's type has it; None, with what is wrong added to `problems`, where it does not fit."""
-    kind, bounds, optional = _taken_apart(hint)
+    kind, bounds, optional = _taken_apart(hint, isinstance(value, (list, tuple)))
     if value == "???":  # OmegaConf's mark of a value that must be given
         problems.append(f"{key}: must be given, for example {key}=...")
     elif value is None:
@@ -143,8 +143,8 @@ def _convert(key: str, hint: Any, value: Any, problems: list[str]) -> Any:
     return None
 
 
-def _taken_apart(hint: Any) -> tuple[Any, Range | None, bool]:
-    """Of a type hint: the bare type, its bounds, and whether None is allowed."""
+def _taken_apart(hint: Any, as_list: bool = False) -> tuple[Any, Range | None, bool]:
+    """Of a type hint: the bare type, its bounds, and whether None is allowed; of X | tuple[X, ...], the one for a list or not."""
     bounds, optional = None, False
     while True:
         if get_origin(hint) is Annotated:
@@ -153,7 +153,9 @@ def _taken_apart(hint: Any) -> tuple[Any, Range | None, bool]:
         elif get_origin(hint) in (Union, types.UnionType):
             members = [a for a in get_args(hint) if a is not type(None)]
             optional = optional or len(members) < len(get_args(hint))
-            assert len(members) == 1, f"{hint}: only X | None is supported"
+            if len(members) == 2:
+                members = [member for member in members if (get_origin(member) is tuple) is as_list]
+            assert len(members) == 1, f"{hint}: only X | None, and X | tuple[X, ...], are supported"
             hint = members[0]
         else:
             return hint, bounds, optional

@@ -14,12 +14,14 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from sdl_cli.cli.hydra.quoting import is_literal_path, quote, quote_list, quote_path, split_paths
+from sdl_cli.cli.hydra.quoting import is_literal_path, quote, quote_list, quote_path, quote_paths, split_paths
 from sdl_cli.errors import ConfigError
+from sdl_cli.files import is_there
 from sdl_cli.phrases import shortened
 from sdl_cli.settings.yaml_files import GROUPS, options
 
 OPEN_KEYS = ("model.params.", "dataset.monotone.")  # below these any key may be set
+SEVERAL_PATHS = "model.weights"  # a path, or a list with one for each of several networks
 NAMED_SETS = ("openml", "huggingface", "torchvision")  # kinds of data set of which there are many, named by dataset.dataset
 LIST_KEYS = (
     *("curve.sizes", "curve.at", "compare.arms", "model.widths"),
@@ -59,6 +61,9 @@ def quote_override(text: str, multirun: bool = False) -> str:
     sign = match["sign"] or ("++" if f"{match['key']}.".startswith(OPEN_KEYS) else "")
     start, value = f"{sign}{match['key']}=", match["value"]
     is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+    if match["key"] == SEVERAL_PATHS and value[:1] == "[" and value[-1:] == "]" and not is_there(value):
+        lists = value[1:-1].split("],[") if multirun else [value[1:-1]]
+        return start + ",".join(map(quote_paths, lists))
     if is_literal_path(match["key"], value, multirun):
         paths = split_paths(value) if multirun and not match["key"].startswith("hydra.") else [value]
         return start + ",".join(map(quote_path, paths))
@@ -166,6 +171,8 @@ def _comma_hint(key: str, value: str) -> str:
     """What may have been meant by a value with a comma in it."""
     if key in LIST_KEYS:
         return f"For a list write {shlex.quote(f'{key}=[{value}]')}"
+    if key == "model.architecture":
+        return f"Add -m to run each; for their features side by side write {shlex.quote(f'{key}=[{value}]')}"
     if re.fullmatch(r"\d+,\d+", value):
         return f"Add -m to run both; for a number, use a decimal point: {key}={value.replace(',', '.')}"
     return f"Add -m to run them all; quote a value that contains a comma: {key}=\"'{value}'\""

@@ -42,6 +42,12 @@ def quote_path(value: str) -> str:
     return quote(whole)
 
 
+def quote_paths(value: str) -> str:
+    """`a, b (c)` as a list `[...]` of paths in hydra's quotes, unless they are quoted already."""
+    elements = [element.strip() for element in split_paths(value)]
+    return "[" + ",".join(e if len(e) > 1 and e[0] == e[-1] and e[0] in "'\"" else quote_path(e) for e in elements) + "]"
+
+
 def split_paths(value: str) -> list[str]:
     """The paths in a comma-separated list; neighbours stay together where together they exist, for commas stand in names too."""
     pieces, paths = value.split(","), []

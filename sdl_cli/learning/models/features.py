@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import build
@@ -22,8 +23,8 @@ def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
     settings = experiment.model
     weights = pretrained.weights_key(settings.architecture, settings.weights)
     device = [experiment.device, experiment.precision, experiment.memory_format]
-    seen = [settings.architecture, settings.image_size_px]
-    named = [dataset.fingerprint, list(dataset.X.shape), weights, model.image_size(), device, seen]
+    seen = [settings.architecture, [plain(how) for how in model.preprocessing()]]
+    named: list[Any] = [dataset.fingerprint, list(dataset.X.shape), weights, device, seen]
     if dataset.value_range is not None:
         named.append(plain(dataset.value_range))
     key = hashlib.sha256(json.dumps(named).encode()).hexdigest()[:32]

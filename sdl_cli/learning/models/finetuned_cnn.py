@@ -1,4 +1,4 @@
-"""A pretrained torchvision network, probed or fine-tuned on a few images."""
+"""A pretrained network, or several side by side, probed or fine-tuned on a few images."""
 
 from __future__ import annotations
 
@@ -10,38 +10,50 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sdl_cli.data.augment import policies as augmentation
-from sdl_cli.errors import DataError
+from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning import loop, losses, together
 from sdl_cli.learning.device import place
 from sdl_cli.learning.models import pretrained
+from sdl_cli.learning.models.architectures import sources
 from sdl_cli.learning.models.arguments import NETWORK, takes
+from sdl_cli.learning.models.backbone import Backbone, SideBySide, backbones_of
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
 from sdl_cli.learning.models.feature_scaling import SCALINGS
 from sdl_cli.learning.models.network import Array, Network, OneLengthLinear
+from sdl_cli.learning.models.preprocessing import Preprocessing
 from sdl_cli.learning.models.probe import fit_probe
 from sdl_cli.learning.models.reduction import Reduction
 from sdl_cli.learning.models.settings import FinetunedCNNSettings
 from sdl_cli.learning.stages import Stages
 
-_MOST_OWN_PX = 600  # torchvision's weights see 518 px at most; more is set by hand
+_MOST_OWN_PX = 1024  # of what weights see; more is set by hand
+_RECORD = ("architecture", "weights", "sha256")  # of what each network began with
 
 
 @takes(FinetunedCNNSettings, **NETWORK, reduce=None)
 class _FinetunedCNN(NetworkEstimator):
     def image_size(self) -> tuple[int, str]:
-        found = self._preprocessing()
+        found = max(self.preprocessing(), key=lambda how: how.resize_px)  # others make theirs smaller themselves
         return found.resize_px, found.interpolation
 
     @property
     def _only_probes(self) -> bool:
         return bool(self.strategy == "probe")
 
+    @property
+    def _sources(self) -> tuple[tuple[str, str], ...]:
+        """Each network's architecture with its weights."""
+        return sources(self.architecture, self.weights)
+
     def build_body(self, input_shape: Sequence[int]) -> tuple[nn.Module, int]:
-        backbone, size = pretrained.build_backbone(self.architecture, self._preprocessing().crop_px)
-        return Backbone(backbone, self._preprocessing(), freeze_batchnorm=self.freeze_batchnorm), size
+        parts, sizes = [], []
+        for (architecture, _), how in zip(self._sources, self.preprocessing(), strict=True):
+            backbone, size = pretrained.build_backbone(architecture, how.crop_px)
+            parts.append(Backbone(backbone, how, freeze_batchnorm=self.freeze_batchnorm))
+            sizes.append(size)
+        return parts[0] if len(parts) == 1 else SideBySide(parts), sum(sizes)
 
     def build_network(self, input_shape: Sequence[int], num_outputs: int) -> Network:
         net = super().build_network(input_shape, num_outputs)
@@ -54,33 +66,47 @@ class _FinetunedCNN(NetworkEstimator):
             super().check_tensors(tensors, num_outputs)
         except NotImplementedError:  # a few builders of torchvision compute with their weights
             size = sum(tensor.numel() for tensor in tensors.values())
-            if size < pretrained.num_parameters(self.architecture) // 2:
+            if size < sum(pretrained.num_parameters(architecture) for architecture, _ in self._sources) // 2:
                 raise DataError(f"The weights do not match the stored network: {self.architecture} has more.") from None
 
     def get_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, values = super().get_state()
-        values["fitted"]["preprocessing"] = dataclasses.asdict(self._preprocessing())
         values["fitted"]["feature_scaling"] = self.feature_scaling_
+        found = [dataclasses.asdict(how) for how in self.preprocessing()]
+        values["fitted"]["preprocessing"] = found[0] if len(found) == 1 else found
+        values["fitted"]["pretrained"] = self.pretrained_
         return tensors, values
 
     def restore_fitted(self, fitted: dict[str, Any]) -> None:
         # the stored preprocessing, not that of weights that may since have moved
-        found = pretrained.Preprocessing.from_plain(fitted["preprocessing"])
-        if found.crop_px != (self.image_size_px or min(found.crop_px, _MOST_OWN_PX)):
-            raise DataError(f"The stored network uses {found.crop_px} px, which contradicts its settings.")
+        stored = fitted["preprocessing"]
+        found = tuple(map(Preprocessing.from_plain, stored if isinstance(stored, list) else [stored]))
+        if len(found) != len(self._sources):
+            raise DataError(f"The stored run has {len(self._sources)} networks, and preprocessing for {len(found)}.")
+        for how in found:
+            if how.crop_px != (self.image_size_px or min(how.crop_px, _MOST_OWN_PX)):
+                raise DataError(f"The stored network uses {how.crop_px} px, which contradicts its settings.")
+        try:
+            for architecture, _ in self._sources:
+                pretrained.check_architecture(architecture)
+        except ConfigError as error:  # the extra is not here, or this version of it has no such network
+            raise DataError(error.message, error.hint) from error
         self._stored_preprocessing = found
         self.feature_scaling_ = fitted.get("feature_scaling")  # runs of before 2026-12 have none
         if self.feature_scaling_ not in (None, *SCALINGS):
             raise DataError("The stored network is damaged: there is no such scaling of its features.")
+        # an older run has no such record
+        self.pretrained_ = [{key: str(one[key]) for key in _RECORD} for one in fitted.get("pretrained", [])]
         self._settle_head_loss()
 
     def _settle_head_loss(self) -> None:
         if self._only_probes:  # its head is logistic or ridge, whatever the loss says
             self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
 
-    def _preprocessing(self) -> pretrained.Preprocessing:
-        stored: pretrained.Preprocessing | None = getattr(self, "_stored_preprocessing", None)
-        return stored or pretrained.preprocessing(self.architecture, self.weights, self.image_size_px)
+    def preprocessing(self) -> tuple[Preprocessing, ...]:
+        """How each network has its images prepared."""
+        stored: tuple[Preprocessing, ...] | None = getattr(self, "_stored_preprocessing", None)
+        return stored or tuple(pretrained.preprocessing(*source, self.image_size_px) for source in self._sources)
 
     def frozen_features(self, X: Array, num_outputs: int) -> Array:
         """Embeddings `float64 (N, D)` of images `uint8 (N, C, H, W)` by the pretrained weights, as the probe would learn from."""
@@ -92,8 +118,12 @@ class _FinetunedCNN(NetworkEstimator):
         return self._features(net, inputs)
 
     def _load_weights(self, net: Network, inputs: Tensor, targets: Tensor) -> None:
-        assert isinstance(net.body, Backbone)
-        pretrained.load_weights(net.body.backbone, self.architecture, self.weights)
+        self.pretrained_ = []
+        for (architecture, weights), part in zip(self._sources, backbones_of(net.body), strict=True):
+            pretrained.load_weights(part.backbone, architecture, weights)
+            if weights != "none":
+                digest = pretrained.digest_of_tensors(part.backbone.state_dict())
+                self.pretrained_.append(dict(zip(_RECORD, (architecture, weights, digest), strict=True)))
         place(net, self.settle_runtime(net, inputs, targets, self.strategy))
 
     def outputs_of_features(self, features: Array) -> Array:
@@ -190,7 +220,7 @@ class _FinetunedCNN(NetworkEstimator):
 
 
 class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
-    """A torchvision network pretrained elsewhere, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
+    """A network pretrained elsewhere, or several side by side, as a scikit-learn classifier of images `uint8 (N, C, H, W)`.
 
     Its arguments are those of `FinetunedCNNSettings` and of every `NetworkEstimator`, and `reduce`, settings of a reduction of a
     probe's features (folded into its head) or None. A probe is a logistic head on frozen features, whose scaling and C are chosen
@@ -202,46 +232,3 @@ class FinetunedCNN(ClassifierMixin, _FinetunedCNN):  # type: ignore[misc]
 
 class FinetunedCNNRegressor(RegressorMixin, _FinetunedCNN):  # type: ignore[misc]
     """The same for numbers: the probe is a ridge whose penalty is chosen by cross-validation."""
-
-
-class Backbone(nn.Module):
-    """Preprocess images in [0, 1] exactly as the weights expect, then embed them: `(N, C, H, W)` to `(N, D)`."""
-
-    def __init__(self, backbone: nn.Module, how: pretrained.Preprocessing, freeze_batchnorm: bool) -> None:
-        super().__init__()
-        self.backbone, self.how, self.freeze_batchnorm = backbone, how, freeze_batchnorm
-        self.most_rows = 256 if how.crop_px <= 256 else max(1, 32 * 256**2 // how.crop_px**2)
-        self.register_buffer("mean", torch.tensor(how.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(how.std).view(1, 3, 1, 1), persistent=False)
-
-    def train(self, mode: bool = True) -> Backbone:
-        super().train(mode)
-        for part in self.modules() if self.freeze_batchnorm else ():
-            if isinstance(part, nn.modules.batchnorm._BatchNorm):
-                part.eval()
-        return self
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.shape[1] == 1:
-            x = x.expand(-1, 3, -1, -1)
-        x = self._crop(self._resize(x))
-        assert isinstance(self.mean, Tensor) and isinstance(self.std, Tensor)
-        out: Tensor = self.backbone((x - self.mean) / self.std)
-        return out.flatten(1)
-
-    def _resize(self, x: Tensor) -> Tensor:
-        """Short side to `resize_px`, as torchvision's Resize does on tensors; nothing where the cache has brought it there."""
-        height, width = x.shape[-2:]
-        if min(height, width) == self.how.resize_px:
-            return x
-        scale = self.how.resize_px / min(height, width)
-        size = (self.how.resize_px, int(width * scale)) if height <= width else (int(height * scale), self.how.resize_px)
-        if self.how.interpolation == "nearest":
-            return F.interpolate(x.float(), size, mode="nearest-exact")
-        return F.interpolate(x.float(), size, mode=self.how.interpolation, antialias=True, align_corners=False).clamp(0, 1)
-
-    def _crop(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        side = self.how.crop_px
-        top, left = round((height - side) / 2), round((width - side) / 2)
-        return x[..., top : top + side, left : left + side]

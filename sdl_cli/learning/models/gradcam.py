@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from sdl_cli.learning.device import threads
 from sdl_cli.learning.loop import prepare
+from sdl_cli.learning.models.backbone import Backbone
 from sdl_cli.learning.models.estimator import NetworkEstimator
-from sdl_cli.learning.models.finetuned_cnn import Backbone
 from sdl_cli.learning.models.network import Array
 
 LEAST_CELLS = 4  # per side: a coarser map says nothing of where
@@ -44,7 +44,8 @@ def class_maps(estimator: NetworkEstimator, images: Array, classes: Array) -> Cl
     Arguments:
         images: `uint8 (N, C, H, W)`. classes: `(N,)` positions in the estimator's `classes_`.
     Returns:
-        the maps, or None where no layer has such a map: vision transformers, and images of a few pixels.
+        the maps, or None where no layer has such a map: vision transformers, several networks side by side, and images of a few
+        pixels.
     """
     net, runtime = estimator.networks_[0].eval(), estimator.runtime_
     whole = torch.from_numpy(np.array(images))
@@ -75,25 +76,35 @@ def weighted_map(features: Tensor, gradients: Tensor) -> Tensor:
 def find_layer(net: nn.Module, x: Tensor) -> str | None:
     """Full name of the last layer that everything passes through whose map has at least 4 x 4 cells, or None.
 
-    `x` is one prepared image `(1, C, H, W)`.
+    None as well where what follows it is mixed as tokens, or has its channels last: such a layer is only the way in.
+
+    Arguments:
+        x: one prepared image `(1, C, H, W)`.
     """
     if any("Attention" in type(part).__name__ for part in net.modules()):  # its tokens have no place of their own
         return None
-    ended: list[str] = []
+    ended: list[tuple[str, bool]] = []  # and whether it is a map
     times: Counter[str] = Counter()
+    height, width = (1, 1) if isinstance(getattr(net, "body", None), Backbone) else x.shape[2:]  # it crops squares
 
     def note(name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
         times[name] += 1
         if isinstance(module, nn.AdaptiveAvgPool2d):  # it may repeat the cells of a coarser map
             return
-        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) >= LEAST_CELLS:
-            ended.append(name)
+        if not isinstance(output, Tensor):
+            return
+        if output.ndim == 4 and min(output.shape[2:]) >= LEAST_CELLS:
+            rows, columns = output.shape[2:]
+            ended.append((name, abs(rows * width - columns * height) <= max(height, width)))  # of one shape, but for a cell
+        elif output.ndim == 3 and output.shape[1] >= LEAST_CELLS**2:
+            ended.append((name, False))
 
     with ExitStack() as hooks, torch.no_grad():
         for name, part in net.named_modules():
             hooks.enter_context(part.register_forward_hook(partial(note, name)))
         net(x)
-    return next((name for name in reversed(ended) if times[name] == 1 and _carries_all(net, name, x)), None)
+    last = next(((name, is_map) for name, is_map in reversed(ended) if times[name] == 1 and _carries_all(net, name, x)), None)
+    return last[0] if last is not None and last[1] else None
 
 
 def _carries_all(net: nn.Module, layer: str, x: Tensor) -> bool:

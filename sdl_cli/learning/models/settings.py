@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.adversarial.settings import AdversarialSettings
+from sdl_cli.learning.models.architectures import each, sources
 from sdl_cli.learning.models.kind import ROW, FromScratch, InContext, ModelSettings
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
 from sdl_cli.learning.models.tabular_foundation.settings import TabularFoundationSettings
@@ -81,12 +82,14 @@ class BaselineSettings(ModelSettings):
 
 @dataclass(frozen=True)
 class FinetunedCNNSettings(ModelSettings):
-    """A torchvision network, pretrained elsewhere, brought to these images.
+    """A network of torchvision or timm, pretrained elsewhere, brought to these images; or several side by side.
 
     Arguments:
-        architecture: any classification builder of torchvision, by name.
-        weights: `default` (torchvision's best for the architecture, downloaded once), a path to a state dict (.pth or
-            .safetensors), the folder of an earlier sdl run, or `none`.
+        architecture: any classification builder of torchvision, by name, or timm/NAME or timm/NAME.TAG, a network of timm with
+            the weights of that tag; of several, the features are put one behind the other.
+        weights: `default` (the library's best for the architecture, downloaded once), a path to a state dict (.pth or
+            .safetensors) or to a folder as a hub keeps it, the folder of an earlier sdl run, or `none`; of several networks, one
+            for each, or one word or run for all.
         strategy: probe (frozen features, regularised logistic or ridge head), finetune (all layers), or probe_then_finetune.
         backbone_rate_factor: learning rate of the pretrained layers as a fraction of the head's.
         start_fraction: of probe_then_finetune: share of the probe's weights in the final ones (Wortsman et al. 2022).
@@ -100,8 +103,8 @@ class FinetunedCNNSettings(ModelSettings):
     """
 
     name: str = "finetuned_cnn"
-    architecture: str = "squeezenet1_1"
-    weights: str = "default"
+    architecture: str | tuple[str, ...] = "squeezenet1_1"
+    weights: str | tuple[str, ...] = "default"
     strategy: Literal["probe", "finetune", "probe_then_finetune"] = "probe_then_finetune"
     backbone_rate_factor: Annotated[float, Range(0, 1)] = 0.1
     start_fraction: Fraction = 0.5
@@ -126,11 +129,15 @@ class FinetunedCNNSettings(ModelSettings):
         """Stored settings of a version that knew no other scaling: a resumed run goes on as it began."""
         return values if values.get("strategy") == "finetune" else {"feature_scaling": "standardize", **values}
 
+    def __post_init__(self) -> None:
+        sources(self.architecture, self.weights)
+
     def check(self) -> None:
         if self.architecture != FinetunedCNNSettings.architecture:  # torchvision, which takes seconds to import, has the default
             from sdl_cli.learning.models.pretrained import check_architecture
 
-            check_architecture(self.architecture)
+            for architecture, weights in sources(self.architecture, self.weights):
+                check_architecture(architecture, weights)
 
     @property
     def is_probe(self) -> bool:
@@ -138,7 +145,7 @@ class FinetunedCNNSettings(ModelSettings):
 
     @property
     def uses_frozen_features(self) -> bool:
-        return self.strategy != "finetune" and self.weights != "none"
+        return self.strategy != "finetune" and "none" not in each(self.weights)
 
     @property
     def without_effect(self) -> tuple[list[str], str]:
@@ -151,6 +158,7 @@ class FinetunedCNNSettings(ModelSettings):
 
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         fixed, rate = FINETUNING
+        rate *= len(each(self.architecture))
         return fixed + (0 if self.is_probe else num_rows * epochs) * (ROW + rate * num_features)
 
 

@@ -61,8 +61,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         for key, table in tables.items():
             if params.get(key) is not None:
                 params[key] = parse_group(key, table, params[key])
-        if isinstance(params.get("widths"), list):
-            params["widths"] = tuple(params["widths"])
+        params = {key: tuple(value) if isinstance(value, list) else value for key, value in params.items()}
         model = cls(**params)
         model.input_shape_ = [int(n) for n in fitted["input_shape"]]
         model.temperature_ = float(fitted["temperature"])

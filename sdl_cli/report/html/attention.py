@@ -36,7 +36,7 @@ def build(run: OpenedRun) -> Section | None:
     if found is None:
         no_map = (
             f"This network has no feature map of at least {LEAST_CELLS} x {LEAST_CELLS} cells through which everything passes "
-            "(vision transformers have none); a coarser map would not show where it looked."
+            "(vision transformers and several networks side by side have none); a coarser map would not show where it looked."
         )
         return Section("attention", title, "", no_map)
     seen = slice(found.top, found.top + found.side), slice(found.left, found.left + found.side)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.learning import losses
+from sdl_cli.learning.models.backbone import backbones_of
 from sdl_cli.learning.models.estimator import NetworkEstimator
 from sdl_cli.learning.models.prepared import MOST_LOG
 from sdl_cli.learning.models.pretrained_table import MOST_SCALED, PretrainedTable
@@ -169,10 +170,10 @@ def _prepare(estimator: NetworkEstimator | PretrainedTable, is_log: bool) -> tup
     if len(shape) == 3:
         source = Port("images", shape, "uint8", "Images (channel, row, column), pixel values 0 to 255.")
         inside = ["Pixels are divided by 255 and standardised per channel."]
-        how = getattr(estimator.networks_[0].body, "how", None)
-        if how is not None:
-            resized = f"Images whose shorter side is not {how.resize_px} pixels are resized to it"
-            inside.insert(0, f"{resized}, and the centre square of {how.crop_px} pixels is cropped.")
+        hows = list(dict.fromkeys((part.how.resize_px, part.how.crop_px) for part in backbones_of(estimator.networks_[0].body)))
+        for resize_px, crop_px in reversed(hows):  # of several networks, each for its own
+            resized = f"Images whose shorter side is not {resize_px} pixels are resized to it"
+            inside.insert(0, f"{resized}, and the centre square of {crop_px} pixels is cropped.")
     else:
         what = "One series: its channels, and the steps of each in order." if len(shape) == 2 else _ROW
         source = Port("series" if len(shape) == 2 else "features", shape, "float64", what)

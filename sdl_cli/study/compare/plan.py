@@ -19,6 +19,7 @@ from sdl_cli.many.cells import Cell, Group
 from sdl_cli.many.groups import groups_of
 from sdl_cli.phrases import listed
 from sdl_cli.run import prepare
+from sdl_cli.run.fit_and_score import ignore
 from sdl_cli.run.train import look
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
@@ -119,8 +120,11 @@ def _changed(arm: Arm, change: Callable[[Experiment], Experiment]) -> Arm:
     return dataclasses.replace(arm, candidates=found)
 
 
-def make_plan(request: Comparison) -> Plan:
-    """Load the data and decide which arms run, on what, and how. Raises ConfigError and DataError for anything impossible."""
+def make_plan(request: Comparison, notice: Callable[[str], None] = ignore) -> Plan:
+    """Load the data and decide which arms run, on what, and how; `notice` hears of weights that are fetched for them.
+
+    Raises ConfigError and DataError for anything impossible.
+    """
     shared = request.shared
 
     def with_seed(experiment: Experiment) -> Experiment:
@@ -133,7 +137,7 @@ def make_plan(request: Comparison) -> Plan:
     dataset, filled, _ = prepare.load_dataset(first_experiment(arms))
     dataset, parts = prepare.divided(prepare.of_repeat(filled, 0, shared.compare.num_repeats), dataset)
     metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
-    suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
+    suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline, notice)
     fixed = brings_test_part(dataset)
     if fixed and metric not in BY_ROW:
         raise ConfigError(
@@ -203,11 +207,13 @@ def _metric(asked: str | None, dataset: Dataset, labels: Array) -> tuple[str, li
     ]
 
 
-def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str | None) -> tuple[list[Arm], dict[str, str]]:
+def _suited(
+    arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str | None, notice: Callable[[str], None]
+) -> tuple[list[Arm], dict[str, str]]:
     """The arms that suit the data, with the candidates that do; those of the ladder that do not, and why."""
     suited: list[Arm] = []
     left_out: dict[str, str] = {}
-    weights: dict[tuple[str, str], SdlError | None] = {}
+    weights: dict[tuple[Any, Any], SdlError | None] = {}
     for arm in arms:
         reason = _unsuited(arm, dataset)
         if reason is None:
@@ -219,7 +225,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
                 except SdlError as error:  # mirrored images with a number to predict, say: the others remain
                     first_error = first_error or error
             try:
-                _check_weights([candidate.experiment for candidate in found], weights)
+                _check_weights([candidate.experiment for candidate in found], weights, notice)
             except SdlError as error:
                 found, first_error = [], error
             if found:
@@ -255,18 +261,22 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
     return None
 
 
-def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[str, str], SdlError | None]) -> None:
+def _check_weights(
+    experiments: Sequence[Experiment], known: dict[tuple[Any, Any], SdlError | None], notice: Callable[[str], None]
+) -> None:
     """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
     wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.is_pretrained}
-    for key in sorted(wanted - set(known)):
+    for key in sorted(wanted - set(known), key=str):
+        from sdl_cli.learning import loop
         from sdl_cli.learning.models import pretrained
 
         try:
-            pretrained.weights_key(*key)
+            with loop.context(loop.Context(on_notice=notice)):
+                pretrained.weights_key(*key)
             known[key] = None
         except SdlError as error:
             known[key] = error
-    refusal = next((known[key] for key in sorted(wanted) if known[key] is not None), None)
+    refusal = next((known[key] for key in sorted(wanted, key=str) if known[key] is not None), None)
     if refusal is not None:
         raise refusal
 

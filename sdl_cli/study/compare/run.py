@@ -73,7 +73,7 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
 
     if shared.device in ("auto", "cpu") and not cells.visible_gpus():
         cells.start_workers(shared.parallel, import_networks, shared.num_threads or 1)
-    plan = make_plan(request)
+    plan = make_plan(request, notice)
     if resume:
         plan = _as_begun(plan, folder)
     values: Values

@@ -114,7 +114,10 @@ def measure(the_plan: Plan, folder: Path, observer: StudyObserver) -> tuple[Poin
     todo, frozen = the_plan.cells(folder), None
     left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
     if left and is_scaled(the_plan.dataset) and the_plan.request.model.uses_frozen_features:
-        frozen = features.frozen_features(the_plan.request, the_plan.dataset)
+        from sdl_cli.learning import loop
+
+        with loop.context(loop.Context(on_notice=observer.on_notice)):  # weights that are fetched are said
+            frozen = features.frozen_features(the_plan.request, the_plan.dataset)
     keys = {cell.folder: key for key, cell in todo.items()}
     found: dict[tuple[int, int], Outcome] = {}
 

@@ -58,6 +58,9 @@ def choices(text: str) -> list[str]:
         ("dataset.path=a,b", "dataset.path='a,b'"),
         ("model.weights=default", "model.weights=default"),
         ("model.weights=none", "model.weights=none"),
+        ("model.weights=[default, a b.pth]", "model.weights=['default','a b.pth']"),
+        ("model.weights=['a (1).pth',none]", "model.weights=['a (1).pth','none']"),
+        ("model.architecture=[squeezenet1_1,timm/vit_tiny.a-b]", "model.architecture=[squeezenet1_1,timm/vit_tiny.a-b]"),
         ("model.unlabeled=null", "model.unlabeled=null"),
         ("hydra.run.dir=runs/${now:%H}", "hydra.run.dir='runs/${now:%H}'"),
         ("model.estimator=a b&c", "model.estimator='a b&c'"),
@@ -97,7 +100,8 @@ def test_what_cannot_be_meant_is_refused_with_advice(typed: str, words: str) -> 
 def test_a_path_means_what_was_typed(value: str) -> None:
     expected = str(Path(value).absolute()) if value.startswith("~") else value
     for key in ("dataset.path", "dataset.root", "model.weights", "model.unlabeled", "hydra.run.dir"):
-        assert read_back(f"{key}={value}") == expected
+        is_list = key == "model.weights" and value[:1] == "[" and value[-1:] == "]"  # of weights of several networks
+        assert read_back(f"{key}={value}") == ([value[1:-1]] if is_list else expected)
 
 
 def test_quotes_that_belong_to_the_name_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning import loop
 from sdl_cli.learning.models import hub_weights
 from sdl_cli.learning.models.hub_weights import HubWeights
 
@@ -54,6 +56,25 @@ def test_terms_that_were_not_accepted_are_said(monkeypatch: pytest.MonkeyPatch) 
         hub_weights.fetch(one)
     assert found.value.hint == "Log in with: hf auth login; or give a local file: model.weights=FILE"
     assert hub_weights.unavailable(one).hint.endswith("copy that file here and set model.weights=FILE.")
+
+
+def test_size_and_licence_are_said_before_the_first_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    about = SimpleNamespace(card_data=None, siblings=[SimpleNamespace(rfilename="model.safetensors", size=7_000_000)])
+    said: list[str] = []
+
+    def download(*args: object, local_files_only: bool = False, **kwargs: object) -> str:
+        if local_files_only:
+            raise FileNotFoundError
+        said.append("download")
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **kwargs: about)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with loop.context(loop.Context(on_notice=said.append)):
+        assert hub_weights.fetch(HubWeights("owner/mini", "model.weights", None, "mit")) == tmp_path
+    assert said == ["Fetching owner/mini from the Hugging Face Hub, once: 7 MB, licence mit.", "download"]
 
 
 def test_a_missing_package_names_the_extra() -> None:

@@ -17,6 +17,7 @@ from sdl_cli.measure.wording import axis_label, difference, estimated, gain, int
         ({"name": "deep_net", "depth": 8}, "deep_net"),
         ({"name": "finetuned_cnn", "architecture": "auto"}, "finetuned_cnn"),
         ({"name": "finetuned_cnn", "architecture": "resnet18"}, "finetuned_cnn (resnet18)"),
+        ({"name": "finetuned_cnn", "architecture": ["resnet18", "timm/a"]}, "finetuned_cnn (resnet18 + timm/a)"),
         ({"name": "sklearn", "estimator": "sklearn.svm.SVC"}, "sklearn (sklearn.svm.SVC)"),
     ],
 )

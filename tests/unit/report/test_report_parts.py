@@ -311,6 +311,12 @@ def test_the_command_to_get_it_again(words: list[str], command: str) -> None:
     assert setup.command_of({"command_line": words}) == command
 
 
+def test_the_weights_that_a_run_began_with_are_named() -> None:
+    began = [{"architecture": "timm/a", "weights": SCRIPT, "sha256": "12ab"}]
+    shown = setup.machine_section({"pretrained": began}, None).body
+    assert "pretrained weights (sha256)" in shown and "12ab" in shown and "timm/a" in shown and SCRIPT not in shown
+
+
 def test_the_data_check_finds_what_there_is_and_says_what_it_cannot() -> None:
     config = {"dataset": {"name": "wine"}, "seed": 0}
     said: list[str] = []

@@ -109,6 +109,7 @@ NETWORKS: list[tuple[str, str, Any, tuple[Any, Any]]] = [
     (".onnx", "adversarial", AdversarialNet(width=4, generator_width=2, **FAST), IMAGES),
     (".onnx", "finetuned_cnn", FinetunedCNN(strategy="finetune", **CNN), IMAGES),
     (".onnx", "finetuned_cnn", FinetunedCNNRegressor(strategy="probe", feature_scaling="unit", **CNN), GREY),
+    (".pt2", "finetuned_cnn", FinetunedCNN(("squeezenet1_1", "squeezenet1_0"), strategy="probe", **CNN), IMAGES),
 ]
 
 

@@ -12,6 +12,7 @@ from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import ConfigError
 from sdl_cli.run import prepare
 from sdl_cli.run.request import parse_experiment
+from sdl_cli.settings.experiment import plain
 
 FOREST = "dataset=wine model=baseline"
 PROBE = "dataset=digits model=finetuned_cnn model.weights=none model.image_size_px=32 model.strategy=probe"
@@ -101,3 +102,14 @@ def test_models_made_for_colours_refuse_other_channels(model: str) -> None:
         prepare.resolve_settings(experiment, bands, 100)
     network = parse_experiment(compose_checked("train", ["dataset=digits", "model=deep_net"], parse_experiment))
     assert prepare.resolve_settings(network, bands, 100).loss is not None
+
+
+def test_weights_of_several_networks_have_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    both = "model.architecture=[resnet18,squeezenet1_1] model.weights=[a.pth,default]"
+    found = parse_experiment(
+        compose_checked("train", f"{PROBE} {both}".replace("model.weights=none ", "").split(), parse_experiment)
+    )
+    assert found.model.weights == ("a.pth", "default")
+    assert prepare.absolute(found).model.weights == (str(tmp_path / "a.pth"), "default")
+    assert found.model.uses_frozen_features and plain(found.model)["architecture"] == ["resnet18", "squeezenet1_1"]

@@ -23,6 +23,7 @@ class Small:
     params: dict[str, Any] = dataclasses.field(default_factory=dict)
     flag: bool = False
     word: str = "x"
+    names: str | tuple[str, ...] = "x"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,14 @@ def test_values_become_a_frozen_experiment_and_come_back() -> None:
     assert found.to_plain()["model"]["widths"] == [3, 4]
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.seed = 8  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("given", "found"), [("a", "a"), (3, "3"), (["a", "b"], ("a", "b")), ([], ())])
+def test_one_or_a_list_of_them(given: Any, found: Any) -> None:
+    experiment = parse(TABLES, values(model__names=given))
+    assert experiment.model.names == found and parse(TABLES, experiment.to_plain()) == experiment
+    assert "model.names[1]: a value is needed here" in message(model__names=["a", None])
+    assert "model.names: a value is needed here" in message(model__names=None)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -112,7 +112,7 @@ class TestPreprocessing:
     def test_stored_values_are_bounded(self) -> None:
         good = {"resize_px": 256, "crop_px": 224, "mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bilinear"}
         assert Preprocessing.from_plain(good).crop_px == 224
-        for bad in ({"crop_px": 300}, {"resize_px": 10**9}, {"std": [0.0, 1, 1]}, {"interpolation": "evil"}):
+        for bad in ({"crop_px": 600}, {"resize_px": 10**9}, {"std": [0.0, 1, 1]}, {"interpolation": "evil"}):
             with pytest.raises(DataError):
                 Preprocessing.from_plain({**good, **bad})
 
