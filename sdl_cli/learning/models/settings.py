@@ -14,6 +14,7 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.adversarial.settings import AdversarialSettings
 from sdl_cli.learning.models.kind import ROW, FromScratch, InContext, ModelSettings
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
+from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
 
 # Seconds on one core of a 2026 server: fixed, and for every labelled row and feature (or pixel) seen.
@@ -373,6 +374,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "one_shot": OneShotSettings,
     "adversarial": AdversarialSettings,
     "rocket": RocketSettings,
+    "finetuned_text": FinetunedTextSettings,
     "sklearn": SklearnSettings,
 }
 

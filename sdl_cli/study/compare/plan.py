@@ -219,6 +219,8 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
                 except SdlError as error:  # mirrored images with a number to predict, say: the others remain
                     first_error = first_error or error
             try:
+                for candidate in found:
+                    candidate.experiment.model.require_weights(fetch=arm.asked)
                 _check_weights([candidate.experiment for candidate in found], weights)
             except SdlError as error:
                 found, first_error = [], error

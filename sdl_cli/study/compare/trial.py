@@ -170,6 +170,8 @@ def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     """Frozen features of all rows where the model uses any; computed once for all processes, and read once in this one."""
     if not experiment.model.uses_frozen_features or not is_scaled(dataset):
         return None
+    if dataset.modality == "text":
+        return features.frozen_features(experiment, dataset)
     model = experiment.model
     settings = (experiment.device, experiment.precision, experiment.memory_format)
     data = f"{dataset.fingerprint} {dataset.value_range} {dataset.X.shape}"
