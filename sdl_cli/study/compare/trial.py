@@ -171,7 +171,7 @@ def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     if not experiment.model.uses_frozen_features or not is_scaled(dataset):
         return None
     if dataset.modality == "text":
-        return features.frozen_features(experiment, dataset)
+        return None  # those of texts are kept one by one, and a fit finds its own
     model = experiment.model
     settings = (experiment.device, experiment.precision, experiment.memory_format)
     data = f"{dataset.fingerprint} {dataset.value_range} {dataset.X.shape}"

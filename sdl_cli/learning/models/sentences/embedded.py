@@ -64,6 +64,8 @@ class Embedder:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16] for text in texts]
         known = self._kept.find(keys)
         todo = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        if len(todo) > _AT_ONCE and loop.current_context().on_epoch is None:
+            loop.current_context().notice(f"{len(todo):,} texts are embedded, once.")
         order = sorted(todo, key=lambda key: (len(todo[key]), key))  # about as long as each other, whatever their order was
         for start in range(0, len(order), _AT_ONCE):
             part = order[start : start + _AT_ONCE]

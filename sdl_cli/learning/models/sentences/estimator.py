@@ -80,7 +80,7 @@ class _FinetunedText(NetworkEstimator):
         """Weights `(K, D)` and offsets `(K,)` of the probe; of a single class, which needs no features, zeros."""
         if is_classifier(self) and num_outputs < 2:
             return np.zeros((1, features.shape[1])), np.zeros(1)
-        weight, bias, self.probe_c_ = fit_probe(features, y, 1, is_classifier(self), self.seed_)
+        weight, bias, self.probe_c_ = fit_probe(features, y, 1, is_classifier(self), self.seed_, tempered=True)
         return weight, bias
 
     def _network_from_head(self, num_outputs: int) -> Network:
