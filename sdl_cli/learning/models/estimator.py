@@ -102,8 +102,9 @@ class NetworkEstimator(StoredNetwork):
         if modality not in self.settings.modalities:
             many = {"table": "tables", "series": "series", "image": "images", "text": "texts"}
             takes = " or ".join(many[each] for each in self.settings.modalities)
-            this = {"table": "this data is a table", "series": "these rows are series", "image": "these are images", "text": "these are texts"}[modality]
-            what = f"model: {type(self).__name__} takes {takes}, but {this}."
+            this = {"image": "these are images", "table": "this data is a table", "series": "these rows are series"}
+            this["text"] = "these are texts"
+            what = f"model: {type(self).__name__} takes {takes}, but {this[modality]}."
             raise ConfigError(what, "Choose another, for example model=deep_net.")
         self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
         policy = self.augment or augmentation.NoAugment()

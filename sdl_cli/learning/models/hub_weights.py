@@ -149,6 +149,8 @@ def reason(error: BaseException) -> str:
 def _quiet() -> Iterator[None]:
     """Calls of the hub without its log and warnings, and with progress bars only on a terminal."""
     hub = importlib.import_module("huggingface_hub")
+    for part in ("errors", "utils"):  # which are there only once something has imported them
+        importlib.import_module(f"huggingface_hub.{part}")
     logger = logging.getLogger("huggingface_hub")
     level, bars_off = logger.level, hub.utils.are_progress_bars_disabled()
     logger.setLevel(logging.CRITICAL)

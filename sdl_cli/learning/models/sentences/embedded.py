@@ -179,13 +179,13 @@ def remarks(texts: Sequence[str], found: Embedded, max_tokens: int) -> list[str]
     notes = []
     if num := int(found.cut.sum()):
         are, they = ("1 text is", "it") if num == 1 else (f"{num:,} texts are", "them")
-        notes.append(f"{are} longer than the {max_tokens:,} word pieces that are read: what comes after these is left out of {they}.")
+        notes.append(f"{are} longer than the {max_tokens:,} word pieces that are read: what comes after is cut from {they}.")
     whole = ~found.cut
     words = sum(len(_WORD.findall(text)) for text, is_whole in zip(texts, whole, strict=True) if is_whole)
     own = int(found.num_pieces[whole].sum()) - 2 * int(whole.sum())  # without the marks around them
     if words >= 200 and own > _MANY_PIECES * words:
         notes.append(
-            f"The weights cut each word of these texts into {own / words:.1f} pieces, as they do where they do not know a language "
-            "well. The default ones know English; model.weights=paraphrase-multilingual-MiniLM-L12-v2 knows 50 languages."
+            f"The weights cut a word of these texts into {own / words:.1f} pieces, as where they do not know a language well. "
+            "The default ones know English; model.weights=paraphrase-multilingual-MiniLM-L12-v2 knows 50 languages."
         )
     return notes

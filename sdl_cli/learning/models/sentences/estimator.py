@@ -31,6 +31,7 @@ from sdl_cli.learning.stages import Stages
 
 _MOST_SIZE = 1 << 20  # numbers of an embedding
 _TIMED_TEXTS = 16
+_LEAST_SPREAD = 1e-3  # of a number of an embedding, as a share of that of all
 
 
 @takes(FinetunedTextSettings, **NETWORK)
@@ -59,7 +60,7 @@ class _FinetunedText(NetworkEstimator):
         if self._only_probes:  # its head is logistic or ridge, whatever the loss says
             self.loss_ = losses.CrossEntropy() if is_classifier(self) else losses.MSE()
         found = self.embeddings(X)
-        self.notes_ += remarks(X, found, min(self.max_tokens or self.recipe_.max_tokens, self.recipe_.max_tokens))
+        self.notes_ += remarks(X.tolist(), found, self._most_pieces)
         classify = is_classifier(self)
         y = targets.argmax(1).numpy() if classify else targets[:, 0].double().numpy()
         self.head_ = self._fit_head(found.rows.astype(np.float64), y, targets.shape[1])
@@ -80,7 +81,15 @@ class _FinetunedText(NetworkEstimator):
         """Weights `(K, D)` and offsets `(K,)` of the probe; of a single class, which needs no features, zeros."""
         if is_classifier(self) and num_outputs < 2:
             return np.zeros((1, features.shape[1])), np.zeros(1)
-        weight, bias, self.probe_c_ = fit_probe(features, y, 1, is_classifier(self), self.seed_, tempered=True)
+        spread = features.std(axis=0)
+        # some weights have a number that hardly differs from text to text: in units of its own, rounding would decide
+        kept = spread > _LEAST_SPREAD * np.sqrt(np.square(spread).mean())
+        if not kept.any():
+            kept[:] = True
+        weight = np.zeros((num_outputs, features.shape[1]))
+        weight[:, kept], bias, self.probe_c_ = fit_probe(
+            features[:, kept], y, 1, is_classifier(self), self.seed_, tempered=True
+        )
         return weight, bias
 
     def _network_from_head(self, num_outputs: int) -> Network:
@@ -162,15 +171,28 @@ class _FinetunedText(NetworkEstimator):
         texts = self._check(X)[0]
         if not self._only_probes:
             pieces = self._pieces()
-            ids, _ = pieces.of(list(texts))
+            ids, cut = pieces.of(list(texts))
+            self._say_cut(cut)
             return [network.passed(net, pieces, ids, self.runtime_) for net in self.networks_]
         if not hasattr(self, "weights_"):
             self.weights_ = of_digest(self.weights, self.digest_)
         found = self.embeddings(texts, predicting=True)
+        self._say_cut(found.cut)
         weight, bias = self.head_
         if len(found.rows) and found.rows.shape[1] != weight.shape[1]:
             raise DataError("The stored head is damaged: it takes other embeddings than its weights give.")
         return [torch.from_numpy(found.rows.astype(np.float64) @ weight.T + bias)] if len(texts) else [torch.empty(0, len(bias))]
+
+    def _say_cut(self, cut: Array) -> None:
+        if cut.any():  # the same sentence for every part of a long stream, which is said once
+            loop.current_context().notice(
+                f"Some texts to predict are longer than the {self._most_pieces:,} word pieces that are read: the rest is cut."
+            )
+
+    @property
+    def _most_pieces(self) -> int:
+        recipe = self.recipe_ if hasattr(self, "recipe_") else self.weights_.recipe
+        return int(min(self.max_tokens or recipe.max_tokens, recipe.max_tokens))
 
     @available_if(is_classifier)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
@@ -196,7 +218,8 @@ class _FinetunedText(NetworkEstimator):
             fitted["recipe"] = self.recipe_.to_plain()
             return tensors, values
         fitted["digest"] = self.weights_.digest if hasattr(self, "weights_") else self.digest_
-        tensors |= {f"probe.{name}": torch.from_numpy(np.ascontiguousarray(each)) for name, each in zip(("weight", "bias"), self.head_, strict=True)}
+        head = dict(zip(("probe.weight", "probe.bias"), self.head_, strict=True))
+        tensors |= {name: torch.from_numpy(np.ascontiguousarray(each)) for name, each in head.items()}
         if self.words_ is not None:
             arrays, fitted["words"] = self.words_.get_state()
             tensors |= {f"words.{name}": torch.from_numpy(np.ascontiguousarray(each)) for name, each in arrays.items()}

@@ -170,7 +170,9 @@ def _read(file: Any, names: Mapping[str, str], wanted: Mapping[str, Tensor]) -> 
             if own not in wanted:
                 continue
             if shapes[name] != tuple(wanted[own].shape):
-                what = f"{SETTING}: {file} does not match its config.json: {name} is {shapes[name]}, not {tuple(wanted[own].shape)}."
+                what = (
+                    f"{SETTING}: {file} does not match its config.json: {name} is {shapes[name]}, not {tuple(wanted[own].shape)}."
+                )
                 raise DataError(what, "Fetch or copy the weights again.")
             found[own] = opened.get_tensor(name).float()
     return found
@@ -203,7 +205,9 @@ class Pieces:
         found = self._tokenizer.encode_batch([self._prepared(text) for text in texts])
         ids = [one.ids or [self._padding] for one in found]
         if any(max(one) >= self._most for one in ids):
-            raise DataError(f"{SETTING}: the tokenizer of the weights knows more pieces than their network.", "Use other weights.")
+            raise DataError(
+                f"{SETTING}: the tokenizer of the weights knows more pieces than their network.", "Use other weights."
+            )
         long = [len(text) > MOST_CHARACTERS for text in texts]
         return ids, np.array([bool(one.overflowing) for one in found], dtype=bool) | np.array(long, dtype=bool)
 

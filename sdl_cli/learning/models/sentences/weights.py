@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +105,9 @@ class Weights:
 def hub_weights(name: str) -> HubWeights:
     """What is known offline of weights on the hub."""
     repository = name if "/" in name else f"{_OWNER}/{name}"
-    known: dict[str, Any] = {"num_bytes": 91_000_000, "licence": "Apache-2.0"} if name.removeprefix(f"{_OWNER}/") == DEFAULT else {}
+    known: dict[str, Any] = (
+        {"num_bytes": 91_000_000, "licence": "Apache-2.0"} if name.removeprefix(f"{_OWNER}/") == DEFAULT else {}
+    )
     return HubWeights(repository, SETTING, extra=EXTRA, **known)
 
 
@@ -118,7 +119,9 @@ def locate(weights: str, fetches: bool = True) -> Path:
     if is_local(weights):
         folder = Path(weights).expanduser()
         if not folder.is_dir():
-            raise DataError(f"{SETTING}: there is no folder {folder}.", "Give the folder of the weights, or their name on the hub.")
+            raise DataError(
+                f"{SETTING}: there is no folder {folder}.", "Give the folder of the weights, or their name on the hub."
+            )
         return folder
     named = hub_weights(weights)
     if fetches:
@@ -191,7 +194,9 @@ def _look_through(folder: Path) -> Weights:
     config = json_of("config.json")
     kinds = _kinds(folder, json_of("modules.json"))
     if not kinds or kinds[0] != ("Transformer", "") or [kind for kind, _ in kinds].count("Transformer") != 1:
-        raise DataError(f"{SETTING}: {folder}: modules.json does not begin with a transformer network in the folder itself.", _AGAIN)
+        raise DataError(
+            f"{SETTING}: {folder}: modules.json does not begin with a transformer network in the folder itself.", _AGAIN
+        )
     architecture = str(config.get("model_type"))
     checked = _checked_config(config, architecture, f"{SETTING}: {folder}")
     modules, dense = [], []
