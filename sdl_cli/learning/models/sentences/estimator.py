@@ -87,9 +87,7 @@ class _FinetunedText(NetworkEstimator):
         if not kept.any():
             kept[:] = True
         weight = np.zeros((num_outputs, features.shape[1]))
-        weight[:, kept], bias, self.probe_c_ = fit_probe(
-            features[:, kept], y, 1, is_classifier(self), self.seed_, tempered=True
-        )
+        weight[:, kept], bias, self.probe_c_ = fit_probe(features[:, kept], y, 1, is_classifier(self), self.seed_, tempered=True)
         return weight, bias
 
     def _network_from_head(self, num_outputs: int) -> Network:

@@ -41,8 +41,8 @@ class SentenceBody(nn.Module):
             import transformers
 
             config_class, model_class = (getattr(transformers, name) for name in _CLASSES[recipe.architecture])
-            config = config_class(**recipe.config)
-            config._attn_implementation = "sdpa"
+            attention = "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+            config = config_class(**recipe.config, attn_implementation=attention)
             self.transformer = model_class(config)
         if getattr(self.transformer, "pooler", None) is not None:
             self.transformer.pooler = None  # its output is not used
