@@ -3,7 +3,7 @@
     python benchmarks/texts.py ../shared/data/text/trec ../shared/data/minilm            # 5 seeds; fine-tuning: one
     python benchmarks/texts.py TREC WEIGHTS --seeds 2 --sizes 50 --no-finetune
 
-TREC is the folder with TREC.train.all and TREC.test.all (Li and Roth 2002); weights are a folder that sentence-transformers saved.
+TREC is the folder with TREC.train.all and TREC.test.all (Li and Roth 2002), WEIGHTS a folder that sentence-transformers saved.
 Labelled rows are those of `sdl train dataset=text dataset.num_train=N seed=S`; all 500 test texts are scored. The rate of
 embedding is that of one thread, by its CPU seconds, on training texts that are batched by length. Ten minutes on two cores.
 """

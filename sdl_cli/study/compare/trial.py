@@ -178,6 +178,7 @@ def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     key = f"{data} {model.architecture} {model.weights} {model.image_size_px} {settings}"
     if key not in _frozen:
         found = features.frozen_features(experiment, dataset)
+        assert found is not None
         _frozen.clear()
         _frozen[key] = found
     return _frozen[key]

@@ -29,6 +29,7 @@ class Words:
         head = Baseline(kind="logistic", random_state=seed) if classify else BaselineRegressor(kind="ridge", random_state=seed)
         fitted = Prepared(TextEncoder(random_state=seed), head).fit(texts, y)
         linear = fitted.model_.model_[-1]
+        assert fitted.encoder_ is not None
         return cls(fitted.encoder_, np.atleast_2d(linear.coef_), np.atleast_1d(linear.intercept_))
 
     def probabilities(self, texts: Any) -> Array:
