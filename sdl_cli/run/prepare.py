@@ -33,7 +33,6 @@ OF_A_FILE = ("sheet", "range", "variable")  # which table of a file is meant
 def load_dataset(experiment: Experiment, dataset: Dataset | None = None) -> tuple[Dataset, Experiment, tuple[int, str] | None]:
     """The data set, unless already loaded; the experiment with absolute paths and image size; the size the model asked for."""
     experiment = absolute(experiment)
-    experiment.model.require_weights(fetch=True)  # before anything that takes longer
     preferred = None
     if experiment.model.is_pretrained and hasattr(experiment.dataset, "size_px"):
         preferred = build(experiment, "classification").image_size()

@@ -12,6 +12,8 @@ import pytest
 from integration.conftest import Sdl
 from integration.tiny_sentences import save_weights, texts
 
+from sdl_cli.learning import loop
+from sdl_cli.learning.models.hub_weights import HubWeights
 from sdl_cli.learning.models.sentences import network, weights
 from sdl_cli.study.compare import arms
 
@@ -77,6 +79,22 @@ def test_numbers_repeats_and_changed_copies(sdl: Sdl, files: Path) -> None:
     assert found.json["metrics"]["test"]["rmse"]["value"] < 1.5
     copies = sdl(f"train {DATA} {MODEL} augment=text augment.synonym_fraction=0 --json")
     assert copies.code == 0, copies.err
+
+
+def test_what_is_fetched_is_said_first(sdl: Sdl, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+
+    def fetch(named: HubWeights) -> Path:
+        fetched.append(named.repository)
+        loop.current_context().notice(f"Fetching {named.repository}.")
+        return files / "tiny"
+
+    monkeypatch.setattr(weights, "fetch", fetch)
+    found = sdl(f"train {DATA} model=finetuned_text --json")
+    assert found.code == 0 and "Fetching sentence-transformers/all-MiniLM-L6-v2." in " ".join(found.err.split())
+    assert set(fetched) == {"sentence-transformers/all-MiniLM-L6-v2"}
+    checked = len(fetched)
+    assert sdl(f"check {DATA} --json").code in (0, 1) and len(fetched) == checked
 
 
 def test_settings_that_cannot_be(sdl: Sdl, files: Path) -> None:

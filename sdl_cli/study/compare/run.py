@@ -75,7 +75,9 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
 
     if shared.device in ("auto", "cpu") and not cells.visible_gpus():
         cells.start_workers(shared.parallel, import_networks, shared.num_threads or 1)
-    plan = make_plan(request)
+    networks = any(c.experiment.model.is_network for arm in request.arms for found in arm.candidates.values() for c in found)
+    with heard(networks, observer.on_notice):
+        plan = make_plan(request)
     if resume:
         plan = _as_begun(plan, folder)
     values: Values
