@@ -220,7 +220,7 @@ def _look_through(folder: Path) -> Weights:
     recipe = Recipe(architecture, checked, tuple(modules), tokens, bool(reading.get("do_lower_case", False)), str(prompt))
     files = tuple(sorted(folder.glob("model*.safetensors")))
     if not files:
-        check_plain(folder, SETTING)
+        _refuse_code(folder)
         raise DataError(f"{SETTING}: {folder} is incomplete: it has no model.safetensors.", _AGAIN)
     digest = _digest(read, {path.relative_to(folder).as_posix(): path for path in (*files, *dense)})
     return Weights(folder, recipe, files, tuple(dense), read["tokenizer.json"], digest)
@@ -319,9 +319,18 @@ def _whole(own: Mapping[str, Any], key: str, where: str) -> int:
 def _tensors_of(folder: Path) -> Path:
     file = folder / "model.safetensors"
     if not file.is_file():
-        check_plain(folder, SETTING)
+        _refuse_code(folder)
         raise DataError(f"{SETTING}: {folder} is incomplete: it has no model.safetensors.", _AGAIN)
     return file
+
+
+def _refuse_code(folder: Path) -> None:
+    """Raise DataError where a folder has weights in files that can hold code, which are never read here."""
+    try:
+        check_plain(folder, SETTING)
+    except DataError as error:
+        hint = "Use weights in safetensors, as current versions of sentence-transformers save them: .save_pretrained(FOLDER)"
+        raise DataError(error.message, hint) from error
 
 
 def _digest(read: Mapping[str, bytes], files: Mapping[str, Path]) -> str:
