@@ -23,8 +23,9 @@ from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.probe import fit_probe
 from sdl_cli.learning.models.sentences import network
 from sdl_cli.learning.models.sentences.embedded import Embedded, Embedder, loaded, remarks
+from sdl_cli.learning.models.sentences.recipe import Recipe
 from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings
-from sdl_cli.learning.models.sentences.weights import Recipe, Weights, locate, look_through, of_digest
+from sdl_cli.learning.models.sentences.weights import Weights, locate, look_through, of_digest
 from sdl_cli.learning.models.sentences.words import Words
 from sdl_cli.learning.models.stored_network import State
 from sdl_cli.learning.stages import Stages

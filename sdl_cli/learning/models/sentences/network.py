@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from sdl_cli.errors import DataError
 from sdl_cli.learning.device import Runtime, autocast, threads
-from sdl_cli.learning.models.sentences.weights import SETTING, Recipe, Weights, shapes_in
+from sdl_cli.learning.models.sentences.recipe import Recipe
+from sdl_cli.learning.models.sentences.weights import SETTING, Weights, shapes_in
 
 Array = np.ndarray[Any, Any]
 MOST_CHARACTERS = 20_000  # of one text; what comes after is not read, as by TF-IDF

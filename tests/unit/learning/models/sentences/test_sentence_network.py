@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from sdl_cli.errors import DataError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.sentences.network import Dense, Pieces, Pooling, load_body, passed, quiet
-from sdl_cli.learning.models.sentences.weights import ARCHITECTURES, look_through, shapes_in
+from sdl_cli.learning.models.sentences.recipe import ARCHITECTURES
+from sdl_cli.learning.models.sentences.weights import look_through, shapes_in
 
 transformers = pytest.importorskip("transformers")
 CPU = Runtime("cpu", "float32", "contiguous", 1)

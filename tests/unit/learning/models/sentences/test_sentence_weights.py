@@ -13,8 +13,9 @@ from integration.tiny_sentences import LONGEST, save_weights
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.sentences import weights
+from sdl_cli.learning.models.sentences.recipe import Recipe
 from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings, is_local
-from sdl_cli.learning.models.sentences.weights import Recipe, locate, look_through, of_digest
+from sdl_cli.learning.models.sentences.weights import locate, look_through, of_digest
 
 pytest.importorskip("transformers")
 
