@@ -68,7 +68,9 @@ class Display:
         if self.err.isatty():
             self.progress.show(self.err, phase, done, total, text, time_left=True)
         else:
-            self.progress.line(self.err, f"{phase}: epoch {done}/{total}  {text}", at_once=done == total)
+            self.progress.line(
+                self.err, f"{phase}: {row.get('unit', 'epoch')} {done}/{total}  {text}".rstrip(), at_once=done == total
+            )
 
     def stop(self) -> None:
         """Take the progress bar away."""

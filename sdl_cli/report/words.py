@@ -159,7 +159,9 @@ def class_counts(counts: Mapping[str, int], most: int = 10) -> str:
 
 
 def epoch_text(row: Mapping[str, Any]) -> str:
-    """What one epoch came to."""
+    """What one epoch came to; nothing for other work that is counted as it goes on."""
+    if "train_loss" not in row:
+        return ""
     scores = [name for name in ("accuracy", "rmse") if f"validation_{name}" in row]
     return "  ".join(
         [f"loss {row['train_loss']:.4f}", *(f"validation {name} {shown(name, row[f'validation_{name}'])}" for name in scores)]

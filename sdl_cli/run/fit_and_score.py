@@ -139,7 +139,11 @@ def fit_and_score(
         for sentence in getattr(model, "notes_", ()):
             around.notice(sentence)
     held: Scores = {}
-    with clock.phase("predict"), own_words(ready.experiment.model), heard(ready.experiment.model.is_network, around.notice):
+    with (
+        clock.phase("predict"),
+        own_words(ready.experiment.model),
+        heard(ready.experiment.model.is_network, around.notice, around.on_epoch),
+    ):
         outputs = _outputs(ready, test, around.features)
         found = score(test, outputs, ready.decision, num_resamples)
         if with_intervals and len(ready.validation):
@@ -334,12 +338,12 @@ def _rows_of(ready: Ready) -> tuple[Any, ...]:
 
 
 @contextlib.contextmanager
-def heard(is_network: bool, notice: Callable[[str], None]) -> Iterator[None]:
-    """Inside, what a network says of the rows that it predicts reaches `notice`."""
+def heard(is_network: bool, notice: Callable[[str], None], on_epoch: Callable[[Values], None] | None = None) -> Iterator[None]:
+    """Inside, what a network says of the rows that it predicts reaches `notice`, and how far it is `on_epoch`."""
     if not is_network:
         yield
         return
     from sdl_cli.learning import loop
 
-    with loop.context(loop.Context(on_notice=notice)):
+    with loop.context(loop.Context(on_notice=notice, on_epoch=on_epoch)):
         yield

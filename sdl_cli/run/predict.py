@@ -92,7 +92,7 @@ def predict(
             raise DataError(f"{source}: the table has no rows.")
 
     try:
-        with heard(traits(values["model"]).is_network, observer.on_notice):
+        with heard(traits(values["model"]).is_network, observer.on_notice, observer.on_epoch):
             if out == STDOUT:
                 _to_stdout(write)
             else:

@@ -75,7 +75,7 @@ def absolute(experiment: Experiment) -> Experiment:
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
     no_files = {"background": (None, ""), "weights": (None, "default", "none", "shipped")}
-    values = {k: getattr(experiment.model, k, None) for k in no_files}
+    values = {k: getattr(experiment.model, k, None) for k in no_files if not experiment.model.names_hub(k)}
 
     def whole_or_word(key: str, value: Any) -> Any:
         if isinstance(value, tuple):  # one for each of several networks
@@ -133,7 +133,7 @@ def _seen_as(experiment: Experiment, dataset: Dataset) -> str:
     if seen in experiment.model.modalities:
         return seen
     what = {"table": "a table", "text": "made of texts", "image": "made of images", "series": "made of series"}[dataset.modality]
-    takes = {("image",): "images", ("series",): "series"}.get(experiment.model.modalities, "tables")
+    takes = {("image",): "images", ("series",): "series", ("text",): "texts"}.get(experiment.model.modalities, "tables")
     fitting = [name for name, kind in MODELS.items() if kind.seen(dataset.modality) in kind.modalities]
     message = f"model: {experiment.model.name} takes {takes}, but the data set {dataset.name} is {what}."
     series = " If each row is a series in time: dataset=series." if takes == "series" and dataset.modality == "table" else ""
@@ -151,6 +151,9 @@ def _check_reduction(experiment: Experiment, dataset: Dataset) -> None:
             f"{what}: model={model.name} reads images as they are, with every pixel in its place.",
             f"{hint}model.strategy=probe), or leave out reduce.",
         )
+    if dataset.modality == "text" and model.seen("text") == "text":
+        hint = "Leave out reduce, or use a model of TF-IDF features (model=baseline model.kind=logistic)."
+        raise ConfigError(f"{what}: model={model.name} reads texts as they are.", hint)
     if dataset.modality == "series" and model.is_network and model.seen("series") == "series":
         hint = "Use a model that sees a row of features (model=baseline or model=rocket), or leave out reduce."
         raise ConfigError(f"{what}: model={model.name} reads series as they are, with every step in its place.", hint)
@@ -214,7 +217,7 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
             (on_cpu, f"model={model.name} runs on the CPU"),
         ]
     elif model.holds_rows or not model.trains_in_epochs:
-        who = "strategy=probe" if model.is_probe else f"model={model.name}"
+        who = f"strategy={getattr(model, 'strategy', 'probe')}" if model.is_probe else f"model={model.name}"
         other = loss.name not in ("auto", "cross_entropy", "mse")
         batches = [] if model.uses_augment or augment in ("none", "text") else [f"augment={augment}"]
         ignored = [

@@ -109,7 +109,8 @@ class Watched:
 
     def _on_epoch(self, row: Values) -> None:
         self._own.on_epoch(row)
-        self._tell(lambda tracker: tracker.epoch(row))
+        if "train_loss" in row:  # not how far other work is
+            self._tell(lambda tracker: tracker.epoch(row))
 
     def _tell(self, event: Callable[[Any], None]) -> None:
         for tracker in list(self._trackers):

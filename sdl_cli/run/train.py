@@ -20,7 +20,7 @@ from sdl_cli.learning.models.storage import save_model
 from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.measure.wording import model_name
 from sdl_cli.run import check, prepare, reduced, run_folder
-from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, ignore, with_size
+from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, heard, ignore, with_size
 from sdl_cli.run.new_inputs import as_read
 from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
@@ -86,6 +86,8 @@ def in_stages(
 
     clock = Clock()
     with clock.phase("load"):
+        with heard(experiment.model.is_network, notice):
+            experiment.model.require_weights(fetch=True)  # before anything that takes longer
         dataset, experiment, preferred = prepare.load_dataset(experiment, dataset)
         if resume:
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")

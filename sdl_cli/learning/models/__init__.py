@@ -72,12 +72,12 @@ def with_preparation(
         augment: settings of a policy that works on what goes into the preprocessing (texts), or None.
         reduction: a `Reduction` of what comes out of it, or None.
     """
-    if not needs_preparation(dataset, model) and reduction is None and dataset.target_scale == "none":
+    if not needs_preparation(dataset, model) and reduction is None and augment is None and dataset.target_scale == "none":
         return model
     from sdl_cli.learning.models.prepared import Prepared
 
     encoder: Any = None
-    if dataset.modality == "text":
+    if dataset.modality == "text" and needs_preparation(dataset, model):
         from sdl_cli.learning.models.text_features import TextEncoder
 
         encoder = TextEncoder(random_state=seed)
@@ -110,7 +110,7 @@ def needs_preparation(dataset: Dataset, model: Any) -> bool:
     """Whether the rows of a data set are not yet what this model takes."""
     if dataset.modality == "series":
         return model.settings.seen("series") == "table" or not model.settings.is_network
-    return bool(dataset.columns) or dataset.modality == "text"
+    return bool(dataset.columns) or (dataset.modality == "text" and model.settings.seen("text") == "table")
 
 
 __all__ = ["MODELS", "build", "needs_preparation", "traits", "with_preparation"]

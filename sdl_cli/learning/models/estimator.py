@@ -30,7 +30,7 @@ from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.settings.experiment import Training
 
 Validate = Callable[[nn.Module], dict[str, float]]
-_MODALITIES: dict[int, Modality] = {2: "table", 3: "series", 4: "image"}  # by the number of axes
+_MODALITIES: dict[int, Modality] = {1: "text", 2: "table", 3: "series", 4: "image"}  # by the number of axes
 
 
 class NetworkEstimator(StoredNetwork):
@@ -74,7 +74,7 @@ class NetworkEstimator(StoredNetwork):
             X_val = validate_data(self, X_val, reset=False, dtype=np.float64) if modality == "table" else np.asarray(X_val)
         targets = self._encode(y, fit=True)
         self.input_shape_ = list(X.shape[1:])
-        if modality != "image":
+        if modality in ("table", "series"):
             self.mean_, self.scale_ = self._column_scales(X)
         scale = getattr(self, "target_scale_", 1.0)
         self._augment = augmentation.build(policy, self._target_zero, scale) if policy.name != "none" else None
@@ -100,10 +100,11 @@ class NetworkEstimator(StoredNetwork):
     def _settle_settings(self, modality: Modality, task: str, num_rows: int) -> Any:
         """Settle loss, training and seed, and return the augmentation policy; all of them checked against the data."""
         if modality not in self.settings.modalities:
-            many = {"table": "tables", "series": "series", "image": "images"}
+            many = {"table": "tables", "series": "series", "image": "images", "text": "texts"}
             takes = " or ".join(many[each] for each in self.settings.modalities)
-            this = {"table": "this data is a table", "series": "these rows are series", "image": "these are images"}[modality]
-            what = f"model: {type(self).__name__} takes {takes}, but {this}."
+            this = {"image": "these are images", "table": "this data is a table", "series": "these rows are series"}
+            this["text"] = "these are texts"
+            what = f"model: {type(self).__name__} takes {takes}, but {this[modality]}."
             raise ConfigError(what, "Choose another, for example model=deep_net.")
         self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
         policy = self.augment or augmentation.NoAugment()

@@ -12,11 +12,15 @@ from sdl_cli.learning.remembered import Array, remembered
 from sdl_cli.settings.experiment import Experiment, plain
 
 
-def frozen_features(experiment: Experiment, dataset: Dataset) -> Array:
+def frozen_features(experiment: Experiment, dataset: Dataset) -> Array | None:
     """Features `float64 (N, D)` of all images in their own order, from the cache where they were computed before.
 
     They are computed in this fixed order and not per subset, since the last bits of a row may depend on the rows beside it.
+    Those of texts are kept one by one, where each fit finds its own: there is nothing to hand on, None.
     """
+    if dataset.modality == "text":
+        build(experiment, dataset.task).embeddings(dataset.X)
+        return None
     from sdl_cli.learning.models import pretrained
 
     model = build(experiment, dataset.task)

@@ -26,8 +26,7 @@ class ModelSettings:
 
     Traits:
         estimators: module, classifier and regressor; imported by `estimator_class` alone.
-        modalities: what it learns from; texts reach a model as a table of features, and so do series where it does not name
-            them.
+        modalities: what it learns from; texts and series reach a model as a table of features where it does not name them.
         is_network: it is trained in epochs, on batches, with a loss, an augmentation and a device.
         is_pretrained: it starts from weights that saw other images, and reads images at the size those want.
         starts_random: a network that knows nothing before it sees the rows of this data set.
@@ -46,7 +45,7 @@ class ModelSettings:
     name: str = ""
 
     estimators: ClassVar[tuple[str, str, str]]
-    modalities: ClassVar[tuple[Literal["image", "table", "series"], ...]] = ("table", "image")
+    modalities: ClassVar[tuple[Literal["image", "table", "series", "text"], ...]] = ("table", "image")
     is_network: ClassVar[bool] = False
     is_pretrained: ClassVar[bool] = False
     starts_random: ClassVar[bool] = False
@@ -63,8 +62,8 @@ class ModelSettings:
 
     @classmethod
     def seen(cls, modality: str) -> str:
-        """As what it sees data of a modality: texts as a table, and series too unless it reads them itself."""
-        return "table" if modality == "text" or (modality == "series" and "series" not in cls.modalities) else modality
+        """As what it sees data of a modality: texts and series as a table, unless it reads them itself."""
+        return "table" if modality in ("text", "series") and modality not in cls.modalities else modality
 
     @classmethod
     def estimator_class(cls, task: str) -> Any:
@@ -78,6 +77,17 @@ class ModelSettings:
 
     def check(self) -> None:
         """Raise ConfigError for what the settings alone show to be wrong; a foreign estimator is imported for it."""
+
+    def require_weights(self, fetch: bool) -> None:
+        """Raise ConfigError or DataError where a package or weights that it starts from are not on this machine.
+
+        Arguments:
+            fetch: weights on a hub are fetched now, after saying so.
+        """
+
+    def names_hub(self, key: str) -> bool:
+        """Whether a setting names weights on a hub, so that it is no path."""
+        return False
 
     def check_task(self, task: str) -> None:
         """Raise ConfigError where this model does not do `classification` or `regression`; nothing is imported."""

@@ -16,6 +16,7 @@ from sdl_cli.learning.models.adversarial.settings import AdversarialSettings
 from sdl_cli.learning.models.architectures import each, sources
 from sdl_cli.learning.models.kind import ROW, FromScratch, InContext, ModelSettings
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
+from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings
 from sdl_cli.learning.models.tabular_foundation.settings import TabularFoundationSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
 
@@ -398,6 +399,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "one_shot": OneShotSettings,
     "adversarial": AdversarialSettings,
     "rocket": RocketSettings,
+    "finetuned_text": FinetunedTextSettings,
     "sklearn": SklearnSettings,
 }
 

@@ -19,7 +19,6 @@ from sdl_cli.many.cells import Cell, Group
 from sdl_cli.many.groups import groups_of
 from sdl_cli.phrases import listed
 from sdl_cli.run import prepare
-from sdl_cli.run.fit_and_score import ignore
 from sdl_cli.run.train import look
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
@@ -120,8 +119,8 @@ def _changed(arm: Arm, change: Callable[[Experiment], Experiment]) -> Arm:
     return dataclasses.replace(arm, candidates=found)
 
 
-def make_plan(request: Comparison, notice: Callable[[str], None] = ignore) -> Plan:
-    """Load the data and decide which arms run, on what, and how; `notice` hears of weights that are fetched for them.
+def make_plan(request: Comparison) -> Plan:
+    """Load the data and decide which arms run, on what, and how; weights fetched for them are said to the loop's context.
 
     Raises ConfigError and DataError for anything impossible.
     """
@@ -137,7 +136,7 @@ def make_plan(request: Comparison, notice: Callable[[str], None] = ignore) -> Pl
     dataset, filled, _ = prepare.load_dataset(first_experiment(arms))
     dataset, parts = prepare.divided(prepare.of_repeat(filled, 0, shared.compare.num_repeats), dataset)
     metric, unequal = _metric(shared.compare.metric, dataset, dataset.y[parts.labelled])
-    suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline, notice)
+    suited, left_out = _suited(arms, dataset, len(parts.labelled), shared.compare.baseline)
     fixed = brings_test_part(dataset)
     if fixed and metric not in BY_ROW:
         raise ConfigError(
@@ -207,9 +206,7 @@ def _metric(asked: str | None, dataset: Dataset, labels: Array) -> tuple[str, li
     ]
 
 
-def _suited(
-    arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str | None, notice: Callable[[str], None]
-) -> tuple[list[Arm], dict[str, str]]:
+def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str | None) -> tuple[list[Arm], dict[str, str]]:
     """The arms that suit the data, with the candidates that do; those of the ladder that do not, and why."""
     suited: list[Arm] = []
     left_out: dict[str, str] = {}
@@ -225,7 +222,9 @@ def _suited(
                 except SdlError as error:  # mirrored images with a number to predict, say: the others remain
                     first_error = first_error or error
             try:
-                _check_weights([candidate.experiment for candidate in found], weights, notice)
+                for candidate in found:
+                    candidate.experiment.model.require_weights(fetch=arm.asked)
+                _check_weights([candidate.experiment for candidate in found], weights)
             except SdlError as error:
                 found, first_error = [], error
             if found:
@@ -261,18 +260,14 @@ def _unsuited(arm: Arm, dataset: Dataset) -> str | None:
     return None
 
 
-def _check_weights(
-    experiments: Sequence[Experiment], known: dict[tuple[Any, Any], SdlError | None], notice: Callable[[str], None]
-) -> None:
+def _check_weights(experiments: Sequence[Experiment], known: dict[tuple[Any, Any], SdlError | None]) -> None:
     """Fetch pretrained weights now, each once, so that an arm without them is left out before anything runs."""
     wanted = {(e.model.architecture, e.model.weights) for e in experiments if e.model.is_pretrained}
     for key in sorted(wanted - set(known), key=str):
-        from sdl_cli.learning import loop
         from sdl_cli.learning.models import pretrained
 
         try:
-            with loop.context(loop.Context(on_notice=notice)):
-                pretrained.weights_key(*key)
+            pretrained.weights_key(*key)
             known[key] = None
         except SdlError as error:
             known[key] = error

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import OutOfTimeError
+from sdl_cli.learning.models.features import frozen_features
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Outcome
 from sdl_cli.phrases import duration
 from sdl_cli.run import run_folder
+from sdl_cli.run.fit_and_score import heard
 from sdl_cli.run.prepare import load_here
 from sdl_cli.run.writing import writing
 from sdl_cli.settings import typed
@@ -73,7 +75,9 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
 
     if shared.device in ("auto", "cpu") and not cells.visible_gpus():
         cells.start_workers(shared.parallel, import_networks, shared.num_threads or 1)
-    plan = make_plan(request, notice)
+    networks = any(c.experiment.model.is_network for arm in request.arms for found in arm.candidates.values() for c in found)
+    with heard(networks, observer.on_notice):
+        plan = make_plan(request)
     if resume:
         plan = _as_begun(plan, folder)
     values: Values
@@ -86,6 +90,7 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
         )
         observer.on_plan(overview(plan, out.folder))
         work = Work()
+        _compute_features(plan, observer.on_notice)
         for each in _rounds(plan, out.folder, budget, work):
             _run_round(plan, out.folder, each, observer, work)
         values = summarise(plan, out.folder, work.outcomes, work.given_up, work.failed)
@@ -134,9 +139,6 @@ def _rounds(plan: Plan, folder: Path, budget: Budget, work: Work) -> Iterator[Ro
     Each round is run, and its results are in `work`, before the next one is asked for.
     """
     names = [arm.name for arm in plan.arms]
-    for candidate in (candidate for arm in plan.arms for candidate in plan.candidates(arm, 0)):
-        if candidate.experiment.model.uses_frozen_features:  # once, before several processes need them
-            frozen_here(candidate.experiment, load_here(candidate.experiment))
     yield [(name, 0) for name in names], budget.first_deadline, None
     running = [name for name in names if work.is_open(name)]
     each = {name: work.seconds(name, 0) / plan.num_jobs for name in running}
@@ -152,6 +154,15 @@ def _rounds(plan: Plan, folder: Path, budget: Budget, work: Work) -> Iterator[Ro
         if name in work.given_up and budget.left() > 0:
             yield from _more_of(name, plan, budget, work)
     work.given_up = {name: work.given_up[name] for name in names if name in work.given_up}
+
+
+def _compute_features(plan: Plan, notice: Callable[[str], None]) -> None:
+    """Compute the frozen features that arms begin with: once, before several processes need them."""
+    for candidate in (candidate for arm in plan.arms for candidate in plan.candidates(arm, 0)):
+        if candidate.experiment.model.uses_frozen_features:
+            with heard(True, notice):
+                dataset = load_here(candidate.experiment)
+                (frozen_features if dataset.modality == "text" else frozen_here)(candidate.experiment, dataset)
 
 
 def _too_long(seconds: float) -> str:

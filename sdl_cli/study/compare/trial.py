@@ -170,12 +170,15 @@ def frozen_here(experiment: Experiment, dataset: Dataset) -> Array | None:
     """Frozen features of all rows where the model uses any; computed once for all processes, and read once in this one."""
     if not experiment.model.uses_frozen_features or not is_scaled(dataset):
         return None
+    if dataset.modality == "text":
+        return None  # those of texts are kept one by one, and a fit finds its own
     model = experiment.model
     settings = (experiment.device, experiment.precision, experiment.memory_format)
     data = f"{dataset.fingerprint} {dataset.value_range} {dataset.X.shape}"
     key = f"{data} {model.architecture} {model.weights} {model.image_size_px} {settings}"
     if key not in _frozen:
         found = features.frozen_features(experiment, dataset)
+        assert found is not None
         _frozen.clear()
         _frozen[key] = found
     return _frozen[key]

@@ -23,7 +23,7 @@ from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.many.groups import groups_of
 from sdl_cli.measure.metrics import check_target
 from sdl_cli.run import prepare, run_folder, train
-from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score, with_size
+from sdl_cli.run.fit_and_score import Around, Clock, fit_and_score, heard, with_size
 from sdl_cli.run.writing import finite, writing
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parallel import Parallel
@@ -114,9 +114,7 @@ def measure(the_plan: Plan, folder: Path, observer: StudyObserver) -> tuple[Poin
     todo, frozen = the_plan.cells(folder), None
     left = {key for key, cell in todo.items() if run_folder.read_state(cell.folder) != "done"}
     if left and is_scaled(the_plan.dataset) and the_plan.request.model.uses_frozen_features:
-        from sdl_cli.learning import loop
-
-        with loop.context(loop.Context(on_notice=observer.on_notice)):  # weights that are fetched are said
+        with heard(True, observer.on_notice):
             frozen = features.frozen_features(the_plan.request, the_plan.dataset)
     keys = {cell.folder: key for key, cell in todo.items()}
     found: dict[tuple[int, int], Outcome] = {}

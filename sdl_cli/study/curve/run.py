@@ -15,6 +15,7 @@ from sdl_cli.many.cells import Outcome
 from sdl_cli.measure.wording import model_name
 from sdl_cli.phrases import counted, first_line
 from sdl_cli.run import prepare, run_folder
+from sdl_cli.run.fit_and_score import heard
 from sdl_cli.run.writing import writing
 from sdl_cli.study.curve.measure import Plan, cell_values, measure, plan
 from sdl_cli.study.curve.points import Points
@@ -41,6 +42,8 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
     started = time.perf_counter()
     if not request.model.is_network:
         cells.start_workers(request.parallel, import_baseline)
+    with heard(request.model.is_network, observer.on_notice):
+        request.model.require_weights(fetch=True)
     the_plan = plan(request)
     layout = the_plan.dataset.layout_fingerprint()
     if resume:

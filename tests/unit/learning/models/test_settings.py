@@ -11,6 +11,7 @@ import pytest
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models import traits
 from sdl_cli.learning.models.kind import ModelSettings
+from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings
 from sdl_cli.learning.models.settings import (
     MODELS,
     AutoencoderSettings,
@@ -22,7 +23,7 @@ from sdl_cli.learning.models.settings import (
     SklearnSettings,
 )
 
-TRAINED = {"finetuned_cnn", "deep_net", "autoencoder", "adversarial"}
+TRAINED = {"finetuned_cnn", "finetuned_text", "deep_net", "autoencoder", "adversarial"}
 IN_CONTEXT = {"pretrained_table", "blend"}
 FOUNDATION = {"tabular_foundation"}
 ONE_SHOT = {"one_shot"}
@@ -36,7 +37,7 @@ FLAGS: dict[str, set[str]] = {
     "stacks": {"deep_net"},
     "takes_class_weight": TRAINED | {"baseline"},
     "default_training": TRAINED | {"pretrained_table"} | ONE_SHOT,
-    "no_graph": ONE_SHOT | FOUNDATION,
+    "no_graph": ONE_SHOT | FOUNDATION | {"finetuned_text"},
     "reads_px": ONE_SHOT | {"adversarial"},
     "takes_support": ONE_SHOT,
 }
@@ -82,6 +83,8 @@ def test_an_unknown_name_has_no_traits(name: object) -> None:
         (FinetunedCNNSettings(strategy="probe"), True, True, True),
         (FinetunedCNNSettings(strategy="probe", num_views=1), True, True, False),
         (FinetunedCNNSettings(strategy="probe", weights="none"), True, False, True),
+        (FinetunedTextSettings(), True, True, False),
+        (FinetunedTextSettings(strategy="finetune"), False, True, False),
     ],
     ids=str,
 )

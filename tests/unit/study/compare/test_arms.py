@@ -20,7 +20,7 @@ from sdl_cli.study.compare.settings import Arm, Compare, Comparison, parse_compa
 
 NAMES = sorted(options("arm"))
 ON_THE_LADDER = [
-    "logistic", "ridge", "forest", "probe", "rocket", "finetune", "pretrained_table", "blend", "deep_net", "augmented", "cosine_loss",
+    "logistic", "ridge", "forest", "probe", "rocket", "text_probe", "finetune", "pretrained_table", "blend", "deep_net", "augmented", "cosine_loss",
     "autoencoder",
 ]  # fmt: skip
 
@@ -52,7 +52,7 @@ def test_every_arm_composes_with_all_of_its_candidates(name: str) -> None:
         assert {c.experiment.model.name for c in candidates} <= set(MODELS)
         assert candidates[0].label == "" or name in ("augmented", "small_net"), "the first is the method as it is"
         if method.ladder:
-            few = {"pretrained_table": 1, "blend": 2}.get(name, 6)  # they have no more to choose
+            few = {"pretrained_table": 1, "blend": 2, "text_probe": 2}.get(name, 6)  # they have no more to choose
             assert len(candidates) == few, f"{kind}: every rung has the same budget"
 
 

@@ -1,0 +1,152 @@
+"""Folders of weights: what is read of them, and the clear word for each that is incomplete, strange or would run code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.tiny_sentences import LONGEST, save_weights
+
+from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.learning.models.sentences import weights
+from sdl_cli.learning.models.sentences.recipe import Recipe
+from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings, is_local
+from sdl_cli.learning.models.sentences.weights import locate, look_through, of_digest
+
+pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_weights(tmp_path_factory.mktemp("weights") / "tiny")
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    shutil.copytree(saved, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def changed(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def module(folder: Path, number: int, **values: Any) -> None:
+    listed = json.loads((folder / "modules.json").read_text())
+    listed[number] |= values
+    (folder / "modules.json").write_text(json.dumps(listed))
+
+
+def test_a_folder_is_described_whatever_it_is_called(saved: Path, folder: Path) -> None:
+    found = look_through(folder)
+    assert found.recipe.architecture == "bert" and found.recipe.max_tokens == LONGEST
+    assert [own["kind"] for own in found.recipe.modules] == ["Pooling", "Normalize"]
+    assert found.digest == look_through(saved).digest
+    assert Recipe.from_plain(json.loads(json.dumps(found.recipe.to_plain()))) == found.recipe
+    (folder / "README.md").write_text("Nothing that is read.")
+    assert look_through(folder).digest == found.digest
+    changed(folder / "sentence_bert_config.json", max_seq_length=8)
+    assert look_through(folder).digest != found.digest and look_through(folder).recipe.max_tokens == 8
+
+
+def test_newer_folders_say_the_same_in_other_words(saved: Path, folder: Path) -> None:
+    module(folder, 0, type="sentence_transformers.base.modules.transformer.Transformer")
+    module(folder, 1, type="sentence_transformers.sentence_transformer.modules.pooling.Pooling")
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"embedding_dimension": 16, "pooling_mode": "mean"}))
+    (folder / "sentence_bert_config.json").write_text("{}")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": LONGEST}))
+    assert look_through(folder).recipe == look_through(saved).recipe
+
+
+def only_bin(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "it has no tokenizer.json"),
+    "no modules": (lambda f: (f / "modules.json").unlink(), "it has no modules.json"),
+    "no config": (lambda f: (f / "config.json").unlink(), "it has no config.json"),
+    "no pooling config": (lambda f: (f / "1_Pooling" / "config.json").unlink(), "it has no 1_Pooling/config.json"),
+    "no tensors": (lambda f: (f / "model.safetensors").unlink(), "it has no model.safetensors"),
+    "only .bin": (only_bin, "pytorch_model.bin can hold code"),
+    "no JSON": (lambda f: (f / "config.json").write_text("{"), "config.json cannot be read"),
+    "another kind of JSON": (lambda f: (f / "config.json").write_text("[]"), "config.json does not hold what it should"),
+    "a module from elsewhere": (lambda f: module(f, 1, type="os.path.join"), "os.path.join, which is code from elsewhere"),
+    "a name like a package's": (lambda f: module(f, 1, type="sentence_transformers_x.Pooling"), "code from elsewhere"),
+    "an unknown module": (lambda f: module(f, 1, type="sentence_transformers.models.Router"), "the module Router is not one"),
+    "a place outside": (lambda f: module(f, 1, path="../1_Pooling"), "a place outside its folder"),
+    "no transformer first": (lambda f: (f / "modules.json").write_text("[]"), "does not begin with a transformer"),
+    "another architecture": (lambda f: changed(f / "config.json", model_type="llama"), "does not read the architecture llama"),
+    "code of its own": (lambda f: changed(f / "config.json", auto_map={"AutoModel": "x.Y"}), "names code of its own"),
+    "too large": (lambda f: changed(f / "config.json", hidden_size=10**9), "hidden_size is 1000000000, not a whole number"),
+    "heads": (lambda f: changed(f / "config.json", num_attention_heads=3), "cannot be divided among 3 attention heads"),
+    "relative positions": (lambda f: changed(f / "config.json", position_embedding_type="relative_key"), "positions"),
+    "activation": (lambda f: changed(f / "config.json", hidden_act="os.system"), "hidden_act is 'os.system', not one of"),
+    "pooling": (lambda f: changed(f / "1_Pooling" / "config.json", pooling_mode="magic"), "does not know the pooling 'magic'"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_each_folder_that_cannot_be_used_has_its_own_clear_word(name: str, folder: Path) -> None:
+    spoil, words = SPOILED[name]
+    spoil(folder)
+    with pytest.raises(DataError, match=words):
+        look_through(folder)
+
+
+def test_a_stored_recipe_is_held_to_the_same_lists(saved: Path) -> None:
+    values = look_through(saved).recipe.to_plain()
+    for wrong in (
+        {"architecture": "llama"},
+        {"config": values["config"] | {"vocab_size": 10**12}},
+        {"modules": [{"kind": "Router"}]},
+        {"max_tokens": 10**6},
+        {"prompt": 3},
+        {"modules": None},
+    ):
+        with pytest.raises(DataError):
+            Recipe.from_plain(values | wrong)
+
+
+def test_a_path_and_a_name_on_the_hub_are_told_apart(folder: Path) -> None:
+    assert is_local(str(folder)) and is_local("./x") and is_local("~/x") and is_local("a/b/c")
+    assert not is_local("all-MiniLM-L6-v2") and not is_local("BAAI/bge-small-en-v1.5")
+    assert locate(str(folder)) == folder
+    with pytest.raises(DataError, match="there is no folder"):
+        locate(str(folder / "nowhere"))
+    assert FinetunedTextSettings().names_hub("weights")
+    assert not FinetunedTextSettings(weights=str(folder)).names_hub("weights")
+
+
+def test_without_weights_or_the_extra_each_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "kept", lambda _: None)
+    with pytest.raises(DataError, match="91 MB, licence Apache-2.0 are not on this machine") as error:
+        FinetunedTextSettings().require_weights(fetch=False)
+    assert "sdl train with model=finetuned_text fetches them once" in error.value.hint
+    with pytest.raises(DataError, match="the weights BAAI/bge-small-en-v1.5 are not on this machine"):
+        FinetunedTextSettings(weights="BAAI/bge-small-en-v1.5").require_weights(fetch=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="needs transformers and sentence-transformers") as missing:
+        FinetunedTextSettings().require_weights(fetch=False)
+    assert missing.value.hint == "pip install 'sdl-cli[text]'"
+
+
+def test_a_run_finds_its_weights_by_their_digest(folder: Path, sdl_cache: Path) -> None:
+    digest = look_through(folder).digest
+    assert of_digest(str(folder), digest).folder == folder
+    changed(folder / "config.json", hidden_dropout_prob=0.2)
+    with pytest.raises(DataError, match="not the weights that this run was fitted on"):
+        of_digest(str(folder), digest)
+    changed(folder / "config.json", hidden_dropout_prob=0.1)
+    digest, kept = look_through(folder).digest, sdl_cache / "text_weights"
+    folder.rename(folder.parent / "moved")
+    with pytest.raises(DataError, match="keeps a head alone") as error:
+        of_digest(str(folder), digest)
+    assert str(kept / digest[:16]) in error.value.hint
+    shutil.copytree(folder.parent / "moved", kept / digest[:16])
+    assert of_digest(str(folder), digest).folder == kept / digest[:16]
