@@ -219,12 +219,15 @@ def settings_without_effect(experiment: Experiment) -> list[str]:
     elif model.holds_rows or not model.trains_in_epochs:
         who = f"strategy={getattr(model, 'strategy', 'probe')}" if model.is_probe else f"model={model.name}"
         other = loss.name not in ("auto", "cross_entropy", "mse")
-        batches = [] if model.uses_augment or augment in ("none", "text") else [f"augment={augment}"]
+        copies_texts = augment == "text" and "text" not in model.modalities
+        batches = [] if model.uses_augment or augment == "none" or copies_texts else [f"augment={augment}"]
         ignored = [
             ([f"loss={loss.name}"] if other else _changed("loss", loss, type(loss)()), f"{who} uses its own loss"),
             ([] if model.trains_in_epochs else training, f"{who} is not trained in epochs"),
             (batches, f"{who} does not train on batches"),
         ]
+    if augment == "text" and "text" in model.modalities and model.trains_in_epochs:
+        ignored.append((["augment=text"], f"model={model.name} takes texts as they are"))
     ignored += [model.without_effect, *_unlabeled_without_effect(experiment)]
     if directions(experiment) and not model.heeds_monotone:
         heed = "model=baseline with model.kind=gradient_boosting, forest or extra_trees can"

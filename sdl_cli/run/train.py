@@ -86,9 +86,9 @@ def in_stages(
 
     clock = Clock()
     with clock.phase("load"):
-        with heard(experiment.model.is_network, notice):
-            experiment.model.require_weights(fetch=True)  # before anything that takes longer
         dataset, experiment, preferred = prepare.load_dataset(experiment, dataset)
+        with heard(experiment.model.is_network, notice):
+            experiment.model.require_weights(dataset.task, fetch=True)  # before anything that takes longer
         if resume:
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
         dataset, parts = prepare.divided(experiment, dataset)
@@ -135,7 +135,8 @@ def in_stages(
         told: Values = {"notes": tuple(notes), "reduction": reduction, "generated": generated}
         result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), **told)
         out.json("metrics.json", result.to_json())
-        began = getattr(ready.model, "pretrained_", None)  # with which weights it started, and their digest
+        # with which weights it started, and their digest
+        began = getattr(getattr(ready.model, "model_", ready.model), "pretrained_", None)
         out.environment(runtime=scored.runtime, seconds=result.seconds, **({"pretrained": began} if began else {}))
         out.done(["config.yaml", "metrics.json", "predictions.csv", "environment.json", "history.csv", *files])
     return result

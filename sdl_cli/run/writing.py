@@ -37,7 +37,8 @@ OWN_FILES = (
     *("curve.csv", "curve.png", "decomposition.png", "results.csv", "rows.npy", locks.FILE),
 )
 PARTS = ("repeats", "cells", "arms", "curve", "recommended", "best")  # folders of the runs and cells that a whole is made of
-VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors", "timm")
+VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")
+OF_EXTRAS = ("timm", "transformers", "tokenizers", "tabicl", "tabpfn")
 
 
 class Writing:
@@ -249,7 +250,7 @@ def write_predictions(
 def environment(fingerprint: str) -> Values:
     """Versions, machine, git commit of the current folder, data fingerprint and command line."""
     versions = {"sdl": __version__, "python": platform.python_version()}
-    for name in VERSIONED:
+    for name in (*VERSIONED, *OF_EXTRAS):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     commit = None

@@ -71,17 +71,17 @@ def test_values_that_a_run_does_not_know_are_counted(sdl: Sdl, tmp_path: Path) -
 
 def test_doubts_about_columns_and_classes_are_said(sdl: Sdl, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    lines = ["when;price;share;kind;y"]
+    lines = ["when;price;load;kind;y"]
     for i in range(60):
         day = f"{i % 12 + 1:02d}/{i % 11 + 1:02d}/2024"
-        lines.append(f"{day};{rng.integers(1000, 9999)},5 EUR;{i % 40},1 %;{'ab'[i % 2]};{['ill', 'Ill', 'well'][i % 3]}")
+        lines.append(f"{day};{rng.integers(1000, 9999)},5 EUR;{i % 40},1 kg;{'ab'[i % 2]};{['ill', 'Ill', 'well'][i % 3]}")
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     found = sdl(f"train dataset=table dataset.path=t.csv dataset.target=y {QUICK}")
     said = flat(found.err)
     assert found.code == 0, said
     assert "Column when: dates such as 01/01/2024 were read as" in said and "the other way round" in said
     assert "Column price holds numbers with a unit or thousands marks" in said
-    assert "Column share was read as categories, since its numbers have a unit" in said
+    assert "Column load was read as categories, since its numbers have a unit" in said
     assert "differ only in case or blanks are separate classes: Ill and ill" in said
 
 

@@ -499,6 +499,17 @@ def test_the_sheet_that_is_meant_can_be_named_for_other_files(sdl: Sdl, tmp_path
     assert found.code == 0 and found.json["reproduced"] is True, found.err
 
 
+def test_per_cent_with_another_decimal_mark_in_the_second_file(sdl: Sdl, tmp_path: Path) -> None:
+    rows = [(f"{n * 7 % 30}.{n % 10}%", "ab"[n % 2]) for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["p,y", *(",".join(row) for row in rows[:40])]) + "\n")
+    (tmp_path / "u.csv").write_text("\n".join(["p;y", *(";".join(row).replace(".", ",") for row in rows[40:])]) + "\n")
+    assert (
+        sdl(f"train dataset=table dataset.path=t.csv dataset.test_path=u.csv dataset.target=y {QUICK} hydra.run.dir=r").code == 0
+    )
+    ranges = json.loads((tmp_path / "r" / "model.json").read_text())["inputs"]["columns"]
+    assert [(column["name"], column["kind"]) for column in ranges] == [("p", "number")]
+
+
 def test_evaluating_on_another_table_predicts_what_the_run_does(sdl: Sdl, tmp_path: Path) -> None:
     rows = [f"{n * 7 % 30},{n % 5},{'ab'[n % 2]}" for n in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["u,v,y", *rows]) + "\n")

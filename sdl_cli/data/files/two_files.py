@@ -58,8 +58,9 @@ def respelled(cells: Array, written: Marks, marks: Marks) -> Array:
     """Cells (str or None) with their numbers, which have the marks `written`, as numbers with the decimal mark of `marks`."""
 
     def spelled(cell: str | None) -> str | None:
-        plain = None if cell is None else written.plain(cell)
-        return cell if plain is None else plain.replace(".", marks.decimal)
+        number = None if cell is None else cell.removesuffix("%").rstrip()
+        plain = None if number is None else written.plain(number)
+        return cell if plain is None else plain.replace(".", marks.decimal) + ("%" if cell and cell.endswith("%") else "")
 
     return objects([spelled(cell) for cell in cells])
 

@@ -42,7 +42,8 @@ def build(experiment: Experiment, task: str, dataset: Dataset | None = None) -> 
     model = settings.estimator_class(task)(**arguments)
     if dataset is None:
         return model
-    augment = experiment.augment if on_texts and experiment.augment.name != "none" else None
+    changes_texts = on_texts and settings.seen("text") == "table"  # copies of a text would stand in several folds of a probe
+    augment = experiment.augment if changes_texts and experiment.augment.name != "none" else None
     return with_preparation(
         model, dataset, augment, experiment.dataset.validation_fraction, experiment.seed, _reduction(experiment, dataset)
     )

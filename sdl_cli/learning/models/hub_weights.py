@@ -33,7 +33,9 @@ class HubWeights:
     Arguments:
         repository: owner/name on the hub. setting: the setting that takes a local path instead, such as `model.weights`.
         num_bytes, licence: what is known of them offline; None asks the hub.
-        files: patterns of the files that are needed. extra: the extra of this package that reads them.
+        files: patterns of the files that are fetched. extra: the extra of this package that reads them.
+        needed: patterns below the folder, each of which a file must match for the weights to be complete; by default the first
+            of `files`.
     """
 
     repository: str
@@ -42,6 +44,7 @@ class HubWeights:
     licence: str | None = None
     files: tuple[str, ...] = PLAIN_FILES
     extra: str | None = None
+    needed: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -51,9 +54,9 @@ class HubWeights:
     @property
     def command(self) -> str:
         """The one command that fetches them on a machine with a network."""
-        patterns = " ".join(f"'{pattern}'" if "*" in pattern else pattern for pattern in self.files)
-        chosen = f" --include {patterns}" if any("*" in pattern for pattern in self.files) else f" {patterns}"
-        return f"hf download {self.repository}{chosen} --local-dir {self.repository.rpartition('/')[2]}"
+        wild = any("*" in pattern for pattern in self.files)
+        chosen = " ".join(f"--include '{pattern}'" if wild else pattern for pattern in self.files)  # one for each
+        return f"hf download {self.repository} {chosen} --local-dir {self.repository.rpartition('/')[2]}"
 
 
 def import_extra(package: str, extra: str, what: str) -> Any:
@@ -61,7 +64,9 @@ def import_extra(package: str, extra: str, what: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ConfigError(f"{what} needs the package {package}.", f"pip install 'sdl-cli[{extra}]'") from error
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise ConfigError(f"{what} needs the package {package}.", f"pip install 'sdl-cli[{extra}]'") from error
+        raise ConfigError(f"{what}: the package {package} cannot be imported: {reason(error)}.", "Install it again.") from error
 
 
 def kept(weights: HubWeights) -> Path | None:
@@ -69,8 +74,8 @@ def kept(weights: HubWeights) -> Path | None:
     hub = import_extra("huggingface_hub", weights.extra or "huggingface", weights.setting)
     with _quiet(), contextlib.suppress(Exception):  # every kind of absence has its own error
         folder = Path(hub.snapshot_download(weights.repository, allow_patterns=list(weights.files), local_files_only=True))
-        if any(found for pattern in weights.files[:1] for found in folder.rglob(pattern)):
-            return folder
+        if all(any(folder.glob(pattern)) for pattern in weights.needed or weights.files[:1]):
+            return folder  # otherwise a download was interrupted, or something else fetched a part: it is completed
     return None
 
 
@@ -117,25 +122,20 @@ def unavailable(weights: HubWeights, error: BaseException | None = None) -> Data
     )
 
 
-def check_plain(path: Path, setting: str, trusted: bool = False) -> None:
+def check_plain(path: Path, setting: str) -> None:
     """Raise DataError for a file that can hold code (.bin, .pt, .ckpt, .py), or a folder whose only weights are such files."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     unsafe = [file for file in files if file.suffix.lower() in _UNSAFE]
-    if trusted or not unsafe or (path.is_dir() and any(file.suffix == ".safetensors" for file in files)):
+    if not unsafe or (path.is_dir() and any(file.suffix == ".safetensors" for file in files)):
         return
     what = f"{setting}: {shortened(str(unsafe[0]), 200)} can hold code, and is not read."
-    raise DataError(what, "Use weights in safetensors; or, if you trust whoever made this file, add --trust.")
+    raise DataError(what, "Use weights in safetensors.")
 
 
-def digest_of(path: Path, files: tuple[str, ...] = PLAIN_FILES) -> str:
-    """A sha256 of the files that make up the weights, whatever the folder is called: relative names and contents, in order."""
-    found = [path] if path.is_file() else sorted({file for own in files for file in path.rglob(own) if file.is_file()})
-    digest = hashlib.sha256()
-    for file in found:
-        name = "" if file == path else file.relative_to(path).as_posix()
-        with file.open("rb") as opened:
-            digest.update(f"{name}\0{hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
+def digest_of(file: Path) -> str:
+    """The sha256 of a file of weights, hexadecimal."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def in_megabytes(num_bytes: int) -> str:

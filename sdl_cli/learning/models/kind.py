@@ -78,10 +78,11 @@ class ModelSettings:
     def check(self) -> None:
         """Raise ConfigError for what the settings alone show to be wrong; a foreign estimator is imported for it."""
 
-    def require_weights(self, fetch: bool) -> None:
+    def require_weights(self, task: str, fetch: bool) -> None:
         """Raise ConfigError or DataError where a package or weights that it starts from are not on this machine.
 
         Arguments:
+            task: `classification` or `regression`, for which weights may differ.
             fetch: weights on a hub are fetched now, after saying so.
         """
 
@@ -100,6 +101,10 @@ class ModelSettings:
         """Raise ConfigError where this model cannot learn from unlabelled rows, for this task and (settled) loss."""
         hint = "Leave out dataset.unlabeled, or use model=deep_net or model=autoencoder."
         raise ConfigError(f"dataset.unlabeled: model={cls.name} learns from labelled rows alone.", hint)
+
+    def changed(self, *names: str) -> list[str]:
+        """Those of these settings that are not at their defaults, in full (`model.kind`)."""
+        return [f"model.{name}" for name in names if getattr(self, name) != getattr(type(self), name)]
 
     @property
     def is_probe(self) -> bool:

@@ -150,8 +150,11 @@ class FinetunedCNNSettings(ModelSettings):
 
     @property
     def without_effect(self) -> tuple[list[str], str]:
-        unused = self.strategy == "finetune" and self.feature_scaling != FinetunedCNNSettings.feature_scaling
-        return ["model.feature_scaling"] if unused else [], "strategy=finetune fits no head to frozen features"
+        if self.strategy == "finetune":
+            return self.changed("feature_scaling", "start_fraction"), "strategy=finetune fits no head to frozen features"
+        if self.is_probe:
+            return self.changed("start_fraction", "backbone_rate_factor"), "strategy=probe trains no layer"
+        return [], ""
 
     @property
     def uses_augment(self) -> bool:

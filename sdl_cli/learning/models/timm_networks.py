@@ -155,7 +155,8 @@ def check_folder(folder: Path, architecture: str) -> None:
     """Raise DataError where the config.json beside downloaded weights names another network."""
     with contextlib.suppress(OSError, ValueError):
         values = plain_json(read_guarded(folder / "config.json", MOST_JSON_BYTES))
-        named, own = str(values.get("architecture") or ""), architecture.removeprefix(TIMM).partition(".")[0]
+        named = str(values.get("architecture") or "") if isinstance(values, dict) else ""
+        own = architecture.removeprefix(TIMM).partition(".")[0]
         if named and named != own:
             what = f"model.weights: {folder} holds weights of {shortened(named)}, not of {own}."
             raise DataError(what, f"Set model.architecture={TIMM}{shortened(named)}, or give the weights of {own}.")

@@ -223,7 +223,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
                     first_error = first_error or error
             try:
                 for candidate in found:
-                    candidate.experiment.model.require_weights(fetch=arm.asked)
+                    candidate.experiment.model.require_weights(dataset.task, fetch=arm.asked)
                 _check_weights([candidate.experiment for candidate in found], weights)
             except SdlError as error:
                 found, first_error = [], error

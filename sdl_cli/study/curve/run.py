@@ -42,9 +42,9 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
     started = time.perf_counter()
     if not request.model.is_network:
         cells.start_workers(request.parallel, import_baseline)
-    with heard(request.model.is_network, observer.on_notice):
-        request.model.require_weights(fetch=True)
     the_plan = plan(request)
+    with heard(request.model.is_network, observer.on_notice):
+        request.model.require_weights(the_plan.dataset.task, fetch=True)
     layout = the_plan.dataset.layout_fingerprint()
     if resume:
         run_folder.require_same_data(folder, the_plan.dataset.fingerprint, "curve", "curve")

@@ -52,7 +52,7 @@ class FinetunedTextSettings(ModelSettings):
             hint = f"Give a folder that sentence-transformers saved, or a name on the Hugging Face Hub, such as {DEFAULT}."
             raise ConfigError(f"model.weights: there is no folder {self.weights}.", hint)
 
-    def require_weights(self, fetch: bool) -> None:
+    def require_weights(self, task: str, fetch: bool) -> None:
         if importlib.util.find_spec("transformers") is None:
             what = f"model={self.name} needs transformers and sentence-transformers, which are not installed"
             raise ConfigError(f"{what}.", f"pip install 'sdl-cli[{EXTRA}]'")

@@ -59,6 +59,18 @@ class TabularFoundationSettings(InContext):
     def check_task(self, task: str) -> None:
         """It predicts classes and numbers."""
 
+    @property
+    def without_effect(self) -> tuple[list[str], str]:
+        return [] if self.weights == "default" else self.changed("version"), "model.weights is a file, which is of one version"
+
+    def require_weights(self, task: str, fetch: bool) -> None:
+        from sdl_cli.learning.models.hub_weights import kept, unavailable
+        from sdl_cli.learning.models.tabular_foundation.weights import located, on_hub
+
+        if self.weights == "default" and not fetch and kept(on_hub(self.kind, self.version, task)) is None:
+            raise unavailable(on_hub(self.kind, self.version, task))
+        located(self.kind, self.version, task, self.weights)
+
     def seconds(self, num_rows: int, num_features: int, modality: str, epochs: int) -> float:
         fixed, rate = _SECONDS[self.kind]
         return fixed + rate * self.num_members * 1.25 * num_rows * (num_features + 1)

@@ -34,7 +34,8 @@ def test_without_a_network_one_error_names_size_licence_command_and_setting() ->
         "(Name or service not known)."
     )
     assert found.value.hint == (
-        "Where there is a network: hf download owner/mini --include '*.safetensors' '*.json' '*.txt' '*.model' --local-dir mini; "
+        "Where there is a network: hf download owner/mini --include '*.safetensors' --include '*.json' --include '*.txt' "
+        "--include '*.model' --local-dir mini; "
         "copy that folder here and set model.weights=FOLDER."
     )
 
@@ -85,19 +86,28 @@ def test_a_missing_package_names_the_extra() -> None:
     )  # fmt: skip
 
 
-def test_files_that_can_hold_code_need_trust(tmp_path: Path) -> None:
+def test_weights_of_which_a_part_is_here_are_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **kwargs: str(tmp_path))
+    needed = HubWeights("owner/mini", "model.weights", needed=("model*.safetensors", "modules.json"))
+    (tmp_path / "2_Dense").mkdir()
+    (tmp_path / "2_Dense" / "model.safetensors").write_bytes(b"any")
+    assert hub_weights.kept(needed) is None and hub_weights.kept(MINI) is None
+    (tmp_path / "model.safetensors").write_bytes(b"any")
+    assert hub_weights.kept(needed) is None and hub_weights.kept(MINI) == tmp_path
+    (tmp_path / "modules.json").write_bytes(b"[]")
+    assert hub_weights.kept(needed) == tmp_path
+
+
+def test_files_that_can_hold_code_are_refused(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"any")
     with pytest.raises(DataError, match="can hold code"):
         hub_weights.check_plain(tmp_path, "model.weights")
-    hub_weights.check_plain(tmp_path, "model.weights", trusted=True)
     (tmp_path / "model.safetensors").write_bytes(b"any")
     hub_weights.check_plain(tmp_path, "model.weights")  # the other file is not read
 
 
-def test_a_digest_is_of_names_and_contents(tmp_path: Path) -> None:
-    for name in ("a", "b", "c"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.safetensors").write_bytes(b"weights" if name != "c" else b"others")
-        (tmp_path / name / "README.md").write_text(name)
-    first, same, other = (hub_weights.digest_of(tmp_path / name) for name in ("a", "b", "c"))
-    assert first == same != other
+def test_a_digest_is_that_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "w.ckpt").write_bytes(b"abc")  # the example of FIPS 180-4
+    assert hub_weights.digest_of(tmp_path / "w.ckpt") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
