@@ -258,6 +258,9 @@ def _place_in_run(run: Path, architecture: str) -> tuple[int, int]:
         what = f"model.weights: {run} was trained with {' and '.join(names)}, not {architecture}."
         written = names[0] if len(names) == 1 else f"[{','.join(names)}]"
         raise DataError(what, f"Add model.architecture={written}.")
+    if names.count(architecture) > 1:
+        what = f"model.weights: {run} has several networks of {architecture}, and it is not known which is meant."
+        raise DataError(what, "Start from a run of one of them.")
     return names.index(architecture), len(names)
 
 
