@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ SETTING = "model.weights"
 _OWNER = "sentence-transformers"  # whose models may be named without it, as sentence-transformers does
 _MOST_TOKENIZER_BYTES = 64 << 20
 _MOST_HEADER_BYTES = 32 << 20
+_INDEX = "model.safetensors.index.json"
 _AGAIN = "With sentence-transformers: SentenceTransformer(NAME).save_pretrained(FOLDER) writes a complete one."
 
 
@@ -159,10 +160,8 @@ def _look_through(folder: Path) -> Weights:
         raise DataError(f"{SETTING}: {folder} is incomplete: it has no tokenizer.json.", _AGAIN) from None
     tokens = min(tokens, most) if type(tokens) is int and tokens > 0 else most
     recipe = Recipe(architecture, checked, tuple(modules), tokens, bool(reading.get("do_lower_case", False)), str(prompt))
-    files = tuple(sorted(folder.glob("model*.safetensors")))
-    if not files:
-        _refuse_code(folder)
-        raise DataError(f"{SETTING}: {folder} is incomplete: it has no model.safetensors.", _AGAIN)
+    files = _files_of_network(folder, json_of)
+    _check_tensors(files, architecture)
     digest = _digest(read, {path.relative_to(folder).as_posix(): path for path in (*files, *dense)})
     return Weights(folder, recipe, files, tuple(dense), read["tokenizer.json"], digest)
 
@@ -183,6 +182,42 @@ def _kinds(folder: Path, modules: list[Any]) -> list[tuple[str, str]]:
             raise DataError(f"{SETTING}: {folder}: modules.json names a place outside its folder, {shortened(place, 60)}.")
         found.append((name, place))
     return found
+
+
+def _files_of_network(folder: Path, json_of: Callable[[str], Any]) -> tuple[Path, ...]:
+    """model.safetensors, or the files of its index where it was saved in parts; what else lies beside them is not read."""
+    if (folder / "model.safetensors").is_file() or not (folder / _INDEX).is_file():
+        return (_tensors_of(folder),)
+    named = json_of(_INDEX).get("weight_map")
+    names = sorted({str(name) for name in named.values()}) if isinstance(named, dict) else []
+    if not names:
+        raise DataError(f"{SETTING}: {folder / _INDEX} names no files.", _AGAIN)
+    for name in names:
+        if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
+            raise DataError(f"{SETTING}: {folder / _INDEX} names {shortened(name, 60)}, which is no file of tensors beside it.")
+        if not (folder / name).is_file():
+            raise DataError(f"{SETTING}: {folder} is incomplete: it has no {shortened(name, 60)}.", _AGAIN)
+    return tuple(folder / name for name in names)
+
+
+def _check_tensors(files: tuple[Path, ...], architecture: str) -> None:
+    """Raise DataError for a damaged file, or a tensor that is there twice: which of them is the right one, nobody can tell."""
+    seen: dict[str, Path] = {}
+    for file in files:
+        for name in shapes_in(file):
+            own = plain_name(name, architecture)
+            if own in seen:
+                where = f"in {seen[own].name} and in {file.name}" if seen[own] != file else f"in {file.name}, by two names"
+                what = f"{SETTING}: {file.parent}: the tensor {shortened(own, 120)} stands there twice, {where}."
+                raise DataError(what, "Fetch or copy the weights again.")
+            seen[own] = file
+
+
+def plain_name(name: str, architecture: str) -> str:
+    """The name of a tensor as the network has it, whatever head or age of transformers its file was saved with."""
+    prefix = {"xlm-roberta": "roberta", "camembert": "roberta"}.get(architecture, architecture)
+    name = name.removeprefix(f"{prefix}.")
+    return name.replace(".LayerNorm.gamma", ".LayerNorm.weight").replace(".LayerNorm.beta", ".LayerNorm.bias")
 
 
 def _tensors_of(folder: Path) -> Path:

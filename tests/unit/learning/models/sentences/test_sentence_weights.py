@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from integration.tiny_sentences import LONGEST, save_weights
+from safetensors.torch import load_file, save_file
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.sentences import weights
+from sdl_cli.learning.models.sentences.network import load_body
 from sdl_cli.learning.models.sentences.recipe import Recipe
 from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings, is_local
 from sdl_cli.learning.models.sentences.weights import locate, look_through, of_digest
@@ -96,6 +99,63 @@ def test_each_folder_that_cannot_be_used_has_its_own_clear_word(name: str, folde
     spoil, words = SPOILED[name]
     spoil(folder)
     with pytest.raises(DataError, match=words):
+        look_through(folder)
+
+
+def in_parts(folder: Path) -> None:
+    """Save the network's tensors in two files with an index, as transformers does with large ones."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    placed = {name: f"model-0000{1 + number % 2}-of-00002.safetensors" for number, name in enumerate(sorted(tensors))}
+    for part in set(placed.values()):
+        save_file({name: tensors[name] for name, own in placed.items() if own == part}, folder / part)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": placed}))
+
+
+def test_one_whole_file_is_read_alone(saved: Path, folder: Path) -> None:
+    zeros = {name: torch.zeros_like(each) for name, each in load_file(folder / "model.safetensors").items()}
+    save_file(zeros, folder / "model_quantized.safetensors")  # as some save beside the network itself
+    found = look_through(folder)
+    assert found.files == (folder / "model.safetensors",) and found.digest == look_through(saved).digest
+
+
+def test_of_several_files_those_of_the_index_are_read(saved: Path, folder: Path) -> None:
+    wanted = load_body(look_through(saved)).state_dict()
+    in_parts(folder)
+    save_file({"embeddings.LayerNorm.bias": torch.ones(16)}, folder / "model_of_another.safetensors")
+    found = look_through(folder)
+    assert [file.name for file in found.files] == [f"model-0000{part}-of-00002.safetensors" for part in (1, 2)]
+    read = load_body(found).state_dict()
+    assert set(read) == set(wanted) and all(torch.equal(read[name], each) for name, each in wanted.items())
+
+
+@pytest.mark.parametrize("name", ["embeddings.LayerNorm.bias", "bert.embeddings.LayerNorm.beta"])
+def test_a_tensor_that_stands_in_two_files_is_refused(name: str, folder: Path) -> None:
+    in_parts(folder)
+    for file in sorted(folder.glob("model-*.safetensors")):
+        tensors = load_file(file)
+        if "embeddings.LayerNorm.bias" not in tensors:
+            save_file(tensors | {name: torch.ones(16)}, file)
+    words = r"embeddings.LayerNorm.bias stands there twice, in model-00001-of-00002.safetensors and in model-00002"
+    with pytest.raises(DataError, match=words):
+        look_through(folder)
+
+
+def test_an_index_names_files_that_are_there(folder: Path) -> None:
+    in_parts(folder)
+    index = folder / "model.safetensors.index.json"
+    for named, words in (
+        ({"a": "../model.safetensors"}, "which is no file of tensors beside it"),
+        ({"a": "model.bin"}, "which is no file of tensors beside it"),
+        ({"a": "model-3.safetensors"}, "it has no model-3.safetensors"),
+        ({}, "names no files"),
+        ([1], "names no files"),
+    ):
+        index.write_text(json.dumps({"weight_map": named}))
+        with pytest.raises(DataError, match=words):
+            look_through(folder)
+    index.unlink()
+    with pytest.raises(DataError, match="it has no model.safetensors"):
         look_through(folder)
 
 
