@@ -152,18 +152,30 @@ def _look_through(folder: Path) -> Weights:
     reading = json_of("sentence_bert_config.json", {})
     most = longest(architecture, checked)
     tokens = reading.get("max_seq_length") or json_of("tokenizer_config.json", {}).get("model_max_length")  # where it is now
-    prompts = json_of("config_sentence_transformers.json", {})
-    prompt = prompts.get("prompts", {}).get(prompts.get("default_prompt_name")) or ""
+    prompt = _prompt(json_of("config_sentence_transformers.json", {}), f"{SETTING}: {folder}")
     try:
         read["tokenizer.json"] = read_guarded(folder / "tokenizer.json", _MOST_TOKENIZER_BYTES)
     except FileNotFoundError:
         raise DataError(f"{SETTING}: {folder} is incomplete: it has no tokenizer.json.", _AGAIN) from None
     tokens = min(tokens, most) if type(tokens) is int and tokens > 0 else most
-    recipe = Recipe(architecture, checked, tuple(modules), tokens, bool(reading.get("do_lower_case", False)), str(prompt))
+    recipe = Recipe(architecture, checked, tuple(modules), tokens, bool(reading.get("do_lower_case", False)), prompt)
     files = _files_of_network(folder, json_of)
     _check_tensors(files, architecture)
     digest = _digest(read, {path.relative_to(folder).as_posix(): path for path in (*files, *dense)})
     return Weights(folder, recipe, files, tuple(dense), read["tokenizer.json"], digest)
+
+
+def _prompt(values: Mapping[str, Any], where: str) -> str:
+    """What is put before each text where none is named: mostly nothing. Raises DataError for what is no text."""
+    prompts, name = values.get("prompts") or {}, values.get("default_prompt_name")
+    if name is None:
+        return ""
+    prompt = prompts.get(name) or "" if isinstance(prompts, dict) and isinstance(name, str) else None
+    if not isinstance(prompt, str):
+        raise DataError(
+            f"{where}: config_sentence_transformers.json: prompts has no text of the name default_prompt_name.", _AGAIN
+        )
+    return prompt
 
 
 def _kinds(folder: Path, modules: list[Any]) -> list[tuple[str, str]]:

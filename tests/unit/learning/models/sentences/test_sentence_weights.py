@@ -70,6 +70,11 @@ def only_bin(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+def prompts(folder: Path, values: Any, default: Any) -> None:
+    written = json.dumps({"prompts": values, "default_prompt_name": default})
+    (folder / "config_sentence_transformers.json").write_text(written)
+
+
 SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "it has no tokenizer.json"),
     "no modules": (lambda f: (f / "modules.json").unlink(), "it has no modules.json"),
@@ -90,6 +95,15 @@ SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "heads": (lambda f: changed(f / "config.json", num_attention_heads=3), "cannot be divided among 3 attention heads"),
     "relative positions": (lambda f: changed(f / "config.json", position_embedding_type="relative_key"), "positions"),
     "activation": (lambda f: changed(f / "config.json", hidden_act="os.system"), "hidden_act is 'os.system', not one of"),
+    "padding": (
+        lambda f: changed(f / "config.json", pad_token_id=22),
+        "pad_token_id is 22, not a whole number below vocab_size, 22",
+    ),
+    "padding below": (lambda f: changed(f / "config.json", pad_token_id=-1), "pad_token_id is -1, not a whole"),
+    "padding of no number": (lambda f: changed(f / "config.json", pad_token_id=True), "pad_token_id is True, not a whole"),
+    "a list of prompts": (lambda f: prompts(f, ["query"], "query"), "default_prompt_name"),
+    "prompts of no texts": (lambda f: prompts(f, {"query": 3}, "query"), "default_prompt_name"),
+    "a prompt's name of no text": (lambda f: prompts(f, {"query": "q: "}, ["query"]), "default_prompt_name"),
     "pooling": (lambda f: changed(f / "1_Pooling" / "config.json", pooling_mode="magic"), "does not know the pooling 'magic'"),
 }
 
@@ -100,6 +114,30 @@ def test_each_folder_that_cannot_be_used_has_its_own_clear_word(name: str, folde
     spoil(folder)
     with pytest.raises(DataError, match=words):
         look_through(folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "default", "prompt"),
+    [
+        ({"query": "query: "}, "query", "query: "),
+        ({"query": "query: "}, None, ""),
+        ({"query": "query: "}, "other", ""),
+        (None, None, ""),
+        (None, "query", ""),
+        (["query"], None, ""),
+    ],
+)
+def test_the_prompt_is_the_one_that_is_named(values: Any, default: Any, prompt: str, folder: Path) -> None:
+    prompts(folder, values, default)
+    assert look_through(folder).recipe.prompt == prompt
+
+
+def test_padding_may_be_any_piece_or_left_out(folder: Path) -> None:
+    changed(folder / "config.json", pad_token_id=21)  # the last of 22
+    assert look_through(folder).recipe.config["pad_token_id"] == 21
+    load_body(look_through(folder))
+    changed(folder / "config.json", pad_token_id=None)
+    assert "pad_token_id" not in look_through(folder).recipe.config
 
 
 def in_parts(folder: Path) -> None:
@@ -164,6 +202,7 @@ def test_a_stored_recipe_is_held_to_the_same_lists(saved: Path) -> None:
     for wrong in (
         {"architecture": "llama"},
         {"config": values["config"] | {"vocab_size": 10**12}},
+        {"config": values["config"] | {"pad_token_id": 22}},
         {"modules": [{"kind": "Router"}]},
         {"max_tokens": 10**6},
         {"prompt": 3},
