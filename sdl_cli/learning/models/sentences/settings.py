@@ -56,9 +56,9 @@ class FinetunedTextSettings(ModelSettings):
         if importlib.util.find_spec("transformers") is None:
             what = f"model={self.name} needs transformers and sentence-transformers, which are not installed"
             raise ConfigError(f"{what}.", f"pip install 'sdl-cli[{EXTRA}]'")
-        from sdl_cli.learning.models.sentences.weights import locate
+        from sdl_cli.learning.models.sentences.weights import locate, look_through
 
-        locate(self.weights, fetch)
+        look_through(locate(self.weights, fetch))  # so that what is wrong with the folder is said before anything is fitted
 
     def names_hub(self, key: str) -> bool:
         return key == "weights" and not is_local(self.weights)

@@ -103,15 +103,18 @@ _looked: dict[tuple[Any, ...], Weights] = {}
 def look_through(folder: Path) -> Weights:
     """Check a folder of weights and describe it; nothing of it is imported, and its tensors are not read yet.
 
-    Raises DataError: a file that is missing, code where data should be, or an architecture that is not known here.
+    Raises DataError: a file that is missing or cannot be read, code where data should be, or an unknown architecture.
     """
-    files = (file for pattern in ("*", "*/*") for file in folder.glob(pattern) if file.is_file())
-    marks = tuple(sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
-    key = (str(folder), marks)
-    if key not in _looked:
-        found = _look_through(folder)
-        _looked.clear()
-        _looked[key] = found
+    try:
+        files = (file for pattern in ("*", "*/*") for file in folder.glob(pattern) if file.is_file())
+        marks = tuple(sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+        key = (str(folder), marks)
+        if key not in _looked:
+            found = _look_through(folder)
+            _looked.clear()
+            _looked[key] = found
+    except OSError as error:
+        raise DataError(f"{SETTING}: {folder} cannot be read: {error.strerror or error}.", "Give whoever runs sdl the right to read it.") from error
     return _looked[key]
 
 
@@ -147,6 +150,7 @@ def _look_through(folder: Path) -> Weights:
         modules.append(checked_module({"kind": kind, **own}, f"{SETTING}: {folder / place}"))
         if kind == "Dense":
             dense.append(_tensors_of(folder / place))
+            shapes_in(dense[-1])  # damaged ones are refused now
     if not any(kind == "Pooling" for kind, _ in kinds):
         raise DataError(f"{SETTING}: {folder}: no module makes one embedding of a text (Pooling).", _AGAIN)
     reading = json_of("sentence_bert_config.json", {})

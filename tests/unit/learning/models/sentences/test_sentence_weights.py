@@ -235,6 +235,31 @@ def test_without_weights_or_the_extra_each_says_so(monkeypatch: pytest.MonkeyPat
     assert missing.value.hint == "pip install 'sdl-cli[text]'"
 
 
+def test_settings_look_through_the_folder_before_anything_is_fitted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = FinetunedTextSettings(weights=str(folder))
+    settings.require_weights(fetch=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(weights, "_look_through", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        (folder / "new").touch()
+        with pytest.raises(DataError, match="cannot be read: Permission denied"):
+            settings.require_weights(fetch=False)
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-4])  # as where a download or a copy was broken off
+    with pytest.raises(DataError, match="model.safetensors is damaged or incomplete"):
+        settings.require_weights(fetch=False)
+    dense = (("Pooling", {"pooling_mode": "mean"}), ("Dense", {"in_features": 16, "out_features": 4}))
+    other = save_weights(tmp_path / "dense", modules=dense)
+    (other / "2_Dense" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(DataError, match="model.safetensors is damaged or incomplete"):
+        FinetunedTextSettings(weights=str(other)).require_weights(fetch=False)
+    monkeypatch.setattr(weights, "kept", lambda _: folder)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(DataError, match="is incomplete: it has no tokenizer.json"):
+        FinetunedTextSettings().require_weights(fetch=False)
+
+
 def test_a_run_finds_its_weights_by_their_digest(folder: Path, sdl_cache: Path) -> None:
     digest = look_through(folder).digest
     assert of_digest(str(folder), digest).folder == folder
