@@ -114,7 +114,9 @@ def look_through(folder: Path) -> Weights:
             _looked.clear()
             _looked[key] = found
     except OSError as error:
-        raise DataError(f"{SETTING}: {folder} cannot be read: {error.strerror or error}.", "Give whoever runs sdl the right to read it.") from error
+        raise DataError(
+            f"{SETTING}: {folder} cannot be read: {error.strerror or error}.", "Give whoever runs sdl the right to read it."
+        ) from error
     return _looked[key]
 
 

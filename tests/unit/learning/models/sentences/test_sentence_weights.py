@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -233,6 +233,18 @@ def test_without_weights_or_the_extra_each_says_so(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConfigError, match="needs transformers and sentence-transformers") as missing:
         FinetunedTextSettings().require_weights(fetch=False)
     assert missing.value.hint == "pip install 'sdl-cli[text]'"
+
+
+def test_settings_of_fine_tuning_have_no_effect_on_a_probe() -> None:
+    changed: dict[str, Any] = {"backbone_rate_factor": 0.2, "start_fraction": 0.5}
+    strategies: tuple[Literal["probe", "probe_with_words"], ...] = ("probe", "probe_with_words")
+    for strategy in strategies:
+        named, why = FinetunedTextSettings(strategy=strategy, **changed).without_effect
+        assert named == ["model.backbone_rate_factor", "model.start_fraction"]
+        assert why == f"strategy={strategy} trains no layers"
+        assert FinetunedTextSettings(strategy=strategy, start_fraction=0.5).without_effect[0] == ["model.start_fraction"]
+        assert FinetunedTextSettings(strategy=strategy, max_tokens=8).without_effect[0] == []
+    assert FinetunedTextSettings(strategy="finetune", **changed).without_effect[0] == []
 
 
 def test_settings_look_through_the_folder_before_anything_is_fitted(
