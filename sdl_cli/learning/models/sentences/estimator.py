@@ -68,10 +68,13 @@ class _FinetunedText(NetworkEstimator):
         if self.strategy == "probe_with_words" and not (classify and len(self.classes_) < 2):
             self.words_ = Words.fit(X, self.classes_[y] if classify else y, classify, self.seed_)
         if self._only_probes:
-            self.notes_.append(
-                f"The run keeps the head alone: whoever predicts with it needs the same weights ({self.weights}, sha256 "
-                f"{self.weights_.digest[:16]}...)."
-            )
+            surroundings = loop.current_context()
+            # whatever is fitted to be measured alone keeps nothing: in a comparison it has no folder, in a curve nobody watches
+            if surroundings.folder is not None and surroundings.on_epoch is not None:
+                self.notes_.append(
+                    f"The run keeps the head alone: whoever predicts with it needs the same weights ({self.weights}, digest "
+                    f"{self.weights_.digest[:16]}...)."
+                )
             return
         net = self._network_from_head(targets.shape[1])
         self.networks_ = [net]

@@ -33,7 +33,7 @@ class Weights:
 
     Arguments:
         files: of the network's tensors. dense_files: of each Dense module, in order. tokenizer: the content of tokenizer.json.
-        digest: sha256 of everything that is read of the folder, whatever it is called.
+        digest: of everything that is read of the folder, whatever it is called: a sha256 of sha256s, so no one file has it.
     """
 
     folder: Path
@@ -86,11 +86,11 @@ def of_digest(weights: str, digest: str) -> Weights:
         found = look_through(here if here.is_dir() else locate(weights))
     except SdlError as error:
         what = f"This run keeps a head alone, on embeddings by the weights {shortened(weights, 200)}. {error.message}"
-        hint = f"Copy the folder of these weights (sha256 {digest[:16]}...) to where they were, or to {here}"
+        hint = f"Copy the folder of these weights (digest {digest[:16]}...) to where they were, or to {here}"
         raise DataError(what, hint) from error
     if found.digest != digest:
         raise DataError(
-            f"{found.folder}: these are not the weights that this run was fitted on (sha256 {found.digest[:16]}..., then "
+            f"{found.folder}: these are not the weights that this run was fitted on (digest {found.digest[:16]}..., then "
             f"{digest[:16]}...).",
             f"Train again, or copy the folder of the weights of then to {here}",
         )

@@ -17,6 +17,7 @@ from sdl_cli.learning import loop
 from sdl_cli.learning.models.baseline import Baseline
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.sentences.estimator import FinetunedText, FinetunedTextRegressor
+from sdl_cli.learning.models.sentences.weights import look_through
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.text_features import TextEncoder
 from sdl_cli.settings.experiment import Training
@@ -50,8 +51,22 @@ def test_a_probe_is_a_logistic_head_on_embeddings(folder: str) -> None:
     rows = model.embeddings(X_new).rows.astype(np.float64)
     np.testing.assert_allclose(model.predict_proba(X_new), softmax(rows @ weight.T + bias), rtol=1e-9)
     assert (model.predict(X_new) == np.array(["bad", "good"])[1 - y_new]).mean() > 0.65
-    assert any("sha256" in note for note in model.notes_) and model.networks_ == [] and model.words_ is None
+    assert model.networks_ == [] and model.words_ is None
     assert clone(model).get_params() == model.get_params()
+
+
+def test_a_run_that_is_kept_says_which_weights_it_needs(folder: str, tmp_path: Path) -> None:
+    X, y = texts(20)
+
+    def said(**around: Any) -> list[str]:
+        with loop.context(loop.Context(**around)):
+            return [note for note in FinetunedText(weights=folder, strategy="probe").fit(X, y).notes_ if "needs the same" in note]
+
+    digest = look_through(Path(folder)).digest[:16]
+    sentence = f"The run keeps the head alone: whoever predicts with it needs the same weights ({folder}, digest {digest}...)."
+    assert said(folder=tmp_path, on_epoch=lambda _: None) == [sentence]
+    assert said(folder=tmp_path) == [], "a cell of a curve"
+    assert said(on_epoch=lambda _: None) == [], "a trial of a comparison"
 
 
 @pytest.mark.parametrize("num_classes", [2, 3])
