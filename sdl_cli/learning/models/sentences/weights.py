@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from sdl_cli.phrases import shortened
 
 SETTING = "model.weights"
 _OWNER = "sentence-transformers"  # whose models may be named without it, as sentence-transformers does
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)  # on the hub
 _MOST_TOKENIZER_BYTES = 64 << 20
 _MOST_HEADER_BYTES = 32 << 20
 _INDEX = "model.safetensors.index.json"
@@ -79,14 +81,19 @@ def locate(weights: str, fetches: bool = True) -> Path:
 def of_digest(weights: str, digest: str) -> Weights:
     """The weights that a stored run was fitted on: from where they were, or a folder of sdl's cache that has their digest's name.
 
+    Only the default ones are fetched: whoever wrote the run could name others of any size.
+
     Raises DataError: they are nowhere, or what is there is not what the run saw.
     """
     here = cache_folder("text_weights") / digest[:16]
+    is_default = weights.removeprefix(f"{_OWNER}/") == DEFAULT
     try:
-        found = look_through(here if here.is_dir() else locate(weights))
+        found = look_through(here if here.is_dir() else locate(weights, fetches=is_default))
     except SdlError as error:
         what = f"This run keeps a head alone, on embeddings by the weights {shortened(weights, 200)}. {error.message}"
         hint = f"Copy the folder of these weights (digest {digest[:16]}...) to where they were, or to {here}"
+        if not is_local(weights) and _NAME.fullmatch(weights):  # the name in a command is the run's word
+            hint = f"If you trust that name: {hub_weights(weights).command}; copy that folder to {here}"
         raise DataError(what, hint) from error
     if found.digest != digest:
         raise DataError(

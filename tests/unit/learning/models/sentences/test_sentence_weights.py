@@ -286,3 +286,27 @@ def test_a_run_finds_its_weights_by_their_digest(folder: Path, sdl_cache: Path) 
     assert str(kept / digest[:16]) in error.value.hint
     shutil.copytree(folder.parent / "moved", kept / digest[:16])
     assert of_digest(str(folder), digest).folder == kept / digest[:16]
+
+
+def test_a_stored_run_has_only_the_default_weights_fetched(
+    folder: Path, sdl_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(weights, "kept", lambda _: None)
+    monkeypatch.setattr(weights, "fetch", lambda named: fetched.append(named.repository) or folder)
+    digest = look_through(folder).digest
+    for name in ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"):
+        assert of_digest(name, digest).folder == folder
+    assert fetched == ["sentence-transformers/all-MiniLM-L6-v2"] * 2
+    with pytest.raises(DataError, match="keeps a head alone, on embeddings by the weights someone/large") as error:
+        of_digest("someone/large", digest)
+    assert "the weights someone/large are not on this machine" in error.value.message
+    assert "hf download someone/large --include '*.safetensors'" in error.value.hint
+    assert str(sdl_cache / "text_weights" / digest[:16]) in error.value.hint
+    for name in ("x; rm -rf y", "$(x)", "--token", "a/b`c`", "x\ny"):
+        with pytest.raises(DataError) as error:
+            of_digest(name, digest)
+        assert "hf download" not in error.value.hint, "a stranger's word is no part of a command"
+    assert len(fetched) == 2
+    monkeypatch.setattr(weights, "kept", lambda _: folder)  # what was fetched before may be used
+    assert of_digest("someone/large", digest).folder == folder
