@@ -20,6 +20,7 @@ from sdl_cli.learning.models.sentences.estimator import FinetunedText, Finetuned
 from sdl_cli.learning.models.sentences.weights import look_through
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.text_features import TextEncoder
+from sdl_cli.report.html.setup import machine_section
 from sdl_cli.settings.experiment import Training
 
 pytest.importorskip("transformers")
@@ -106,6 +107,29 @@ def test_a_number_that_hardly_differs_gets_hardly_any_weight(folder: str, monkey
     monkeypatch.setattr(FinetunedText, "embeddings", with_a_dead_number)
     weight, _ = model.fit(X, y).head_
     assert np.abs(weight[:, 3]).max() < 1e-3 * np.abs(weight[:, :3]).max()
+
+
+@pytest.mark.parametrize("strategy", ["probe_with_words", "finetune"])
+def test_it_says_which_weights_it_began_with(folder: str, strategy: str, tmp_path: Path) -> None:
+    model = FinetunedText(weights=folder, strategy=strategy, training=Training(epochs=1)).fit(*texts(20))
+    digest = look_through(Path(folder)).digest
+    [record] = model.pretrained_
+    assert {key: record[key] for key in ("architecture", "weights", "digest")} == {
+        "architecture": "bert",
+        "weights": folder,
+        "digest": digest,
+    }
+    assert digest in machine_section({"pretrained": model.pretrained_}, None).body, "the report of a run shows it"
+    save_model(model, "finetuned_text", "classification", tmp_path, INPUTS)
+    assert load_model(tmp_path)[0].pretrained_ == [record]
+    values = json.loads((tmp_path / "model.json").read_text())
+    del values["fitted"]["pretrained"]  # as runs of before
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    assert load_model(tmp_path)[0].pretrained_ == []
+    values["fitted"]["pretrained"] = [{"architecture": "bert"}]
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    with pytest.raises(DataError):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("strategy", ["probe", "probe_with_words", "finetune"])
