@@ -32,6 +32,7 @@ from sdl_cli.learning.stages import Stages
 
 _MOST_SIZE = 1 << 20  # numbers of an embedding
 _TIMED_TEXTS = 16
+_RECORD = ("architecture", "weights", "digest")  # of what a fit began with
 
 
 @takes(FinetunedTextSettings, **NETWORK)
@@ -55,6 +56,7 @@ class _FinetunedText(NetworkEstimator):
             raise DataError("All training texts are empty.", "Is dataset.text the column with the texts?")
         self.weights_ = look_through(locate(self.weights))
         self.recipe_, self.tokenizer_ = self.weights_.recipe, self.weights_.tokenizer
+        self.pretrained_ = [_record(self.recipe_.architecture, self.weights, self.weights_.digest)]
         self.networks_, self.notes_ = [], []
         self._settle(self._resolved(self.weights_))
         if self._only_probes:  # its head is logistic or ridge, whatever the loss says
@@ -68,10 +70,13 @@ class _FinetunedText(NetworkEstimator):
         if self.strategy == "probe_with_words" and not (classify and len(self.classes_) < 2):
             self.words_ = Words.fit(X, self.classes_[y] if classify else y, classify, self.seed_)
         if self._only_probes:
-            self.notes_.append(
-                f"The run keeps the head alone: whoever predicts with it needs the same weights ({self.weights}, sha256 "
-                f"{self.weights_.digest[:16]}...)."
-            )
+            surroundings = loop.current_context()
+            # whatever is fitted to be measured alone keeps nothing: in a comparison it has no folder, in a curve nobody watches
+            if surroundings.folder is not None and surroundings.on_epoch is not None:
+                self.notes_.append(
+                    f"The run keeps the head alone: whoever predicts with it needs the same weights ({self.weights}, digest "
+                    f"{self.weights_.digest[:16]}...)."
+                )
             return
         net = self._network_from_head(targets.shape[1])
         self.networks_ = [net]
@@ -206,6 +211,7 @@ class _FinetunedText(NetworkEstimator):
         """Tensors and JSON-ready values for `from_state`: of a probe, its head and the digest of its weights; otherwise all."""
         tensors, values = super().get_state()
         fitted = values["fitted"]
+        fitted["pretrained"] = self.pretrained_
         if not self._only_probes:
             tensors["file.tokenizer"] = torch.from_numpy(np.frombuffer(self.tokenizer_, np.uint8).copy())
             fitted["recipe"] = self.recipe_.to_plain()
@@ -228,6 +234,8 @@ class _FinetunedText(NetworkEstimator):
     def restore_fitted(self, fitted: dict[str, Any]) -> None:
         beside: dict[str, Tensor] = fitted["beside"]
         self.words_, self.notes_ = None, []
+        # runs of before do not say it
+        self.pretrained_ = [_record(*(str(one[key]) for key in _RECORD)) for one in fitted.get("pretrained", [])]
         if not self._only_probes:
             self.recipe_ = Recipe.from_plain(fitted["recipe"])
             self.tokenizer_ = beside["file.tokenizer"].numpy().tobytes()
@@ -258,6 +266,11 @@ class _FinetunedText(NetworkEstimator):
             raise DataError(f"The weights do not match the stored network: {strange[0]} is missing or has another shape.")
 
 
+def _record(architecture: str, weights: str, digest: str) -> dict[str, str]:
+    # the report of a run names what began it by "sha256", whatever the model
+    return dict(zip(_RECORD, (architecture, weights, digest), strict=True)) | {"sha256": digest}
+
+
 class FinetunedText(ClassifierMixin, _FinetunedText):  # type: ignore[misc]
     """A pretrained sentence network as a scikit-learn classifier of texts `(N,)` of str.
 
@@ -266,7 +279,8 @@ class FinetunedText(ClassifierMixin, _FinetunedText):  # type: ignore[misc]
     Fine-tuning starts from it, since a random head distorts pretrained features (Kumar et al., ICLR 2022).
 
     Learned state: `head_` (weights `(K, D)` and offsets), `words_` (the model of TF-IDF features, or None), `weights_` (the
-    folder that was used), `networks_` (fine-tuned, or none), `classes_`, `runtime_`.
+    folder that was used), `pretrained_` (its architecture, name and digest), `networks_` (fine-tuned, or none), `classes_`,
+    `runtime_`.
     """
 
 

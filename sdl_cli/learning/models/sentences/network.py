@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from sdl_cli.errors import DataError
 from sdl_cli.learning.device import Runtime, autocast, threads
 from sdl_cli.learning.models.sentences.recipe import Recipe
-from sdl_cli.learning.models.sentences.weights import SETTING, Weights, shapes_in
+from sdl_cli.learning.models.sentences.weights import SETTING, Weights, plain_name, shapes_in
 
 Array = np.ndarray[Any, Any]
 MOST_CHARACTERS = 20_000  # of one text; what comes after is not read, as by TF-IDF
@@ -132,9 +132,8 @@ def load_body(weights: Weights) -> SentenceBody:
         wanted = SentenceBody(weights.recipe).state_dict()
     found: dict[str, Tensor] = {}
     transformer = {name.removeprefix("transformer."): each for name, each in wanted.items() if name.startswith("transformer.")}
-    prefix = _prefix(weights.recipe.architecture)
     for file in weights.files:
-        names = {_plain_name(name, prefix): name for name in shapes_in(file)}
+        names = {plain_name(name, weights.recipe.architecture): name for name in shapes_in(file)}
         found |= {f"transformer.{name}": tensor for name, tensor in _read(file, names, transformer).items()}
     numbers = [number for number, own in enumerate(weights.recipe.modules) if own["kind"] == "Dense"]
     for number, file in zip(numbers, weights.dense_files, strict=True):
@@ -148,16 +147,6 @@ def load_body(weights: Weights) -> SentenceBody:
     body = SentenceBody(weights.recipe)
     body.load_state_dict(found)
     return body.eval()
-
-
-def _prefix(architecture: str) -> str:
-    """What stands before the names of tensors in files that were saved with a head."""
-    return {"xlm-roberta": "roberta", "camembert": "roberta"}.get(architecture, architecture) + "."
-
-
-def _plain_name(name: str, prefix: str) -> str:
-    name = name.removeprefix(prefix)
-    return name.replace(".LayerNorm.gamma", ".LayerNorm.weight").replace(".LayerNorm.beta", ".LayerNorm.bias")
 
 
 def _read(file: Any, names: Mapping[str, str], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

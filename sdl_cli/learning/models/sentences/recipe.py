@@ -24,8 +24,9 @@ _SIZES = {
 }  # fmt: skip
 _NUMBERS = (
     "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "layer_norm_eps", "initializer_range",
-    "pad_token_id", "sinusoidal_pos_embds", "classifier_dropout_prob",
+    "sinusoidal_pos_embds", "classifier_dropout_prob",
 )  # fmt: skip
+_LEAST_VOCABULARY = 30_000  # that transformers gives an architecture whose settings do not say how many pieces it knows
 _ACTIVATIONS = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
 _DENSE_ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "Sigmoid", "SiLU")
 POOLING = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
@@ -92,6 +93,12 @@ def checked_config(config: Mapping[str, Any], architecture: str, where: str) -> 
             if not isinstance(config[key], (bool, int, float)) or not math.isfinite(config[key]):
                 raise DataError(f"{where}: {key} is {shortened(repr(config[key]), 60)}, not a number.")
             found[key] = config[key]
+    padding, known = config.get("pad_token_id"), found.get("vocab_size", _LEAST_VOCABULARY)
+    if padding is not None:
+        if type(padding) is not int or not 0 <= padding < known:
+            what = f"{where}: pad_token_id is {shortened(repr(padding), 60)}, not a whole number below vocab_size, {known:,}."
+            raise DataError(what, "Fetch or copy the weights again, or use others.")
+        found["pad_token_id"] = padding
     for key in ("hidden_act", "activation"):
         if key in config:
             if config[key] not in _ACTIVATIONS:

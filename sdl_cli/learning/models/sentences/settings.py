@@ -13,6 +13,7 @@ from sdl_cli.settings.experiment import Fraction, Range, Training
 
 EXTRA = "text"
 DEFAULT = "all-MiniLM-L6-v2"
+_OF_FINETUNE = ("backbone_rate_factor", "start_fraction")
 _SECONDS = (3.0, 0.007, 0.04)  # of loading, of embedding a text, of training on it once; a line of some ten words on one core
 
 
@@ -56,9 +57,9 @@ class FinetunedTextSettings(ModelSettings):
         if importlib.util.find_spec("transformers") is None:
             what = f"model={self.name} needs transformers and sentence-transformers, which are not installed"
             raise ConfigError(f"{what}.", f"pip install 'sdl-cli[{EXTRA}]'")
-        from sdl_cli.learning.models.sentences.weights import locate
+        from sdl_cli.learning.models.sentences.weights import locate, look_through
 
-        locate(self.weights, fetch)
+        look_through(locate(self.weights, fetch))  # so that what is wrong with the folder is said before anything is fitted
 
     def names_hub(self, key: str) -> bool:
         return key == "weights" and not is_local(self.weights)
@@ -70,6 +71,11 @@ class FinetunedTextSettings(ModelSettings):
     @property
     def uses_frozen_features(self) -> bool:
         return True
+
+    @property
+    def without_effect(self) -> tuple[list[str], str]:
+        changed = [key for key in _OF_FINETUNE if getattr(self, key) != getattr(FinetunedTextSettings, key)]
+        return [f"model.{key}" for key in changed if self.is_probe], f"strategy={self.strategy} trains no layers"
 
     @property
     def uses_augment(self) -> bool:

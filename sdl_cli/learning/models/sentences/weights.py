@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from sdl_cli.phrases import shortened
 
 SETTING = "model.weights"
 _OWNER = "sentence-transformers"  # whose models may be named without it, as sentence-transformers does
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)  # on the hub
 _MOST_TOKENIZER_BYTES = 64 << 20
 _MOST_HEADER_BYTES = 32 << 20
+_INDEX = "model.safetensors.index.json"
 _AGAIN = "With sentence-transformers: SentenceTransformer(NAME).save_pretrained(FOLDER) writes a complete one."
 
 
@@ -32,7 +35,7 @@ class Weights:
 
     Arguments:
         files: of the network's tensors. dense_files: of each Dense module, in order. tokenizer: the content of tokenizer.json.
-        digest: sha256 of everything that is read of the folder, whatever it is called.
+        digest: of everything that is read of the folder, whatever it is called: a sha256 of sha256s, so no one file has it.
     """
 
     folder: Path
@@ -78,18 +81,23 @@ def locate(weights: str, fetches: bool = True) -> Path:
 def of_digest(weights: str, digest: str) -> Weights:
     """The weights that a stored run was fitted on: from where they were, or a folder of sdl's cache that has their digest's name.
 
+    Only the default ones are fetched: whoever wrote the run could name others of any size.
+
     Raises DataError: they are nowhere, or what is there is not what the run saw.
     """
     here = cache_folder("text_weights") / digest[:16]
+    is_default = weights.removeprefix(f"{_OWNER}/") == DEFAULT
     try:
-        found = look_through(here if here.is_dir() else locate(weights))
+        found = look_through(here if here.is_dir() else locate(weights, fetches=is_default))
     except SdlError as error:
         what = f"This run keeps a head alone, on embeddings by the weights {shortened(weights, 200)}. {error.message}"
-        hint = f"Copy the folder of these weights (sha256 {digest[:16]}...) to where they were, or to {here}"
+        hint = f"Copy the folder of these weights (digest {digest[:16]}...) to where they were, or to {here}"
+        if not is_local(weights) and _NAME.fullmatch(weights):  # the name in a command is the run's word
+            hint = f"If you trust that name: {hub_weights(weights).command}; copy that folder to {here}"
         raise DataError(what, hint) from error
     if found.digest != digest:
         raise DataError(
-            f"{found.folder}: these are not the weights that this run was fitted on (sha256 {found.digest[:16]}..., then "
+            f"{found.folder}: these are not the weights that this run was fitted on (digest {found.digest[:16]}..., then "
             f"{digest[:16]}...).",
             f"Train again, or copy the folder of the weights of then to {here}",
         )
@@ -102,15 +110,20 @@ _looked: dict[tuple[Any, ...], Weights] = {}
 def look_through(folder: Path) -> Weights:
     """Check a folder of weights and describe it; nothing of it is imported, and its tensors are not read yet.
 
-    Raises DataError: a file that is missing, code where data should be, or an architecture that is not known here.
+    Raises DataError: a file that is missing or cannot be read, code where data should be, or an unknown architecture.
     """
-    files = (file for pattern in ("*", "*/*") for file in folder.glob(pattern) if file.is_file())
-    marks = tuple(sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
-    key = (str(folder), marks)
-    if key not in _looked:
-        found = _look_through(folder)
-        _looked.clear()
-        _looked[key] = found
+    try:
+        files = (file for pattern in ("*", "*/*") for file in folder.glob(pattern) if file.is_file())
+        marks = tuple(sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+        key = (str(folder), marks)
+        if key not in _looked:
+            found = _look_through(folder)
+            _looked.clear()
+            _looked[key] = found
+    except OSError as error:
+        raise DataError(
+            f"{SETTING}: {folder} cannot be read: {error.strerror or error}.", "Give whoever runs sdl the right to read it."
+        ) from error
     return _looked[key]
 
 
@@ -146,25 +159,36 @@ def _look_through(folder: Path) -> Weights:
         modules.append(checked_module({"kind": kind, **own}, f"{SETTING}: {folder / place}"))
         if kind == "Dense":
             dense.append(_tensors_of(folder / place))
+            shapes_in(dense[-1])  # damaged ones are refused now
     if not any(kind == "Pooling" for kind, _ in kinds):
         raise DataError(f"{SETTING}: {folder}: no module makes one embedding of a text (Pooling).", _AGAIN)
     reading = json_of("sentence_bert_config.json", {})
     most = longest(architecture, checked)
     tokens = reading.get("max_seq_length") or json_of("tokenizer_config.json", {}).get("model_max_length")  # where it is now
-    prompts = json_of("config_sentence_transformers.json", {})
-    prompt = prompts.get("prompts", {}).get(prompts.get("default_prompt_name")) or ""
+    prompt = _prompt(json_of("config_sentence_transformers.json", {}), f"{SETTING}: {folder}")
     try:
         read["tokenizer.json"] = read_guarded(folder / "tokenizer.json", _MOST_TOKENIZER_BYTES)
     except FileNotFoundError:
         raise DataError(f"{SETTING}: {folder} is incomplete: it has no tokenizer.json.", _AGAIN) from None
     tokens = min(tokens, most) if type(tokens) is int and tokens > 0 else most
-    recipe = Recipe(architecture, checked, tuple(modules), tokens, bool(reading.get("do_lower_case", False)), str(prompt))
-    files = tuple(sorted(folder.glob("model*.safetensors")))
-    if not files:
-        _refuse_code(folder)
-        raise DataError(f"{SETTING}: {folder} is incomplete: it has no model.safetensors.", _AGAIN)
+    recipe = Recipe(architecture, checked, tuple(modules), tokens, bool(reading.get("do_lower_case", False)), prompt)
+    files = _files_of_network(folder, json_of)
+    _check_tensors(files, architecture)
     digest = _digest(read, {path.relative_to(folder).as_posix(): path for path in (*files, *dense)})
     return Weights(folder, recipe, files, tuple(dense), read["tokenizer.json"], digest)
+
+
+def _prompt(values: Mapping[str, Any], where: str) -> str:
+    """What is put before each text where none is named: mostly nothing. Raises DataError for what is no text."""
+    prompts, name = values.get("prompts") or {}, values.get("default_prompt_name")
+    if name is None:
+        return ""
+    prompt = prompts.get(name) or "" if isinstance(prompts, dict) and isinstance(name, str) else None
+    if not isinstance(prompt, str):
+        raise DataError(
+            f"{where}: config_sentence_transformers.json: prompts has no text of the name default_prompt_name.", _AGAIN
+        )
+    return prompt
 
 
 def _kinds(folder: Path, modules: list[Any]) -> list[tuple[str, str]]:
@@ -183,6 +207,42 @@ def _kinds(folder: Path, modules: list[Any]) -> list[tuple[str, str]]:
             raise DataError(f"{SETTING}: {folder}: modules.json names a place outside its folder, {shortened(place, 60)}.")
         found.append((name, place))
     return found
+
+
+def _files_of_network(folder: Path, json_of: Callable[[str], Any]) -> tuple[Path, ...]:
+    """model.safetensors, or the files of its index where it was saved in parts; what else lies beside them is not read."""
+    if (folder / "model.safetensors").is_file() or not (folder / _INDEX).is_file():
+        return (_tensors_of(folder),)
+    named = json_of(_INDEX).get("weight_map")
+    names = sorted({str(name) for name in named.values()}) if isinstance(named, dict) else []
+    if not names:
+        raise DataError(f"{SETTING}: {folder / _INDEX} names no files.", _AGAIN)
+    for name in names:
+        if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
+            raise DataError(f"{SETTING}: {folder / _INDEX} names {shortened(name, 60)}, which is no file of tensors beside it.")
+        if not (folder / name).is_file():
+            raise DataError(f"{SETTING}: {folder} is incomplete: it has no {shortened(name, 60)}.", _AGAIN)
+    return tuple(folder / name for name in names)
+
+
+def _check_tensors(files: tuple[Path, ...], architecture: str) -> None:
+    """Raise DataError for a damaged file, or a tensor that is there twice: which of them is the right one, nobody can tell."""
+    seen: dict[str, Path] = {}
+    for file in files:
+        for name in shapes_in(file):
+            own = plain_name(name, architecture)
+            if own in seen:
+                where = f"in {seen[own].name} and in {file.name}" if seen[own] != file else f"in {file.name}, by two names"
+                what = f"{SETTING}: {file.parent}: the tensor {shortened(own, 120)} stands there twice, {where}."
+                raise DataError(what, "Fetch or copy the weights again.")
+            seen[own] = file
+
+
+def plain_name(name: str, architecture: str) -> str:
+    """The name of a tensor as the network has it, whatever head or age of transformers its file was saved with."""
+    prefix = {"xlm-roberta": "roberta", "camembert": "roberta"}.get(architecture, architecture)
+    name = name.removeprefix(f"{prefix}.")
+    return name.replace(".LayerNorm.gamma", ".LayerNorm.weight").replace(".LayerNorm.beta", ".LayerNorm.bias")
 
 
 def _tensors_of(folder: Path) -> Path:

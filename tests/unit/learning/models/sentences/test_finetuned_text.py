@@ -17,8 +17,10 @@ from sdl_cli.learning import loop
 from sdl_cli.learning.models.baseline import Baseline
 from sdl_cli.learning.models.prepared import Prepared
 from sdl_cli.learning.models.sentences.estimator import FinetunedText, FinetunedTextRegressor
+from sdl_cli.learning.models.sentences.weights import look_through
 from sdl_cli.learning.models.storage import load_model, save_model
 from sdl_cli.learning.models.text_features import TextEncoder
+from sdl_cli.report.html.setup import machine_section
 from sdl_cli.settings.experiment import Training
 
 pytest.importorskip("transformers")
@@ -50,8 +52,22 @@ def test_a_probe_is_a_logistic_head_on_embeddings(folder: str) -> None:
     rows = model.embeddings(X_new).rows.astype(np.float64)
     np.testing.assert_allclose(model.predict_proba(X_new), softmax(rows @ weight.T + bias), rtol=1e-9)
     assert (model.predict(X_new) == np.array(["bad", "good"])[1 - y_new]).mean() > 0.65
-    assert any("sha256" in note for note in model.notes_) and model.networks_ == [] and model.words_ is None
+    assert model.networks_ == [] and model.words_ is None
     assert clone(model).get_params() == model.get_params()
+
+
+def test_a_run_that_is_kept_says_which_weights_it_needs(folder: str, tmp_path: Path) -> None:
+    X, y = texts(20)
+
+    def said(**around: Any) -> list[str]:
+        with loop.context(loop.Context(**around)):
+            return [note for note in FinetunedText(weights=folder, strategy="probe").fit(X, y).notes_ if "needs the same" in note]
+
+    digest = look_through(Path(folder)).digest[:16]
+    sentence = f"The run keeps the head alone: whoever predicts with it needs the same weights ({folder}, digest {digest}...)."
+    assert said(folder=tmp_path, on_epoch=lambda _: None) == [sentence]
+    assert said(folder=tmp_path) == [], "a cell of a curve"
+    assert said(on_epoch=lambda _: None) == [], "a trial of a comparison"
 
 
 @pytest.mark.parametrize("num_classes", [2, 3])
@@ -91,6 +107,29 @@ def test_a_number_that_hardly_differs_gets_hardly_any_weight(folder: str, monkey
     monkeypatch.setattr(FinetunedText, "embeddings", with_a_dead_number)
     weight, _ = model.fit(X, y).head_
     assert np.abs(weight[:, 3]).max() < 1e-3 * np.abs(weight[:, :3]).max()
+
+
+@pytest.mark.parametrize("strategy", ["probe_with_words", "finetune"])
+def test_it_says_which_weights_it_began_with(folder: str, strategy: str, tmp_path: Path) -> None:
+    model = FinetunedText(weights=folder, strategy=strategy, training=Training(epochs=1)).fit(*texts(20))
+    digest = look_through(Path(folder)).digest
+    [record] = model.pretrained_
+    assert {key: record[key] for key in ("architecture", "weights", "digest")} == {
+        "architecture": "bert",
+        "weights": folder,
+        "digest": digest,
+    }
+    assert digest in machine_section({"pretrained": model.pretrained_}, None).body, "the report of a run shows it"
+    save_model(model, "finetuned_text", "classification", tmp_path, INPUTS)
+    assert load_model(tmp_path)[0].pretrained_ == [record]
+    values = json.loads((tmp_path / "model.json").read_text())
+    del values["fitted"]["pretrained"]  # as runs of before
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    assert load_model(tmp_path)[0].pretrained_ == []
+    values["fitted"]["pretrained"] = [{"architecture": "bert"}]
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    with pytest.raises(DataError):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("strategy", ["probe", "probe_with_words", "finetune"])

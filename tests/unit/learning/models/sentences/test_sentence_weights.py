@@ -6,13 +6,16 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+import torch
 from integration.tiny_sentences import LONGEST, save_weights
+from safetensors.torch import load_file, save_file
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.sentences import weights
+from sdl_cli.learning.models.sentences.network import load_body
 from sdl_cli.learning.models.sentences.recipe import Recipe
 from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings, is_local
 from sdl_cli.learning.models.sentences.weights import locate, look_through, of_digest
@@ -67,6 +70,11 @@ def only_bin(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+def prompts(folder: Path, values: Any, default: Any) -> None:
+    written = json.dumps({"prompts": values, "default_prompt_name": default})
+    (folder / "config_sentence_transformers.json").write_text(written)
+
+
 SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "it has no tokenizer.json"),
     "no modules": (lambda f: (f / "modules.json").unlink(), "it has no modules.json"),
@@ -87,6 +95,15 @@ SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "heads": (lambda f: changed(f / "config.json", num_attention_heads=3), "cannot be divided among 3 attention heads"),
     "relative positions": (lambda f: changed(f / "config.json", position_embedding_type="relative_key"), "positions"),
     "activation": (lambda f: changed(f / "config.json", hidden_act="os.system"), "hidden_act is 'os.system', not one of"),
+    "padding": (
+        lambda f: changed(f / "config.json", pad_token_id=22),
+        "pad_token_id is 22, not a whole number below vocab_size, 22",
+    ),
+    "padding below": (lambda f: changed(f / "config.json", pad_token_id=-1), "pad_token_id is -1, not a whole"),
+    "padding of no number": (lambda f: changed(f / "config.json", pad_token_id=True), "pad_token_id is True, not a whole"),
+    "a list of prompts": (lambda f: prompts(f, ["query"], "query"), "default_prompt_name"),
+    "prompts of no texts": (lambda f: prompts(f, {"query": 3}, "query"), "default_prompt_name"),
+    "a prompt's name of no text": (lambda f: prompts(f, {"query": "q: "}, ["query"]), "default_prompt_name"),
     "pooling": (lambda f: changed(f / "1_Pooling" / "config.json", pooling_mode="magic"), "does not know the pooling 'magic'"),
 }
 
@@ -99,11 +116,93 @@ def test_each_folder_that_cannot_be_used_has_its_own_clear_word(name: str, folde
         look_through(folder)
 
 
+@pytest.mark.parametrize(
+    ("values", "default", "prompt"),
+    [
+        ({"query": "query: "}, "query", "query: "),
+        ({"query": "query: "}, None, ""),
+        ({"query": "query: "}, "other", ""),
+        (None, None, ""),
+        (None, "query", ""),
+        (["query"], None, ""),
+    ],
+)
+def test_the_prompt_is_the_one_that_is_named(values: Any, default: Any, prompt: str, folder: Path) -> None:
+    prompts(folder, values, default)
+    assert look_through(folder).recipe.prompt == prompt
+
+
+def test_padding_may_be_any_piece_or_left_out(folder: Path) -> None:
+    changed(folder / "config.json", pad_token_id=21)  # the last of 22
+    assert look_through(folder).recipe.config["pad_token_id"] == 21
+    load_body(look_through(folder))
+    changed(folder / "config.json", pad_token_id=None)
+    assert "pad_token_id" not in look_through(folder).recipe.config
+
+
+def in_parts(folder: Path) -> None:
+    """Save the network's tensors in two files with an index, as transformers does with large ones."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    placed = {name: f"model-0000{1 + number % 2}-of-00002.safetensors" for number, name in enumerate(sorted(tensors))}
+    for part in set(placed.values()):
+        save_file({name: tensors[name] for name, own in placed.items() if own == part}, folder / part)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": placed}))
+
+
+def test_one_whole_file_is_read_alone(saved: Path, folder: Path) -> None:
+    zeros = {name: torch.zeros_like(each) for name, each in load_file(folder / "model.safetensors").items()}
+    save_file(zeros, folder / "model_quantized.safetensors")  # as some save beside the network itself
+    found = look_through(folder)
+    assert found.files == (folder / "model.safetensors",) and found.digest == look_through(saved).digest
+
+
+def test_of_several_files_those_of_the_index_are_read(saved: Path, folder: Path) -> None:
+    wanted = load_body(look_through(saved)).state_dict()
+    in_parts(folder)
+    save_file({"embeddings.LayerNorm.bias": torch.ones(16)}, folder / "model_of_another.safetensors")
+    found = look_through(folder)
+    assert [file.name for file in found.files] == [f"model-0000{part}-of-00002.safetensors" for part in (1, 2)]
+    read = load_body(found).state_dict()
+    assert set(read) == set(wanted) and all(torch.equal(read[name], each) for name, each in wanted.items())
+
+
+@pytest.mark.parametrize("name", ["embeddings.LayerNorm.bias", "bert.embeddings.LayerNorm.beta"])
+def test_a_tensor_that_stands_in_two_files_is_refused(name: str, folder: Path) -> None:
+    in_parts(folder)
+    for file in sorted(folder.glob("model-*.safetensors")):
+        tensors = load_file(file)
+        if "embeddings.LayerNorm.bias" not in tensors:
+            save_file(tensors | {name: torch.ones(16)}, file)
+    words = r"embeddings.LayerNorm.bias stands there twice, in model-00001-of-00002.safetensors and in model-00002"
+    with pytest.raises(DataError, match=words):
+        look_through(folder)
+
+
+def test_an_index_names_files_that_are_there(folder: Path) -> None:
+    in_parts(folder)
+    index = folder / "model.safetensors.index.json"
+    for named, words in (
+        ({"a": "../model.safetensors"}, "which is no file of tensors beside it"),
+        ({"a": "model.bin"}, "which is no file of tensors beside it"),
+        ({"a": "model-3.safetensors"}, "it has no model-3.safetensors"),
+        ({}, "names no files"),
+        ([1], "names no files"),
+    ):
+        index.write_text(json.dumps({"weight_map": named}))
+        with pytest.raises(DataError, match=words):
+            look_through(folder)
+    index.unlink()
+    with pytest.raises(DataError, match="it has no model.safetensors"):
+        look_through(folder)
+
+
 def test_a_stored_recipe_is_held_to_the_same_lists(saved: Path) -> None:
     values = look_through(saved).recipe.to_plain()
     for wrong in (
         {"architecture": "llama"},
         {"config": values["config"] | {"vocab_size": 10**12}},
+        {"config": values["config"] | {"pad_token_id": 22}},
         {"modules": [{"kind": "Router"}]},
         {"max_tokens": 10**6},
         {"prompt": 3},
@@ -136,6 +235,43 @@ def test_without_weights_or_the_extra_each_says_so(monkeypatch: pytest.MonkeyPat
     assert missing.value.hint == "pip install 'sdl-cli[text]'"
 
 
+def test_settings_of_fine_tuning_have_no_effect_on_a_probe() -> None:
+    changed: dict[str, Any] = {"backbone_rate_factor": 0.2, "start_fraction": 0.5}
+    strategies: tuple[Literal["probe", "probe_with_words"], ...] = ("probe", "probe_with_words")
+    for strategy in strategies:
+        named, why = FinetunedTextSettings(strategy=strategy, **changed).without_effect
+        assert named == ["model.backbone_rate_factor", "model.start_fraction"]
+        assert why == f"strategy={strategy} trains no layers"
+        assert FinetunedTextSettings(strategy=strategy, start_fraction=0.5).without_effect[0] == ["model.start_fraction"]
+        assert FinetunedTextSettings(strategy=strategy, max_tokens=8).without_effect[0] == []
+    assert FinetunedTextSettings(strategy="finetune", **changed).without_effect[0] == []
+
+
+def test_settings_look_through_the_folder_before_anything_is_fitted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = FinetunedTextSettings(weights=str(folder))
+    settings.require_weights(fetch=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(weights, "_look_through", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        (folder / "new").touch()
+        with pytest.raises(DataError, match="cannot be read: Permission denied"):
+            settings.require_weights(fetch=False)
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-4])  # as where a download or a copy was broken off
+    with pytest.raises(DataError, match="model.safetensors is damaged or incomplete"):
+        settings.require_weights(fetch=False)
+    dense = (("Pooling", {"pooling_mode": "mean"}), ("Dense", {"in_features": 16, "out_features": 4}))
+    other = save_weights(tmp_path / "dense", modules=dense)
+    (other / "2_Dense" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(DataError, match="model.safetensors is damaged or incomplete"):
+        FinetunedTextSettings(weights=str(other)).require_weights(fetch=False)
+    monkeypatch.setattr(weights, "kept", lambda _: folder)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(DataError, match="is incomplete: it has no tokenizer.json"):
+        FinetunedTextSettings().require_weights(fetch=False)
+
+
 def test_a_run_finds_its_weights_by_their_digest(folder: Path, sdl_cache: Path) -> None:
     digest = look_through(folder).digest
     assert of_digest(str(folder), digest).folder == folder
@@ -150,3 +286,27 @@ def test_a_run_finds_its_weights_by_their_digest(folder: Path, sdl_cache: Path) 
     assert str(kept / digest[:16]) in error.value.hint
     shutil.copytree(folder.parent / "moved", kept / digest[:16])
     assert of_digest(str(folder), digest).folder == kept / digest[:16]
+
+
+def test_a_stored_run_has_only_the_default_weights_fetched(
+    folder: Path, sdl_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(weights, "kept", lambda _: None)
+    monkeypatch.setattr(weights, "fetch", lambda named: fetched.append(named.repository) or folder)
+    digest = look_through(folder).digest
+    for name in ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"):
+        assert of_digest(name, digest).folder == folder
+    assert fetched == ["sentence-transformers/all-MiniLM-L6-v2"] * 2
+    with pytest.raises(DataError, match="keeps a head alone, on embeddings by the weights someone/large") as error:
+        of_digest("someone/large", digest)
+    assert "the weights someone/large are not on this machine" in error.value.message
+    assert "hf download someone/large --include '*.safetensors'" in error.value.hint
+    assert str(sdl_cache / "text_weights" / digest[:16]) in error.value.hint
+    for name in ("x; rm -rf y", "$(x)", "--token", "a/b`c`", "x\ny"):
+        with pytest.raises(DataError) as error:
+            of_digest(name, digest)
+        assert "hf download" not in error.value.hint, "a stranger's word is no part of a command"
+    assert len(fetched) == 2
+    monkeypatch.setattr(weights, "kept", lambda _: folder)  # what was fetched before may be used
+    assert of_digest("someone/large", digest).folder == folder
