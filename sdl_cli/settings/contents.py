@@ -77,7 +77,7 @@ ENVIRONMENT = {
     "data_fingerprint?": Maybe(str),
     "command_line?": [str],
     "runtime?": Maybe(Each(Plain)),
-    "pretrained?": [{"architecture": str, "weights": str, "sha256": str}],  # what each network began with
+    "pretrained?": [{"architecture": str, "weights": str, "digest": str}],  # what each network began with
     "seconds?": Each(Maybe(Number)),
 }
 STATUS = {"state": str, "reason?": str, "files?": Each(str)}

@@ -26,10 +26,10 @@ from sdl_cli.learning.models.preprocessing import Preprocessing
 from sdl_cli.learning.models.probe import fit_probe
 from sdl_cli.learning.models.reduction import Reduction
 from sdl_cli.learning.models.settings import FinetunedCNNSettings
+from sdl_cli.learning.models.stored_network import PRETRAINED
 from sdl_cli.learning.stages import Stages
 
 _MOST_OWN_PX = 1024  # of what weights see; more is set by hand
-_RECORD = ("architecture", "weights", "sha256")  # of what each network began with
 
 
 @takes(FinetunedCNNSettings, **NETWORK, reduce=None)
@@ -96,7 +96,7 @@ class _FinetunedCNN(NetworkEstimator):
         if self.feature_scaling_ not in (None, *SCALINGS):
             raise DataError("The stored network is damaged: there is no such scaling of its features.")
         # an older run has no such record
-        self.pretrained_ = [{key: str(one[key]) for key in _RECORD} for one in fitted.get("pretrained", [])]
+        self.pretrained_ = [{key: str(one[key]) for key in PRETRAINED} for one in fitted.get("pretrained", [])]
         self._settle_head_loss()
 
     def _settle_head_loss(self) -> None:
@@ -123,7 +123,7 @@ class _FinetunedCNN(NetworkEstimator):
             pretrained.load_weights(part.backbone, architecture, weights)
             if weights != "none":
                 digest = pretrained.digest_of_tensors(part.backbone.state_dict())
-                self.pretrained_.append(dict(zip(_RECORD, (architecture, weights, digest), strict=True)))
+                self.pretrained_.append(dict(zip(PRETRAINED, (architecture, weights, digest), strict=True)))
         place(net, self.settle_runtime(net, inputs, targets, self.strategy))
 
     def outputs_of_features(self, features: Array) -> Array:

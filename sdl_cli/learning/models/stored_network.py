@@ -21,6 +21,7 @@ from sdl_cli.settings.experiment import REDUCTIONS, Training, plain
 from sdl_cli.settings.parse import parse_group
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
+PRETRAINED = ("architecture", "weights", "digest")  # of what a network began with, as it is recorded
 _MOST_CHANNELS, _MOST_SIDE_PX, _MOST_COLUMNS = 64, 16_384, 10_000_000  # of a stored network's rows
 _MOST: dict[int, tuple[int, ...]] = {  # by the number of axes of a row
     1: (_MOST_COLUMNS,),

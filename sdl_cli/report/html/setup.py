@@ -78,7 +78,7 @@ def machine_section(environment: Values, seconds: Mapping[str, float] | None) ->
         threads = counted(runtime["num_threads"], "thread")
         rows.append(["device", f"{runtime['device']}, {runtime['precision']}, {runtime['memory_format']}, {threads}"])
     for one in environment.get("pretrained") or []:
-        rows.append(["pretrained weights (sha256)", f"{one['architecture']}, {one['weights']}: {one['sha256']}"])
+        rows.append(["pretrained weights (digest)", f"{one['architecture']}, {one['weights']}: {one['digest']}"])
     for name, value in (seconds or {}).items():
         if value >= 0.05:
             rows.append(["seconds in all" if name == "total" else f"seconds to {name}", f"{value:,.1f}"])

@@ -312,9 +312,9 @@ def test_the_command_to_get_it_again(words: list[str], command: str) -> None:
 
 
 def test_the_weights_that_a_run_began_with_are_named() -> None:
-    began = [{"architecture": "timm/a", "weights": SCRIPT, "sha256": "12ab"}]
+    began = [{"architecture": "timm/a", "weights": SCRIPT, "digest": "12ab"}]
     shown = setup.machine_section({"pretrained": began}, None).body
-    assert "pretrained weights (sha256)" in shown and "12ab" in shown and "timm/a" in shown and SCRIPT not in shown
+    assert "pretrained weights (digest)" in shown and "12ab" in shown and "timm/a" in shown and SCRIPT not in shown
 
 
 def test_the_data_check_finds_what_there_is_and_says_what_it_cannot() -> None:

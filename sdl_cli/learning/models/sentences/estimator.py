@@ -27,12 +27,11 @@ from sdl_cli.learning.models.sentences.recipe import Recipe
 from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings
 from sdl_cli.learning.models.sentences.weights import Weights, locate, look_through, of_digest
 from sdl_cli.learning.models.sentences.words import Words
-from sdl_cli.learning.models.stored_network import State
+from sdl_cli.learning.models.stored_network import PRETRAINED, State
 from sdl_cli.learning.stages import Stages
 
 _MOST_SIZE = 1 << 20  # numbers of an embedding
 _TIMED_TEXTS = 16
-_RECORD = ("architecture", "weights", "digest")  # of what a fit began with
 
 
 @takes(FinetunedTextSettings, **NETWORK)
@@ -235,7 +234,7 @@ class _FinetunedText(NetworkEstimator):
         beside: dict[str, Tensor] = fitted["beside"]
         self.words_, self.notes_ = None, []
         # runs of before do not say it
-        self.pretrained_ = [_record(*(str(one[key]) for key in _RECORD)) for one in fitted.get("pretrained", [])]
+        self.pretrained_ = [_record(*(str(one[key]) for key in PRETRAINED)) for one in fitted.get("pretrained", [])]
         if not self._only_probes:
             self.recipe_ = Recipe.from_plain(fitted["recipe"])
             self.tokenizer_ = beside["file.tokenizer"].numpy().tobytes()
@@ -267,8 +266,7 @@ class _FinetunedText(NetworkEstimator):
 
 
 def _record(architecture: str, weights: str, digest: str) -> dict[str, str]:
-    # the report of a run names what began it by "sha256", whatever the model
-    return dict(zip(_RECORD, (architecture, weights, digest), strict=True)) | {"sha256": digest}
+    return dict(zip(PRETRAINED, (architecture, weights, digest), strict=True))
 
 
 class FinetunedText(ClassifierMixin, _FinetunedText):  # type: ignore[misc]

@@ -52,7 +52,8 @@ def hub_weights(name: str) -> HubWeights:
     known: dict[str, Any] = (
         {"num_bytes": 91_000_000, "licence": "Apache-2.0"} if name.removeprefix(f"{_OWNER}/") == DEFAULT else {}
     )
-    return HubWeights(repository, SETTING, extra=EXTRA, **known)
+    needed = ("model*.safetensors", "modules.json", "config.json", "tokenizer.json")
+    return HubWeights(repository, SETTING, extra=EXTRA, needed=needed, **known)
 
 
 def locate(weights: str, fetches: bool = True) -> Path:

@@ -225,13 +225,13 @@ def test_a_path_and_a_name_on_the_hub_are_told_apart(folder: Path) -> None:
 def test_without_weights_or_the_extra_each_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "kept", lambda _: None)
     with pytest.raises(DataError, match="91 MB, licence Apache-2.0 are not on this machine") as error:
-        FinetunedTextSettings().require_weights(fetch=False)
+        FinetunedTextSettings().require_weights("classification", fetch=False)
     assert "sdl train with model=finetuned_text fetches them once" in error.value.hint
     with pytest.raises(DataError, match="the weights BAAI/bge-small-en-v1.5 are not on this machine"):
-        FinetunedTextSettings(weights="BAAI/bge-small-en-v1.5").require_weights(fetch=False)
+        FinetunedTextSettings(weights="BAAI/bge-small-en-v1.5").require_weights("classification", fetch=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="needs transformers and sentence-transformers") as missing:
-        FinetunedTextSettings().require_weights(fetch=False)
+        FinetunedTextSettings().require_weights("classification", fetch=False)
     assert missing.value.hint == "pip install 'sdl-cli[text]'"
 
 
@@ -251,25 +251,25 @@ def test_settings_look_through_the_folder_before_anything_is_fitted(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     settings = FinetunedTextSettings(weights=str(folder))
-    settings.require_weights(fetch=False)
+    settings.require_weights("classification", fetch=False)
     with monkeypatch.context() as patched:
         patched.setattr(weights, "_look_through", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
         (folder / "new").touch()
         with pytest.raises(DataError, match="cannot be read: Permission denied"):
-            settings.require_weights(fetch=False)
+            settings.require_weights("classification", fetch=False)
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-4])  # as where a download or a copy was broken off
     with pytest.raises(DataError, match="model.safetensors is damaged or incomplete"):
-        settings.require_weights(fetch=False)
+        settings.require_weights("classification", fetch=False)
     dense = (("Pooling", {"pooling_mode": "mean"}), ("Dense", {"in_features": 16, "out_features": 4}))
     other = save_weights(tmp_path / "dense", modules=dense)
     (other / "2_Dense" / "model.safetensors").write_bytes(b"")
     with pytest.raises(DataError, match="model.safetensors is damaged or incomplete"):
-        FinetunedTextSettings(weights=str(other)).require_weights(fetch=False)
+        FinetunedTextSettings(weights=str(other)).require_weights("classification", fetch=False)
     monkeypatch.setattr(weights, "kept", lambda _: folder)
     (folder / "tokenizer.json").unlink()
     with pytest.raises(DataError, match="is incomplete: it has no tokenizer.json"):
-        FinetunedTextSettings().require_weights(fetch=False)
+        FinetunedTextSettings().require_weights("classification", fetch=False)
 
 
 def test_a_run_finds_its_weights_by_their_digest(folder: Path, sdl_cache: Path) -> None:
