@@ -1,6 +1,6 @@
 """What a pretrained sentence network brings for few labelled texts: accuracy on TREC, and texts a second.
 
-    python benchmarks/texts.py ../shared/data/text/trec ../shared/data/minilm            # 5 seeds; fine-tuning: one
+    python benchmarks/texts.py ../shared/data/text/trec ../shared/data/minilm            # 5 seeds
     python benchmarks/texts.py TREC WEIGHTS --seeds 2 --sizes 50 --methods logistic probe
 
 TREC is the folder with TREC.train.all and TREC.test.all (Li and Roth 2002), WEIGHTS a folder that sentence-transformers saved.
@@ -46,7 +46,7 @@ def main() -> None:
     print(f"{'labels':<8}{'method':<18}{'accuracy':>10}{'s.d.':>8}{'log loss':>10}{'seconds':>9}{'seeds':>7}")
     for size in arguments.sizes:
         for method in arguments.methods:
-            seeds = range(1 if method == "finetune" else arguments.seeds)
+            seeds = range(arguments.seeds)
             found = np.array(list(scores(method, arguments.weights, (X, y), (X_test, y_test), size, seeds)))
             spread = found[:, 0].std(ddof=1) if len(found) > 1 else np.nan
             accuracy, loss, seconds = found.mean(axis=0)
