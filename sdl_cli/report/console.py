@@ -46,7 +46,8 @@ class Display:
             if counts:
                 self._field("", f"{name} per class: {words.class_counts(counts)}")
         extras = f", loss {overview['loss']}, augmentation {overview['augment']}" if overview["network"] else ""
-        self._field("model", f"{overview['model']}{extras}")
+        strategy = f", strategy {overview['strategy']}" if overview.get("strategy") else ""
+        self._field("model", f"{overview['model']}{strategy}{extras}")
 
     def runtime(self, values: Values | None) -> None:
         """What it runs on: None is scikit-learn on the CPU."""

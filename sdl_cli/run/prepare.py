@@ -95,7 +95,7 @@ def resolve_settings(experiment: Experiment, dataset: Dataset, num_rows: int) ->
     experiment.model.check_task(dataset.task)
     _check_reduction(experiment, dataset)
     _check_directions(experiment, dataset)
-    seen = _seen_as(experiment, dataset)
+    seen = seen_as(experiment, dataset)
     if not experiment.model.is_network:
         if experiment.augment.name != "none" and "text" in (dataset.modality, experiment.augment.name):
             from sdl_cli.data.augment.policies import check as check_policy
@@ -124,7 +124,7 @@ def _check_channels(experiment: Experiment, dataset: Dataset) -> None:
     )
 
 
-def _seen_as(experiment: Experiment, dataset: Dataset) -> str:
+def seen_as(experiment: Experiment, dataset: Dataset) -> str:
     """As what the model sees the data: texts, and series that it does not read itself, as a table of features.
 
     Raises ConfigError where it cannot see them.

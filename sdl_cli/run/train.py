@@ -16,6 +16,7 @@ from sdl_cli.data.files.value_words import codes_of
 from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
+from sdl_cli.learning.models.architectures import each
 from sdl_cli.learning.models.storage import save_model
 from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.measure.wording import model_name
@@ -87,6 +88,7 @@ def in_stages(
     clock = Clock()
     with clock.phase("load"):
         dataset, experiment, preferred = prepare.load_dataset(experiment, dataset)
+        prepare.seen_as(experiment, dataset)  # before weights are fetched that could not read this data
         with heard(experiment.model.is_network, notice):
             experiment.model.require_weights(dataset.task, fetch=True)  # before anything that takes longer
         if resume:
@@ -157,6 +159,9 @@ def _about_settings(experiment: Experiment) -> list[str]:
     if experiment.dataset.name in PHOTOS and experiment.model.starts_random:
         better = "for photographs try model=finetuned_cnn, pretrained on a million others."
         found.append(f"{experiment.model.name} learns only from these images: {better}")
+    if experiment.model.is_pretrained and "none" in each(experiment.model.weights):
+        better = "model=deep_net is made to learn from nothing."
+        found.append(f"model.weights=none: the network begins with random weights, and knows nothing of images; {better}")
     if experiment.dataset.name in PHOTOS and experiment.model.reads_px is not None:
         size = experiment.dataset.size_px
         what = "drawings are compared" if experiment.model.takes_support else "images are read"
@@ -212,6 +217,7 @@ def _overview(ready: Ready, test: TestPart) -> Values:
         "rows": {name: len(part) for name, part in parts.items()},
         "per_class": {name: counts(part) for name, part in parts.items() if len(part)},
         "model": model_name(vars(experiment.model)),
+        "strategy": getattr(experiment.model, "strategy", None),
         "network": experiment.model.trains_in_epochs or experiment.model.is_probe,
         "loss": experiment.loss.name,
         "augment": experiment.augment.name,

@@ -232,7 +232,7 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
                 continue
             assert first_error is not None
             if arm.asked:
-                raise first_error
+                raise _of_arm(arm.name, first_error)
             left_out[arm.name] = " ".join(f"{first_error.message} {first_error.hint}".split())
         elif arm.asked and arm.name != baseline:
             raise ConfigError(f"compare.arms: {arm.name}: {reason}.", "See what each arm is for with: sdl list arm")
@@ -243,6 +243,14 @@ def _suited(arms: Sequence[Arm], dataset: Dataset, num_rows: int, baseline: str 
         message = f"compare.arms: at least two arms are needed, but there is only {names}."
         raise ConfigError(message, "For example 'compare.arms=[logistic,deep_net]'")
     return suited, left_out
+
+
+def _of_arm(name: str, error: SdlError) -> SdlError:
+    """An error that names the arm, and where its weights may lie the setting as an arm takes it."""
+    where = "model.weights=FILE" if "model.weights=FILE" in error.hint else "model.weights=FOLDER"
+    own = f"""'compare.arms=[ladder,"{name} {where}"]'"""
+    hint = error.hint.replace(f"set {where}", f"name it for this arm: {own}") if own not in error.hint else error.hint
+    return type(error)(f"{name}: {error.message}", hint)
 
 
 def _unsuited(arm: Arm, dataset: Dataset) -> str | None:

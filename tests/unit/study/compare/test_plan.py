@@ -12,7 +12,7 @@ import pytest
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import with_arms
 from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.study.compare.plan import Budget, make_plan
+from sdl_cli.study.compare.plan import Budget, _of_arm, make_plan
 from sdl_cli.study.compare.settings import parse_comparison, parse_shared
 
 
@@ -161,3 +161,13 @@ def test_a_mistake_in_unlabelled_rows_is_found_before_any_arm_runs_and_numbers_h
     np.savez(tmp_path / "more.npz", X=np.random.default_rng(0).normal(size=(30, 10)))
     found = plan("dataset=diabetes", f"dataset.unlabeled={tmp_path / 'more.npz'}")
     assert "unlabeled" not in [arm.name for arm in found.arms] and "autoencoder" in [arm.name for arm in found.arms]
+
+
+def test_an_arm_without_its_weights_is_named_with_the_setting_as_an_arm_takes_it() -> None:
+    hint = "Where there is a network: hf download a/b; copy that folder here and set model.weights=FOLDER."
+    found = _of_arm("text_probe", DataError("model.weights: the weights a/b are not on this machine.", hint))
+    assert type(found) is DataError
+    assert found.message == "text_probe: model.weights: the weights a/b are not on this machine."
+    assert found.hint.endswith(
+        """copy that folder here and name it for this arm: 'compare.arms=[ladder,"text_probe model.weights=FOLDER"]'."""
+    )
