@@ -44,7 +44,7 @@ def test_features_are_those_of_each_one_behind_the_other(weights: tuple[str, ...
     parts = [model.frozen_features(X, 2) for model in one]
     assert parts[0].shape[1] != parts[1].shape[1] and both.num_columns(X, None) == sum(part.shape[1] for part in parts)
     np.testing.assert_allclose(both.frozen_features(X, 2), np.concatenate(parts, axis=1), atol=1e-6)
-    assert [record["sha256"] for record in both.pretrained_] == [model.pretrained_[0]["sha256"] for model in one]
+    assert [record["digest"] for record in both.pretrained_] == [model.pretrained_[0]["digest"] for model in one]
 
 
 def test_each_sees_its_own_size() -> None:
