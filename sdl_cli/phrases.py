@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -43,6 +44,13 @@ def shortened(text: object, most: int = 60) -> str:
 def first_line(error: object, most: int = 500) -> str:
     """The first line of what an error says, or its type where it says nothing."""
     return shortened((str(error).strip().splitlines() or [type(error).__name__])[0], most)
+
+
+def reason(error: BaseException) -> str:
+    """What an error says in its first line, as the end of a sentence: without its number and its full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    words = re.sub(r"^\[Errno -?\d+\] ", "", lines[0]) if lines else type(error).__name__
+    return shortened(words.rstrip(".: "), 160)
 
 
 def typed_line(error: BaseException, most: int = 500) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sdl_cli.phrases import counted, duration, first_line, listed, printable, shortened, typed_line
+from sdl_cli.phrases import counted, duration, first_line, listed, printable, reason, shortened, typed_line
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,15 @@ def test_the_first_line_of_an_error() -> None:
 def test_times_that_are_expected_and_measured() -> None:
     assert [duration(s) for s in (0.2, 8.4, 100, 5399, 7200)] == ["1 second", "8 seconds", "2 minutes", "90 minutes", "2.0 hours"]
     assert [duration(s, exact=True) for s in (0.24, 1234.5)] == ["0.2 seconds", "1,234.5 seconds"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError("[Errno -2] Name or service not known"), "Name or service not known"),
+        (ValueError("\n first. \nsecond"), "first"),
+        (KeyError(), "KeyError"),
+    ],
+)
+def test_the_reason_of_an_error_ends_a_sentence(error: Exception, words: str) -> None:
+    assert reason(error) == words

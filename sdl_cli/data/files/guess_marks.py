@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from sdl_cli.data.files.marks import NAMES, Marks, unified
+from sdl_cli.data.files.marks import NAMES, Marks, unified, without_percent
 from sdl_cli.data.files.missing import MISSING
 from sdl_cli.errors import DataError
 
@@ -125,7 +125,7 @@ def find_marks(
     for place, column in enumerate(zip(*rows, strict=True)):
         if names[place] in texts:
             continue
-        cells = dict.fromkeys(_without_percent(cell) for cell in column if cell not in MISSING)  # in their order
+        cells = dict.fromkeys(without_percent(cell) for cell in column if cell not in MISSING)  # in their order
         found = _look(place, cells) if cells else None
         if found is not None:
             columns.append(found)
@@ -152,12 +152,8 @@ def find_marks(
 def _reads(known: Marks, names: Sequence[str], rows: Rows, numbers: Collection[str]) -> bool:
     """Whether some of these columns are there, and all their numbers have these marks."""
     places = [place for place, name in enumerate(names) if name in numbers]
-    cells = {_without_percent(row[place]) for row in rows for place in places}
+    cells = {without_percent(row[place]) for row in rows for place in places}
     return bool(places) and all(known.is_number(cell) or evidence(cell) is None for cell in cells)
-
-
-def _without_percent(cell: str) -> str:
-    return cell.removesuffix("%").rstrip()
 
 
 def _with_thousands(columns: Sequence[_Column], thousands: str) -> Marks:

@@ -18,6 +18,11 @@ def unified(cell: str) -> str:
     return cell if cell.isascii() else cell.translate(_ALIKE)
 
 
+def without_percent(cell: str) -> str:
+    """A stripped cell without a per cent sign at its end."""
+    return cell.removesuffix("%").rstrip()
+
+
 @lru_cache
 def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     mark = re.escape(decimal)
@@ -50,7 +55,7 @@ class Marks:
 
     def part_of_one(self, cell: str) -> str | None:
         """A stripped cell in per cent as Python writes numbers, 58.0% as 0.580 (as workbooks store it); None if it is not one."""
-        plain = self.plain(cell[:-1].rstrip()) if cell.endswith("%") else None
+        plain = self.plain(without_percent(cell)) if cell.endswith("%") else None
         return None if plain is None else str(Decimal(plain).scaleb(-2))
 
 

@@ -134,11 +134,12 @@ def encode_target_like(
 
     Returns: indices into the classes that stand in these rows, their names, and the task.
     """
-    numbers = to_numbers(cells, marks)
+    numbers = to_numbers(cells, marks, percent=not classes)
     if not classes:
         if not np.isfinite(numbers).all():
             bad = cells[~np.isfinite(numbers)][0]
             raise DataError(f"{source}: the target {shortened(name)} holds {shortened(bad, 30)!r}, and the run predicts numbers.")
+        notes += [note for note in [percent_note(f"The target {shortened(name)}", cells)] if note]
         return numbers, (), "regression"
     meant = {
         cell: printable(cell) if as_text else known_name(printable(cell), float(value), classes)

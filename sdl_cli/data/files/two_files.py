@@ -9,7 +9,7 @@ import numpy as np
 
 from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.columns import to_numbers
-from sdl_cli.data.files.marks import Marks
+from sdl_cli.data.files.marks import Marks, without_percent
 from sdl_cli.data.files.missing import without
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import Cells
@@ -58,9 +58,8 @@ def respelled(cells: Array, written: Marks, marks: Marks) -> Array:
     """Cells (str or None) with their numbers, which have the marks `written`, as numbers with the decimal mark of `marks`."""
 
     def spelled(cell: str | None) -> str | None:
-        number = None if cell is None else cell.removesuffix("%").rstrip()
-        plain = None if number is None else written.plain(number)
-        return cell if plain is None else plain.replace(".", marks.decimal) + ("%" if cell and cell.endswith("%") else "")
+        plain = None if cell is None else written.plain(without_percent(cell))
+        return cell if cell is None or plain is None else plain.replace(".", marks.decimal) + "%" * cell.endswith("%")
 
     return objects([spelled(cell) for cell in cells])
 

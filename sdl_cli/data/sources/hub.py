@@ -15,7 +15,7 @@ from typing import Any
 from sdl_cli.data.files.roles import listed
 from sdl_cli.errors import DataError
 from sdl_cli.files import typed_path
-from sdl_cli.phrases import shortened
+from sdl_cli.phrases import reason, shortened
 
 _TIMEOUT_SECONDS = 10.0  # of the one question that shows whether the Hub can be reached
 _KINDS = {".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".arrow": "arrow"}
@@ -170,6 +170,4 @@ def _reworded(dataset: str, unreached: str | None) -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     while error.__cause__ is not None and type(error).__name__ == "DatasetGenerationError":
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    words = re.sub(r"^\[Errno -?\d+\] ", "", lines[0]) if lines else type(error).__name__
-    return shortened(words.rstrip(".: "), 160)
+    return reason(error)

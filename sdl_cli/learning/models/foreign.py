@@ -31,6 +31,17 @@ def words_of(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
+def in_its_words(what: str, hint: str) -> Iterator[None]:
+    """Inside, whatever a package of others raises, `SystemExit` among it, becomes a RunError: `what`, and its own words."""
+    try:
+        yield
+    except (SdlError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise RunError(f"{what}: {words_of(error)}", hint) from error
+
+
+@contextlib.contextmanager
 def own_words(model: Any, hint: str = "", failed: str = "failed") -> Iterator[None]:
     """Inside, whatever an estimator of others raises becomes a RunError that names it; of all other models nothing changes.
 
@@ -39,16 +50,13 @@ def own_words(model: Any, hint: str = "", failed: str = "failed") -> Iterator[No
             its preparation.
         hint: what to do; by default what may be changed.
     """
-    try:
+    name = name_of(model)
+    if name is None:
         yield
-    except (SdlError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:
-        name = name_of(model)
-        if name is None:
-            raise
-        hint = hint or "Change its model.params, the data, or the estimator; the traceback is in run.log, and shown with --debug."
-        raise RunError(f"model.estimator: {name} {failed}: {words_of(error)}", hint) from error
+        return
+    hint = hint or "Change its model.params, the data, or the estimator; the traceback is in run.log, and shown with --debug."
+    with in_its_words(f"model.estimator: {name} {failed}", hint):
+        yield
 
 
 def name_of(model: Any) -> str | None:

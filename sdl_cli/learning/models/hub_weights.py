@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import importlib
 import logging
-import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning import loop
-from sdl_cli.phrases import shortened
+from sdl_cli.phrases import reason, shortened
 
 _TIMEOUT_SECONDS = 10.0  # of the one question that shows whether the hub can be reached
 PLAIN_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
@@ -141,13 +140,6 @@ def digest_of(file: Path) -> str:
 def in_megabytes(num_bytes: int) -> str:
     """Such as `91 MB` or `1,340 MB`; `size unknown` for 0."""
     return f"{max(1, round(num_bytes / 1e6)):,} MB" if num_bytes else "size unknown"
-
-
-def reason(error: BaseException) -> str:
-    """The first line of an error, without its number and its end."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    words = re.sub(r"^\[Errno -?\d+\] ", "", lines[0]) if lines else type(error).__name__
-    return shortened(words.rstrip(".: "), 160)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.class_targets import check_classes
 from sdl_cli.learning.models.kind import ModelSettings
-from sdl_cli.learning.models.stored_network import State, runtime_here
+from sdl_cli.learning.models.stored_network import PRETRAINED, State, runtime_here
 from sdl_cli.learning.models.tabular_foundation import libraries, weights
 from sdl_cli.learning.models.tabular_foundation.settings import OPEN_VERSION, TabularFoundationSettings, check_accepted
 from sdl_cli.machine import available_cores
@@ -65,6 +65,7 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         self.notes_: list[str] = libraries.outside(self.kind, version, len(X), X.shape[1], num_classes, on_cpu)
         self.weights_file_ = weights.located(self.kind, self.version, self._task, self.weights)
         self.weights_digest_ = weights.digest_of_file(self.weights_file_)
+        self.pretrained_ = [dict(zip(PRETRAINED, (self.kind, str(self.weights_file_), self.weights_digest_), strict=True))]
         self._open()
         return self
 

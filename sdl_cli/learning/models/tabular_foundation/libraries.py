@@ -11,9 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import ConfigError, RunError, SdlError
+from sdl_cli.errors import ConfigError
 from sdl_cli.learning.device import Runtime
-from sdl_cli.learning.models.foreign import keep_quiet, words_of
+from sdl_cli.learning.models.foreign import in_its_words, keep_quiet
 from sdl_cli.learning.models.hub_weights import import_extra
 from sdl_cli.machine import available_bytes
 
@@ -74,17 +74,10 @@ def outside(kind: str, version: str, num_rows: int, num_columns: int, num_classe
 @contextlib.contextmanager
 def own_words(kind: str) -> Iterator[None]:
     """Inside, what the package raises becomes one error that names it; its warnings are not shown."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (SdlError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:  # a package of others raises anything
-        raise RunError(
-            f"model.kind={kind}: {kind} {version_of(kind)} failed: {words_of(error)}",
-            "Change the data, the settings or the model; the traceback is in run.log, and shown with --debug.",
-        ) from error
+    hint = "Change the data, the settings or the model; the traceback is in run.log, and shown with --debug."
+    with in_its_words(f"model.kind={kind}: {kind} {version_of(kind)} failed", hint), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def version_of(kind: str) -> str:

@@ -21,7 +21,7 @@ from sdl_cli.files import MOST_JSON_BYTES, cache_folder, write_atomic
 from sdl_cli.learning.models import hub_weights
 from sdl_cli.learning.models.hub_weights import HubWeights
 from sdl_cli.learning.models.tabular_foundation.settings import OPEN_VERSION, repository_of
-from sdl_cli.phrases import shortened
+from sdl_cli.phrases import reason, shortened
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -135,7 +135,7 @@ def _examined(kind: str, file: Path, _changed: int, _num_bytes: int) -> Checkpoi
         found = _header(file) if file.suffix == ".safetensors" else _torch_file(file)
     except Exception as error:  # a damaged or crafted file can raise nearly anything
         why = "it holds more than tensors and settings, or is damaged" if file.suffix != ".safetensors" else "it is damaged"
-        raise DataError(f"{no_weights}: {why} ({hub_weights.reason(error)}).", hint) from error
+        raise DataError(f"{no_weights}: {why} ({reason(error)}).", hint) from error
     config, shapes = found.get("config"), found.get("state_dict")
     if not isinstance(config, Mapping) or not isinstance(shapes, Mapping) or not shapes:
         raise DataError(f"{no_weights}: it has no settings (config) or no tensors (state_dict).", hint)
@@ -147,7 +147,7 @@ def _examined(kind: str, file: Path, _changed: int, _num_bytes: int) -> Checkpoi
     try:
         wanted = _wanted(kind, checkpoint)
     except Exception as error:
-        raise DataError(f"{no_weights} that is known here ({hub_weights.reason(error)}).", hint) from error
+        raise DataError(f"{no_weights} that is known here ({reason(error)}).", hint) from error
     if wanted is not None:
         own = {name: shape for name, shape in checkpoint.shapes.items() if not name.startswith("criterion.")}
         strange = [name for name, shape in wanted.items() if own.get(name) != shape] + sorted(set(own) - set(wanted))

@@ -65,6 +65,7 @@ def test_it_answers_as_its_package_does_and_again_when_loaded(folder: Path, tmp_
     save_model(model, "tabular_foundation", task, tmp_path, INPUTS, said.append)
     again, values = load_model(tmp_path)
     np.testing.assert_array_equal(answers(again, X), answers(model, X))
+    assert model.pretrained_ == [{"architecture": kind, "weights": str(file), "digest": hub_weights.digest_of(file)}]
     assert said == [HOLDS_ROWS] and values["fitted"]["weights_digest"] == hub_weights.digest_of(file)
     assert {path.name for path in tmp_path.iterdir()} == {"model.json", "model.safetensors"}
     assert model.notes_ == (
