@@ -597,7 +597,7 @@ def test_a_target_in_per_cent_of_new_rows_is_said_and_names_of_classes_stay(writ
     numbers = "\n".join(["x,y", *(f"{i * 7 % 52},{i * i}.5" for i in range(52))])
     dataset = load(Table(path=write(numbers), target="y"))
     again = load(Table(path=write(numbers.replace(".5", ".5%"), "p.csv"), target="y"), inputs(dataset) | {"classes": ()})
-    np.testing.assert_array_equal(again.y, np.array([float(f'{i * i}.5e-2') for i in range(52)]))
+    np.testing.assert_array_equal(again.y, np.array([float(f"{i * i}.5e-2") for i in range(52)]))
     assert "The target y is written in per cent, as parts of 1: 35% is 0.35." in again.notes
     doses = "\n".join(["x,y", *(f"{i * 7 % 52},{(i % 3 + 1) * 10}%" for i in range(52))])
     dataset = load(Table(path=write(doses, "d.csv"), target="y"))
