@@ -34,7 +34,7 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
     """Compose one job, run it and show its result."""
     verb, display = VERBS[name](), Display(as_json)
     verb.allow(overrides)
-    with _closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
+    with closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
         values = verb.complete(one.values, overrides, config_dir)
         if verb.work.parallel is not None and verb.work.parallel(values) != Parallel(num_jobs=1):
             display.notice("parallel has no effect: it sets how many jobs of a sweep run at once, and without -m there is one.")
@@ -77,7 +77,7 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         alone = functools.partial(sweep_job.run_alone, work=verb.work, direction=direction, is_search=is_search)
         return bridge.Task(alone, functools.partial(_search, verb, the_sweep, direction) if found.is_ours else None)
 
-    with _closed(display), contextlib.ExitStack() as at_end:
+    with closed(display), contextlib.ExitStack() as at_end:
         with (
             _to_its_end(verb, begun, display),
             contextlib.ExitStack() as watching,
@@ -91,7 +91,7 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
 def resume(name: str, folder: Path, as_json: bool) -> Values:
     """`--resume RUN`, of a single job or of a whole sweep."""
     verb, display, folder = VERBS[name](), Display(as_json), folder.absolute()
-    with _closed(display), stored.reading(folder):
+    with closed(display), stored.reading(folder):
         if not (folder / sweep_folder.FILE).is_file():
             return _shown(verb, verb.work.resume(folder, verb.observe(display)), display)
         with writing.resumed(folder):
@@ -111,7 +111,7 @@ def inspect(
 
 
 @contextlib.contextmanager
-def _closed(display: Display) -> Iterator[None]:
+def closed(display: Display) -> Iterator[None]:
     """After it no progress bar and no worker process is left."""
     try:
         yield

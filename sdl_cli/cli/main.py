@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sdl_cli import __version__
-from sdl_cli.cli import looking, stored_runs
+from sdl_cli.cli import claims, looking, stored_runs
 from sdl_cli.cli.exits import check_choice, ending, stop_signals
 from sdl_cli.cli.options import ConfigDir, Debug, Json, arms_line, settings_line
 from sdl_cli.errors import ConfigError
@@ -115,7 +115,8 @@ composing_verb(
     stopped="a stopped comparison, or a stopped sweep of them",
     settings=arms_line(),
 )
-app.registered_commands += [*stored_runs.commands.registered_commands, *looking.commands.registered_commands]
+for room in (claims, stored_runs, looking):
+    app.registered_commands += room.commands.registered_commands
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Learning curves and averages of sub-nets as PNG files; `figure` draws them."""
+"""Learning curves, averages of sub-nets and numbers beside published ones as PNG files; `figure` and `estimates` draw them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sdl_cli.measure import wording
 from sdl_cli.measure.curve import Averages, Crossing, LearningCurve
+from sdl_cli.measure.estimates import Panel, draw, height
 from sdl_cli.measure.figure import INK, Look, draw_averages, draw_one, draw_several, drawing_style, fit, legend
 from sdl_cli.phrases import printable
 
@@ -72,6 +73,17 @@ def subnets_figure(shown: Averages) -> Figure:
         handles, texts = draw_averages(axes, shown, LOOK)
         legend(figure, handles, texts, len(texts), 640)
     return figure
+
+
+def draw_estimates(title: str, panels: Sequence[Panel]) -> bytes:
+    """Measured numbers beside published ones as a PNG, 1800 px wide and as high as its lines need."""
+    with drawing_style(STYLE):
+        high = height(panels) + 0.9
+        figure = Figure(figsize=(SIZE_INCHES[0], high), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06))
+        FigureCanvasAgg(figure)
+        draw(figure, panels, LOOK)
+        fit(figure.suptitle(printable(title), x=0.02, ha="left", fontsize=13, fontweight="bold"), 620)
+    return _png(figure)
 
 
 def _png(figure: Figure) -> bytes:

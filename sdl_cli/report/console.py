@@ -11,10 +11,12 @@ from sdl_cli.errors import OutOfTimeError, StorageError
 from sdl_cli.many.sweep_result import JobResult
 from sdl_cli.measure import wording
 from sdl_cli.phrases import counted, duration, first_line
-from sdl_cli.report import compare_words, curve_words, layout, words
+from sdl_cli.report import claims_words, compare_words, curve_words, layout, words
 from sdl_cli.report.progress import Progress
 from sdl_cli.run.result import RunResult
 from sdl_cli.run.run_folder import quoted, resume_verb
+from sdl_cli.study.claims.jobs import Job
+from sdl_cli.study.claims.result import FAILS, HOLDS, ClaimResult, ClaimsResult
 from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.curve.result import CurveResult
 
@@ -223,6 +225,37 @@ class Display:
         self._block([*compare_words.sweep_lines(jobs), ""])
         self._failed_jobs(jobs)
         self._path("sweep", values["folder"], values["results"])
+
+    def claims_start(self, overview: Values) -> None:
+        """Which claims are about to be put to the test, and how long it takes."""
+        self._plan({**overview, "notes": (), "cells": overview["studies"]}, claims_words.plan_lines)
+
+    def claims_job(self, name: str, job: Job, number: int, total: int) -> None:
+        """The next study of a claim begins."""
+        sized = "" if job.size is None else f", {job.size} per class"
+        text = f"{name}: {job.study} on {job.member}{sized}"
+        if self.err.isatty():
+            self.progress.show(self.err, "studies", number - 1, total, text)
+        else:
+            self.progress.line(self.err, f"study {number} of {total}, {text}", at_once=True)
+
+    def claims_progress(self, progress: Any) -> None:
+        """A cell of a study ended; one that failed is said."""
+        if progress.outcome.error is not None and not isinstance(progress.outcome.error, StorageError):
+            self.notice(f"{progress.part}, repeat {progress.repeat + 1} failed: {first_line(progress.outcome.error)}")
+
+    def claim(self, result: ClaimResult) -> None:
+        """A claim is judged."""
+        colour = {HOLDS: GOOD, FAILS: BAD}.get(result.verdict, DOUBTFUL)
+        self._field("claim", f"{result.name}: {result.summary}")
+        self._field("", result.verdict, colour)
+
+    def claims(self, values: Values, report: str) -> None:
+        """All claims with their verdicts and the numbers that decide them."""
+        found = ClaimsResult.from_json(values)
+        self._block([*claims_words.table_lines(found), *layout.wrap(claims_words.meaning(), layout.width()), ""])
+        self._field("time", duration(found.seconds, exact=True))
+        self._path("claims", str(found.folder), report)
 
     def exported(self, values: Values) -> None:
         """What `sdl export` wrote, and how near it is to the run's own predictions."""

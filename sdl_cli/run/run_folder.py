@@ -14,7 +14,9 @@ from sdl_cli.phrases import first_line
 from sdl_cli.settings.contents import ENVIRONMENT, STATUS, checked, state_of
 
 # what `status.json` calls a folder -> the verb that makes and resumes it
-VERBS = {"run": "train", "repeats": "train", "cell": "train", "curve": "curve", "comparison": "compare"}
+VERBS = {"run": "train", "repeats": "train", "cell": "train", "curve": "curve", "comparison": "compare", "claims": "claims"}
+
+_NAMES = {"train": "a training run", "curve": "a learning curve", "compare": "a comparison", "claims": "a run of claims"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
     if kind == "curve":
         hint = "Its models, if curve.keep_models kept them, are the runs in its folder cells."
         raise DataError(f"{folder}: this is a learning curve, not a single run.", hint)
+    if kind == "claims":
+        raise DataError(f"{folder}: these are claims, not a single run.", "Their studies are in its folder studies.")
     if kind == "comparison":
         hint = f"Its recommended model is a run: {quoted(folder / 'recommended')}"
         raise DataError(f"{folder}: this is a comparison, not a single run.", hint)
@@ -126,7 +130,7 @@ def _leaves(folder: Path, name: str) -> bool:
 
 
 def kind_of(folder: Path) -> str:
-    """What a folder holds, finished or not: run, repeats, cell, curve or comparison."""
+    """What a folder holds, finished or not: run, repeats, cell, curve, comparison or claims."""
     try:
         kind = read_json(folder / "status.json").get("kind")
     except SdlError:
@@ -146,10 +150,10 @@ def _kind_before_kinds(folder: Path) -> str:
 
 def require_kind(folder: Path, verb: str) -> None:
     """Raise for a folder that another verb made."""
-    found, names = VERBS[kind_of(folder)], {"train": "training run", "curve": "learning curve", "compare": "comparison"}
+    found, names = VERBS[kind_of(folder)], _NAMES
     if found != verb:
         hint = f"Resume it: sdl {found} --resume {quoted(folder)}"
-        raise DataError(f"{folder}: this is a {names[found]}, not a {names[verb]}.", hint)
+        raise DataError(f"{folder}: this is {names[found]}, not {names[verb]}.", hint)
 
 
 def resume_verb(folder: Path) -> str:

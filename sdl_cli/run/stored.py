@@ -17,6 +17,9 @@ def single_run(folder: Path, notice: Callable[[str], None]) -> Path:
         return folder
     chosen = folder / "recommended"
     if run_folder.read_state(chosen) != "done":
+        if run_folder.read_state(folder) == "done":
+            hint = "Compare again with compare.keep_models=true, or train the method: sdl train"
+            raise DataError(f"{folder}: this comparison kept only its numbers, and no model.", hint)
         hint = f"Resume it: sdl compare --resume {run_folder.quoted(folder)}"
         raise DataError(f"{folder}: this comparison has no recommended run yet.", hint)
     notice(f"This is a comparison: using its recommended run, {run_folder.quoted(chosen)}.")

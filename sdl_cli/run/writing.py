@@ -34,9 +34,17 @@ Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
 OWN_FILES = (
     *("*.json", "config.yaml", "history.csv", "predictions.csv", "run.log", "model.*", "checkpoint-*.pt"),
-    *("curve.csv", "curve.png", "decomposition.png", "results.csv", "rows.npy", locks.FILE),
+    *("curve.csv", "curve.png", "decomposition.png", "results.csv", "rows.npy", "claims.md", locks.FILE),
 )
-PARTS = ("repeats", "cells", "arms", "curve", "recommended", "best")  # folders of the runs and cells that a whole is made of
+PARTS = (
+    "repeats",
+    "cells",
+    "arms",
+    "curve",
+    "recommended",
+    "best",
+    "studies",
+)  # folders of the runs and cells that a whole is made of
 VERSIONED = ("torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "skops", "safetensors")
 OF_EXTRAS = ("timm", "transformers", "tokenizers", "tabicl", "tabpfn")
 
@@ -83,7 +91,7 @@ def writing(folder: Path, kind: str, resume: bool = False) -> Iterator[Writing]:
 
     Arguments:
         folder: gets a new name if another run has it, except for a cell, which is a part of a whole that is held.
-        kind: run, repeats, cell, curve or comparison: what `status.json` calls it.
+        kind: run, repeats, cell, curve, comparison or claims: what `status.json` calls it.
         resume: `folder` holds this, stopped earlier.
     Raises:
         DataError: it cannot be written to, or another process holds it.
@@ -97,7 +105,7 @@ def writing(folder: Path, kind: str, resume: bool = False) -> Iterator[Writing]:
             write_status(folder, "running", kind=kind)
             yield Writing(folder, kind)
         except StorageError as error:
-            if kind == "cell" or not (resume or kind in ("curve", "comparison") or _got_anywhere(folder)):
+            if kind == "cell" or not (resume or kind in ("curve", "comparison", "claims") or _got_anywhere(folder)):
                 _end_badly(folder, kind, error, resume)
                 raise
             hint = f"What is done stays. Free some space, then: sdl {VERBS[kind]} --resume {quoted(folder)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sdl_cli.errors import ConfigError
 
-GROUPS = ("dataset", "model", "loss", "augment", "reduce", "training", "arm", "experiment")
+GROUPS = ("dataset", "model", "loss", "augment", "reduce", "training", "arm", "claim", "experiment")
 USER_FOLDER = "sdl_conf"
 RENAMED = {("arm", "baseline"): "forest"}  # what was called otherwise once
 

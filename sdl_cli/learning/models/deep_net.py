@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,16 +33,14 @@ class _DeepNet(NetworkEstimator):
         architecture = self.architecture if self.architecture != "auto" else ("resnet" if is_image or is_series else "mlp")
         if is_series:
             return self._series_body(input_shape, architecture)
-        if is_image and architecture == "mlp":
-            what = "model.architecture: mlp is for tables."
-            raise ConfigError(what, "Use resnet or plain for images, or dataset.as_table=true if the data set has it.")
         if not is_image and architecture != "mlp":
             raise ConfigError(f"model.architecture: {architecture} is for images.", "Use mlp (or auto) for a table.")
         if architecture == "mlp":
             if self.convolution != "standard":
-                raise ConfigError(f"model.convolution: {self.convolution} is for images.", "Leave it at standard for a table.")
-            width = self.width or 100
-            return MLP(input_shape[0], self.depth or 10, width, 0.15 if self.dropout is None else self.dropout), width
+                what = f"model.convolution: {self.convolution} is for images, seen by convolutions."
+                raise ConfigError(what, "Leave it at standard for a table or an mlp.")
+            width, dropout = self.width or 100, 0.15 if self.dropout is None else self.dropout
+            return MLP(math.prod(input_shape), self.depth or 10, width, dropout, is_image), width
         kind, depth, width = (ResNet, 9, 24) if architecture == "resnet" else (PlainNet, 4, 32)
         how = Convolutions(self.convolution, self.max_frequency)
         body = kind(input_shape[0], input_shape[1:], self.depth or depth, self.width or width, self.dropout or 0.0, how)
@@ -116,12 +115,15 @@ class DeepNetRegressor(RegressorMixin, _DeepNet):  # type: ignore[misc]
 
 
 class MLP(nn.Module):
-    """`depth` hidden layers of `width` ELU units with dropout after each; `(N, F)` to `(N, width)`; He initialisation."""
+    """`depth` hidden layers of `width` ELU units with dropout after each; `(N, F)` to `(N, width)`; He initialisation.
 
-    is_chain = True  # several of them can be trained as one stack
+    Arguments:
+        of_images: inputs are images `(N, C, H, W)` of F pixels in all, each seen as a row of them.
+    """
 
-    def __init__(self, num_features: int, depth: int, width: int, dropout: float) -> None:
+    def __init__(self, num_features: int, depth: int, width: int, dropout: float, of_images: bool = False) -> None:
         super().__init__()
+        self.is_chain = not of_images  # several of them can be trained as one stack
         layers: list[nn.Module] = []
         for i in range(depth):
             linear = nn.Linear(num_features if i == 0 else width, width)
@@ -131,7 +133,7 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layers(x)
+        out: Tensor = self.layers(x if self.is_chain else x.flatten(1))
         return out
 
 

@@ -84,7 +84,8 @@ class DeepNetSettings(FromScratch):
     """A deep network trained from scratch.
 
     Arguments:
-        architecture: auto (mlp for tables, resnet for images and series), mlp, resnet or plain (a small convolutional network).
+        architecture: auto (mlp for tables, resnet for images and series), mlp (of images: their pixels as a row), resnet
+            or plain (a small convolutional network).
         depth: hidden layers of an mlp (10), weighted layers of a resnet (9; series 10), convolutions of plain (4; series 3).
         width: units of each hidden layer (100) or channels of a resnet's stem (24; series 32) or plain's first (32; 64).
         dropout: probability of dropping a hidden unit (mlp 0.15, as Olson, Wyner and Berk 2018; images 0).

@@ -19,7 +19,7 @@ from sdl_cli.many.listing.untrusted import Values
 from sdl_cli.phrases import listed
 
 # folders of a run -> what is in them; a comparison has a curve of its own
-PARTS = {"cells": "cell", "curve": "cell", "repeats": "repeat", "arms": "arm", "recommended": "recommended"}
+PARTS = {"cells": "cell", "curve": "cell", "repeats": "repeat", "arms": "arm", "recommended": "recommended", "studies": "study"}
 STILL_SECONDS = 15 * 60.0  # a running run for which nothing was written for so long is taken to have stopped
 _MOST_DEEP = 12
 

@@ -17,7 +17,7 @@ from sdl_cli.measure.wording import model_name
 from sdl_cli.settings.contents import state_of
 
 STATES = ("running", "done", "failed", "interrupted")
-KINDS = ("run", "repeats", "curve", "comparison")  # of folders that are no part of another
+KINDS = ("run", "repeats", "curve", "comparison", "claims")  # of folders that are no part of another
 FILES_OF_DATA = ("path", "root")
 MOST_METRICS = 40
 _NAMED = re.compile(r"(\d{4})-(\d\d)-(\d\d)/(\d\d)-(\d\d)-(\d\d)[^/]*$")
@@ -30,7 +30,8 @@ class Run:
 
     Arguments:
         folder: relative to the folder that was listed, with `/`; `.` is that folder itself.
-        kind: run, repeats, job, sweep, curve or comparison; of what these are made of: repeat, cell, arm, recommended.
+        kind: run, repeats, job, sweep, curve, comparison or claims; of what these are made of: repeat, cell, arm, recommended,
+            study.
         status: running, done, failed, interrupted or unreadable, as its folder says; `find_runs` adds stopped.
         begun: when it started, seconds since 1970.
         config: full key -> plain value; lists hold plain values.
@@ -106,6 +107,8 @@ def read(path: str, folder: str, role: str = "") -> Run:
         found |= _of_curve(curve)
     elif comparison is not None:
         found |= _of_comparison(comparison)
+    elif (claims := read_json(f"{path}/claims.json")) is not None:
+        found |= _of_claims(claims)
     elif done:
         found["status"] = "unreadable"
     job = read_json(f"{path}/job.json")
@@ -119,6 +122,13 @@ def read(path: str, folder: str, role: str = "") -> Run:
     if found["status"] == "running":
         found["details"] = _process(status.get("process"))
     return Run(folder, role or kind, begun=begun, **found)
+
+
+def _of_claims(values: Values) -> Values:
+    listed = values.get("claims")
+    verdicts = [short_text(one.get("verdict")) for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    said = [f"{verdicts.count(one)} {'hold' if one == 'holds' else one}" for one in dict.fromkeys(verdicts)]
+    return {"verdict": ", ".join(said), "seconds": number(values.get("seconds"))}
 
 
 def _process(values: Any) -> Values:

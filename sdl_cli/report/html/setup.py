@@ -84,7 +84,8 @@ def machine_section(environment: Values, seconds: Mapping[str, float] | None) ->
             rows.append(["seconds in all" if name == "total" else f"seconds to {name}", f"{value:,.1f}"])
     if environment.get("git_commit"):
         rows.append(["git commit", str(environment["git_commit"])])
-    rows.append(["data (sha256)", str(environment.get("data_fingerprint", "unknown"))])
+    if "data_fingerprint" in environment:
+        rows.append(["data (sha256)", str(environment["data_fingerprint"])])
     return Section("machine", "Versions and machine", table(["what", "which"], rows))
 
 

@@ -38,6 +38,8 @@ def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice:
     out = out or folder / "report.html"
     if out.is_dir():
         raise DataError(f"{out}: this is a folder.", f"Name a file: -o {run_folder.quoted(out / 'report.html')}")
+    if kind == "claims":
+        return _claims(folder, out)
     found = READERS[kind](folder)
     sections = [
         *found.sections,
@@ -55,13 +57,15 @@ def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice:
 
 
 def kind_of(folder: Path) -> str:
-    """run, repeats, sweep, curve or comparison; a DataError where it is none of them."""
+    """run, repeats, sweep, curve, comparison or claims; a DataError where it is none of them."""
     if (folder / "sweep.json").is_file():
         return "sweep"
     if run_folder.kind_of(folder) == "curve":
         return "curve"
     if (folder / "comparison.json").is_file():
         return "comparison"
+    if run_folder.kind_of(folder) == "claims":
+        return "claims"
     run_folder.require_run_folder(folder)
     stored = run_folder.read_run(folder, finished=False)
     if stored.state == "done" and "metrics" not in run_folder.read_json(folder / "metrics.json"):
@@ -71,6 +75,21 @@ def kind_of(folder: Path) -> str:
     if "compare" in stored.config:
         raise unfinished(folder, "comparison", "compare")
     return "repeats" if stored.repeats else "run"
+
+
+def _claims(folder: Path, out: Path) -> dict[str, Any]:
+    """The report of claims, which has no data set of its own."""
+    from sdl_cli.report.html import claims
+    from sdl_cli.study.claims.run import read
+
+    found = read(folder)
+    environment = run_folder.read_json(folder / "environment.json")
+    machine = setup.machine_section({k: v for k, v in environment.items() if k != "data_fingerprint"}, {"total": found.seconds})
+    sections = [*claims.sections(found), machine, setup.reproduce_section(environment, str(folder), "claims")]
+    text = page(claims.head(found), sections)
+    write_atomic(out, text)
+    ids = [section.id for section in sections]
+    return {"folder": str(folder), "out": str(out), "kind": "claims", "sections": ids, "bytes": len(text.encode())}
 
 
 def _inside(found: Subject, folder: Path, trust: bool, notice: Notice) -> list[Section]:

@@ -96,7 +96,8 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
         values = summarise(plan, out.folder, work.outcomes, work.given_up, work.failed)
         more = measure_curve(plan, out.folder, values, work.outcomes, budget, notice)
         values["curve"], values["more_labels"] = map(typed.to_json, more)
-        keep_models(plan, out.folder, values, work.outcomes, notice)
+        if request.shared.compare.keep_models:
+            keep_models(plan, out.folder, values, work.outcomes, notice)
         values["notes"] = list(dict.fromkeys([*values["notes"], *said]))
         values["seconds"] = {"total": round(time.time() - budget.started, 3)}
         values = ComparisonResult.from_json(values).to_json()

@@ -41,6 +41,7 @@ class Compare:
             others; None is 1 point, and 2 per cent.
         minutes: time limit of the whole, in minutes; None sets none.
         curve: measure a short learning curve of the recommended arm.
+        keep_models: train the recommended arm and the best one once more, to predict with.
     """
 
     arms: tuple[str, ...] | None = None
@@ -54,6 +55,7 @@ class Compare:
     margin: NonNegative | None = None
     minutes: Positive | None = 30.0
     curve: bool = True
+    keep_models: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

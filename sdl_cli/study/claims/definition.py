@@ -1,0 +1,198 @@
+"""Claims as written in `conf/claim/`: what is claimed, what is measured for it, and which numbers decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+
+from sdl_cli.errors import ConfigError
+from sdl_cli.settings.experiment import Count, Positive, Range
+from sdl_cli.settings.parse import parse_group
+from sdl_cli.settings.yaml_files import find, options, summary
+from sdl_cli.study.claims.sets import is_known, known_sets
+
+Values = dict[str, Any]
+GROUP = "claim"
+# how a number is measured, and what it needs beside its study; see `measures`
+MEASURES = {
+    "difference": ("arm", "minus"),
+    "mean_difference": ("arm", "minus"),
+    "trend": ("arm", "minus"),
+    "score": (),
+    "error": (),
+    "rank": ("arm",),
+    "coverage": (),
+    "gain": (),
+    "correlation": (),
+    "published": ("reported",),
+}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is run.
+
+    Arguments:
+        repeats: splits, or draws of the labelled rows.
+        candidates: settings that each method tries on validation rows; 1 takes it as it is.
+        sizes: labelled rows per class, one study for each; None is all.
+        sets: names of members of a collection; None is all of them.
+        settings: more settings as of the verb.
+        minutes: that it takes on two cores, as measured.
+    """
+
+    repeats: Count = 1
+    candidates: Annotated[int, Range(1, 6)] = 1
+    sizes: tuple[Count | None, ...] = (None,)
+    sets: tuple[str, ...] | None = None
+    settings: tuple[str, ...] = ()
+    minutes: Positive = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What is run for a claim: a comparison, a curve, a run, or a network taken apart, on one data set or each of several.
+
+    Arguments:
+        verb: compare, curve, train or decompose.
+        data: a data set of `sets`.
+        arms: of a comparison, as `compare.arms`.
+        settings: of the verb; `{data:NAME}` stands for the path of a set, `{study:NAME}` for the folder of another study.
+        quick, full: how much of it; None leaves it out.
+    """
+
+    verb: Literal["compare", "curve", "train", "decompose"]
+    data: str
+    arms: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    quick: Effort | None = None
+    full: Effort | None = None
+
+    def effort(self, quick: bool) -> Effort | None:
+        return self.quick if quick else self.full
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A number that is measured, and what it should be if the claim is right.
+
+    Arguments:
+        what: in words; the size or the set is added.
+        studies: that it is taken from, one or several.
+        measure: a key of `MEASURES`. arm, minus: of its comparison.
+        sizes: of them only these; None takes all. pooled: the mean of all of them instead of a row for each.
+        published: what was published, in words. reported: the same as a number in the unit of the row, for the picture.
+        more_than, at_most, less_than, about, no_gain: what is claimed of the number; none of them: it is shown and decides
+            nothing. unit: of a number that is published alone.
+        margin: in the unit of the row, how far from the bound an interval may end and still refute `more_than`.
+        decides: whether the claim's verdict rests on it.
+        control: a negative control, for which nothing should be found.
+    """
+
+    what: str
+    measure: str
+    studies: tuple[str, ...] = ()
+    arm: str | None = None
+    minus: str | None = None
+    sizes: tuple[Count | None, ...] | None = None
+    pooled: bool = False
+    published: str = ""
+    reported: float | None = None
+    more_than: float | None = None
+    less_than: float | None = None
+    at_most: float | None = None
+    about: float | None = None
+    no_gain: bool = False
+    unit: str = ""
+    margin: float = 1.0
+    decides: bool = False
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim with its studies and rows.
+
+    Arguments:
+        name: of its file. summary: what is claimed, one sentence.
+        source: who, where and when. published: the published numbers, in words.
+        learned: how to read the result, one or two sentences that hold whatever comes out.
+    """
+
+    name: str
+    summary: str
+    source: str
+    published: str
+    learned: str
+    studies: Mapping[str, Study]
+    rows: tuple[Row, ...]
+
+    def minutes(self, quick: bool) -> float:
+        """How long its studies take on two cores."""
+        efforts = [study.effort(quick) for study in self.studies.values()]
+        return sum(effort.minutes for effort in efforts if effort is not None)
+
+
+def claims(config_dir: str | None = None) -> dict[str, Path]:
+    """Name -> file of every claim, in their own order: that of the ladder, then of the alphabet."""
+    found = options(GROUP, config_dir)
+    return dict(sorted(found.items(), key=lambda one: (_order(one[1]), one[0])))
+
+
+def _order(file: Path) -> float:
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("order:"):
+            return float(line.partition(":")[2].split("#")[0])
+    return float("inf")
+
+
+def read_claim(name: str, config_dir: str | None = None) -> Claim:
+    """A claim of its file. Raises ConfigError for one that does not exist or cannot be read; the message names the key."""
+    file = find(GROUP, name, config_dir)
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        studies = {
+            str(key): parse_group(f"{name}.studies.{key}", Study, _with_efforts(name, key, one))
+            for key, one in values["studies"].items()
+        }
+        rows = tuple(parse_group(f"{name}.rows[{number}]", Row, one) for number, one in enumerate(values["rows"]))
+        texts = {key: " ".join(str(values[key]).split()) for key in ("source", "published", "learned")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        hint = "Compare it with one that works: sdl show claim=cosine"
+        raise ConfigError(f"{file}: this claim cannot be read ({type(error).__name__}: {error}).", hint) from error
+    found = Claim(name, summary(file), texts["source"], texts["published"], texts["learned"], studies, rows)
+    _check(found, file)
+    return found
+
+
+def _with_efforts(name: str, key: str, values: Values) -> Values:
+    efforts = {
+        mode: parse_group(f"{name}.studies.{key}.{mode}", Effort, values[mode])
+        for mode in ("quick", "full")
+        if values.get(mode) is not None
+    }
+    return {**values, **efforts}
+
+
+def _check(claim: Claim, file: Path) -> None:
+    """Raise ConfigError for a set, a study or a measure that does not exist, or one without what it needs."""
+
+    def wrong(what: str, there_are: list[str]) -> ConfigError:
+        return ConfigError(f"{file}: {what}.", f"There are: {', '.join(there_are)}.")
+
+    for study in claim.studies.values():
+        if not is_known(study.data):
+            raise wrong(f"there is no data set called {study.data}", known_sets())
+    for row in claim.rows:
+        if row.measure not in MEASURES:
+            raise wrong(f"{row.what}: there is no measure called {row.measure}", list(MEASURES))
+        missing = next((study for study in row.studies if study not in claim.studies), None)
+        if missing is not None:
+            raise wrong(f"{row.what}: there is no study called {missing}", list(claim.studies))
+        lacking = next((key for key in MEASURES[row.measure] if getattr(row, key) is None), None)
+        if lacking is not None:
+            raise ConfigError(f"{file}: {row.what}: {row.measure} needs {lacking}.")

@@ -1,0 +1,50 @@
+"""The picture of a claim: its numbers, published and measured, as panels that a PNG and a page draw alike."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+from sdl_cli.measure.estimates import Line, Panel
+from sdl_cli.phrases import printable
+from sdl_cli.study.claims.result import FAILS, HOLDS, UNCLEAR, ClaimResult, Finding
+
+_KINDS = {HOLDS: 0, FAILS: 1, UNCLEAR: 2}
+_AXES = {"points": "difference (points)", "% of the error": "smaller error (%)", "%": "%", "rank": "mean rank (1 is best)"}
+_MOST_LETTERS = 46  # of a label's line
+
+
+def panels(claim: ClaimResult) -> list[Panel]:
+    """A panel for each unit, of the findings that have a number, measured or published."""
+    found: dict[str, list[Line]] = {}
+    for one in claim.findings:
+        if math.isfinite(one.value) or math.isfinite(one.reported):
+            found.setdefault(one.unit, []).append(_line(one))
+    return [Panel(_AXES.get(unit, unit or "correlation"), lines) for unit, lines in found.items()]
+
+
+def _line(one: Finding) -> Line:
+    label = "\n".join(textwrap.wrap(printable(one.what), _MOST_LETTERS)[:2])
+    return Line(label, one.value, one.low, one.high, one.reported, _bound(one), _KINDS.get(one.verdict, 3), one.decides)
+
+
+def _bound(one: Finding) -> float:
+    """The number in a finding's statement; nan where nothing is claimed of it."""
+    words: Sequence[str] = one.statement.split()
+    for word in words:
+        try:
+            return float(word)
+        except ValueError:
+            continue
+    return math.nan
+
+
+def draw(claim: ClaimResult) -> bytes | None:
+    """The picture as a PNG, or None where no number is known."""
+    found = panels(claim)
+    if not found:
+        return None
+    from sdl_cli.measure.png import draw_estimates
+
+    return draw_estimates(claim.summary[:1].upper() + claim.summary[1:], found)

@@ -1,0 +1,58 @@
+"""What a number with its interval says about a claim: three verdicts, and when each is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from sdl_cli.study.claims.definition import Row
+from sdl_cli.study.claims.result import FAILS, HOLDS, SHOWN, UNCLEAR, Finding
+
+
+def statement(row: Row, unit: str) -> str:
+    """What is claimed of a number, in words; empty for one that decides nothing."""
+    of = f" {unit}".replace(" %", " %") if unit else ""
+    if row.more_than is not None:
+        return f"more than {row.more_than:g}{of}"
+    if row.less_than is not None:
+        return f"less than {row.less_than:g}{of}"
+    if row.at_most is not None:
+        return f"at most {row.at_most:g}{of}"
+    if row.no_gain:
+        return "no measurable gain"
+    return "" if row.about is None else f"about {row.about:g}{of}"
+
+
+def verdict(row: Row, value: float, low: float, high: float) -> str:
+    """The verdict on one number.
+
+    `more_than` x holds if the whole 95 % interval lies above x, and does not hold if it ends below x plus the margin: no
+    difference that matters is left. `less_than` is the mirror image. `at_most` x holds if the interval ends at or below x, and
+    does not hold if it begins above x. `about` x holds if x lies in the interval, and `no_gain` unless it begins above 0.
+    Everything else is not measurable here, and so is a number without an interval, which would pass or fail by chance.
+
+    Arguments:
+        value, low, high: in the unit of the row; nan or infinite where it is not known.
+    """
+    if not row.no_gain and row.more_than is row.less_than is row.at_most is row.about is None:
+        return SHOWN
+    if not all(map(math.isfinite, (value, low, high))):
+        return UNCLEAR
+    if row.more_than is not None:
+        return HOLDS if low > row.more_than else FAILS if high < row.more_than + row.margin else UNCLEAR
+    if row.less_than is not None:
+        return HOLDS if high < row.less_than else FAILS if low > row.less_than - row.margin else UNCLEAR
+    if row.at_most is not None:
+        return HOLDS if high <= row.at_most else FAILS if low > row.at_most else UNCLEAR
+    if row.no_gain:
+        return HOLDS if low <= 0 else FAILS
+    assert row.about is not None
+    return HOLDS if low <= row.about <= high else FAILS
+
+
+def overall(findings: Sequence[Finding]) -> str:
+    """A claim's verdict from the numbers that decide it: it holds if all of them do, and does not if one does not."""
+    deciding = [finding.verdict for finding in findings if finding.decides]
+    if FAILS in deciding:
+        return FAILS
+    return HOLDS if deciding and all(one == HOLDS for one in deciding) else UNCLEAR
