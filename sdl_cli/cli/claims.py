@@ -73,7 +73,7 @@ def _started(settings: Sequence[str], as_json: bool) -> Values:
 
     display = Display(as_json)
     with _closed(display), bridge.composed("claims", settings, parse_claims) as one:
-        values = run.run(parse_claims(one.values), one.folder, _composed, _observer(display))
+        values = run.run(parse_claims(one.values), one.folder, compose_study, _observer(display))
     return _shown(values, display)
 
 
@@ -84,11 +84,11 @@ def _resumed(folder: Path, as_json: bool) -> Values:
 
     display, folder = Display(as_json), folder.absolute()
     with _closed(display), stored.reading(folder):
-        values = run.resume(folder, _composed, _observer(display))
+        values = run.resume(folder, compose_study, _observer(display))
     return _shown(values, display)
 
 
-def _composed(verb: str, settings: Sequence[str]) -> Values:
+def compose_study(verb: str, settings: Sequence[str]) -> Values:
     """Complete values of a study, as the verb itself composes them, with the methods that only claims compare."""
     from sdl_cli.cli import hydra as bridge
     from sdl_cli.cli.verbs import VERBS

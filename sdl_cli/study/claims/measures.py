@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.statistics import corrected_t_interval, t_interval, wilson
@@ -57,9 +56,7 @@ def difference(done: Done, arm: str, minus: str) -> Number:
     """How much better one arm is than another over the same splits: points, or per cent of the other's error.
 
     Random splits: the corrected t interval of Nadeau and Bengio (2003). Where all repeats share their test rows, which the source
-    sets, the draws of labelled rows and the test rows both add to the error: the variance of the mean over draws plus that
-    over test rows, which counts their interaction twice and so is rather too large, with the degrees of freedom of
-    Satterthwaite (1946).
+    sets, the draws of labelled rows and the test rows both add to the error: see `two_way_interval`.
 
     Raises KeyError if one of the arms has no result.
     """
@@ -83,15 +80,16 @@ def difference(done: Done, arm: str, minus: str) -> Number:
 def two_way_interval(draws: Array, rows: Array, level: float = LEVEL) -> tuple[float, float, float]:
     """Interval of a mean difference over `(R,)` draws and `(T,)` test rows; with one draw that of the test rows alone.
 
-    `rows` holds the mean over draws of what each test row adds, so that its mean is that of `draws` but for rounding.
+    The half-widths of the t interval over draws and of that over test rows are added as squares (Zou and Donner, Statistics in
+    Medicine 27:1693, 2008), so that few draws count as few whatever the number of test rows is. What only a row in a draw adds is
+    counted twice, which makes the interval rather too wide.
+
+    Arguments:
+        rows: the mean over draws of what each test row adds, so that its mean is that of `draws` but for rounding.
     """
     mean = float(np.mean(draws))
-    parts = [(float(np.var(each, ddof=1)) / len(each), len(each) - 1) for each in (draws, rows) if len(each) > 1]
-    variance = sum(part for part, _ in parts)
-    if not parts or variance == 0:
-        return mean, (mean if variance == 0 and parts else -math.inf), (mean if variance == 0 and parts else math.inf)
-    freedom = variance**2 / sum(part**2 / df for part, df in parts if part)
-    half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(variance)
+    halves = [high - centre for centre, _, high in (t_interval(each, level) for each in (draws, rows) if len(each) > 1)]
+    half = math.hypot(*halves) if halves else math.inf
     return mean, mean - half, mean + half
 
 

@@ -158,8 +158,8 @@ def test_misfits_are_errors() -> None:
     images, labels = squares(10)
     with pytest.raises(ConfigError, match="resnet is for images"):
         DeepNet(architecture="resnet", training=QUICK).fit(X, y)
-    with pytest.raises(ConfigError, match="mlp is for tables"):
-        DeepNet(architecture="mlp", training=QUICK).fit(images, labels)
+    with pytest.raises(ConfigError, match="harmonic is for images, seen by convolutions"):
+        DeepNet(architecture="mlp", convolution="harmonic", training=QUICK).fit(images, labels)
     with pytest.raises(ConfigError):
         DeepNet(augment=FlipCrop(), training=QUICK).fit(X, y)
     with pytest.raises(ConfigError, match="loss"):
@@ -201,3 +201,13 @@ def test_defaults_are_filled_by_rows() -> None:
             filled = model.filled_training(modality, 100)
             empty = [k for k, v in vars(filled).items() if v is None and k != "steps"]
             assert not empty
+
+
+def test_an_mlp_sees_images_as_rows_of_their_pixels() -> None:
+    images, labels = squares(40)
+    model = DeepNet(architecture="mlp", depth=2, width=16, dropout=0.0, training=Training(epochs=40, learning_rate=0.01)).fit(
+        images, labels
+    )
+    first = model.networks_[0].body.layers[0]
+    assert first.in_features == images[0].size and not model.networks_[0].body.is_chain
+    assert model.score(images, labels) > 0.9
