@@ -74,7 +74,7 @@ def absolute(experiment: Experiment) -> Experiment:
         return None if value is None else str(Path(value).expanduser().absolute())
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
-    no_files = {"background": (None, ""), "weights": (None, "default", "none", "shipped")}
+    no_files = {"background": (None, ""), "weights": (None, "default", "none", "shipped"), "start_from": (None,)}
     values = {k: getattr(experiment.model, k, None) for k in no_files if not experiment.model.names_hub(k)}
 
     def whole_or_word(key: str, value: Any) -> Any:

@@ -17,10 +17,12 @@ from sdl_cli.learning.activations import ELU
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.convolutions import Convolutions
 from sdl_cli.learning.models.estimator import NetworkEstimator, Validate
-from sdl_cli.learning.models.network import Array
+from sdl_cli.learning.models.network import Array, Network
 from sdl_cli.learning.models.pseudo_labels import PseudoLabels, views
 from sdl_cli.learning.models.series_net import PlainSeriesNet, SeriesResNet
 from sdl_cli.learning.models.settings import DeepNetSettings
+from sdl_cli.learning.models.start import start
+from sdl_cli.learning.models.stored_network import PRETRAINED
 from sdl_cli.learning.stages import Stages
 
 _STANDARD = Convolutions()
@@ -71,6 +73,13 @@ class _DeepNet(NetworkEstimator):
             share = own[0].sure_share(self.networks_[0])
             what = f"{share:.0%} of {len(own[0].rows):,} unlabelled rows had a class with a probability of at least"
             loop.current_context().notice(f"In the end {what} {self.unlabeled_threshold:g}, and so a label to learn from.")
+
+    def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:
+        net = super().fresh_network(phase, X, num_outputs)
+        if self.start_from is not None:
+            digest = start(net.body, self.start_from)
+            self.pretrained_ = [dict(zip(PRETRAINED, ("deep_net", self.start_from, digest), strict=True))]
+        return net
 
     def _pseudo_labels(self, rows: Tensor) -> PseudoLabels:
         weak, strong = views(self.augment, self.unlabeled_augment, rows.ndim == 4)

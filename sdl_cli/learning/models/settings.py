@@ -93,6 +93,7 @@ class DeepNetSettings(FromScratch):
         convolution: of images: standard; harmonic, whose filters are sums of cosine waves (Ulicny et al. 2019); or antialiased,
             which blurs before it drops pixels (Zhang 2019).
         max_frequency: of harmonic: highest vertical and horizontal frequency of a wave together; None is all, up to 4.
+        start_from: folder of a finished run of the same network, whose layers but the last are where training starts.
         unlabeled_weight: with `dataset.unlabeled`: weight of the loss of unlabelled rows whose class the network is sure of
             (Sohn et al. 2020); 0 leaves them out.
         unlabeled_threshold: least probability of a class from which it is taken as an unlabelled row's label (the paper, whose
@@ -111,6 +112,7 @@ class DeepNetSettings(FromScratch):
     num_members: Annotated[int, Range(1, 100)] = 1
     convolution: Literal["standard", "harmonic", "antialiased"] = "standard"
     max_frequency: Annotated[int, Range(0, 4)] | None = None
+    start_from: str | None = None
     unlabeled_weight: NonNegative = 1.0
     unlabeled_threshold: Fraction = 0.8
     unlabeled_ratio: Annotated[int, Range(1, 64)] = 3
@@ -126,6 +128,12 @@ class DeepNetSettings(FromScratch):
         if self.max_frequency is not None and self.convolution != "harmonic":
             message = f"model.max_frequency: {self.convolution} convolutions have no waves to leave out."
             raise ConfigError(message, "Leave it at null, or set model.convolution=harmonic.")
+
+    def require_weights(self, task: str, fetch: bool) -> None:
+        if self.start_from is not None:
+            from sdl_cli.learning.models.start import require_run
+
+            require_run(self.start_from)
 
     @property
     def uses_unlabeled(self) -> bool:

@@ -82,33 +82,53 @@ def _cut(seed: int, arrays: Arrays) -> Arrays:
     return {"X": arrays["X"][rows], "y": arrays["y"][rows]}
 
 
-def _held_back(seed: int, arrays: Arrays) -> tuple[Array, Array]:
-    """Numbers of the rows that keep their labels, and of those that lose them."""
+def _apart(seed: int, arrays: Arrays) -> tuple[Array, Array]:
+    """Numbers of the rows to learn from, and of a fifth that is the test part in every draw."""
     rows = np.random.default_rng(seed).permutation(len(arrays["X"]))
-    return rows[UNLABELLED:], rows[:UNLABELLED]
+    num_test = len(rows) // 5
+    return rows[num_test:], rows[:num_test]
 
 
-def _labelled(seed: int, arrays: Arrays) -> Arrays:
-    rows, _ = _held_back(seed, arrays)
-    return {"X": arrays["X"][rows], "y": arrays["y"][rows]}
+def _with_test_part(seed: int, arrays: Arrays) -> Arrays:
+    return _labelled_after(0)(seed, arrays)
+
+
+def _labelled_after(num: int) -> Callable[[int, Arrays], Arrays]:
+    """The rows to learn from without the first `num`, whose labels are held back, and the test part."""
+
+    def make(seed: int, arrays: Arrays) -> Arrays:
+        train, test = _apart(seed, arrays)
+        parts = {"train": train[num:], "test": test}
+        return {f"{key}_{part}": arrays[key.upper() if key == "x" else key][rows] for part, rows in parts.items() for key in "xy"}
+
+    return make
 
 
 def _unlabelled(seed: int, arrays: Arrays) -> Arrays:
-    _, rows = _held_back(seed, arrays)
-    return {"X": arrays["X"][rows]}
+    """The rows whose labels are held back."""
+    return {"X": arrays["X"][_apart(seed, arrays)[0][:UNLABELLED]]}
 
 
 def _inputs(seed: int, arrays: Arrays) -> Arrays:
-    """The images to learn from, without their labels."""
-    return {"X": arrays["x_train"]}
+    """The rows to learn from, all of them, without their labels."""
+    return {"X": arrays["x_train"] if "x_train" in arrays else arrays["X"][_apart(seed, arrays)[0]]}
+
+
+def _some_inputs(seed: int, arrays: Arrays) -> Arrays:
+    """A fifth of them."""
+    return {"X": arrays["x_train"][::5]}
 
 
 PARTS = {
     "cifar10_first": Part("cifar10", _classes(0, 4)),
     "cifar10_last": Part("cifar10", _classes(5, 9)),
     "cifar10_unlabelled": Part("cifar10", _inputs),
-    "digits_labelled": Part("digits", _labelled),
+    "cifar10_some_unlabelled": Part("cifar10", _some_inputs),
+    "digits_parts": Part("digits", _with_test_part),
+    "digits_inputs": Part("digits", _inputs),
+    "digits_labelled": Part("digits", _labelled_after(UNLABELLED)),
     "digits_unlabelled": Part("digits", _unlabelled),
+    "breast_cancer_parts": Part("breast_cancer", _with_test_part),
     "concrete_487": Part("concrete", _cut),
 }
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from sdl_cli.study.claims.sets import KEPT, PARTS, UNLABELLED, Sets, known_sets
 
@@ -72,15 +71,20 @@ def test_a_cut_table_has_487_of_its_rows(folder: Path) -> None:
     assert sets.settings("concrete_487", "concrete_487")[-1] == "dataset.task=regression"
 
 
-def test_labelled_and_unlabelled_digits_have_no_row_in_common(folder: Path) -> None:
+def test_no_row_of_a_part_is_in_another(folder: Path) -> None:
     sets = Sets(None, folder / "own", 0)
     labelled, unlabelled = (np.load(sets.path(f"digits_{name}")) for name in ("labelled", "unlabelled"))
-    images = load_digits().images
-    assert len(unlabelled["X"]) == UNLABELLED and len(labelled["X"]) == len(images) - UNLABELLED
-    sums = np.sort(np.concatenate([labelled["X"], unlabelled["X"]]).astype(float).sum((1, 2, 3)))
-    shown = np.sort(Sets(None, folder, 0)._arrays("digits")["X"].astype(float).sum((1, 2, 3)))
-    assert np.array_equal(sums, shown)
-    assert set(labelled.files) == {"X", "y"}
+    assert len(unlabelled["X"]) == UNLABELLED and set(labelled.files) == {"x_train", "y_train", "x_test", "y_test"}
+    assert len(labelled["x_test"]) == len(labelled["y_test"]) == 1797 // 5
+    every = np.concatenate([labelled["x_train"], labelled["x_test"], unlabelled["X"]]).astype(float).sum((1, 2, 3))
+    whole, images = sets._arrays("digits"), np.load(sets.path("digits_parts"))
+    assert np.array_equal(np.sort(every), np.sort(whole["X"].astype(float).sum((1, 2, 3))))
+    assert np.array_equal(images["x_test"], labelled["x_test"]) and np.array_equal(images["y_test"], labelled["y_test"])
+    assert np.array_equal(np.load(sets.path("digits_inputs"))["X"], images["x_train"])
+    inputs, some = (
+        np.load(Sets(folder, folder / "own", 0).path(name))["X"] for name in ("cifar10_unlabelled", "cifar10_some_unlabelled")
+    )
+    assert np.array_equal(inputs[::5], some)
 
 
 def test_every_part_is_of_a_set_that_there_is() -> None:
