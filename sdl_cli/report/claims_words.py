@@ -37,7 +37,7 @@ def table_lines(found: ClaimsResult) -> list[str]:
         rows.append([claim.name, claim.verdict, _short(claim), "" if first is None else f"{measured(first)}: {first.what}"])
         rows += [["", verdict_words(one), one.published, f"{measured(one)}: {one.what}"] for one in deciding[1:]]
         controls = [one for one in claim.findings if one.control]
-        rows += [["", f"  {control_words(one.verdict)}", "", f"{measured(one)}: {one.what}"] for one in controls]
+        rows += [["", control_words(one.verdict), "", f"{measured(one)}: {one.what}"] for one in controls]
     return layout.table(rows)
 
 
@@ -48,14 +48,13 @@ def _short(claim: ClaimResult) -> str:
 
 def control_words(verdict: str) -> str:
     """A negative control's verdict in words."""
-    return {"": "", HOLDS: "control: no gain, as it should be", FAILS: "control fails: a gain", UNCLEAR: "control: not clear"}[
-        verdict
-    ]
+    words = {HOLDS: "no gain, as expected", FAILS: "an unexpected gain", UNCLEAR: "not clear"}
+    return words.get(verdict, "")
 
 
 def meaning() -> str:
     """When each verdict is given."""
     return (
-        "holds: the whole 95 % interval is on the claimed side. does not hold: it leaves no difference that matters on it. "
-        "not measurable here: neither."
+        "Holds: the whole 95 % interval lies on the claimed side. Does not hold: it leaves no difference that matters there. "
+        "Not measurable here: neither."
     )

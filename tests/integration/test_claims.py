@@ -70,7 +70,7 @@ def test_a_claim_ends_in_a_verdict_a_picture_and_a_report(sdl: Sdl, own: Path, t
     assert claim["findings"][-1]["note"].startswith("not run: cifar10 lies")
     assert (folder / "guessing.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "report.html").read_text()
-    assert "Logistic regression beats guessing" in page and "no gain, as it should be" in page and "<svg" in page
+    assert "Logistic regression beats guessing" in page and "no gain, as expected" in page and "<svg" in page
     assert "| logistic minus guessing | +60 points | +" in (folder / "claims.md").read_text()
     assert found.out.rstrip().endswith("report.html")
 

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 
 from sdl_cli.measure.estimates import Panel, draw, height
 from sdl_cli.measure.figure import Look
-from sdl_cli.phrases import counted, duration
+from sdl_cli.phrases import counted, duration, listed
 from sdl_cli.report.claims_words import control_words, meaning
 from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
 from sdl_cli.report.html.page import Head
 from sdl_cli.report.html.section import Section, escape, figure, table
+from sdl_cli.report.layout import filled
 from sdl_cli.study.claims.picture import panels
 from sdl_cli.study.claims.result import FAILS, HOLDS, UNCLEAR, ClaimResult, ClaimsResult, Finding
 from sdl_cli.study.claims.table import measured, verdict_words
 
 _LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, text=10.5, halo=())
+_LETTERS = 30  # of a label's line: the page is narrow
 _CAPTION = (
     "Dots: measured here, with their 95 % intervals; thick lines decide the verdict. Diamonds: published. Upright marks: what is "
     "claimed, which the interval has to clear."
@@ -27,17 +29,12 @@ def head(found: ClaimsResult) -> Head:
     """The title, how many claims hold, and how large it was."""
     counts = Counter(claim.verdict for claim in found.claims)
     of = counted(len(found.claims), "claim")
-    said = [
-        f"Of {of}, {counts[HOLDS]} hold, {counts[FAILS]} {_do(counts[FAILS])} not, and {counts[UNCLEAR]} cannot be told here."
-    ]
-    said.append(f"What the words mean: {meaning()}")
+    words = {HOLDS: ("holds", "hold"), FAILS: ("does not hold", "do not hold"), UNCLEAR: ("cannot be told here",) * 2}
+    told = listed([f"{counts[key]} {words[key][counts[key] != 1]}" for key in words if counts[key]])
+    said = [f"Of {of}, {told}.", meaning()]
     number, _, unit = duration(found.seconds).partition(" ")
-    facts = [(str(len(found.claims)), "claims"), ("quick" if found.quick else "full", "version"), (str(found.seed), "seed")]
+    facts = [("quick" if found.quick else "full", "version"), (str(found.seed), "seed")]
     return Head("Claims on small data, put to the test", "Report of sdl claims", said, [*facts, (number, unit)])
-
-
-def _do(count: int) -> str:
-    return "does" if count == 1 else "do"
 
 
 def sections(found: ClaimsResult) -> list[Section]:
@@ -50,19 +47,20 @@ def _all(found: ClaimsResult) -> Section:
     for claim in found.claims:
         first = next((one for one in claim.findings if one.decides), None)
         number = "" if first is None else f"{measured(first)}: {first.what}"
-        rows.append([_sentence(claim.summary), claim.published, number, claim.verdict, claim.command])
-    header = ["claim", "published", "measured here (95 % interval)", "verdict", "repeat it"]
+        rows.append([_sentence(claim.summary), claim.verdict, number, claim.published])
+    header = ["claim", "verdict", "measured here (95 % interval)", "published"]
     lead = "As sdl compare: the same splits for all, settings chosen on validation rows, the test part scored once."
     return Section("claims", "All claims", table(header, rows), lead)
 
 
 def _one(claim: ClaimResult) -> Section:
     body = f"<p><b>{escape(claim.verdict[:1].upper() + claim.verdict[1:])}.</b> {escape(claim.learned, 1000)}</p>"
-    body += _table("Published", [["source", claim.source], ["numbers", claim.published]])
-    found = panels(claim)
+    body += f"<p><b>Published:</b> {escape(claim.published, 600)}. <small>{escape(claim.source, 600)}.</small></p>"
+    found = panels(claim, _LETTERS)
     body += figure(_drawn(claim, found), _CAPTION) if found else ""
-    header = ["what", "published", "measured (95 % interval)", "rests on", "claimed", "verdict"]
-    body += table(header, [_row(one) for one in claim.findings])
+    header = ["what", "measured (95 % interval)", "published", "claimed", "verdict", "rests on"]
+    header, *rows = filled([header, *map(_row, claim.findings)])
+    body += table(header, rows)
     notes = [one for one in claim.findings if one.note]
     items = [f"{one.what}: {one.note}." for one in notes] + [f"Not run: {reason}." for reason in claim.missing]
     body += f"<ul>{''.join(f'<li>{escape(item, 600)}</li>' for item in items)}</ul>" if items else ""
@@ -73,12 +71,8 @@ def _one(claim: ClaimResult) -> Section:
 
 def _row(one: Finding) -> list[str]:
     verdict = control_words(one.verdict) if one.control and one.verdict else verdict_words(one)
-    return [one.what, one.published, measured(one), one.n, one.statement, f"{verdict} (decides)" if one.decides else verdict]
-
-
-def _table(title: str, rows: Sequence[Sequence[str]]) -> str:
-    items = "".join(f"<li><b>{escape(name)}:</b> {escape(text, 600)}</li>" for name, text in rows)
-    return f"<h3>{escape(title)}</h3><ul>{items}</ul>"
+    said = f"{verdict} (decides)" if one.decides else verdict
+    return [one.what, measured(one), one.published, one.statement, said, one.n]
 
 
 def _sentence(text: str) -> str:

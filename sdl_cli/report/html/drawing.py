@@ -85,16 +85,20 @@ def _clean_texts(figure: Figure) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             formatter = axis.get_major_formatter()
             if isinstance(formatter, FixedFormatter):
-                formatter.seq = [plain(text) for text in formatter.seq]
+                formatter.seq = [_lines(text) for text in formatter.seq]
             elif isinstance(formatter, FuncFormatter):  # also what labels given with the ticks become
-                axis.set_major_formatter(FuncFormatter(lambda value, at, write=formatter.func: plain(write(value, at))))
+                axis.set_major_formatter(FuncFormatter(lambda value, at, write=formatter.func: _lines(write(value, at))))
             elif isinstance(formatter, LogFormatter):  # powers of ten are written in mathematics
                 axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
                 axis.set_minor_formatter(NullFormatter())
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_parse_math(False)
-        text.set_text("\n".join(plain(line) for line in text.get_text().split("\n")))
+        text.set_text(_lines(text.get_text()))
+
+
+def _lines(text: object) -> str:
+    return "\n".join(plain(line) for line in str(text).split("\n"))
 
 
 def _tidy(root: ET.Element) -> None:

@@ -12,20 +12,20 @@ from sdl_cli.study.claims.result import FAILS, HOLDS, UNCLEAR, ClaimResult, Find
 
 _KINDS = {HOLDS: 0, FAILS: 1, UNCLEAR: 2}
 _AXES = {"points": "difference (points)", "% of the error": "smaller error (%)", "%": "%", "rank": "mean rank (1 is best)"}
-_MOST_LETTERS = 46  # of a label's line
+MOST_LETTERS = 46  # of a label's line
 
 
-def panels(claim: ClaimResult) -> list[Panel]:
-    """A panel for each unit, of the findings that have a number, measured or published."""
+def panels(claim: ClaimResult, most_letters: int = MOST_LETTERS) -> list[Panel]:
+    """A panel for each unit, of the findings that have a number, measured or published; labels are broken into lines."""
     found: dict[str, list[Line]] = {}
     for one in claim.findings:
         if math.isfinite(one.value) or math.isfinite(one.reported):
-            found.setdefault(one.unit, []).append(_line(one))
+            found.setdefault(one.unit, []).append(_line(one, most_letters))
     return [Panel(_AXES.get(unit, unit or "correlation"), lines) for unit, lines in found.items()]
 
 
-def _line(one: Finding) -> Line:
-    label = "\n".join(textwrap.wrap(printable(one.what), _MOST_LETTERS)[:2])
+def _line(one: Finding, most_letters: int) -> Line:
+    label = "\n".join(textwrap.wrap(printable(one.what), most_letters)[:4])
     return Line(label, one.value, one.low, one.high, one.reported, _bound(one), _KINDS.get(one.verdict, 3), one.decides)
 
 
