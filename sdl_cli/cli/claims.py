@@ -13,6 +13,7 @@ from sdl_cli.cli.exits import ending
 from sdl_cli.cli.options import Debug, Json
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
+from sdl_cli.settings.yaml_files import options
 
 if TYPE_CHECKING:
     from sdl_cli.report.console import Display
@@ -53,7 +54,7 @@ def claims(
 def _settings(typed: Sequence[str], quick: bool) -> list[str]:
     """What was typed as settings alone: names of claims become `claims.names`."""
     named = [word for word in typed if "=" not in word]
-    stray = next((word for word in named if is_there(word)), None)
+    stray = next((word for word in named if word not in options(OWN_ARMS) and is_there(word)), None)
     if stray is not None:
         raise ConfigError(f"{stray}: a claim is meant here, not data.", f"Its folder is claims.data={shlex.quote(stray)}")
     settings = [word for word in typed if "=" in word]

@@ -200,3 +200,8 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(sdl_forked: Start, sdl:
     assert run_folder.read_state(tmp_path / "c") == "interrupted"
     [compared] = place.glob("compare-wine-*")
     assert run_folder.read_state(compared) == "done"
+
+
+def test_a_folder_with_the_name_of_a_claim_is_no_data(sdl: Sdl, own: Path, tmp_path: Path) -> None:
+    (tmp_path / "guessing").mkdir()
+    assert sdl(f"claims guessing --quick {THREADS}").code == 0
