@@ -49,6 +49,8 @@ def _numbers(row: Row, own: Sequence[Done]) -> list[Named]:
     if row.measure in ("gain", "correlation"):
         return [(row.what, measures.of_networks(own, row.measure))]
     if row.measure == "trend":
+        if len({one.job.size for one in own}) < 2:
+            raise KeyError("it takes two sizes, and there is one")
         return [(row.what, _trend(own, arm, minus))]
     if row.pooled and row.measure == "score":
         return [(row.what, measures.over_sets_score(own, arm))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from scipy import stats
 
 from sdl_cli.measure.metrics import Measured
+from sdl_cli.study.claims.definition import Claim, Row
+from sdl_cli.study.claims.findings import findings
 from sdl_cli.study.claims.jobs import Job
 from sdl_cli.study.claims.measures import (
     Done,
@@ -196,3 +199,15 @@ def test_networks_taken_apart_are_averaged_over_sets() -> None:
     assert (one.value, one.low, one.high) == pytest.approx((2, 1, 3)) and one.n == "set0.02, 100 test rows"
     several = of_networks([network(0.02), network(0.04)], "gain")
     assert several.value == pytest.approx(3) and several.n == "2 sets"
+
+
+def test_a_trend_needs_two_sizes() -> None:
+    row = Row(what="few minus many", measure="trend", studies=("study",), arm="a", minus="b", more_than=0.0)
+    claim = Claim("c", "", "", "", "", {}, (row,))
+    few = done({"a": [0.9, 0.8], "b": [0.5, 0.4]})
+    few = Done(dataclasses.replace(few.job, size=5), few.values)
+    [alone] = findings(claim, [few], {})
+    assert math.isnan(alone.value) and alone.note == "not measured: it takes two sizes, and there is one"
+    many = Done(dataclasses.replace(few.job, size=None), done({"a": [0.9, 0.8], "b": [0.8, 0.7]}).values)
+    [both] = findings(claim, [many, few], {})
+    assert both.value == pytest.approx(40 - 10)
