@@ -33,6 +33,7 @@ import yaml
 from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli import main
 from sdl_cli.cli.hydra.bare_paths import with_bare_path
+from sdl_cli.cli.hydra.overrides import first_choice
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, options
 from sdl_cli.study.compare.settings import parse_shared
@@ -49,7 +50,13 @@ CHECKS: dict[str, Callable[..., Any]] = {
     "train": parse_experiment, "check": parse_experiment, "curve": parse_curve, "compare": parse_shared,
 }  # fmt: skip
 PROGRESS = re.compile(r"^(\w+: epoch .*|\d[\d,]* of \d[\d,]* (cells|fits|jobs).*)\n", re.MULTILINE)  # where there is no terminal
-LAUNCHERS = ("hydra/launcher=", "hydra.launcher.", "hydra/sweeper=", "hydra.sweeper.")  # of plugins that need not be installed
+LAUNCHERS = ("hydra/launcher=", "hydra.launcher.", "+hydra.launcher.", "hydra/sweeper=", "hydra.sweeper.")  # of plugins
+CLUSTERS = ("parallel.backend=ray", "parallel.backend=dask")  # like these, they need not be installed
+SLURM = set(
+    "partition qos comment constraint exclude gres cpus_per_gpu gpus_per_task mem_per_gpu mem_per_cpu account signal_delay_s "
+    "max_num_timeout additional_parameters array_parallelism setup submitit_folder timeout_min cpus_per_task gpus_per_node "
+    "tasks_per_node mem_gb nodes name stderr_to_stdout".split()
+)  # the settings of hydra-submitit-launcher 1.2.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,7 @@ class Folder:
     def _sdl(self, block: Block, command: str, expected: str | None) -> None:
         code, text = call([self.last_run if word == "RUN" else word for word in shlex.split(command)[1:]])
         text = text.replace(f"{self.path}/", "")
-        is_error = expected is not None and re.search(r"^error ", expected, re.MULTILINE) is not None
+        is_error = expected is not None and re.search(r"^(error |check .*do not trust)", expected, re.MULTILINE) is not None
         assert (code != 0) == is_error, f"{block}: {command} ended with {code}:\n{text}"
         if expected is not None:
             assert_like(text, expected, block)
@@ -213,17 +220,19 @@ def compose(command: str, folder: Path) -> None:
     group = typer.main.get_command(main.app)
     verbs = group.commands  # type: ignore[attr-defined]
     assert verb in verbs, f"{command}: there is no such verb"
-    if not rest:
+    if not rest or rest == ["--help"]:
         return
     context = verbs[verb].make_context(verb, list(rest), resilient_parsing=False)
     given = context.params.get("overrides") or []
     if verb in CHECKS and not context.params.get("resume"):
         for word in given:
-            if "=" not in word:
-                _invent(folder / word)
-        settings = [re.sub(r"=(?!\[)([^'\",(\[]*),.*", r"=\1", word) for word in with_bare_path(list(given))[0]]
-        settings = [re.sub(r"=range\((\d*).*\)", r"=0", word) for word in settings if not word.startswith(LAUNCHERS)]
-        settings = [re.sub(r"=~/", "=/home/me/", word) for word in settings]
+            if "=" not in word or word.endswith(".safetensors"):
+                _invent(folder, word.rpartition("=")[2])
+            launcher = re.match(r"\+?hydra\.launcher\.(\w+)", word)
+            assert launcher is None or launcher[1] in SLURM, f"{command}: {word}"
+        settings = [word for word in with_bare_path(list(given))[0] if not word.startswith((*LAUNCHERS, *CLUSTERS))]
+        if context.params.get("multirun"):
+            settings = [first_choice(bridge.quote_override(word, True)) for word in settings]
         assert CHECKS[verb](bridge.compose_checked("train" if verb == "check" else verb, settings, CHECKS[verb]))
     elif verb == "list" and rest:
         assert rest[0] in GROUPS, command
@@ -232,12 +241,13 @@ def compose(command: str, folder: Path) -> None:
         assert name in GROUPS and (not choice or choice in options(name)), command
 
 
-def _invent(path: Path) -> None:
+def _invent(folder: Path, word: str) -> None:
     """A file or folder of this name, where a command needs one to say what kind of data it is."""
-    path = path.expanduser()
-    if path.exists() or path.is_absolute():
+    path = folder / word
+    if word.startswith(("/", "~")) or path.exists():
         return
     if path.suffix:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("age,outcome\n50,yes\n", encoding="utf-8")
     else:
         (path / "cat").mkdir(parents=True)
