@@ -1,7 +1,7 @@
 """The site of these pages, made by Sphinx: python -m sphinx -W -b html docs build/docs
 
-It is built without a network, and a reader's browser fetches nothing from elsewhere. Of the pages, what says `<!-- generated: ... -->`
-is made while building.
+It is built without a network, and a reader's browser fetches nothing from elsewhere. What says `<!-- generated: ... -->` on a page is
+made while building.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LINK = re.compile(r"\[([^\]]+)\]\(([^)#:\s]+)((?:#[^)\s]*)?)\)")
 
 def fill(app: Any, docname: str, source: list[str]) -> None:
     """What a page says to be generated, its lists of further pages, and its links to what the site does not hold."""
-    if not app.env.doc2path(docname).suffix == ".md":
+    if app.env.doc2path(docname).suffix != ".md":
         return
     text = re.sub(r"<!-- generated: (\w+) -->", lambda match: GENERATED[match[1]](), source[0])
     source[0] = within_site(with_further_pages(text), (DOCS / f"{docname}.md").parent)

@@ -50,7 +50,7 @@ def shown(output: dict[str, Any]) -> str:
 
 def raw(html: str) -> str:
     """HTML in a fence that no line of it ends."""
-    return f"``````{{raw}} html\n<div class=\"output\">{html}</div>\n``````"
+    return f'``````{{raw}} html\n<div class="output">{html}</div>\n``````'
 
 
 def fenced(text: str, language: str) -> str:

@@ -43,7 +43,10 @@ def markdown() -> str:
     for group, what in GROUPS.items():
         parts += [f"## {group}", what]
         if group == "dataset":
-            parts += ["### Settings that every data set has", _table("dataset", DataSettings, _lines(_files("dataset")["wine"]), COMMON)]
+            parts += [
+                "### Settings that every data set has",
+                _table("dataset", DataSettings, _lines(_files("dataset")["wine"]), COMMON),
+            ]
         for name, file in _files(group).items():
             parts += _choice(group, name, file)
     for verb, (kind, inner) in VERBS.items():
@@ -111,7 +114,11 @@ def _arms() -> list[Any]:
         rows.append([f"`{name}`", summary(file), "yes" if values["ladder"] else "no", data, f"`{' '.join(values['overrides'])}`"])
     rows.sort(key=lambda row: row[0])
     head = ["| arm | method | on the ladder | data | as settings of `sdl train` |", "|---|---|---|---|---|"]
-    return ["## arm", "The methods of `sdl compare`. Those on the ladder are tried when no arms are named.", [*head, *map(_row, rows)]]
+    return [
+        "## arm",
+        "The methods of `sdl compare`. Those on the ladder are tried when no arms are named.",
+        [*head, *map(_row, rows)],
+    ]
 
 
 def _experiments() -> list[Any]:

@@ -41,7 +41,10 @@ from sdl_cli.study.curve.settings import parse_curve
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if "generators" not in p.parts)]
-FENCE = re.compile(r"^(?:<!-- (?P<mark>[\w ]+?)(?:: (?P<what>.*?))? -->\n+)?(?P<ticks>```+)(?P<language>.*)\n(?P<text>(?:.*\n)*?)(?P=ticks)$", re.MULTILINE)
+FENCE = re.compile(
+    r"^(?:<!-- (?P<mark>[\w ]+?)(?:: (?P<what>.*?))? -->\n+)?(?P<ticks>```+)(?P<language>.*)\n(?P<text>(?:.*\n)*?)(?P=ticks)$",
+    re.MULTILINE,
+)
 LANGUAGES = {"bash", "console", "python", "yaml", "json", "csv", "text"}
 MARKS = {None, "composed only", "file", "output"}
 SHELL = {"ls", "cat", "head", "mkdir", "cp", "cd"}
@@ -52,10 +55,21 @@ CHECKS: dict[str, Callable[..., Any]] = {
 PROGRESS = re.compile(r"^(\w+: epoch .*|\d[\d,]* of \d[\d,]* (cells|fits|jobs).*)\n", re.MULTILINE)  # where there is no terminal
 LAUNCHERS = ("hydra/launcher=", "hydra.launcher.", "+hydra.launcher.", "hydra/sweeper=", "hydra.sweeper.")  # of plugins
 CLUSTERS = ("parallel.backend=ray", "parallel.backend=dask")  # like these, they need not be installed
-SLURM = set(
-    "partition qos comment constraint exclude gres cpus_per_gpu gpus_per_task mem_per_gpu mem_per_cpu account signal_delay_s "
-    "max_num_timeout additional_parameters array_parallelism setup submitit_folder timeout_min cpus_per_task gpus_per_node "
-    "tasks_per_node mem_gb nodes name stderr_to_stdout".split()
+SLURM = frozenset(
+    (
+        "partition",
+        "qos",
+        "comment",
+        "constraint",
+        "exclude",
+        "gres",
+        "cpus_per_gpu",
+        "gpus_per_task",
+        "mem_per_gpu",
+        "mem_per_cpu",
+    )
+    + ("account", "signal_delay_s", "max_num_timeout", "additional_parameters", "array_parallelism", "setup", "submitit_folder")
+    + ("timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes", "name", "stderr_to_stdout")
 )  # the settings of hydra-submitit-launcher 1.2.0
 
 
@@ -157,7 +171,9 @@ class Folder:
             self._sdl(block, command, expected)
         elif block.mark != "composed only":
             assert name in SHELL, f"{block}: {command}: mark it as composed only"
-            done = subprocess.run(command.replace("RUN", self.last_run), shell=True, cwd=self.path, capture_output=True, text=True)
+            done = subprocess.run(
+                command.replace("RUN", self.last_run), shell=True, cwd=self.path, capture_output=True, text=True
+            )
             assert done.returncode == 0, f"{block}: {command}: {done.stderr}"
             if expected is not None:
                 assert_like(done.stdout, expected, block)

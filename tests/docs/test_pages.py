@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
-
 from docs.blocks import PAGES, ROOT, Folder, blocks, compose
+
 from sdl_cli.settings.yaml_files import options
 
 RECORDS = {"LOG.md", "BENCHMARKS.md", "CHANGES.md"}  # what was done once, in words of its time
 WITH_BLOCKS = [page for page in PAGES if blocks(page)]
 TEXTS = [page for page in PAGES if page.name not in RECORDS]
-INLINE = sorted({(page, found) for page in TEXTS for found in re.findall(r"(?<!`)`(sdl [^`]+)`(?!`)", page.read_text(encoding="utf-8"))})
+INLINE = sorted(
+    {(page, found) for page in TEXTS for found in re.findall(r"(?<!`)`(sdl [^`]+)`(?!`)", page.read_text(encoding="utf-8"))}
+)
 
 
 def named(page: Path) -> str:
@@ -30,7 +32,9 @@ def test_every_block_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=named)
-def test_every_command_in_its_text_exists_and_its_settings_compose(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_in_its_text_exists_and_its_settings_compose(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for command in [command for of, command in INLINE if of == page]:
         if "..." not in command:
