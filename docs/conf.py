@@ -1,7 +1,6 @@
 """The site of these pages, made by Sphinx: python -m sphinx -W -b html docs build/docs
 
-It is built without a network, and a reader's browser fetches nothing from elsewhere. What says `<!-- generated: ... -->` on a page is
-made while building.
+It is built without a network, and a reader's browser loads nothing from elsewhere. What a page says is generated is made here.
 """
 
 from __future__ import annotations
@@ -34,8 +33,6 @@ html_theme = "furo"
 html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
-html_static_path = ["static"]
-html_css_files = ["wide.css"]
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
@@ -83,3 +80,4 @@ def within_site(text: str, folder: Path) -> str:
 def setup(app: Any) -> None:
     app.add_source_parser(notebook_pages.NotebookParser)
     app.connect("source-read", fill)
+    app.connect("env-get-outdated", lambda *_: ["index", "SETTINGS", "API"])  # they depend on more than their own text

@@ -11,7 +11,6 @@ from pathlib import Path
 from sdl_cli.learning.models.settings import MODELS
 
 ROOT = Path(__file__).parents[2]
-FRONT = "sdl_cli.api"
 CURVES = {"sdl_cli.study.curve.forecast": ("forecast", "labels_needed", "Forecast", "LabelsNeeded")}
 SECTIONS = re.compile(r"^(Arguments|Returns|Raises|Yields)\b:?")
 Definition = ast.FunctionDef | ast.ClassDef
@@ -31,46 +30,49 @@ class Name:
 
 
 def markdown() -> str:
-    """The functions of `import sdl_cli as sdl`, those of curves, and a table of the estimators."""
+    """What `import sdl_cli as sdl` gives, the forecast of curves as arrays, and a table of the estimators."""
     parts = []
-    front = list(public(FRONT))
+    front = list(public())
     if front:
         parts += ["## import sdl_cli as sdl", *(_described(name, "sdl.") for name in front)]
-    parts += ["## Curves", "From `sdl_cli.study.curve`."]
-    parts += [_described(name, "") for module, wanted in CURVES.items() for name in public(module) if name.node.name in wanted]
-    parts += ["## Estimators", *_estimators()]
-    return "\n\n".join(parts)
+    found = [definition(module, name) for module, names in CURVES.items() for name in names]
+    parts += [
+        "## Curves",
+        "From `sdl_cli.study.curve`, for one curve or thousands.",
+        *(_described(name, "") for name in found if name),
+    ]
+    return "\n\n".join([*parts, "## Estimators", *_estimators()])
 
 
-def public(module: str) -> Iterator[Name]:
-    """The public functions and classes of a module, those of a package's modules too; none where there is no such module."""
+def public() -> Iterator[Name]:
+    """What `sdl_cli` itself exports, functions first; the estimators have a table of their own."""
+    tree = ast.parse((ROOT / "sdl_cli" / "__init__.py").read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and str(node.module).startswith("sdl_cli.")]
+    estimators = {name for kind in MODELS.values() for name in getattr(kind, "estimators", ())}
+    wanted = [(str(node.module), alias.name) for node in imports for alias in node.names if alias.name not in estimators]
+    found = [name for module, word in wanted if (name := definition(module, word)) is not None]
+    yield from sorted(found, key=lambda name: isinstance(name.node, ast.ClassDef))
+
+
+def definition(module: str, word: str) -> Name | None:
+    """Where a function or class is defined that a module has, perhaps from another module of sdl; None where it is nowhere."""
     file = source(module)
-    if file is None:
-        return
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    exported = _exported(tree)
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (
-            node.name in exported if exported is not None else not node.name.startswith("_")
+    for node in ast.parse(file.read_text(encoding="utf-8")).body if file else ():
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == word:
+            return Name(module, node)
+        if (
+            isinstance(node, ast.ImportFrom)
+            and word in {alias.name for alias in node.names}
+            and str(node.module).startswith("sdl_cli")
         ):
-            yield Name(module, node)
-        elif isinstance(node, ast.ImportFrom) and exported is not None and (node.module or "").startswith("sdl_cli"):
-            taken = {alias.name for alias in node.names} & exported
-            yield from (name for name in public(str(node.module)) if name.node.name in taken)
+            return definition(str(node.module), word)
+    return None
 
 
 def source(module: str) -> Path | None:
     """The file of a module of sdl, or None."""
     place = ROOT.joinpath(*module.split("."))
     return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
-
-
-def _exported(tree: ast.Module) -> set[str] | None:
-    """The names in `__all__`, or None."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
-            return set(ast.literal_eval(node.value))
-    return None
 
 
 def _described(name: Name, prefix: str) -> str:

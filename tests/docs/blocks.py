@@ -1,7 +1,7 @@
 """The code blocks of the pages: found, run in a folder of the page's own, and their outputs compared with what the page shows.
 
-A block is `bash` (commands), `console` (commands after `$`, each with its output), `python`, `yaml`, `json`, `csv` or `text`. A comment on
-the line above says what else there is to know of it:
+A block is `bash` (commands), `console` (commands after `$`, each with its output), `python`, `yaml`, `json`, `toml`, `csv` or `text`. A
+comment on the line above says what else there is to know of it:
 
     <!-- composed only: REASON -->   commands that are only read and composed
     <!-- file: NAME -->              the block is the content of this file
@@ -45,7 +45,7 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[\w ]+?)(?:: (?P<what>.*?))? -->\n+)?(?P<ticks>```+)(?P<language>.*)\n(?P<text>(?:.*\n)*?)(?P=ticks)$",
     re.MULTILINE,
 )
-LANGUAGES = {"bash", "console", "python", "yaml", "json", "csv", "text"}
+LANGUAGES = {"bash", "console", "python", "yaml", "json", "csv", "toml", "text"}
 MARKS = {None, "composed only", "file", "output"}
 SHELL = {"ls", "cat", "head", "mkdir", "cp", "cd"}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
@@ -138,7 +138,11 @@ class Folder:
             target = self.path / str(block.what)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.text, encoding="utf-8")
-        elif block.mark == "output":
+            for command in commands(block.text) if block.language == "bash" else ():
+                if command.startswith("sdl "):
+                    compose(command, self.path)
+            return
+        if block.mark == "output":
             assert_like(self.printed, block.text, block)
         if block.language == "python":
             self._python(block)
@@ -236,7 +240,8 @@ def compose(command: str, folder: Path) -> None:
     group = typer.main.get_command(main.app)
     verbs = group.commands  # type: ignore[attr-defined]
     assert verb in verbs, f"{command}: there is no such verb"
-    if not rest or rest == ["--help"]:
+    known = {option for parameter in verbs[verb].params for option in parameter.opts}
+    if not rest or rest == ["--help"] or (len(rest) == 1 and rest[0] in known):  # in a sentence, an option alone
         return
     context = verbs[verb].make_context(verb, list(rest), resilient_parsing=False)
     given = context.params.get("overrides") or []

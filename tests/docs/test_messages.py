@@ -30,25 +30,26 @@ QUOTED = [
 
 
 @functools.cache
-def said() -> list[re.Pattern[str]]:
-    """All texts in the source, with any words where a value is put in."""
-    found = []
+def said() -> tuple[str, list[tuple[str, ...]]]:
+    """All texts in the source: those without a value in one, the others by the pieces around their values."""
+    texts, pieces = [], []
     for file in sorted((ROOT / "sdl_cli").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
-                parts = [str(part.value) if isinstance(part, ast.Constant) else None for part in node.values]
+                parts = "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values).split("\0")
+                texts += parts
+                if sum(map(len, parts)) >= LEAST_LETTERS:
+                    pieces.append(tuple(parts))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                parts = [node.value]
-            else:
-                continue
-            if sum(len(part) for part in parts if part) >= LEAST_LETTERS:
-                found.append(re.compile("".join(".+?" if part is None else re.escape(part) for part in parts), re.DOTALL))
-    return found
+                texts.append(node.value)
+    return "\n".join(texts), pieces
 
 
 def is_said(message: str) -> bool:
-    literal = any(message in pattern.pattern.replace("\\", "") for pattern in said())
-    return literal or any(pattern.fullmatch(message) for pattern in said())
+    """Whether it is a text of the source, or what comes of one with values put in."""
+    literals, pieces = said()
+    likely = (parts for parts in pieces if all(part in message for part in parts))
+    return message in literals or any(re.fullmatch(".+?".join(map(re.escape, parts)), message, re.DOTALL) for parts in likely)
 
 
 def test_there_are_enough_and_an_invented_one_is_found_out() -> None:

@@ -11,7 +11,8 @@ from docs.blocks import PAGES, ROOT, Folder, blocks, compose
 from sdl_cli.settings.yaml_files import options
 
 RECORDS = {"LOG.md", "BENCHMARKS.md", "CHANGES.md"}  # what was done once, in words of its time
-WITH_BLOCKS = [page for page in PAGES if blocks(page)]
+OWN_TESTS = {"EXTENDING.md", "PYTHON.md"}  # pages that, where they are, have a test of their own
+WITH_BLOCKS = [page for page in PAGES if blocks(page) and page.name not in OWN_TESTS]
 TEXTS = [page for page in PAGES if page.name not in RECORDS]
 INLINE = sorted(
     {(page, found) for page in TEXTS for found in re.findall(r"(?<!`)`(sdl [^`]+)`(?!`)", page.read_text(encoding="utf-8"))}
@@ -49,3 +50,9 @@ def test_every_choice_that_it_names_exists(page: Path) -> None:
     for found in re.findall(r"`(?:loss|augment)=\w+`((?:, `\w+`)+)", text):
         for name in re.findall(r"\w+", found):
             assert any(name in options(group) for group in ("loss", "augment")), name
+
+
+def test_a_page_with_a_test_of_its_own_has_one() -> None:
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py") if file != Path(__file__))
+    for page in PAGES:
+        assert page.name not in OWN_TESTS or re.search(rf'"{page.name}"\)', tests), page

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from docs.blocks import ROOT
 
+import sdl_cli
 from sdl_cli.learning.models.settings import MODELS
 from sdl_cli.run.request import TABLES
 from sdl_cli.settings.yaml_files import conf_dir
@@ -119,6 +120,8 @@ def test_the_python_reference_names_every_estimator_and_what_a_curve_takes(site:
         found = getattr(kind, "estimators", None)
         if found:
             assert f"model={name}\n" in shown and found[1] in shown, name
+    for name in getattr(sdl_cli, "__all__", ()):
+        assert f"sdl.{name}" in shown or f" {name} " in shown or f"\n{name}\n" in shown or name.startswith("__"), name
     assert "labels_needed(sizes" in shown and "fewer than 3 sizes" in shown
 
 
