@@ -36,6 +36,7 @@ html_copy_source = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
+TO_COME = {"PYTHON.md", "EXTENDING.md", "CLAIMS.md"}
 GENERATED = {"settings": settings_page.markdown, "python": api_page.markdown}
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#:\s]+)((?:#[^)\s]*)?)\)")
 
@@ -67,12 +68,12 @@ def with_further_pages(text: str) -> str:
 
 
 def within_site(text: str, folder: Path) -> str:
-    """Links to files of the repository that are no pages become their names: the site can be read without a repository."""
+    """Links to files of the repository that are no pages, and to pages still to come, become their names."""
 
     def link(match: re.Match[str]) -> str:
         target = (folder / match[2]).resolve()
-        is_here = target.is_file() and DOCS in target.parents
-        return match[0] if is_here else match[1]
+        is_elsewhere = target.exists() and DOCS not in target.parents
+        return match[1] if is_elsewhere or (match[2] in TO_COME and not target.exists()) else match[0]
 
     return LINK.sub(link, text)
 

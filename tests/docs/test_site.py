@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import html
 import os
 import re
@@ -36,13 +37,25 @@ sys.exit(main(["-W", "--keep-going", "-q", "-b", "html", "-d", sys.argv[2] + "/d
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site, one for all workers of a test session."""
     pytest.importorskip("sphinx")
-    place = tmp_path_factory.mktemp("site")
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    with (shared / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "site" / "said.txt").is_file():
+            build(shared / "site")
+    said = (shared / "site" / "said.txt").read_text(encoding="utf-8")
+    assert said == "0\n", said
+    return shared / "site" / "html"
+
+
+def build(place: Path) -> None:
+    place.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", BUILD, str(DOCS), str(place)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, cwd=place)
-    assert done.returncode == 0, done.stderr
-    return place / "html"
+    (place / "said.txt").write_text(f"{done.returncode}\n{done.stderr}", encoding="utf-8")
 
 
 def text_of(page: Path) -> str:
