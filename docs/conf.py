@@ -33,8 +33,6 @@ html_theme = "furo"
 html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
-pygments_style = "friendly"
-pygments_dark_style = "monokai"
 
 TO_COME = {"PYTHON.md", "EXTENDING.md", "CLAIMS.md"}
 GENERATED = {"settings": settings_page.markdown, "python": api_page.markdown}
