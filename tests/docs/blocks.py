@@ -23,6 +23,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +252,8 @@ def compose(command: str, folder: Path) -> None:
                 _invent(folder, word.rpartition("=")[2])
             launcher = re.match(r"\+?hydra\.launcher\.(\w+)", word)
             assert launcher is None or launcher[1] in SLURM, f"{command}: {word}"
-        settings = [word for word in with_bare_path(list(given))[0] if not word.startswith((*LAUNCHERS, *CLUSTERS))]
+        absent = LAUNCHERS if find_spec("submitit") is None else ("hydra/sweeper=", "hydra.sweeper.")
+        settings = [word for word in with_bare_path(list(given))[0] if not word.startswith((*absent, *CLUSTERS))]
         if context.params.get("multirun"):
             settings = [first_choice(bridge.quote_override(word, True)) for word in settings]
         assert CHECKS[verb](bridge.compose_checked("train" if verb == "check" else verb, settings, CHECKS[verb]))
