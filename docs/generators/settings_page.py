@@ -51,20 +51,11 @@ def markdown() -> str:
             parts += _choice(group, name, file)
     for verb, (kind, inner) in VERBS.items():
         parts += _verb(verb, kind, inner)
-    return "\n\n".join(["\n".join(part) if isinstance(part, list) else part for part in [*parts, *_arms(), *_experiments()]])
-
-
-def keys() -> list[str]:
-    """Every setting there is, as `group.choice.key`, `verb.key` and `verb.group.key`: what the reference must hold."""
-    found = []
-    for group, table in TABLES.items():
-        for name in _files(group):
-            kind = table if isinstance(table, type) else table[name]
-            found += [f"{group}.{name}.{field.name}" for field in dataclasses.fields(kind) if field.name != "name"]
-    for verb, (kind, inner) in VERBS.items():
-        found += [f"{verb}.{key}" for key in _own(kind, verb)]
-        found += [f"{verb}.{group}.{field.name}" for group, of in inner.items() for field in dataclasses.fields(of)]
-    return found
+    for file in sorted(conf_dir().glob("*.yaml")):
+        if file.stem not in VERBS:
+            parts += _other_verb(file)
+    parts += [*_arms(), *_other_groups(), *_experiments()]
+    return "\n\n".join(["\n".join(part) if isinstance(part, list) else part for part in parts])
 
 
 def _files(group: str) -> dict[str, Path]:
@@ -97,6 +88,30 @@ def _verb(verb: str, kind: type, inner: Mapping[str, type]) -> list[Any]:
         meaning = lines[group][1]
         found += [f"### {group} (sdl {verb})", *([_sentence(meaning)] if meaning else [])]
         found.append(_table(group, of, within, [field.name for field in dataclasses.fields(of)]))
+    return found
+
+
+def _other_verb(file: Path) -> list[Any]:
+    """The settings of a verb as its YAML has them."""
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    flat = {key: value for key, value in values.items() if key not in ("defaults", "hydra") and not isinstance(value, dict)}
+    for group, inner in values.items():
+        if isinstance(inner, dict) and group != "hydra":
+            flat |= {f"{group}.{key}": value for key, value in inner.items()}
+    lines = _lines(file)
+    rows = [[f"`{key}`", f"`{lines[key][0]}`", TYPES.get(type(value), "any value"), lines[key][1]] for key, value in flat.items()]
+    what = summary(file).removeprefix(f"sdl {file.stem}: ")
+    return [f"## sdl {file.stem}", _sentence(what), [*HEAD, *map(_row, rows)]]
+
+
+def _other_groups() -> list[Any]:
+    """The choices of groups that no table above describes, with a sentence for each."""
+    known = {*GROUPS, "arm", "experiment", "hydra"}
+    found: list[Any] = []
+    for folder in sorted(place for place in conf_dir().iterdir() if place.is_dir() and place.name not in known):
+        rows = [[f"`{name}`", summary(file)] for name, file in _files(folder.name).items()]
+        if rows:
+            found += [f"## {folder.name}", ["| choice | what |", "|---|---|", *map(_row, rows)]]
     return found
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from docs.blocks import ROOT
 
 import sdl_cli
@@ -112,9 +113,13 @@ def test_the_configuration_reference_holds_every_setting(site: Path) -> None:
     assert num > 200
     for key in ("seed", "num_repeats", "curve.level", "compare.margin", "parallel.backend"):
         assert f"{key}\n" in shown
-    for group in ("arm", "experiment"):
-        for file in (conf_dir() / group).glob("*.yaml"):
-            assert f"{file.stem}\n" in shown, file
+    for file in conf_dir().glob("*.yaml"):
+        for key, value in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+            if key not in ("defaults", "hydra"):
+                for name in [f"{key}.{inner}" for inner in value] if isinstance(value, dict) else [key]:
+                    assert f"{name}\n" in shown, f"{file.name}: {name}"
+    for file in conf_dir().glob("*/*.yaml"):
+        assert f"{file.stem}\n" in shown or f"{file.parent.name}={file.stem}" in shown, file
 
 
 def test_a_setting_stands_there_with_its_default_its_bounds_and_its_meaning(site: Path) -> None:
