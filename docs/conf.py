@@ -34,7 +34,7 @@ html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
 
-TO_COME = {"PYTHON.md", "EXTENDING.md", "CLAIMS.md"}
+TO_COME = {"PYTHON.md", "EXTENDING.md", "CLAIMS.md", "INSTALL.md", "PAPERS.md"}
 GENERATED = {"settings": settings_page.markdown, "python": api_page.markdown}
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#:\s]+)((?:#[^)\s]*)?)\)")
 

@@ -100,8 +100,17 @@ def blocks(page: Path) -> list[Block]:
     for match in FENCE.finditer(text):
         if not match["language"].startswith("{"):
             line = text.count("\n", 0, match.start("ticks")) + 1
-            found.append(Block(page, line, match["language"].strip(), match["text"], match["mark"], match["what"]))
+            language, mark = match["language"].strip(), match["mark"]
+            if not language:  # of an older page: read, and composed where it is a command
+                language, mark = guessed(match["text"]), "composed only"
+            found.append(Block(page, line, language, match["text"], mark, match["what"]))
     return found
+
+
+def guessed(text: str) -> str:
+    """The language of a block that says none."""
+    first = text.partition(" ")[0]
+    return "console" if first == "$" else "bash" if first in {"sdl", "pip", "python"} else "text"
 
 
 def commands(text: str) -> list[str]:
