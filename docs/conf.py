@@ -34,7 +34,7 @@ html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
 
-TO_COME = {"PYTHON.md", "EXTENDING.md", "CLAIMS.md", "INSTALL.md", "PAPERS.md"}
+TO_COME = {f"{name}.md" for name in ("PYTHON", "EXTENDING", "CLAIMS", "INSTALL", "PAPERS", "AT_THE_PROMPT")}
 GENERATED = {"settings": settings_page.markdown, "python": api_page.markdown}
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#:\s]+)((?:#[^)\s]*)?)\)")
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 120
 TO_COME = {
-    f"docs/{name}.md" for name in ("PYTHON", "EXTENDING", "CLAIMS", "INSTALL", "PAPERS")
+    f"docs/{name}.md" for name in ("PYTHON", "EXTENDING", "CLAIMS", "INSTALL", "PAPERS", "AT_THE_PROMPT")
 }  # pages that may not be there yet
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import html
+import importlib
 import os
 import re
 import subprocess
@@ -147,3 +148,27 @@ def test_the_search_of_the_site_knows_each_choice_by_its_name(site: Path) -> Non
     index = (site / "searchindex.js").read_text(encoding="utf-8")
     for title in ("model=deep_net", "augment=strong", "How do I read this verdict?"):
         assert f'"{title}"' in index, title
+
+
+def test_a_notebook_becomes_a_page_with_the_outputs_that_it_was_saved_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("myst_parser")
+    monkeypatch.syspath_prepend(str(DOCS / "generators"))
+    notebook_pages = importlib.import_module("notebook_pages")
+    outputs = [
+        {"output_type": "stream", "text": ["0.97\n"]},
+        {"output_type": "display_data", "data": {"text/html": ["<table></table>"], "text/plain": ["a frame"]}},
+        {"output_type": "display_data", "data": {"image/png": "QUJD\nREVG", "text/plain": ["<Figure>"]}},
+    ]
+    cells = [
+        {"cell_type": "markdown", "source": ["# A table\n", "and words"]},
+        {"cell_type": "code", "source": ["print(score)"], "outputs": outputs},
+        {"cell_type": "code", "source": [""], "outputs": []},
+    ]
+    fence = "`" * 6
+    assert notebook_pages.markdown({"cells": cells}).split("\n\n") == [
+        "# A table\nand words",
+        f"{fence}python\nprint(score)\n{fence}",
+        f"{fence}text\n0.97\n{fence}",
+        f'{fence}{{raw}} html\n<div class="output"><table></table></div>\n{fence}',
+        f'{fence}{{raw}} html\n<div class="output"><img alt="what this cell draws" src="data:image/png;base64,QUJDREVG"></div>\n{fence}',
+    ]
