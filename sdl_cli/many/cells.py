@@ -308,13 +308,16 @@ def _in_threads(tasks: Sequence[Task], num_jobs: int, cores_per_job: int) -> End
 
 
 def _on_dask(tasks: Sequence[Task], num_jobs: int) -> Ended:
+    import dask
     from distributed import Client, as_completed, get_client
 
     with contextlib.ExitStack() as stack:
         try:
             client = get_client()
         except ValueError:
-            client = stack.enter_context(Client(n_workers=num_jobs, threads_per_worker=1, dashboard_address=None))
+            address = dask.config.get("scheduler-address", None)  # dask's own setting: $DASK_SCHEDULER_ADDRESS, or its file
+            own = {"address": address} if address else {"n_workers": num_jobs, "threads_per_worker": 1, "dashboard_address": None}
+            client = stack.enter_context(Client(**own))
         # at most one per thread: a task waiting at a worker that keeps dying would be dropped with it
         width = sum(client.nthreads().values()) or num_jobs
         waiting = iter(enumerate(tasks))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from sdl_cli.errors import ConfigError, DataError, RunError, StorageError
 from sdl_cli.learning.stages import Stages
 from sdl_cli.machine import available_cores
-from sdl_cli.many.cells import Cell, Group, Outcome, end_workers, run_cells, visible_gpus
+from sdl_cli.many.cells import Cell, Group, Outcome, _on_dask, end_workers, run_cells, visible_gpus
 from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.experiment import Experiment, Training
 from sdl_cli.settings.parallel import Parallel, check_backend
@@ -339,6 +340,39 @@ def test_a_backend_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -
     for name in ("dask", "ray"):
         with pytest.raises(ConfigError, match=f"parallel.backend={name}: {name} is not installed"):
             check_backend(name)
+
+
+@pytest.mark.parametrize(
+    ("configured", "told"),
+    [
+        ("tcp://scheduler:8786", {"address": "tcp://scheduler:8786"}),
+        (None, {"n_workers": 3, "threads_per_worker": 1, "dashboard_address": None}),
+    ],
+)
+def test_dask_goes_to_the_scheduler_that_its_setting_names(monkeypatch: pytest.MonkeyPatch, configured: Any, told: Any) -> None:
+    made: list[dict[str, Any]] = []
+
+    class Client:
+        def __init__(self, **how: Any) -> None:
+            made.append(how)
+
+        def __enter__(self) -> Client:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def nthreads(self) -> dict[str, int]:
+            return {}
+
+    def get_client() -> Client:
+        raise ValueError("No global client found and no address provided")
+
+    config = types.SimpleNamespace(get=lambda key, default: {"scheduler-address": configured}[key])
+    monkeypatch.setitem(sys.modules, "dask", types.SimpleNamespace(config=config))
+    library = types.SimpleNamespace(Client=Client, as_completed=list, get_client=get_client)
+    monkeypatch.setitem(sys.modules, "distributed", library)
+    assert list(_on_dask([], 3)) == [] and made == [told]
 
 
 def kill_once(experiment: Experiment, folder: Path, resume: bool) -> dict[str, Any]:
