@@ -39,8 +39,8 @@ def evaluate(
 ) -> None:
     """Score a finished run again: on its own test part, or on other data (dataset=npz dataset.path=other.npz)."""
     with ending(as_json, debug) as answer:
-        from sdl_cli.cli import hydra as bridge
         from sdl_cli.report.console import Display
+        from sdl_cli.run import hydra as bridge
         from sdl_cli.run import stored
         from sdl_cli.run.evaluate import evaluate as score
         from sdl_cli.run.request import TABLES

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.stored_runs import observe_run
 from sdl_cli.many import repeats
 from sdl_cli.many.sweep_folder import StoredJob
@@ -52,26 +50,6 @@ class Verb:
     complete: Callable[[Values, Sequence[str], str | None], Values] = lambda values, overrides, config_dir: values
     needs_our_launcher: bool = False
     parts: str = ""
-
-
-def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None = None) -> Values:
-    """The composed values of a comparison with every arm and its candidates; nothing is loaded or run."""
-    from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
-    from sdl_cli.study.compare.settings import Comparison, parse_shared
-
-    shared = parse_shared(values)
-    shared = dataclasses.replace(shared, compare=with_current_names(shared.compare, config_dir))
-
-    def compose_one(arm: Sequence[str]) -> Values:
-        return bridge.compose_checked("train", arm, parse_experiment, config_dir)
-
-    def read(group: str, name: str) -> Values | None:
-        return bridge.read_choice(group, name, config_dir)
-
-    common = shared_overrides(overrides)
-    also = ["unlabeled"] if shared.dataset.unlabeled is not None else []
-    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, read, parse_experiment, config_dir, also)
-    return Comparison(shared, arms).to_plain()
 
 
 def _found_by_run(job: StoredJob) -> Values:
@@ -120,6 +98,7 @@ def _curve() -> Verb:
 def _compare() -> Verb:
     from sdl_cli.study.compare import run as comparing
     from sdl_cli.study.compare.arms import shared_overrides
+    from sdl_cli.study.compare.composing import with_arms
     from sdl_cli.study.compare.plan import first_experiment
     from sdl_cli.study.compare.settings import parse_comparison, parse_shared
     from sdl_cli.study.plan import StudyObserver

@@ -57,7 +57,7 @@ def evaluate(folder: Path, overrides: Values | None, dataset: Values | None, obs
         return _evaluate(stored, found, same_data, observer, trust)
     from sdl_cli.learning import loop
     from sdl_cli.learning.device import Runtime, resolve
-    from sdl_cli.machine import available_cores
+    from sdl_cli.settings.machine import available_cores
 
     runtime = None
     if device is not None:

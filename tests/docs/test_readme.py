@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli.hydra.bare_paths import with_bare_path
+from sdl_cli.run import hydra as bridge
+from sdl_cli.run.hydra.bare_paths import with_bare_path
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import GROUPS, options
 from sdl_cli.study.compare.settings import parse_shared

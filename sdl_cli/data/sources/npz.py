@@ -19,8 +19,8 @@ from sdl_cli.data.files.text_file import existing_file
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.settings.experiment import DataSettings
+from sdl_cli.settings.machine import available_bytes
 
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
 _KIND = ("an .npz file", "an .npz file; for a folder of photos choose dataset=image_folder")

@@ -14,7 +14,7 @@ from sdl_cli.data.images.area_means import reduce_images
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.class_targets import check_classes, few_rows_per_class
 from sdl_cli.learning.models.kind import ModelSettings
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 Array = np.ndarray[Any, Any]
 

@@ -27,8 +27,8 @@ from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.settings import PretrainedTableSettings
 from sdl_cli.learning.models.stored_network import State, runtime_here
 from sdl_cli.learning.models.table_network import MAX_CLASSES, SHIPPED, TableNetwork, from_tensors, load_weights
-from sdl_cli.machine import available_cores
 from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]

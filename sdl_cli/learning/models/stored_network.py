@@ -16,8 +16,8 @@ from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.errors import DataError, DeviceError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
-from sdl_cli.machine import available_cores
 from sdl_cli.settings.experiment import REDUCTIONS, Training, plain
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 State = tuple[dict[str, Tensor], dict[str, Any]]

@@ -25,9 +25,9 @@ from sdl_cli.learning.models.one_shot.ink import find_ink
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
 from sdl_cli.learning.models.one_shot.strokes import Strokes, find_strokes
 from sdl_cli.learning.models.stored_network import State, runtime_here
-from sdl_cli.machine import available_cores
 from sdl_cli.phrases import counted
 from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]

@@ -21,8 +21,8 @@ from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.stored_network import PRETRAINED, State, runtime_here
 from sdl_cli.learning.models.tabular_foundation import libraries, weights
 from sdl_cli.learning.models.tabular_foundation.settings import OPEN_VERSION, TabularFoundationSettings, check_accepted
-from sdl_cli.machine import available_cores
 from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
