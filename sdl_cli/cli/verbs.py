@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.cli.stored_runs import observe_run
 from sdl_cli.many import repeats
 from sdl_cli.many.sweep_folder import StoredJob
 from sdl_cli.many.sweep_job import Work
 from sdl_cli.report.console import Display
 from sdl_cli.report.sweep_table import comparison_columns, curve_columns, run_columns
+from sdl_cli.report.watching import observe_comparison, observe_curve, observe_run
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.prepare import load_dataset
 from sdl_cli.run.request import parse_experiment, parse_parallel
@@ -80,12 +80,11 @@ def _train() -> Verb:
 def _curve() -> Verb:
     from sdl_cli.study.curve import run as curving
     from sdl_cli.study.curve.settings import parse_curve
-    from sdl_cli.study.plan import StudyObserver
 
     return Verb(
         Work(parse_curve, curving.run, curving.resume),
         check=parse_curve,
-        observe=lambda display: StudyObserver(display.curve_start, display.curve_progress, display.notice),
+        observe=observe_curve,
         show=Display.curve,
         load=lambda values: load_dataset(parse_curve(values))[0],
         found=lambda job: {"curve": job.values},
@@ -101,12 +100,11 @@ def _compare() -> Verb:
     from sdl_cli.study.compare.composing import with_arms
     from sdl_cli.study.compare.plan import first_experiment
     from sdl_cli.study.compare.settings import parse_comparison, parse_shared
-    from sdl_cli.study.plan import StudyObserver
 
     return Verb(
         Work(parse_comparison, comparing.run, comparing.resume),
         check=parse_shared,
-        observe=lambda display: StudyObserver(display.compare_start, display.compare_progress, display.notice),
+        observe=observe_comparison,
         show=Display.comparison,
         load=lambda values: load_dataset(first_experiment(parse_comparison(values).arms))[0],
         found=lambda job: {"comparison": job.values},

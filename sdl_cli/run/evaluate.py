@@ -19,7 +19,7 @@ from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.metrics import Measured
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import score
-from sdl_cli.run.predict import stored_decision
+from sdl_cli.run.outputs import stored_decision
 from sdl_cli.run.prepare import OF_A_FILE, PATHS
 from sdl_cli.run.request import TABLES
 from sdl_cli.run.train import Observer
