@@ -71,7 +71,8 @@ def asked(data: Any, target: Any, settings: Mapping[str, Any], short: Mapping[st
         kept = keep(data, target, folder)
         bare, own, notes, kind = [str(kept.path)], dict(kept.settings), kept.notes, flat.get("dataset")
         notes = (f"The data is kept in {kept.path}, so that the run can be evaluated and reported on later.", *notes)
-    if target is not None and "target" not in own:
+    is_kept = own or bare and data is not None and not isinstance(data, (str, Path))
+    if target is not None and "target" not in own and (isinstance(target, (str, int)) or not is_kept):
         own["target"] = _name_of_target(target)
     if data is not None and not bare:
         flat["dataset"] = kind

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.arrays import Array
+from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import from_frame
-from sdl_cli.data.formats.typed_columns import looks_typed, text_note
+from sdl_cli.data.formats.typed_columns import looks_typed
 from sdl_cli.data.images.decode import is_image_name
 from sdl_cli.data.sources.new_in_memory import FRAME, is_frame, is_list_of_paths
 from sdl_cli.errors import DataError
@@ -107,7 +108,13 @@ def _keep_frame(frame: Any, target: Any, labels: Array | None, folder: Path) -> 
     settings |= {} if id_name is None else {"id": id_name}
     settings |= {"task": "classification"} if kinds.get(named) == "category" else {}
     path = _written(_csv(cells.names, cells.columns).encode("utf-8", "surrogateescape"), "table", ".csv", folder)
-    return Kept(path, settings, (text_note(text),) if text else ())
+    return Kept(path, settings, (_text_note(text),) if text else ())
+
+
+def _text_note(names: Sequence[str]) -> str:
+    many = len(names) > 1
+    what = f"Column{'s' * many} {listed(names, 5)} hold{'s' * (not many)} text that looks like numbers"
+    return f"{what}, and {'are' if many else 'is'} read as text (for numbers, give numbers)."
 
 
 def _with_own_names(frame: Any) -> tuple[Any, str | None]:

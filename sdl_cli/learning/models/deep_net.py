@@ -74,7 +74,7 @@ class _DeepNet(NetworkEstimator):
             loop.current_context().notice(f"In the end {what} {self.unlabeled_threshold:g}, and so a label to learn from.")
 
     def _pseudo_labels(self, rows: Tensor) -> PseudoLabels:
-        weak, strong = views(self.augment, self.unlabeled_augment, rows.ndim == 4)
+        weak, strong = views(self.given("augment"), self.unlabeled_augment, rows.ndim == 4)
 
         def probabilities(outputs: Tensor) -> Tensor:
             probs: Tensor = self.loss_.class_logits(outputs.float(), 1.0).softmax(1)
