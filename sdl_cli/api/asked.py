@@ -36,6 +36,7 @@ _WORDS = (
     "on",
     "off",
 )  # that hydra or YAML may take for something else
+_CHOICES = {"model": 'model="deep_net"; for several methods use compare', "loss": 'loss="cosine"'}
 _LISTS = ("text", "categorical")  # what a DataFrame says by its types, and a program may add to
 
 
@@ -71,16 +72,16 @@ def asked(data: Any, target: Any, settings: Mapping[str, Any], short: Mapping[st
         kept = keep(data, target, folder)
         bare, own, notes, kind = [str(kept.path)], dict(kept.settings), kept.notes, flat.get("dataset")
         notes = (f"The data is kept in {kept.path}, so that the run can be evaluated and reported on later.", *notes)
-    is_kept = own or bare and data is not None and not isinstance(data, (str, Path))
+    is_kept = data is not None and not isinstance(data, (str, Path))
     if target is not None and "target" not in own and (isinstance(target, (str, int)) or not is_kept):
         own["target"] = _name_of_target(target)
     if data is not None and not bare:
         flat["dataset"] = kind
-    return Asked(*_with_data(flat, kind, bare, own, notes))
+    return Asked(*_with_data(flat, kind, bare, own, notes, is_kept))
 
 
 def _with_data(
-    flat: Values, kind: str | None, bare: list[str], own: Values, notes: tuple[str, ...]
+    flat: Values, kind: str | None, bare: list[str], own: Values, notes: tuple[str, ...], is_kept: bool
 ) -> tuple[list[str], tuple[str, ...]]:
     """The overrides, with the settings that belong to the kind of data under their full names."""
     if bare and kind is None:
@@ -88,13 +89,13 @@ def _with_data(
         keys = [f"{key}={'[' if isinstance(value, (list, tuple)) else ''}" for key, value in told.items()]
         chosen, sentence = with_bare_path([*keys, *bare])
         kind = next(o.partition("=")[2] for o in chosen if o.startswith("dataset="))
-        notes = notes if own.keys() - {"target"} else (*notes, *([sentence] if sentence else []))
+        notes = notes if is_kept else (*notes, *([sentence] if sentence else []))
         flat["dataset"] = kind
     fields = {f.name for f in dataclasses.fields(DATASETS[kind])} - {"name", "seed"} if kind in DATASETS else set()
     if bare:
         own["path"] = bare[0]
-        if kind == "image_table" and own.get("image"):
-            own.setdefault("root", str(Path.cwd()))
+    if is_kept and kind == "image_table":
+        own["root"] = str(Path.cwd())  # paths in a DataFrame start from here
     full = {f"dataset.{key}" if key in fields and key != "path" else key: value for key, value in flat.items()}
     for key, value in own.items():
         name, given = f"dataset.{key}", full.get(f"dataset.{key}")
@@ -124,6 +125,10 @@ def flattened(settings: Mapping[str, Any], before: str = "") -> Values:
                     raise ConfigError(f"{full}.name: {full} has no choices.{suggest(full, GROUPS)}", "Leave out the name.")
                 found[full] = name
             found |= flattened(inner, f"{full}.")
+        elif full in GROUPS and not isinstance(value, str):
+            raise ConfigError(
+                f"{full}: {shortened(repr(value))} is no choice.", f"Name one, for example {_CHOICES.get(full, full)}"
+            )
         else:
             found[full] = value
     return found

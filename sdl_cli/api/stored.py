@@ -18,6 +18,8 @@ Values = dict[str, Any]
 # of a stored run's own data set, what says nothing of other rows in a file of another kind
 _OF_THE_FILE = ("test_path", "sheet", "range", "variable", "fill_down", "header_lines", "order", "id", "group")
 
+_OF_FRAMES = ("table", "text", "image_table", "series")  # kinds of data that a DataFrame may be
+
 
 def load(folder: str | Path, *, trust: bool = False) -> Run | Comparison | Curve:
     """A finished result: what `train` gives as a `Run`, what `compare` gives as a `Comparison`, what `curve` gives as a `Curve`.
@@ -64,6 +66,7 @@ def _overrides(run: Run, data: Any, target: Any, settings: Mapping[str, Any], pl
     """What changes the run's own data set, and the overrides of a whole other one; either may be empty."""
     from sdl_cli.api.asked import asked, flattened, text_of
     from sdl_cli.data import DATASETS
+    from sdl_cli.data.sources.new_in_memory import is_frame
 
     own = run.config["dataset"]
     if data is None:
@@ -72,8 +75,9 @@ def _overrides(run: Run, data: Any, target: Any, settings: Mapping[str, Any], pl
             key if key in ("device", "precision") or "." in key else f"dataset.{key}": v for key, v in flattened(settings).items()
         }
         return [f"{key}={text_of(value)}" for key, value in full.items()], []
-    is_path = isinstance(data, (str, Path))
-    if is_path and "path" in own and "dataset" not in settings and not _is_named(data):
+    is_path, is_table = isinstance(data, (str, Path)), is_frame(data)
+    same_kind = is_path and "path" in own and not _is_named(data) or is_table and own["name"] in _OF_FRAMES
+    if same_kind and "dataset" not in settings:
         settings = {**settings, "dataset": own["name"]}  # other data of the same kind
     overrides = asked(data, target, settings, {}, place).overrides
     kind = next(o.partition("=")[2] for o in overrides if o.startswith("dataset="))
@@ -83,8 +87,8 @@ def _overrides(run: Run, data: Any, target: Any, settings: Mapping[str, Any], pl
         return others, of_data
     fields = {field.name for field in dataclasses.fields(DATASETS[kind])}
     reset = [] if is_path else [f"dataset.{key}=null" for key in _OF_THE_FILE if key in fields]
-    named = {"dataset.missing_values", "dataset.text", "dataset.categorical", "dataset"}  # as the run reads them
-    changed = [o for o in of_data if o.partition("=")[0] not in named]
+    as_the_run = {"dataset.missing_values", "dataset.text", "dataset.categorical"} if is_table else set()
+    changed = [o for o in of_data if o.partition("=")[0] not in {"dataset", *as_the_run}]
     given = {o.partition("=")[0] for o in changed}
     return [*(o for o in reset if o.partition("=")[0] not in given), *changed, *others], []
 

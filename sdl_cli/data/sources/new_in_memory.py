@@ -20,6 +20,7 @@ Chunks = Iterator[tuple[Array, Array]]
 Notes = list[str]
 FRAME, ARRAY = "the DataFrame", "the array"  # as messages call them
 _ROWS = 50_000  # of a table that are taken at once
+_PHOTOS = "Give a list of paths, a folder, or a DataFrame with the column of paths."
 _TEXT_WORDS = "Give a list of texts, a Series, a DataFrame with the column, or the path of a file."
 
 
@@ -37,8 +38,9 @@ def iter_in_memory(data: Any, inputs: Mapping[str, Any], notes: Notes, on_error:
     kind = inputs["modality"]
     if kind == "text":
         yield from _texts(data, inputs)
-    elif kind == "image" and is_list_of_paths(data):
-        yield from _photos([Path(str(path)).expanduser() for path in data], inputs, notes, on_error)
+    elif kind == "image" and (is_frame(data) or is_list_of_paths(data)):
+        paths = _column_of(data, inputs["source"].get("image"), _PHOTOS) if is_frame(data) else data
+        yield from _photos([Path(str(path)).expanduser() for path in paths], inputs, notes, on_error)
     elif kind == "image":
         yield from _images(_as_array(data), inputs, notes)
     elif kind == "series":
@@ -107,11 +109,7 @@ def _cells(frame: Any, columns: Sequence[Column], start: int) -> Cells:
 
 def _texts(data: Any, inputs: Mapping[str, Any]) -> Chunks:
     if is_frame(data):
-        name = inputs["source"].get("text")
-        if name is None or name not in list(map(str, data.columns)):
-            what = "the texts" if name is None else name
-            raise DataError(f"{FRAME} has no column {what}; it has: {listed([str(c) for c in data.columns])}.", _TEXT_WORDS)
-        data = data.rename(columns=str)[name]
+        data = _column_of(data, inputs["source"].get("text"), _TEXT_WORDS)
     if isinstance(data, (str, Path)):
         raise DataError("One text was given, and it is no file.", _TEXT_WORDS)
     index = np.asarray(data.index, dtype=object) if hasattr(data, "index") and hasattr(data, "iloc") else None
@@ -120,6 +118,16 @@ def _texts(data: Any, inputs: Mapping[str, Any]) -> Chunks:
         raise DataError(f"This run reads texts, but one of these is {type(strange).__name__}: {strange!r:.60}.", _TEXT_WORDS)
     texts = objects([one if isinstance(one, str) else "" for one in rows])
     yield (np.arange(len(texts)) if index is None else index), texts
+
+
+def _column_of(frame: Any, name: str | None, hint: str) -> Any:
+    """The column that the run learned from; of a run that had no names, the only one. DataError where there is none."""
+    frame = frame.rename(columns=str)
+    name = str(frame.columns[0]) if name is None and len(frame.columns) == 1 else name
+    if name not in frame.columns:
+        what = "that is alone" if name is None else name
+        raise DataError(f"{FRAME} has no column {what}; it has: {listed(list(frame.columns))}.", hint)
+    return frame[name]
 
 
 def _series(data: Any, inputs: Mapping[str, Any]) -> Chunks:

@@ -15,7 +15,7 @@ from sdl_cli.settings.parse import check_fields, parse_group, suggest
 
 # arguments that are settings themselves: their table, and the name that None stands for
 _TABLES: dict[str, Any] = {"loss": LOSSES, "augment": AUGMENTS, "training": Training, "reduce": REDUCTIONS}
-_NONE = {"loss": "auto", "augment": "none", "training": "", "reduce": "none"}
+_NONE = {"loss": "auto", "augment": "none", "reduce": "none"}
 
 
 class Parameters:
@@ -92,6 +92,8 @@ class Parameters:
 
 def _settings(group: str, value: Any) -> Any:
     """The settings that an argument stands for; ConfigError where it stands for none."""
+    if value is None and group == "training":
+        return Training()
     if value is None:
         value = _NONE[group]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -100,8 +102,6 @@ def _settings(group: str, value: Any) -> Any:
         return parse_group(group, _TABLES[group], {"name": value})
     if isinstance(value, Mapping):
         return parse_group(group, _TABLES[group], value if group == "training" else {"name": _NONE[group], **value})
-    if value == "":
-        return Training()
     kinds = "settings or a dictionary of them" if group == "training" else "a name, settings or a dictionary of them"
     raise ConfigError(f"{group}: {value!r} is neither None nor {kinds}.", f"For example {_EXAMPLES[group]}")
 
