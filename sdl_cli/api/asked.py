@@ -36,7 +36,6 @@ _WORDS = (
     "on",
     "off",
 )  # that hydra or YAML may take for something else
-_CHOICES = {"model": 'model="deep_net"; for several methods use compare', "loss": 'loss="cosine"'}
 _LISTS = ("text", "categorical")  # what a DataFrame says by its types, and a program may add to
 
 
@@ -125,11 +124,10 @@ def flattened(settings: Mapping[str, Any], before: str = "") -> Values:
                     raise ConfigError(f"{full}.name: {full} has no choices.{suggest(full, GROUPS)}", "Leave out the name.")
                 found[full] = name
             found |= flattened(inner, f"{full}.")
-        elif full in GROUPS and not isinstance(value, str):
-            raise ConfigError(
-                f"{full}: {shortened(repr(value))} is no choice.", f"Name one, for example {_CHOICES.get(full, full)}"
-            )
-        else:
+        elif full in GROUPS and value is not None and not isinstance(value, str):
+            hint = f"Name one: {', '.join(options(full))}." + (" For several methods: sdl.compare" if full == "model" else "")
+            raise ConfigError(f"{full}: {shortened(repr(value))} is no choice.", hint)
+        elif full not in GROUPS or value is not None:  # None leaves a choice as it is
             found[full] = value
     return found
 

@@ -120,6 +120,51 @@ def test_the_command_line_imports_little_at_the_top() -> None:
     assert all(any(full == name or full.startswith(name + ".") for name in allowed) for full in outside), outside
 
 
+# what a program does -> what it leaves unimported
+OF_A_PROGRAM = {
+    "import sdl_cli": "numpy pandas torch sklearn hydra rich typer",
+    "import sdl_cli; sdl_cli.SdlError": "numpy pandas torch sklearn hydra rich typer",
+    "import sdl_cli as sdl; rows = __import__('pandas').read_csv('rows.csv'); sdl.load('forest').predict(rows)": (
+        "torch torchvision hydra skops matplotlib rich typer"
+    ),
+    "import sdl_cli as sdl; sdl.forecast([(50, 0.8), (100, 0.85), (200, 0.88)])": "torch hydra skops matplotlib rich typer",
+}
+
+
+@pytest.mark.parametrize("program", OF_A_PROGRAM)
+def test_what_a_program_leaves_unimported(program: str, tmp_path: Path) -> None:
+    if "forest" in program:
+        made = (
+            "import pandas, sdl_cli as sdl\n"
+            "rows = pandas.DataFrame({'x': range(60), 'y': ['a', 'b'] * 30})\n"
+            "rows.to_csv('rows.csv', index=False)\n"
+            "sdl.train('rows.csv', 'y', features=['x'], model={'name': 'baseline', 'num_trees': 3}, folder='forest', verbose=False)\n"
+        )
+        subprocess.run([sys.executable, "-c", made], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    told = f"{program}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120)
+    assert not set(done.stdout.split()) & set(OF_A_PROGRAM[program].split())
+
+
+def test_every_estimator_and_name_that_a_program_gets_is_there() -> None:
+    from sdl_cli.learning.models.settings import MODELS
+
+    assert set(sdl_cli.__all__) - {"__version__"} == set(sdl_cli._MODULES)
+    for name in sdl_cli.__all__:
+        assert getattr(sdl_cli, name).__name__ == name if name != "__version__" else sdl_cli.__version__
+    assert set(sdl_cli.__all__) <= set(dir(sdl_cli))
+    known = {
+        pair
+        for kind in MODELS.values()
+        for pair in ((kind.estimators[0], kind.estimators[1]), (kind.estimators[0], kind.estimators[2]))
+    }
+    offered = {(module, name) for name, module in sdl_cli._MODULES.items() if module.startswith("sdl_cli.learning.models.")}
+    assert {pair for pair in offered if pair[0] != "sdl_cli.learning.models.preparation"} <= known
+    assert (PACKAGE / "py.typed").is_file()
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        sdl_cli.trian  # noqa: B018
+
+
 HEAVY = "torch sklearn hydra omegaconf numpy"
 # command -> what it leaves unimported; they run one after another in one process, so those that may import less come first
 LEFT_OUT = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sdl_cli import phrases
 from sdl_cli.data.arrays import Array, objects
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.files.roles import listed
@@ -159,7 +160,7 @@ def _photos(files: Sequence[Path], inputs: Mapping[str, Any], notes: Notes, on_e
     from sdl_cli.data.sources.image_folder import iter_files
 
     if missing := [str(file) for file in files if not file.is_file()]:
-        raise DataError(f"{listed(missing, 3)}: there is no such file.", "Give paths of photos, or one folder.")
+        raise DataError(f"{phrases.listed(missing, 3)}: there is no such file.", "Give paths of photos, or one folder.")
     assert inputs["interpolation"] in INTERPOLATIONS
     read: Callable[..., Chunks] = iter_files
     how = {key: inputs[key] for key in ("size_px", "channels", "interpolation")}
