@@ -125,7 +125,7 @@ OF_A_PROGRAM = {
     "import sdl_cli": "numpy pandas torch sklearn hydra rich typer",
     "import sdl_cli; sdl_cli.SdlError": "numpy pandas torch sklearn hydra rich typer",
     "import sdl_cli as sdl; rows = __import__('pandas').read_csv('rows.csv'); sdl.load('forest').predict(rows)": (
-        "torch torchvision hydra skops matplotlib rich typer"
+        "torch torchvision hydra skops matplotlib typer"
     ),
     "import sdl_cli as sdl; sdl.forecast([(50, 0.8), (100, 0.85), (200, 0.88)])": "torch hydra skops matplotlib rich typer",
 }
