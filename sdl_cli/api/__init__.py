@@ -54,8 +54,10 @@ def train(
 
     with _shown(verbose) as display:
         if resume is not None:
-            _refuse_more("train", data, target, settings)
-            return Run(_folder_of(repeats.resume(_typed(resume), observe_run(display))), display)
+            _refuse_more(data, target, settings)
+            values = _resumed(repeats.resume, resume, observe_run(display))
+            _say_failed("train", values, display)
+            return Run(_folder_of(values), display)
         overrides = _overrides("train", data, target, folder, settings, {}, display)
         with _composed("train", overrides, parse_experiment, config_dir, display) as one:
             values = repeats.train(parse_experiment(one.values), one.folder, observe_run(display))
@@ -89,13 +91,16 @@ def compare(
 
     with _shown(verbose) as display:
         if resume is not None:
-            _refuse_more("compare", data, target, settings)
-            return Comparison(_folder_of(comparing.resume(_typed(resume), observe_comparison(display))), display)
+            _refuse_more(data, target, settings)
+            values = _resumed(comparing.resume, resume, observe_comparison(display))
+            _say_failed("compare", values, display)
+            return Comparison(_folder_of(values), display)
         overrides = _overrides("compare", data, target, folder, settings, {"compare": _fields(Compare)}, display)
         shared_overrides(overrides)
         with _composed("compare", overrides, parse_shared, config_dir, display) as one:
             whole = with_arms(one.values, overrides, None if config_dir is None else str(config_dir))
             values = comparing.run(parse_comparison(whole), one.folder, observe_comparison(display))
+            _say_failed("compare", values, display)
     return Comparison(_folder_of(values), display)
 
 
@@ -125,12 +130,15 @@ def curve(
 
     with _shown(verbose) as display:
         if resume is not None:
-            _refuse_more("curve", data, target, settings)
-            return Curve.stored(_folder_of(curving.resume(_typed(resume), observe_curve(display))))
+            _refuse_more(data, target, settings)
+            values = _resumed(curving.resume, resume, observe_curve(display))
+            _say_failed("curve", values, display)
+            return Curve.stored(_folder_of(values))
         short = {"curve": [name for name in _fields(CurveSettings) if name != "target"]}
         overrides = _overrides("curve", data, target, folder, settings, short, display)
         with _composed("curve", overrides, parse_curve, config_dir, display) as one:
             values = curving.run(parse_curve(one.values), one.folder, observe_curve(display))
+            _say_failed("curve", values, display)
     return Curve.stored(_folder_of(values))
 
 
@@ -206,7 +214,23 @@ def _overrides(
     return [*found.overrides, *own]
 
 
-def _refuse_more(verb: str, data: Any, target: Any, settings: Mapping[str, Any]) -> None:
+def _resumed(resume: Any, folder: str | Path, observer: Any) -> Values:
+    from sdl_cli.run import stored
+
+    path = _typed(folder).absolute()
+    with stored.reading(path):
+        found: Values = resume(path, observer)
+    return found
+
+
+def _say_failed(verb: str, values: Mapping[str, Any], display: Display) -> None:
+    """Say that parts failed, and how they are tried again; they are named in the result."""
+    if values.get("failed"):
+        parts = "cells" if verb == "curve" else "arms"
+        display.notice(f"Some {parts} failed. Try them again: sdl.{verb}(resume={str(values['folder'])!r})")
+
+
+def _refuse_more(data: Any, target: Any, settings: Mapping[str, Any]) -> None:
     from sdl_cli.errors import ConfigError
 
     if data is not None or target is not None or settings:

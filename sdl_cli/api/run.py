@@ -142,7 +142,9 @@ class Run:
         import pandas as pd
 
         found = self._answers(data, on_error)
-        return pd.Series(found.labels(), index=pd.Index(found.ids), name=self._loaded[1]["inputs"]["source"].get("target"))
+        return pd.Series(
+            found.labels(), index=pd.Index(found.ids), name=(self._loaded[1]["inputs"].get("source") or {}).get("target")
+        )
 
     def predict_proba(self, data: Any, *, on_error: str = "fail") -> pd.DataFrame:
         """The probability of each class, one column each, of rows as for `predict`; DataError where a number is predicted."""

@@ -88,7 +88,9 @@ def class_values(inputs: Mapping[str, Any]) -> Array:
     """The classes of a run `(K,)`: whole numbers, or False and True, where each is the word of one and was not kept as text."""
     classes = [str(name) for name in inputs["classes"]]
     source = inputs.get("source") or {}
-    if not classes or source.get("target") in (source.get("text") or ()) and source.get("target") is not None:
+    texts = source.get("text")  # of a table the columns that are text; of texts their own column
+    is_text = isinstance(texts, list) and source.get("target") in texts
+    if is_text or not classes:
         return np.array(classes, dtype=object)
     if [name.lower() for name in classes] == list(_WORDS):
         return np.array([False, True])
