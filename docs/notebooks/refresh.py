@@ -35,13 +35,13 @@ def executed(file: Path) -> Any:
 
 
 def words(book: Any) -> list[str]:
-    """What the cells print and show, a line each, without what may differ from one machine to the next."""
-    found = []
+    """The words that the cells print and show, without what may differ from one machine to the next."""
+    found: list[str] = []
     for cell in book.cells:
-        for output in cell.get("outputs", ()):
-            text = output.get("text") or output.get("data", {}).get("text/plain", "")
-            found += [" ".join(_VARY.sub("#", line).split()) for line in "".join(text).splitlines()]
-    return [line for line in found if line and "device" not in line and "time" not in line]
+        shown = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", ())]
+        lines = "\n".join("".join(text) for text in shown).splitlines()
+        found += [word for line in lines if not line.startswith(("device", "time")) for word in _VARY.sub("#", line).split()]
+    return found
 
 
 def _without_folder(output: Any, folder: str) -> None:
@@ -74,8 +74,8 @@ def main() -> int:
         is_same = before == now
         wrong += not is_same
         print(f"{file.name}: {'as stored' if is_same else 'differs'}")
-        for line in [line for line in now if line not in before][:10] if not is_same else ():
-            print(f"  new: {line}")
+        if not is_same:
+            print("  new:", *[word for word in now if word not in before][:40])
     return wrong
 
 
