@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli.verbs import with_arms
+from sdl_cli.run import hydra as bridge
 from sdl_cli.study.compare import run as comparing
+from sdl_cli.study.compare.composing import with_arms
 from sdl_cli.study.compare.settings import parse_comparison, parse_shared
 
 DATASETS = ("iris", "wine", "breast_cancer", "digits dataset.as_table=true dataset.num_train=200")

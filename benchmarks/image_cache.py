@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 START = """
 import json, sys, time

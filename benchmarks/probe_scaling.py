@@ -20,11 +20,11 @@ import numpy as np
 from scipy.special import log_softmax
 from scipy.stats import t as student
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.split import split
 from sdl_cli.learning.models.features import frozen_features
 from sdl_cli.learning.models.probe import fit_probe
 from sdl_cli.run import prepare
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.request import parse_experiment
 
 SCALINGS = ("standardize", "common", "shrink", "unit", "auto")

@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli.verbs import with_arms
 from sdl_cli.data.draw import hold_out
 from sdl_cli.data.split import Split
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run.fit_and_score import Around, fit_and_score
 from sdl_cli.run.prepare import load_here, make_ready, resolve_settings
 from sdl_cli.study.compare import run as comparing
+from sdl_cli.study.compare.composing import with_arms
 from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge
 from sdl_cli.study.compare.margin import margin_of
 from sdl_cli.study.compare.plan import MOST_OF_ONE_CLASS, make_plan

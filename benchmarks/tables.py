@@ -18,8 +18,8 @@ from typing import Any
 import joblib
 import numpy as np
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import SdlError
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.study.curve.measure import run_cell
 

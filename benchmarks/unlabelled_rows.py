@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.measure.statistics import newcombe_paired, t_interval
 from sdl_cli.run import train
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.request import parse_experiment
 
 NET = ["model=deep_net", "training.batch_size=16", "precision=float32", "num_threads=1"]

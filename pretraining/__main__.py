@@ -134,7 +134,7 @@ def _stored(out: Path) -> Any:
 def _train(state: Any, out: Path, workers: int | None) -> int:
     """Train, and return the exit code: 0, or 128 and the number of the signal that stopped it."""
     from pretraining.train import train
-    from sdl_cli.machine import available_cores
+    from sdl_cli.settings.machine import available_cores
 
     on_gpu = state.draws.device.type == "cuda"
     if workers is None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from pretraining.real_tables import Array, RealTable
 from sdl_cli.learning.models.pretrained_table import PretrainedTable
-from sdl_cli.machine import available_cores
 from sdl_cli.phrases import counted
+from sdl_cli.settings.machine import available_cores
 
 METRICS = ("acc", "log loss", "AUC")
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdl_cli.machine import available_bytes, available_cores
+from sdl_cli.settings.machine import available_bytes, available_cores
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 MOST_WORKERS = 8  # each imports torch and scikit-learn for itself, and more of them are soon out of tests

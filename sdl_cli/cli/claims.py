@@ -67,8 +67,8 @@ def _quoted(name: str) -> str:
 
 
 def _started(settings: Sequence[str], as_json: bool) -> Values:
-    from sdl_cli.cli import hydra as bridge
     from sdl_cli.report.console import Display
+    from sdl_cli.run import hydra as bridge
     from sdl_cli.study.claims import run
     from sdl_cli.study.claims.settings import parse_claims
 
@@ -91,8 +91,8 @@ def _resumed(folder: Path, as_json: bool) -> Values:
 
 def compose_study(verb: str, settings: Sequence[str]) -> Values:
     """Complete values of a study, as the verb itself composes them, with the methods that only claims compare."""
-    from sdl_cli.cli import hydra as bridge
     from sdl_cli.cli.verbs import VERBS
+    from sdl_cli.run import hydra as bridge
     from sdl_cli.settings.yaml_files import conf_dir
 
     own, entry = str(conf_dir() / OWN_ARMS), VERBS[verb]()

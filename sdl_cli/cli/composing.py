@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import VERBS, Verb
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
 from sdl_cli.files import write_atomic
@@ -23,6 +22,7 @@ from sdl_cli.many.sweep_result import SweepResult
 from sdl_cli.phrases import first_line
 from sdl_cli.report.console import Display, resume_command
 from sdl_cli.report.sweep_table import results_csv
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run import locks, stored, writing
 from sdl_cli.settings import older_names
 from sdl_cli.settings.parallel import Parallel

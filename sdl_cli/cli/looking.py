@@ -20,8 +20,8 @@ def with_data(overrides: list[str] | None, as_json: bool) -> list[str]:
     given = list(overrides or [])
     if all("=" in o and not is_there(o) for o in given):
         return given
-    from sdl_cli.cli.hydra.bare_paths import with_bare_path
     from sdl_cli.report.console import Display
+    from sdl_cli.run.hydra.bare_paths import with_bare_path
 
     found, sentence = with_bare_path(given)
     if sentence:
@@ -42,9 +42,9 @@ def check(
     """Check a data set before training, worst problem first. Exit code 1 if this data would be refused, or no result trusted."""
     with ending(as_json, debug) as answer:
         typed = with_data(overrides, as_json)
-        from sdl_cli.cli import hydra as bridge
         from sdl_cli.report import check_words
         from sdl_cli.report.console import Display
+        from sdl_cli.run import hydra as bridge
         from sdl_cli.run.check import data, is_fatal
         from sdl_cli.run.request import parse_experiment
 

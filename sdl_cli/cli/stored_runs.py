@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,18 +11,7 @@ from sdl_cli.cli.options import ConfigDir, Debug, Json, Run, Trust
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 
-if TYPE_CHECKING:
-    from sdl_cli.report.console import Display
-    from sdl_cli.run.train import Observer
-
 commands = typer.Typer()
-
-
-def observe_run(display: Display) -> Observer:
-    """The observer of a run that shows it on a display."""
-    from sdl_cli.run.train import Observer
-
-    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
 
 
 @commands.command(short_help="Score a finished run again, or on other data.")
@@ -39,8 +28,9 @@ def evaluate(
 ) -> None:
     """Score a finished run again: on its own test part, or on other data (dataset=npz dataset.path=other.npz)."""
     with ending(as_json, debug) as answer:
-        from sdl_cli.cli import hydra as bridge
         from sdl_cli.report.console import Display
+        from sdl_cli.report.watching import observe_run
+        from sdl_cli.run import hydra as bridge
         from sdl_cli.run import stored
         from sdl_cli.run.evaluate import evaluate as score
         from sdl_cli.run.request import TABLES
@@ -81,6 +71,7 @@ def predict(
         check_choice("--on-error", on_error, ("fail", "skip"))
         from sdl_cli.phrases import counted
         from sdl_cli.report.console import Display
+        from sdl_cli.report.watching import observe_run
         from sdl_cli.run import run_folder, stored
         from sdl_cli.run.predict import STDOUT
         from sdl_cli.run.predict import predict as predict_rows
@@ -108,6 +99,7 @@ def export(
     """Write a finished run's model as ONNX (.onnx) or torch.export (.pt2), check it against the run, and describe its inputs."""
     with ending(as_json, debug) as answer:
         from sdl_cli.report.console import Display
+        from sdl_cli.report.watching import observe_run
         from sdl_cli.run import run_folder, stored
         from sdl_cli.run.export import export as export_model
 

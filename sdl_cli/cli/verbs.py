@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli.stored_runs import observe_run
 from sdl_cli.many import repeats
 from sdl_cli.many.sweep_folder import StoredJob
 from sdl_cli.many.sweep_job import Work
 from sdl_cli.report.console import Display
 from sdl_cli.report.sweep_table import comparison_columns, curve_columns, run_columns
+from sdl_cli.report.watching import observe_comparison, observe_curve, observe_run
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.prepare import load_dataset
 from sdl_cli.run.request import parse_experiment, parse_parallel
@@ -54,26 +52,6 @@ class Verb:
     parts: str = ""
 
 
-def with_arms(values: Values, overrides: Sequence[str], config_dir: str | None = None) -> Values:
-    """The composed values of a comparison with every arm and its candidates; nothing is loaded or run."""
-    from sdl_cli.study.compare.arms import compose_arms, shared_overrides, with_current_names
-    from sdl_cli.study.compare.settings import Comparison, parse_shared
-
-    shared = parse_shared(values)
-    shared = dataclasses.replace(shared, compare=with_current_names(shared.compare, config_dir))
-
-    def compose_one(arm: Sequence[str]) -> Values:
-        return bridge.compose_checked("train", arm, parse_experiment, config_dir)
-
-    def read(group: str, name: str) -> Values | None:
-        return bridge.read_choice(group, name, config_dir)
-
-    common = shared_overrides(overrides)
-    also = ["unlabeled"] if shared.dataset.unlabeled is not None else []
-    arms = compose_arms(shared.compare, common, compose_one, bridge.parse_assignments, read, parse_experiment, config_dir, also)
-    return Comparison(shared, arms).to_plain()
-
-
 def _found_by_run(job: StoredJob) -> Values:
     assert job.values is not None
     return {"run": RunResult.from_json(job.values), "objective": job.objective}
@@ -102,12 +80,11 @@ def _train() -> Verb:
 def _curve() -> Verb:
     from sdl_cli.study.curve import run as curving
     from sdl_cli.study.curve.settings import parse_curve
-    from sdl_cli.study.plan import StudyObserver
 
     return Verb(
         Work(parse_curve, curving.run, curving.resume),
         check=parse_curve,
-        observe=lambda display: StudyObserver(display.curve_start, display.curve_progress, display.notice),
+        observe=observe_curve,
         show=Display.curve,
         load=lambda values: load_dataset(parse_curve(values))[0],
         found=lambda job: {"curve": job.values},
@@ -120,14 +97,14 @@ def _curve() -> Verb:
 def _compare() -> Verb:
     from sdl_cli.study.compare import run as comparing
     from sdl_cli.study.compare.arms import shared_overrides
+    from sdl_cli.study.compare.composing import with_arms
     from sdl_cli.study.compare.plan import first_experiment
     from sdl_cli.study.compare.settings import parse_comparison, parse_shared
-    from sdl_cli.study.plan import StudyObserver
 
     return Verb(
         Work(parse_comparison, comparing.run, comparing.resume),
         check=parse_shared,
-        observe=lambda display: StudyObserver(display.compare_start, display.compare_progress, display.notice),
+        observe=observe_comparison,
         show=Display.comparison,
         load=lambda values: load_dataset(first_experiment(parse_comparison(values).arms))[0],
         found=lambda job: {"comparison": job.values},

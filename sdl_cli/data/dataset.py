@@ -14,8 +14,8 @@ import numpy as np
 from sdl_cli.data.arrays import Array
 from sdl_cli.data.files.columns import Column
 from sdl_cli.data.time_order import TimeOrder
-from sdl_cli.machine import available_cores
 from sdl_cli.phrases import shortened
+from sdl_cli.settings.machine import available_cores
 
 Task = Literal["classification", "regression"]
 Modality = Literal["image", "table", "text", "series"]

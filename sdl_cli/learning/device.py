@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdl_cli.errors import ConfigError, DeviceError
 from sdl_cli.files import cache_folder, write_atomic
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 if TYPE_CHECKING:
     import torch

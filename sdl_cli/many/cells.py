@@ -20,11 +20,11 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StorageError
 from sdl_cli.learning.stages import Stages
-from sdl_cli.machine import available_cores, limited_cores
 from sdl_cli.many import processes
 from sdl_cli.many.processes import Slot, Task, WorkerLostError, as_run_error
 from sdl_cli.many.processes import end_workers as end_workers
 from sdl_cli.run import run_folder, writing
+from sdl_cli.settings.machine import available_cores, limited_cores
 from sdl_cli.settings.parallel import Parallel
 
 CLUSTERS = ("dask", "ray")

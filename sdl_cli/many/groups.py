@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from sdl_cli.machine import available_bytes
 from sdl_cli.many.cells import Cell, Group
 from sdl_cli.run.fit_and_score import trains_on_gpu
 from sdl_cli.settings.experiment import Experiment
+from sdl_cli.settings.machine import available_bytes
 
 _IMAGES, _TABLES = 16, 64  # cells under way at once
 _COPIES = 6  # that each holds of its rows, about, and as much room again

@@ -126,7 +126,7 @@ def _several(parallel: Parallel | None, listener: Listener) -> Parallel | None:
 
 def _slots(parallel: Parallel) -> Values:
     """Cores of each job, and the GPUs to share out where there are several."""
-    from sdl_cli.machine import available_cores
+    from sdl_cli.settings.machine import available_cores
 
     gpus = cells.visible_gpus()
     gpus = gpus if len(gpus) > 1 else []

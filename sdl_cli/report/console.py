@@ -68,7 +68,7 @@ class Display:
     def epoch(self, row: Values) -> None:
         """One epoch is over."""
         text, phase, done, total = words.epoch_text(row), row["phase"], row["epoch"], row["epochs"]
-        if self.err.isatty():
+        if self.progress.moves(self.err):
             self.progress.show(self.err, phase, done, total, text, time_left=True)
         else:
             self.progress.line(
@@ -281,7 +281,7 @@ class Display:
             self._field(name, text)
         for sentence in overview["notes"]:
             self.notice(sentence)
-        if self.err.isatty():  # the first cell may take a while
+        if self.progress.moves(self.err):  # the first cell may take a while
             self.progress.show(self.err, "cells", overview["done"], overview["cells"], "")
 
     def _cell(self, progress: Any, named: str, running: str, unit: str) -> None:
@@ -291,7 +291,7 @@ class Display:
             self.notice(f"{named} failed: {first_line(outcome.error)}")
         is_over = done >= total or progress.seconds_left is None
         text = ", ".join(filter(None, (running, "" if is_over else f"about {duration(progress.seconds_left)} left")))
-        if self.err.isatty():
+        if self.progress.moves(self.err):
             self.progress.show(self.err, "cells", done, total, text)
         elif done < total and not outcome.was_done:
             self.progress.line(self.err, ", ".join(filter(None, (f"{done} of {total} {unit}", text))))

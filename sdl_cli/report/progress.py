@@ -23,6 +23,10 @@ class Progress:
         """Whether a bar stands in the terminal."""
         return self._bar is not None
 
+    def moves(self, stream: TextIO) -> bool:
+        """Whether a bar can move there; elsewhere `line` says how far it is."""
+        return stream.isatty()
+
     def show(self, stream: TextIO, name: str, done: int, total: int, text: str, time_left: bool = False) -> None:
         """Move the bar, a new one if the name is another; it goes away once all is done, and may estimate the time left."""
         if self._bar is None or self._name != name:

@@ -19,7 +19,7 @@ from sdl_cli.measure import baseline, metrics
 from sdl_cli.measure.metrics import Measured
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import score
-from sdl_cli.run.predict import stored_decision
+from sdl_cli.run.outputs import stored_decision
 from sdl_cli.run.prepare import OF_A_FILE, PATHS
 from sdl_cli.run.request import TABLES
 from sdl_cli.run.train import Observer
@@ -57,7 +57,7 @@ def evaluate(folder: Path, overrides: Values | None, dataset: Values | None, obs
         return _evaluate(stored, found, same_data, observer, trust)
     from sdl_cli.learning import loop
     from sdl_cli.learning.device import Runtime, resolve
-    from sdl_cli.machine import available_cores
+    from sdl_cli.settings.machine import available_cores
 
     runtime = None
     if device is not None:

@@ -11,12 +11,12 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset, digest, digest_parts
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import counted
 from sdl_cli.run.check.duplicates import image_keys, row_keys, spread
 from sdl_cli.run.check.images import near_to
 from sdl_cli.run.new_inputs import as_read, iter_inputs
 from sdl_cli.settings.experiment import Experiment
+from sdl_cli.settings.machine import available_bytes
 
 Array = np.ndarray[Any, Any]
 Found = tuple[Array, tuple[str, ...]]

@@ -58,6 +58,14 @@ def parse_group(group: str, table: Mapping[str, type] | type, value: Any) -> Any
     return found
 
 
+def check_fields(kind: type, values: Mapping[str, Any], before: str = "") -> list[str]:
+    """What is wrong with the values of some fields of a dataclass, a sentence each, with `before` before their names."""
+    problems: list[str] = []
+    for key, value in values.items():
+        _convert(before + key, _hints(kind)[key], value, problems)
+    return problems
+
+
 def suggest(word: str, candidates: Iterable[str]) -> str:
     """`Did you mean x?` for the candidate nearest to `word`, in whatever case, or an empty string."""
     of = {candidate.lower(): candidate for candidate in reversed(list(candidates))}

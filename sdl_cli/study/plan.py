@@ -11,12 +11,12 @@ import numpy as np
 
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.errors import ConfigError
-from sdl_cli.machine import available_cores
 from sdl_cli.many.cells import Outcome, visible_gpus
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, MAIN
 from sdl_cli.run import run_folder
 from sdl_cli.run.fit_and_score import ignore
 from sdl_cli.run.writing import resumed
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parallel import Parallel
 
 Array = np.ndarray[Any, Any]

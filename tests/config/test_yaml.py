@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.errors import ConfigError
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run.request import TABLES, parse_experiment
 from sdl_cli.settings.experiment import Experiment, Training
 from sdl_cli.settings.parallel import Parallel

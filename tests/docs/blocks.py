@@ -31,10 +31,10 @@ import pytest
 import typer.main
 import yaml
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli import main
-from sdl_cli.cli.hydra.bare_paths import with_bare_path
-from sdl_cli.cli.hydra.overrides import first_choice
+from sdl_cli.run import hydra as bridge
+from sdl_cli.run.hydra.bare_paths import with_bare_path
+from sdl_cli.run.hydra.overrides import first_choice
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, options
 from sdl_cli.study.compare.settings import parse_shared

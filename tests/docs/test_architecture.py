@@ -111,7 +111,7 @@ EDITS: dict[str, dict[str, Edit]] = {
                 "def count(overrides: list[str], as_json: Json = False, debug: Debug = False) -> None:\n"
                 '    """Say what would be trained."""\n'
                 "    with ending(as_json, debug) as answer:\n"
-                "        from sdl_cli.cli import hydra as bridge\n"
+                "        from sdl_cli.run import hydra as bridge\n"
                 "        from sdl_cli.run.count import count_rows\n"
                 "        from sdl_cli.run.request import parse_experiment\n\n"
                 '        answer(count_rows(bridge.compose_checked("train", overrides, parse_experiment, None)))\n\n\n',

@@ -22,10 +22,10 @@ from integration.conftest import Sdl, Start, outcome, tree
 from integration.forked import WORKER_NAME, Forked, Server
 from PIL import Image
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.split import split
 from sdl_cli.learning import stack, together, turns
 from sdl_cli.many import groups
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run import run_folder, writing
 from sdl_cli.study.curve import measure
 from sdl_cli.study.curve.settings import parse_curve

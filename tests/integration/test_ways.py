@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from integration.conftest import BASELINE, Sdl, Start
 
-from sdl_cli.cli.hydra.bare_paths import with_bare_path
 from sdl_cli.errors import ConfigError
 from sdl_cli.run import locks, run_folder, writing
+from sdl_cli.run.hydra.bare_paths import with_bare_path
 
 LONG = "dataset=wine model=deep_net model.depth=1 model.width=8 training.epochs=100000 training.checkpoint_seconds=0"
 

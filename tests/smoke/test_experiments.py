@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdl_cli.cli import hydra as bridge
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run import train
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import conf_dir

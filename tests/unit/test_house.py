@@ -15,6 +15,7 @@ import sdl_cli
 PACKAGE = Path(sdl_cli.__file__).parent
 # entry at the top of the package -> layer; imports point strictly downward between entries (docs/ARCHITECTURE.md)
 LEVELS: dict[str, int] = {
+    "api": 10,
     "cli": 10,
     "report": 9,
     "study": 8,
@@ -25,7 +26,6 @@ LEVELS: dict[str, int] = {
     "data": 3,
     "settings": 2,
     "files": 1,
-    "machine": 1,
     "errors": 0,
     "phrases": 0,
 }
@@ -94,16 +94,16 @@ def test_an_upward_import_would_be_found(text: str) -> None:
     assert wrong("learning.models.baseline", ast.parse(text))
 
 
-@pytest.mark.parametrize("text", ["from sdl_cli.machine import available_cores", "def f():\n  from sdl_cli import machine"])
+@pytest.mark.parametrize("text", ["from sdl_cli.api import train", "def f():\n  from sdl_cli import api"])
 def test_an_import_from_the_same_level_would_be_found(text: str) -> None:
-    assert wrong("files", ast.parse(text))
+    assert wrong("cli.main", ast.parse(text))
 
 
 def test_one_room_imports_hydra() -> None:
     heavy = ("hydra", "omegaconf")
     guilty = {name for name, tree in TREES.items() if any(full.partition(".")[0] in heavy for full in imports(tree))}
     assert guilty
-    assert all(name.startswith("cli.hydra") for name in guilty), guilty
+    assert all(name.startswith("run.hydra") for name in guilty), guilty
 
 
 LIGHT = ("main", "options", "exits", "looking", "stored_runs", "claims")
@@ -118,6 +118,51 @@ def test_the_command_line_imports_little_at_the_top() -> None:
     everything = {full for name in LIGHT for full in imports(TREES[f"cli.{name}"], top_only=True)}
     outside = {full for full in everything if full.partition(".")[0] not in sys.stdlib_module_names}
     assert all(any(full == name or full.startswith(name + ".") for name in allowed) for full in outside), outside
+
+
+# what a program does -> what it leaves unimported
+OF_A_PROGRAM = {
+    "import sdl_cli": "numpy pandas torch sklearn hydra rich typer",
+    "import sdl_cli; sdl_cli.SdlError": "numpy pandas torch sklearn hydra rich typer",
+    "import sdl_cli as sdl; rows = __import__('pandas').read_csv('rows.csv'); sdl.load('forest').predict(rows)": (
+        "torch torchvision hydra skops matplotlib typer"
+    ),
+    "import sdl_cli as sdl; sdl.forecast([(50, 0.8), (100, 0.85), (200, 0.88)])": "torch hydra skops matplotlib rich typer",
+}
+
+
+@pytest.mark.parametrize("program", OF_A_PROGRAM)
+def test_what_a_program_leaves_unimported(program: str, tmp_path: Path) -> None:
+    if "forest" in program:
+        made = (
+            "import pandas, sdl_cli as sdl\n"
+            "rows = pandas.DataFrame({'x': range(60), 'y': ['a', 'b'] * 30})\n"
+            "rows.to_csv('rows.csv', index=False)\n"
+            "sdl.train('rows.csv', 'y', features=['x'], model={'name': 'baseline', 'num_trees': 3}, folder='forest', verbose=False)\n"
+        )
+        subprocess.run([sys.executable, "-c", made], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    told = f"{program}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120)
+    assert not set(done.stdout.split()) & set(OF_A_PROGRAM[program].split())
+
+
+def test_every_estimator_and_name_that_a_program_gets_is_there() -> None:
+    from sdl_cli.learning.models.settings import MODELS
+
+    assert set(sdl_cli.__all__) - {"__version__"} == set(sdl_cli._MODULES)
+    for name in sdl_cli.__all__:
+        assert getattr(sdl_cli, name).__name__ == name if name != "__version__" else sdl_cli.__version__
+    assert set(sdl_cli.__all__) <= set(dir(sdl_cli))
+    known = {
+        pair
+        for kind in MODELS.values()
+        for pair in ((kind.estimators[0], kind.estimators[1]), (kind.estimators[0], kind.estimators[2]))
+    }
+    offered = {(module, name) for name, module in sdl_cli._MODULES.items() if module.startswith("sdl_cli.learning.models.")}
+    assert {pair for pair in offered if pair[0] != "sdl_cli.learning.models.preparation"} <= known
+    assert (PACKAGE / "py.typed").is_file()
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        sdl_cli.trian  # noqa: B018
 
 
 HEAVY = "torch sklearn hydra omegaconf numpy"

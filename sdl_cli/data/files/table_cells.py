@@ -85,7 +85,7 @@ def encode_column(cells: Cells, column: Column, own: Array, unknown: Unknown | N
         cell = f"{shortened(own[error.row], 30)!r}, which is not {error.wanted}"
         message = f"{cells.place(error.row)}: column {shortened(column.name)} holds {cell}."
         hint = "Correct it, or leave the cell empty if the value is not known."
-        if column.kind == "number" and evidence(own[error.row]) is not None:
+        if column.kind == "number" and isinstance(own[error.row], str) and evidence(own[error.row]) is not None:
             mark = cells.marks_of(column.name).decimal
             hint = f"The decimal mark of this file is {mark!r}: use it everywhere, or set dataset.decimal."
         raise DataError(message, hint) from error

@@ -15,8 +15,8 @@ from typing import IO, Any
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import typed_path
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import shortened
+from sdl_cli.settings.machine import available_bytes
 from sdl_cli.settings.parse import suggest
 
 _MEMORY_RATIO = 8  # of the cells of a table in memory to the same as text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
+from sdl_cli.settings.machine import available_bytes
 
 Kind = Literal["number", "logical", "char", "cell", "struct", "other"]
 MOST_DEPTH = 20  # of cells and structs in one another

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
+from sdl_cli.settings.machine import available_bytes
 
 _BLOCK_BYTES = 2**20
 _HEAD_BYTES = 64  # that are unpacked at once to look at the beginning

@@ -10,8 +10,8 @@ from typing import Any
 from sdl_cli.data.files.sniffing import Asked
 from sdl_cli.data.files.table_cells import CELL_BYTES, Cells, from_frame
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import shortened
+from sdl_cli.settings.machine import available_bytes
 
 _PART_ROWS = 8192  # that are unpacked at once
 _INDEX = re.compile(r"__index_level_\d+__")

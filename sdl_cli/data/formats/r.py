@@ -20,8 +20,8 @@ from sdl_cli.data.formats.r_altrep import constructors
 from sdl_cli.data.formats.r_values import UnreadError, attributes, column, length, symbol, texts
 from sdl_cli.data.formats.typed_columns import TypedColumn, TypedTable, numbered_names, refuse_wider, width_of
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import counted, listed, shortened
+from sdl_cli.settings.machine import available_bytes
 from sdl_cli.settings.parse import suggest
 
 HEEDS = ("variable",)  # dataset.variable says which

@@ -12,7 +12,7 @@ import numpy as np
 
 from sdl_cli.data.formats.r_values import UnreadError
 from sdl_cli.data.formats.typed_columns import number_text
-from sdl_cli.machine import available_bytes
+from sdl_cli.settings.machine import available_bytes
 
 _NUMBER_BYTES = 16  # of a number of a sequence, and its mask
 _STRING_BYTES = 500  # of a string of rdata

@@ -14,8 +14,8 @@ from sdl_cli.data.formats.survey_cells import Told, Wish, tell
 from sdl_cli.data.formats.survey_file import SurveyFile, Values, kind_of, opened
 from sdl_cli.data.formats.survey_notes import notes_of
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import printable
+from sdl_cli.settings.machine import available_bytes
 
 GIVES_WORDS = True
 REASON = ".missing"  # behind the name of a column: that of the reasons why its cells are missing

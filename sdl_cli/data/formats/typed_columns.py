@@ -13,8 +13,8 @@ from sdl_cli.data.files.columns import to_numbers
 from sdl_cli.data.files.roles import listed
 from sdl_cli.data.files.table_cells import CELL_BYTES, Cells
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import printable, shortened
+from sdl_cli.settings.machine import available_bytes
 
 YES_NO = ("false", "true")
 _BOOLEANS = ({"false", "true"}, {"no", "yes"}, {"f", "t"}, {"n", "y"})

@@ -21,7 +21,7 @@ from sdl_cli.data.images import readers, scans, squares, tiff
 from sdl_cli.data.images.pixels import USUAL, Pixels, Remark, Source, View
 from sdl_cli.data.images.squares import PhotoChannels, refuse_too_large, square, square_of, too_large
 from sdl_cli.errors import SdlError
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import cache_folder, write_atomic
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 _FORMAT = 1
 # A change within one tick of a file system's clock (up to 2 s) leaves the times as they are, so what was changed this

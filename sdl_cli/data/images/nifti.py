@@ -29,8 +29,8 @@ from sdl_cli.data.images.pixels import (
     refuse_several,
 )
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import shortened
+from sdl_cli.settings.machine import available_bytes
 
 INSTALL = 'pip install "sdl-cli[scans]"'
 SUFFIXES = (".nii", ".nii.gz")

@@ -13,7 +13,7 @@ from sdl_cli.data.arrays import Array
 from sdl_cli.data.images import dicom
 from sdl_cli.data.images.readers import is_nameless_scan
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 SEVERAL_OF_ONE = "keeps those of one patient on one side of every split."
 FIELD = "PatientID"  # DICOM's own name, tag (0010,0020)

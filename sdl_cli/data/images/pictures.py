@@ -15,8 +15,8 @@ from sdl_cli.data.images.decode import num_pictures
 from sdl_cli.data.images.pixels import View
 from sdl_cli.data.images.readers import is_nameless_scan
 from sdl_cli.errors import DataError, SdlError
-from sdl_cli.machine import available_cores
 from sdl_cli.phrases import listed
+from sdl_cli.settings.machine import available_cores
 
 _MOST_PICTURES = 1_000_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,6 +143,23 @@ def iter_images(
     if others and notes is not None:
         notes.append(left_out(others))
     names = [shown_name(file, root) for file in files]
+    yield from iter_files(files, names, size_px, channels, interpolation, on_error, batch, notes, scale, view, num_bands)
+
+
+def iter_files(
+    files: Sequence[Path],
+    names: Sequence[str],
+    size_px: int,
+    channels: PhotoChannels = "rgb",
+    interpolation: str = "bilinear",
+    on_error: OnError = "fail",
+    batch: int = 256,
+    notes: list[str] | None = None,
+    scale: ValueRange | None = None,
+    view: View = USUAL,
+    num_bands: int | None = None,
+) -> Iterator[tuple[Array, Array]]:
+    """The same of image files that are known, by these names."""
     pictures = pictures_in(files, names, view)
     how = Decoding(size_px, channels, interpolation, on_error, view=view, num_bands=num_bands)
     for rows, images in iter_photos(pictures, how, batch, notes, scale):

@@ -47,30 +47,14 @@ def iter_rows(
     Raises DataError: columns that are missing, cells that do not fit their column, with the line; and whatever reading raises.
     """
     columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
+    typed = iter_cells(path, _asked_of_run(columns, inputs), chunk_rows)
+    if typed is not None:
+        yield from rows_of_cells(typed, str(path), inputs, notes)
+        return
     unknown: Unknown = {}
     percent: set[str] = set()
     count = 0
-    id_name, as_written = source["id"], source.get("text", ())
-    words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-    levels = {c.name: c.levels for c in columns} | ({} if id_name is None else {id_name: known_levels(inputs).get(id_name, ())})
-    asked = dataclasses.replace(_asked_of_cells(columns, source), texts=tuple(as_written), missing=words, levels=levels)
-    typed = iter_cells(path, asked, chunk_rows)
-    if typed is not None:
-        known: Known | None = Known.of(source, columns)
-        said: dict[str, None] = {}
-        for cells in typed:
-            said |= dict.fromkeys(cells.notes)
-            cells = with_own_marks(cells, dataclasses.replace(asked, decimal=None, thousands=None), known, "INPUT")
-            known = Known(cells.marks, 1, known.numbers if known else ())  # later chunks are written alike
-            require_columns(str(path), cells.names, [c.name for c in columns])
-            count += len(cells.lines)
-            known_cells = in_words(with_missing(cells, words, as_written), source, columns, said)
-            percent |= in_percent(known_cells, columns)
-            yield row_ids(cells, id_name), encode_columns(known_cells, columns, unknown)
-        if notes is not None:
-            notes += [*said, *percent_notes(percent)]
-        _say(notes, unknown, count, id_name, cells.names)
-        return
+    id_name, as_written, words = source["id"], source.get("text", ()), _missing(source)
     form = _format_of(path, columns, source)
     if notes is not None and form.marks != Known.of(source).marks:
         notes += [note for note in form.notes if note.startswith(("Decimal", "Thousands", "Some columns"))]
@@ -95,6 +79,46 @@ def iter_rows(
     if notes is not None:
         notes += [*of_codes, *percent_notes(percent)]
     _say(notes, unknown, count, source["id"], form.names)
+
+
+def rows_of_cells(
+    parts: Iterator[Cells], where: str, inputs: Mapping[str, Any], notes: list[str] | None = None
+) -> Iterator[tuple[Array, Array]]:
+    """The same of rows whose cells have types already, a part at a time; `where` names them in messages."""
+    columns, source = [Column.from_plain(values) for values in inputs["columns"]], inputs["source"]
+    id_name, as_written, words = source["id"], source.get("text", ()), _missing(source)
+    asked = dataclasses.replace(_asked_of_run(columns, inputs), decimal=None, thousands=None)
+    known: Known | None = Known.of(source, columns)
+    said: dict[str, None] = {}
+    unknown: Unknown = {}
+    percent: set[str] = set()
+    count = 0
+    names: Sequence[str] = ()
+    for cells in parts:
+        said |= dict.fromkeys(cells.notes)
+        cells = with_own_marks(cells, asked, known, "INPUT")
+        known = Known(cells.marks, 1, known.numbers if known else ())  # later chunks are written alike
+        require_columns(where, cells.names, [c.name for c in columns])
+        count, names = count + len(cells.lines), cells.names
+        known_cells = in_words(with_missing(cells, words, as_written), source, columns, said)
+        percent |= in_percent(known_cells, columns)
+        yield row_ids(cells, id_name), encode_columns(known_cells, columns, unknown)
+    if notes is not None:
+        notes += [*said, *percent_notes(percent)]
+    _say(notes, unknown, count, id_name, names)
+
+
+def _missing(source: Mapping[str, Any]) -> frozenset[str]:
+    return missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
+
+
+def _asked_of_run(columns: Sequence[Column], inputs: Mapping[str, Any]) -> Asked:
+    """What a run stored of its file, for files whose cells have types: which are text, missing or levels too."""
+    source = inputs["source"]
+    id_name = source["id"]
+    levels = {c.name: c.levels for c in columns} | ({} if id_name is None else {id_name: known_levels(inputs).get(id_name, ())})
+    asked = _asked_of_cells(columns, source)
+    return dataclasses.replace(asked, texts=tuple(source.get("text", ())), missing=_missing(source), levels=levels)
 
 
 def _asked_of_cells(columns: Sequence[Column], source: Mapping[str, Any]) -> Asked:

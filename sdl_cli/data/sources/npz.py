@@ -19,8 +19,8 @@ from sdl_cli.data.files.text_file import existing_file
 from sdl_cli.data.source import Reading, row_names
 from sdl_cli.data.targets import FILL_HINT, encode_targets
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.settings.experiment import DataSettings
+from sdl_cli.settings.machine import available_bytes
 
 _PARTS = {"train": "train", "val": "validation", "test": "test"}
 _KIND = ("an .npz file", "an .npz file; for a folder of photos choose dataset=image_folder")
@@ -215,13 +215,18 @@ def _inputs(path: Path, xs: Sequence[Array], notes: list[str]) -> Array:
         return np.ascontiguousarray(X, dtype=np.float64)
     if X.ndim not in (3, 4):
         raise DataError(f"{path}: inputs of shape {X.shape} are neither images nor a table.", _SHAPES_HINT)
-    return _channels_first(path, _to_uint8(path, X, notes), notes)
+    return as_images(path, X, notes)
 
 
 _SHAPES_HINT = "Images are NHWC, NCHW (1 or 3 channels) or NHW; a table is N x F."
 
 
-def _channels_first(path: Path, X: Array, notes: list[str]) -> Array:
+def as_images(where: object, X: Array, notes: list[str]) -> Array:
+    """Images `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)` as `uint8 (N, C, H, W)`; `where` names them in messages."""
+    return _channels_first(where, _to_uint8(where, X, notes), notes)
+
+
+def _channels_first(path: object, X: Array, notes: list[str]) -> Array:
     if X.ndim == 3:
         return np.ascontiguousarray(X[:, None])
     if X.shape[3] in (1, 3, 4):
@@ -233,7 +238,7 @@ def _channels_first(path: Path, X: Array, notes: list[str]) -> Array:
     raise DataError(f"{path}: images of shape {X.shape} have no axis of 1 or 3 channels.", _SHAPES_HINT)
 
 
-def _to_uint8(path: Path, X: Array, notes: list[str]) -> Array:
+def _to_uint8(path: object, X: Array, notes: list[str]) -> Array:
     if X.dtype == np.uint8:
         return X
     low, high = float(X.min()), float(X.max())

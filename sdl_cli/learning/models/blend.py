@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -21,11 +20,11 @@ from sdl_cli.errors import DataError
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.baseline import Baseline
 from sdl_cli.learning.models.kind import ModelSettings
+from sdl_cli.learning.models.parameters import Parameters
 from sdl_cli.learning.models.pretrained_table import PretrainedTable
 from sdl_cli.learning.models.settings import BlendSettings
 from sdl_cli.learning.models.stored_network import State
 from sdl_cli.learning.models.trees import forest_from_arrays, forest_to_arrays
-from sdl_cli.settings.experiment import plain
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +34,7 @@ _EM_STEPS = 500
 
 
 @takes(BlendSettings, **NETWORK)
-class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Blend(ClassifierMixin, Parameters, BaseEstimator):  # type: ignore[misc]
     """A random forest, logistic regression and `PretrainedTable` on the same table `(N, F)`, each with its own defaults.
 
     Its arguments are those of `BlendSettings` and of every network; of the latter only those of the device have an effect.
@@ -50,6 +49,7 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Blend:
         """Fit all parts on labelled rows `(N, F)` with classes `(N,)`; validation rows are not needed. Raises as its parts."""
+        self.check_parameters()
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, counts = np.unique(y, return_counts=True)
@@ -121,7 +121,7 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scaler, model = (step for _, step in logistic.model_.steps)
         scales = {"mean": scaler.mean_, "scale": scaler.scale_, "coef": model.coef_, "intercept": model.intercept_}
         tensors |= {f"logistic.{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in scales.items()}
-        params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
+        params = self.plain_params()
         return tensors, {
             "params": params, "fitted": values["fitted"] | {"weights": self.weights_.tolist(), "network": values["params"]}
         }  # fmt: skip

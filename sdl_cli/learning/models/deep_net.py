@@ -82,7 +82,7 @@ class _DeepNet(NetworkEstimator):
         return net
 
     def _pseudo_labels(self, rows: Tensor) -> PseudoLabels:
-        weak, strong = views(self.augment, self.unlabeled_augment, rows.ndim == 4)
+        weak, strong = views(self.given("augment"), self.unlabeled_augment, rows.ndim == 4)
 
         def probabilities(outputs: Tensor) -> Tensor:
             probs: Tensor = self.loss_.class_logits(outputs.float(), 1.0).softmax(1)

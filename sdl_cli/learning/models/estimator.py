@@ -63,6 +63,7 @@ class NetworkEstimator(StoredNetwork):
 
     def fitting(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None, X_unlabeled: Any = None) -> Stages[None]:
         """`fit`, which stops wherever networks are to be trained."""
+        self.check_parameters()
         X, y = self._check(X, y, fitting=True)
         modality = _MODALITIES[X.ndim]
         task: Literal["classification", "regression"] = "classification" if is_classifier(self) else "regression"
@@ -106,8 +107,8 @@ class NetworkEstimator(StoredNetwork):
             this["text"] = "these are texts"
             what = f"model: {type(self).__name__} takes {takes}, but {this[modality]}."
             raise ConfigError(what, "Choose another, for example model=deep_net.")
-        self.loss_ = losses.resolve(self.loss or losses.Auto(), task)
-        policy = self.augment or augmentation.NoAugment()
+        self.loss_ = losses.resolve(self.given("loss") or losses.Auto(), task)
+        policy = self.given("augment") or augmentation.NoAugment()
         for sentence in augmentation.check(policy, modality, task):
             loop.current_context().notice(sentence)
         self.training_ = self.filled_training(modality, num_rows)
@@ -129,7 +130,7 @@ class NetworkEstimator(StoredNetwork):
 
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """The training settings with this model's defaults for `modality` and this many rows instead of every None."""
-        filled = (self.training or Training()).filled_from(self.settings.default_training[modality])
+        filled = (self.given("training") or Training()).filled_from(self.settings.default_training[modality])
         num_rows = max(num_rows, 1)
         batch_size = int(min(256, max(32, 2 ** round(math.log2(num_rows / 24)))))  # about 24 steps an epoch
         epochs = min(100, max(20, round(20_000 / num_rows)))  # about 20,000 rows in all: few rows are seen more often
@@ -140,13 +141,14 @@ class NetworkEstimator(StoredNetwork):
         """Whether fit sets rows aside: to choose an epoch, or to fit the temperature of the cosine loss."""
         if self._only_probes:
             return False
-        training = self.training or Training()
+        training = self.given("training") or Training()
         filled = [training.filled_from(self.settings.default_training[m]) for m in self.settings.modalities]
         return any(f.needs_validation for f in filled) or self._scales_outputs
 
     @property
     def _scales_outputs(self) -> bool:
-        return isinstance(self.loss, losses.Cosine) and self.loss.xent_weight == 0 and not self._only_probes
+        loss = self.given("loss")
+        return isinstance(loss, losses.Cosine) and loss.xent_weight == 0 and not self._only_probes
 
     @property
     def _only_probes(self) -> bool:
@@ -199,7 +201,7 @@ class NetworkEstimator(StoredNetwork):
         """A network with fresh weights for inputs of this shape (no batch axis)."""
         body, size = self.build_body(input_shape)
         standardises = len(input_shape) == 3 and not self.settings.is_pretrained
-        combined = bool(getattr(self.loss, "xent_weight", 0)) and not self._only_probes
+        combined = bool(getattr(self.given("loss"), "xent_weight", 0)) and not self._only_probes
         return Network(body, size, num_outputs, input_shape[0] if standardises else None, combined)
 
     def _job(
@@ -219,7 +221,8 @@ class NetworkEstimator(StoredNetwork):
 
     @property
     def _capture(self) -> Literal["all", "network"]:
-        return "network" if self.augment is not None and augmentation.waits_for_device(self.augment) else "all"
+        augment = self.given("augment")
+        return "network" if augment is not None and augmentation.waits_for_device(augment) else "all"
 
     def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:
         """A network with the weights that belong to this seed and phase; it standardises images as the rows `X` ask."""

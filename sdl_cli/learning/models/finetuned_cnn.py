@@ -112,7 +112,8 @@ class _FinetunedCNN(NetworkEstimator):
         """Embeddings `float64 (N, D)` of images `uint8 (N, C, H, W)` by the pretrained weights, as the probe would learn from."""
         inputs = self._as_inputs(X)
         net = self.build_network(list(X.shape[1:]), num_outputs)
-        self.loss_ = self.loss if self.loss is not None and self.loss.name != "auto" else losses.MSE()
+        loss = self.given("loss")
+        self.loss_ = loss if loss is not None and loss.name != "auto" else losses.MSE()
         self._class_weights = torch.ones(num_outputs)
         self._load_weights(net, inputs, torch.zeros(len(inputs), num_outputs))
         return self._features(net, inputs)
@@ -157,7 +158,7 @@ class _FinetunedCNN(NetworkEstimator):
 
     def _fit_probe(self, net: Network, inputs: Tensor, targets: Tensor) -> None:
         """Fit the head on frozen features, computed once per image and view."""
-        policy = self.augment or augmentation.NoAugment()
+        policy = self.given("augment") or augmentation.NoAugment()
         if isinstance(policy, augmentation.Strong):  # a frozen feature of two mixed images has no one label
             policy = dataclasses.replace(policy, mix_probability=0.0)
         zero = self._target_zero
@@ -193,9 +194,10 @@ class _FinetunedCNN(NetworkEstimator):
     @property
     def reduction(self) -> Reduction | None:
         """What makes the frozen features of a probe fewer, unfitted: `reduce` as a `Reduction`, or None."""
-        if self.reduce is None or self.reduce.name == "none" or not self._only_probes:
+        asked = self.given("reduce")
+        if asked is None or asked.name == "none" or not self._only_probes:
             return None
-        return Reduction(self.reduce.name, self.reduce.number, classify=is_classifier(self))
+        return Reduction(asked.name, asked.number, classify=is_classifier(self))
 
     def num_columns(self, X: Array, y: Any) -> int:
         """Number of frozen features D of these images `(N, C, H, W)`."""

@@ -14,12 +14,13 @@ from sdl_cli.data.images.area_means import reduce_images
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.class_targets import check_classes, few_rows_per_class
 from sdl_cli.learning.models.kind import ModelSettings
-from sdl_cli.machine import available_cores
+from sdl_cli.learning.models.parameters import Parameters
+from sdl_cli.settings.machine import available_cores
 
 Array = np.ndarray[Any, Any]
 
 
-class FlatEstimator(BaseEstimator):  # type: ignore[misc]
+class FlatEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn model on a table, or on images reduced to at most `max_px` a side and flattened."""
 
     settings: ClassVar[type[ModelSettings]]
@@ -27,6 +28,7 @@ class FlatEstimator(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, X_val: Any = None, y_val: Any = None) -> Any:
         """Fit on all rows given: `(N, F)` or images `uint8 (N, C, H, W)`, targets `(N,)`. Validation rows are not needed."""
+        self.check_parameters()
         X, y = self._flatten(X, y, fitting=True)
         if is_classifier(self):
             check_classes(y)

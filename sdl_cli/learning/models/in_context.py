@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.table_network import MAX_CLASSES, Memory, TableNetwork
-from sdl_cli.machine import available_bytes
+from sdl_cli.settings.machine import available_bytes
 
 Array = np.ndarray[Any, Any]
 

@@ -24,11 +24,12 @@ from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.class_targets import check_classes
 from sdl_cli.learning.models.in_context import InContext, Limits
 from sdl_cli.learning.models.kind import ModelSettings
+from sdl_cli.learning.models.parameters import Parameters
 from sdl_cli.learning.models.settings import PretrainedTableSettings
 from sdl_cli.learning.models.stored_network import State, runtime_here
 from sdl_cli.learning.models.table_network import MAX_CLASSES, SHIPPED, TableNetwork, from_tensors, load_weights
-from sdl_cli.machine import available_cores
-from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.experiment import Training
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +39,7 @@ _PARTS = 5  # fine-tuning asks about a part of the rows at a time, and reads the
 
 
 @takes(PretrainedTableSettings, **NETWORK)
-class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class PretrainedTable(ClassifierMixin, Parameters, BaseEstimator):  # type: ignore[misc]
     """A prior-fitted network as a scikit-learn classifier of a table `(N, F)`, NaN where a cell is missing.
 
     Its arguments are those of `PretrainedTableSettings` and of every network (`arguments.NETWORK`), of which `training` and
@@ -62,6 +63,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: data of the wrong shape or kind. DataError: weights that cannot be read.
             ConfigError: fine-tuning on more classes than the network tells apart at a time.
         """
+        self.check_parameters()
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
         check_classes(y)
         self.seed_ = self.random_state
@@ -112,8 +114,8 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """The training settings with the defaults of fine-tuning instead of every None, or as they are where there is none."""
         if self.strategy != "finetune":
-            return self.training or Training()
-        filled = (self.training or Training()).filled_from(self.settings.default_training["table"])
+            return self.given("training") or Training()
+        filled = (self.given("training") or Training()).filled_from(self.settings.default_training["table"])
         return filled.filled_from(Training(batch_size=min(256, max(1, math.ceil(num_rows / _PARTS)))))
 
     def _settled_runtime(self) -> Runtime:
@@ -226,7 +228,7 @@ class PretrainedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "table.columns": torch.from_numpy(self.columns_), "table.mean": torch.from_numpy(self.mean_),
             "table.scale": torch.from_numpy(self.scale_),
         }  # fmt: skip
-        params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
+        params = self.plain_params()
         fitted = {
             "num_features": int(self.n_features_in_), "sizes": self.network_.sizes, "classes": self.classes_.tolist(),
             "seed": self.seed_, "runtime": self.runtime_.to_plain(),

@@ -16,10 +16,10 @@ from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomi
 from sdl_cli.learning.models.foreign import check_files, files_of, name_of, own_words, words_of
 from sdl_cli.learning.models.kind import HOLDS_ROWS
 from sdl_cli.learning.models.settings import MODELS, traits
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import first_line, listed, shortened
 from sdl_cli.settings.contents import INPUTS, checked
 from sdl_cli.settings.experiment import plain
+from sdl_cli.settings.machine import available_bytes
 from sdl_cli.settings.parse import parse_group
 
 FORMAT = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,9 @@ from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.errors import DataError, DeviceError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
-from sdl_cli.machine import available_cores
-from sdl_cli.settings.experiment import REDUCTIONS, Training, plain
+from sdl_cli.learning.models.parameters import Parameters
+from sdl_cli.settings.experiment import REDUCTIONS, Training
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
@@ -30,7 +30,7 @@ _MOST: dict[int, tuple[int, ...]] = {  # by the number of axes of a row
 }
 
 
-class StoredNetwork(BaseEstimator):  # type: ignore[misc]
+class StoredNetwork(Parameters, BaseEstimator):  # type: ignore[misc]
     """How a `NetworkEstimator` is saved and loaded."""
 
     def get_state(self) -> State:
@@ -39,7 +39,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         tensors = {
             f"{i}.{k}": v.detach().cpu().contiguous() for i, net in enumerate(self.networks_) for k, v in net.state_dict().items()
         }
-        params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
+        params = self.plain_params()
         fitted: dict[str, Any] = {
             "num_networks": len(self.networks_),
             "input_shape": self.input_shape_,
@@ -66,7 +66,9 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         model = cls(**params)
         model.input_shape_ = [int(n) for n in fitted["input_shape"]]
         model.temperature_ = float(fitted["temperature"])
-        model.loss_ = losses.resolve(model.loss or losses.Auto(), "classification" if is_classifier(model) else "regression")
+        model.loss_ = losses.resolve(
+            model.given("loss") or losses.Auto(), "classification" if is_classifier(model) else "regression"
+        )
         num_outputs = 1
         if is_classifier(model):
             model.classes_ = np.asarray(fitted["classes"])

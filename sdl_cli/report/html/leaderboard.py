@@ -19,7 +19,7 @@ from sdl_cli.study.compare.result import ArmResult, ComparisonResult, Gap
 
 def comparison_section(result: ComparisonResult) -> Section:
     """The arms of a comparison, best first."""
-    body = _chart(result) + _ranking(result) + _metrics(result) + _differences(result) + _about(result.arms) + _missing(result)
+    body = _chart(result) + ranking(result) + _metrics(result) + _differences(result) + _about(result.arms) + _missing(result)
     kept = "the same test rows each time" if result.fixed_test else "each with its own test rows"
     lead = (
         f"{counted(len(result.arms), 'method')} on {counted(result.repeats, 'split')} of the data, {kept}: "
@@ -44,7 +44,8 @@ def _chart(result: ComparisonResult) -> str:
     return interval_chart(bars, metric, f"Mean {wording.label(metric)} of each method", caption, line)
 
 
-def _ranking(result: ComparisonResult) -> str:
+def ranking(result: ComparisonResult) -> str:
+    """The table of all arms, best first, with what their differences mean."""
     metric, guessed = result.metric, any(arm.to_majority for arm in result.arms)  # older versions did not test that
     more = ["against ignoring the inputs"] if guessed else []
     score = f"{wording.label(metric)} (95 % interval)"

@@ -49,6 +49,11 @@ def curves_section(curves: Sequence[CurveResult]) -> Section:
     return Section("curve", "Learning curves", body)
 
 
+def curve_picture(curve: CurveResult) -> str:
+    """The picture of one curve by itself."""
+    return _drawn([curve])
+
+
 def _drawn(curves: Sequence[CurveResult]) -> str:
     metric = curves[0].metric
     with new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves)) as made:

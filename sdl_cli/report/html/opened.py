@@ -22,7 +22,7 @@ from sdl_cli.files import read_guarded
 from sdl_cli.measure.predictions import CODE, safe_cell
 from sdl_cli.run import run_folder
 from sdl_cli.run.fit_and_score import ignore
-from sdl_cli.run.predict import load_stored
+from sdl_cli.run.outputs import load_stored
 from sdl_cli.run.result import RunResult
 from sdl_cli.run.train import Observer
 from sdl_cli.settings.contents import INPUTS, METRICS, checked

@@ -16,9 +16,9 @@ from sdl_cli.data.images.decode import reason, size_and_mode
 from sdl_cli.data.images.listing import existing_folder, list_folder, shown_name
 from sdl_cli.data.sources.image_folder import ImageFolder
 from sdl_cli.data.sources.image_table import ImageTable, list_photos
-from sdl_cli.machine import available_cores
 from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.check.problem import Problem, named, worst_first
+from sdl_cli.settings.machine import available_cores
 
 _LONG = 2.0  # times as long as wide: the centre square is less than half of it
 _PLAIN_MODES = frozenset({"RGB", "L"})

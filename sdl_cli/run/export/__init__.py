@@ -97,7 +97,7 @@ def _float32_on_cpu(stored: run_folder.StoredRun, name: str, observer: Observer)
         return
     from sdl_cli.learning import loop
     from sdl_cli.learning.device import Runtime
-    from sdl_cli.machine import available_cores
+    from sdl_cli.settings.machine import available_cores
 
     runtime = Runtime("cpu", "float32", "contiguous", available_cores(), "for export")
     own = stored.environment.get("runtime") or {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 Array = np.ndarray[Any, Any]
 OPSET = 18  # of 2022, which every current ONNX runtime reads

@@ -85,7 +85,11 @@ def read_csv(file: Path, metric: str) -> Points:
         DataError: no such file or columns, a cell that is no number, a score that the metric cannot have, sizes that do not
             increase (where there is no column repeat) or fewer than 3 of them; the message names the line.
     """
-    rows = _rows(file)
+    return points_of(str(file), _rows(file), metric)
+
+
+def points_of(file: str, rows: Sequence[tuple[int, Sequence[str]]], metric: str, unit: str = "line") -> Points:
+    """The same of the lines of a table with their numbers, the first one its names; `file` and `unit` are for messages."""
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
     columns = {name: header.index(name) for name in ("size", "score", "repeat") if name in header}
     if "repeat" not in columns and (near := next((name for name in header if name.startswith("rep")), None)):
@@ -101,15 +105,17 @@ def read_csv(file: Path, metric: str) -> Points:
     for line, cells in rows[1:]:
         if len(cells) != len(header):
             hint = "For a decimal comma, use a decimal point: 0.95" if len(cells) > len(header) else ""
-            raise DataError(f"{file}, line {line}: {len(cells)} values, but the first line names {len(header)} columns.", hint)
-        size = _size(f"{file}, line {line}", cells[columns["size"]].strip())
-        score = _score(f"{file}, line {line}", cells[columns["score"]].strip(), metric)
+            raise DataError(f"{file}, {unit} {line}: {len(cells)} values, but the first line names {len(header)} columns.", hint)
+        size = _size(f"{file}, {unit} {line}", cells[columns["size"]].strip())
+        score = _score(f"{file}, {unit} {line}", cells[columns["score"]].strip(), metric)
         repeat = cells[columns["repeat"]].strip() if "repeat" in columns else "0"
         if "repeat" not in columns and scores and size <= next(reversed(scores)):
             hint = "Sort the lines by size, or add a column repeat if a size was measured more than once."
-            raise DataError(f"{file}, line {line}: size {size} comes after {next(reversed(scores))}; sizes must increase.", hint)
+            raise DataError(
+                f"{file}, {unit} {line}: size {size} comes after {next(reversed(scores))}; sizes must increase.", hint
+            )
         if repeat in scores.setdefault(size, {}):
-            raise DataError(f"{file}, line {line}: size {size} has repeat {repeat} twice.")
+            raise DataError(f"{file}, {unit} {line}: size {size} has repeat {repeat} twice.")
         scores[size][repeat] = score
     if len(scores) < 3:
         raise DataError(f"{file}: a forecast needs at least 3 sizes, and there are {len(scores)}.", "Measure at more sizes.")

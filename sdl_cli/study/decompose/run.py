@@ -18,7 +18,7 @@ from sdl_cli.phrases import counted, listed
 from sdl_cli.run import run_folder, writing
 from sdl_cli.run.evaluate import own_parts
 from sdl_cli.run.fit_and_score import fitted_accuracy, row_contributions, score
-from sdl_cli.run.predict import load_stored, stored_decision
+from sdl_cli.run.outputs import load_stored, stored_decision
 from sdl_cli.run.run_folder import StoredRun, quoted
 from sdl_cli.run.train import Observer
 from sdl_cli.study.decompose import scores

@@ -16,10 +16,10 @@ import pytest
 
 from sdl_cli.errors import ConfigError, DataError, RunError, StorageError
 from sdl_cli.learning.stages import Stages
-from sdl_cli.machine import available_cores
 from sdl_cli.many.cells import Cell, Group, Outcome, _on_dask, end_workers, run_cells, visible_gpus
 from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.experiment import Experiment, Training
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parallel import Parallel, check_backend
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.cli.verbs import VERBS
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.many import sweep_folder, sweep_job
 from sdl_cli.many.sweep_job import SweepJob, Work
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run import run_folder, writing
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import sdl_cli
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.split import LabelledPart, Split, TestPart
 from sdl_cli.errors import RunError
 from sdl_cli.learning.models.baseline import Baseline
@@ -21,6 +20,7 @@ from sdl_cli.learning.models.deep_net import DeepNet
 from sdl_cli.many import repeats
 from sdl_cli.run import fit_and_score, prepare, train
 from sdl_cli.run.fit_and_score import validation_score
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.compare import trial as trials

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import ConfigError
 from sdl_cli.run import prepare
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.experiment import plain
 

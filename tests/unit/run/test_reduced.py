@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.learning.stages import finish
 from sdl_cli.run import fit_and_score, prepare, reduced
 from sdl_cli.run.fit_and_score import Around
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.prepare import Ready, divided, load_here, make_ready, resolve_settings
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.experiment import Experiment

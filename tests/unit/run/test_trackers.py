@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.errors import ConfigError, RunError
 from sdl_cli.many import repeats
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run import run_folder, trackers
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.train import Observer

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.split import Split
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.run import prepare, unlabelled
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.prepare import divided, load_dataset, settings_without_effect
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.experiment import Experiment

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.errors import ConfigError
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.older_names import renamed, sentences, with_new_names
 

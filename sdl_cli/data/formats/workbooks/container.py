@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
+from sdl_cli.settings.machine import available_bytes
 
 Kind = Literal["xlsx", "xlsb", "xls", "ods", "encrypted", "page"]
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -23,8 +23,8 @@ from sdl_cli.data.formats.workbooks.sheet import Sheet, Span
 from sdl_cli.data.formats.workbooks.xls_scan import ERROR_WORDS, look_through
 from sdl_cli.data.formats.workbooks.xlsx_scan import Scan, extent, is_possible, look, num_usual_cells, raw_numbers, walk_through
 from sdl_cli.errors import DataError
-from sdl_cli.machine import available_bytes
 from sdl_cli.phrases import shortened
+from sdl_cli.settings.machine import available_bytes
 
 _SLOT_BYTES = 32  # of a cell, empty or not, in the reader's grid
 _VALUE_BYTES = 96  # of a cell as Python's value and as text

@@ -14,7 +14,7 @@ from sdl_cli.data.formats.workbooks.container import Parts, damaged, encrypted, 
 from sdl_cli.data.formats.workbooks.office_parts import Tab
 from sdl_cli.data.formats.workbooks.sheet import LARGEST_COLUMN, LARGEST_ROW, Sheet, Span, Value
 from sdl_cli.data.formats.workbooks.xml_parts import Attributes, local, walk
-from sdl_cli.machine import available_bytes
+from sdl_cli.settings.machine import available_bytes
 
 _VALUE_BYTES = 96
 _MOST_CELLS = 2**31

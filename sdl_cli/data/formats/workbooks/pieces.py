@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sdl_cli.data.formats.workbooks.sheet import Value
-from sdl_cli.machine import available_cores
+from sdl_cli.settings.machine import available_cores
 
 _PIECE_BYTES = 2**23  # below this a piece is not worth a thread
 _MOST = 4

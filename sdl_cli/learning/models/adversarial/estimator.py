@@ -127,7 +127,7 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """As of every network, with more epochs: generated images take half of what a pass over few rows has room for."""
         filled = super().filled_training(modality, num_rows)
-        asked = (self.training or Training()).epochs
+        asked = (self.given("training") or Training()).epochs
         return filled if asked else dataclasses.replace(filled, epochs=min(100, max(20, round(50_000 / max(num_rows, 1)))))
 
     def _of_generator(self) -> Training:
@@ -143,7 +143,8 @@ class AdversarialNet(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     @property
     def _capture(self) -> Any:
         """The policy works inside the step here, so a GPU can repeat a step only where it can repeat the policy."""
-        return "nothing" if self.augment is not None and augmentation.waits_for_device(self.augment) else "all"
+        augment = self.given("augment")
+        return "nothing" if augment is not None and augmentation.waits_for_device(augment) else "all"
 
     def _fresh_generator(self, num_classes: int) -> Generator:
         with torch.random.fork_rng(devices=[]):

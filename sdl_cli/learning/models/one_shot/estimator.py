@@ -24,10 +24,11 @@ from sdl_cli.learning.models.one_shot import alignment, distances, embedding
 from sdl_cli.learning.models.one_shot.ink import find_ink
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
 from sdl_cli.learning.models.one_shot.strokes import Strokes, find_strokes
+from sdl_cli.learning.models.parameters import Parameters
 from sdl_cli.learning.models.stored_network import State, runtime_here
-from sdl_cli.machine import available_cores
 from sdl_cli.phrases import counted
-from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.experiment import Training
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -38,7 +39,7 @@ _MOST_SIDE_PX, _MOST_DRAWINGS = 2048, 100_000  # of a stored model
 
 
 @takes(OneShotSettings, **NETWORK)
-class OneShot(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class OneShot(ClassifierMixin, Parameters, BaseEstimator):  # type: ignore[misc]
     """The nearest labelled drawing as a scikit-learn classifier of drawings `uint8 (N, C, H, W)`.
 
     Its arguments are those of `OneShotSettings` and of every network (`arguments.NETWORK`), of which `training`, `device` and
@@ -61,6 +62,7 @@ class OneShot(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: data of the wrong shape or kind. DataError: labelled drawings without ink, or a background that cannot
                 be read or holds what is to be told apart. RunError: training diverged.
         """
+        self.check_parameters()
         X, y = _drawings(X), column_or_1d(y, warn=True)
         check_consistent_length(X, y)
         check_classes(y)
@@ -134,7 +136,7 @@ class OneShot(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """The training settings with this model's defaults instead of every None, or as they are where nothing is trained."""
-        training = self.training or Training()
+        training = self.given("training") or Training()
         return training.filled_from(self.settings.default_training["image"]) if self.kind == "metric_net" else training
 
     def image_size(self) -> tuple[int, str] | None:
@@ -201,7 +203,7 @@ class OneShot(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.network_ is not None:
             num_characters = len(self.network_.characters)
             tensors |= {f"network.{name}": t.detach().cpu() for name, t in self.network_.state_dict().items()}
-        params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
+        params = self.plain_params()
         fitted = {"classes": self.classes_.tolist(), "num_characters": num_characters, "runtime": self.runtime_.to_plain()}
         return {name: t.contiguous() for name, t in tensors.items()}, {"params": params, "fitted": fitted}
 

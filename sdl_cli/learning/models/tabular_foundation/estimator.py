@@ -18,18 +18,19 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.arguments import NETWORK, takes
 from sdl_cli.learning.models.class_targets import check_classes
 from sdl_cli.learning.models.kind import ModelSettings
+from sdl_cli.learning.models.parameters import Parameters
 from sdl_cli.learning.models.stored_network import PRETRAINED, State, runtime_here
 from sdl_cli.learning.models.tabular_foundation import libraries, weights
 from sdl_cli.learning.models.tabular_foundation.settings import OPEN_VERSION, TabularFoundationSettings, check_accepted
-from sdl_cli.machine import available_cores
-from sdl_cli.settings.experiment import Training, plain
+from sdl_cli.settings.experiment import Training
+from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
 
 
 @takes(TabularFoundationSettings, **NETWORK)
-class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
+class _TabularFoundation(Parameters, BaseEstimator):  # type: ignore[misc]
     """What the classifier and the regressor share.
 
     Learned state: `context_ (n, F)` and `targets_ (n,)` (the labelled rows with the numbers of their classes from 0, or their
@@ -47,6 +48,7 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
                 licence that was not accepted, or a package that is not installed.
             DataError: weights that are not here, or are no checkpoint. RunError: whatever the package raises, in its words.
         """
+        self.check_parameters()
         libraries.imported(self.kind)
         X, y = self._validated(X, y)
         self.seed_ = self.random_state
@@ -85,7 +87,7 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
 
     def filled_training(self, modality: str, num_rows: int) -> Training:
         """The training settings as they are: nothing is trained here."""
-        return self.training or Training()
+        return self.given("training") or Training()
 
     @property
     def _task(self) -> str:
@@ -146,7 +148,7 @@ class _TabularFoundation(BaseEstimator):  # type: ignore[misc]
         """Tensors (the labelled rows) and JSON-ready values for `from_state`; the network stays in its file."""
         check_is_fitted(self, "context_")
         tensors = {"context.rows": torch.from_numpy(self.context_), "context.targets": torch.from_numpy(self.targets_)}
-        params = {k: plain(v) if dataclasses.is_dataclass(v) else v for k, v in self.get_params(deep=False).items()}
+        params = self.plain_params()
         fitted: dict[str, Any] = {
             "num_features": int(self.n_features_in_), "seed": self.seed_, "runtime": self.runtime_.to_plain(),
             "weights_digest": self.weights_digest_, "package": f"{self.kind} {libraries.version_of(self.kind)}",

@@ -15,7 +15,7 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.foreign import in_its_words, keep_quiet
 from sdl_cli.learning.models.hub_weights import import_extra
-from sdl_cli.machine import available_bytes
+from sdl_cli.settings.machine import available_bytes
 
 _SHARE_REMEMBERED = 0.25  # of the free memory, for what is kept of the labelled rows
 _CLASSES = {"tabicl": ("TabICLClassifier", "TabICLRegressor"), "tabpfn": ("TabPFNClassifier", "TabPFNRegressor")}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from sdl_cli.cli.hydra import compose_checked
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import build, features, pretrained
 from sdl_cli.run import prepare
+from sdl_cli.run.hydra import compose_checked
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.study.curve.measure import run_cell

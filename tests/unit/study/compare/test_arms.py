@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli.verbs import with_arms
 from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.settings import MODELS
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings.yaml_files import conf_dir, options
 from sdl_cli.study.compare import arms
+from sdl_cli.study.compare.composing import with_arms
 from sdl_cli.study.compare.settings import Arm, Compare, Comparison, parse_comparison, parse_shared
 
 NAMES = sorted(options("arm"))

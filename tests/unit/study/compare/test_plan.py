@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli.verbs import with_arms
 from sdl_cli.errors import ConfigError, DataError
+from sdl_cli.run import hydra as bridge
+from sdl_cli.study.compare.composing import with_arms
 from sdl_cli.study.compare.plan import Budget, _of_arm, make_plan
 from sdl_cli.study.compare.settings import parse_comparison, parse_shared
 

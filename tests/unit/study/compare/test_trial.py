@@ -13,13 +13,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sdl_cli.cli import hydra as bridge
 from sdl_cli.data.draw import hold_out
 from sdl_cli.data.split import split
 from sdl_cli.errors import OutOfTimeError, RunError
 from sdl_cli.learning import stack
 from sdl_cli.learning.stages import Stages, finish
 from sdl_cli.learning.works import run_together
+from sdl_cli.run import hydra as bridge
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import validation_score
 from sdl_cli.run.request import parse_experiment

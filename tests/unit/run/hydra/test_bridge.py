@@ -15,11 +15,11 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from sdl_cli.cli import hydra as bridge
-from sdl_cli.cli.hydra.overrides import first_choice
 from sdl_cli.cli.verbs import VERBS
 from sdl_cli.errors import ConfigError
 from sdl_cli.many import sweep_job
+from sdl_cli.run import hydra as bridge
+from sdl_cli.run.hydra.overrides import first_choice
 from sdl_cli.run.request import parse_experiment
 
 

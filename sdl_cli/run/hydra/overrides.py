@@ -14,10 +14,10 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from sdl_cli.cli.hydra.quoting import is_literal_path, quote, quote_list, quote_path, quote_paths, split_paths
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there
 from sdl_cli.phrases import shortened
+from sdl_cli.run.hydra.quoting import is_literal_path, quote, quote_list, quote_path, quote_paths, split_paths
 from sdl_cli.settings.yaml_files import GROUPS, options
 
 OPEN_KEYS = ("model.params.", "dataset.monotone.")  # below these any key may be set

@@ -14,12 +14,12 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sdl_cli.cli.hydra import folder_names
-from sdl_cli.cli.hydra.overrides import first_choice, forced, name_the_set, parse, quote_override, unreadable
-from sdl_cli.cli.hydra.quoting import quote
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import unwritable
 from sdl_cli.phrases import first_line
+from sdl_cli.run.hydra import folder_names
+from sdl_cli.run.hydra.overrides import first_choice, forced, name_the_set, parse, quote_override, unreadable
+from sdl_cli.run.hydra.quoting import quote
 from sdl_cli.settings import older_names
 from sdl_cli.settings.parse import suggest
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, options, user_dirs
@@ -111,11 +111,14 @@ def readable(overrides: Sequence[str], config_dir: str | None, multirun: bool = 
 
 @contextlib.contextmanager
 def initialized() -> Iterator[Any]:
-    """Hydra, for as long as it knows our conf folder."""
-    found = GlobalHydra.instance()
-    found.clear()
-    with hydra.initialize_config_dir(config_dir=str(conf_dir()), job_name="sdl", **VERSION_BASE):
-        yield found.hydra
+    """Hydra, for as long as it knows our conf folder; what a program around us had set up there is as before afterwards."""
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(config_dir=str(conf_dir()), job_name="sdl", **VERSION_BASE):
+            yield GlobalHydra.instance().hydra
+    finally:
+        GlobalHydra.instance().hydra = before
 
 
 @contextlib.contextmanager

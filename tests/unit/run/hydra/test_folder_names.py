@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sdl_cli.cli.hydra.folder_names import data_name, method_name
+from sdl_cli.run.hydra.folder_names import data_name, method_name
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from sdl_cli.cli.hydra.composition import Values, plain_values
+from sdl_cli.run.hydra.composition import Values, plain_values
 
 TARGET = "hydra_plugins.sdl.SdlLauncher"  # hydra takes plugins from this name space only, which editable installs do not fill
 KNOWN_JOBS = "hydra_plugins.sdl.KnownJobsSweeper"

@@ -14,7 +14,7 @@ import pytest
 
 import sdl_cli
 from sdl_cli.data.images.decode import decode_batches
-from sdl_cli.machine import available_cores, limited_cores
+from sdl_cli.settings.machine import available_cores, limited_cores
 
 PACKAGE = Path(sdl_cli.__file__).parent
 
@@ -48,7 +48,7 @@ def test_photos_are_decoded_on_the_cores_that_a_container_may_use(
     content: str, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr("sdl_cli.machine.Path", lambda path: SimpleNamespace(read_text=lambda: content))
+    monkeypatch.setattr("sdl_cli.settings.machine.Path", lambda path: SimpleNamespace(read_text=lambda: content))
     assert available_cores() == cores
     assert busiest() == cores
 

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
-from sdl_cli.cli.hydra.composition import (
+from sdl_cli.run.hydra.composition import (
     VERSION_BASE,
     Check,
     compose_checked,
@@ -29,10 +29,10 @@ from sdl_cli.cli.hydra.composition import (
     readable,
     reworded,
 )
-from sdl_cli.cli.hydra.launcher import KNOWN_JOBS, Composed, Task, register
-from sdl_cli.cli.hydra.overrides import name_the_set, quote_override
-from sdl_cli.cli.hydra.quoting import quote
-from sdl_cli.cli.hydra.sweep import Search, Sweep, prepare
+from sdl_cli.run.hydra.launcher import KNOWN_JOBS, Composed, Task, register
+from sdl_cli.run.hydra.overrides import name_the_set, quote_override
+from sdl_cli.run.hydra.quoting import quote
+from sdl_cli.run.hydra.sweep import Search, Sweep, prepare
 from sdl_cli.settings.yaml_files import conf_dir
 
 __all__ = ["Composed", "Search", "Sweep", "Task", "compose_checked", "composed", "inform", "name_the_set", "parse_assignments"]

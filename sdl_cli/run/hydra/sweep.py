@@ -9,11 +9,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sdl_cli.cli.hydra.composition import Check, Values, compose, compose_one, reworded
-from sdl_cli.cli.hydra.launcher import TARGET
-from sdl_cli.cli.hydra.overrides import first_choice, num_jobs, parse
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.files import make_folder, unwritable
+from sdl_cli.run.hydra.composition import Check, Values, compose, compose_one, reworded
+from sdl_cli.run.hydra.launcher import TARGET
+from sdl_cli.run.hydra.overrides import first_choice, num_jobs, parse
 from sdl_cli.run.writing import names_like
 
 MOST_JOBS = 10_000  # of one sweep: each is composed before the first begins, and has a folder and a line of its own
