@@ -218,7 +218,9 @@ class NetworkEstimator(StoredNetwork):
         )  # fmt: skip
 
     @property
-    def _capture(self) -> Literal["all", "network"]:
+    def _capture(self) -> Literal["all", "network", "nothing"]:
+        if isinstance(self.loss_, losses.OwnLoss):
+            return "nothing"  # of the user's code nobody knows whether a graph can hold it
         return "network" if self.augment is not None and augmentation.waits_for_device(self.augment) else "all"
 
     def fresh_network(self, phase: str, X: Array, num_outputs: int) -> Network:

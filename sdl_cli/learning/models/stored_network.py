@@ -16,6 +16,7 @@ from sdl_cli.data.augment.policies import AUGMENTS
 from sdl_cli.errors import DataError, DeviceError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
+from sdl_cli.learning.models.settings import MODELS
 from sdl_cli.machine import available_cores
 from sdl_cli.settings.experiment import REDUCTIONS, Training, plain
 from sdl_cli.settings.parse import parse_group
@@ -59,6 +60,7 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         """Rebuild a fitted estimator. Raises DataError if tensors and values do not belong together."""
         params, fitted = dict(values["params"]), values["fitted"]
         tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": AUGMENTS, "training": Training, "reduce": REDUCTIONS}
+        tables["own"] = MODELS
         for key, table in tables.items():
             if params.get(key) is not None:
                 params[key] = parse_group(key, table, params[key])
