@@ -115,12 +115,14 @@ def list_(
 
 def _choices(group: str, config_dir: str | None) -> list[dict[str, str]]:
     """The choices of a group, the user's own parts and those of packages among them; no code is imported."""
-    items, hidden = [], options(group, config_dir, ours=False)
+    items, hidden, points = [], options(group, config_dir, ours=False), own_parts.hidden_points(group, config_dir)
     for name, file in options(group, config_dir).items():
         part = own_parts.of_file(group, name, file, config_dir)
         told = summary(file) or ("" if part is None else part.summary)
         if name in hidden and hidden[name] != file:
             told += f" [{hidden[name]} has the same name and is never taken: rename it]"
+        if name in points:
+            told += f" [{points[name].package} has one of the same name: it needs a YAML with _target_: {points[name].target}]"
         items.append({"group": group, "name": name, "summary": told})
     items += [{"group": group, "name": part.name, "summary": part.summary} for part in own_parts.of_packages(group, config_dir)]
     return items

@@ -69,7 +69,9 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
                 hint = f"Use only: sdl {name} --resume {shlex.quote(resume)}"
                 raise ConfigError("--resume takes no settings: a stopped run resumes with its own.", hint)
             if trust and resume is None:
-                raise ConfigError("--trust only works with --resume: what this command names itself is imported.", "Leave it out.")
+                raise ConfigError(
+                    "--trust only works with --resume: what this command names itself is imported.", "Leave it out."
+                )
             flags = _information(name, cfg, resolve, package, info)
             from sdl_cli.cli import composing
 

@@ -47,6 +47,17 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
     return into(**arguments)
 
 
+class _Told(str):
+    """A sentence of what is wrong that brings its own advice."""
+
+    hint: str
+
+    def __new__(cls, message: str, hint: str) -> _Told:
+        found = super().__new__(cls, message)
+        found.hint = hint
+        return found
+
+
 def parse_group(group: str, table: Mapping[str, type] | type, value: Any) -> Any:
     """Like `parse`, for the settings of one group alone."""
     problems: list[str] = []
@@ -72,10 +83,14 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
     try:
         kind = _chosen(table, value)
     except ConfigError as error:  # a part of the user's own whose source cannot be read
-        problems.append(" ".join(filter(None, (error.message, error.hint))))
+        problems.append(_Told(error.message, error.hint))
         return None
     if kind is None:
         assert isinstance(table, Mapping)
+        if value.get("name") is None and hasattr(table, "of_values"):
+            names, yours = f"name: {next(iter(table))}", "_target_: my_parts.MyClass"
+            problems.append(f"{group}: the choice names neither a {group} of sdl's own ({names}) nor a class of yours ({yours}).")
+            return None
         name, guess = value.get("name"), suggest(str(value.get("name")), table)
         problems.append(f"{group}.name: no {group} is called {name!r}.{guess} There are: {', '.join(sorted(table))}.")
         return None
@@ -244,6 +259,9 @@ def _unknown(key: str, known: list[str]) -> str:
 
 
 def _where_to_look(problems: list[str], verb: str = "train") -> str:
+    told = [problem.hint for problem in problems if isinstance(problem, _Told) and problem.hint]
+    if told:
+        return told[0]
     groups = sorted({p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]})
     first = groups[0] if groups else verb
     # parallel stands in the same file as curve

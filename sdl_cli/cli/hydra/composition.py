@@ -15,14 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sdl_cli.cli.hydra import folder_names
-from sdl_cli.cli.hydra.own_parts import folder_for
 from sdl_cli.cli.hydra.overrides import first_choice, forced, name_the_set, parse, quote_override, unreadable
+from sdl_cli.cli.hydra.own_parts import folder_for
 from sdl_cli.cli.hydra.quoting import quote
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import unwritable
 from sdl_cli.phrases import first_line
 from sdl_cli.settings import older_names
 from sdl_cli.settings.parse import suggest
+from sdl_cli.settings.parts import choices
 from sdl_cli.settings.parts.own import TARGET, allow_named
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, options, user_dirs
 
@@ -71,8 +72,9 @@ def plain_values(cfg: DictConfig) -> Values:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
     assert isinstance(values, dict)
-    allow_named(values)  # whatever is composed comes from this command's own settings
-    return {str(k): v for k, v in values.items() if k not in ("hydra", "experiment")}
+    found = {str(k): v for k, v in values.items() if k not in ("hydra", "experiment")}
+    allow_named(found)  # whatever is composed comes from this command's own settings
+    return found
 
 
 def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
@@ -180,5 +182,5 @@ def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> 
     try:
         find(group, name)
     except ConfigError as found:
-        return found
+        return choices.with_packages(found, group, name)
     return ConfigError(f"{group}={name}: there is no such choice.", "See: sdl list")

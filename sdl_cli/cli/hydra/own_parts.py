@@ -5,7 +5,6 @@ Hydra reads YAML files, so the completed ones lie in a temporary folder that it 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 import tempfile
@@ -46,9 +45,7 @@ def folder_for(overrides: Sequence[str], config_dir: str | None) -> Path | None:
         for name, file in options(group, config_dir, ours=False).items():
             values = _values(file)
             if values is not None:
-                with contextlib.suppress(ConfigError):  # said once it is parsed
-                    place = choices.place_of(values[TARGET], f"{group}={name}", config_dir)
-                    files[f"{group}/{name}.yaml"] = completed(group, name, values, place, TABLES[group].own)
+                files[f"{group}/{name}.yaml"] = _completed(group, name, values, config_dir)
     if any(group in ENTRY_POINTS and name not in options(group, config_dir) for group, name in asked) or _may_name_any(asked):
         for point, place in choices.packaged(config_dir):
             files[f"{point.group}/{point.name}.yaml"] = completed(point.group, point.name, {}, place, TABLES[point.group].own)
@@ -57,6 +54,15 @@ def folder_for(overrides: Sequence[str], config_dir: str | None) -> Path | None:
 
 def _may_name_any(asked: Sequence[tuple[str, str]]) -> bool:
     return any(group in ("experiment", "arm") for group, _ in asked)
+
+
+def _completed(group: str, name: str, values: dict[str, Any], config_dir: str | None) -> dict[str, Any]:
+    """The values with all that the source of the part says; where it is not found, whoever parses them says so."""
+    try:
+        place = choices.place_of(values[TARGET], f"{group}={name}", config_dir)
+    except ConfigError:
+        return {**values, "name": name}
+    return completed(group, name, values, place, TABLES[group].own)
 
 
 def _values(file: Path) -> dict[str, Any] | None:
@@ -89,5 +95,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-

@@ -57,7 +57,7 @@ def load(settings: OwnData, like: Mapping[str, Any] | None = None) -> Dataset:
         raise DataError(*wrong_in(settings, "in load()", error)) from error
     found = _Given(settings, _as_dictionary(settings, given))
     try:
-        reading = found.frame(like) if hasattr(found.X, "iloc") and hasattr(found.X, "columns") else found.arrays()
+        reading = found.frame(like) if hasattr(found.rows, "iloc") and hasattr(found.rows, "columns") else found.arrays()
     except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, SdlError):
             raise
@@ -92,7 +92,7 @@ class _Given:
     values: Mapping[str, Any]
 
     @property
-    def X(self) -> Any:
+    def rows(self) -> Any:
         return self.values["X"]
 
     @property
@@ -105,7 +105,8 @@ class _Given:
 
     def frame(self, like: Mapping[str, Any] | None) -> Reading:
         """A DataFrame: the kinds of its columns are found as in a file, so that new rows may come from one."""
-        frame, names = self.X.reset_index(drop=True), {}
+        frame = self.rows.reset_index(drop=True)
+        names: dict[str, Any] = {}
         for key, own in (("y", "target"), ("groups", "group")):
             given = self.get(key)
             if isinstance(given, str):
@@ -158,7 +159,7 @@ class _Given:
         )
 
     def _inputs(self, notes: list[str]) -> tuple[Array, Modality]:
-        X, asked = self.X, self.get("modality")
+        X, asked = self.rows, self.get("modality")
         if isinstance(X, list | tuple) and X and all(isinstance(text, str) for text in X):
             return objects(list(X)), "text"
         X = np.asarray(X)

@@ -41,7 +41,10 @@ class _OwnNet(NetworkEstimator):
 
 
 class OwnNet(ClassifierMixin, _OwnNet):  # type: ignore[misc]
-    """A network that a user wrote, as a scikit-learn classifier: `own` is its settings, the rest as of every `NetworkEstimator`."""
+    """A network that a user wrote, as a scikit-learn classifier.
+
+    `own` is its settings; the other arguments are those of every `NetworkEstimator`.
+    """
 
 
 class OwnNetRegressor(RegressorMixin, _OwnNet):  # type: ignore[misc]
@@ -64,7 +67,8 @@ class Whole(nn.Module):
             raise
         except Exception as error:
             raise RunError(*wrong_in(self.own, f"on rows of shape {tuple(x.shape)}", error)) from error
-        if len(shape) != 2 or shape[0] != len(x):
+        # an exported graph must not depend on the number of rows, so that is looked at in training alone
+        if len(shape) != 2 or (self.training and shape[0] != len(x)):
             part = type(self.own).part
             what = f"{part.choice}: {part.place.said} made {shape} of {tuple(x.shape)}; it must embed each row, ({len(x)}, D)"
             raise RunError(f"{what}.", "Flatten or pool all other axes, for example x.flatten(1).")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.kind import FromScratch
 from sdl_cli.settings.experiment import Training
 from sdl_cli.settings.parts.choices import GIVEN
+from sdl_cli.settings.parts.importing import OwnCodeError
 from sdl_cli.settings.parts.own import Own, words_among
 
 KINDS = ("table", "image", "series")
@@ -43,9 +43,9 @@ class OwnNetwork(Own, FromScratch):
         if "input_shape" not in {one.name for one in type(self).described.arguments}:
             part = type(self).part
             hint = "Write: def __init__(self, input_shape, ...). See docs/EXTENDING.md for a whole example."
-            raise ConfigError(f"{part.choice}: the __init__ of {part.place.said} takes no input_shape.", hint)
+            raise OwnCodeError(f"{part.choice}: the __init__ of {part.place.said} takes no input_shape.", hint)
         from torch import nn
 
         if not issubclass(self.code(), nn.Module):
             part = type(self).part
-            raise ConfigError(f"{part.choice}: {part.place.said} is no torch.nn.Module.", "Write: class Net(nn.Module).")
+            raise OwnCodeError(f"{part.choice}: {part.place.said} is no torch.nn.Module.", "Write: class Net(nn.Module).")

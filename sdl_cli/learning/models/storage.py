@@ -21,6 +21,7 @@ from sdl_cli.phrases import first_line, listed, shortened
 from sdl_cli.settings.contents import INPUTS, checked
 from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.parse import parse_group
+from sdl_cli.settings.parts.importing import OwnCodeError
 from sdl_cli.settings.parts.own import TARGET
 
 FORMAT = 1
@@ -112,7 +113,7 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
         check_settings(name, values["params"])
         model = _load(folder, values, trust)
         return (_behind_preparation(model, folder, values) if "preparation" in values else model), values
-    except DataError:
+    except (DataError, OwnCodeError):  # the latter in its words, not as if the folder were damaged
         raise
     except FileNotFoundError as error:
         missing = next((n for n in ("model.json", ARRAYS) if not (folder / n).is_file()), "model.skops")

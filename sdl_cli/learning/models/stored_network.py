@@ -68,7 +68,9 @@ class StoredNetwork(BaseEstimator):  # type: ignore[misc]
         model = cls(**params)
         model.input_shape_ = [int(n) for n in fitted["input_shape"]]
         model.temperature_ = float(fitted["temperature"])
-        model.loss_ = losses.resolve(model.loss or losses.Auto(), "classification" if is_classifier(model) else "regression")
+        model.loss_ = model.loss  # of the user's own, it is what was trained with, and nothing here needs its code
+        if not isinstance(model.loss, losses.OwnLoss):
+            model.loss_ = losses.resolve(model.loss or losses.Auto(), "classification" if is_classifier(model) else "regression")
         num_outputs = 1
         if is_classifier(model):
             model.classes_ = np.asarray(fitted["classes"])

@@ -10,6 +10,7 @@ import yaml
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.phrases import shortened
+from sdl_cli.settings.parse import suggest
 from sdl_cli.settings.parts.reading import Description, describe
 from sdl_cli.settings.parts.sources import ENTRY_POINTS, EntryPoint, Place, entry_points, find
 from sdl_cli.settings.yaml_files import options, user_dirs
@@ -42,7 +43,7 @@ class Listed:
 
 def place_of(target: object, where: str, config_dir: str | None = None, package: str = "") -> Place:
     """Where a part lies, looked for in `--config-dir` too. Raises ConfigError as `sources.find`."""
-    return find(target, where, [folder for folder in user_dirs(config_dir)], package)
+    return find(target, where, user_dirs(config_dir), package)
 
 
 def packaged(config_dir: str | None = None, group: str | None = None) -> list[tuple[EntryPoint, Place]]:
@@ -56,6 +57,28 @@ def packaged(config_dir: str | None = None, group: str | None = None) -> list[tu
         except ConfigError:
             continue
     return found
+
+
+def with_packages(error: ConfigError, group: str, name: str) -> ConfigError:
+    """The error for a choice that there is not, with the parts of packages among the names; or why that of one is not taken."""
+    points = entry_points(group) if group in ENTRY_POINTS else []
+    for point in points:
+        if point.name == name:
+            try:
+                find(point.target, f"{group}={name}", (), point.package)
+            except ConfigError as found:
+                return found
+    names = [point.name for point in points if point.name not in options(group)]
+    if not names:
+        return error
+    guess = "" if "Did you mean" in error.message else suggest(name, names)
+    return ConfigError(error.message + guess, f"{error.hint.rstrip('.')}, {', '.join(names)}.")
+
+
+def hidden_points(group: str, config_dir: str | None = None) -> dict[str, EntryPoint]:
+    """The entry points of packages that have the name of a file's choice, which is taken instead."""
+    found = entry_points(group) if group in ENTRY_POINTS else []
+    return {point.name: point for point in found if point.name in options(group, config_dir)}
 
 
 def of_file(group: str, name: str, file: Path, config_dir: str | None = None) -> Listed | None:
@@ -77,6 +100,8 @@ def of_file(group: str, name: str, file: Path, config_dir: str | None = None) ->
 
 def of_packages(group: str, config_dir: str | None = None) -> list[Listed]:
     """The parts of installed packages in a group."""
+    if group not in ENTRY_POINTS:
+        return []
     return [_listed(point.group, point.name, place, {}) for point, place in packaged(config_dir, group)]
 
 

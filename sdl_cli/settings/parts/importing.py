@@ -15,6 +15,11 @@ from sdl_cli.phrases import typed_line
 from sdl_cli.settings.parts import permission
 from sdl_cli.settings.parts.sources import Place, digest, find, shown
 
+
+class OwnCodeError(ConfigError):
+    """Code of a user's own that cannot be imported, or refuses its settings."""
+
+
 _loaded: dict[str, tuple[str, str]] = {}  # by module, its file and what it was when it was imported
 
 
@@ -34,22 +39,22 @@ def load(choice: str, place: Place) -> Any:
     if place.digest and now != place.digest:
         permission.say(f"{choice}: {shown(file)} has changed since this run was made: results may differ from the stored ones.")
     module, _, name = place.target.rpartition(".")
-    permission.say(f"Your own code is imported: {choice} is {place.said}.")
+    permission.say(f"Code that is not part of sdl is imported: {choice} is {place.said}.")
     try:
         found = getattr(_module(module, Path(file), now), name)
     except (Exception, SystemExit) as error:  # importing runs code of others, which raises anything
         what = f"{choice}: importing {place.said} failed: {typed_line(error, 300)}"
-        raise ConfigError(what, f"Try it alone: python -c 'import {module}'") from error
+        raise OwnCodeError(what, f"Try it alone: python -c 'import {module}'") from error
     if not isinstance(found, type):
-        raise ConfigError(f"{choice}: {place.said} is no class.", "Name the class itself in _target_.")
+        raise OwnCodeError(f"{choice}: {place.said} is no class.", "Name the class itself in _target_.")
     return found
 
 
 def _module(name: str, file: Path, now: str) -> ModuleType:
     """The module of that name in that file, imported once for each state of its source."""
-    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(file):
-        if _loaded.get(name, (str(file), now)) == (str(file), now):
-            return sys.modules[name]
+    known = sys.modules.get(name)
+    if known is not None and _place_of(known) == str(file) and _loaded.get(name, (str(file), now)) == (str(file), now):
+        return known
     depth = len(name.split(".")) + (file.name == "__init__.py")
     folder = Path(*file.parts[:-depth])
     if str(folder) not in sys.path:

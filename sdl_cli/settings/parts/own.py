@@ -9,12 +9,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from sdl_cli.errors import ConfigError
 from sdl_cli.phrases import listed, typed_line
-from sdl_cli.settings.parts import importing, permission
+from sdl_cli.settings.parts import importing, permission, sources
+from sdl_cli.settings.parts.importing import OwnCodeError
 from sdl_cli.settings.parts.reading import Argument, Description, describe
 from sdl_cli.settings.parts.sources import Place, find, split_target
 
@@ -70,7 +72,7 @@ class Own:
         missing = [name for name in self.needs if not hasattr(found, name)]
         if missing:
             what = f"{part.choice}: {part.place.said} has no method {listed(missing)}, which a {part.group} needs"
-            raise ConfigError(f"{what}.", "See docs/EXTENDING.md for a whole example.")
+            raise OwnCodeError(f"{what}.", "See docs/EXTENDING.md for a whole example.")
         return found
 
     def build(self, *given: Any, **more: Any) -> Any:
@@ -80,7 +82,7 @@ class Own:
             return kind(*given, **self.keywords(), **more)
         except Exception as error:
             what = f"{part.choice}: {part.place.said} cannot be built with these settings: {typed_line(error, 300)}"
-            raise ConfigError(what, f"See its settings with: sdl show {part.choice}") from error
+            raise OwnCodeError(what, f"See its settings with: sdl show {part.choice}") from error
 
     @cached_property
     def made(self) -> Any:
@@ -116,7 +118,7 @@ class Choices(dict[str, type[Kind]]):
 def settings_class(base: type, group: str, values: Mapping[str, Any]) -> type:
     """The dataclass of the settings of a part of the user's own, from its source, which is not run.
 
-    The source of a stored part may be gone, or have changed: its stored settings are then taken as they are.
+    The source of a stored part, which has a digest, may be gone or have changed: its stored settings are then taken as they are.
 
     Raises:
         ConfigError: the module or the class is missing, or an argument has a name that sdl uses itself.
@@ -124,24 +126,34 @@ def settings_class(base: type, group: str, values: Mapping[str, Any]) -> type:
     target = values[TARGET]
     name = str(values.get("name") or str(target).rpartition(".")[2].lower())
     where = f"{group}={name}"
-    stored = values.get(DIGEST) is not None
-    file, digest = str(values.get(FILE) or ""), str(values.get(DIGEST) or "")
+    digest = str(values.get(DIGEST) or "")
     split_target(target, where)
     try:
-        place = Place(target, file, digest) if file and Path(file).is_file() else find(target, where)
+        place = _place(str(values.get(FILE) or ""), target, where)
         described = describe(Path(place.file), target.rpartition(".")[2], where)
     except ConfigError:
-        if not stored:
+        if not digest:
             raise
-        place = Place(target, file, digest)
-        described = Description(arguments=tuple(Argument(key, has_default=True) for key in values if _is_own(base, key)))
-    if stored:
-        place = dataclasses.replace(place, digest=digest)
-    return made_class(base, Part(group, name, place), described)
+        place, described = Place(target, str(values.get(FILE) or ""), digest), Description()
+    if digest and place.digest != digest or not place.file:
+        names = (*base.given_by_us, *(key for key in values if _is_own(base, key)))  # type: ignore[attr-defined]
+        described = dataclasses.replace(described, arguments=tuple(Argument(name, has_default=True) for name in names))
+    elif not digest and permission.is_allowed(target, ""):  # composed, without a word of where it lies
+        permission.allow(target, place.file)
+    return made_class(base, Part(group, name, dataclasses.replace(place, digest=digest or place.digest)), described)
+
+
+def _place(file: str, target: str, where: str) -> Place:
+    """Where a part lies: where its run says, or else where it is found."""
+    path = Path(file)
+    if file and path.is_absolute() and path.is_file():
+        return Place(target, file, sources.digest(path))
+    return find(target, where)
 
 
 def _is_own(base: type, key: str) -> bool:
-    return key not in MARKS and key not in {field.name for field in dataclasses.fields(base)}  # type: ignore[arg-type]
+    """Whether a setting of a part may be called that: nothing of sdl's own is."""
+    return key.isidentifier() and not iskeyword(key) and key not in MARKS and not hasattr(base, key)
 
 
 def settings_among(described: Description, given_by_us: tuple[str, ...]) -> list[Argument]:
@@ -159,7 +171,7 @@ def made_class(base: type, part: Part, described: Description) -> type:
     if key not in _made:
         taken = [one.name for one in arguments if not _is_own(base, one.name)]
         if taken:
-            what = f"{part.choice}: {part.place.said} has an argument {taken[0]}, which is a setting of sdl's own"
+            what = f"{part.choice}: {part.place.said} has an argument called {taken[0]}, and sdl uses that name itself"
             raise ConfigError(f"{what}.", f"Give it another name, for example own_{taken[0]}.")
         marks = {TARGET: part.place.target, FILE: part.place.file, DIGEST: part.place.digest}
         fields: list[Any] = [("name", str, dataclasses.field(default=part.name))]
@@ -200,7 +212,7 @@ def completed(group: str, name: str, values: Mapping[str, Any], place: Place, ba
     try:
         described = describe(Path(place.file), place.target.rpartition(".")[2], f"{group}={name}")
     except ConfigError:
-        return {**marks, **shared, **values, **marks}
+        return {**shared, **values, "name": name, TARGET: place.target}
     own = {one.name: one.default if one.has_default else "???" for one in settings_among(described, base.given_by_us)}  # type: ignore[attr-defined]
     return {**marks, **shared, **own, **values, **marks}
 

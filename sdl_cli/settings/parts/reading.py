@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,12 +64,16 @@ class Description:
 
 
 def read_tree(file: Path, where: str) -> ast.Module:
-    """The syntax tree of a source file. Raises ConfigError, which begins with `where`: it cannot be read, or is no Python."""
+    """The syntax tree of a source file. Raises ConfigError, which begins with `where`: it cannot be read."""
     try:
-        return ast.parse(read_guarded(file, MOST_BYTES))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in texts that Python will not know for ever
+            return ast.parse(read_guarded(file, MOST_BYTES))
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
-        raise ConfigError(f"{where}: {file}{line}: this is no Python: {first_line(error.msg, 200)}.", "Repair the file.") from error
+        raise ConfigError(
+            f"{where}: {file}{line}: this cannot be read as Python: {first_line(error.msg, 200)}.", "Repair the file."
+        ) from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"{where}: {file} cannot be read: {first_line(error, 200)}.", "Repair the file.") from error
 
@@ -141,7 +146,9 @@ def _of_function(init: ast.FunctionDef, where: str) -> list[Argument]:
     if own.posonlyargs:
         raise ConfigError(f"{where}: an argument before / has no name to be set by.", "Leave out the / in its __init__.")
     given = own.args[1:]
-    defaults: list[ast.expr | None] = [*([None] * (len(given) - len(own.defaults))), *own.defaults[-len(given) :]] if given else []
+    defaults: list[ast.expr | None] = (
+        [*([None] * (len(given) - len(own.defaults))), *own.defaults[-len(given) :]] if given else []
+    )
     pairs = [*zip(given, defaults, strict=True), *zip(own.kwonlyargs, own.kw_defaults, strict=True)]
     return [_argument(one.arg, one.annotation, default) for one, default in pairs if not one.arg.startswith("_")]
 
@@ -228,10 +235,10 @@ def _of_brackets(node: ast.Subscript) -> Any:
     if outer == "Annotated":
         return _hint(parts[0])
     if outer in ("list", "List", "Sequence"):
-        return tuple[_hint(parts[0]), ...]
+        return tuple.__class_getitem__((_hint(parts[0]), ...))
     if outer in ("tuple", "Tuple"):
-        kinds = {part for part in map(_hint, (p for p in parts if not _is_dots(p)))}
-        return tuple[kinds.pop() if len(kinds) == 1 else Any, ...]
+        kinds = {_hint(part) for part in parts if not _is_dots(part)}
+        return tuple.__class_getitem__((kinds.pop() if len(kinds) == 1 else Any, ...))
     if outer in ("dict", "Dict", "Mapping"):
         return dict[str, _hint(parts[-1])]  # type: ignore[misc]
     return Any

@@ -74,11 +74,13 @@ def split_target(target: object, where: str) -> tuple[str, str]:
 def find(target: object, where: str, folders: Sequence[Path] = (), package: str = "") -> Place:
     """Where the class `target` lies: in the working folder, in `sdl_conf`, in `folders`, or among installed packages.
 
+    With `package`, it is an entry point of that one, and looked for where packages are alone.
+
     Raises ConfigError: no such module, or one of the user's that an installed one of the same name hides.
     """
     module, _ = split_target(target, where)
     top = module.partition(".")[0]
-    own = list(dict.fromkeys([Path.cwd(), Path(USER_FOLDER).absolute(), *folders]))
+    own = [] if package else list(dict.fromkeys([Path.cwd(), Path(USER_FOLDER).absolute(), *folders]))
     file = next((found for folder in own if (found := _below(folder, module)) is not None), None)
     if file is not None:
         if _is_installed(top, own):
@@ -87,6 +89,9 @@ def find(target: object, where: str, folders: Sequence[Path] = (), package: str 
     else:
         file = next((found for place in map(Path, sys.path) if (found := _below(place, module)) is not None), None)
     if file is None:
+        if package:
+            what = f"{where}: {package} says that it is {target}, and there is no source of {module}"
+            raise ConfigError(f"{what}.", "Install the package anew; sdl reads parts that are written in Python.")
         near = sorted({path.stem for folder in own for path in _files(folder) if path.stem != "__init__"})
         places = listed([shown_folder(folder) for folder in own], last=" or ")
         what = f"{where}: there is no module {module} in {places}, and none is installed.{suggest(module, near)}"
