@@ -8,9 +8,9 @@ import typer
 
 from sdl_cli.cli.exits import ending
 from sdl_cli.cli.options import ConfigDir, Debug, Json, settings_line
+from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 from sdl_cli.report.layout import say
-from sdl_cli.settings.parts import choices as own_parts
 from sdl_cli.settings.parts import permission
 from sdl_cli.settings.yaml_files import GROUPS, check_group, conf_dir, find, options, summary
 
@@ -115,6 +115,8 @@ def list_(
 
 def _choices(group: str, config_dir: str | None) -> list[dict[str, str]]:
     """The choices of a group, the user's own parts and those of packages among them; no code is imported."""
+    from sdl_cli.settings.parts import choices as own_parts
+
     items, hidden, points = [], options(group, config_dir, ours=False), own_parts.hidden_points(group, config_dir)
     for name, file in options(group, config_dir).items():
         part = own_parts.of_file(group, name, file, config_dir)
@@ -130,8 +132,13 @@ def _choices(group: str, config_dir: str | None) -> list[dict[str, str]]:
 
 def _texts(group: str, name: str, config_dir: str | None) -> dict[str, str]:
     """Name -> what `sdl show` says of the choice of that name, or without a name of all choices of a group."""
+    from sdl_cli.settings.parts import choices as own_parts
+
     packaged = {part.name: part for part in own_parts.of_packages(group, config_dir)}
-    files = options(group, config_dir) if not name else {} if name in packaged else {name: find(group, name, config_dir)}
+    try:
+        files = options(group, config_dir) if not name else {} if name in packaged else {name: find(group, name, config_dir)}
+    except ConfigError as error:
+        raise own_parts.with_packages(error, group, name) from error
     texts = {}
     for key, file in files.items():
         part = own_parts.of_file(group, key, file, config_dir)

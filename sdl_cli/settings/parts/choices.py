@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sdl_cli.errors import ConfigError
 from sdl_cli.phrases import shortened
-from sdl_cli.settings.parse import suggest
 from sdl_cli.settings.parts.reading import Description, describe
 from sdl_cli.settings.parts.sources import ENTRY_POINTS, EntryPoint, Place, entry_points, find
 from sdl_cli.settings.yaml_files import options, user_dirs
@@ -71,6 +68,8 @@ def with_packages(error: ConfigError, group: str, name: str) -> ConfigError:
     names = [point.name for point in points if point.name not in options(group)]
     if not names:
         return error
+    from sdl_cli.settings.parse import suggest  # only for errors: `sdl list` is quick
+
     guess = "" if "Did you mean" in error.message else suggest(name, names)
     return ConfigError(error.message + guess, f"{error.hint.rstrip('.')}, {', '.join(names)}.")
 
@@ -81,15 +80,29 @@ def hidden_points(group: str, config_dir: str | None = None) -> dict[str, EntryP
     return {point.name: point for point in found if point.name in options(group, config_dir)}
 
 
+def values_of(file: Path) -> dict[str, Any] | None:
+    """The values of a YAML file that names a class; None of any other, and of one that cannot be read."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    if _TARGET not in text:
+        return None
+    import yaml  # few files name a class, and `sdl list` is quick
+
+    try:
+        values = yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
 def of_file(group: str, name: str, file: Path, config_dir: str | None = None) -> Listed | None:
     """The part that a YAML file names; None where it names none."""
     if group not in ENTRY_POINTS:
         return None
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
-    if not isinstance(values, dict) or _TARGET not in values:
+    values = values_of(file)
+    if values is None or _TARGET not in values:
         return None
     try:
         place = place_of(values[_TARGET], f"{group}={name}", config_dir)

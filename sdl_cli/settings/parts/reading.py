@@ -12,7 +12,6 @@ from typing import Any, Literal, Union
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import read_guarded
 from sdl_cli.phrases import first_line, listed
-from sdl_cli.settings.parse import suggest
 
 MOST_BYTES = 4 << 20  # of a source file
 _SCALARS: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}
@@ -88,6 +87,8 @@ def describe(file: Path, name: str, where: str) -> Description:
     """
     classes = {node.name: node for node in read_tree(file, where).body if isinstance(node, ast.ClassDef)}
     if name not in classes:
+        from sdl_cli.settings.parse import suggest  # only for errors: `sdl list` is quick
+
         names = f"Its classes: {listed(list(classes), 20, last=', ')}." if classes else "There is no class in it."
         raise ConfigError(f"{where}: there is no class {name} in {file}.{suggest(name, classes)}", names)
     own = classes[name]

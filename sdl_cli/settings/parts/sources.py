@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import read_guarded
 from sdl_cli.phrases import listed, shortened
-from sdl_cli.settings.parse import suggest
 from sdl_cli.settings.parts.reading import MOST_BYTES, read_tree
 from sdl_cli.settings.yaml_files import USER_FOLDER
 
@@ -92,6 +92,8 @@ def find(target: object, where: str, folders: Sequence[Path] = (), package: str 
         if package:
             what = f"{where}: {package} says that it is {target}, and there is no source of {module}"
             raise ConfigError(f"{what}.", "Install the package anew; sdl reads parts that are written in Python.")
+        from sdl_cli.settings.parse import suggest  # only for errors: `sdl list` is quick
+
         near = sorted({path.stem for folder in own for path in _files(folder) if path.stem != "__init__"})
         places = listed([shown_folder(folder) for folder in own], last=" or ")
         what = f"{where}: there is no module {module} in {places}, and none is installed.{suggest(module, near)}"
@@ -174,9 +176,14 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 def entry_points(group: str | None = None) -> list[EntryPoint]:
     """The parts of installed packages: of one group of settings, or of all. Their metadata is read, and nothing imported."""
-    wanted = {section: own for own, section in ENTRY_POINTS.items() if group in (None, own)}
+    return [point for point in _entry_points(tuple(sys.path)) if group in (None, point.group)]
+
+
+@functools.cache
+def _entry_points(path: tuple[str, ...]) -> list[EntryPoint]:
+    wanted = {section: own for own, section in ENTRY_POINTS.items()}
     found: dict[tuple[str, str], EntryPoint] = {}
-    for package, text in _metadata():
+    for package, text in _metadata(path):
         section = ""
         for line in map(str.strip, text.splitlines()):
             if line.startswith("["):
@@ -188,10 +195,10 @@ def entry_points(group: str | None = None) -> list[EntryPoint]:
     return [found[key] for key in sorted(found)]
 
 
-def _metadata() -> Iterator[tuple[str, str]]:
+def _metadata(path: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Name and version of each installed package that has entry points of ours, and the text of them."""
     seen = set()
-    for place in dict.fromkeys(sys.path):
+    for place in dict.fromkeys(path):
         try:
             names = sorted(entry.name for entry in os.scandir(place or ".") if entry.name.endswith(".dist-info"))
         except OSError:
