@@ -57,8 +57,7 @@ def _module(name: str, file: Path, now: str) -> ModuleType:
         return known
     depth = len(name.split(".")) + (file.name == "__init__.py")
     folder = Path(*file.parts[:-depth])
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))  # behind everything installed: nothing there can take the place of a module of ours
+    permission.lend(str(folder))
     importlib.invalidate_caches()
     places, whole = [str(folder)], ""
     for part in name.split("."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,12 +12,16 @@ Key = tuple[str, str]
 
 @dataclass
 class _State:
-    """What may be imported in this process: targets with their files, or whatever a stored run names."""
+    """What may be imported in this process: targets with their files, or whatever a stored run names.
+
+    `lent` are the folders of the user's that stand in `sys.path` meanwhile.
+    """
 
     named: set[Key] = field(default_factory=set)
     trusts_all: bool = False
     listeners: list[Callable[[str], None]] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
+    lent: list[str] = field(default_factory=list)
 
 
 _state = _State()
@@ -25,12 +30,25 @@ _state = _State()
 def reset() -> None:
     """Forget everything: a new command begins."""
     global _state
+    sys.path[:] = [place for place in sys.path if place not in _state.lent]
     _state = _State()
 
 
 def allow(target: str, file: str) -> None:
     """This command names the class `target` in `file`, so it may be imported."""
     _state.named.add((target, file))
+
+
+def lend(folder: str) -> None:
+    """Let the user's modules find each other, behind everything installed: none can take the place of one of ours."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+        _state.lent.append(folder)
+
+
+def is_lent(folder: str) -> bool:
+    """Whether a folder stands in `sys.path` only because parts lie there."""
+    return folder in _state.lent
 
 
 def begin(notice: Callable[[str], None], trust: bool = False) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import read_guarded
 from sdl_cli.phrases import listed, shortened
+from sdl_cli.settings.parts import permission
 from sdl_cli.settings.parts.reading import MOST_BYTES, read_tree
 from sdl_cli.settings.yaml_files import USER_FOLDER
 
@@ -128,7 +129,7 @@ def _is_installed(top: str, own: Sequence[Path]) -> bool:
         return True
     for text in sys.path:
         place = Path(text or ".").absolute()
-        if place in own:
+        if place in own or permission.is_lent(text):
             continue
         path = place / top
         if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file() or any(place.glob(f"{top}.*.so")):
