@@ -6,7 +6,7 @@ Composed and stored values name such a part by `_target_`; `_file_` says where i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from keyword import iskeyword
@@ -131,16 +131,24 @@ def settings_class(base: type, group: str, values: Mapping[str, Any]) -> type:
     try:
         place = _place(str(values.get(FILE) or ""), target, where)
         described = describe(Path(place.file), target.rpartition(".")[2], where)
+        is_another = bool(digest) and place.digest != digest
     except ConfigError:
         if not digest:
             raise
-        place, described = Place(target, str(values.get(FILE) or ""), digest), Description()
-    if digest and place.digest != digest or not place.file:
-        names = (*base.given_by_us, *(key for key in values if _is_own(base, key)))  # type: ignore[attr-defined]
-        described = dataclasses.replace(described, arguments=tuple(Argument(name, has_default=True) for name in names))
+        place, described, is_another = Place(target, str(values.get(FILE) or ""), digest), Description(), True
+    if is_another:
+        described = dataclasses.replace(described, arguments=tuple(_stored_arguments(base, values, described)))
     elif not digest and permission.is_allowed(target, ""):  # composed, without a word of where it lies
         permission.allow(target, place.file)
     return made_class(base, Part(group, name, dataclasses.replace(place, digest=digest or place.digest)), described)
+
+
+def _stored_arguments(base: Any, values: Mapping[str, Any], described: Description) -> Iterator[Argument]:
+    """Arguments as a run has stored them, of whatever type."""
+    today = {one.name: one for one in described.arguments}
+    for name in (*base.given_by_us, *(key for key in values if _is_own(base, key))):
+        known = today.get(name, Argument(name))
+        yield Argument(name, has_default=True, computed=known.computed, as_list=known.as_list)
 
 
 def _place(file: str, target: str, where: str) -> Place:
@@ -153,7 +161,9 @@ def _place(file: str, target: str, where: str) -> Place:
 
 def _is_own(base: type, key: str) -> bool:
     """Whether a setting of a part may be called that: nothing of sdl's own is."""
-    return key.isidentifier() and not iskeyword(key) and key not in MARKS and not hasattr(base, key)
+    annotated = {name for kind in base.__mro__ for name in vars(kind).get("__annotations__", ())}
+    is_name = key.isidentifier() and not iskeyword(key)
+    return is_name and key not in MARKS and key not in annotated and not hasattr(base, key)
 
 
 def settings_among(described: Description, given_by_us: tuple[str, ...]) -> list[Argument]:

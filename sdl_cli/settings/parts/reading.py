@@ -15,6 +15,7 @@ from sdl_cli.phrases import first_line, listed
 
 MOST_BYTES = 4 << 20  # of a source file
 _SCALARS: dict[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}
+ANY: Any = Union[Any, None]  # noqa: UP007  what has no type may be null too
 _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 
 
@@ -23,7 +24,7 @@ class Argument:
     """An argument of a constructor.
 
     Arguments:
-        hint: the type as `parse` checks it; Any where the source says none, or one that no YAML can hold.
+        hint: the type as `parse` checks it; ANY where the source says none, or one that no YAML can hold.
         said: the type in words, or as it is written; empty where there is none.
         default: its value where `has_default`; None where `computed`.
         computed: its default is no plain value, so that only the code knows it.
@@ -31,7 +32,7 @@ class Argument:
     """
 
     name: str
-    hint: Any = Any
+    hint: Any = ANY
     said: str = ""
     default: Any = None
     has_default: bool = False
@@ -169,12 +170,16 @@ def _of_fields(kind: ast.ClassDef) -> list[Argument]:
 def _argument(name: str, annotation: ast.expr | None, default: ast.expr | None) -> Argument:
     plain = None if default is None else _plain(default)
     value = plain[0] if plain else None
-    hint, said = (Any, "") if annotation is None else (_hint(_unquoted(annotation)), ast.unparse(annotation))
+    written = _unquoted(annotation)
+    hint, said = (Any, "") if annotation is None else (_hint(written), ast.unparse(annotation))
     if annotation is None and type(value) in _SCALARS.values():
         hint, said = type(value), type(value).__name__
-    as_list = isinstance(value, list) or _last_name(getattr(_unquoted(annotation), "value", annotation)) in ("list", "List")
-    if default is not None and value is None and hint is not Any:
-        hint = hint | None if not isinstance(hint, type(Literal["a"])) else Union[hint, None]  # noqa: UP007
+    names = [] if written is None else [_last_name(node) for node in ast.walk(written)]
+    as_list = isinstance(value, list) or "list" in names or "List" in names
+    if hint is Any:
+        hint = ANY
+    elif default is not None and value is None:
+        hint = Union[hint, None]  # noqa: UP007  of a Literal, | gives another kind
     computed = default is not None and plain is None
     return Argument(name, hint, _WORDS.get(said, said), value, default is not None, computed, as_list)
 

@@ -67,7 +67,7 @@ def split_target(target: object, where: str) -> tuple[str, str]:
     text = target if isinstance(target, str) else ""
     module, _, name = text.rpartition(".")
     if not module or not all(part.isidentifier() for part in text.split(".")):
-        what = f"{where}: _target_: {shortened(repr(target))} does not name a class in a module"
+        what = f"{where}: _target_: {shortened(repr(str(target)))} does not name a class in a module"
         raise ConfigError(f"{what}.", "Write the file's name without .py, a dot, and the class: _target_: my_parts.Focal")
     return module, name
 
