@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NoReturn
@@ -58,11 +59,19 @@ def load(settings: OwnData, like: Mapping[str, Any] | None = None) -> Dataset:
     found = _Given(settings, _as_dictionary(settings, given))
     try:
         reading = found.frame(like) if hasattr(found.rows, "iloc") and hasattr(found.rows, "columns") else found.arrays()
+    except DataError as error:
+        raise DataError(_in_its_words(error.message), _in_its_words(error.hint)) from error
     except (ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, SdlError):
-            raise
         raise DataError(*wrong_in(settings, "to give usable data", error)) from error
     return replace(reading, notes=(*reading.notes, *map(str, found.get("notes", ())))).finish()
+
+
+def _in_its_words(text: str) -> str:
+    """A message of the readers of files, with what `load()` gives in the place of settings that there are not."""
+    text = re.sub(r"dataset\.task=(\w+)", r'"task": "\1" in what load() gives', text)
+    for setting, key in (("target", "y"), ("group", "groups"), ("id", "ids")):
+        text = re.sub(rf"dataset\.{setting}\b", f'"{key}"', text)
+    return text
 
 
 def _as_dictionary(settings: OwnData, given: Any) -> Mapping[str, Any]:
@@ -117,13 +126,18 @@ class _Given:
                     _refuse(self.settings, f"X has a column {own}, and {key} is given beside it: name the column instead")
                 self._require_rows(key, given, len(frame))
                 frame = frame.assign(**{own: list(given)})
-        roles = TableRoles(**names, task=self.get("task", "auto"), **self._shared())
+        task = self.get("task", "regression" if self._has_fractions() else "auto")
+        roles = TableRoles(**names, task=task, **self._shared())
         nominal = [str(name) for name, dtype in frame.dtypes.items() if str(dtype) == "category" and name != names["target"]]
         cells = from_frame(frame, self.where)
         found = assemble(cells, replace(roles, categorical=tuple(nominal)), self.settings.name, self._part(len(frame)), like)
         if "ids" in self.values and len(found.y) == len(frame):
             found = replace(found, ids=self._ids(len(frame)))
         return found
+
+    def _has_fractions(self) -> bool:
+        y = np.asarray(self.get("y"))
+        return y.dtype.kind == "f" and bool((y != np.rint(y)).any())
 
     def arrays(self) -> Reading:
         """Arrays or texts."""
