@@ -320,4 +320,4 @@ def traits(name: object) -> type[ModelSettings]:
 
     A name that is not in the table is that of a network of the user's own.
     """
-    return MODELS.get(name, OwnNetwork) if isinstance(name, str) else ModelSettings
+    return MODELS.get(name, OwnNetwork) if isinstance(name, str) and name else ModelSettings
