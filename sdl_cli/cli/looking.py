@@ -120,7 +120,9 @@ def _choices(group: str, config_dir: str | None) -> list[dict[str, str]]:
     items, hidden, points = [], options(group, config_dir, ours=False), own_parts.hidden_points(group, config_dir)
     for name, file in options(group, config_dir).items():
         part = own_parts.of_file(group, name, file, config_dir)
-        told = summary(file) or ("" if part is None else part.summary)
+        told = summary(file)
+        if part is not None:
+            told = f"{told} [{part.said}]" if told else part.summary
         if name in hidden and hidden[name] != file:
             told += f" [{hidden[name]} has the same name and is never taken: rename it]"
         if name in points:
