@@ -32,7 +32,7 @@ _KINDS: tuple[Any, ...] = (  # settings, each of which has its own name as the d
     *(npz.Npz, table.Table, series.Series, text.Text, openml.OpenML, huggingface.HuggingFace),
     *(image_folder.ImageFolder, image_table.ImageTable, torchvision_sets.TorchvisionSet, omniglot.OmniglotRuns),
 )
-DATASETS: Choices[Any] = Choices("dataset", {kind.name: kind for kind in _KINDS}, own=own.OwnData)
+DATASETS: dict[str, type] = Choices("dataset", {kind.name: kind for kind in _KINDS}, own=own.OwnData)
 
 
 def load(

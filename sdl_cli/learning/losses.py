@@ -150,8 +150,9 @@ class OwnLoss(Own):
         return self.rows(outputs, targets)
 
 
-_KINDS = (Auto, CrossEntropy, Cosine, MSE, Huber)
-LOSSES = Choices("loss", {kind.name: kind for kind in _KINDS}, own=OwnLoss)
+LOSSES: dict[str, type] = Choices(
+    "loss", {"auto": Auto, "cross_entropy": CrossEntropy, "cosine": Cosine, "mse": MSE, "huber": Huber}, own=OwnLoss
+)
 FITTING: dict[str, tuple[str, ...]] = {"classification": ("cross_entropy", "cosine"), "regression": ("mse", "huber")}
 
 

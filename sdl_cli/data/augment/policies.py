@@ -156,8 +156,20 @@ class TextAugment:
     synonym_fraction: Probability = 0.1
 
 
-_KINDS = (NoAugment, FlipCrop, Shift, Trivial, Strong, Noise, SeriesAugment, TextAugment)
-AUGMENTS = Choices("augment", {kind.name: kind for kind in _KINDS}, own=OwnAugment)
+AUGMENTS: dict[str, type] = Choices(
+    "augment",
+    {
+        "none": NoAugment,
+        "flip_crop": FlipCrop,
+        "shift": Shift,
+        "trivial": Trivial,
+        "strong": Strong,
+        "noise": Noise,
+        "series": SeriesAugment,
+        "text": TextAugment,
+    },
+    own=OwnAugment,
+)
 MODALITY: dict[str, frozenset[str]] = {
     "none": frozenset({"image", "table", "text", "series"}),
     **dict.fromkeys(("flip_crop", "shift", "trivial", "strong"), frozenset({"image"})),

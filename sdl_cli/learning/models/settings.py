@@ -308,11 +308,24 @@ class SklearnSettings(ModelSettings):
 
 OwnNetwork.default_training = DeepNetSettings.default_training
 
-_KINDS: tuple[type[ModelSettings], ...] = (
-    *(BaselineSettings, FinetunedCNNSettings, DeepNetSettings, AutoencoderSettings, PretrainedTableSettings, BlendSettings),
-    *(TabularFoundationSettings, OneShotSettings, AdversarialSettings, RocketSettings, FinetunedTextSettings, SklearnSettings),
+MODELS: dict[str, type[ModelSettings]] = Choices(
+    "model",
+    {
+        "baseline": BaselineSettings,
+        "finetuned_cnn": FinetunedCNNSettings,
+        "deep_net": DeepNetSettings,
+        "autoencoder": AutoencoderSettings,
+        "pretrained_table": PretrainedTableSettings,
+        "blend": BlendSettings,
+        "tabular_foundation": TabularFoundationSettings,
+        "one_shot": OneShotSettings,
+        "adversarial": AdversarialSettings,
+        "rocket": RocketSettings,
+        "finetuned_text": FinetunedTextSettings,
+        "sklearn": SklearnSettings,
+    },
+    own=OwnNetwork,
 )
-MODELS: Choices[ModelSettings] = Choices("model", {kind.name: kind for kind in _KINDS}, own=OwnNetwork)
 
 
 def traits(name: object) -> type[ModelSettings]:
