@@ -26,6 +26,7 @@ from sdl_cli.run import hydra as bridge
 from sdl_cli.run import locks, stored, writing
 from sdl_cli.settings import older_names
 from sdl_cli.settings.parallel import Parallel
+from sdl_cli.settings.parts import permission
 
 Values = dict[str, Any]
 
@@ -33,6 +34,7 @@ Values = dict[str, Any]
 def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """Compose one job, run it and show its result."""
     verb, display = VERBS[name](), Display(as_json)
+    permission.begin(display.notice)
     verb.allow(overrides)
     with closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
         values = verb.complete(one.values, overrides, config_dir)
@@ -47,6 +49,7 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
 def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
     """`-m`: one job per combination, or per trial of a search. A failed job is recorded and named, and stops no other."""
     verb, display = VERBS[name](), Display(as_json)
+    permission.begin(display.notice)
     verb.allow(overrides)
     begun: list[Sweep] = []
     parallels: list[Parallel | None] = []
@@ -88,9 +91,10 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         return _summed_up(verb, begun[0], display)
 
 
-def resume(name: str, folder: Path, as_json: bool) -> Values:
-    """`--resume RUN`, of a single job or of a whole sweep."""
+def resume(name: str, folder: Path, as_json: bool, trust: bool = False) -> Values:
+    """`--resume RUN`, of a single job or of a whole sweep; with `trust`, code of others that it names is imported."""
     verb, display, folder = VERBS[name](), Display(as_json), folder.absolute()
+    permission.begin(display.notice, trust)
     with closed(display), stored.reading(folder):
         if not (folder / sweep_folder.FILE).is_file():
             return _shown(verb, verb.work.resume(folder, verb.observe(display)), display)

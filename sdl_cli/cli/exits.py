@@ -15,6 +15,7 @@ from typing import Any
 
 from sdl_cli.errors import ConfigError, DataError, RunError, SdlError, StopSignal
 from sdl_cli.phrases import shortened, typed_line
+from sdl_cli.settings.parts import permission
 
 Values = dict[str, Any]
 
@@ -30,6 +31,7 @@ def ending(as_json: bool, debug: bool = False) -> Iterator[Callable[[Values], No
             143 SIGTERM, 129 SIGHUP.
     """
     code, values = 0, Values()
+    permission.reset()
     with _kept_stdout(as_json) as print_json:
         try:
             yield values.update

@@ -8,8 +8,10 @@ import typer
 
 from sdl_cli.cli.exits import ending
 from sdl_cli.cli.options import ConfigDir, Debug, Json, settings_line
+from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 from sdl_cli.report.layout import say
+from sdl_cli.settings.parts import permission
 from sdl_cli.settings.yaml_files import GROUPS, check_group, conf_dir, find, options, summary
 
 commands = typer.Typer()
@@ -48,6 +50,7 @@ def check(
         from sdl_cli.run.check import data, is_fatal
         from sdl_cli.run.request import parse_experiment
 
+        permission.begin(Display(as_json).notice)
         problems, found = data.check(bridge.compose_checked("train", typed, parse_experiment, config_dir))
         Display(as_json).lines(check_words.report(problems, found))
         answer(
@@ -101,13 +104,50 @@ def list_(
         if group is not None:
             check_group(group)
         groups = GROUPS if group is None else (group,)
-        items = [{"group": g, "name": n, "summary": summary(f)} for g in groups for n, f in options(g, config_dir).items()]
+        items = [item for each in groups for item in _choices(each, config_dir)]
         if not as_json:
             from sdl_cli.report.layout import catalogue
 
             say("\n".join(catalogue(items)))
             say("To see the settings of a choice: sdl show GROUP=NAME")
         answer({"items": items})
+
+
+def _choices(group: str, config_dir: str | None) -> list[dict[str, str]]:
+    """The choices of a group, the user's own parts and those of packages among them; no code is imported."""
+    from sdl_cli.settings.parts import choices as own_parts
+
+    items, hidden, points = [], options(group, config_dir, ours=False), own_parts.hidden_points(group, config_dir)
+    for name, file in options(group, config_dir).items():
+        part = own_parts.of_file(group, name, file, config_dir)
+        told = summary(file)
+        if part is not None:
+            told = f"{told} [{part.said}]" if told else part.summary
+        if name in hidden and hidden[name] != file:
+            told += f" [{hidden[name]} has the same name and is never taken: rename it]"
+        if name in points:
+            told += f" [{points[name].package} has one of the same name: it needs a YAML with _target_: {points[name].target}]"
+        items.append({"group": group, "name": name, "summary": told})
+    items += [{"group": group, "name": part.name, "summary": part.summary} for part in own_parts.of_packages(group, config_dir)]
+    return items
+
+
+def _texts(group: str, name: str, config_dir: str | None) -> dict[str, str]:
+    """Name -> what `sdl show` says of the choice of that name, or without a name of all choices of a group."""
+    from sdl_cli.settings.parts import choices as own_parts
+
+    packaged = {part.name: part for part in own_parts.of_packages(group, config_dir)}
+    try:
+        files = options(group, config_dir) if not name else {} if name in packaged else {name: find(group, name, config_dir)}
+    except ConfigError as error:
+        raise own_parts.with_packages(error, group, name) from error
+    texts = {}
+    for key, file in files.items():
+        part = own_parts.of_file(group, key, file, config_dir)
+        own = [] if part is None else [own_parts.explained(part)]
+        texts[key] = "\n".join([file.read_text(encoding="utf-8").rstrip(), *own])
+    more = {key: own_parts.explained(part) for key, part in packaged.items() if name in ("", key)}
+    return {**texts, **more}
 
 
 @commands.command(short_help="Show and explain the settings of a choice.")
@@ -126,11 +166,11 @@ def show(
     with ending(as_json, debug) as answer:
         group, _, name = what.partition("=")
         if what in [file.stem for file in conf_dir().glob("*.yaml")]:  # the settings of a verb that stand in no group
-            group, name, files = "", what, {what: conf_dir() / f"{what}.yaml"}
+            group, name, texts = "", what, {what: (conf_dir() / f"{what}.yaml").read_text(encoding="utf-8").rstrip()}
         else:
             check_group(group)
-            files = {name: find(group, name, config_dir)} if name else options(group, config_dir)
-        items = [{"group": group, "name": key, "text": file.read_text(encoding="utf-8").rstrip()} for key, file in files.items()]
+            texts = _texts(group, name, config_dir)
+        items = [{"group": group, "name": key, "text": text} for key, text in texts.items()]
         if not as_json:
             say("\n\n".join(item["text"] if name else f"# {group}={item['name']}\n{item['text']}" for item in items))
         answer({"items": items})

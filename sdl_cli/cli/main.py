@@ -14,7 +14,7 @@ import typer
 from sdl_cli import __version__
 from sdl_cli.cli import claims, looking, stored_runs
 from sdl_cli.cli.exits import check_choice, ending, stop_signals
-from sdl_cli.cli.options import ConfigDir, Debug, Json, arms_line, settings_line
+from sdl_cli.cli.options import ConfigDir, Debug, Json, Trust, arms_line, settings_line
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import typed_path
 from sdl_cli.report.layout import say
@@ -59,6 +59,7 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
         resolve: Resolve = False,
         package: Package = None,
         info: Info = None,
+        trust: Trust = False,
         as_json: Json = False,
         debug: Debug = False,
     ) -> None:
@@ -67,11 +68,15 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
             if resume is not None and typed:
                 hint = f"Use only: sdl {name} --resume {shlex.quote(resume)}"
                 raise ConfigError("--resume takes no settings: a stopped run resumes with its own.", hint)
+            if trust and resume is None:
+                raise ConfigError(
+                    "--trust only works with --resume: what this command names itself is imported.", "Leave it out."
+                )
             flags = _information(name, cfg, resolve, package, info)
             from sdl_cli.cli import composing
 
             if resume is not None:
-                answer(composing.resume(name, typed_path(resume), as_json))
+                answer(composing.resume(name, typed_path(resume), as_json, trust))
             elif flags:
                 answer(composing.inspect(name, typed, config_dir, flags, multirun, as_json))
             elif multirun:

@@ -10,6 +10,7 @@ from sdl_cli.cli.exits import check_choice, ending
 from sdl_cli.cli.options import ConfigDir, Debug, Json, Run, Trust
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
+from sdl_cli.settings.parts import permission
 
 commands = typer.Typer()
 
@@ -40,6 +41,7 @@ def evaluate(
             parse_group("dataset", TABLES["dataset"], values["dataset"])
 
         folder, display, dataset = typed_path(run), Display(as_json), None
+        permission.begin(display.notice, trust)
         # a path by itself is other data of the same kind
         kept = [f"dataset.path={o}" if "=" not in o and is_there(o) else o for o in overrides or []]
         if any(o.startswith("dataset=") for o in kept):  # a whole other data set is composed; single keys change the stored one
@@ -80,6 +82,7 @@ def predict(
         if as_json and file == STDOUT:
             raise ConfigError("-o - and --json both write to stdout.", "Leave out one of them.")
         display = Display(as_json or file == STDOUT)
+        permission.begin(display.notice, trust)
         with stored.reading(folder):
             found = run_folder.read_run(stored.single_run(folder, display.notice))
             values = predict_rows(found, typed_path(source), file, observe_run(display), trust, on_error, sheet)
@@ -104,6 +107,7 @@ def export(
         from sdl_cli.run.export import export as export_model
 
         folder, display = typed_path(run), Display(as_json)
+        permission.begin(display.notice, trust)
         with stored.reading(folder):
             found = run_folder.read_run(stored.single_run(folder, display.notice))
             values = export_model(found, typed_path(out), observe_run(display), trust)
@@ -139,6 +143,7 @@ def decompose(
         from sdl_cli.study.decompose.run import run as take_apart
 
         folder, display = typed_path(run), Display(as_json)
+        permission.begin(display.notice, trust)
         with stored.reading(folder):
             single = stored.single_run(folder, display.notice)
             values = take_apart(single, Asked(subnets, bound, seed, seconds), display.notice, trust)
@@ -163,6 +168,7 @@ def report(
         from sdl_cli.run import stored
 
         folder, display = typed_path(run), Display(as_json)
+        permission.begin(display.notice, trust)
         with stored.reading(folder):
             values = write_report(folder, None if out is None else typed_path(out), trust, display.notice)
         display.lines([f"Report written to {values['out']} ({values['bytes'] / 1000:,.0f} kB). Open it in any browser."])

@@ -17,6 +17,7 @@ from sdl_cli.data.sources import (
     npz,
     omniglot,
     openml,
+    own,
     series,
     table,
     text,
@@ -24,13 +25,14 @@ from sdl_cli.data.sources import (
 )
 from sdl_cli.data.targets import on_log_scale
 from sdl_cli.settings.experiment import DataSettings
+from sdl_cli.settings.parts.own import Choices
 
 _KINDS: tuple[Any, ...] = (  # settings, each of which has its own name as the default of `name`
     *(builtin.Digits, builtin.BreastCancer, builtin.Wine, builtin.Iris, builtin.Diabetes),
     *(npz.Npz, table.Table, series.Series, text.Text, openml.OpenML, huggingface.HuggingFace),
     *(image_folder.ImageFolder, image_table.ImageTable, torchvision_sets.TorchvisionSet, omniglot.OmniglotRuns),
 )
-DATASETS: dict[str, type] = {kind.name: kind for kind in _KINDS}
+DATASETS: dict[str, type] = Choices("dataset", {kind.name: kind for kind in _KINDS}, own=own.OwnData)
 
 
 def load(
@@ -53,6 +55,8 @@ def load(
 
 
 def _load(settings: DataSettings, preferred_px: int | None, interpolation: str, like: Mapping[str, Any] | None) -> Dataset:
+    if isinstance(settings, own.OwnData):
+        return own.load(settings, like)
     if isinstance(settings, table.Table):
         return table.load(settings, like)
     if isinstance(settings, series.Series):

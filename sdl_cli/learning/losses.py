@@ -9,10 +9,11 @@ Everything is computed in float32, whatever the precision of the network's forwa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sdl_cli.errors import ConfigError
+from sdl_cli.errors import ConfigError, RunError, SdlError
 from sdl_cli.settings.experiment import Fraction, NonNegative, Positive
+from sdl_cli.settings.parts.own import Choices, Own, words_among, wrong_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,13 +112,56 @@ class Huber:
         return huber(outputs, targets, self.delta)
 
 
-LOSSES: dict[str, type] = {"auto": Auto, "cross_entropy": CrossEntropy, "cosine": Cosine, "mse": MSE, "huber": Huber}
+@dataclass(frozen=True)
+class OwnLoss(Own):
+    """A loss that a user wrote: a class with `rows(outputs, targets)`, one number per row `(N,)`.
+
+    Of classes, outputs and targets are `(N, K)`, and the softmax of the outputs gives the probabilities; of numbers, both are
+    `(N, 1)`, standardised. Its constant `tasks` is a tuple of classification and regression (classes alone, unless it says so).
+    """
+
+    name: str = ""
+
+    needs: ClassVar[tuple[str, ...]] = ("rows",)
+
+    def check_task(self, task: str) -> None:
+        """Raise ConfigError where it does not say that it fits `classification` or `regression`."""
+        if task not in words_among(self, "tasks", ("classification",), tuple(FITTING)):
+            hint = f'If it does, write into the class: tasks = ("{task}",). Others: auto, {", ".join(FITTING[task])}.'
+            raise ConfigError(f"loss: {self.name} does not say that it fits {task}.", hint)
+
+    def rows(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        try:
+            found: Tensor = self.made.rows(outputs.float(), targets.float())
+            shape = tuple(found.shape)
+        except SdlError:
+            raise
+        except Exception as error:
+            raise RunError(*wrong_in(self, "on a batch", error)) from error
+        if shape != (len(outputs),):
+            what = f"loss={self.name}: rows gave {shape} for {tuple(outputs.shape)} outputs, and must give ({len(outputs)},)"
+            raise RunError(f"{what}: one number for each row.", "Sum or average over the last axis only: .sum(dim=1)")
+        return found
+
+    def class_logits(self, outputs: Tensor, temperature: float) -> Tensor:
+        return outputs
+
+    def checked(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return self.rows(outputs, targets)
+
+
+LOSSES: dict[str, type] = Choices(
+    "loss", {"auto": Auto, "cross_entropy": CrossEntropy, "cosine": Cosine, "mse": MSE, "huber": Huber}, own=OwnLoss
+)
 FITTING: dict[str, tuple[str, ...]] = {"classification": ("cross_entropy", "cosine"), "regression": ("mse", "huber")}
 
 
 def resolve(loss: Any, task: str) -> Any:
     """One of `LOSSES` as it is, or the one that `auto` stands for. ConfigError where it does not fit the task."""
     fitting = FITTING[task]
+    if isinstance(loss, OwnLoss):
+        loss.check_task(task)
+        return loss
     if loss.name == "auto":
         if task == "regression" and loss.class_weight != "none":
             raise ConfigError("loss.class_weight: there are no classes to weight: this is a regression.", "Leave it at none.")

@@ -13,8 +13,8 @@ import itertools
 import os
 import re
 import subprocess
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from sdl_cli.many.processes import end_workers as end_workers
 from sdl_cli.run import run_folder, writing
 from sdl_cli.settings.machine import available_cores, limited_cores
 from sdl_cli.settings.parallel import Parallel
+from sdl_cli.settings.parts import permission
 
 CLUSTERS = ("dask", "ray")
 RunOne = Callable[[Any, Path, bool], dict[str, Any]]  # (experiment, folder, resume) -> metrics
@@ -181,13 +182,14 @@ class _Work:
     """How the cells of a task are run, in whatever process; called with them, it returns all results.
 
     With `num_cores` that they may use, errors are such that can be sent between processes; None means all, and the errors
-    themselves.
+    themselves. It takes along which code of the user's own may be imported.
     """
 
     run_one: RunOne
     in_stages: InStages | None
     at_once: int
     num_cores: int | None
+    may_import: Mapping[str, Any] = field(default_factory=permission.carried)
 
     def __call__(self, cells: Sequence[Cell]) -> list[Result]:
         found = dict(self.results(cells))
@@ -195,6 +197,7 @@ class _Work:
 
     def results(self, cells: Sequence[Cell]) -> Generator[tuple[int, Result], None, None]:
         """Run cells one after another, or their networks together; yield each one's place and result as it ends."""
+        permission.carry(self.may_import)
         resume = [run_folder.read_state(cell.folder) != "missing" for cell in cells]
         if self.in_stages is None or self.at_once == 1 or len(cells) == 1:
             for place, cell in enumerate(cells):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 import time
@@ -68,14 +69,16 @@ def bar(name: str, done: int, total: int, text: str) -> str:
     return f'<progress max="{total}" value="{done}"></progress> {escape(name)} {done}/{total} {escape(layout.shown(text))}'
 
 
-def _handle() -> Any:
-    from IPython.display import HTML, display
+def _shows() -> Any:
+    """What shows things in a notebook; typed here as nothing in particular, for it has types in some installations only."""
+    return importlib.import_module("IPython.display")
 
-    return display(HTML(""), display_id=True)
+
+def _handle() -> Any:
+    shows = _shows()
+    return shows.display(shows.HTML(""), display_id=True)
 
 
 def _update(handle: Any, content: str) -> None:
-    from IPython.display import HTML
-
     if handle is not None:
-        handle.update(HTML(content))
+        handle.update(_shows().HTML(content))

@@ -70,8 +70,8 @@ _loaded: dict[str, Dataset] = {}
 def absolute(experiment: Experiment) -> Experiment:
     """The experiment with `~` expanded and every path absolute, so that the run can be evaluated from anywhere."""
 
-    def whole(value: str | None) -> str | None:
-        return None if value is None else str(Path(value).expanduser().absolute())
+    def whole(value: Any) -> Any:
+        return value if not isinstance(value, str) else str(Path(value).expanduser().absolute())
 
     changed = {k: whole(getattr(experiment.dataset, k)) for k in PATHS if hasattr(experiment.dataset, k)}
     no_files = {"background": (None, ""), "weights": (None, "default", "none", "shipped"), "start_from": (None,)}

@@ -15,6 +15,7 @@ from sdl_cli.run import trackers
 from sdl_cli.settings.experiment import REDUCTIONS, Experiment, Training
 from sdl_cli.settings.parallel import Parallel, check_backend
 from sdl_cli.settings.parse import parse, parse_group
+from sdl_cli.settings.parts.own import require_code
 
 Values = dict[str, Any]
 TABLES: dict[str, Any] = {
@@ -52,4 +53,6 @@ def check_experiment(found: Experiment) -> None:
         from sdl_cli.learning.device import resolve
 
         resolve(found.device, found.precision, found.memory_format, found.num_threads)
+    for settings in (found.dataset, found.model, found.loss, found.augment):
+        require_code(settings)
     found.model.check()

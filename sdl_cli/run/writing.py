@@ -29,6 +29,7 @@ from sdl_cli.files import make_folder, sweep_temporary, write_atomic, write_new
 from sdl_cli.measure import predictions
 from sdl_cli.run import locks
 from sdl_cli.run.run_folder import VERBS, kind_of, quoted, read_state, sha256_of
+from sdl_cli.settings.parts.own import named_in
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
@@ -56,18 +57,23 @@ class Writing:
         self.folder = folder
         self._kind = kind
         self._environment: Values = {}
+        self._parts: list[dict[str, str]] = []
 
     def config(self, values: Values) -> None:
+        self._parts = named_in(values)
         write_config(self.folder, values)
 
     def json(self, name: str, values: Values) -> None:
         write_json(self.folder, name, values)
 
     def environment(self, **known: Any) -> None:
-        """Write `environment.json`: what is known so far (first of all `data_fingerprint`), and what `environment` finds."""
+        """Write `environment.json`: what is known so far (first of all `data_fingerprint`), and what `environment` finds.
+
+        Parts of the user's own are named there, with the digest of their source.
+        """
         if not self._environment and self._kind != "cell":  # a cell is a part of what has these
             self._environment = environment(known["data_fingerprint"])
-        self._environment |= known
+        self._environment |= known | ({"parts": self._parts} if self._parts else {})
         self.json("environment.json", self._environment)
 
     def done(self, files: Sequence[str] = ()) -> None:

@@ -78,6 +78,7 @@ ENVIRONMENT = {
     "command_line?": [str],
     "runtime?": Maybe(Each(Plain)),
     "pretrained?": [{"architecture": str, "weights": str, "digest": str}],  # what each network began with
+    "parts?": [Each(str)],  # of the user's own, with the digest of their source
     "seconds?": Each(Maybe(Number)),
 }
 STATUS = {"state": str, "reason?": str, "files?": Each(str)}

@@ -47,11 +47,22 @@ def parse(tables: Tables, values: Mapping[str, Any], into: type = Experiment) ->
     return into(**arguments)
 
 
+class _Told(str):
+    """A sentence of what is wrong that brings its own advice."""
+
+    hint: str
+
+    def __new__(cls, message: str, hint: str) -> _Told:
+        found = super().__new__(cls, message)
+        found.hint = hint
+        return found
+
+
 def parse_group(group: str, table: Mapping[str, type] | type, value: Any) -> Any:
     """Like `parse`, for the settings of one group alone."""
     problems: list[str] = []
-    kind = _chosen(table, value)
-    known = [] if kind is None else [f"{group}.{field.name}" for field in dataclasses.fields(kind)]
+    kind = _chosen_or_none(table, value)
+    known = [] if kind is None else _own_keys(group, kind)
     found = _parse_group(group, table, value, known, problems)
     if problems:
         raise ConfigError("\n".join(problems), _where_to_look(problems))
@@ -77,9 +88,17 @@ def _parse_group(group: str, table: Mapping[str, type] | type, value: Any, known
     if not isinstance(value, Mapping):
         problems.append(f"{group}: must be a group of settings, not {value!r}.")
         return None
-    kind = _chosen(table, value)
+    try:
+        kind = _chosen(table, value)
+    except ConfigError as error:  # a part of the user's own whose source cannot be read
+        problems.append(_Told(error.message, error.hint))
+        return None
     if kind is None:
         assert isinstance(table, Mapping)
+        if value.get("name") is None and hasattr(table, "of_values"):
+            names, yours = f"name: {next(iter(table))}", "_target_: my_parts.MyClass"
+            problems.append(f"{group}: the choice names neither a {group} of sdl's own ({names}) nor a class of yours ({yours}).")
+            return None
         name, guess = value.get("name"), suggest(str(value.get("name")), table)
         problems.append(f"{group}.name: no {group} is called {name!r}.{guess} There are: {', '.join(sorted(table))}.")
         return None
@@ -107,8 +126,25 @@ def _chosen(table: Mapping[str, type] | type | None, value: Any) -> type | None:
     """The dataclass of a group: the one that the name in its values picks, where there is a choice."""
     if not isinstance(table, Mapping):
         return table
+    of_values = getattr(table, "of_values", None)  # a table that takes parts of the user's own too
+    own: type | None = of_values(value) if of_values is not None and isinstance(value, Mapping) else None
+    if own is not None:
+        return own
     name = value.get("name") if isinstance(value, Mapping) else None
     return table.get(name) if isinstance(name, str) else None
+
+
+def _chosen_or_none(table: Mapping[str, type] | type | None, value: Any) -> type | None:
+    """The same, and None where it cannot be read."""
+    try:
+        return _chosen(table, value)
+    except ConfigError:
+        return None
+
+
+def _own_keys(group: str, kind: type) -> list[str]:
+    """The settings of a choice in full; marks such as `_target_` are not among them."""
+    return [f"{group}.{field.name}" for field in dataclasses.fields(kind) if not field.name.startswith("_")]
 
 
 @functools.cache
@@ -203,9 +239,9 @@ def _full_keys(tables: Tables, values: Mapping[str, Any], into: type) -> list[st
         if item.name in getattr(into, "HIDDEN", ()):
             continue
         keys.append(item.name)
-        kind = _chosen(tables.get(item.name), values.get(item.name))
+        kind = _chosen_or_none(tables.get(item.name), values.get(item.name))
         if kind is not None:
-            keys += [f"{item.name}.{f.name}" for f in dataclasses.fields(kind)]
+            keys += _own_keys(item.name, kind)
     return keys
 
 
@@ -231,6 +267,9 @@ def _unknown(key: str, known: list[str]) -> str:
 
 
 def _where_to_look(problems: list[str], verb: str = "train") -> str:
+    told = [problem.hint for problem in problems if isinstance(problem, _Told) and problem.hint]
+    if told:
+        return told[0]
     groups = sorted({p.partition(":")[0].partition(".")[0] for p in problems if "." in p.partition(":")[0]})
     first = groups[0] if groups else verb
     # parallel stands in the same file as curve

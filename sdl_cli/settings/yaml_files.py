@@ -31,10 +31,10 @@ def user_dirs(config_dir: str | None = None) -> list[Path]:
     return [*found, own] if own.is_dir() else found
 
 
-def options(group: str, config_dir: str | None = None) -> dict[str, Path]:
-    """Name -> file of every choice in a group, sorted; the project's own before the user's."""
+def options(group: str, config_dir: str | None = None, ours: bool = True) -> dict[str, Path]:
+    """Name -> file of every choice in a group, sorted; the project's own before the user's, or those of the user alone."""
     found: dict[str, Path] = {}
-    for root in (conf_dir(), *user_dirs(config_dir)):
+    for root in (*[conf_dir()] * ours, *user_dirs(config_dir)):
         for file in sorted((root / group).glob("*.yaml")):
             found.setdefault(file.stem, file)
     return found
@@ -54,11 +54,20 @@ def current(group: str, name: str, config_dir: str | None = None) -> str:
     return name if new is None or name in options(group, config_dir) else new
 
 
+def check_own_name(group: str, name: str, config_dir: str | None = None) -> None:
+    """Raise ConfigError for a choice of the user's that has the name of one of sdl's own, which would hide it."""
+    own = options(group, config_dir, ours=False).get(name)
+    if own is not None and own != (ours := conf_dir() / group / f"{name}.yaml") and ours.is_file():
+        what = f"{group}={name}: {own} has the name of a choice of sdl's own, which would be taken instead"
+        raise ConfigError(f"{what}.", f"Rename the file, for example to my_{name}.yaml, and write {group}=my_{name}")
+
+
 def find(group: str, name: str, config_dir: str | None = None) -> Path:
     """The file of one choice; a ConfigError names the nearest where there is none."""
     check_group(group)
     found = options(group, config_dir)
     name = current(group, name, config_dir)
+    check_own_name(group, name, config_dir)
     if name not in found:
         near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
         guess = f" Did you mean {near[0]}?" if near else ""

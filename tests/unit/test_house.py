@@ -111,7 +111,18 @@ LIGHT = ("main", "options", "exits", "looking", "stored_runs", "claims")
 
 def test_the_command_line_imports_little_at_the_top() -> None:
     allowed = (
-        {f"sdl_cli.{n}" for n in ("errors", "settings.yaml_files", "files", "phrases", "report.layout", "__version__")}
+        {
+            f"sdl_cli.{n}"
+            for n in (
+                "errors",
+                "settings.yaml_files",
+                "settings.parts.permission",
+                "files",
+                "phrases",
+                "report.layout",
+                "__version__",
+            )
+        }
         | {f"sdl_cli.cli.{n}" for n in LIGHT}
         | {"typer"}
     )

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sdl_cli.data.augment import mixing, moving, series, trivial
 from sdl_cli.data.augment.number_targets import check_targets
+from sdl_cli.data.augment.own import OwnAugment
 from sdl_cli.errors import ConfigError
 from sdl_cli.settings.experiment import Fraction, NonNegative, Positive, Range
+from sdl_cli.settings.parts.own import Choices
 
 if TYPE_CHECKING:
     import torch
@@ -154,16 +156,20 @@ class TextAugment:
     synonym_fraction: Probability = 0.1
 
 
-AUGMENTS: dict[str, type] = {
-    "none": NoAugment,
-    "flip_crop": FlipCrop,
-    "shift": Shift,
-    "trivial": Trivial,
-    "strong": Strong,
-    "noise": Noise,
-    "series": SeriesAugment,
-    "text": TextAugment,
-}
+AUGMENTS: dict[str, type] = Choices(
+    "augment",
+    {
+        "none": NoAugment,
+        "flip_crop": FlipCrop,
+        "shift": Shift,
+        "trivial": Trivial,
+        "strong": Strong,
+        "noise": Noise,
+        "series": SeriesAugment,
+        "text": TextAugment,
+    },
+    own=OwnAugment,
+)
 MODALITY: dict[str, frozenset[str]] = {
     "none": frozenset({"image", "table", "text", "series"}),
     **dict.fromkeys(("flip_crop", "shift", "trivial", "strong"), frozenset({"image"})),
@@ -173,19 +179,27 @@ MODALITY: dict[str, frozenset[str]] = {
 }
 
 
+def works_on(augment: Any) -> frozenset[str]:
+    """The kinds of data that a policy changes."""
+    return augment.modalities if isinstance(augment, OwnAugment) else MODALITY[augment.name]
+
+
 def check(augment: Any, modality: str, task: str) -> list[str]:
     """What a user should know about this policy on this data, one sentence each.
 
     Raises ConfigError: the policy does not work on this kind of data, or nothing says what it does to the numbers.
     """
-    if modality not in MODALITY[augment.name]:
-        fitting = [name for name, works_on in MODALITY.items() if modality in works_on]
-        kinds = " and ".join(sorted(kind if kind == "series" else f"{kind}s" for kind in MODALITY[augment.name]))
+    if modality not in works_on(augment):
+        fitting = [name for name, kinds_of in MODALITY.items() if modality in kinds_of]
+        kinds = " and ".join(sorted(kind if kind == "series" else f"{kind}s" for kind in works_on(augment)))
         made_of = modality if modality == "series" else f"{modality}s"
         this = "a table" if modality == "table" else f"made of {made_of}"
         raise ConfigError(
             f"augment: {augment.name} works on {kinds}, and this data set is {this}.", f"Policies that fit: {', '.join(fitting)}."
         )
+    if isinstance(augment, OwnAugment):
+        augment.check_task(task)
+        return []
     notices = check_targets(augment, task)
     if augment.name == "strong" and task == "regression" and augment.mix_probability > 0:
         notices.append("augment=strong mixes the numbers to predict in proportion to the images; mix_probability=0 stops it.")
@@ -211,7 +225,7 @@ def _changes_nothing(augment: Any) -> bool:
 
 def waits_for_device(augment: Any) -> bool:
     """Whether it reads numbers back from the device, so that a GPU cannot repeat it without the CPU."""
-    return isinstance(augment, Trivial)
+    return isinstance(augment, Trivial | OwnAugment)  # of the user's own, nobody knows
 
 
 def build(augment: Any, target_zero: float | None = None, target_scale: float = 1.0) -> Policy:
@@ -225,6 +239,8 @@ def build(augment: Any, target_zero: float | None = None, target_scale: float = 
             t = (y - mean) / scale, so that negating y makes 2 target_zero - t of t; None: the targets are classes.
         target_scale: the scale of these numbers, so that adding d to y adds d / scale to t.
     """
+    if isinstance(augment, OwnAugment):
+        return augment.policy()
 
     def add(targets: Tensor, amounts: Tensor, each: float | None) -> Tensor:
         """Numbers that follow their images by `each` for a pixel or degree."""

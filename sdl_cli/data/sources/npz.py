@@ -53,7 +53,7 @@ def load(settings: Npz) -> Dataset:
     notes: list[str] = []
     arrays = _read(path)
     blocks = _blocks(path, arrays)
-    X = _inputs(path, [x for _, x, _ in blocks], notes)
+    X = as_inputs(path, [x for _, x, _ in blocks], notes)
     part = None if len(blocks) == 1 else np.repeat([name for name, _, _ in blocks], [len(x) for _, x, _ in blocks])
     y, classes, task = encode_targets(path, [t for _, _, t in blocks], arrays.get("classes"), settings.task, notes)
     image = X.ndim == 4
@@ -87,7 +87,7 @@ def read_inputs(path: str | Path, part: str = "x_test", notes: list[str] | None 
     if key is None:
         message = f"{file}: neither X nor {part} is there; it has {_listed(arrays)}."
         raise DataError(message, "Save it with np.savez(path, X=...).")
-    X = _inputs(file, [arrays[key]], [] if notes is None else notes)
+    X = as_inputs(file, [arrays[key]], [] if notes is None else notes)
     return np.array([str(i) for i in range(len(X))]), X
 
 
@@ -198,7 +198,7 @@ def _listed(arrays: Mapping[str, Array]) -> str:
     return ", ".join(sorted(arrays)) if arrays else "no arrays"
 
 
-def _inputs(path: Path, xs: Sequence[Array], notes: list[str]) -> Array:
+def as_inputs(path: object, xs: Sequence[Array], notes: list[str]) -> Array:
     """One array of all rows: `uint8 (N, C, H, W)` or `float64 (N, F)`."""
     shapes = {x.shape[1:] for x in xs}
     if len(shapes) > 1:

@@ -220,7 +220,9 @@ class NetworkEstimator(StoredNetwork):
         )  # fmt: skip
 
     @property
-    def _capture(self) -> Literal["all", "network"]:
+    def _capture(self) -> Literal["all", "network", "nothing"]:
+        if isinstance(self.loss_, losses.OwnLoss):
+            return "nothing"  # of the user's code nobody knows whether a graph can hold it
         augment = self.given("augment")
         return "network" if augment is not None and augmentation.waits_for_device(augment) else "all"
 

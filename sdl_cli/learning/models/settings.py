@@ -15,9 +15,11 @@ from sdl_cli.learning.models.adversarial.settings import AdversarialSettings
 from sdl_cli.learning.models.finetuned_cnn_settings import FinetunedCNNSettings as FinetunedCNNSettings
 from sdl_cli.learning.models.kind import FromScratch, InContext, ModelSettings
 from sdl_cli.learning.models.one_shot.settings import OneShotSettings
+from sdl_cli.learning.models.own_network_settings import OwnNetwork
 from sdl_cli.learning.models.sentences.settings import FinetunedTextSettings
 from sdl_cli.learning.models.tabular_foundation.settings import TabularFoundationSettings
 from sdl_cli.settings.experiment import Count, Fraction, NonNegative, Positive, Range, Training
+from sdl_cli.settings.parts.own import Choices
 
 # Seconds on one core of a 2026 server: fixed, and for every labelled row and feature (or pixel) seen.
 FOREST = (0.45, 7e-6)
@@ -313,22 +315,31 @@ class SklearnSettings(ModelSettings):
         return OTHER[0] + OTHER[1] * num_rows * min(num_features, 3 * self.max_px**2)
 
 
-MODELS: dict[str, type[ModelSettings]] = {
-    "baseline": BaselineSettings,
-    "finetuned_cnn": FinetunedCNNSettings,
-    "deep_net": DeepNetSettings,
-    "autoencoder": AutoencoderSettings,
-    "pretrained_table": PretrainedTableSettings,
-    "blend": BlendSettings,
-    "tabular_foundation": TabularFoundationSettings,
-    "one_shot": OneShotSettings,
-    "adversarial": AdversarialSettings,
-    "rocket": RocketSettings,
-    "finetuned_text": FinetunedTextSettings,
-    "sklearn": SklearnSettings,
-}
+OwnNetwork.default_training = DeepNetSettings.default_training
+
+MODELS: dict[str, type[ModelSettings]] = Choices(
+    "model",
+    {
+        "baseline": BaselineSettings,
+        "finetuned_cnn": FinetunedCNNSettings,
+        "deep_net": DeepNetSettings,
+        "autoencoder": AutoencoderSettings,
+        "pretrained_table": PretrainedTableSettings,
+        "blend": BlendSettings,
+        "tabular_foundation": TabularFoundationSettings,
+        "one_shot": OneShotSettings,
+        "adversarial": AdversarialSettings,
+        "rocket": RocketSettings,
+        "finetuned_text": FinetunedTextSettings,
+        "sklearn": SklearnSettings,
+    },
+    own=OwnNetwork,
+)
 
 
 def traits(name: object) -> type[ModelSettings]:
-    """What the model of that name in a stored configuration says of itself; of an unknown one, nothing special."""
-    return MODELS.get(str(name), ModelSettings)
+    """What the model of that name in a stored configuration says of itself; where there is no name, nothing special.
+
+    A name that is not in the table is that of a network of the user's own.
+    """
+    return MODELS.get(name, OwnNetwork) if isinstance(name, str) and name else ModelSettings

@@ -21,6 +21,8 @@ from sdl_cli.settings.contents import INPUTS, checked
 from sdl_cli.settings.experiment import plain
 from sdl_cli.settings.machine import available_bytes
 from sdl_cli.settings.parse import parse_group
+from sdl_cli.settings.parts.importing import OwnCodeError
+from sdl_cli.settings.parts.own import TARGET
 
 FORMAT = 1
 PREPARATION = "preparation.safetensors"  # arrays of what goes before the model; the rest of it is in model.json
@@ -104,13 +106,14 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
     try:
         values: dict[str, Any] = plain_json(read_guarded(folder / "model.json", MOST_JSON_BYTES, within=folder))
         name, task, inputs = values["model"], values["task"], values["inputs"]
-        if values["format"] != FORMAT or name not in MODELS or task not in ("classification", "regression"):
+        is_known = name in MODELS or _names_own(values["params"])
+        if values["format"] != FORMAT or not is_known or task not in ("classification", "regression"):
             raise DataError(f"{folder / 'model.json'}: this version of sdl cannot read this model.")
         checked(inputs, INPUTS, folder / "model.json")
         check_settings(name, values["params"])
         model = _load(folder, values, trust)
         return (_behind_preparation(model, folder, values) if "preparation" in values else model), values
-    except DataError:
+    except (DataError, OwnCodeError):  # the latter in its words, not as if the folder were damaged
         raise
     except FileNotFoundError as error:
         missing = next((n for n in ("model.json", ARRAYS) if not (folder / n).is_file()), "model.skops")
@@ -122,14 +125,31 @@ def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:
 
 def check_settings(name: str, params: Any) -> None:
     """Raise DataError for stored settings of a model that its YAML could not have, before anything is built from them."""
-    defaults = plain(MODELS[name]())
     if not isinstance(params, dict):
         raise DataError("The stored model has no settings.")
+    if name not in MODELS:
+        _check_own(params["own"])
+        return
+    defaults = plain(MODELS[name]())
     given = {key: value for key, value in params.items() if key in defaults and value is not None}
     try:
         parse_group("model", MODELS, {**defaults, **given, "name": name})
     except ConfigError as error:
         raise DataError(f"The stored model has unknown settings: {error.message}") from error
+
+
+def _names_own(params: Any) -> bool:
+    """Whether stored arguments are those of a network of the user's own."""
+    own = params.get("own") if isinstance(params, dict) else None
+    return isinstance(own, dict) and isinstance(own.get(TARGET), str)
+
+
+def _check_own(values: Any) -> None:
+    """Raise DataError for settings of a network of the user's own that cannot be such."""
+    try:
+        parse_group("model", MODELS, values)
+    except ConfigError as error:
+        raise DataError(f"The stored model has unknown settings: {error.message}", error.hint) from error
 
 
 def _behind_preparation(model: Any, folder: Path, values: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from sdl_cli.errors import DataError, DeviceError
 from sdl_cli.learning import device, loop, losses
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.parameters import Parameters
+from sdl_cli.learning.models.settings import MODELS
 from sdl_cli.settings.experiment import REDUCTIONS, Training
 from sdl_cli.settings.machine import available_cores
 from sdl_cli.settings.parse import parse_group
@@ -59,6 +60,7 @@ class StoredNetwork(Parameters, BaseEstimator):  # type: ignore[misc]
         """Rebuild a fitted estimator. Raises DataError if tensors and values do not belong together."""
         params, fitted = dict(values["params"]), values["fitted"]
         tables: dict[str, Any] = {"loss": losses.LOSSES, "augment": AUGMENTS, "training": Training, "reduce": REDUCTIONS}
+        tables["own"] = MODELS
         for key, table in tables.items():
             if params.get(key) is not None:
                 params[key] = parse_group(key, table, params[key])
@@ -66,9 +68,10 @@ class StoredNetwork(Parameters, BaseEstimator):  # type: ignore[misc]
         model = cls(**params)
         model.input_shape_ = [int(n) for n in fitted["input_shape"]]
         model.temperature_ = float(fitted["temperature"])
-        model.loss_ = losses.resolve(
-            model.given("loss") or losses.Auto(), "classification" if is_classifier(model) else "regression"
-        )
+        given = model.given("loss")
+        model.loss_ = given  # of the user's own, it is what was trained with, and nothing here needs its code
+        if not isinstance(given, losses.OwnLoss):
+            model.loss_ = losses.resolve(given or losses.Auto(), "classification" if is_classifier(model) else "regression")
         num_outputs = 1
         if is_classifier(model):
             model.classes_ = np.asarray(fitted["classes"])

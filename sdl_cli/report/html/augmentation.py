@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sdl_cli.data.augment.policies import AUGMENTS, MODALITY, TextAugment
+from sdl_cli.data.augment.policies import AUGMENTS, TextAugment, works_on
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import MODELS
 from sdl_cli.report.html.mistakes import gallery, varied
@@ -29,7 +29,7 @@ def build(run: OpenedRun) -> Section | None:
     """The section; None if the model saw unchanged rows."""
     settings, model = parse_group("augment", AUGMENTS, run.config["augment"]), parse_group("model", MODELS, run.config["model"])
     modality = run.inputs["modality"]
-    if settings.name == "none" or modality not in MODALITY[settings.name] or not (modality == "text" or model.uses_augment):
+    if settings.name == "none" or modality not in works_on(settings) or not (modality == "text" or model.uses_augment):
         return None
     dataset = run.dataset
     rows = shown_rows(dataset, run.parts.labelled)

@@ -19,9 +19,12 @@ from sdl_cli.files import unwritable
 from sdl_cli.phrases import first_line
 from sdl_cli.run.hydra import folder_names
 from sdl_cli.run.hydra.overrides import first_choice, forced, name_the_set, parse, quote_override, unreadable
+from sdl_cli.run.hydra.own_parts import folder_for
 from sdl_cli.run.hydra.quoting import quote
 from sdl_cli.settings import older_names
 from sdl_cli.settings.parse import suggest
+from sdl_cli.settings.parts import choices
+from sdl_cli.settings.parts.own import TARGET, allow_named
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, options, user_dirs
 
 folder_names.register()
@@ -69,7 +72,9 @@ def plain_values(cfg: DictConfig) -> Values:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
     assert isinstance(values, dict)
-    return {str(k): v for k, v in values.items() if k not in ("hydra", "experiment")}
+    found = {str(k): v for k, v in values.items() if k not in ("hydra", "experiment")}
+    allow_named(found)  # whatever is composed comes from this command's own settings
+    return found
 
 
 def parse_assignments(overrides: Sequence[str]) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def read_choice(group: str, name: str, config_dir: str | None = None) -> Values 
     if file is None:
         return None
     text = file.read_text(encoding="utf-8")
-    if any(word in text for word in ("defaults:", "@package", "${", "???")):
+    if any(word in text for word in ("defaults:", "@package", "${", "???", TARGET)):
         return None
     return plain_values(OmegaConf.create({group: OmegaConf.create(text)})).get(group)
 
@@ -103,7 +108,8 @@ def readable(overrides: Sequence[str], config_dir: str | None, multirun: bool = 
     if mode is not None:
         raise ConfigError(f"{mode}: this follows from the command.", "Use -m for a sweep, and leave it out for one run.")
     found = [quote_override(o, multirun) for o in older_names.renamed(name_the_set(overrides))]
-    folders = user_dirs(config_dir)
+    folders, completed = user_dirs(config_dir), folder_for(overrides, config_dir)
+    folders = [*([] if completed is None else [completed]), *folders]
     if folders and not any(o.startswith("hydra.searchpath") for o in overrides):
         found.append("hydra.searchpath=[" + ",".join(quote(f"file://{folder}") for folder in folders) + "]")
     return found
@@ -179,5 +185,5 @@ def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> 
     try:
         find(group, name)
     except ConfigError as found:
-        return found
+        return choices.with_packages(found, group, name)
     return ConfigError(f"{group}={name}: there is no such choice.", "See: sdl list")

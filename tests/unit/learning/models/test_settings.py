@@ -63,8 +63,8 @@ def test_a_model_is_found_by_its_name_and_takes_its_own_settings(name: str) -> N
         assert set(kind.default_training) == set(kind.modalities)
 
 
-@pytest.mark.parametrize("name", [None, "", "no_such_model", 3])
-def test_an_unknown_name_has_no_traits(name: object) -> None:
+@pytest.mark.parametrize("name", [None, "", 3])
+def test_what_is_no_name_has_no_traits(name: object) -> None:
     assert traits(name) is ModelSettings and not traits(name).is_network and traits(name).named_by is None
 
 

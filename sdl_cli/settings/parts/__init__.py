@@ -1,0 +1,1 @@
+"""Parts that a user wrote: read without running them, and run only where they may be."""

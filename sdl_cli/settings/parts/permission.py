@@ -1,0 +1,82 @@
+"""Whether code of a user's own may be imported: where this command names it, or with --trust."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Key = tuple[str, str]
+
+
+@dataclass
+class _State:
+    """What may be imported in this process: targets with their files, or whatever a stored run names.
+
+    `lent` are the folders of the user's that stand in `sys.path` meanwhile.
+    """
+
+    named: set[Key] = field(default_factory=set)
+    trusts_all: bool = False
+    listeners: list[Callable[[str], None]] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
+    lent: list[str] = field(default_factory=list)
+
+
+_state = _State()
+
+
+def reset() -> None:
+    """Forget everything: a new command begins."""
+    global _state
+    sys.path[:] = [place for place in sys.path if place not in _state.lent]
+    _state = _State()
+
+
+def allow(target: str, file: str) -> None:
+    """This command names the class `target` in `file`, so it may be imported."""
+    _state.named.add((target, file))
+
+
+def lend(folder: str) -> None:
+    """Let the user's modules find each other, behind everything installed: none can take the place of one of ours."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+        _state.lent.append(folder)
+
+
+def is_lent(folder: str) -> bool:
+    """Whether a folder stands in `sys.path` only because parts lie there."""
+    return folder in _state.lent
+
+
+def begin(notice: Callable[[str], None], trust: bool = False) -> None:
+    """Tell `notice` of code that is imported, a sentence each; with `trust`, what a stored run names may be imported too."""
+    _state.listeners.append(notice)
+    _state.trusts_all = _state.trusts_all or trust
+
+
+def is_allowed(target: str, file: str) -> bool:
+    """Whether that class may be imported."""
+    return _state.trusts_all or (target, file) in _state.named
+
+
+def say(sentence: str) -> None:
+    """Tell the user something about imported code, once a command."""
+    if sentence in _state.said:
+        return
+    _state.said.add(sentence)
+    for notice in _state.listeners:
+        notice(sentence)
+
+
+def carried() -> Mapping[str, Any]:
+    """What a worker process must know, for `carry`; it can be pickled."""
+    return {"named": set(_state.named), "trusts_all": _state.trusts_all}
+
+
+def carry(found: Mapping[str, Any]) -> None:
+    """Take over what `carried` says, in a worker process of the one that said it."""
+    _state.named |= set(found["named"])
+    _state.trusts_all = bool(found["trusts_all"])
