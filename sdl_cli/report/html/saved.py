@@ -43,7 +43,9 @@ def shown(drawing: Drawing | None) -> str:
 def links(drawing: Drawing) -> str:
     """Links that save a drawing as it stands in one column; they hold the files, and need no network and no script."""
     made = drawn_at(drawing, WIDTHS_MM[0])
-    kinds = {"SVG": ("image/svg+xml", as_svg(made, drawing.title).encode()), "PNG": ("image/png", as_png(made, LINK_DPI))}
+    kinds = {"SVG": ("image/svg+xml", as_svg(made, drawing.title).encode())}
+    if not _has_photographs(made):  # of which a PNG would be many times as large as the page is without it
+        kinds["PNG"] = ("image/png", as_png(made, LINK_DPI))
     parts = []
     for kind, (mime, content) in kinds.items():
         data = base64.b64encode(content).decode("ascii")
@@ -115,7 +117,7 @@ def as_png(made: Figure, dpi: int) -> bytes:
     drawn.seek(0)
     with Image.open(drawn) as image:
         whole = image.convert("RGB")
-    if not any(axes.images for axes in made.axes):
+    if not _has_photographs(made):
         whole = whole.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     whole.save(out, format="png", dpi=(dpi, dpi), optimize=True)
     return out.getvalue()
@@ -142,6 +144,10 @@ def as_pdf(made: Figure, title: str) -> bytes:
             made.dpi = before
             made.set_facecolor(ground)
     return out.getvalue()
+
+
+def _has_photographs(made: Figure) -> bool:
+    return any(axes.images for axes in made.axes)
 
 
 def _file_name(section: Section, drawing: Drawing) -> str:
