@@ -1,3 +1,3 @@
 """sdl: deep learning on small data, from one command line."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -64,8 +64,11 @@ def write_report(
     if figures is None:
         return values
     files = write_figures(sections, figures, notice)
-    write_atomic(figures / METHODS, told.text)
-    return values | {"figures": {"folder": str(figures), "files": [file.name for file in files] + [METHODS]}}
+    names = [file.name for file in files]
+    if told.paragraphs:
+        write_atomic(figures / METHODS, told.text)
+        names.append(METHODS)
+    return values | {"figures": {"folder": str(figures), "files": names}}
 
 
 def kind_of(folder: Path) -> str:
