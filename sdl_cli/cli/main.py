@@ -39,9 +39,7 @@ Info = Annotated[
 @app.callback(invoke_without_command=True)
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --version: all versions, and the machine.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --version: all versions, and the machine.")] = False,
 ) -> None:
     if version and as_json:
         from sdl_cli.cli.about import about

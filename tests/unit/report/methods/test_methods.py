@@ -125,8 +125,9 @@ def test_a_comparison_is_told_with_its_tests() -> None:
     assert "corrected for splits that overlap [" in told and "adjusted for the number of methods [" in told
     for arm in result.arms:
         assert f"{arm.name} {100 * (arm.mean or 0):.1f} %" in told
-    assert "repeated over 10 such splits" not in told, "how they were divided is not known here"
-    assert "seeds 7 to 16" in told
+    assert "repeated over 10 such splits (seeds 7 to 16)" in told and "at random" not in told, (
+        "how they were divided is not known"
+    )
     assert "Begun but not complete, and not ranked: finetuned_cnn" in told
     assert "the method recommended is nearest" in told
 
