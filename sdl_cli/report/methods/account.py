@@ -196,7 +196,7 @@ def _comparison(account: Account, result: ComparisonResult) -> list[list[str]]:
     return [
         _data(told, rows, result.repeats),
         methods_told,
-        [intro, *_model(told, result.task), tuned],
+        [intro, *_model(told, result.task), tuned, protocol.decision_sentence(account.config.get("threshold"))],
         judged,
         scores,
         [software],
@@ -250,7 +250,7 @@ def _curve(account: Account, result: CurveResult) -> list[list[str]]:
     if result.line:
         measured.append(
             "Power laws through the points, a + b (n + d)^-c, were averaged by how well they fit; the "
-            f"{100 * result.level:g} % interval of the forecast is that error which such forecasts had on real learning curves"
+            f"{100 * result.level:g} % interval is as wide as such forecasts were off on real learning curves"
             f"{cite('lcdb')}."
         )
         ahead = [f"{row.size:,.0f}: {wording.estimated(result.metric, row.mean, row.low, row.high)}" for row in result.forecast]

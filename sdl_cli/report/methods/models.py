@@ -24,8 +24,19 @@ def model_sentences(config: Values, modality: str, task: str, is_mixed: bool = F
     """
     model = config["model"]
     say = _MODELS.get(str(model["name"]))
-    what = say(model, modality, task) if say else f"The model was {name_of(model['name'])} of sdl."
-    return [*filter(None, [_prepared(config, modality, task, is_mixed)]), what, *training_sentences(config, modality, task)]
+    what = say(model, modality, task) if say else f"The model was {name_of(model['name'])}, which is no part of sdl itself."
+    prepared, unlabelled = _prepared(config, modality, task, is_mixed), _unlabelled(config)
+    return [*filter(None, [prepared, what, unlabelled]), *training_sentences(config, modality, task)]
+
+
+def _unlabelled(config: Values) -> str:
+    """How a network learned from rows without targets; empty where it had none."""
+    model = config["model"]
+    if not config["dataset"].get("unlabeled") or model["name"] != "deep_net" or not model.get("unlabeled_weight"):
+        return ""
+    sure = f"{100 * model['unlabeled_threshold']:g} %"
+    told = "Rows without targets were learned with the network's own class where its probability was at least"
+    return f"{told} {sure}{cite('fixmatch')}."
 
 
 def short_model(model: Values) -> str:

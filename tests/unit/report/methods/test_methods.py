@@ -190,8 +190,9 @@ def test_every_augmentation_has_its_words(name: str) -> None:
 def test_a_part_of_the_users_own_is_named(wine: Path) -> None:
     found = READERS["run"](wine)
     config = {**found.config, "model": {"name": "my_net", "size": 3}, "augment": {"name": "rain"}}
-    assert "The model was my_net of sdl." not in one_line(methods(Account(found.outcome, found.config, found.environment)))
-    assert "my_net" in one_line(methods(Account(found.outcome, config, found.environment)))
+    assert "no part of sdl" not in one_line(methods(Account(found.outcome, found.config, found.environment)))
+    told = one_line(methods(Account(found.outcome, config, found.environment)))
+    assert "The model was my_net, which is no part of sdl itself." in told
 
 
 def test_text_of_the_data_cannot_pass_for_a_citation(wine: Path) -> None:
