@@ -45,7 +45,7 @@ def links(drawing: Drawing) -> str:
     made = drawn_at(drawing, WIDTHS_MM[0])
     kinds = {"SVG": ("image/svg+xml", as_svg(made, drawing.title).encode())}
     if not _has_photographs(made):  # of which a PNG would be many times as large as the page is without it
-        kinds["PNG"] = ("image/png", as_png(made, LINK_DPI))
+        kinds["PNG"] = ("image/png", as_png(made, LINK_DPI, few_colours=True))
     parts = []
     for kind, (mime, content) in kinds.items():
         data = base64.b64encode(content).decode("ascii")
@@ -107,19 +107,18 @@ def as_svg(made: Figure, title: str) -> str:
     return _SIZE.sub(f'width="{width:.2f}mm" height="{height:.2f}mm"', out.getvalue(), count=1)
 
 
-def as_png(made: Figure, dpi: int) -> bytes:
-    """The same as a PNG of `dpi` pixels an inch; one without photographs has 256 colours, which makes it small."""
+def as_png(made: Figure, dpi: int, few_colours: bool = False) -> bytes:
+    """The same as a PNG of `dpi` pixels an inch; with `few_colours` 256 of them, which makes one without photographs small."""
     from PIL import Image
 
     drawn, out = io.BytesIO(), io.BytesIO()
     with drawing_style(_STYLE):
-        made.savefig(drawn, format="png", facecolor="white", dpi=dpi * SCALE)
-    drawn.seek(0)
+        size = {"metadata": {"Software": None}, "pil_kwargs": {"dpi": (dpi, dpi)}}
+        made.savefig(drawn, format="png", facecolor="white", dpi=dpi * SCALE, **size)  # type: ignore[arg-type]
+    if not few_colours:
+        return drawn.getvalue()
     with Image.open(drawn) as image:
-        whole = image.convert("RGB")
-    if not _has_photographs(made):
-        whole = whole.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    whole.save(out, format="png", dpi=(dpi, dpi), optimize=True)
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(out, format="png", dpi=(dpi, dpi), optimize=True)
     return out.getvalue()
 
 
