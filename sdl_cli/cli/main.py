@@ -37,10 +37,22 @@ Info = Annotated[
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --version: all versions, and the machine.")] = False,
+) -> None:
+    if version and as_json:
+        from sdl_cli.cli.about import about
+
+        with ending(as_json) as answer:
+            answer(about())
+        raise typer.Exit
     if version:
         say(f"sdl {__version__}")
         raise typer.Exit
+    if as_json:
+        with ending(as_json):
+            raise ConfigError("--json: it stands behind a verb, or beside --version.", "For example: sdl list --json")
 
 
 def composing_verb(name: str, short: str, text: str, data: str, several: str, stopped: str, settings: str) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -110,16 +111,41 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Split:
     Raises DataError: too few rows of some class, too few test rows, or more labelled rows asked for than there are.
     """
     seed = seed if settings.seed is None else settings.seed
-    if dataset.part is not None and (dataset.part == "test").any():
+    how = division(dataset)
+    if how == "source":
         result = _by_part(dataset)
-    elif dataset.order is not None:
+    elif how == "time":
         labelled, test, notes = divide(dataset, settings)
         result = Split(labelled, None, test, tuple(notes))
-    elif dataset.groups is not None:
+    elif how == "groups":
         result = _by_group(dataset, settings.test_fraction, seed)
     else:
         result = _by_row(dataset, settings.test_fraction, seed)
     return _take(dataset, result, settings, seed)
+
+
+def division(dataset: Dataset) -> Literal["source", "time", "groups", "classes", "random"]:
+    """How `split` divides rows: as the source does, along time, by whole groups, or drawn, stratified by class or not."""
+    if dataset.part is not None and (dataset.part == "test").any():
+        return "source"
+    if dataset.order is not None:
+        return "time"
+    if dataset.groups is not None:
+        return "groups"
+    return "classes" if dataset.task == "classification" else "random"
+
+
+def described(dataset: Dataset) -> dict[str, Any]:
+    """What a run keeps of its data set in `environment.json`, beside the digest: what a paper says of it."""
+    return {
+        "task": dataset.task,
+        "modality": dataset.modality,
+        "rows": len(dataset),
+        "classes": len(dataset.classes),
+        "columns": len(dataset.own_columns) if dataset.modality == "table" else 0,
+        "is_mixed": bool(dataset.columns),
+        "division": division(dataset),
+    }
 
 
 def _by_part(dataset: Dataset) -> Split:

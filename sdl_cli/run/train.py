@@ -13,7 +13,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import monotone
 from sdl_cli.data.files.value_words import codes_of
-from sdl_cli.data.split import LabelledPart, Split, TestPart
+from sdl_cli.data.split import LabelledPart, Split, TestPart, described
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.architectures import each
@@ -95,7 +95,7 @@ def in_stages(
             run_folder.require_same_data(folder, dataset.fingerprint, "run", "train")
         dataset, parts = prepare.divided(experiment, dataset)
         labelled, test = parts.parts(dataset)
-        more = {"split_fingerprint": parts.fingerprint(), "layout_fingerprint": dataset.layout_fingerprint()}
+        more: Values = {"split_fingerprint": parts.fingerprint(), "layout_fingerprint": dataset.layout_fingerprint()}
         more |= {} if parts.unlabelled is None else {"unlabelled_fingerprint": fingerprint(parts.unlabelled)}
         for key, own in more.items() if resume else ():
             run_folder.require_same_data(folder, own, "run", "train", key)
@@ -112,6 +112,7 @@ def in_stages(
     with writing(folder, "run", resume) as out:
         out.config(experiment.to_plain())
         require_space(out.folder, 20_000_000)
+        more["data"] = described(dataset)
         out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain(), **more)
         observer.on_folder(out.folder)
         observer.on_start(_overview(ready, test))

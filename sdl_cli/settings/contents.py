@@ -76,6 +76,7 @@ ENVIRONMENT = {
     "git_commit?": Maybe(str),
     "data_fingerprint?": Maybe(str),
     "command_line?": [str],
+    "data?": Each(Plain),  # what `data.split.described` says of it
     "runtime?": Maybe(Each(Plain)),
     "pretrained?": [{"architecture": str, "weights": str, "digest": str}],  # what each network began with
     "parts?": [Each(str)],  # of the user's own, with the digest of their source

@@ -62,6 +62,18 @@ class Page:
         """A PNG of what is in view, or of the whole page."""
         return base64.b64decode(self._send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"])
 
+    def click_to_save(self, selector: str, number: int, folder: Path) -> Path:
+        """Click on one of the links that save a file, and wait for the file, which must be alone in the folder by then."""
+        self._send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.evaluate(f"document.querySelectorAll('{selector}')[{number}].click()")
+        end = time.monotonic() + WAIT_SECONDS
+        while True:
+            found = [file for file in folder.iterdir() if file.suffix != ".crdownload" and not file.name.startswith(".")]
+            if found and found[0].stat().st_size:
+                return found[0]
+            assert time.monotonic() < end, "Chromium saves nothing"
+            time.sleep(0.05)
+
     def _send(self, method: str, **params: Any) -> dict[str, Any]:
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}

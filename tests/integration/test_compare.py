@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import time
@@ -51,6 +52,7 @@ def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path
     assert any(line.startswith("verdict Use ") for line in lines) and any(line.startswith("labels  With twice") for line in lines)
     [folder] = (tmp_path / "runs").glob("*/*_wine_compare")
     names = {"config.yaml", "comparison.json", "environment.json", "status.json", "arms", "curve", "recommended"}
+    names |= {"leaderboard.csv", "curve.csv"}
     assert names <= {p.name for p in folder.iterdir()}
     assert run_folder.read_state(folder) == "done"
     assert sdl(f"evaluate {folder}/recommended --json").json["reproduced"] is True
@@ -59,6 +61,11 @@ def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path
 def test_the_json_keeps_its_promises(sdl: Sdl, tmp_path: Path) -> None:
     found = sdl(f"compare {THREE} --json").json
     assert json.loads((Path(found["folder"]) / "comparison.json").read_text()) == found
+    board = list(csv.DictReader((Path(found["folder"]) / "leaderboard.csv").open(encoding="utf-8")))
+    done = [line for line in board if line["status"] == "done"]
+    assert [(line["arm"], float(line["mean"])) for line in done] == [(arm["name"], arm["mean"]) for arm in found["arms"]]
+    points = list(csv.DictReader((Path(found["folder"]) / "curve.csv").open(encoding="utf-8")))
+    assert {int(point["size"]) for point in points} == {point["size"] for point in found["curve"]["points"]}
     assert set(found) >= {
         "folder",
         "arms",

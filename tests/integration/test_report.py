@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,51 @@ def test_text_in_figures_takes_the_colours_of_the_page(pages: dict[str, tuple[Pa
 
 
 @needs_chromium
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_figure_is_saved_by_its_link(
+    kind: str, pages: dict[str, tuple[Path, list[str]]], page: browser.Page, tmp_path: Path
+) -> None:
+    page.open(pages["comparison"][0], 1280)
+    page.complaints.clear()
+    saved = page.click_to_save(f'a[download$="{kind}"]', 0, tmp_path)
+    assert saved.name == f"leaderboard.{kind}" and page.complaints == []
+    content = saved.read_bytes()
+    assert content.startswith(b"<?xml" if kind == "svg" else b"\x89PNG") and content.rstrip().endswith(
+        (b"</svg>", b"IEND\xaeB`\x82")
+    )
+
+
+@needs_chromium
+def test_a_table_that_scrolls_shows_so_on_a_phone(pages: dict[str, tuple[Path, list[str]]], page: browser.Page) -> None:
+    page.open(pages["comparison"][0], 390)
+    page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+    tables = "[...document.querySelectorAll('.scroll')]"
+    wide = page.evaluate(f"{tables}.findIndex(s => s.scrollWidth > s.clientWidth + 60)")
+    narrow = page.evaluate(f"{tables}.findIndex(s => s.offsetParent && s.scrollWidth <= s.clientWidth)")
+    assert wide >= 0 and narrow >= 0
+    assert edges(page, narrow, 0) == (False, False)
+    assert edges(page, wide, 0) == (False, True)
+    assert edges(page, wide, 30) == (True, True)
+    assert edges(page, wide, 100_000) == (True, False)
+
+
+def edges(page: browser.Page, number: int, scrolled_px: int) -> tuple[bool, bool]:
+    """Whether there is a shadow at the left and at the right edge of a table."""
+    page.evaluate(
+        f"(s => {{ s.scrollIntoView({{block: 'center'}}); s.scrollLeft = {scrolled_px}; }})(document.querySelectorAll('.scroll')[{number}])"
+    )
+    box: Any = page.evaluate(
+        f"(b => [b.left, b.top, b.right, b.bottom])(document.querySelectorAll('.scroll')[{number}].getBoundingClientRect())"
+    )
+    left, top, right, bottom = (round(end) for end in box)
+    grey = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L")).astype(int)
+    rows = grey[max(0, top) : min(bottom, len(grey))]
+    paper = int(np.median(grey))
+    # a column of pixels next to the edge: text covers some of it, a shadow nearly all of it
+    return tuple(bool(np.median(paper - rows[:, place]) > 8) for place in (left + 1, right - 2))  # type: ignore[return-value]
+
+
+@needs_chromium
 def test_the_browser_would_hear_of_an_error_and_of_what_is_too_wide(tmp_path: Path, page: browser.Page) -> None:
     broken = tmp_path / "broken.html"
     broken.write_text(
@@ -124,6 +170,10 @@ def test_the_command_writes_a_report_and_says_where(sdl: Sdl, tmp_path: Path) ->
     )
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>") and "sdl train dataset=wine model=baseline model.num_trees=5" in text
+    figures = sdl("report run --figures figures")
+    assert figures.code == 0 and re.search(r"\d+ files written to figures\.", figures.out)
+    files = {file.name for file in (tmp_path / "figures").iterdir()}
+    assert {"scores_89mm.svg", "scores_183mm.pdf", "confusion_89mm.png", "methods.txt", "captions.txt"} <= files
     again = sdl("train --resume run --json")
     assert again.code == 0, "the report is no part of the run"
 

@@ -6,6 +6,7 @@ maps" (NeurIPS 2018).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy as np
 from sdl_cli.learning.models import traits
 from sdl_cli.report.html.mistakes import gallery, named, percent, row_name, varied, worst_mistakes
 from sdl_cli.report.html.opened import OpenedRun, Predicted
+from sdl_cli.report.html.saved import links
 from sdl_cli.report.html.section import Section, escape, figure, picture
+from sdl_cli.report.html.sheet import Card, sheet
 
 Array = np.ndarray[Any, Any]
 _MOST_OF_EACH = 4
 _PX = 128
+_CELL_IN = 2.55  # of an image and its map, in a figure of their own
 _ALPHA = 0.55  # of the map over the image
 
 
@@ -44,12 +48,16 @@ def build(run: OpenedRun) -> Section | None:
         _pair(run.predicted, row, image[:, seen[0], seen[1]], cells)
         for row, image, cells in zip(rows, images, found.maps, strict=True)
     ]
+    lead, limits = "Bright parts of the image spoke for the predicted class, dark ones did not.", _limits(model, found.maps)
+    drawing = replace(sheet("attention", title, pairs, _CELL_IN), caption=f"{lead} {limits}")
+    names = [(row_name(run.predicted, row), named(run.predicted, row)[1]) for row in rows]
+    shown = [_as_html(pair, *name) for pair, name in zip(pairs, names, strict=True)]
     body = (
-        _part("Right", pairs[: len(right)])
-        + _part("Wrong", pairs[len(right) :])
-        + f'<p class="muted">{escape(_limits(model, found.maps), 1000)}</p>'
+        _part("Right", shown[: len(right)])
+        + _part("Wrong", shown[len(right) :])
+        + f'{links(drawing)}<p class="muted">{escape(limits, 1000)}</p>'
     )
-    return Section("attention", title, body, "Bright parts of the image spoke for the predicted class, dark ones did not.")
+    return Section("attention", title, body, lead, (drawing,))
 
 
 def chosen_rows(predicted: Predicted) -> tuple[Array, Array]:
@@ -76,14 +84,19 @@ def overlay(image: Array, cells: Array) -> Array:
     return np.ascontiguousarray(mixed.round().astype(np.uint8).transpose(2, 0, 1))
 
 
-def _pair(predicted: Predicted, row: int, image: Array, cells: Array) -> str:
+def _pair(predicted: Predicted, row: int, image: Array, cells: Array) -> Card:
     name = row_name(predicted, row)
     truth, called, share = *named(predicted, row), percent(predicted, row)
     told = f"{truth} ({share})" if truth == called else f"{truth}, called {called} ({share})"
     if not cells.max() > 0:
         told += "; no part spoke for it"
-    both = [picture(image, f"Test image {name}", _PX), picture(overlay(image, cells), f"Its heat map for {called}", _PX)]
-    return figure(f'<div style="display:flex;gap:8px">{"".join(both)}</div>', f"{name}: {told}")
+    return Card([image, overlay(image, cells)], f"{name}: {told}")
+
+
+def _as_html(pair: Card, name: str, called: str) -> str:
+    image, heat = pair.shown
+    both = [picture(image, f"Test image {name}", _PX), picture(heat, f"Its heat map for {called}", _PX)]
+    return figure(f'<div style="display:flex;gap:8px">{"".join(both)}</div>', pair.caption)
 
 
 def _part(title: str, pairs: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,19 @@ import numpy as np
 from sdl_cli.data.augment.policies import AUGMENTS, TextAugment, works_on
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.learning.models import MODELS
-from sdl_cli.report.html.mistakes import gallery, varied
+from sdl_cli.report.html.drawing import Drawing
+from sdl_cli.report.html.mistakes import as_html, gallery, varied
 from sdl_cli.report.html.opened import OpenedRun
 from sdl_cli.report.html.residuals import number
-from sdl_cli.report.html.section import Section, figure, picture, short_name, table
-from sdl_cli.report.html.series_lines import lines
+from sdl_cli.report.html.saved import links
+from sdl_cli.report.html.section import Section, short_name, table
+from sdl_cli.report.html.sheet import Card, sheet
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
 _NUM_ROWS, _NUM_VERSIONS = 4, 5
 _MOST_COLUMNS = 8
+_CELL_IN = 0.8  # the same in a figure of their own
 _PX = 92  # the original and its versions beside each other on a desktop
 _SEED = 0
 _LEAD = "Look at each version: would you still give it the label of the original? If not, choose a weaker policy."
@@ -34,18 +38,19 @@ def build(run: OpenedRun) -> Section | None:
     dataset = run.dataset
     rows = shown_rows(dataset, run.parts.labelled)
     title = f"Augmented training rows ({settings.name})"
+    drawing: Drawing | None = None
     if modality == "text":
         body = _texts(settings, dataset, rows)
     elif modality == "image":
-        body = _images(settings, model.is_probe, dataset, rows)
+        body, drawing = _galleries(_images(settings, model.is_probe, dataset, rows), title)
     elif modality == "series":
-        body = _series(settings, run.model, dataset, rows)
+        body, drawing = _galleries(_series(settings, run.model, dataset, rows), title)
     elif dataset.columns:  # noise is added behind the preparation of a mixed table, to numbers that nobody knows
         return None
     else:
         body = _numbers(settings, run.model, dataset, rows[:1])
     mixes = getattr(settings, "mix_probability", 0) > 0 and not model.is_probe
-    return Section("augmentation", title, body, _LEAD + _MIXED * mixes) if body else None
+    return Section("augmentation", title, body, _LEAD + _MIXED * mixes, (drawing,) if drawing else ()) if body else None
 
 
 def shown_rows(dataset: Dataset, labelled: Array) -> Array:
@@ -55,7 +60,20 @@ def shown_rows(dataset: Dataset, labelled: Array) -> Array:
     return np.asarray(labelled[varied(dataset.y[labelled])[:_NUM_ROWS]])
 
 
-def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str:
+def _galleries(rows: list[list[Card]], title: str) -> tuple[str, Drawing]:
+    """A gallery for each training row, the row itself first; and all of them as one drawing."""
+    caption = "Training rows (left) and versions of each as augmentation changes them."
+    every = [card for row in rows for card in row]
+    drawing = replace(sheet("augmentation", title, every, _CELL_IN, 1 + _NUM_VERSIONS), caption=caption)
+    parts = []
+    for row in rows:
+        what = "Training series" if row[0].shown[0].ndim == 2 else "Training image"
+        shown = [as_html(card, "The same, augmented" if number else what, _PX) for number, card in enumerate(row)]
+        parts.append(gallery(shown, _PX))
+    return "".join(parts) + links(drawing), drawing
+
+
+def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> list[list[Card]]:
     import dataclasses
 
     import torch
@@ -76,15 +94,15 @@ def _images(settings: Any, is_probe: bool, dataset: Dataset, rows: Array) -> str
     parts = []
     for i, image in enumerate(images):
         own = _target(dataset, targets[i])
-        cards = [figure(picture(image, "Training image", _PX), f"{own}, unchanged")]
+        cards = [Card([image], f"{own}, unchanged")]
         for k in range(i * _NUM_VERSIONS, (i + 1) * _NUM_VERSIONS):
             told = _target(dataset, labels[k])
-            cards.append(figure(picture(versions[k], "The same, augmented", _PX), "" if told == own else told))
-        parts.append(gallery(cards, _PX))
-    return "".join(parts)
+            cards.append(Card([versions[k]], "" if told == own else told))
+        parts.append(cards)
+    return parts
 
 
-def _series(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
+def _series(settings: Any, model: Any, dataset: Dataset, rows: Array) -> list[list[Card]]:
     """Training series, and versions of each, in the units of their channels."""
     import torch
 
@@ -97,11 +115,9 @@ def _series(settings: Any, model: Any, dataset: Dataset, rows: Array) -> str:
     parts = []
     for i, row in enumerate(rows):
         own = short_name(dataset.classes[dataset.y[row]], 20) if dataset.classes else number(float(dataset.y[row]))
-        cards = [figure(lines(dataset.X[row], "Training series", _PX), f"{own}, unchanged")]
-        for version in versions[i * _NUM_VERSIONS : (i + 1) * _NUM_VERSIONS]:
-            cards.append(figure(lines(version, "The same, augmented", _PX)))
-        parts.append(gallery(cards, _PX))
-    return "".join(parts)
+        own_versions = versions[i * _NUM_VERSIONS : (i + 1) * _NUM_VERSIONS]
+        parts.append([Card([dataset.X[row]], f"{own}, unchanged"), *(Card([version]) for version in own_versions)])
+    return parts
 
 
 def _target(dataset: Dataset, target: Any) -> str:

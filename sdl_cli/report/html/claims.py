@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from matplotlib.figure import Figure
+
 from sdl_cli.measure.estimates import Panel, draw, height
 from sdl_cli.measure.figure import Look
 from sdl_cli.phrases import counted, duration, listed
 from sdl_cli.report.claims_words import control_words, meaning
-from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, Drawing, new_figure
 from sdl_cli.report.html.page import Head
-from sdl_cli.report.html.section import Section, escape, figure, table
+from sdl_cli.report.html.saved import shown
+from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.layout import filled
 from sdl_cli.study.claims.picture import panels
 from sdl_cli.study.claims.result import FAILS, HOLDS, UNCLEAR, ClaimResult, ClaimsResult, Finding
@@ -57,7 +60,8 @@ def _one(claim: ClaimResult) -> Section:
     body = f"<p><b>{escape(claim.verdict[:1].upper() + claim.verdict[1:])}.</b> {escape(claim.learned, 1000)}</p>"
     body += f"<p><b>Published:</b> {escape(claim.published, 600)}. <small>{escape(claim.source, 600)}.</small></p>"
     found = panels(claim, _LETTERS)
-    body += figure(_drawn(claim, found), _CAPTION) if found else ""
+    drawings = [_drawing(claim, found)] if found else []
+    body += "".join(map(shown, drawings))
     header = ["what", "measured (95 % interval)", "published", "claimed", "verdict", "rests on"]
     header, *rows = filled([header, *map(_row, claim.findings)])
     body += table(header, rows)
@@ -66,7 +70,7 @@ def _one(claim: ClaimResult) -> Section:
     body += f"<ul>{''.join(f'<li>{escape(item, 600)}</li>' for item in items)}</ul>" if items else ""
     body += f'<pre class="wrapped">{escape(claim.command)}</pre>'
     lead = " ".join(claim.experiment) + f" {duration(claim.seconds)} in all." if claim.experiment else "Nothing was run."
-    return Section(f"claim-{claim.name.replace('_', '-').lower()}", _sentence(claim.summary), body, lead)
+    return Section(f"claim-{claim.name.replace('_', '-').lower()}", _sentence(claim.summary), body, lead, drawings)
 
 
 def _row(one: Finding) -> list[str]:
@@ -79,7 +83,10 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _drawn(claim: ClaimResult, found: Sequence[Panel]) -> str:
-    with new_figure(7.4, height(found) + 0.7) as made:
-        draw(made, found, _LOOK)
-    return svg(made, f"{claim.summary}: numbers published and measured, with their intervals")
+def _drawing(claim: ClaimResult, found: Sequence[Panel]) -> Drawing:
+    def drawn(width_in: float) -> Figure:
+        with new_figure(width_in, height(found) + 0.7) as made:
+            draw(made, found, _LOOK)
+        return made
+
+    return Drawing("claim", f"{claim.summary}: numbers published and measured, with their intervals", drawn, _CAPTION, 7.4)

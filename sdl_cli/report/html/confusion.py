@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.measure.wording import estimated
-from sdl_cli.report.html.drawing import GRID, INK, SERIES, new_figure, svg
+from sdl_cli.report.html.drawing import GRID, INK, PAGE_IN, SERIES, Drawing, new_figure
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import Section, figure, short_name, table
+from sdl_cli.report.html.saved import shown
+from sdl_cli.report.html.section import Section, short_name, table
 
 Array = np.ndarray[Any, Any]
 _MOST_CLASSES = 12  # of a picture
 _MOST_ROWS = 15  # of a table
 _SHADES = (0.12, 0.55)  # of a cell with any rows, and with all of its true class: its number must stay legible
-_WIDTH_IN = 5.2
+_CELL_IN = 0.62
 
 
 def build(run: OpenedRun) -> Section | None:
@@ -26,10 +28,12 @@ def build(run: OpenedRun) -> Section | None:
     predicted = run.predicted
     classes, distinct = predicted.classes, predicted.distinct
     counts = count_confusions(predicted.truth, predicted.prediction, len(classes))
-    body = _largest(counts, classes, distinct)
-    if len(classes) <= _MOST_CLASSES:
-        body = _matrix(counts, classes) + _class_table(counts, classes, np.arange(len(counts)), distinct)
-    return Section("confusion", "Which classes are confused", body, _lead(counts, classes))
+    title, lead = "Which classes are confused", _lead(counts, classes)
+    if len(classes) > _MOST_CLASSES:
+        return Section("confusion", title, _largest(counts, classes, distinct), lead)
+    drawing = _matrix(counts, classes)
+    body = shown(drawing) + _class_table(counts, classes, np.arange(len(counts)), distinct)
+    return Section("confusion", title, body, lead, (drawing,))
 
 
 def count_confusions(truth: Array, prediction: Array, num_classes: int) -> Array:
@@ -53,15 +57,32 @@ def _mistakes(counts: Array) -> Array:
     return np.asarray(counts * (1 - np.eye(len(counts), dtype=np.int64)))
 
 
-def _matrix(counts: Array, classes: tuple[str, ...]) -> str:
+def _matrix(counts: Array, classes: tuple[str, ...]) -> Drawing:
+    num = len(classes)
+    caption = (
+        "Each row of the matrix shows the test rows of one true class, counted by predicted class. Blue cells are right, orange "
+        "ones wrong; stronger colour means a larger share of the true class."
+    )
+
+    def draw(width_in: float) -> Figure:
+        return _drawn(counts, classes, width_in)
+
+    return Drawing("confusion", f"Confusion matrix of {num} classes", draw, caption, min(PAGE_IN, num * _CELL_IN + 1.9))
+
+
+def _drawn(counts: Array, classes: tuple[str, ...], width_in: float) -> Figure:
+    """The matrix; where the width is more than it needs, white is left on both sides."""
     from matplotlib.patches import Rectangle
 
     num = len(classes)
-    across = max(len(name) for name in classes) * 5.5 < 0.8 * 72 * (_WIDTH_IN - 1) / num  # in points
+    most = max(width_in, PAGE_IN)
+    across = max(len(name) for name in classes) * 5.5 < 0.8 * 72 * (most - 1) / num  # in points
     names = [short_name(name, 16 if across else 14) for name in classes]
-    cell = min(0.62, (_WIDTH_IN - 1.4) / num)
-    with new_figure(min(_WIDTH_IN, num * cell + 1.9), num * min(cell, 0.45) + (0.7 if across else 1.3)) as picture:
+    cell = min(_CELL_IN, (most - 1.4) / num)
+    with new_figure(width_in, num * min(cell, 0.45) + (0.7 if across else 1.3)) as picture:
         axes = picture.add_subplot()
+        if width_in > num * cell + 2.2:
+            axes.set_box_aspect(min(cell, 0.45) / cell)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         for i, j in np.ndindex(counts.shape):
             colour = SERIES[0] if i == j else SERIES[1]
@@ -79,11 +100,7 @@ def _matrix(counts: Array, classes: tuple[str, ...]) -> str:
         axes.xaxis.set_label_position("top")
         axes.xaxis.tick_top()
         axes.spines[:].set_visible(False)
-    caption = (
-        "Each row of the matrix shows the test rows of one true class, counted by predicted class. Blue cells are right, orange "
-        "ones wrong; stronger colour means a larger share of the true class."
-    )
-    return figure(svg(picture, f"Confusion matrix of {num} classes"), caption)
+    return picture
 
 
 def _class_table(counts: Array, classes: tuple[str, ...], which: Array, distinct: float) -> str:

@@ -6,8 +6,9 @@ import hashlib
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -20,9 +21,10 @@ from sdl_cli.report.html.section import plain
 
 # as drawn; `svg` turns each into a variable of the page, which has one value for light and one for dark
 PAPER, INK, MUTED, GRID = "#fdfdfb", "#20242c", "#676e7d", "#d9dde5"
-SERIES = ("#1d6fb8", "#d0541b", "#11866a", "#a04f9c", "#a87b06", "#3d4f9f")
+# told apart by people who see no red, no green or no blue as well, and dark enough for lines on white
+SERIES = ("#1d6fb8", "#d0541b", "#159a7f", "#b84a93", "#5c3a00", "#3b1f7a")
 VARIABLES = {PAPER: "paper", INK: "ink", MUTED: "muted", GRID: "grid", **{c: f"series-{k}" for k, c in enumerate(SERIES)}}
-_STYLE = {
+STYLE = {
     "text.parse_math": False,
     "svg.hashsalt": "sdl",  # the same file for the same figure
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud, and takes the page's font
@@ -40,9 +42,29 @@ _STYLE = {
     **dict.fromkeys(("axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 10.5),
     **dict.fromkeys(("axes.linewidth", "grid.linewidth"), 0.8),
 }
+PAGE_IN = 5.2  # width of a figure on the page, in inches as drawn
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that can be drawn at any width: for the page, and for files of its own.
+
+    Arguments:
+        name: of its files, and in its section: small letters and hyphens.
+        title: what it shows, plain text, for anyone who cannot see it.
+        draw: from a width in inches, as for `new_figure`, to the figure.
+        caption: plain text.
+        width_in: on the page.
+    """
+
+    name: str
+    title: str
+    draw: Callable[[float], Figure]
+    caption: str = ""
+    width_in: float = PAGE_IN
 
 
 @contextmanager
@@ -54,7 +76,7 @@ def new_figure(width_in: float, height_in: float) -> Iterator[Figure]:
 
     Up to about 5.2 inches wide, 11 points are still legible on a phone, and 14 px high on a desktop.
     """
-    with drawing_style(_STYLE):
+    with drawing_style(STYLE):
         made = Figure(figsize=(width_in, height_in), dpi=72, layout="constrained")
         FigureCanvasAgg(made)
         yield made
@@ -62,8 +84,8 @@ def new_figure(width_in: float, height_in: float) -> Iterator[Figure]:
 
 def svg(figure: Figure, title: str) -> str:
     """A figure of `new_figure` as an inline `<svg>`; `title` says in plain text what it shows, for anyone who cannot see it."""
-    with drawing_style(_STYLE):
-        _clean_texts(figure)
+    with drawing_style(STYLE):
+        clean_texts(figure)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     root = ET.fromstring(out.getvalue())
@@ -79,7 +101,7 @@ def svg(figure: Figure, title: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _clean_texts(figure: Figure) -> None:
+def clean_texts(figure: Figure) -> None:
     """Make all text drawable (half a surrogate pair ends matplotlib), with no part of it read as mathematics."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sdl_cli.errors import DataError, SdlError
 from sdl_cli.phrases import counted
-from sdl_cli.report.html.mistakes import gallery
+from sdl_cli.report.html.mistakes import as_html, gallery
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import Section, escape, figure, picture, short_name
+from sdl_cli.report.html.saved import links
+from sdl_cli.report.html.section import Section, escape, short_name
+from sdl_cli.report.html.sheet import Card, sheet
 
 Array = np.ndarray[Any, Any]
 _MOST_CLASSES = 20
+_CELL_IN = 2.5  # of a row of images, in a figure of their own
 _TILE_PX, _GAP_PX = 44, 1  # side of one image on the page, and white pixels of the images between two
 
 
@@ -30,13 +34,16 @@ def build(run: OpenedRun) -> Section | None:
     cards = []
     for place, label in enumerate(labels):
         name = short_name(names[label], 30)
-        cards.append(figure(picture(strip(made[place]), f"Generated images of {name}", width), f"{name}, generated"))
+        cards.append(Card([strip(made[place])], f"{name}, generated"))
         if label in real:
-            cards.append(figure(picture(strip(real[label]), f"Labelled images of {name}", width), f"{name}, labelled"))
+            cards.append(Card([strip(real[label])], f"{name}, labelled"))
     if len(made) > len(labels):
         told.append(f"{counted(len(made) - len(labels), 'more class', 'more classes')} not shown.")
-    body = gallery(cards, width) + "".join(f"<p>{escape(sentence)}</p>" for sentence in told)
-    return Section("generated", "Generated images", body, _lead(run.result.generated))
+    lead = _lead(run.result.generated)
+    drawing = replace(sheet("generated", "Generated images", cards, _CELL_IN), caption=lead)
+    body = gallery([as_html(card, card.caption, width) for card in cards], width) + links(drawing)
+    body += "".join(f"<p>{escape(sentence)}</p>" for sentence in told)
+    return Section("generated", "Generated images", body, lead, (drawing,))
 
 
 def strip(images: Array) -> Array:

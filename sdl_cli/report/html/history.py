@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import read_guarded
 from sdl_cli.measure import wording
 from sdl_cli.phrases import duration
-from sdl_cli.report.html.drawing import MUTED, SERIES, new_figure, svg
-from sdl_cli.report.html.section import Section, figure, plain
+from sdl_cli.report.html.drawing import MUTED, SERIES, Drawing, new_figure
+from sdl_cli.report.html.saved import shown
+from sdl_cli.report.html.section import Section, plain
 
 Row = dict[str, float]
 _MOST_BYTES = 32 << 20
@@ -46,13 +48,6 @@ def history_section(folder: Path, of: str = "") -> Section | None:
         return None
     metric = next((name for name in _METRICS if any(f"validation_{name}" in row for row in rows)), None)
     has_validation = any("validation_loss" in row for row in rows)
-    with new_figure(5.2, 4.4 if metric else 2.7) as made:
-        panels = made.subplots(2 if metric else 1, 1, sharex=True, squeeze=False)[:, 0]
-        _losses(panels[0], phases, has_validation)
-        if metric:
-            _scores(panels[1], phases, metric)
-        panels[-1].set_xlabel("epoch")
-        panels[-1].xaxis.set_major_locator(MaxNLocator(7, integer=True))
     last = {name: rows[-1] for name, rows in phases.items()}
     epochs = ", ".join(
         f"{row['epoch']:.0f}{f' ({plain(name, 30)})' if len(last) > 1 else ''}" for name, row in list(last.items())[:8]
@@ -64,8 +59,23 @@ def history_section(folder: Path, of: str = "") -> Section | None:
         caption += " If validation loss rises while training loss falls, the network is memorising its rows."
     elif metric is None:
         caption += " No validation rows were set aside: the network learned from all labelled rows, and its last epoch is used."
-    body = figure(svg(made, "Loss and validation score per epoch"), caption)
-    return Section("history", "Training history", body, lead)
+
+    def draw(width_in: float) -> Figure:
+        return _drawn(phases, metric, has_validation, width_in)
+
+    drawing = Drawing("history", "Loss and validation score per epoch", draw, caption)
+    return Section("history", "Training history", shown(drawing), lead, (drawing,))
+
+
+def _drawn(phases: dict[str, list[Row]], metric: str | None, has_validation: bool, width_in: float) -> Figure:
+    with new_figure(width_in, 4.4 if metric else 2.7) as made:
+        panels = made.subplots(2 if metric else 1, 1, sharex=True, squeeze=False)[:, 0]
+        _losses(panels[0], phases, has_validation)
+        if metric:
+            _scores(panels[1], phases, metric)
+        panels[-1].set_xlabel("epoch")
+        panels[-1].xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    return made
 
 
 def _losses(axes: Axes, phases: dict[str, list[Row]], has_validation: bool) -> None:

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from sdl_cli.measure import baseline
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.measure.statistics import bootstrap
 from sdl_cli.measure.wording import PERCENT, label
-from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, svg
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, Drawing, new_figure
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import Section, figure, short_name
+from sdl_cli.report.html.saved import shown
+from sdl_cli.report.html.section import Section, short_name
 from sdl_cli.run.fit_and_score import main_score
 
 Array = np.ndarray[Any, Any]
@@ -79,14 +81,18 @@ def build(run: OpenedRun) -> Section | None:
     names = [dataset.called(columns[j][0], _NAME_LETTERS) for j in found.columns]
     unit = 100.0 if metric in PERCENT else 1.0
     what = f"points of {label(metric)} lost" if metric in PERCENT else f"{label(metric)} added"
-    drawn = svg(_bars(names, found, unit, what), f"Importance of columns: {what} when each is shuffled")
     caption = (
         f"Each bar shows what is lost when one column is shuffled among the {len(rows):,} test rows, so that it no longer says "
         f"anything about the row: the mean of {found.num_permutations} shuffles, with its 95 % interval over test rows "
         "(bootstrap). Columns that carry the same information share their importance: each may look small although the model "
         "needs one of them. It shows what this model uses, not what causes the target."
     )
-    return Section("importance", title, figure(drawn, caption), _lead(names, found, metric))
+
+    def draw(width_in: float) -> Figure:
+        return _bars(names, found, unit, what, width_in)
+
+    drawing = Drawing("importance", f"Importance of columns: {what} when each is shuffled", draw, caption)
+    return Section("importance", title, shown(drawing), _lead(names, found, metric), (drawing,))
 
 
 def permutation_importance(
@@ -174,9 +180,9 @@ def _amount(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
-def _bars(names: Sequence[str], found: Importance, unit: float, what: str) -> Any:
+def _bars(names: Sequence[str], found: Importance, unit: float, what: str, width_in: float) -> Figure:
     num = min(_MOST_SHOWN, len(names))
-    with new_figure(5.2, 0.3 * num + 0.8) as picture:
+    with new_figure(width_in, 0.3 * num + 0.8) as picture:
         axes = picture.add_subplot()
         values, low, high = (part[:num] * unit for part in (found.values, found.low, found.high))
         places = np.arange(num)

@@ -10,6 +10,8 @@ from sdl_cli.measure import wording
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
 from sdl_cli.phrases import counted
 from sdl_cli.report.compare_words import metrics_rows
+from sdl_cli.report.html.drawing import Drawing
+from sdl_cli.report.html.saved import shown
 from sdl_cli.report.html.scores import Bar, interval_chart
 from sdl_cli.report.html.section import Section, escape, figure, table
 from sdl_cli.report.html.sweep import Group, Sweep, failed_table
@@ -19,16 +21,17 @@ from sdl_cli.study.compare.result import ArmResult, ComparisonResult, Gap
 
 def comparison_section(result: ComparisonResult) -> Section:
     """The arms of a comparison, best first."""
-    body = _chart(result) + ranking(result) + _metrics(result) + _differences(result) + _about(result.arms) + _missing(result)
+    drawing = _chart(result)
+    body = shown(drawing) + ranking(result) + _metrics(result) + _differences(result) + _about(result.arms) + _missing(result)
     kept = "the same test rows each time" if result.fixed_test else "each with its own test rows"
     lead = (
         f"{counted(len(result.arms), 'method')} on {counted(result.repeats, 'split')} of the data, {kept}: "
         f"{result.labelled_rows:,} labelled and {result.test_rows:,} test rows."
     )
-    return Section("leaderboard", "Leaderboard", body, lead)
+    return Section("leaderboard", "Leaderboard", body, lead, (drawing,) if drawing else ())
 
 
-def _chart(result: ComparisonResult) -> str:
+def _chart(result: ComparisonResult) -> Drawing | None:
     metric, line = result.metric, next((arm.mean for arm in result.arms if arm.baseline), None)
     bars = []
     for arm in result.arms:
@@ -41,7 +44,7 @@ def _chart(result: ComparisonResult) -> str:
     caption += f"All methods saw the same rows, so differences are judged {by}: they can be measurable even where bars overlap."
     guess = result.majority.mean
     caption += f" Ignoring the inputs gives {wording.shown(metric, guess)}." if guess is not None else ""
-    return interval_chart(bars, metric, f"Mean {wording.label(metric)} of each method", caption, line)
+    return interval_chart("leaderboard", bars, metric, f"Mean {wording.label(metric)} of each method", caption, line)
 
 
 def ranking(result: ComparisonResult) -> str:
@@ -111,7 +114,8 @@ def _differences(result: ComparisonResult) -> str:
 def sweep_section(sweep: Sweep) -> Section:
     """The jobs of a sweep in a table, grouped where they differ only in their seed."""
     metric, groups = sweep.metric, sweep.groups
-    body, header = "", ["settings", "jobs", "test score"]
+    drawing: Drawing | None = None
+    header = ["settings", "jobs", "test score"]
     if metric and groups:
         best = sweep.best
         bars = [Bar(g.name, g.test.value, g.test.low, g.test.high, g.scores, g is best or best is None) for g in groups]
@@ -119,8 +123,9 @@ def sweep_section(sweep: Sweep) -> Section:
         caption += "Bar: its 95 % interval"
         caption += ", over seeds if there are several (thin lines)." if any(len(g.jobs) > 1 for g in groups) else "."
         caption += " Blue: the best by validation score." if best else ""
-        body = interval_chart(bars, metric, f"Test {wording.label(metric)} of each job", caption)
+        drawing = interval_chart("leaderboard", bars, metric, f"Test {wording.label(metric)} of each job", caption)
         header = ["settings", "jobs", f"test {wording.label(metric)} (95 % interval)", "validation", "quick baseline", "seconds"]
+    body = shown(drawing)
     if groups:
         header, *rows = filled([header, *(_group_row(group, metric) for group in groups)])
         body += table(header, rows, [place for place, name in enumerate(header) if name in ("jobs", "seconds")])
@@ -130,7 +135,7 @@ def sweep_section(sweep: Sweep) -> Section:
         body += f"<h3>Not finished</h3>{failed_table(sweep)}"
     unequal = wording.unequal_rows([(f"job {job.label}", job.result.rows) for job in sweep.done])
     lead = f"Jobs that differ only in their seed are grouped. {unequal}"
-    return Section("leaderboard", "Leaderboard", body, lead.strip())
+    return Section("leaderboard", "Leaderboard", body, lead.strip(), (drawing,) if drawing else ())
 
 
 def _group_row(group: Group, metric: str | None) -> list[str]:

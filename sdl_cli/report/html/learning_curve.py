@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+from matplotlib.figure import Figure
 
 from sdl_cli.measure import wording
 from sdl_cli.measure.figure import Look, draw_one, draw_several, legend
 from sdl_cli.report.curve_words import forecast_rows, labels_needed, point_rows
-from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, new_figure, svg
-from sdl_cli.report.html.section import Section, escape, figure, plain, table
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAGE_IN, PAPER, SERIES, Drawing, new_figure, svg
+from sdl_cli.report.html.saved import shown
+from sdl_cli.report.html.section import Section, escape, plain, table
 from sdl_cli.study.compare.result import MoreLabels
 from sdl_cli.study.curve.result import CurveResult
 
@@ -22,21 +26,23 @@ def curve_section(curve: CurveResult, more_labels: MoreLabels | None = None) -> 
     caption += "Dots: measured means, with one standard error on each side. "
     if curve.line:
         caption += f"Line: the fitted curve (dashed: forecast), with its {100 * curve.level:g} % interval shaded."
-    body = figure(_drawn([curve]), caption)
+    drawing = _drawing([curve], caption)
+    body = shown(drawing)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve.warnings)
     header, *rows = point_rows(curve)
     body += "<h3>Measured</h3>" + table(header, rows, numeric=range(len(header)))
     if curve.forecast:
         header, *rows = forecast_rows(curve)
         body += "<h3>Forecast</h3>" + table(header, rows, numeric=(0, 1, 2))
-    return Section("curve", "Would more labels help?", body, lead)
+    return Section("curve", "Would more labels help?", body, lead, (drawing,))
 
 
 def curves_section(curves: Sequence[CurveResult]) -> Section:
     """Several curves, at least two, of one data set and metric in one picture; their names differ."""
     metric = curves[0].metric
     caption = "Marks: measured means, with one standard error on each side. Lines: fitted curves (dashed: forecast)."
-    body = figure(_drawn(curves[:6]), caption)
+    drawing = _drawing(curves[:6], caption)
+    body = shown(drawing)
     if len(curves) > 6:
         body += f'<p class="muted">The picture shows the first 6 of {len(curves)} curves; the table has all.</p>'
     rows = []
@@ -46,22 +52,33 @@ def curves_section(curves: Sequence[CurveResult]) -> Section:
         rows.append([curve.name, f"{last.size:,}", wording.shown(metric, last.mean), ahead, labels_needed(curve)])
     header = ["curve", "labelled rows", wording.label(metric), "with twice the labels", "labels for the target"]
     body += table(header, rows, numeric=(1, 2))
-    return Section("curve", "Learning curves", body)
+    return Section("curve", "Learning curves", body, "", (drawing,))
 
 
 def curve_picture(curve: CurveResult) -> str:
     """The picture of one curve by itself."""
-    return _drawn([curve])
+    drawing = _drawing([curve], "")
+    return svg(drawing.draw(drawing.width_in), drawing.title)
 
 
-def _drawn(curves: Sequence[CurveResult]) -> str:
-    metric = curves[0].metric
-    with new_figure(5.2, 3.5 if len(curves) == 1 else 3.4 + 0.16 * len(curves)) as made:
+def _drawing(curves: Sequence[CurveResult], caption: str) -> Drawing:
+    def draw(width_in: float) -> Figure:
+        return _drawn(curves, width_in)
+
+    title = f"Learning curve: {wording.label(curves[0].metric)} against the number of labelled rows"
+    return Drawing("curve", title, draw, caption)
+
+
+def _drawn(curves: Sequence[CurveResult], width_in: float) -> Figure:
+    metric, single = curves[0].metric, len(curves) == 1
+    wide = width_in > 1.5 * PAGE_IN
+    height = 3.5 if single else 3.4 + (0.08 if wide else 0.16) * len(curves)
+    look = replace(_LOOK, area=(_LOOK.area[0] * width_in / PAGE_IN, 1.2 * _LOOK.area[1])) if wide else _LOOK
+    with new_figure(width_in, 1.2 * height if wide else height) as made:
         axes = made.subplots()
-        single = len(curves) == 1
-        handles, texts = draw_one(axes, curves[0], _LOOK) if single else draw_several(axes, curves, _LOOK)
+        handles, texts = draw_one(axes, curves[0], look) if single else draw_several(axes, curves, look)
         axes.set_title(wording.axis_label(metric), color=MUTED, weight="normal")
         axes.minorticks_off()
-        columns = 2 if max(map(len, texts)) <= 30 else 1
-        legend(made, handles, texts, columns, 165 if columns == 2 else 300)
-    return svg(made, f"Learning curve: {wording.label(metric)} against the number of labelled rows")
+        columns = (2 if max(map(len, texts)) <= 30 else 1) * (2 if wide else 1)
+        legend(made, handles, texts, columns, 165 if max(map(len, texts)) <= 30 else 300)
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,18 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files.columns import Column
 from sdl_cli.errors import SdlError
+from sdl_cli.report.html.drawing import Drawing
 from sdl_cli.report.html.opened import OpenedRun, Predicted
 from sdl_cli.report.html.residuals import number
+from sdl_cli.report.html.saved import links
 from sdl_cli.report.html.section import Section, escape, figure, picture, short_name, table
 from sdl_cli.report.html.series_lines import lines
+from sdl_cli.report.html.sheet import Card, sheet
 
 Array = np.ndarray[Any, Any]
 _MOST_SHOWN = 12
 _PX = 132  # five beside each other on a desktop, two on a phone
+_CELL_IN = 1.25  # as wide, in a figure of their own
 _MOST_VALUES = 3  # of a table's row
 _UNUSUAL_FRACTION = 0.1  # a value that a larger share of the labelled rows has is none
 
@@ -26,6 +31,7 @@ def build(run: OpenedRun) -> Section:
     predicted = run.predicted
     worst = worst_mistakes(predicted)
     title = "The worst mistakes" if run.is_classification else "The largest errors"
+    drawing: Drawing | None = None
     if not len(worst):
         return Section("mistakes", title, "", f"No mistakes in {len(predicted):,} test rows.")
     try:
@@ -34,15 +40,26 @@ def build(run: OpenedRun) -> Section:
         body = f"<p>The rows themselves cannot be shown. {escape(error.message)}</p>" + _table(predicted, worst)
     else:
         if dataset.modality == "image":
-            body = gallery([_card(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
+            cards = [_card(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)]
+            drawing = sheet("mistakes", title, cards, _CELL_IN)
+            body = gallery(
+                [as_html(card, f"Test image {row_name(predicted, i)}") for card, i in zip(cards, worst, strict=True)], _PX
+            )
         elif dataset.modality == "text":
             body = _table(predicted, worst, "text", [short_name(dataset.X[row], 300) for row in rows])
         elif dataset.modality == "series":
-            body = gallery([_drawn(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)], _PX)
+            cards = [_drawn(predicted, i, dataset.X[row]) for i, row in zip(worst, rows, strict=True)]
+            drawing = sheet("mistakes", title, cards, _CELL_IN)
+            body = gallery(
+                [as_html(card, f"Test series {row_name(predicted, i)}") for card, i in zip(cards, worst, strict=True)], _PX
+            )
         else:
             header = "unusual values (share of labelled rows at least as unusual)"
             body = _table(predicted, worst, header, unusual_values(dataset, run.parts.labelled, rows))
-    return Section("mistakes", title, body, _lead(predicted, worst))
+    if drawing is None:
+        return Section("mistakes", title, body, _lead(predicted, worst))
+    drawing = replace(drawing, caption=_lead(predicted, worst))
+    return Section("mistakes", title, body + links(drawing), drawing.caption, (drawing,))
 
 
 def worst_mistakes(predicted: Predicted) -> Array:
@@ -82,6 +99,10 @@ def gallery(cards: list[str], width_px: int) -> str:
     return f'<div class="pictures">{cells}</div>'
 
 
+def _gallery(cards: list[Card], predicted: Predicted, worst: Array, what: str) -> str:
+    return gallery([as_html(card, f"{what} {row_name(predicted, i)}") for card, i in zip(cards, worst, strict=True)], _PX)
+
+
 def _lead(predicted: Predicted, worst: Array) -> str:
     look = "Check each: a wrongly labelled row looks exactly like this."
     if not predicted.classes:
@@ -99,20 +120,26 @@ def _lead(predicted: Predicted, worst: Array) -> str:
     return f"{which} in {len(predicted):,} test rows, lowest probability of the true class first. {look}"
 
 
-def _card(predicted: Predicted, row: int, pixels: Array) -> str:
+def _card(predicted: Predicted, row: int, pixels: Array) -> Card:
     name, truth, prediction = row_name(predicted, row), *named(predicted, row)
     if predicted.classes:
         more = f"{truth}, called {prediction} ({percent(predicted, row)}; {truth} {percent(predicted, row, of_truth=True)})"
     else:
         more = f"{truth}, predicted {prediction}"
-    return figure(picture(np.asarray(pixels), f"Test image {name}", _PX), f"{name}: {more}")
+    return Card([np.asarray(pixels)], f"{name}: {more}")
 
 
-def _drawn(predicted: Predicted, row: int, series: Array) -> str:
+def as_html(card: Card, alt: str, px: int = _PX) -> str:
+    """A card of one picture or series on the page."""
+    content = card.shown[0]
+    return figure(lines(content, alt, px) if content.ndim == 2 else picture(content, alt, px), card.caption)
+
+
+def _drawn(predicted: Predicted, row: int, series: Array) -> Card:
     name, truth, prediction = row_name(predicted, row), *named(predicted, row)
     told = f"{truth}, {'called' if predicted.classes else 'predicted'} {prediction}"
     sure = f" ({percent(predicted, row)})" if predicted.classes else ""
-    return figure(lines(series, f"Test series {name}", _PX), f"{name}: {told}{sure}")
+    return Card([series], f"{name}: {told}{sure}")
 
 
 def named(predicted: Predicted, row: int) -> tuple[str, str]:

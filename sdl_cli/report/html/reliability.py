@@ -9,16 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from sdl_cli.measure.statistics import wilson
 from sdl_cli.measure.wording import interval, size
-from sdl_cli.report.html.drawing import GRID, INK, MUTED, SERIES, new_figure, svg
+from sdl_cli.report.html.drawing import GRID, INK, MUTED, SERIES, Drawing, new_figure
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import Section, figure
+from sdl_cli.report.html.saved import shown
+from sdl_cli.report.html.section import Section
 
 Array = np.ndarray[Any, Any]
 _MOST_BINS = 10
 _NUM_DRAWS = 400
+_WIDTH_IN = 4.6
 _LEAST_ROWS = 15  # of a bin: fewer say nearly nothing
 
 
@@ -45,8 +48,12 @@ def build(run: OpenedRun) -> Section | None:
         f"(expected calibration error, 15 bins{f', {ends}' if ends else ''}, n = {error.n:,} {of}); on so many rows chance "
         f"alone can give up to {chance}."
     )
-    drawn = svg(_diagram(confidence, correct, predicted.distinct), "Reliability diagram: confidence against accuracy")
-    return Section("reliability", "Can the probabilities be trusted?", figure(drawn, caption), lead)
+
+    def draw(width_in: float) -> Figure:
+        return _diagram(confidence, correct, predicted.distinct, width_in)
+
+    drawing = Drawing("reliability", "Reliability diagram: confidence against accuracy", draw, caption, _WIDTH_IN)
+    return Section("reliability", "Can the probabilities be trusted?", shown(drawing), lead, (drawing,))
 
 
 def verdict(confidence: Array, correct: Array, distinct: float = 1.0) -> str:
@@ -87,8 +94,8 @@ def equal_count_bins(confidence: Array) -> list[Array]:
     return np.split(order, edges[1:])
 
 
-def _diagram(confidence: Array, correct: Array, distinct: float) -> Any:
-    with new_figure(4.6, 4.6) as picture:
+def _diagram(confidence: Array, correct: Array, distinct: float, width_in: float) -> Figure:
+    with new_figure(width_in, 4.6) as picture:
         upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
         bins = [(float(confidence[rows].mean()), int(correct[rows].sum()), len(rows)) for rows in equal_count_bins(confidence)]
         ends = [wilson(distinct * right, distinct * num) for _, right, num in bins]

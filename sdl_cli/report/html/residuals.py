@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from sdl_cli.measure.wording import measured, shown
-from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, new_figure, svg
+from sdl_cli.report.html import saved
+from sdl_cli.report.html.drawing import GRID, MUTED, SERIES, Drawing, new_figure
 from sdl_cli.report.html.opened import OpenedRun
-from sdl_cli.report.html.section import Section, figure
+from sdl_cli.report.html.section import Section
 
 Array = np.ndarray[Any, Any]
+_WIDTH_IN = 4.6
 _MOST_POINTS = 500  # each is an element of the page
 
 
@@ -34,8 +37,12 @@ def build(run: OpenedRun) -> Section | None:
     )
     if len(kept) < len(truth):
         caption += f" Of {len(truth):,} rows {len(kept)} are drawn, the largest errors among them."
-    drawn = figure(svg(_panels(truth[kept], prediction[kept]), "Predicted against true numbers, and residuals"), caption)
-    return Section("residuals", "How far off the predictions are", drawn, lead)
+
+    def draw(width_in: float) -> Figure:
+        return _panels(truth[kept], prediction[kept], width_in)
+
+    drawing = Drawing("residuals", "Predicted against true numbers, and residuals", draw, caption, _WIDTH_IN)
+    return Section("residuals", "How far off the predictions are", saved.shown(drawing), lead, (drawing,))
 
 
 def thinned(errors: Array) -> Array:
@@ -61,11 +68,12 @@ def _bias(truth: Array, prediction: Array) -> str:
     return f"On average predictions are neither measurably too high nor too low: {told}."
 
 
-def _panels(truth: Array, prediction: Array) -> Any:
+def _panels(truth: Array, prediction: Array, width_in: float) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
-    with new_figure(4.6, 6.4) as picture:
-        upper, lower = picture.subplots(2, 1, height_ratios=(1.5, 1))
+    wide = width_in > 1.5 * _WIDTH_IN  # beside each other, not below
+    with new_figure(width_in, 4.4 if wide else 6.4) as picture:
+        upper, lower = picture.subplots(1, 2) if wide else picture.subplots(2, 1, height_ratios=(1.5, 1))
         both = np.concatenate([truth, prediction])
         ends = [float(both.min()), float(both.max())]
         look: dict[str, Any] = {"color": SERIES[0], "markersize": 4, "alpha": 0.45, "linestyle": "none", "marker": "o"}

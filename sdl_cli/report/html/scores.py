@@ -6,19 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from sdl_cli.measure.axes import tick_texts, value_ticks
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, main_metric
 from sdl_cli.measure.wording import axis_label, label, model_name, shown
 from sdl_cli.phrases import counted
-from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, new_figure, svg
-from sdl_cli.report.html.section import Section, figure, plain, table
+from sdl_cli.report.html import saved
+from sdl_cli.report.html.drawing import INK, MUTED, PAPER, SERIES, Drawing, new_figure
+from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.layout import filled
 from sdl_cli.report.words import QUICK_BASELINE, score_rows
 from sdl_cli.run.result import RunResult
 
-_WIDTH_IN = 5.2
 _MOST_BARS = 40
 
 
@@ -41,39 +43,38 @@ class Bar:
     strong: bool = True
 
 
-def interval_chart(bars: Sequence[Bar], metric: str, title: str, caption: str = "", line: float | None = None) -> str:
-    """Scores as dots with their intervals as bars, the first at the top; empty if none of them is known.
+def interval_chart(
+    name: str, bars: Sequence[Bar], metric: str, title: str, caption: str = "", line: float | None = None
+) -> Drawing | None:
+    """Scores as dots with their intervals as bars, the first at the top; None if none of them is known.
 
     Arguments:
+        name, title, caption: as of `Drawing`.
         bars: the first 40 with a mean are drawn.
-        title: what the chart shows, for anyone who cannot see it.
         line: score that all are compared with, drawn as a dashed line.
     """
     drawn = [bar for bar in bars if bar.mean is not None and math.isfinite(bar.mean)][:_MOST_BARS]
-    if not drawn:
-        return ""
-    found = [value for bar in drawn for value in (bar.mean, bar.low, bar.high, *bar.scores)] + ([] if line is None else [line])
+
+    def draw(width_in: float) -> Figure:
+        return _drawn(drawn, metric, line, width_in)
+
+    return Drawing(name, title, draw, caption) if drawn else None
+
+
+def _drawn(bars: Sequence[Bar], metric: str, line: float | None, width_in: float) -> Figure:
+    found = [value for bar in bars for value in (bar.mean, bar.low, bar.high, *bar.scores)] + ([] if line is None else [line])
     ends = [value for value in found if value is not None and math.isfinite(value)]
     room = 0.06 * (max(ends) - min(ends)) or 0.02 * abs(ends[0]) or 0.02
     low, high = min(ends) - room, max(ends) + room
-    with new_figure(_WIDTH_IN, 0.36 * len(drawn) + 0.75) as made:
+    with new_figure(width_in, 0.36 * len(bars) + 0.75) as made:
         axes = made.subplots()
         axes.set_xlim(low, high)
-        axes.set_ylim(len(drawn) - 0.4, -0.6)
+        axes.set_ylim(len(bars) - 0.4, -0.6)
         if line is not None:
             axes.axvline(line, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
-        for row, bar in enumerate(drawn):
-            assert bar.mean is not None
-            colour = SERIES[0] if bar.strong else MUTED
-            if bar.low is not None and bar.high is not None and math.isfinite(bar.high - bar.low):
-                axes.barh(row, bar.high - bar.low, left=bar.low, height=0.5, color=colour, alpha=0.3, linewidth=0, zorder=2)
-            if len(bar.scores) > 1:
-                axes.plot(bar.scores, [row] * len(bar.scores), "|", color=colour, alpha=0.65, markersize=6, mew=1.1, zorder=3)
-            axes.plot(bar.mean, row, "o", color=colour, markersize=7, markeredgecolor=PAPER, markeredgewidth=1, zorder=4)
-            text = shown(metric, bar.mean)
-            place = axes.get_yaxis_transform()
-            axes.text(1.02, row, text, transform=place, va="center_baseline", fontsize=10, fontweight="bold", color=INK)
-        axes.set_yticks(range(len(drawn)), [plain(bar.name, 24) for bar in drawn])
+        for row, bar in enumerate(bars):
+            _bar(axes, row, bar, metric)
+        axes.set_yticks(range(len(bars)), [plain(bar.name, 24) for bar in bars])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         ticks = value_ticks(low, high, 6)
@@ -81,7 +82,19 @@ def interval_chart(bars: Sequence[Bar], metric: str, title: str, caption: str = 
         axes.xaxis.set_major_formatter(FixedFormatter(tick_texts(metric, ticks)))
         axes.set_xlabel(axis_label(metric))
         axes.grid(axis="x")
-    return figure(svg(made, title), caption)
+    return made
+
+
+def _bar(axes: Axes, row: int, bar: Bar, metric: str) -> None:
+    assert bar.mean is not None
+    colour = SERIES[0] if bar.strong else MUTED
+    if bar.low is not None and bar.high is not None and math.isfinite(bar.high - bar.low):
+        axes.barh(row, bar.high - bar.low, left=bar.low, height=0.5, color=colour, alpha=0.3, linewidth=0, zorder=2)
+    if len(bar.scores) > 1:
+        axes.plot(bar.scores, [row] * len(bar.scores), "|", color=colour, alpha=0.65, markersize=6, mew=1.1, zorder=3)
+    axes.plot(bar.mean, row, "o", color=colour, markersize=7, markeredgecolor=PAPER, markeredgewidth=1, zorder=4)
+    text, place = shown(metric, bar.mean), axes.get_yaxis_transform()
+    axes.text(1.02, row, text, transform=place, va="center_baseline", fontsize=10, fontweight="bold", color=INK)
 
 
 def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
@@ -100,17 +113,19 @@ def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
     caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
     caption += " Thin lines: the single splits." if repeats else " If two bars overlap widely, chance may explain the difference."
     caption += f" Ignoring the inputs gives {guess}."
-    body = interval_chart(bars, metric, f"{label(metric)} of {model} and the quick baseline", caption)
+    title = f"{label(metric)} of {model} and the quick baseline"
+    drawing = interval_chart("leaderboard" if repeats else "scores", bars, metric, title, caption)
+    drawings, body = (drawing,) if drawing else (), saved.shown(drawing)
     guessed = "most frequent class" if result.task == "classification" else "mean of the labels"
     header = ["metric", model, QUICK_BASELINE, guessed, f"{model} on validation rows"]
     header, *rows = filled([header, *score_rows(result)])
     body += table(header, rows)
     if not repeats:
-        return Section("scores", "Scores", body, f"On {of} not used in training; 95 % interval in brackets.")
+        return Section("scores", "Scores", body, f"On {of} not used in training; 95 % interval in brackets.", drawings)
     rows = []
     for number, one in enumerate(repeats, 1):
         other = shown(metric, one.baseline[metric].value) if one.baseline else ""
         rows.append([str(number), shown(metric, one.test[metric].value), other, f"{one.seconds['total']:.1f}"])
     body += "<h3>Splits</h3>" + table(["split", label(metric), "quick baseline", "seconds"], rows, numeric=(1, 2, 3))
     lead = f"Means over {of}, each scored on its own test rows; 95 % t interval of the mean in brackets (the splits overlap)."
-    return Section("leaderboard", "Scores", body, lead)
+    return Section("leaderboard", "Scores", body, lead, drawings)

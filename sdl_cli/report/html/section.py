@@ -8,9 +8,12 @@ import io
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from sdl_cli.report.html.drawing import Drawing
 
 MOST_LETTERS = 400
 _JOINERS = "\u200c\u200d"  # parts of ordinary words in Persian, Hindi and of emoji
@@ -25,12 +28,14 @@ class Section:
         title: plain text.
         body: HTML in which all text is escaped already.
         lead: one plain sentence below the title; the page escapes it.
+        drawings: the figures in the body, to be saved as files of their own.
     """
 
     id: str
     title: str
     body: str
     lead: str = ""
+    drawings: Sequence[Drawing] = ()
 
 
 def plain(text: object, most: int = MOST_LETTERS) -> str:
@@ -75,10 +80,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequenc
     return f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
 
 
-def figure(content: str, caption: str = "") -> str:
-    """A figure of HTML with a caption below it, which is plain text and escaped here."""
+def figure(content: str, caption: str = "", links: str = "") -> str:
+    """A figure of HTML with a caption below it, which is plain text and escaped here, and HTML of links that save it."""
     below = f"<figcaption>{escape(caption, most=1000)}</figcaption>" if caption else ""
-    return f"<figure>{content}{below}</figure>"
+    return f"<figure>{content}{below}{links}</figure>"
 
 
 def picture(pixels: np.ndarray[Any, Any], alt: str, px: int = 96) -> str:

@@ -12,6 +12,7 @@ import yaml
 from sdl_cli.phrases import counted
 from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.html.section import plain as plain_text
+from sdl_cli.report.methods.account import Methods
 from sdl_cli.run.request import TABLES
 from sdl_cli.settings.experiment import Experiment, plain
 from sdl_cli.settings.parallel import Parallel
@@ -113,6 +114,16 @@ def reproduce_section(environment: Values, folder: str, kind: str) -> Section:
     if command:
         same += "; a time limit may stop it at a different point." if kind == "comparison" else "."
     return Section("reproduce", "How to reproduce", body, same)
+
+
+def methods_section(told: Methods) -> list[Section]:
+    """Words for the methods part of a paper, and the works that they cite; empty where there are none."""
+    if not told.paragraphs:
+        return []
+    body = "".join(f"<p>{escape(paragraph, most=6000)}</p>" for paragraph in told.paragraphs)
+    works = "".join(f"<li>{escape(work)}</li>" for work in told.works)
+    lead = "Ready to paste into a paper; sdl report --figures DIR writes it to methods.txt. Say in your own words why you did it."
+    return [Section("methods", "Methods", body + (f"<h3>References</h3><ol>{works}</ol>" if works else ""), lead)]
 
 
 def notes_section(notes: Sequence[str]) -> list[Section]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sdl_cli.report.html.reliability import error_by_chance
 from sdl_cli.report.html.scores import scores_section
 from sdl_cli.report.html.section import Section, plain, table
 from sdl_cli.report.html.sweep import Sweep, failed_table, read_sweep
+from sdl_cli.report.methods.account import Outcome, arms_of
 from sdl_cli.run import run_folder
 from sdl_cli.run.result import RunResult
 from sdl_cli.study.compare.result import ComparisonResult
@@ -38,6 +39,7 @@ class Subject:
         config, environment: of the run whose data and settings are described.
         inside: a finished single run to look into, or None; `inside_is` says which it is.
         comparison: of which it is the recommended run, so that predictions are taken from all splits; else None.
+        outcome: the result itself, for the words on methods; arms: of a comparison, the settings of each on the first split.
     """
 
     head: Head
@@ -49,6 +51,8 @@ class Subject:
     inside: Path | None = None
     inside_is: str = ""
     comparison: ComparisonResult | None = None
+    outcome: Outcome | None = None
+    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def unfinished(folder: Path, what: str, verb: str) -> DataError:
@@ -70,7 +74,8 @@ def _run(folder: Path) -> Subject:
     head = Head(f"{_data(result)}: {plain(model_name(result.config['model']), _MOST_LETTERS)}", kicker, said, facts)
     repeats = [RunResult.from_json(single.metrics) for single in singles]
     sections = [scores_section(result, repeats), *_history(one.folder, "The first split" if singles else "")]
-    return Subject(head, sections, one.config, one.environment, result.seconds, result.notes, one.folder, seen)
+    more: Values = {"inside": one.folder, "inside_is": seen, "outcome": result}
+    return Subject(head, sections, one.config, one.environment, result.seconds, result.notes, **more)
 
 
 def _sweep(folder: Path) -> Subject:
@@ -88,10 +93,10 @@ def _sweep(folder: Path) -> Subject:
     chosen = sweep.best.jobs[0] if sweep.best else None
     described = run_folder.read_run((chosen or sweep.done[0]).folder)
     if chosen is None:
-        return Subject(head, [sweep_section(sweep)], described.config, described.environment, notes=notes)
+        return Subject(head, [sweep_section(sweep)], described.config, described.environment, notes=notes, outcome=sweep)
     sections = [sweep_section(sweep), *_history(chosen.folder, f"Job {chosen.label}")]
-    seen = f"job {chosen.label}"
-    return Subject(head, sections, described.config, described.environment, None, notes, chosen.folder, seen)
+    more: Values = {"inside": chosen.folder, "inside_is": f"job {chosen.label}", "outcome": sweep}
+    return Subject(head, sections, described.config, described.environment, None, notes, **more)
 
 
 def _sweep_of_curves(sweep: Sweep) -> Subject:
@@ -118,7 +123,7 @@ def _sweep_of_comparisons(sweep: Sweep) -> Subject:
         part, title = comparison_section(result), plain(" ".join(job.overrides) or job.label, 120)
         told = verdict.comparison_verdict(result)
         said.append(f"{title}: {told[0]}")
-        sections.append(Section(f"leaderboard-{number}", title, part.body, f"{' '.join(told)} {part.lead}"))
+        sections.append(Section(f"leaderboard-{number}", title, part.body, f"{' '.join(told)} {part.lead}", part.drawings))
     return _sweep_of_studies(sweep, "comparison", "comparison", said, sections)
 
 
@@ -130,7 +135,8 @@ def _sweep_of_studies(sweep: Sweep, what: str, short: str, said: list[str], sect
     first = run_folder.read_run(sweep.done[0].folder, finished=False)
     names = list(dict.fromkeys(plain(job.values["dataset"], _MOST_LETTERS) for job in sweep.done if job.values))
     head = Head(f"{listed(names)}: {counted(done, what)}", "Report of a sweep", said, [(str(done), f"{short}s")])
-    return Subject(head, sections, first.config, first.environment)
+    arms = arms_of(first.config)
+    return Subject(head, sections, first.config, first.environment, outcome=sweep, arms=arms)
 
 
 def _curve(folder: Path) -> Subject:
@@ -146,7 +152,8 @@ def _curve(folder: Path) -> Subject:
     if curve.failed:
         rows = [[str(item.folder), item.reason] for item in curve.failed[:20]]
         section = replace(section, body=f"{section.body}<h3>Failed</h3>{table(['cell', 'reason'], rows)}")
-    return Subject(head, [section], stored.config, stored.environment, {"total": curve.seconds}, curve.notes)
+    seconds = {"total": curve.seconds}
+    return Subject(head, [section], stored.config, stored.environment, seconds, curve.notes, outcome=curve)
 
 
 def _comparison(folder: Path) -> Subject:
@@ -167,8 +174,9 @@ def _comparison(folder: Path) -> Subject:
     facts += [(str(len(result.arms)), "methods"), (str(result.repeats), "splits"), _time(seconds["total"])]
     title = _named(result.dataset, "which method works best")
     head = Head(title, "Report of a comparison", verdict.comparison_verdict(result), facts)
-    seen = "the recommended method on the first split"
-    return Subject(head, sections, config, environment, seconds, result.notes, inside, seen, result)
+    more: Values = {"inside": inside, "inside_is": "the recommended method on the first split", "comparison": result}
+    more |= {"outcome": result, "arms": arms_of(whole.config, result.modality)}
+    return Subject(head, sections, config, environment, seconds, result.notes, **more)
 
 
 READERS: dict[str, Callable[[Path], Subject]] = {

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import DataError
 from sdl_cli.files import write_atomic
-from sdl_cli.phrases import counted
+from sdl_cli.phrases import counted, typed_line
 from sdl_cli.report.html import setup
 from sdl_cli.report.html.data_check import data_section
-from sdl_cli.report.html.page import page
+from sdl_cli.report.html.page import Head, page
+from sdl_cli.report.html.saved import write_figures
 from sdl_cli.report.html.section import Section
 from sdl_cli.report.html.subject import READERS, Subject, unfinished
+from sdl_cli.report.methods.account import Account, Methods, methods
 from sdl_cli.run import run_folder
 
+METHODS = "methods.txt"
 Notice = Callable[[str], None]
+Parts = tuple[Head, Sequence[Section], Methods]
 
 
-def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice: Notice | None = None) -> dict[str, Any]:
+def write_report(
+    folder: Path, out: Path | None, trust: bool = False, on_notice: Notice | None = None, figures: Path | None = None
+) -> dict[str, Any]:
     """Write the report of a run, of one over repeats, of a sweep, a curve or a comparison.
 
     Arguments:
@@ -28,8 +34,10 @@ def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice:
         out: the file to write, replaced where it exists; None is `report.html` in the folder.
         trust: allow a stored model to import code outside scikit-learn, as for `evaluate`.
         on_notice: called with a sentence for each part that could not be made.
+        figures: a folder for every figure as files of its own and for the words on methods, or None.
     Returns:
-        `{"folder", "out", "kind", "sections", "bytes"}`, the object of `sdl report --json`.
+        `{"folder", "out", "kind", "sections", "bytes"}`, the object of `sdl report --json`; with `figures` also
+        `"figures": {"folder", "files"}`.
     Raises:
         DataError: no such folder, an unfinished run, files that were changed since, or a file that cannot be written.
     """
@@ -38,22 +46,36 @@ def write_report(folder: Path, out: Path | None, trust: bool = False, on_notice:
     out = out or folder / "report.html"
     if out.is_dir():
         raise DataError(f"{out}: this is a folder.", f"Name a file: -o {run_folder.quoted(out / 'report.html')}")
-    if kind == "claims":
-        return _claims(folder, out)
+    head, sections, told = _claims(folder) if kind == "claims" else _parts(folder, kind, trust, notice)
+    text = page(head, sections)
+    write_atomic(out, text)
+    ids = [section.id for section in sections]
+    values = {"folder": str(folder), "out": str(out), "kind": kind, "sections": ids, "bytes": len(text.encode())}
+    if figures is None:
+        return values
+    files = write_figures(sections, figures, notice)
+    names = [file.name for file in files]
+    if told.paragraphs:
+        write_atomic(figures / METHODS, told.text)
+        names.append(METHODS)
+    return values | {"figures": {"folder": str(figures), "files": names}}
+
+
+def _parts(folder: Path, kind: str, trust: bool, notice: Notice) -> Parts:
+    """The head, the sections and the words on methods of the report of a run, a sweep, a curve or a comparison."""
     found = READERS[kind](folder)
+    told = _methods(found, notice)
     sections = [
         *found.sections,
         *_inside(found, folder, trust, notice),
         data_section(found.config, found.environment.get("data_fingerprint"), notice),
         setup.configuration_section(found.config, found.environment.get("command_line") or []),
         setup.machine_section(found.environment, found.seconds),
+        *setup.methods_section(told),
         setup.reproduce_section(found.environment, str(folder), kind),
         *setup.notes_section(found.notes),
     ]
-    text = page(found.head, sections)
-    write_atomic(out, text)
-    ids = [section.id for section in sections]
-    return {"folder": str(folder), "out": str(out), "kind": kind, "sections": ids, "bytes": len(text.encode())}
+    return found.head, sections, told
 
 
 def kind_of(folder: Path) -> str:
@@ -77,8 +99,8 @@ def kind_of(folder: Path) -> str:
     return "repeats" if stored.repeats else "run"
 
 
-def _claims(folder: Path, out: Path) -> dict[str, Any]:
-    """The report of claims, which has no data set of its own."""
+def _claims(folder: Path) -> Parts:
+    """The same of claims, which have no data set of their own."""
     from sdl_cli.report.html import claims
     from sdl_cli.study.claims.run import read
 
@@ -86,10 +108,16 @@ def _claims(folder: Path, out: Path) -> dict[str, Any]:
     environment = run_folder.read_json(folder / "environment.json")
     machine = setup.machine_section({k: v for k, v in environment.items() if k != "data_fingerprint"}, {"total": found.seconds})
     sections = [*claims.sections(found), machine, setup.reproduce_section(environment, str(folder), "claims")]
-    text = page(claims.head(found), sections)
-    write_atomic(out, text)
-    ids = [section.id for section in sections]
-    return {"folder": str(folder), "out": str(out), "kind": "claims", "sections": ids, "bytes": len(text.encode())}
+    return claims.head(found), sections, Methods((), ())
+
+
+def _methods(found: Subject, notice: Notice) -> Methods:
+    """The words on methods; none, with a sentence, where settings of another version or of a user's own part defy them."""
+    try:
+        return methods(Account(found.outcome, found.config, found.environment, found.arms))
+    except Exception as error:  # a paragraph less is no reason to have no report
+        notice(f"Left out of the report: words on methods. {typed_line(error, 200)}")
+        return Methods((), ())
 
 
 def _inside(found: Subject, folder: Path, trust: bool, notice: Notice) -> list[Section]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import PurePath
 from typing import Any
 
@@ -41,7 +42,10 @@ def register() -> None:
             settings = found.get(group) if isinstance(found, dict) else None
             return str(name(settings if isinstance(settings, dict) else {}))
 
-        OmegaConf.register_new_resolver(resolver, resolve, replace=True)
+        with warnings.catch_warnings():
+            # omegaconf 2.4 wants it called register_resolver, which in 2.3 is the name of something else
+            warnings.simplefilter("ignore", UserWarning)
+            OmegaConf.register_new_resolver(resolver, resolve, replace=True)
 
 
 def _is_given(text: str) -> bool:

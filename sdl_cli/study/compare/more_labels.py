@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sdl_cli.errors import DataError
+from sdl_cli.files import write_atomic
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Cell, Outcome
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
@@ -61,6 +62,7 @@ def measure_curve(
     if measured is None or name is None:
         notice(f"No learning curve: {why_not}")
         return None, None
+    write_atomic(folder / "curve.csv", measured.to_csv())
     rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
     question = Question(test_rows=plan.test_rows, noise_rows=rows, same_test_rows=plan.fixed_test)
     curve = summarise(measured, question, name, plan.dataset.name)

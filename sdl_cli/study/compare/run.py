@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sdl_cli.data.split import described
 from sdl_cli.errors import OutOfTimeError
+from sdl_cli.files import write_atomic
 from sdl_cli.learning.models.features import frozen_features
 from sdl_cli.many import cells
 from sdl_cli.many.cells import Outcome
@@ -21,6 +23,7 @@ from sdl_cli.run.writing import writing
 from sdl_cli.settings import typed
 from sdl_cli.study.compare import trial as trials
 from sdl_cli.study.compare.kept import keep_models
+from sdl_cli.study.compare.leaderboard import leaderboard_csv
 from sdl_cli.study.compare.more_labels import measure_curve
 from sdl_cli.study.compare.plan import Budget, Key, Plan, arm_folder, make_plan
 from sdl_cli.study.compare.result import ComparisonResult
@@ -31,7 +34,7 @@ from sdl_cli.study.plan import Progress, StudyObserver, import_networks, resume_
 
 Values = dict[str, Any]
 Round = tuple[Sequence[Key], float | None, dict[str, float] | None]  # cells, deadline, seconds of each arm where known
-FILES = ("config.yaml", "environment.json", "comparison.json")
+FILES = ("config.yaml", "environment.json", "comparison.json", "leaderboard.csv", "curve.csv")
 HOPELESS = 2.0  # times the time that is left: an arm that seems to take longer is dropped once two are complete
 
 
@@ -86,6 +89,7 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
         out.environment(
             data_fingerprint=plan.dataset.fingerprint,
             layout_fingerprint=plan.dataset.layout_fingerprint(),
+            data=described(plan.dataset),
             left_out=dict(plan.left_out),
         )
         observer.on_plan(overview(plan, out.folder))
@@ -100,7 +104,9 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
             keep_models(plan, out.folder, values, work.outcomes, notice)
         values["notes"] = list(dict.fromkeys([*values["notes"], *said]))
         values["seconds"] = {"total": round(time.time() - budget.started, 3)}
-        values = ComparisonResult.from_json(values).to_json()
+        found = ComparisonResult.from_json(values)
+        values = found.to_json()
+        write_atomic(out.folder / "leaderboard.csv", leaderboard_csv(found))
         out.json("comparison.json", values)
         if values["failed"]:
             first = values["failed"][0]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sdl_cli.data.split import described
 from sdl_cli.errors import RunError
 from sdl_cli.files import write_atomic
 from sdl_cli.many import cells
@@ -51,7 +52,8 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
         run_folder.require_same_data(folder, layout, "curve", "curve", "layout_fingerprint")
     with writing(folder, "curve", resume) as out:
         out.config(prepare.absolute(the_plan.request).to_plain())
-        out.environment(data_fingerprint=the_plan.dataset.fingerprint, layout_fingerprint=layout)
+        about = described(the_plan.dataset)
+        out.environment(data_fingerprint=the_plan.dataset.fingerprint, layout_fingerprint=layout, data=about)
         observer.on_plan(overview(the_plan, out.folder))
         threading.Thread(target=_import_picture, daemon=True).start()  # while the cells are waited for
         points, failed = measure(the_plan, out.folder, observer)

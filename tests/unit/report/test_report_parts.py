@@ -22,6 +22,7 @@ from sdl_cli.report.html.history import history_section, read_history
 from sdl_cli.report.html.leaderboard import comparison_section, sweep_section
 from sdl_cli.report.html.learning_curve import curve_section, curves_section
 from sdl_cli.report.html.page import Head, page
+from sdl_cli.report.html.saved import shown
 from sdl_cli.report.html.scores import Bar, interval_chart, scores_section
 from sdl_cli.report.html.section import Section
 from sdl_cli.report.html.sweep import read_sweep
@@ -110,7 +111,7 @@ def test_an_arm_without_a_score_is_in_the_table_and_not_in_the_picture() -> None
     ],
 )
 def test_a_chart_of_any_bars(bars: list[Bar], line: float | None) -> None:
-    found = Reader(interval_chart(bars, "accuracy", "title", line=line))
+    found = Reader(shown(interval_chart("scores", bars, "accuracy", "title", line=line)))
     for bar in bars[:40]:
         assert bar.name[:20] in found.text
     assert ("arm 45" in found.text) is False
@@ -339,5 +340,5 @@ def test_names_of_the_data_cannot_break_out_of_the_data_check(tmp_path: Path) ->
 def test_the_chart_names_numbers_that_a_person_can_check() -> None:
     scores = np.array([0.91, 0.93, 0.95])
     mean, low, high = statistics.t_interval(scores)
-    found = Reader(interval_chart([Bar("net", mean, low, high, scores.tolist())], "accuracy", "t"))
+    found = Reader(shown(interval_chart("scores", [Bar("net", mean, low, high, scores.tolist())], "accuracy", "t")))
     assert "93.0 %" in found.text and "accuracy (%)" in found.text

@@ -15,7 +15,7 @@ from sdl_cli.report.html.write import kind_of, write_report
 from sdl_cli.run import run_folder, writing
 
 Values = dict[str, Any]
-ALWAYS = ["data", "configuration", "machine", "reproduce"]
+ALWAYS = ["data", "configuration", "machine", "methods", "reproduce"]
 
 
 @pytest.fixture(scope="module")
