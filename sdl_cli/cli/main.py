@@ -137,6 +137,10 @@ def main() -> None:
 def _exit_code() -> int:
     """Run the verb on the command line. Raises SystemExit where `ending` does."""
     wrong: BaseException
+    if {"--install-completion", "--show-completion"} & set(sys.argv):
+        from sdl_cli.cli.completion.shells import teach_typer
+
+        teach_typer()
     try:
         return int(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except typer.Exit as stop:
