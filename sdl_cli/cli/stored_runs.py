@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,8 +67,13 @@ def evaluate(
 @commands.command(short_help="Predict new inputs with a finished run, as CSV.")
 def predict(
     run: Run,
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A table, texts, a folder of images, an image, or an npz.")],
-    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="The CSV to write; - for stdout.")] = "predictions.csv",
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A table, texts, a folder of images, an image, or an npz; - for stdin.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The CSV to write, predictions.csv unless given; - for stdout."),
+    ] = None,
     on_error: Annotated[
         str, typer.Option("--on-error", metavar="fail|skip", help="What to do with an image that cannot be read.")
     ] = "fail",
@@ -76,7 +82,10 @@ def predict(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Predict new inputs with a finished run: id, prediction and the probability of each class, as CSV."""
+    """Predict new inputs with a finished run: id, prediction and the probability of each class, as CSV.
+
+    With - in place of INPUT a CSV, or texts, come from stdin, and the predictions go to stdout unless -o names a file.
+    """
     with ending(as_json, debug) as answer:
         check_choice("--on-error", on_error, ("fail", "skip"))
         from sdl_cli.phrases import counted
@@ -85,13 +94,23 @@ def predict(
         from sdl_cli.run.predict import STDOUT
         from sdl_cli.run.predict import predict as predict_rows
 
-        folder, file = typed_path(run), typed_path(out)
+        folder, from_stdin = typed_path(run), source == "-"
+        file = typed_path(out if out is not None else "-" if from_stdin else "predictions.csv")
         if as_json and file == STDOUT:
-            raise ConfigError("-o - and --json both write to stdout.", "Leave out one of them.")
+            hint = "Leave out one of them." if out is not None else "Name a file for the predictions: -o predictions.csv"
+            raise ConfigError(f"{'-o -' if out is not None else 'The predictions'} and --json both write to stdout.", hint)
         display = Display(as_json or file == STDOUT)
         with stored.reading(folder):
             found = run_folder.read_run(stored.single_run(folder, display.notice))
-            values = predict_rows(found, typed_path(source), file, observe_run(display), trust, on_error, sheet)
+            observer = observe_run(display)
+            if from_stdin:
+                from sdl_cli.run.from_stdin import spooled
+
+                single = found.single("predicting with", display.notice)
+                with spooled(single.folder, display.notice) as (copy, said):
+                    values = predict_rows(single, copy, file, replace(observer, on_notice=said), trust, on_error, sheet)
+            else:
+                values = predict_rows(found, typed_path(source), file, observer, trust, on_error, sheet)
         where = "stdout" if file == STDOUT else values["out"]
         display.lines([f"{counted(values['rows'], 'prediction')} written to {where}"])
         answer(values)
@@ -175,3 +194,37 @@ def report(
             values = write_report(folder, None if out is None else typed_path(out), trust, display.notice)
         display.lines([f"Report written to {values['out']} ({values['bytes'] / 1000:,.0f} kB). Open it in any browser."])
         answer(values)
+
+
+@commands.command(short_help="Answer requests over HTTP with a finished run.")
+def serve(
+    run: Run,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; any but the loopback address needs a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    token_file: Annotated[
+        str | None, typer.Option("--token-file", metavar="FILE", help="The token that requests must bring; or in SDL_SERVE_TOKEN.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A name by which requests may call this server.")
+    ] = None,
+    max_rows: Annotated[int, typer.Option("--max-rows", min=1, help="Most rows in one request.")] = 10_000,
+    max_mb: Annotated[float, typer.Option("--max-mb", min=0.001, max=1000, help="Largest request, in MB.")] = 10.0,
+    trust: Trust = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Answer requests over HTTP with a finished run, until Ctrl-C.
+
+    POST /predict takes {"rows": [{"age": 61, ...}]}, {"texts": ["..."]}, {"series": [[...]]} or the content of one photo, as the
+    run's data was; GET /health says whether it answers, and / shows an example to paste. Nothing of a request is kept.
+
+    Needs FastAPI and uvicorn: pip install "sdl-cli[serve]"
+    """
+    with ending(as_json, debug) as answer:
+        from sdl_cli.cli import serving
+        from sdl_cli.report.console import Display
+
+        asked = serving.Asked(host, port, None if token_file is None else typed_path(token_file), tuple(allow_host or ()))
+        answer(serving.serve(typed_path(run), asked, max_rows, int(max_mb * 1e6), trust, Display(as_json)))

@@ -70,10 +70,10 @@ def predict(
     elif inputs.get("class_sets"):
         what = f"which of its {len(set(inputs['class_sets']))} sets of classes a row belongs to is not known when predicting"
         observer.on_notice(f"{what.capitalize()}: all {len(inputs['classes'])} classes are answers.")
-    count, empty, far = 0, _Empty(), _Far.of(inputs)
+    count, empty, far = 0, EmptyRows(), FarNumbers.of(inputs)
 
     def say(sentence: str) -> None:
-        observer.on_notice(_without_settings(sentence))
+        observer.on_notice(without_settings(sentence))
 
     def outputs() -> Chunks:
         for ids, X in iter_inputs(source, inputs, say, on_error):
@@ -98,7 +98,7 @@ def predict(
             else:
                 write_atomic(out, write)
     except DataError as error:
-        raise type(error)(_without_settings(error.message), _without_settings(error.hint)) from error
+        raise type(error)(without_settings(error.message), without_settings(error.hint)) from error
     if empty.count:
         observer.on_notice(empty.sentence())
     for sentence in far.sentences(count):
@@ -125,7 +125,7 @@ def stored_decision(inputs: Mapping[str, Any]) -> Array | None:
 
 
 @dataclass
-class _Empty:
+class EmptyRows:
     """Empty rows: their number, and the ids of the first."""
 
     count: int = 0
@@ -149,7 +149,7 @@ class _Empty:
 
 
 @dataclass
-class _Far:
+class FarNumbers:
     """Numbers that are further outside the range that a run learned from than that range is wide.
 
     Arguments:
@@ -166,7 +166,7 @@ class _Far:
         self.counts = np.zeros(len(self.low), np.int64)
 
     @classmethod
-    def of(cls, inputs: Mapping[str, Any]) -> _Far:
+    def of(cls, inputs: Mapping[str, Any]) -> FarNumbers:
         """From what a run stored of its data, nothing before there were ranges."""
         found = inputs.get("ranges") or []
         ranges = np.array([pair if pair and len(pair) == 2 else [np.nan, np.nan] for pair in found], float).reshape(-1, 2)
@@ -218,7 +218,7 @@ def load_stored(stored: run_folder.StoredRun, observer: Observer, trust: bool) -
         return load_model(stored.folder, trust)
 
 
-def _without_settings(text: str) -> str:
+def without_settings(text: str) -> str:
     """A message of the readers without the settings of data sets, which predicting does not take."""
     text = re.sub(r"\s*\([^()]*dataset\.[^()]*\)", "", text)
     kept = " ".join(part for part in re.split(r"(?<=[.:;])\s+", text) if not re.search(r"dataset[.=]\w", part))
