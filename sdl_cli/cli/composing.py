@@ -30,9 +30,9 @@ from sdl_cli.settings.parallel import Parallel
 Values = dict[str, Any]
 
 
-def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+def start(name: str, overrides: Sequence[str], config_dir: str | None, display: Display) -> Values:
     """Compose one job, run it and show its result."""
-    verb, display = VERBS[name](), Display(as_json)
+    verb = VERBS[name]()
     verb.allow(overrides)
     with _closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
         values = verb.complete(one.values, overrides, config_dir)
@@ -44,9 +44,9 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
     return _shown(verb, found, display)
 
 
-def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+def sweep(name: str, overrides: Sequence[str], config_dir: str | None, display: Display) -> Values:
     """`-m`: one job per combination, or per trial of a search. A failed job is recorded and named, and stops no other."""
-    verb, display = VERBS[name](), Display(as_json)
+    verb = VERBS[name]()
     verb.allow(overrides)
     begun: list[Sweep] = []
     parallels: list[Parallel | None] = []
@@ -88,9 +88,9 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         return _summed_up(verb, begun[0], display)
 
 
-def resume(name: str, folder: Path, as_json: bool) -> Values:
+def resume(name: str, folder: Path, display: Display) -> Values:
     """`--resume RUN`, of a single job or of a whole sweep."""
-    verb, display, folder = VERBS[name](), Display(as_json), folder.absolute()
+    verb, folder = VERBS[name](), folder.absolute()
     with _closed(display), stored.reading(folder):
         if not (folder / sweep_folder.FILE).is_file():
             return _shown(verb, verb.work.resume(folder, verb.observe(display)), display)

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from sdl_cli import __version__
-from sdl_cli.cli import looking, stored_runs
-from sdl_cli.cli.exits import check_choice, ending, stop_signals
-from sdl_cli.cli.options import ConfigDir, Debug, Json, arms_line, settings_line
+from sdl_cli.cli import folder_verbs, looking, stored_runs
+from sdl_cli.cli.exits import check_choice, check_loudness, ending, stop_signals
+from sdl_cli.cli.options import ConfigDir, Debug, Json, NoOwnFile, Quiet, Verbose, arms_line, settings_line
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import typed_path
 from sdl_cli.report.layout import say
@@ -55,29 +55,38 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
         multirun: bool = many,
         resume: str | None = again,
         config_dir: ConfigDir = None,
+        no_own_file: NoOwnFile = False,
         cfg: Cfg = None,
         resolve: Resolve = False,
         package: Package = None,
         info: Info = None,
+        quiet: Quiet = False,
+        verbose: Verbose = False,
         as_json: Json = False,
         debug: Debug = False,
     ) -> None:
         with ending(as_json, debug) as answer:
-            typed = looking.with_data(overrides, as_json)
-            if resume is not None and typed:
-                hint = f"Use only: sdl {name} --resume {shlex.quote(resume)}"
-                raise ConfigError("--resume takes no settings: a stopped run resumes with its own.", hint)
+            check_loudness(quiet, verbose)
             flags = _information(name, cfg, resolve, package, info)
             from sdl_cli.cli import composing
+            from sdl_cli.report.loudness import display_of
 
+            display = display_of(as_json, quiet, verbose)
+            typed = looking.with_data(overrides, looking.told(display))
             if resume is not None:
-                answer(composing.resume(name, typed_path(resume), as_json))
-            elif flags:
-                answer(composing.inspect(name, typed, config_dir, flags, multirun, as_json))
-            elif multirun:
-                answer(composing.sweep(name, typed, config_dir, as_json))
-            else:
-                answer(composing.start(name, typed, config_dir, as_json))
+                if typed:
+                    hint = f"Use only: sdl {name} --resume {shlex.quote(resume)}"
+                    raise ConfigError("--resume takes no settings: a stopped run resumes with its own.", hint)
+                answer(composing.resume(name, typed_path(resume), display))
+                return
+            given = looking.with_own_file(name, typed, config_dir, no_own_file, display)
+            with given.blamed():
+                if flags:
+                    answer(composing.inspect(name, given.overrides, config_dir, flags, multirun, as_json))
+                elif multirun:
+                    answer(composing.sweep(name, given.overrides, config_dir, display))
+                else:
+                    answer(composing.start(name, given.overrides, config_dir, display))
 
 
 composing_verb(
@@ -115,7 +124,9 @@ composing_verb(
     stopped="a stopped comparison, or a stopped sweep of them",
     settings=arms_line(),
 )
-app.registered_commands += [*stored_runs.commands.registered_commands, *looking.commands.registered_commands]
+app.registered_commands += [
+    command for verbs in (stored_runs, looking, folder_verbs) for command in verbs.commands.registered_commands
+]
 
 
 def main() -> None:

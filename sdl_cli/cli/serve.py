@@ -103,7 +103,9 @@ def read_token(host: str, file: Path | None) -> str | None:
         hint = f"Put one of at least {FEWEST_LETTERS} letters into {TOKEN}, or into a file: --token-file FILE"
         raise ConfigError(f"--host {host}: others can reach this address, so requests must bring a token.", hint)
     if len(found) < FEWEST_LETTERS or not found.isascii() or not found.isprintable() or " " in found:
-        raise ConfigError(f"The token must have at least {FEWEST_LETTERS} letters and digits, without blanks.", "Make a longer one.")
+        raise ConfigError(
+            f"The token must have at least {FEWEST_LETTERS} letters and digits, without blanks.", "Make a longer one."
+        )
     return found
 
 
@@ -164,7 +166,11 @@ class Guard:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"cache-control", b"no-store"),
+                ]
             await send(message)
 
         try:
@@ -195,7 +201,9 @@ def answer_to(server: Server, content: bytes, media: str) -> bytes:
     """The JSON that answers a request's body. Raises Refused or SdlError for one that cannot be answered."""
     takes = server.run.takes
     if takes == "photo":
-        if media == "application/json" or not (media in SUFFIXES or media.startswith("image/") or media == "application/octet-stream"):
+        if media == "application/json" or not (
+            media in SUFFIXES or media.startswith("image/") or media == "application/octet-stream"
+        ):
             known = "Content-Type: image/jpeg"
             raise Refused(415, "This run takes one photo: the content of an image file as the body.", f"Send it with {known}")
         if not content:
@@ -203,8 +211,11 @@ def answer_to(server: Server, content: bytes, media: str) -> bytes:
         found = server.run.of_photo(content, media)
     else:
         if media != "application/json":
-            raise Refused(415, f"This run takes JSON, not {shortened(media or 'a request without a content type', 40)}.",
-                          "Send it with Content-Type: application/json")
+            raise Refused(
+                415,
+                f"This run takes JSON, not {shortened(media or 'a request without a content type', 40)}.",
+                "Send it with Content-Type: application/json",
+            )
         items = _items(content, takes, server.limits.rows)
         answers = {"rows": server.run.of_rows, "texts": server.run.of_texts, "series": server.run.of_series}
         found = answers[takes](items)
@@ -226,8 +237,11 @@ def _items(content: bytes, takes: str, most: int) -> list[Any]:
     if not isinstance(values, list):
         raise Refused(422, f'"{takes}" is not a list.', f'Send {{"{takes}": [...]}}, also for one.')
     if len(values) > most:
-        raise Refused(413, f"The request has {counted(len(values), 'row')}, and at most {most:,} are answered at once.",
-                      "Send several requests, or use sdl predict.")
+        raise Refused(
+            413,
+            f"The request has {counted(len(values), 'row')}, and at most {most:,} are answered at once.",
+            "Send several requests, or use sdl predict.",
+        )
     if not values:
         raise Refused(422, f'"{takes}" is empty.', "Send at least one.")
     return values
@@ -240,8 +254,9 @@ def _no_number(name: str) -> float:
 async def body(request: Any, most: int) -> bytes:
     """The body of a request, read only as far as it may be long."""
     declared = request.headers.get("content-length", "")
-    too_long = Refused(413, f"The request is longer than {most / 1e6:.3g} MB.", "Send less at once, or use sdl predict.",
-                       {"Connection": "close"})
+    too_long = Refused(
+        413, f"The request is longer than {most / 1e6:.3g} MB.", "Send less at once, or use sdl predict.", {"Connection": "close"}
+    )
     if declared.isdigit() and int(declared) > most:
         raise too_long
     parts, size = [], 0

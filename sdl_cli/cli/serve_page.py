@@ -48,7 +48,10 @@ def example(run: Answering) -> Any:
 def openapi_body(run: Answering, most_rows: int) -> Values:
     """The request and the answer of /predict as OpenAPI describes them."""
     answers = {
-        "200": {"description": "Predictions in the order of the request", "content": {"application/json": {"schema": _answer(run)}}},
+        "200": {
+            "description": "Predictions in the order of the request",
+            "content": {"application/json": {"schema": _answer(run)}},
+        },
         "4XX": {"description": "What is wrong with the request", "content": {"application/json": {"schema": _ERROR}}},
     }
     if run.takes == "photo":
@@ -106,15 +109,17 @@ def page(run: Answering, most_rows: int, needs_token: bool, address: str) -> str
     else:
         sent = json.dumps(example(run), ensure_ascii=False)
         quoted = sent.replace("'", "'\\''")
-        command = f"curl{token} -H 'Content-Type: application/json' -d '{quoted if len(quoted) < 8000 else '...'}' {address}/predict"
+        command = (
+            f"curl{token} -H 'Content-Type: application/json' -d '{quoted if len(quoted) < 8000 else '...'}' {address}/predict"
+        )
     answers = f"one of {len(run.classes)} classes with the probability of each" if run.classes else "a number"
     parts = [
         f"<h1>sdl serve</h1><p>The run <b>{html.escape(run.run.folder.name)}</b> answers <code>POST /predict</code> with {answers}. "
         f"A request holds {kind}{'' if run.takes == 'photo' else f', at most {most_rows:,}'}.</p>",
         f"<pre>{html.escape(command)}</pre>",
-        "<p>The answer: <code>{\"predictions\": [...], \"notes\": [...]}</code>. What is wrong with a request is said in "
-        "<code>{\"error\": {\"kind\", \"message\", \"hint\"}}</code>. <code>GET /health</code> says whether the server answers; "
-        "<a href=\"openapi.json\">openapi.json</a> describes all this for programs.</p>",
+        '<p>The answer: <code>{"predictions": [...], "notes": [...]}</code>. What is wrong with a request is said in '
+        '<code>{"error": {"kind", "message", "hint"}}</code>. <code>GET /health</code> says whether the server answers; '
+        '<a href="openapi.json">openapi.json</a> describes all this for programs.</p>',
     ]
     if run.classes:
         shown = ", ".join(html.escape(shortened(name)) for name in run.classes[:100])

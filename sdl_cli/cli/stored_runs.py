@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sdl_cli.cli.exits import check_choice, ending
-from sdl_cli.cli.options import ConfigDir, Debug, Json, Run, Trust
+from sdl_cli.cli.exits import check_choice, check_loudness, ending
+from sdl_cli.cli.options import ConfigDir, Debug, Json, Quiet, Run, Trust, Verbose
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 
@@ -23,7 +23,7 @@ def observe_run(display: Display) -> Observer:
     """The observer of a run that shows it on a display."""
     from sdl_cli.run.train import Observer
 
-    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
+    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat, display.folder)
 
 
 @commands.command(short_help="Score a finished run again, or on other data.")
@@ -35,13 +35,16 @@ def evaluate(
     ] = None,
     config_dir: ConfigDir = None,
     trust: Trust = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Score a finished run again: on its own test part, or on other data (dataset=npz dataset.path=other.npz)."""
     with ending(as_json, debug) as answer:
+        check_loudness(quiet, verbose)
         from sdl_cli.cli import hydra as bridge
-        from sdl_cli.report.console import Display
+        from sdl_cli.report.loudness import display_of
         from sdl_cli.run import stored
         from sdl_cli.run.evaluate import evaluate as score
         from sdl_cli.run.request import TABLES
@@ -50,7 +53,7 @@ def evaluate(
         def check(values: dict[str, Any]) -> None:
             parse_group("dataset", TABLES["dataset"], values["dataset"])
 
-        folder, display, dataset = typed_path(run), Display(as_json), None
+        folder, display, dataset = typed_path(run), display_of(as_json, quiet, verbose), None
         # a path by itself is other data of the same kind
         kept = [f"dataset.path={o}" if "=" not in o and is_there(o) else o for o in overrides or []]
         if any(o.startswith("dataset=") for o in kept):  # a whole other data set is composed; single keys change the stored one
@@ -79,6 +82,8 @@ def predict(
     ] = "fail",
     sheet: Annotated[str | None, typer.Option("--sheet", metavar="NAME", help="The sheet of a workbook that is meant.")] = None,
     trust: Trust = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -87,9 +92,10 @@ def predict(
     With - in place of INPUT a CSV, or texts, come from stdin, and the predictions go to stdout unless -o names a file.
     """
     with ending(as_json, debug) as answer:
+        check_loudness(quiet, verbose)
         check_choice("--on-error", on_error, ("fail", "skip"))
         from sdl_cli.phrases import counted
-        from sdl_cli.report.console import Display
+        from sdl_cli.report.loudness import display_of
         from sdl_cli.run import run_folder, stored
         from sdl_cli.run.predict import STDOUT
         from sdl_cli.run.predict import predict as predict_rows
@@ -99,7 +105,7 @@ def predict(
         if as_json and file == STDOUT:
             hint = "Leave out one of them." if out is not None else "Name a file for the predictions: -o predictions.csv"
             raise ConfigError(f"{'-o -' if out is not None else 'The predictions'} and --json both write to stdout.", hint)
-        display = Display(as_json or file == STDOUT)
+        display = display_of(as_json or file == STDOUT, quiet, verbose)
         with stored.reading(folder):
             found = run_folder.read_run(stored.single_run(folder, display.notice))
             observer = observe_run(display)
@@ -121,16 +127,19 @@ def export(
     run: Run,
     out: Annotated[str, typer.Argument(metavar="FILE", help="model.onnx, or model.pt2 for torch.export.")],
     trust: Trust = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write a finished run's model as ONNX (.onnx) or torch.export (.pt2), check it against the run, and describe its inputs."""
     with ending(as_json, debug) as answer:
-        from sdl_cli.report.console import Display
+        check_loudness(quiet, verbose)
+        from sdl_cli.report.loudness import display_of
         from sdl_cli.run import run_folder, stored
         from sdl_cli.run.export import export as export_model
 
-        folder, display = typed_path(run), Display(as_json)
+        folder, display = typed_path(run), display_of(as_json, quiet, verbose)
         with stored.reading(folder):
             found = run_folder.read_run(stored.single_run(folder, display.notice))
             values = export_model(found, typed_path(out), observe_run(display), trust)
@@ -148,6 +157,8 @@ def decompose(
     seed: Annotated[int, typer.Option("--seed", help="Of the choice among all such sub-nets.")] = 0,
     seconds: Annotated[float, typer.Option("--seconds", help="Time limit of the solver.")] = 50.0,
     trust: Trust = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -158,14 +169,15 @@ def decompose(
     in common, and what averages of them gain. The result is kept in RUN, and sdl report shows it.
     """
     with ending(as_json, debug) as answer:
+        check_loudness(quiet, verbose)
         from sdl_cli.report import decompose_words
-        from sdl_cli.report.console import Display
+        from sdl_cli.report.loudness import display_of
         from sdl_cli.run import stored
         from sdl_cli.study.decompose.result import Decomposition
         from sdl_cli.study.decompose.run import Asked
         from sdl_cli.study.decompose.run import run as take_apart
 
-        folder, display = typed_path(run), Display(as_json)
+        folder, display = typed_path(run), display_of(as_json, quiet, verbose)
         with stored.reading(folder):
             single = stored.single_run(folder, display.notice)
             values = take_apart(single, Asked(subnets, bound, seed, seconds), display.notice, trust)
@@ -180,16 +192,19 @@ def report(
         str | None, typer.Option("-o", "--out", metavar="FILE", help="The HTML file to write; report.html in RUN unless given.")
     ] = None,
     trust: Trust = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write a report as one HTML file that needs no network: the verdict first, then what it rests on."""
     with ending(as_json, debug) as answer:
-        from sdl_cli.report.console import Display
+        check_loudness(quiet, verbose)
+        from sdl_cli.report.loudness import display_of
         from sdl_cli.report.html.write import write_report
         from sdl_cli.run import stored
 
-        folder, display = typed_path(run), Display(as_json)
+        folder, display = typed_path(run), display_of(as_json, quiet, verbose)
         with stored.reading(folder):
             values = write_report(folder, None if out is None else typed_path(out), trust, display.notice)
         display.lines([f"Report written to {values['out']} ({values['bytes'] / 1000:,.0f} kB). Open it in any browser."])
@@ -204,7 +219,8 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
     token_file: Annotated[
-        str | None, typer.Option("--token-file", metavar="FILE", help="The token that requests must bring; or in SDL_SERVE_TOKEN.")
+        str | None,
+        typer.Option("--token-file", metavar="FILE", help="The token that requests must bring; or in SDL_SERVE_TOKEN."),
     ] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A name by which requests may call this server.")

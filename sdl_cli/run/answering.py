@@ -32,7 +32,14 @@ SUFFIXES = {  # of the files of photos, by what a request calls them
     "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/tiff": ".tif", "image/bmp": ".bmp",
     "image/gif": ".gif", "image/heic": ".heic", "image/heif": ".heif", "application/dicom": ".dcm",
 }  # fmt: skip
-_MAGIC = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"BM", ".bmp"), (b"GIF8", ".gif"))
+_MAGIC = (
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"\x89PNG", ".png"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+    (b"BM", ".bmp"),
+    (b"GIF8", ".gif"),
+)
 
 
 class Answering:
@@ -140,10 +147,16 @@ class Answering:
                 hint = f"Write null for a value that is not known. The row has: {listed([shortened(key) for key in row], 20)}."
                 raise DataError(f"Row {place} lacks {listed(lacking, 5)}.", hint)
         words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
-        names = [*self.names, *([id_name] if id_name and id_name not in self.names and all(id_name in row for row in rows) else [])]
+        names = [
+            *self.names,
+            *([id_name] if id_name and id_name not in self.names and all(id_name in row for row in rows) else []),
+        ]
         kinds = {c.name: c for c in self.columns}
         as_written = source.get("text") or ()
-        columns = [_column([row[name] for row in rows], name, kinds.get(name), source, () if name in as_written else words) for name in names]
+        columns = [
+            _column([row[name] for row in rows], name, kinds.get(name), source, () if name in as_written else words)
+            for name in names
+        ]
         cells = Cells("the request", tuple(names), columns, np.arange(1, len(rows) + 1), unit="row")
         said: dict[str, None] = {}
         unknown: Unknown = {}
@@ -204,8 +217,12 @@ def _numbers(rows: Sequence[Sequence[Any]], width: int) -> Array:
             raise DataError(f"Row {place} has {len(row):,} values, but the run takes {width:,}.")
         wrong = next((value for value in row if value is not None and type(value) not in (int, float)), None)
         if wrong is not None:
-            raise DataError(f"Row {place} holds {_kind(wrong)}, but this run takes numbers.", "Write null for one that is not known.")
-    return np.array([[_number(v, "one of its values", place) for v in row] for place, row in enumerate(rows, 1)]).reshape(-1, width)
+            raise DataError(
+                f"Row {place} holds {_kind(wrong)}, but this run takes numbers.", "Write null for one that is not known."
+            )
+    return np.array([[_number(v, "one of its values", place) for v in row] for place, row in enumerate(rows, 1)]).reshape(
+        -1, width
+    )
 
 
 def _flat_series(row: Any, place: int, channels: int, steps: int) -> list[Any]:

@@ -54,7 +54,9 @@ def _suffix(start: bytes, modality: Any) -> str:
         return ".csv"
     found = next((suffix for magic, suffix in _PHOTOS if start.startswith(magic)), None)
     if found is None:
-        raise DataError("stdin: this run predicts photos, and this is none.", "Give a folder, a photo or a table of paths by its name.")
+        raise DataError(
+            "stdin: this run predicts photos, and this is none.", "Give a folder, a photo or a table of paths by its name."
+        )
     return found
 
 

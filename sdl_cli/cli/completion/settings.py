@@ -6,18 +6,32 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sdl_cli.cli.completion import yaml_lines
 from sdl_cli.cli.completion.columns import columns
 from sdl_cli.cli.completion.literals import allowed
 from sdl_cli.cli.completion.suggestions import Item, Suggestions, starting
 from sdl_cli.cli.path_kinds import kind_of
 from sdl_cli.errors import SdlError
 from sdl_cli.files import is_there, typed_path
+from sdl_cli.settings import yaml_lines
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, options, summary
 
 OWN_FILE = "sdl.yaml"
 PATHS = ("path", "test_path", "unlabeled", "root", "weights", "background", "dir", "mlflow")
-COLUMNS = ("target", "group", "id", "order", "image", "part", "text", "label", "features", "drop", "categorical", "codes", "fill_down")
+COLUMNS = (
+    "target",
+    "group",
+    "id",
+    "order",
+    "image",
+    "part",
+    "text",
+    "label",
+    "features",
+    "drop",
+    "categorical",
+    "codes",
+    "fill_down",
+)
 LISTS = ("features", "drop", "categorical", "codes", "fill_down")
 WORDS = {  # settings that are free, with values that are said in words
     "device": ("auto", "cpu", "cuda", "mps"),
@@ -62,7 +76,9 @@ def of_settings(verb: str, given: Sequence[str], current: str, config_dir: str |
     keys = [item for item in _keys(context, primary, key, only_data) if item.value.startswith(key)]
     taken = {word.partition("=")[0] for word in given if "=" in word and not is_there(word)}
     items = [item for item in keys if item.value.rstrip("=") not in taken]
-    return Suggestions(items, files="." not in key.partition("/")[0] and "dataset" not in taken and not context.is_bare or "/" in key)
+    return Suggestions(
+        items, files="." not in key.partition("/")[0] and "dataset" not in taken and not context.is_bare or "/" in key
+    )
 
 
 def _context(verb: str, primary: yaml_lines.Lines, given: Sequence[str], config_dir: str | None) -> Context:
@@ -148,7 +164,7 @@ def _of_value(context: Context, primary: yaml_lines.Lines, sign: str, key: str, 
         found = [item for item in found if item.value not in there]
     whole = [Item(start + item.value, item.help, is_list or start.endswith("[")) for item in found]
     wanted = start if start.endswith("[") and not is_list and value == "" else start + last
-    common = f"{sign}{start[len(sign):].partition('=')[0]}=" if not is_list else start
+    common = f"{sign}{start[len(sign) :].partition('=')[0]}=" if not is_list else start
     return Suggestions(starting(whole, wanted), common=common)
 
 

@@ -122,5 +122,13 @@ def _for_zsh(line: Typed, found: Suggestions) -> str:
 
 def _zsh_quoted(text: str) -> str:
     """Text in `$'...'` in which nothing is special, blanks neither."""
-    return "$'" + "".join(c if c.isalnum() or c in "_./=-" or (ord(c) > 127 and c.isprintable() and not c.isspace())
-                          else "".join(f"\\x{b:02x}" for b in c.encode("utf-8", "surrogateescape")) for c in text) + "'"
+    return (
+        "$'"
+        + "".join(
+            c
+            if c.isalnum() or c in "_./=-" or (ord(c) > 127 and c.isprintable() and not c.isspace())
+            else "".join(f"\\x{b:02x}" for b in c.encode("utf-8", "surrogateescape"))
+            for c in text
+        )
+        + "'"
+    )

@@ -76,7 +76,9 @@ def suggest(words: Sequence[str], current: str) -> Suggestions | None:
     verb, given = words[0], list(words[1:])
     if given and given[-1] in VALUES:
         return _of_option(VALUES[given[-1]], current)
-    places = [word for place, word in enumerate(given) if not word.startswith("-") and (not place or given[place - 1] not in VALUES)]
+    places = [
+        word for place, word in enumerate(given) if not word.startswith("-") and (not place or given[place - 1] not in VALUES)
+    ]
     config_dir = given[given.index("--config-dir") + 1] if "--config-dir" in given[:-1] else None
     if verb in COMPOSING or verb == "config":
         from sdl_cli.cli.completion.settings import of_settings
