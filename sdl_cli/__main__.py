@@ -1,4 +1,4 @@
-"""The `sdl` program, also as `python -m sdl_cli`: a shell that asks for completion is answered before anything else is imported."""
+"""The `sdl` program, also as `python -m sdl_cli`: completion is answered before anything else is imported."""
 
 from __future__ import annotations
 

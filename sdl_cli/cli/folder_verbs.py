@@ -1,4 +1,4 @@
-"""The verbs about the folder one works in: what is set here, and a file of settings for its data. Heavy imports are inside each."""
+"""The verbs about the folder one is in: what is set here, and a file of settings for its data. Heavy imports are inside each."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def init(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Look at a data file or a folder of photos and write ./sdl.yaml: its settings, what sdl check found, and choices with comments.
+    """Look at a data file or a folder of photos and write ./sdl.yaml: settings, what sdl check found, and choices with comments.
 
     sdl train, curve, compare and check then use it in this folder; the command line goes before it. The column to predict is
     asked for unless it is given or has a name that says so.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import sys
@@ -54,7 +53,7 @@ def write(
         typed: the data and settings of it in full. own: what was typed beside the file: it is written as it is.
         force: replace a file that is there. may_ask: a person sits at the terminal.
     Returns `{"out", "settings", "problems"}`.
-    Raises ConfigError: the file is there. NoTargetError: the column to predict is neither given nor clear. Whatever reading raises.
+    Raises ConfigError: the file is there, or the column to predict is neither given nor clear. Whatever reading the data raises.
     """
     file = Path(NAME)
     if file.exists() and not force:

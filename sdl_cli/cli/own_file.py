@@ -1,7 +1,7 @@
 """`sdl.yaml`: settings that train, curve, compare and check use in the folder where it lies, below the command line.
 
-It holds KEY: VALUE as the command line takes KEY=VALUE (groups may be nested). It names no code: what imports something that is not
-sdl's or scikit-learn's, and where Hydra writes and runs, is said on the command line alone.
+It holds KEY: VALUE as the command line takes KEY=VALUE (groups may be nested). It names no code: what imports something that is
+not sdl's or scikit-learn's, and where Hydra writes and runs, is said on the command line alone.
 """
 
 from __future__ import annotations

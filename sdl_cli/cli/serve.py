@@ -68,7 +68,7 @@ class Server:
     worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "answering"))
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer of 4xx: its status, and a message and hint as of any error."""
 
     def __init__(self, status: int, message: str, hint: str = "", headers: Mapping[str, str] | None = None) -> None:
@@ -119,7 +119,7 @@ def build_app(server: Server) -> Guard:
         hints = {404: "There are /predict, /health, / and /openapi.json.", 405: "Predictions are asked for with POST /predict."}
         words = {404: f"{shortened(request.url.path)}: there is nothing here.", 405: f"{request.method} is not possible here."}
         said = words.get(error.status_code, str(error.detail))
-        return _problem(server, Refused(error.status_code, said, hints.get(error.status_code, ""), error.headers))
+        return _problem(server, RefusedError(error.status_code, said, hints.get(error.status_code, ""), error.headers))
 
     @app.post("/predict", openapi_extra=openapi_body(server.run, server.limits.rows), summary="Predict")
     async def predict(request: Request) -> Response:
@@ -130,11 +130,11 @@ def build_app(server: Server) -> Guard:
             found = await loop.run_in_executor(server.worker, answer_to, server, content, media)
         except TimeoutError:
             message = f"The request was not sent within {SECONDS_TO_SEND:.0f} seconds."
-            return _problem(server, Refused(408, message, "", {"Connection": "close"}))
-        except Refused as refused:
+            return _problem(server, RefusedError(408, message, "", {"Connection": "close"}))
+        except RefusedError as refused:
             return _problem(server, refused)
         except SdlError as error:
-            return _problem(server, Refused(422 if error.exit_code == 2 else 500, error.message, error.hint))
+            return _problem(server, RefusedError(422 if error.exit_code == 2 else 500, error.message, error.hint))
         return Response(found, media_type="application/json")
 
     @app.get("/health", summary="Whether the server answers")
@@ -179,7 +179,7 @@ class Guard:
             if scope["path"] != "/health":
                 check_token(server, headers.get("authorization", ""))
             await self.app(scope, receive, send_with_headers)
-        except Refused as refused:
+        except RefusedError as refused:
             await _problem(server, refused)(scope, receive, send_with_headers)
         except ClientDisconnect:  # who asked is gone
             server.refused += 1
@@ -188,30 +188,32 @@ class Guard:
             if begun:
                 raise
             said = "Something went wrong that should not; the server's own output says what."
-            await _problem(server, Refused(500, said))(scope, receive, send_with_headers)
+            await _problem(server, RefusedError(500, said))(scope, receive, send_with_headers)
 
 
-def _problem(server: Server, refused: Refused) -> Response:
+def _problem(server: Server, refused: RefusedError) -> Response:
     server.refused += 1
     error = {"kind": "request", "message": refused.message, "hint": refused.hint}
     return JSONResponse({"error": error}, refused.status, refused.headers)
 
 
 def answer_to(server: Server, content: bytes, media: str) -> bytes:
-    """The JSON that answers a request's body. Raises Refused or SdlError for one that cannot be answered."""
+    """The JSON that answers a request's body. Raises RefusedError or SdlError for one that cannot be answered."""
     takes = server.run.takes
     if takes == "photo":
         if media == "application/json" or not (
             media in SUFFIXES or media.startswith("image/") or media == "application/octet-stream"
         ):
             known = "Content-Type: image/jpeg"
-            raise Refused(415, "This run takes one photo: the content of an image file as the body.", f"Send it with {known}")
+            raise RefusedError(
+                415, "This run takes one photo: the content of an image file as the body.", f"Send it with {known}"
+            )
         if not content:
-            raise Refused(400, "The request has no body.", "Send the content of an image file.")
+            raise RefusedError(400, "The request has no body.", "Send the content of an image file.")
         found = server.run.of_photo(content, media)
     else:
         if media != "application/json":
-            raise Refused(
+            raise RefusedError(
                 415,
                 f"This run takes JSON, not {shortened(media or 'a request without a content type', 40)}.",
                 "Send it with Content-Type: application/json",
@@ -229,21 +231,21 @@ def _items(content: bytes, takes: str, most: int) -> list[Any]:
             json.loads(content, parse_constant=_no_number)
         values = plain_json(content)
     except (ValueError, UnicodeError) as error:
-        raise Refused(400, f"The body is not JSON: {shortened(error, 120)}.", f'Send {{"{takes}": [...]}}.') from error
+        raise RefusedError(400, f"The body is not JSON: {shortened(error, 120)}.", f'Send {{"{takes}": [...]}}.') from error
     if isinstance(values, dict):
         if takes not in values:
-            raise Refused(422, f'The body has no "{takes}".', f'Send {{"{takes}": [...]}}.')
+            raise RefusedError(422, f'The body has no "{takes}".', f'Send {{"{takes}": [...]}}.')
         values = values[takes]
     if not isinstance(values, list):
-        raise Refused(422, f'"{takes}" is not a list.', f'Send {{"{takes}": [...]}}, also for one.')
+        raise RefusedError(422, f'"{takes}" is not a list.', f'Send {{"{takes}": [...]}}, also for one.')
     if len(values) > most:
-        raise Refused(
+        raise RefusedError(
             413,
             f"The request has {counted(len(values), 'row')}, and at most {most:,} are answered at once.",
             "Send several requests, or use sdl predict.",
         )
     if not values:
-        raise Refused(422, f'"{takes}" is empty.', "Send at least one.")
+        raise RefusedError(422, f'"{takes}" is empty.', "Send at least one.")
     return values
 
 
@@ -254,7 +256,7 @@ def _no_number(name: str) -> float:
 async def body(request: Any, most: int) -> bytes:
     """The body of a request, read only as far as it may be long."""
     declared = request.headers.get("content-length", "")
-    too_long = Refused(
+    too_long = RefusedError(
         413, f"The request is longer than {most / 1e6:.3g} MB.", "Send less at once, or use sdl predict.", {"Connection": "close"}
     )
     if declared.isdigit() and int(declared) > most:
@@ -269,7 +271,7 @@ async def body(request: Any, most: int) -> bytes:
 
 
 def check_host(server: Server, header: str) -> None:
-    """Raise Refused unless the Host header names this server: what a page elsewhere sends to a name of its own does not."""
+    """Raise RefusedError unless the Host header names this server: what a page elsewhere sends to a name of its own does not."""
     name = header.lower()
     host = name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]
     if host in server.hosts:
@@ -281,17 +283,17 @@ def check_host(server: Server, header: str) -> None:
         is_number = False
     if not is_number:
         hint = f"Use {sorted(server.hosts)[0]}, or name it at the start: --allow-host NAME"
-        raise Refused(400, f"Host {shortened(header, 80) or 'missing'}: this server is not called so.", hint)
+        raise RefusedError(400, f"Host {shortened(header, 80) or 'missing'}: this server is not called so.", hint)
 
 
 def check_token(server: Server, header: str) -> None:
-    """Raise Refused unless the request brings the token, where one is needed."""
+    """Raise RefusedError unless the request brings the token, where one is needed."""
     if server.token is None:
         return
     kind, _, given = header.partition(" ")
     if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), server.token.encode()):
         hint = "Send it with Authorization: Bearer TOKEN"
-        raise Refused(401, "The request brings no valid token.", hint, {"WWW-Authenticate": "Bearer"})
+        raise RefusedError(401, "The request brings no valid token.", hint, {"WWW-Authenticate": "Bearer"})
 
 
 def print_error(error: BaseException) -> None:

@@ -114,8 +114,8 @@ def page(run: Answering, most_rows: int, needs_token: bool, address: str) -> str
         )
     answers = f"one of {len(run.classes)} classes with the probability of each" if run.classes else "a number"
     parts = [
-        f"<h1>sdl serve</h1><p>The run <b>{html.escape(run.run.folder.name)}</b> answers <code>POST /predict</code> with {answers}. "
-        f"A request holds {kind}{'' if run.takes == 'photo' else f', at most {most_rows:,}'}.</p>",
+        f"<h1>sdl serve</h1><p>The run <b>{html.escape(run.run.folder.name)}</b> answers <code>POST /predict</code> with "
+        f"{answers}. A request holds {kind}{'' if run.takes == 'photo' else f', at most {most_rows:,}'}.</p>",
         f"<pre>{html.escape(command)}</pre>",
         '<p>The answer: <code>{"predictions": [...], "notes": [...]}</code>. What is wrong with a request is said in '
         '<code>{"error": {"kind", "message", "hint"}}</code>. <code>GET /health</code> says whether the server answers; '
@@ -133,4 +133,5 @@ def page(run: Answering, most_rows: int, needs_token: bool, address: str) -> str
             told += f", {span[0]:.6g} to {span[1]:.6g} in training" if span and told == "a number" else ""
             parts.append(f"<tr><td>{html.escape(shortened(name))}</td><td>{html.escape(shortened(told, 300))}</td></tr>")
         parts.append("</table><p><code>null</code> stands for a value that is not known.</p>")
-    return f"<!doctype html><html lang=en><meta charset=utf-8><title>sdl serve</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
+    head = f"<meta charset=utf-8><title>sdl serve</title><style>{_STYLE}</style>"
+    return f"<!doctype html><html lang=en>{head}{''.join(parts)}</html>\n"

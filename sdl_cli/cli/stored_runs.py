@@ -200,8 +200,8 @@ def report(
     """Write a report as one HTML file that needs no network: the verdict first, then what it rests on."""
     with ending(as_json, debug) as answer:
         check_loudness(quiet, verbose)
-        from sdl_cli.report.loudness import display_of
         from sdl_cli.report.html.write import write_report
+        from sdl_cli.report.loudness import display_of
         from sdl_cli.run import stored
 
         folder, display = typed_path(run), display_of(as_json, quiet, verbose)

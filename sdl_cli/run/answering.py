@@ -180,9 +180,9 @@ class Answering:
 
 def _column(values: list[Any], name: str, column: Column | None, source: Mapping[str, Any], missing: Any) -> Array:
     """The cells of a column: numbers as they are, everything else as a file would hold it."""
-    if column is not None and column.kind == "number" and name not in (source.get("codes") or {}):
-        if all(value is None or type(value) in (int, float) for value in values):
-            return np.array([_number(value, name, place) for place, value in enumerate(values, 1)])
+    is_plain = column is not None and column.kind == "number" and name not in (source.get("codes") or {})
+    if is_plain and all(value is None or type(value) in (int, float) for value in values):
+        return np.array([_number(value, name, place) for place, value in enumerate(values, 1)])
     return objects([_cell(value, name, place, column, missing) for place, value in enumerate(values, 1)])
 
 

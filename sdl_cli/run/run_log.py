@@ -1,4 +1,4 @@
-"""What a run folder's `run.log` says of a run, also of a good one: the command, what was said as it went, its score and its seconds."""
+"""A run folder's `run.log`, of good runs too: the command, what was said as it went, the score and the seconds."""
 
 from __future__ import annotations
 

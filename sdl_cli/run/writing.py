@@ -28,8 +28,8 @@ from sdl_cli.errors import DataError, RunError, SdlError, StopSignal, StorageErr
 from sdl_cli.files import make_folder, sweep_temporary, write_atomic, write_new
 from sdl_cli.measure import predictions
 from sdl_cli.run import locks
-from sdl_cli.run.run_log import RunLog
 from sdl_cli.run.run_folder import VERBS, kind_of, quoted, read_state, sha256_of
+from sdl_cli.run.run_log import RunLog
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]

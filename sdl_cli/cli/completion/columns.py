@@ -25,7 +25,7 @@ _CELL = re.compile(r"<c\b([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
 
 
 def columns(path: str) -> dict[str, str]:
-    """The name of each column of a file, and a few of its cells; empty for a file without names, or one that cannot be read so."""
+    """The name of each column of a file, and a few of its cells; nothing for a file without names, or one that cannot be read."""
     try:
         file = typed_path(path)
         if not file.is_file():

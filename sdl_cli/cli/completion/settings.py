@@ -156,7 +156,7 @@ def _of_value(context: Context, primary: yaml_lines.Lines, sign: str, key: str, 
     elif group == "dataset" and name in COLUMNS and (cells := columns(context.path) if context.path else {}):
         found = [Item(_typed(column, is_list or name in LISTS), example) for column, example in cells.items()]
         if name in LISTS and not is_list:
-            start, found = f"{start}[", [item for item in found]
+            start, found = f"{start}[", list(found)
     else:
         return _of_plain(context, primary, key, start, last)
     if is_list:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sdl_cli.cli.completion.suggestions import Item, Suggestions
+from sdl_cli.cli.completion.suggestions import Suggestions
 from sdl_cli.cli.completion.words import BREAKS, Typed, for_bash, rejoined, split
 
 LISTING = ("63", "33", "64")  # of bash's COMP_TYPE: what could follow is shown, and nothing is inserted
