@@ -96,6 +96,10 @@ def used(verb: str, typed: Sequence[str], config_dir: str | None = None, folder:
 
 def read(file: Path) -> dict[str, Any]:
     """Full key -> plain value of a file. Raises ConfigError where it holds no settings."""
+    keys = [one.key for one in yaml_lines.read(file).settings]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{NAME}: {shortened(twice)} stands there twice.", "Keep one of them.")
     try:
         return read_text(read_guarded(file, MOST_YAML_BYTES))
     except (DataError, OSError) as error:

@@ -20,8 +20,8 @@ PLACES = {
     "compare": ("study/compare/settings.py",),
     "": ("settings/experiment.py",),
 }
-# names of types that stand for words: the group's own files, and where pictures are read
-_NAMED = ("data/images/*.py",)
+# names of types that stand for words: in the files of the group, and in those beside
+_NAMED = ("data/images/*.py", "data/exports/*.py")
 _STRINGS = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
 

@@ -16,7 +16,7 @@ VALUES = {
     "--metric": "accuracy balanced_accuracy macro_f1 roc_auc log_loss calibration_error rmse mae r2",
     **dict.fromkeys(("--package", "--sheet", "--subnets", "--bound", "--seed", "--seconds", "--at", "--target", "--level"), ""),
     **dict.fromkeys(("--test-rows", "--where", "--sort", "--limit", "--host", "--port", "--token-file"), ""),
-    **dict.fromkeys(("--max-rows", "--max-mb"), ""),
+    **dict.fromkeys(("--max-rows", "--max-mb", "--allow-host"), ""),
 }  # fmt: skip
 COMPOSING = {"train": "train", "curve": "curve", "compare": "compare", "check": "train", "init": "train"}  # verb -> its settings
 ON_RUNS = ("evaluate", "predict", "export", "decompose", "report", "serve")
