@@ -25,7 +25,7 @@ from sdl_cli.run.check import data as checking
 from sdl_cli.run.check.problem import Problem
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.settings import yaml_lines
-from sdl_cli.settings.yaml_files import find, summary
+from sdl_cli.settings.yaml_files import GROUPS, conf_dir, find, summary
 
 Values = dict[str, Any]
 # by the kind of data: the choices that suit it, the first of which is written, and others beside it as comments
@@ -40,6 +40,7 @@ SUGGESTED = re.compile(
 )
 _MOST_COLUMNS, _WIDTH = 40, 110
 _NAMES_ROWS = re.compile(r"(^|[_ .-])(id|nr|no|patient|subject|person|site|plot)([_ .-]|$)")
+_OFFERED = re.compile(r"(?:# )?((?:[a-z_]+\.\w+)|threshold|num_repeats|seed|model): ")
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _NO_TEXT = ("true", "false", "null", "yes", "no", "on", "off", "y", "n", "none", "nan")
 
@@ -120,10 +121,9 @@ def _plain(overrides: Sequence[str]) -> dict[str, Any]:
     """Overrides as full key -> plain value, in the order in which they are written."""
     found: dict[str, Any] = {}
     for override in overrides:
-        key = override.lstrip("+").partition("=")[0]
-        found[key] = (
-            override.partition("=")[2] if "." not in key or key == "dataset.path" else bridge.parse_assignments([override])[key]
-        )
+        key, _, value = override.lstrip("+").partition("=")
+        is_text = key in GROUPS or key == "dataset.path"
+        found[key] = value if is_text else bridge.parse_assignments([override])[key]
     first = [key for key in ("dataset", "dataset.path", "dataset.target") if key in found]
     return {key: found[key] for key in [*first, *(key for key in found if key not in first)]}
 
@@ -163,13 +163,25 @@ def _lines(settings: Values, found: Values, problems: Sequence[Problem], guess: 
     lines += _of_problems(problems, settings)
     lines += _of_method(found, settings)
     lines += _of_studies(found, settings)
-    others = [
-        key for key in settings if key.partition(".")[0] in own_file.GROUPS and key.partition(".")[0] not in ("dataset", "model")
-    ]
-    more = [key for key in settings if key.partition(".")[0] not in (*own_file.GROUPS, "curve", "compare")]
+    others = [key for key in settings if key.partition(".")[0] in GROUPS and key.partition(".")[0] not in ("dataset", "model")]
+    more = [key for key in settings if key.partition(".")[0] not in (*GROUPS, "curve", "compare")]
+    lines = _once(lines)
     written = "\n".join(lines)
     left = [key for key in [*others, *more] if not re.search(rf"^{re.escape(key)}:", written, re.MULTILINE)]
     return [*lines, *(["", "# As you said", *(_setting(key, settings[key], "") for key in left)] if left else [])]
+
+
+def _once(lines: Sequence[str]) -> list[str]:
+    """The lines without a setting that is offered a second time; of methods there are several to choose from."""
+    kept: list[str] = []
+    seen: set[str] = set()
+    for line in lines:
+        found = _OFFERED.match(line)
+        if found is not None and found[1] != "model" and found[1] in seen:
+            continue
+        seen |= {found[1]} if found is not None else set()
+        kept.append(line)
+    return kept
 
 
 def _setting(key: str, value: Any, comment: str) -> str:
@@ -258,7 +270,7 @@ def _of_problems(problems: Sequence[Problem], settings: Values) -> list[str]:
     advised: dict[str, str] = {}
     for problem in problems:
         lines += [
-            f"# {line}"
+            f"#   {line}"
             for line in layout.wrap(f"{problem.severity}: {printable(problem.what)} {printable(problem.advice)}", _WIDTH)
         ]
         advised |= {key: value for key, value in SUGGESTED.findall(problem.advice) if key not in settings and key not in advised}
@@ -279,7 +291,7 @@ def _of_method(found: Values, settings: Values) -> list[str]:
     lines.append(_setting("model", chosen, summary(find("model", str(chosen)))))
     lines += [_setting(key, value, "") for key, value in settings.items() if key.startswith("model.")]
     lines += [_comment_out("model", name, summary(find("model", name))) for name in names if name != chosen]
-    meanings = {one.key: one.meaning for one in yaml_lines.read(own_file.conf_dir() / "train.yaml").settings}
+    meanings = {one.key: one.meaning for one in yaml_lines.read(conf_dir() / "train.yaml").settings}
     lines.append(_setting("seed", settings.get("seed", 0), meanings["seed"]))
     if "num_repeats" in settings:
         lines.append(_setting("num_repeats", settings["num_repeats"], meanings["num_repeats"]))
@@ -290,7 +302,7 @@ def _of_method(found: Values, settings: Values) -> list[str]:
 
 def _of_studies(found: Values, settings: Values) -> list[str]:
     """The settings of sdl compare and sdl curve that are changed most."""
-    wanted = {
+    wanted: dict[str, Values] = {
         "compare": {"minutes": 15, "num_repeats": 10, "metric": "balanced_accuracy"},
         "curve": {"target": 0.95, "num_repeats": 5},
     }
@@ -298,7 +310,7 @@ def _of_studies(found: Values, settings: Values) -> list[str]:
         wanted = {"compare": {"minutes": 15, "num_repeats": 10, "metric": "rmse"}, "curve": {"num_repeats": 5}}
     lines = ["", "# sdl compare and sdl curve"]
     for verb, own in wanted.items():
-        meanings = {one.key: one.meaning for one in yaml_lines.read(own_file.conf_dir() / f"{verb}.yaml").settings}
+        meanings = {one.key: one.meaning for one in yaml_lines.read(conf_dir() / f"{verb}.yaml").settings}
         given = {key: value for key, value in settings.items() if key.startswith(f"{verb}.")}
         lines += [_setting(key, value, meanings.get(key, "")) for key, value in given.items()]
         lines += [

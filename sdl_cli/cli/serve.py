@@ -37,6 +37,7 @@ Values = dict[str, Any]
 TOKEN, FEWEST_LETTERS = "SDL_SERVE_TOKEN", 16
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 SECONDS_TO_SEND = 30.0  # within which a request must have sent its body
+OWN_FAULT = "Something went wrong that should not; the server's own output says what."
 MOST_WAITING = 64  # requests at once, beyond which the answer is 503
 
 
@@ -135,6 +136,11 @@ def build_app(server: Server) -> Guard:
             return _problem(server, refused)
         except SdlError as error:
             return _problem(server, RefusedError(422 if error.exit_code == 2 else 500, error.message, error.hint))
+        except Exception as error:
+            if isinstance(error, ClientDisconnect):
+                raise
+            print_error(error)
+            return _problem(server, RefusedError(500, OWN_FAULT))
         return Response(found, media_type="application/json")
 
     @app.get("/health", summary="Whether the server answers")
@@ -187,8 +193,7 @@ class Guard:
             print_error(error)
             if begun:
                 raise
-            said = "Something went wrong that should not; the server's own output says what."
-            await _problem(server, RefusedError(500, said))(scope, receive, send_with_headers)
+            await _problem(server, RefusedError(500, OWN_FAULT))(scope, receive, send_with_headers)
 
 
 def _problem(server: Server, refused: RefusedError) -> Response:
@@ -219,8 +224,7 @@ def answer_to(server: Server, content: bytes, media: str) -> bytes:
                 "Send it with Content-Type: application/json",
             )
         items = _items(content, takes, server.limits.rows)
-        answers = {"rows": server.run.of_rows, "texts": server.run.of_texts, "series": server.run.of_series}
-        found = answers[takes](items)
+        found = getattr(server.run, f"of_{takes}")(items)
     return json.dumps(found, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 

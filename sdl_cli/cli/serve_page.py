@@ -69,14 +69,15 @@ def openapi_body(run: Answering, most_rows: int) -> Values:
     return {"requestBody": {"required": True, "content": content}, "responses": answers}
 
 
-_ERROR = {
+_ERROR: Values = {
     "type": "object",
     "properties": {"error": {"type": "object", "properties": dict.fromkeys(("kind", "message", "hint"), {"type": "string"})}},
 }
 
 
 def _answer(run: Answering) -> Values:
-    one: Values = {"prediction": {"type": "string", "enum": run.classes} if run.classes else {"type": "number"}}
+    number: Values = {"type": "number"}
+    one: Values = {"prediction": {"type": "string", "enum": run.classes} if run.classes else number}
     if run.classes:
         one["probabilities"] = {"type": "object", "additionalProperties": {"type": "number"}}
     predictions = {"type": "array", "items": {"type": "object", "properties": one}}

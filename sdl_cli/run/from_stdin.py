@@ -32,8 +32,8 @@ def spooled(run: Path, notice: Callable[[str], None]) -> Iterator[tuple[Path, Ca
         file = Path(folder, SHOWN)
         with file.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
-        with file.open("rb") as copy:
-            start = copy.read(8)
+        with file.open("rb") as written:
+            start = written.read(8)
         if not start:
             raise DataError("stdin: nothing came.", f"For example: sdl predict {quoted(run)} - < new_rows.csv")
         file = file.rename(file.with_name(SHOWN + _suffix(start, modality)))

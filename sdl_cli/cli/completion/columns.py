@@ -94,7 +94,7 @@ def _named(rows: list[list[str]]) -> dict[str, str]:
     """Names in the first row above their cells; nothing where the first row holds numbers, and so is data."""
     if not rows or len(rows[0]) > _MOST_COLUMNS or any(_NUMBER.fullmatch(cell) for cell in rows[0]):
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for place, name in enumerate(rows[0]):
         cells = list(dict.fromkeys(row[place] for row in rows[1:] if place < len(row) and row[place]))
         shown = ", ".join(cell[:20] for cell in cells[:3])
@@ -134,7 +134,9 @@ def _rows_of_sheet(book: ZipFile) -> list[list[str]]:
         whole = re.findall(r"<si\b[^>]*>(.*?)</si>", _part(book, shared), re.DOTALL)
         words = [_plain("".join(re.findall(r"<t\b[^>]*>(.*?)</t>", one, re.DOTALL))) for one in whole]
     rows = re.findall(r"<row\b[^>]*>(.*?)</row>", _part(book, sheet), re.DOTALL)[: _ROWS + 1]
-    return [row for row in ([_cell(*cell, words) for cell in _CELL.findall(row)] for row in rows) if any(row)]
+    return [
+        row for row in ([_cell(attributes, inner, words) for attributes, inner in _CELL.findall(row)] for row in rows) if any(row)
+    ]
 
 
 def _part(book: ZipFile, name: str) -> str:

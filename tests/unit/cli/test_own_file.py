@@ -45,7 +45,11 @@ DATA = ["dataset=table", "dataset.path=patients.csv", "dataset.target='blood pre
         ("train", ["model=deep_net"], [*DATA, "seed=3", "model=deep_net"]),
         ("train", ["model=baseline"], [*DATA, "model.num_trees=10", "seed=3", "model=baseline"]),
         ("train", ["dataset=wine"], ["model=baseline", "model.num_trees=10", "seed=3", "dataset=wine"]),
-        ("train", ["target=age"], [DATA[0], DATA[1], DATA[3], "model=baseline", "model.num_trees=10", "seed=3", "dataset.target=age"]),
+        (
+            "train",
+            ["target=age"],
+            [DATA[0], DATA[1], DATA[3], "model=baseline", "model.num_trees=10", "seed=3", "dataset.target=age"],
+        ),
         (
             "train",
             ["dataset=table", "dataset.target=age", "dataset.path=other.csv"],
@@ -92,7 +96,10 @@ def test_no_file_changes_nothing() -> None:
         ("model: [a]", "sdl.yaml, line 1: model: choose by name."),
         ("hydra.run.dir: /tmp/x", "sdl.yaml, line 1: hydra.run.dir cannot be set here."),
         ("experiment: digits_forest", "sdl.yaml, line 1: experiment cannot be set here."),
-        ("model.estimator: os.system", "sdl.yaml, line 1: model.estimator: os.system would be imported, which this file may not do."),
+        (
+            "model.estimator: os.system",
+            "sdl.yaml, line 1: model.estimator: os.system would be imported, which this file may not do.",
+        ),
         ("dataset.path: ${oc.env:HOME}", "sdl.yaml, line 1: dataset.path: ${...} is not read here."),
         ("mlflow: http://somewhere", "sdl.yaml, line 1: mlflow: a server is not named here."),
         ("loss: mine", "sdl.yaml, line 1: loss: mine names code that would be imported, which this file may not do."),
@@ -129,7 +136,15 @@ def test_a_file_that_is_no_text() -> None:
 
 
 def test_a_group_may_be_nested() -> None:
-    Path("sdl.yaml").write_text("dataset:\n  name: table\n  path: patients.csv\n  monotone: {age: 1}\nmodel: {name: sklearn, params: {C: 10}}\n")
+    Path("sdl.yaml").write_text(
+        "dataset:\n  name: table\n  path: patients.csv\n  monotone: {age: 1}\nmodel: {name: sklearn, params: {C: 10}}\n"
+    )
     found = own_file.used("train", [])
-    assert found.overrides == ["dataset=table", "dataset.path=patients.csv", "dataset.monotone={age: 1}", "model=sklearn", "model.params={C: 10}"]
+    assert found.overrides == [
+        "dataset=table",
+        "dataset.path=patients.csv",
+        "dataset.monotone={age: 1}",
+        "model=sklearn",
+        "model.params={C: 10}",
+    ]
     assert found.place("dataset") == "sdl.yaml, line 2" and found.place("dataset.path") == "sdl.yaml, line 3"

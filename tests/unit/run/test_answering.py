@@ -40,11 +40,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [HEADER]
     for i in range(80):
         age, pressure = int(rng.integers(20, 90)), rng.normal(120, 15)
-        rows.append(f"p{i},{age},{pressure:.1f},{'mf'[i % 2]},{['yes', 'no'][i % 3 == 0]},2024-{i % 12 + 1:02d}-11,{'sick' if age > 55 else 'well'}")
+        rows.append(
+            f"p{i},{age},{pressure:.1f},{'mf'[i % 2]},{['yes', 'no'][i % 3 == 0]},2024-{i % 12 + 1:02d}-11,{'sick' if age > 55 else 'well'}"
+        )
     (here / "table.csv").write_text("\n".join(rows) + "\n")
-    (here / "texts.csv").write_text("text,label\n" + "".join(f"{'a fine day' if i % 2 else 'bad rain today'} {i},{'good' if i % 2 else 'bad'}\n" for i in range(40)))
+    (here / "texts.csv").write_text(
+        "text,label\n"
+        + "".join(f"{'a fine day' if i % 2 else 'bad rain today'} {i},{'good' if i % 2 else 'bad'}\n" for i in range(40))
+    )
     waves = [[*np.sin(np.arange(8) * (1 + i % 2)).round(3), "ab"[i % 2]] for i in range(40)]
-    (here / "series.csv").write_text("\n".join([",".join([*(f"t{k}" for k in range(8)), "kind"]), *(",".join(map(str, row)) for row in waves)]) + "\n")
+    (here / "series.csv").write_text(
+        "\n".join([",".join([*(f"t{k}" for k in range(8)), "kind"]), *(",".join(map(str, row)) for row in waves)]) + "\n"
+    )
     trees = "model=baseline model.num_trees=5"
     sdl(f"train {here}/table.csv target=outcome dataset.id=name {trees} hydra.run.dir={here}/table")
     sdl(f"train {here}/table.csv target=age dataset.drop=[name] {trees} hydra.run.dir={here}/number")
@@ -127,7 +134,11 @@ def test_a_table_without_a_file_takes_objects_and_lists(folder: Path) -> None:
     values = [13.2, 1.78, 2.14, 11.2, 100.0, 2.65, 2.76, 0.26, 1.28, 4.38, 1.05, 3.4, 1050.0]
     by_name = run.of_rows([dict(zip(run.names, values, strict=True))])
     assert by_name == run.of_rows([values]) and by_name["predictions"][0]["prediction"] == "class_0"
-    for row, words in (([1.0], "Row 1 has 1 values, but the run takes 13."), (["a"] * 13, "Row 1 holds a text"), (3, "Row 1 is a number")):
+    for row, words in (
+        ([1.0], "Row 1 has 1 values, but the run takes 13."),
+        (["a"] * 13, "Row 1 holds a text"),
+        (3, "Row 1 is a number"),
+    ):
         with pytest.raises(DataError, match=words):
             run.of_rows([row])
 
@@ -145,7 +156,12 @@ def test_series(folder: Path) -> None:
     assert run.takes == "series"
     wave = np.sin(np.arange(8) * 2).round(3).tolist()
     assert run.of_series([wave])["predictions"][0]["prediction"] == "b" == run.of_series([[wave]])["predictions"][0]["prediction"]
-    for row, words in (([1.0], "Row 1 has 1 values, but the run takes 8."), ("x", "Series 1 is a text"), ([[1], [2]], "Series 1 is not 1 lists of 8"), ([None] * 8, "missing")):
+    for row, words in (
+        ([1.0], "Row 1 has 1 values, but the run takes 8."),
+        ("x", "Series 1 is a text"),
+        ([[1], [2]], "Series 1 is not 1 lists of 8"),
+        ([None] * 8, "missing"),
+    ):
         with pytest.raises(DataError, match=words):
             run.of_series([row])
 

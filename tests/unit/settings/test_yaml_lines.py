@@ -13,7 +13,9 @@ from sdl_cli.settings.yaml_files import conf_dir
 
 def test_keys_values_meanings_and_lines(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
-    file.write_text("defaults:\n  - dataset: digits\n  - override /model: baseline\n  - _self_\n\nseed: 3  # of all\ncurve:  # a group\n  at: null\nname: 'a b'\n")
+    file.write_text(
+        "defaults:\n  - dataset: digits\n  - override /model: baseline\n  - _self_\n\nseed: 3  # of all\ncurve:  # a group\n  at: null\nname: 'a b'\n"
+    )
     found = yaml_lines.read(file)
     assert found.choices == {"dataset": "digits", "model": "baseline"}
     assert found.settings == [

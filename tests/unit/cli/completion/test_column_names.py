@@ -14,7 +14,7 @@ from sdl_cli.cli.completion.columns import columns
     ("name", "content", "expected"),
     [
         ("a.csv", b"x,y z\n1,2\n", ["x", "y z"]),
-        ("a.csv", b"x;y, z;\"w;v\"\n1;2;3\n4;5;6\n", ["x", "y, z", "w;v"]),
+        ("a.csv", b'x;y, z;"w;v"\n1;2;3\n4;5;6\n', ["x", "y, z", "w;v"]),
         ("a.tsv", b"x\ty\n1\t2\n", ["x", "y"]),
         ("a.csv", "größe,été\n1,2\n".encode("cp1252"), ["größe", "été"]),
         ("a.csv", "größe,b\n1,2\n".encode("utf-16"), ["größe", "b"]),

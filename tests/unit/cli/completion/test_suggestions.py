@@ -27,7 +27,7 @@ from sdl_cli.settings.yaml_files import options
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a table, photos and runs."""
     monkeypatch.chdir(tmp_path)
-    Path("patients.csv").write_text("age,blood pressure,out come,\"a,b\"\n61,120,yes,1\n45,110,no,2\n")
+    Path("patients.csv").write_text('age,blood pressure,out come,"a,b"\n61,120,yes,1\n45,110,no,2\n')
     Path("words.csv").write_text("text;label\n" + "a sentence of some words;x\n" * 8)
     Path("photos").mkdir()
     for name, state in (("2026-01-01/10-00-00_wine_forest", "done"), ("2026-01-02/10-00-00_wine_net", "interrupted")):
@@ -135,7 +135,17 @@ def test_choices_of_the_user_are_there(here: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\0\1\2", b"\xff\xfe\xff", b"a,b\n" * 3, b'"never closed\nx,y\n', b"PK\x03\x04broken", b"\x1f\x8bbroken", b"," * 9000, b"1,2\n3,4\n"],
+    [
+        b"",
+        b"\0\1\2",
+        b"\xff\xfe\xff",
+        b"a,b\n" * 3,
+        b'"never closed\nx,y\n',
+        b"PK\x03\x04broken",
+        b"\x1f\x8bbroken",
+        b"," * 9000,
+        b"1,2\n3,4\n",
+    ],
 )
 @pytest.mark.parametrize("name", ["x.csv", "x.xlsx", "x.csv.gz", "x.arff", "x.txt"])
 def test_a_broken_file_only_means_fewer_suggestions(name: str, content: bytes, here: Path) -> None:
@@ -173,7 +183,13 @@ def test_the_settings_of_a_choice_are_those_of_its_file() -> None:
 def test_every_option_with_a_value_is_known_as_one() -> None:
     program = typer.main.get_command(main.app)
     commands = program.commands.values()  # type: ignore[attr-defined]
-    taking = {name for command in commands for one in command.params if one.param_type_name == "option" and not one.is_flag for name in one.opts}
+    taking = {
+        name
+        for command in commands
+        for one in command.params
+        if one.param_type_name == "option" and not one.is_flag
+        for name in one.opts
+    }
     assert taking <= set(suggestions.VALUES)
 
 
@@ -181,9 +197,13 @@ def test_every_option_with_a_value_is_known_as_one() -> None:
 def test_a_whole_process_answers_and_imports_little(shell: str, here: Path) -> None:
     line = "sdl train patients.csv dataset.target=bl"
     words = {"COMP_WORDS": "sdl\ntrain\npatients.csv\ndataset.target\n=\nbl", "COMP_CWORD": "5", "_TYPER_COMPLETE_ARGS": line}
-    program = "import sys\nfrom sdl_cli.__main__ import main\ntry:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
+    program = (
+        "import sys\nfrom sdl_cli.__main__ import main\ntry:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
+    )
     asked = {"_SDL_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args", **words}
-    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, timeout=60
+    )
     expected = {"bash": "blood\\ pressure\n", "fish": "dataset.target=blood pressure\t120, 110\n"}
     assert done.returncode == 0
     if shell == "zsh":

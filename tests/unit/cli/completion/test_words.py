@@ -15,7 +15,7 @@ from sdl_cli.cli.completion.words import for_bash, rejoined, split
         ("sdl", (), ""),
         ("sdl train my\\ data.csv target=b", ("train", "my data.csv"), "target=b"),
         ("sdl train 'my data.csv' target=\"blood pr", ("train", "my data.csv"), "target=blood pr"),
-        ("sdl train \"target=a\\\"b", ("train",), 'target=a"b'),
+        ('sdl train "target=a\\"b', ("train",), 'target=a"b'),
         ("sdl train 'a b", ("train",), "a b"),
         ("sdl  train\ttarget=\\", ("train",), "target="),
         ("sdl train größe=1 x", ("train", "größe=1"), "x"),
