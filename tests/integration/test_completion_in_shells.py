@@ -27,7 +27,8 @@ class Terminal:
         self.shell, self.folder, self.said = shell, folder, ""
         binary = folder / "bin" / "sdl"
         binary.parent.mkdir()
-        binary.write_text(f'#!/bin/sh\nexec {sys.executable} -m sdl_cli "$@"\n')
+        program = "import sys; sys.argv[0] = 'sdl'; from sdl_cli.__main__ import main; main()"
+        binary.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{program}" "$@"\n')
         binary.chmod(0o755)
         environment = {
             **os.environ,
