@@ -7,16 +7,11 @@ cannot: the Host header must name this server, and what they could send without 
 from __future__ import annotations
 
 import asyncio
-import hmac
-import ipaddress
 import json
-import os
 import socket
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -27,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sdl_cli.cli.serve_checks import RefusedError, body, check_host, check_token
 from sdl_cli.cli.serve_page import PAGE_HEADERS, openapi_body, page
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.files import plain_json
@@ -34,8 +30,6 @@ from sdl_cli.phrases import counted, shortened
 from sdl_cli.run.answering import SUFFIXES, Answering
 
 Values = dict[str, Any]
-TOKEN, FEWEST_LETTERS = "SDL_SERVE_TOKEN", 16
-LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 SECONDS_TO_SEND = 30.0  # within which a request must have sent its body
 OWN_FAULT = "Something went wrong that should not; the server's own output says what."
 MOST_WAITING = 64  # requests at once, beyond which the answer is 503
@@ -67,47 +61,6 @@ class Server:
     requests: int = 0
     refused: int = 0
     worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "answering"))
-
-
-class RefusedError(Exception):
-    """An answer of 4xx: its status, and a message and hint as of any error."""
-
-    def __init__(self, status: int, message: str, hint: str = "", headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.message, self.hint, self.headers = status, message, hint, dict(headers or {})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def read_token(host: str, file: Path | None) -> str | None:
-    """The token that requests must bring, from a file or the environment; None where there is none, on the loopback address.
-
-    Raises ConfigError: none is given and others reach the address, or it is too short to be one.
-    """
-    found = os.environ.get(TOKEN)
-    if file is not None:
-        try:
-            found = file.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"--token-file: {file} cannot be read.", "Give a text file that holds the token.") from error
-    if not found:
-        if is_loopback(host) and file is None:
-            return None
-        hint = f"Put one of at least {FEWEST_LETTERS} letters into {TOKEN}, or into a file: --token-file FILE"
-        raise ConfigError(f"--host {host}: others can reach this address, so requests must bring a token.", hint)
-    if len(found) < FEWEST_LETTERS or not found.isascii() or not found.isprintable() or " " in found:
-        raise ConfigError(
-            f"The token must have at least {FEWEST_LETTERS} letters and digits, without blanks.", "Make a longer one."
-        )
-    return found
 
 
 def build_app(server: Server) -> Guard:
@@ -181,9 +134,9 @@ class Guard:
 
         try:
             headers = Headers(scope=scope)
-            check_host(server, headers.get("host", ""))
+            check_host(headers.get("host", ""), server.hosts, server.only_named)
             if scope["path"] != "/health":
-                check_token(server, headers.get("authorization", ""))
+                check_token(headers.get("authorization", ""), server.token)
             await self.app(scope, receive, send_with_headers)
         except RefusedError as refused:
             await _problem(server, refused)(scope, receive, send_with_headers)
@@ -255,49 +208,6 @@ def _items(content: bytes, takes: str, most: int) -> list[Any]:
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
-
-
-async def body(request: Any, most: int) -> bytes:
-    """The body of a request, read only as far as it may be long."""
-    declared = request.headers.get("content-length", "")
-    too_long = RefusedError(
-        413, f"The request is longer than {most / 1e6:.3g} MB.", "Send less at once, or use sdl predict.", {"Connection": "close"}
-    )
-    if declared.isdigit() and int(declared) > most:
-        raise too_long
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise too_long
-        parts.append(part)
-    return b"".join(parts)
-
-
-def check_host(server: Server, header: str) -> None:
-    """Raise RefusedError unless the Host header names this server: what a page elsewhere sends to a name of its own does not."""
-    name = header.lower()
-    host = name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]
-    if host in server.hosts:
-        return
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-        is_number = not server.only_named
-    except ValueError:
-        is_number = False
-    if not is_number:
-        hint = f"Use {sorted(server.hosts)[0]}, or name it at the start: --allow-host NAME"
-        raise RefusedError(400, f"Host {shortened(header, 80) or 'missing'}: this server is not called so.", hint)
-
-
-def check_token(server: Server, header: str) -> None:
-    """Raise RefusedError unless the request brings the token, where one is needed."""
-    if server.token is None:
-        return
-    kind, _, given = header.partition(" ")
-    if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), server.token.encode()):
-        hint = "Send it with Authorization: Bearer TOKEN"
-        raise RefusedError(401, "The request brings no valid token.", hint, {"WWW-Authenticate": "Bearer"})
 
 
 def print_error(error: BaseException) -> None:

@@ -37,18 +37,19 @@ def serve(folder: Path, asked: Asked, most_rows: int, most_bytes: int, trust: bo
     if lacking:
         raise ConfigError(f"sdl serve needs {' and '.join(lacking)}.", 'Install it: pip install "sdl-cli[serve]"')
     from sdl_cli.cli import serve as http
+    from sdl_cli.cli import serve_checks as checks
     from sdl_cli.run.answering import Answering
 
-    token = http.read_token(asked.host, asked.token_file)
+    token = checks.read_token(asked.host, asked.token_file)
     bound = http.listen(asked.host, asked.port)
     with bound, stored.reading(folder):
         run = Answering(run_folder.read_run(stored.single_run(folder, display.notice)), observe_run(display), trust)
         port = bound.getsockname()[1]
         shown = f"[{asked.host}]" if ":" in asked.host and not asked.host.startswith("[") else asked.host
         url = f"http://{shown}:{port}"
-        is_local = http.is_loopback(asked.host)
+        is_local = checks.is_loopback(asked.host)
         own = () if is_local else (socket.gethostname().lower(), asked.host.lower())
-        hosts = frozenset((*http.LOCAL_NAMES, *own, *(name.lower() for name in asked.names)))
+        hosts = frozenset((*checks.LOCAL_NAMES, *own, *(name.lower() for name in asked.names)))
         server = http.Server(run, http.Limits(most_rows, most_bytes), token, hosts, only_named=is_local)
         app = http.build_app(server)
         if not is_local:

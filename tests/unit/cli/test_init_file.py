@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sdl_cli.cli import init_file
+from sdl_cli.cli import init_file, init_sections
 from sdl_cli.data.files.roles import which_target
 from sdl_cli.errors import SdlError
 
@@ -42,4 +42,4 @@ def test_a_person_is_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def test_values_are_written_as_they_are_read_back(value: object) -> None:
     import yaml
 
-    assert yaml.safe_load(f"key: {init_file._yaml(value)}") == {"key": value}
+    assert yaml.safe_load(f"key: {init_sections.as_yaml(value)}") == {"key": value}

@@ -15,7 +15,7 @@ from sdl_cli.errors import ConfigError, DataError
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
-from sdl_cli.cli import serve  # noqa: E402
+from sdl_cli.cli import serve, serve_checks  # noqa: E402
 
 TOKEN = "a-token-of-letters-and-digits-1"
 
@@ -46,7 +46,7 @@ def server(
 ) -> serve.Server:
     run = Echo()
     run.takes = takes
-    return serve.Server(run, serve.Limits(rows, size), token, frozenset(serve.LOCAL_NAMES), only_named)  # type: ignore[arg-type]
+    return serve.Server(run, serve.Limits(rows, size), token, frozenset(serve_checks.LOCAL_NAMES), only_named)  # type: ignore[arg-type]
 
 
 def ask(
@@ -189,29 +189,29 @@ def test_the_page_shows_names_as_text_and_loads_nothing() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.1.2.3"])
 def test_the_loopback_address_needs_no_token(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(serve.TOKEN, raising=False)
-    assert serve.is_loopback(host) and serve.read_token(host, None) is None
-    monkeypatch.setenv(serve.TOKEN, TOKEN)
-    assert serve.read_token(host, None) == TOKEN
+    monkeypatch.delenv(serve_checks.TOKEN, raising=False)
+    assert serve_checks.is_loopback(host) and serve_checks.read_token(host, None) is None
+    monkeypatch.setenv(serve_checks.TOKEN, TOKEN)
+    assert serve_checks.read_token(host, None) == TOKEN
 
 
 def test_any_other_address_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(serve.TOKEN, raising=False)
+    monkeypatch.delenv(serve_checks.TOKEN, raising=False)
     file = tmp_path / "token"
     for host in ("0.0.0.0", "192.168.0.3", "::", "example", "127.0.0.1.example"):
-        assert not serve.is_loopback(host)
+        assert not serve_checks.is_loopback(host)
         with pytest.raises(ConfigError, match="others can reach this address, so requests must bring a token"):
-            serve.read_token(host, None)
+            serve_checks.read_token(host, None)
         file.write_text(TOKEN + "\n")
-        assert serve.read_token(host, file) == TOKEN
+        assert serve_checks.read_token(host, file) == TOKEN
     for text in ("short", "two words of many letters", "größe-größe-größe-größe"):
         file.write_text(text)
         with pytest.raises(ConfigError, match="The token must have at least 16 letters and digits"):
-            serve.read_token("127.0.0.1", file)
+            serve_checks.read_token("127.0.0.1", file)
     for text in ("", None):
         file.unlink() if text is None else file.write_text(text)
         with pytest.raises(ConfigError):
-            serve.read_token("127.0.0.1", file)
+            serve_checks.read_token("127.0.0.1", file)
 
 
 def test_an_address_in_use_is_named() -> None:
