@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,8 +117,10 @@ class Answering:
             try:
                 chunks = [X for _, X in iter_inputs(file, self.inputs, notes.append)]
             except DataError as error:
-                message = error.message.replace(f"{file}", "The photo").replace(folder, "the request")
-                raise DataError(message, error.hint) from error
+                why = re.search(r"photo\.\w+ \(([^()]*)\)", error.message)
+                said = f"The photo cannot be read: {why[1]}." if why else error.message.replace(str(file), "The photo")
+                hint = "Send the whole content of an image file, such as a JPEG or PNG." if why else error.hint
+                raise DataError(said.replace(folder, "the request"), hint) from error
         return self._answered(np.concatenate(chunks), [note.replace(folder, "the request") for note in notes])
 
     def _answered(self, X: Array, notes: list[str], ids: Array | None = None) -> Values:
