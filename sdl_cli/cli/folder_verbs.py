@@ -72,5 +72,5 @@ def init(
 
         display = Display(as_json)
         may_ask = not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-        values = init_file.write(looking.with_data(given, display.notice), given[1:], config_dir, force, may_ask, display)
+        values = init_file.write(looking.with_data(given, display.notice), config_dir, force, may_ask, display)
         answer(values)

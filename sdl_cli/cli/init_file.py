@@ -42,13 +42,11 @@ Values = dict[str, Any]
 _OFFERED = re.compile(r"(?:# )?((?:[a-z_]+\.\w+)|threshold|num_repeats|seed|model): ")
 
 
-def write(
-    typed: Sequence[str], own: Sequence[str], config_dir: str | None, force: bool, may_ask: bool, display: Display
-) -> Values:
+def write(typed: Sequence[str], config_dir: str | None, force: bool, may_ask: bool, display: Display) -> Values:
     """Look at the data and write the file.
 
     Arguments:
-        typed: the data and settings of it in full. own: what was typed beside the file: it is written as it is.
+        typed: the data and settings in full: they are written as they are.
         force: replace a file that is there. may_ask: a person sits at the terminal.
     Returns `{"out", "settings", "problems"}`.
     Raises ConfigError: the file is there, or the column to predict is neither given nor clear. Whatever reading the data raises.
@@ -64,7 +62,7 @@ def write(
         overrides.append(f"dataset.target={_quoted(target)}")
         problems, found = _looked_at(overrides, config_dir)
     settings = _plain(overrides)
-    text = "\n".join(_lines(settings, found, problems, guess, own)) + "\n"
+    text = "\n".join(_lines(settings, found, problems, guess)) + "\n"
     own_file.read_text(text)  # it must be read back as it was meant
     if force:
         write_atomic(file, text)
@@ -129,7 +127,7 @@ def _rows(found: Mapping[str, Any]) -> str:
     return f"{found['rows']:,} {words.examples(found['modality'], found['shape'])}"
 
 
-def _lines(settings: Values, found: Values, problems: Sequence[Problem], guess: str, own: Sequence[str]) -> list[str]:
+def _lines(settings: Values, found: Values, problems: Sequence[Problem], guess: str) -> list[str]:
     """The file, a section after the other."""
     lines = [
         f"# {NAME}: what sdl train, curve, compare and check use in this folder. The command line goes before it.",
@@ -154,7 +152,7 @@ def _lines(settings: Values, found: Values, problems: Sequence[Problem], guess: 
     ]
     advice = " ".join(problem.advice for problem in problems)
     unset = [key for key in unset if f"{key}=" not in advice]  # it comes below
-    lines += [comment_out(key, example, meanings[key]) for key in unset if (example := example(key, found)) is not None]
+    lines += [comment_out(key, named, meanings[key]) for key in unset if (named := example(key, found)) is not None]
     lines += of_reading(found, settings, meanings)
     lines += of_columns(found, settings, meanings)
     lines += of_problems(problems, settings)

@@ -56,8 +56,8 @@ def openapi_body(run: Answering, most_rows: int) -> Values:
     }
     if run.takes == "photo":
         binary = {"schema": {"type": "string", "format": "binary"}}
-        content = dict.fromkeys(("image/jpeg", "image/png", "image/webp", "image/tiff", "application/octet-stream"), binary)
-        return {"requestBody": {"required": True, "content": content}, "responses": answers}
+        photos = dict.fromkeys(("image/jpeg", "image/png", "image/webp", "image/tiff", "application/octet-stream"), binary)
+        return {"requestBody": {"required": True, "content": photos}, "responses": answers}
     one: Values = {"type": "string"}
     if run.takes == "rows":
         one = {"type": "object", "required": run.names, "properties": {name: _property(run, name) for name in run.names}}
