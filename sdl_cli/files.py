@@ -9,7 +9,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -76,6 +75,8 @@ def write_new(path: Path, text: str) -> bool:
 @contextlib.contextmanager
 def _written_beside(path: Path, write: bytes | str | Callable[[IO[bytes]], object]) -> Iterator[Path]:
     """The content of `path` in a temporary file beside it, complete and synced; the file is gone afterwards unless renamed."""
+    import tempfile  # it imports much, and completion only reads
+
     temporary = None
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

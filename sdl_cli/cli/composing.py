@@ -31,9 +31,9 @@ from sdl_cli.settings.parts import permission
 Values = dict[str, Any]
 
 
-def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+def start(name: str, overrides: Sequence[str], config_dir: str | None, display: Display) -> Values:
     """Compose one job, run it and show its result."""
-    verb, display = VERBS[name](), Display(as_json)
+    verb = VERBS[name]()
     permission.begin(display.notice)
     verb.allow(overrides)
     with closed(display), bridge.composed(name, overrides, verb.check, config_dir) as one:
@@ -46,9 +46,9 @@ def start(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
     return _shown(verb, found, display)
 
 
-def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: bool) -> Values:
+def sweep(name: str, overrides: Sequence[str], config_dir: str | None, display: Display) -> Values:
     """`-m`: one job per combination, or per trial of a search. A failed job is recorded and named, and stops no other."""
-    verb, display = VERBS[name](), Display(as_json)
+    verb = VERBS[name]()
     permission.begin(display.notice)
     verb.allow(overrides)
     begun: list[Sweep] = []
@@ -91,9 +91,9 @@ def sweep(name: str, overrides: Sequence[str], config_dir: str | None, as_json: 
         return _summed_up(verb, begun[0], display)
 
 
-def resume(name: str, folder: Path, as_json: bool, trust: bool = False) -> Values:
+def resume(name: str, folder: Path, display: Display, trust: bool = False) -> Values:
     """`--resume RUN`, of a single job or of a whole sweep; with `trust`, code of others that it names is imported."""
-    verb, display, folder = VERBS[name](), Display(as_json), folder.absolute()
+    verb, folder = VERBS[name](), folder.absolute()
     permission.begin(display.notice, trust)
     with closed(display), stored.reading(folder):
         if not (folder / sweep_folder.FILE).is_file():

@@ -54,6 +54,12 @@ def check_choice(option: str, value: str | None, choices: tuple[str, ...]) -> No
         raise ConfigError(f"{option}: {value!r} is not one of {', '.join(choices)}.")
 
 
+def check_loudness(quiet: bool, verbose: bool) -> None:
+    """Raise ConfigError for -q and -v together."""
+    if quiet and verbose:
+        raise ConfigError("-q and -v: use one of them, not both.", "Leave one out.")
+
+
 @contextlib.contextmanager
 def _kept_stdout(as_json: bool) -> Iterator[Callable[[Values], None]]:
     """With `as_json`, stdout carries only the one object printed through the yielded function; all else goes to stderr."""

@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sdl_cli.cli.exits import ending
-from sdl_cli.cli.options import ConfigDir, Debug, Json, settings_line
+from sdl_cli.cli.options import ConfigDir, Debug, Json, NoOwnFile, settings_line
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 from sdl_cli.report.layout import say
 from sdl_cli.settings.parts import permission
 from sdl_cli.settings.yaml_files import GROUPS, check_group, conf_dir, find, options, summary
 
+if TYPE_CHECKING:
+    from sdl_cli.cli.own_file import Used
+    from sdl_cli.report.console import Display
+
 commands = typer.Typer()
 
 
-def with_data(overrides: list[str] | None, as_json: bool) -> list[str]:
+def with_data(overrides: list[str] | None, notice: Callable[[str], None]) -> list[str]:
     """The settings as typed; a bare file or folder among them becomes the data."""
     given = list(overrides or [])
     if all("=" in o and not is_there(o) for o in given):
         return given
-    from sdl_cli.report.console import Display
     from sdl_cli.run.hydra.bare_paths import with_bare_path
 
     found, sentence = with_bare_path(given)
     if sentence:
-        Display(as_json).notice(sentence)
+        notice(sentence)
+    return found
+
+
+def told(display: Display) -> Callable[[str], None]:
+    """What says a sentence before there is a run: on the display, and at the top of the run's log."""
+    from sdl_cli.run import run_log
+
+    run_log.typed(sys.argv)
+
+    def tell(sentence: str) -> None:
+        run_log.tell(sentence)
+        display.notice(sentence)
+
+    return tell
+
+
+def with_own_file(verb: str, typed: list[str], config_dir: str | None, leave_out: bool, display: Display) -> Used:
+    """The settings of a command: those of `sdl.yaml`, where the folder has one, below those typed; what is used is said."""
+    from sdl_cli.cli import own_file
+
+    found = own_file.Used(typed, {}, {}) if leave_out else own_file.used(verb, typed, config_dir)
+    if found.sentence:
+        told(display)(found.sentence)
+    for key, value in found.own.items():
+        display.detail("setting", f"{key}={value} ({found.place(key)})")
+    for override in found.overrides[len(found.own) :]:
+        display.detail("setting", f"{override} (the command line)")
     return found
 
 
@@ -38,21 +70,25 @@ def check(
         typer.Argument(metavar="KEY=VALUE", help="The data, for example patients.csv target=outcome, photos/, or dataset=wine."),
     ] = None,
     config_dir: ConfigDir = None,
+    no_own_file: NoOwnFile = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check a data set before training, worst problem first. Exit code 1 if this data would be refused, or no result trusted."""
     with ending(as_json, debug) as answer:
-        typed = with_data(overrides, as_json)
-        from sdl_cli.report import check_words
         from sdl_cli.report.console import Display
+
+        display = Display(as_json)
+        given = with_own_file("check", with_data(overrides, display.notice), config_dir, no_own_file, display)
+        from sdl_cli.report import check_words
         from sdl_cli.run import hydra as bridge
         from sdl_cli.run.check import data, is_fatal
         from sdl_cli.run.request import parse_experiment
 
-        permission.begin(Display(as_json).notice)
-        problems, found = data.check(bridge.compose_checked("train", typed, parse_experiment, config_dir))
-        Display(as_json).lines(check_words.report(problems, found))
+        permission.begin(display.notice)
+        with given.blamed():
+            problems, found = data.check(bridge.compose_checked("train", given.overrides, parse_experiment, config_dir))
+        display.lines(check_words.report(problems, found))
         answer(
             {
                 "problems": [problem.to_json() for problem in problems],

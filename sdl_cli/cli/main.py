@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from sdl_cli import __version__
-from sdl_cli.cli import claims, looking, stored_runs
-from sdl_cli.cli.exits import check_choice, ending, stop_signals
-from sdl_cli.cli.options import ConfigDir, Debug, Json, Trust, arms_line, settings_line
+from sdl_cli.cli import claims, folder_verbs, looking, stored_runs
+from sdl_cli.cli.exits import check_choice, check_loudness, ending, stop_signals
+from sdl_cli.cli.options import ConfigDir, Debug, Json, NoOwnFile, Quiet, Trust, Verbose, arms_line, settings_line
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import typed_path
 from sdl_cli.report.layout import say
@@ -67,34 +67,42 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
         multirun: bool = many,
         resume: str | None = again,
         config_dir: ConfigDir = None,
+        no_own_file: NoOwnFile = False,
         cfg: Cfg = None,
         resolve: Resolve = False,
         package: Package = None,
         info: Info = None,
         trust: Trust = False,
+        quiet: Quiet = False,
+        verbose: Verbose = False,
         as_json: Json = False,
         debug: Debug = False,
     ) -> None:
         with ending(as_json, debug) as answer:
-            typed = looking.with_data(overrides, as_json)
-            if resume is not None and typed:
-                hint = f"Use only: sdl {name} --resume {shlex.quote(resume)}"
-                raise ConfigError("--resume takes no settings: a stopped run resumes with its own.", hint)
+            check_loudness(quiet, verbose)
             if trust and resume is None:
-                raise ConfigError(
-                    "--trust only works with --resume: what this command names itself is imported.", "Leave it out."
-                )
+                what = "--trust only works with --resume: what this command names itself is imported."
+                raise ConfigError(what, "Leave it out.")
             flags = _information(name, cfg, resolve, package, info)
             from sdl_cli.cli import composing
+            from sdl_cli.report.loudness import display_of
 
+            display = display_of(as_json, quiet, verbose)
+            typed = looking.with_data(overrides, looking.told(display))
             if resume is not None:
-                answer(composing.resume(name, typed_path(resume), as_json, trust))
-            elif flags:
-                answer(composing.inspect(name, typed, config_dir, flags, multirun, as_json))
-            elif multirun:
-                answer(composing.sweep(name, typed, config_dir, as_json))
-            else:
-                answer(composing.start(name, typed, config_dir, as_json))
+                if typed:
+                    hint = f"Use only: sdl {name} --resume {shlex.quote(resume)}"
+                    raise ConfigError("--resume takes no settings: a stopped run resumes with its own.", hint)
+                answer(composing.resume(name, typed_path(resume), display, trust))
+                return
+            given = looking.with_own_file(name, typed, config_dir, no_own_file, display)
+            with given.blamed():
+                if flags:
+                    answer(composing.inspect(name, given.overrides, config_dir, flags, multirun, as_json))
+                elif multirun:
+                    answer(composing.sweep(name, given.overrides, config_dir, display))
+                else:
+                    answer(composing.start(name, given.overrides, config_dir, display))
 
 
 composing_verb(
@@ -132,7 +140,7 @@ composing_verb(
     stopped="a stopped comparison, or a stopped sweep of them",
     settings=arms_line(),
 )
-for room in (claims, stored_runs, looking):
+for room in (claims, stored_runs, looking, folder_verbs):
     app.registered_commands += room.commands.registered_commands
 
 
@@ -155,6 +163,10 @@ def main() -> None:
 def _exit_code() -> int:
     """Run the verb on the command line. Raises SystemExit where `ending` does."""
     wrong: BaseException
+    if {"--install-completion", "--show-completion"} & set(sys.argv):
+        from sdl_cli.cli.completion.shells import teach_typer
+
+        teach_typer()
     try:
         return int(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except typer.Exit as stop:

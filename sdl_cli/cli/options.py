@@ -14,6 +14,9 @@ Trust = Annotated[bool, typer.Option("--trust", help="Allow a stored run to impo
 ConfigDir = Annotated[
     str | None, typer.Option("--config-dir", metavar="FOLDER", help="A folder with your own YAML, besides ./sdl_conf.")
 ]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print the result alone.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print every step, and where each setting comes from.")]
+NoOwnFile = Annotated[bool, typer.Option("--no-sdl-yaml", help="Leave out the settings in ./sdl.yaml.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, as printed by sdl train.")]
 
 

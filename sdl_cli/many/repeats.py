@@ -16,6 +16,7 @@ from sdl_cli.run import train as single
 from sdl_cli.run.fit_and_score import ignore, trains_on_gpu
 from sdl_cli.run.request import parse_experiment
 from sdl_cli.run.result import RunResult, Scores
+from sdl_cli.run.run_log import RunLog
 from sdl_cli.run.train import Observer
 from sdl_cli.run.writing import resumed, writing
 from sdl_cli.settings import older_names
@@ -76,7 +77,8 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         if outcome.metrics is not None:
             observer.on_repeat(num_ended, len(singles), outcome.metrics)
 
-    with writing(folder, "repeats", resume) as out:
+    log = RunLog()
+    with writing(folder, "repeats", resume, log) as out:
         out.config(prepare.absolute(found).to_plain())
         whole.observer.on_folder(out.folder)
         each = [cells.Cell(one, out.folder / "repeats" / str(repeat)) for repeat, one in enumerate(singles)]
@@ -95,6 +97,8 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
         repeats = [RunResult.from_json(o.metrics) for o in outcomes if o.metrics is not None]
         summary = _over_repeats(out.folder, found, repeats).to_json()
         out.json("metrics.json", summary)
+        log.add("repeats", f"{len(repeats)} done, each with a log of its own in repeats/")
+        log.seconds(summary["seconds"])
         out.done(["config.yaml", "metrics.json"])
     return summary
 

@@ -85,6 +85,12 @@ class Display:
             self._said.add(sentence)
             self._field("note", sentence, DOUBTFUL, self.err)
 
+    def detail(self, label: str, text: str) -> None:
+        """What only -v shows."""
+
+    def folder(self, folder: Path) -> None:
+        """The folder of a run that begins, which only -v shows so early."""
+
     def repeat(self, number: int, total: int, values: Values) -> None:
         """One of `num_repeats` splits is done."""
         self._field("repeat", f"{number} of {total}: {words.one_line(RunResult.from_json(values))}")

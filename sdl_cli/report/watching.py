@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def observe_run(display: Display) -> Observer:
     """The observer of a run that shows it on a display."""
-    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat)
+    return Observer(display.start, display.epoch, display.notice, display.runtime, display.repeat, display.folder)
 
 
 def observe_curve(display: Display) -> StudyObserver:

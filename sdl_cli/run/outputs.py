@@ -34,13 +34,13 @@ class Outputs:
     model: Any
     inputs: Mapping[str, Any]
     where: str
-    empty: _Empty
-    far: _Far
+    empty: EmptyRows
+    far: FarNumbers
 
     @classmethod
     def of(cls, model: Any, inputs: Mapping[str, Any], where: str) -> Outputs:
         """For rows that are read as `inputs` say, which may differ from those that the run stored."""
-        return cls(model, inputs, where, _Empty(), _Far.of(inputs))
+        return cls(model, inputs, where, EmptyRows(), FarNumbers.of(inputs))
 
     def of_rows(self, chunks: Chunks) -> Chunks:
         """Ids `(n,)` and outputs of each chunk: `(n, K)` probabilities or `(n,)` numbers. Raises DataError: another shape."""
@@ -71,7 +71,7 @@ def stored_decision(inputs: Mapping[str, Any]) -> Array | None:
 
 
 @dataclass
-class _Empty:
+class EmptyRows:
     """Empty rows: their number, and the ids of the first."""
 
     count: int = 0
@@ -95,7 +95,7 @@ class _Empty:
 
 
 @dataclass
-class _Far:
+class FarNumbers:
     """Numbers that are further outside the range that a run learned from than that range is wide.
 
     Arguments:
@@ -112,7 +112,7 @@ class _Far:
         self.counts = np.zeros(len(self.low), np.int64)
 
     @classmethod
-    def of(cls, inputs: Mapping[str, Any]) -> _Far:
+    def of(cls, inputs: Mapping[str, Any]) -> FarNumbers:
         """From what a run stored of its data, nothing before there were ranges."""
         found = inputs.get("ranges") or []
         ranges = np.array([pair if pair and len(pair) == 2 else [np.nan, np.nan] for pair in found], float).reshape(-1, 2)

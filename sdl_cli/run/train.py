@@ -19,12 +19,13 @@ from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.architectures import each
 from sdl_cli.learning.models.storage import save_model
 from sdl_cli.learning.stages import Stages, finish
-from sdl_cli.measure.wording import model_name
+from sdl_cli.measure.wording import label, measured, model_name
 from sdl_cli.run import check, prepare, reduced, run_folder
 from sdl_cli.run.fit_and_score import Around, Clock, Scored, fit_and_score, heard, ignore, with_size
 from sdl_cli.run.new_inputs import as_read
 from sdl_cli.run.prepare import Ready, make_ready, settings_without_effect, weighs_classes
 from sdl_cli.run.result import RunResult
+from sdl_cli.run.run_log import RunLog
 from sdl_cli.run.unlabelled import fingerprint
 from sdl_cli.run.writing import require_space, write_predictions, writing
 from sdl_cli.settings.experiment import Experiment, plain
@@ -79,10 +80,12 @@ def in_stages(
     """
     observer = observer or Observer()
     notes: list[str] = []
+    log = RunLog()
 
     def notice(sentence: str) -> None:
         if sentence not in notes:
             notes.append(sentence)
+            log.add("note", sentence)
             observer.on_notice(sentence)
 
     clock = Clock()
@@ -109,16 +112,20 @@ def in_stages(
         notice(monotone.sentence(prepare.directions(experiment), dataset))
     ready = make_ready(experiment, labelled, notice)
     runtime = stored_runtime(folder) if resume else None
-    with writing(folder, "run", resume) as out:
+    with writing(folder, "run", resume, log) as out:
         out.config(experiment.to_plain())
         require_space(out.folder, 20_000_000)
         more["data"] = described(dataset)
         out.environment(data_fingerprint=dataset.fingerprint, runtime=runtime and runtime.to_plain(), **more)
         observer.on_folder(out.folder)
-        observer.on_start(_overview(ready, test))
+        overview = _overview(ready, test)
+        observer.on_start(overview)
+        log.add("data", f"{dataset.name}: {', '.join(f'{n:,} {part}' for part, n in overview['rows'].items() if n)}")
+        log.add("model", overview["model"])
 
         def settled(found: Values | None) -> None:
             observer.on_runtime(found)
+            log.add("device", "cpu (scikit-learn)" if found is None else f"{found['device']}, {found['precision']}")
             if found is not None:
                 out.environment(runtime=found)
 
@@ -138,6 +145,8 @@ def in_stages(
         told: Values = {"notes": tuple(notes), "reduction": reduction, "generated": generated}
         result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), **told)
         out.json("metrics.json", result.to_json())
+        log.add("test", ", ".join(f"{label(name)} {measured(name, value)}" for name, value in result.test.items()))
+        log.seconds(result.seconds)
         # with which weights it started, and their digest
         began = getattr(getattr(ready.model, "model_", ready.model), "pretrained_", None)
         out.environment(runtime=scored.runtime, seconds=result.seconds, **({"pretrained": began} if began else {}))

@@ -29,6 +29,7 @@ from sdl_cli.files import make_folder, sweep_temporary, write_atomic, write_new
 from sdl_cli.measure import predictions
 from sdl_cli.run import locks
 from sdl_cli.run.run_folder import VERBS, kind_of, quoted, read_state, sha256_of
+from sdl_cli.run.run_log import RunLog
 from sdl_cli.settings.parts.own import named_in
 
 Array = np.ndarray[Any, Any]
@@ -53,9 +54,10 @@ OF_EXTRAS = ("timm", "transformers", "tokenizers", "tabicl", "tabpfn")
 class Writing:
     """A run folder that is being written; see `writing`."""
 
-    def __init__(self, folder: Path, kind: str) -> None:
+    def __init__(self, folder: Path, kind: str, log: RunLog | None) -> None:
         self.folder = folder
         self._kind = kind
+        self._log = log
         self._environment: Values = {}
         self._parts: list[dict[str, str]] = []
 
@@ -77,18 +79,24 @@ class Writing:
         self.json("environment.json", self._environment)
 
     def done(self, files: Sequence[str] = ()) -> None:
-        """Record the end of what was asked for, with the sha256 of those of `files` that exist."""
+        """Record the end of what was asked for, with the sha256 of those of `files` that exist; the log is written before."""
+        if self._log is not None:
+            self._log.add("status", "done")
+            self._log.write(self.folder)
         write_status(self.folder, "done", "", [name for name in files if (self.folder / name).is_file()], self._kind)
         for path in self.folder.glob("checkpoint-*.pt"):
             path.unlink(missing_ok=True)
 
     def failed(self, reason: str) -> None:
         """Record an end with parts that failed and can be resumed."""
+        if self._log is not None:
+            self._log.add("status", f"failed: {reason}")
+            self._log.write(self.folder)
         write_status(self.folder, "failed", reason, kind=self._kind)
 
 
 @contextlib.contextmanager
-def writing(folder: Path, kind: str, resume: bool = False) -> Iterator[Writing]:
+def writing(folder: Path, kind: str, resume: bool = False, log: RunLog | None = None) -> Iterator[Writing]:
     """Hold a run folder, mark it as running, and record how the body ends: only a kill leaves it marked.
 
     A mistake in settings or data removes a run that got nowhere. Everything else, and anything resumed or resumable, stays: the
@@ -99,6 +107,7 @@ def writing(folder: Path, kind: str, resume: bool = False) -> Iterator[Writing]:
         folder: gets a new name if another run has it, except for a cell, which is a part of a whole that is held.
         kind: run, repeats, cell, curve, comparison or claims: what `status.json` calls it.
         resume: `folder` holds this, stopped earlier.
+        log: of what is run, written to `run.log` at its end, however it ends; of one that is resumed, behind the earlier one.
     Raises:
         DataError: it cannot be written to, or another process holds it.
     """
@@ -109,17 +118,20 @@ def writing(folder: Path, kind: str, resume: bool = False) -> Iterator[Writing]:
     with resumed(folder) if resume and kind != "cell" else contextlib.nullcontext():
         try:
             write_status(folder, "running", kind=kind)
-            yield Writing(folder, kind)
+            if log is not None:
+                log.follow(folder)
+                log.write(folder)
+            yield Writing(folder, kind, log)
         except StorageError as error:
             if kind == "cell" or not (resume or kind in ("curve", "comparison", "claims") or _got_anywhere(folder)):
-                _end_badly(folder, kind, error, resume)
+                _end_badly(folder, kind, error, resume, log)
                 raise
             hint = f"What is done stays. Free some space, then: sdl {VERBS[kind]} --resume {quoted(folder)}"
             stopped = StorageError(error.message, hint) if VERBS[kind] == "train" else RunError(error.message, hint)
-            _end_badly(folder, kind, stopped, resume=True)
+            _end_badly(folder, kind, stopped, resume=True, log=log)
             raise stopped from error
         except BaseException as error:
-            _end_badly(folder, kind, error, resume)
+            _end_badly(folder, kind, error, resume, log)
             raise
 
 
@@ -171,18 +183,18 @@ def _got_anywhere(folder: Path) -> bool:
     return any(folder.glob("checkpoint-*.pt")) or any(parts)
 
 
-def _end_badly(folder: Path, kind: str, error: BaseException, resume: bool) -> None:
+def _end_badly(folder: Path, kind: str, error: BaseException, resume: bool, log: RunLog | None = None) -> None:
     mistake = isinstance(error, SdlError) and error.exit_code == 2
     if mistake and kind != "cell" and not resume and not _got_anywhere(folder):
         discard(folder)
         return
-    record_failure(folder, error)
+    record_failure(folder, error, log)
     with contextlib.suppress(AttributeError):
         error.run_folder = folder  # type: ignore[attr-defined]  # for the command that resumes it
 
 
-def record_failure(folder: Path, error: BaseException) -> None:
-    """Write the reason to `status.json` and the traceback to `run.log`, as far as the disk allows."""
+def record_failure(folder: Path, error: BaseException, log: RunLog | None = None) -> None:
+    """Write the reason to `status.json` and the traceback to `run.log`, behind its log, as far as the disk allows."""
     with contextlib.suppress(SdlError, OSError):
         make_folder(folder)
         if isinstance(error, KeyboardInterrupt):
@@ -190,7 +202,12 @@ def record_failure(folder: Path, error: BaseException) -> None:
             write_status(folder, "interrupted", f"by {name}")
         else:
             write_status(folder, "failed", str(error) or type(error).__name__)
-        write_atomic(folder / "run.log", "".join(traceback.format_exception(error)))
+        raised = "".join(traceback.format_exception(error))
+        if log is None:
+            write_atomic(folder / "run.log", raised)
+        else:
+            log.add("status", "interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            log.write(folder, raised)
 
 
 def discard(folder: Path) -> None:

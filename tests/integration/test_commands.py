@@ -63,7 +63,7 @@ def test_train_json_is_one_object_of_the_promised_shape(sdl: Sdl) -> None:
 
 
 def test_a_run_folder_holds_what_was_promised_and_nothing_else(runs: Path) -> None:
-    common = {"config.yaml", "metrics.json", "predictions.csv", "environment.json", "status.json", "model.json"}
+    common = {"config.yaml", "metrics.json", "predictions.csv", "environment.json", "status.json", "model.json", "run.log"}
     assert tree(runs / "wine") - {"model.safetensors"} == common
     assert tree(runs / "net") == common | {"history.csv", "model.safetensors"}
     environment = json.loads((runs / "net" / "environment.json").read_text())

@@ -106,7 +106,7 @@ def test_one_room_imports_hydra() -> None:
     assert all(name.startswith("run.hydra") for name in guilty), guilty
 
 
-LIGHT = ("main", "options", "exits", "looking", "stored_runs", "claims")
+LIGHT = ("main", "options", "exits", "looking", "stored_runs", "claims", "folder_verbs")
 
 
 def test_the_command_line_imports_little_at_the_top() -> None:

@@ -288,14 +288,14 @@ def _date_times(column: Column, cells: Array) -> Array:
 
 
 def _date_parts(column: Column, cells: Array) -> Array:
-    import pandas as pd
-
     missing = cells == None  # noqa: E711
     times = _date_times(column, cells)
-    found: Any = pd.Series(times)
-    days = times.astype("datetime64[D]").astype(np.float64)  # a difference from 1970 would overflow in year 9999
-    of = {"days": days, "year": found.dt.year, "month": found.dt.month, "day": found.dt.day}
-    of |= {"weekday": found.dt.day_of_week, "hour": found.dt.hour + found.dt.minute / 60}
+    whole = times.astype("datetime64[D]")  # a difference from 1970 would overflow in year 9999
+    months = times.astype("datetime64[M]")
+    minutes = (times - whole).astype("timedelta64[m]").astype(np.int64)
+    of = {"days": whole.astype(np.int64), "year": times.astype("datetime64[Y]").astype(np.int64) + 1970}
+    of |= {"month": months.astype(np.int64) % 12 + 1, "day": (whole - months.astype("datetime64[D]")).astype(np.int64) + 1}
+    of |= {"weekday": (whole.astype(np.int64) + 3) % 7, "hour": minutes // 60 + minutes % 60 / 60}  # 1970 began on a Thursday
     parts = np.stack([np.asarray(of[part], dtype=np.float64) for part in column.parts], axis=1)
     parts[missing] = np.nan
     return parts

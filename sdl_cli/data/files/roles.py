@@ -117,11 +117,21 @@ def without_doubt_of_header(notes: Sequence[str], names: Sequence[str], asked: S
     return [note for note in notes if not (sure and note.startswith("The first line was read as names"))]
 
 
-def which_target(source: object, names: Sequence[str]) -> DataError:
+class NoTargetError(DataError):
+    """A target that was not given: `names` are those of the columns, `likely` those that are called so."""
+
+    names: tuple[str, ...] = ()
+    likely: tuple[str, ...] = ()
+
+
+def which_target(source: object, names: Sequence[str]) -> NoTargetError:
     """The error for a target that was not given: it names the columns, and the likely one."""
     likely = [name for name in names if name.lower() in _TARGET_WORDS]
     hint = f"Add dataset.target={likely[-1]}" if likely else "Add dataset.target= and its name."
-    return DataError(f"dataset.target: which column of {source} is to be predicted? There are: {listed(names)}.", hint)
+    message = f"dataset.target: which column of {source} is to be predicted? There are: {listed(names)}."
+    error = NoTargetError(message, hint)
+    error.names, error.likely = tuple(names), tuple(likely)
+    return error
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -22,6 +22,7 @@ from sdl_cli.run.hydra.composition import (
     VERSION_BASE,
     Check,
     compose_checked,
+    compose_with_choices,
     initialized,
     parse_assignments,
     plain_values,
@@ -35,7 +36,18 @@ from sdl_cli.run.hydra.quoting import quote
 from sdl_cli.run.hydra.sweep import Search, Sweep, prepare
 from sdl_cli.settings.yaml_files import conf_dir
 
-__all__ = ["Composed", "Search", "Sweep", "Task", "compose_checked", "composed", "inform", "name_the_set", "parse_assignments"]
+__all__ = [
+    "Composed",
+    "Search",
+    "Sweep",
+    "Task",
+    "compose_checked",
+    "compose_with_choices",
+    "composed",
+    "inform",
+    "name_the_set",
+    "parse_assignments",
+]
 __all__ += ["quote_override", "read_choice", "register", "swept"]
 
 

@@ -57,6 +57,17 @@ def compose_checked(verb: str, overrides: Sequence[str], check: Check, config_di
     return compose_one(verb, readable(overrides, config_dir), check)
 
 
+def compose_with_choices(
+    verb: str, overrides: Sequence[str], check: Check, config_dir: str | None = None
+) -> tuple[Values, dict[str, str]]:
+    """The same as `compose_checked`, and the choice of each group by which it came about."""
+    found = readable(overrides, config_dir)
+    values = compose_one(verb, found, check)
+    with reworded(verb, found, check):
+        choices = compose(verb, found, with_hydra=True).hydra.runtime.choices
+    return values, {str(group): str(name) for group, name in choices.items() if name is not None}
+
+
 def compose_one(verb: str, overrides: Sequence[str], check: Check) -> Values:
     """The composed plain values of `verb` under overrides that hydra can read, once `check` has parsed them."""
     with reworded(verb, overrides, check):

@@ -19,6 +19,7 @@ from sdl_cli.phrases import duration
 from sdl_cli.run import run_folder
 from sdl_cli.run.fit_and_score import heard
 from sdl_cli.run.prepare import load_here
+from sdl_cli.run.run_log import RunLog
 from sdl_cli.run.writing import writing
 from sdl_cli.settings import typed
 from sdl_cli.study.compare import trial as trials
@@ -67,7 +68,9 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
     Raises:
         ConfigError, DataError: found before anything is written. RunError: fewer than two arms could be run, or a full disk.
     """
+    log = RunLog()
     observer = observer or StudyObserver()
+    observer = dataclasses.replace(observer, on_notice=log.heard(observer.on_notice))
     shared = request.shared
     budget = Budget(None if shared.compare.minutes is None else 60 * shared.compare.minutes)
     said: list[str] = []
@@ -84,7 +87,7 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
     if resume:
         plan = _as_begun(plan, folder)
     values: Values
-    with writing(folder, "comparison", resume) as out:
+    with writing(folder, "comparison", resume, log) as out:
         out.config(plan.request.to_plain())
         out.environment(
             data_fingerprint=plan.dataset.fingerprint,
@@ -108,6 +111,10 @@ def run(request: Comparison, folder: Path, observer: StudyObserver | None = None
         values = found.to_json()
         write_atomic(out.folder / "leaderboard.csv", leaderboard_csv(found))
         out.json("comparison.json", values)
+        for label, sentences in (("note", values["notes"]), ("verdict", [values["verdict"]])):
+            for sentence in sentences:
+                log.add(label, sentence)
+        log.seconds(values["seconds"])
         if values["failed"]:
             first = values["failed"][0]
             out.failed(f"{len(values['failed'])} of {len(plan.arms)} arms failed, {first['name']} first: {first['reason']}")

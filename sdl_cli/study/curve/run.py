@@ -17,6 +17,7 @@ from sdl_cli.measure.wording import model_name
 from sdl_cli.phrases import counted, first_line
 from sdl_cli.run import prepare, run_folder
 from sdl_cli.run.fit_and_score import heard
+from sdl_cli.run.run_log import RunLog
 from sdl_cli.run.writing import writing
 from sdl_cli.study.curve.measure import Plan, cell_values, measure, plan
 from sdl_cli.study.curve.points import Points
@@ -39,7 +40,9 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
     Raises:
         ConfigError, DataError: found before anything is written. RunError: no cell could be measured, or the disk is full.
     """
+    log = RunLog()
     observer = observer or StudyObserver()
+    observer = dataclasses.replace(observer, on_notice=log.heard(observer.on_notice))
     started = time.perf_counter()
     if not request.model.is_network:
         cells.start_workers(request.parallel, import_baseline)
@@ -50,7 +53,7 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
     if resume:
         run_folder.require_same_data(folder, the_plan.dataset.fingerprint, "curve", "curve")
         run_folder.require_same_data(folder, layout, "curve", "curve", "layout_fingerprint")
-    with writing(folder, "curve", resume) as out:
+    with writing(folder, "curve", resume, log) as out:
         out.config(prepare.absolute(the_plan.request).to_plain())
         about = described(the_plan.dataset)
         out.environment(data_fingerprint=the_plan.dataset.fingerprint, layout_fingerprint=layout, data=about)
@@ -65,6 +68,10 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
         write_atomic(out.folder / "curve.csv", points.to_csv())
         write_atomic(out.folder / "curve.png", draw_curve(result))
         out.json("curve.json", result.to_json())
+        for label, sentences in (("note", result.notes), ("warning", result.warnings), ("verdict", (result.verdict,))):
+            for sentence in sentences:
+                log.add(label, sentence)
+        log.seconds({"total": result.seconds})
         if failed:
             out.failed(f"{len(failed)} of {counted(the_plan.num_cells, 'cell')} failed: {failed[0].error}")
         else:
