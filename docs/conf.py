@@ -34,7 +34,6 @@ html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
 
-TO_COME = {f"{name}.md" for name in ("PYTHON", "EXTENDING", "CLAIMS", "INSTALL", "PAPERS", "AT_THE_PROMPT")}
 GENERATED = {"settings": settings_page.markdown, "python": api_page.markdown}
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#:\s]+)((?:#[^)\s]*)?)\)")
 
@@ -66,12 +65,12 @@ def with_further_pages(text: str) -> str:
 
 
 def within_site(text: str, folder: Path) -> str:
-    """Links to files of the repository that are no pages, and to pages still to come, become their names."""
+    """Links to files of the repository that are no pages become their names."""
 
     def link(match: re.Match[str]) -> str:
         target = (folder / match[2]).resolve()
         is_elsewhere = target.exists() and DOCS not in target.parents
-        return match[1] if is_elsewhere or (match[2] in TO_COME and not target.exists()) else match[0]
+        return match[1] if is_elsewhere else match[0]
 
     return LINK.sub(link, text)
 

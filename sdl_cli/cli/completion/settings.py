@@ -9,10 +9,10 @@ from typing import NamedTuple
 from sdl_cli.cli.completion.columns import columns
 from sdl_cli.cli.completion.literals import allowed
 from sdl_cli.cli.completion.suggestions import Item, Suggestions, starting
-from sdl_cli.cli.path_kinds import kind_of
 from sdl_cli.errors import SdlError
 from sdl_cli.files import is_there, typed_path
 from sdl_cli.settings import yaml_lines
+from sdl_cli.settings.path_kinds import kind_of
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, options, summary
 
 OWN_FILE = "sdl.yaml"

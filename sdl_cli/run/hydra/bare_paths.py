@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from sdl_cli.cli.path_kinds import kind_of
 from sdl_cli.data import DATASETS
 from sdl_cli.data.exports import is_export
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
+from sdl_cli.settings.path_kinds import kind_of
 
 _NAMES = {"image_folder": "a folder of photos", "image_table": "a table of photos"}
 _NAMES |= {"npz": "arrays", "text": "texts", "table": "a table", "series": "series"}
