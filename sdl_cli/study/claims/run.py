@@ -63,7 +63,6 @@ class Work:
     left_out: Mapping[str, Mapping[str, str]]
     done: dict[Path, Done] = field(default_factory=dict)
     failed: dict[Path, str] = field(default_factory=dict)
-    seconds: dict[Path, float] = field(default_factory=dict)
 
     @property
     def num_jobs(self) -> int:
@@ -157,7 +156,6 @@ def _run_jobs(name: str, work: Work, compose: Compose, observer: ClaimsObserver)
         if job.folder in work.done or job.folder in work.failed:
             continue
         observer.on_job(name, job, len(work.done) + len(work.failed) + 1, work.num_jobs)
-        begun = time.time()
         try:
             values = studies.carry_out(job, compose, StudyObserver(on_progress=observer.on_progress))
         except StorageError:
@@ -167,7 +165,6 @@ def _run_jobs(name: str, work: Work, compose: Compose, observer: ClaimsObserver)
             observer.on_notice(f"{name}, {job.study}: {first_line(error)}")
         else:
             work.done[job.folder] = Done(job, values)
-            work.seconds[job.folder] = time.time() - begun
             for left in values.get("failed") or ():
                 observer.on_notice(f"{name}, {job.study}: {left['name']} failed: {left['reason']}")
 
@@ -190,7 +187,7 @@ def _judged(request: ClaimsRequest, work: Work, name: str, folder: Path) -> Clai
         missing=tuple(f"{study}: {reason}" for study, reason in missing.items()),
         failed=bool(failed) or any(one.values.get("failed") for one in done),
         command=command(request, (name,)),
-        seconds=round(sum(work.seconds.get(job.folder, 0.0) for job in jobs), 1),
+        seconds=round(sum(studies.seconds_of(one.values) for one in done), 1),
     )
     return _with_picture(result, folder)
 

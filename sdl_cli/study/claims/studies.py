@@ -30,6 +30,12 @@ def is_done(job: Job) -> bool:
     return run_folder.read_state(job.folder) == "done" and taken_apart
 
 
+def seconds_of(values: Values) -> float:
+    """The seconds that a finished study took, whenever that was."""
+    found = values.get("seconds") or 0.0
+    return float(found["total"] if isinstance(found, dict) else found)
+
+
 def carry_out(job: Job, compose: Compose, observer: StudyObserver) -> Values:
     """Run a study in its folder, resume it or read it: the object of its verb's `--json`.
 
