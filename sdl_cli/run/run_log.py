@@ -22,8 +22,9 @@ _TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 
 
 def typed(words: Sequence[str]) -> None:
-    """Let the logs of what is run next begin with this command line: later it may be another, for a while."""
+    """Let the logs of what is run next begin with this command line, and with nothing that was told before it."""
     _TYPED.set(tuple(words))
+    _TOLD.set(())
 
 
 def tell(sentence: str) -> None:

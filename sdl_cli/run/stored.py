@@ -17,7 +17,7 @@ def single_run(folder: Path, notice: Callable[[str], None]) -> Path:
         return folder
     chosen = folder / "recommended"
     if run_folder.read_state(chosen) != "done":
-        if run_folder.read_state(folder) == "done":
+        if not (run_folder.read_config(folder).get("compare") or {}).get("keep_models", True):
             hint = "Compare again with compare.keep_models=true, or train the method: sdl train"
             raise DataError(f"{folder}: this comparison kept only its numbers, and no model.", hint)
         hint = f"Resume it: sdl compare --resume {run_folder.quoted(folder)}"

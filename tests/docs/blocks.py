@@ -245,7 +245,7 @@ def compose(command: str, folder: Path) -> None:
     """A command as far as nothing runs: its verb and options are read, and its settings composed and checked."""
     _, verb, *rest = shlex.split(command)
     if verb.startswith("-"):
-        assert verb in ("--version", "--help"), command
+        assert verb in ("--version", "--help", "--install-completion"), command
         return
     group = typer.main.get_command(main.app)
     verbs = group.commands  # type: ignore[attr-defined]

@@ -61,10 +61,10 @@ def test_a_comparison_ends_in_a_ranking_a_verdict_and_a_model(sdl: Sdl, tmp_path
 def test_the_json_keeps_its_promises(sdl: Sdl, tmp_path: Path) -> None:
     found = sdl(f"compare {THREE} --json").json
     assert json.loads((Path(found["folder"]) / "comparison.json").read_text()) == found
-    board = list(csv.DictReader((Path(found["folder"]) / "leaderboard.csv").open(encoding="utf-8")))
+    board = list(csv.DictReader((Path(found["folder"]) / "leaderboard.csv").read_text(encoding="utf-8").splitlines()))
     done = [line for line in board if line["status"] == "done"]
     assert [(line["arm"], float(line["mean"])) for line in done] == [(arm["name"], arm["mean"]) for arm in found["arms"]]
-    points = list(csv.DictReader((Path(found["folder"]) / "curve.csv").open(encoding="utf-8")))
+    points = list(csv.DictReader((Path(found["folder"]) / "curve.csv").read_text(encoding="utf-8").splitlines()))
     assert {int(point["size"]) for point in points} == {point["size"] for point in found["curve"]["points"]}
     assert set(found) >= {
         "folder",

@@ -124,7 +124,7 @@ def test_a_curve_has_its_points_its_forecast_and_its_files(sdl: Sdl, tmp_path: P
     assert values["labels_needed"]["target"] == 0.99
     assert isinstance(values["verdict"], str) and isinstance(values["warnings"], list) and values["failed"] == []
     files = {name for name in tree(tmp_path / "c") if "/" not in name}
-    assert files == {"cells", "config.yaml", "curve.csv", "curve.json", "curve.png", "environment.json", "status.json"}
+    assert files == {"cells", "config.yaml", "curve.csv", "curve.json", "curve.png", "environment.json", "run.log", "status.json"}
     assert json.loads((tmp_path / "c" / "curve.json").read_text()) == values
     assert width_of(tmp_path / "c" / "curve.png") > 900
     cells = sorted(p.name for p in (tmp_path / "c" / "cells").iterdir())
