@@ -29,6 +29,7 @@ def train(
     folder: str | Path | None = None,
     resume: str | Path | None = None,
     config_dir: str | Path | None = None,
+    trust: bool = False,
     verbose: bool = True,
     **settings: Any,
 ) -> Run:
@@ -42,6 +43,7 @@ def train(
         folder: of the run; None makes one below `./runs`, named by date and time.
         resume: the folder of a stopped run to resume, instead of data and settings.
         config_dir: a folder with YAML of yours, beside `./sdl_conf`.
+        trust: with `resume`, allow the run to import code of its own.
         verbose: show what is read, noticed and trained, on stderr or below the cell of a notebook.
         settings: as on the command line: `model="deep_net"`, `training={"epochs": 50}`, `model__depth=3`, or with dots,
             `**{"model.depth": 3}`. Settings of the data set need no prefix: `group="patient"`.
@@ -55,7 +57,7 @@ def train(
     with _shown(verbose) as display:
         if resume is not None:
             _refuse_more(data, target, settings)
-            values = _resumed(repeats.resume, resume, observe_run(display))
+            values = _resumed(repeats.resume, resume, observe_run(display), trust)
             _say_failed("train", values, display)
             return Run(_folder_of(values), display)
         overrides = _overrides("train", data, target, folder, settings, {}, display)
@@ -71,13 +73,14 @@ def compare(
     folder: str | Path | None = None,
     resume: str | Path | None = None,
     config_dir: str | Path | None = None,
+    trust: bool = False,
     verbose: bool = True,
     **settings: Any,
 ) -> Comparison:
     """Compare the methods that suit the data on the same splits, equally tuned, and recommend one.
 
     Arguments:
-        data, target, folder, resume, config_dir, verbose: as of `train`.
+        data, target, folder, resume, config_dir, trust, verbose: as of `train`.
         settings: as of `train`, for all methods; those of the comparison need no prefix: `arms=["forest", "deep_net"]`,
             `num_repeats=5`, `minutes=10`.
     Returns: the comparison: `.leaderboard` is a DataFrame, `.recommended` the run to use.
@@ -92,7 +95,7 @@ def compare(
     with _shown(verbose) as display:
         if resume is not None:
             _refuse_more(data, target, settings)
-            values = _resumed(comparing.resume, resume, observe_comparison(display))
+            values = _resumed(comparing.resume, resume, observe_comparison(display), trust)
             _say_failed("compare", values, display)
             return Comparison(_folder_of(values), display)
         overrides = _overrides("compare", data, target, folder, settings, {"compare": _fields(Compare)}, display)
@@ -111,13 +114,14 @@ def curve(
     folder: str | Path | None = None,
     resume: str | Path | None = None,
     config_dir: str | Path | None = None,
+    trust: bool = False,
     verbose: bool = True,
     **settings: Any,
 ) -> Curve:
     """Measure the score at growing numbers of labelled rows, forecast it, and estimate how many labels a target needs.
 
     Arguments:
-        data, target, folder, resume, config_dir, verbose: as of `train`.
+        data, target, folder, resume, config_dir, trust, verbose: as of `train`.
         settings: as of `train`; those of the curve need no prefix: `sizes=[50, 100, 200]`, `num_repeats=10`, `metric="roc_auc"`;
             but the score to reach is `curve={"target": 0.95}`, since `target` is the column.
     Returns: the curve: `.points` and `.forecast` are DataFrames, `.labels_needed` says how many.
@@ -131,7 +135,7 @@ def curve(
     with _shown(verbose) as display:
         if resume is not None:
             _refuse_more(data, target, settings)
-            values = _resumed(curving.resume, resume, observe_curve(display))
+            values = _resumed(curving.resume, resume, observe_curve(display), trust)
             _say_failed("curve", values, display)
             return Curve.stored(_folder_of(values))
         short = {"curve": [name for name in _fields(CurveSettings) if name != "target"]}
@@ -188,8 +192,10 @@ def _composed(verb: str, overrides: list[str], check: Any, config_dir: str | Pat
     """What hydra composes of overrides, checked, with its folder; the run is in the body."""
     from sdl_cli.run import hydra as bridge
     from sdl_cli.settings import older_names
+    from sdl_cli.settings.parts import permission
 
-    with bridge.composed(verb, overrides, check, None if config_dir is None else str(config_dir)) as one:
+    folder = None if config_dir is None else str(config_dir)
+    with permission.during(display.notice, typed=overrides), bridge.composed(verb, overrides, check, folder) as one:
         for sentence in older_names.sentences(one.values, overrides):
             display.notice(sentence)
         yield one
@@ -214,11 +220,12 @@ def _overrides(
     return [*found.overrides, *own]
 
 
-def _resumed(resume: Any, folder: str | Path, observer: Any) -> Values:
+def _resumed(resume: Any, folder: str | Path, observer: Any, trust: bool) -> Values:
     from sdl_cli.run import stored
+    from sdl_cli.settings.parts import permission
 
     path = _typed(folder).absolute()
-    with stored.reading(path):
+    with permission.during(observer.on_notice, trust), stored.reading(path):
         found: Values = resume(path, observer)
     return found
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sdl_cli.files import typed_path
 from sdl_cli.run import run_folder, stored
 from sdl_cli.run.run_folder import StoredRun
+from sdl_cli.settings.parts import permission
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +212,7 @@ class Run:
         from sdl_cli.run.outputs import load_stored
         from sdl_cli.run.train import Observer
 
-        with stored.reading(self.folder):
+        with permission.during(self.notice, self._trust), stored.reading(self.folder):
             return load_stored(self._one, Observer(on_notice=self.notice), self._trust)
 
     def _answers(self, data: Any, on_error: str) -> Answers:
@@ -235,5 +236,5 @@ def write_report_of(folder: Path, out: str | Path | None, trust: bool, notice: C
     """Write the report of a folder as `sdl report` does; returns where it is."""
     from sdl_cli.report.html.write import write_report
 
-    with stored.reading(folder):
+    with permission.during(notice, trust), stored.reading(folder):
         return Path(write_report(folder, None if out is None else typed_path(str(out)), trust, notice)["out"])

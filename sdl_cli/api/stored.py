@@ -13,6 +13,7 @@ from sdl_cli.api.studies import Comparison, Curve
 from sdl_cli.errors import DataError
 from sdl_cli.files import typed_path
 from sdl_cli.run import run_folder, stored
+from sdl_cli.settings.parts import permission
 
 Values = dict[str, Any]
 # of a stored run's own data set, what says nothing of other rows in a file of another kind
@@ -55,7 +56,7 @@ def evaluate(run: Run, data: Any, target: Any, settings: Mapping[str, Any], trus
     with tempfile.TemporaryDirectory(prefix="sdl-") as place:
         kept, whole = _overrides(run, data, target, settings, Path(place))
         dataset = bridge.compose_checked("evaluate", whole, check)["dataset"] if whole else None
-        with stored.reading(run.folder):
+        with permission.during(run.display.notice, trust), stored.reading(run.folder):
             values = score(run.folder, {**bridge.parse_assignments(kept)}, dataset, observe_run(run.display), trust)
     found = {name: Measured.from_json(value) for name, value in values["metrics"]["test"].items()}
     said = values["data"]

@@ -13,6 +13,7 @@ from sdl_cli.cli.exits import ending
 from sdl_cli.cli.options import Debug, Json
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
+from sdl_cli.settings.parts import permission
 from sdl_cli.settings.yaml_files import options
 
 if TYPE_CHECKING:
@@ -67,24 +68,28 @@ def _quoted(name: str) -> str:
 
 
 def _started(settings: Sequence[str], as_json: bool) -> Values:
+    from sdl_cli.cli.composing import closed
     from sdl_cli.report.console import Display
     from sdl_cli.run import hydra as bridge
     from sdl_cli.study.claims import run
     from sdl_cli.study.claims.settings import parse_claims
 
     display = Display(as_json)
-    with _closed(display), bridge.composed("claims", settings, parse_claims) as one:
+    permission.begin(display.notice)
+    with closed(display), bridge.composed("claims", settings, parse_claims) as one:
         values = run.run(parse_claims(one.values), one.folder, compose_study, _observer(display))
     return _shown(values, display)
 
 
 def _resumed(folder: Path, as_json: bool) -> Values:
+    from sdl_cli.cli.composing import closed
     from sdl_cli.report.console import Display
     from sdl_cli.run import stored
     from sdl_cli.study.claims import run
 
     display, folder = Display(as_json), folder.absolute()
-    with _closed(display), stored.reading(folder):
+    permission.begin(display.notice)
+    with closed(display), stored.reading(folder):
         values = run.resume(folder, compose_study, _observer(display))
     return _shown(values, display)
 
@@ -103,12 +108,6 @@ def _observer(display: Display) -> ClaimsObserver:
     from sdl_cli.study.claims.run import ClaimsObserver
 
     return ClaimsObserver(display.claims_start, display.claims_job, display.claims_progress, display.claim, display.notice)
-
-
-def _closed(display: Display) -> Any:
-    from sdl_cli.cli.composing import closed
-
-    return closed(display)
 
 
 def _shown(values: Values, display: Display) -> Values:

@@ -32,6 +32,7 @@ def ending(as_json: bool, debug: bool = False) -> Iterator[Callable[[Values], No
     """
     code, values = 0, Values()
     permission.reset()
+    permission.names(sys.argv[1:])
     with _kept_stdout(as_json) as print_json:
         try:
             yield values.update

@@ -6,7 +6,7 @@ from typing import Any
 
 from sdl_cli.phrases import duration
 from sdl_cli.report import layout
-from sdl_cli.study.claims.result import FAILS, HOLDS, UNCLEAR, ClaimResult, ClaimsResult
+from sdl_cli.study.claims.result import ClaimResult, ClaimsResult
 from sdl_cli.study.claims.table import measured, verdict_words
 
 Values = dict[str, Any]
@@ -37,19 +37,13 @@ def table_lines(found: ClaimsResult) -> list[str]:
         rows.append([claim.name, claim.verdict, _short(claim), "" if first is None else f"{measured(first)}: {first.what}"])
         rows += [["", verdict_words(one), one.published, f"{measured(one)}: {one.what}"] for one in deciding[1:]]
         controls = [one for one in claim.findings if one.control]
-        rows += [["", control_words(one.verdict), "", f"{measured(one)}: {one.what}"] for one in controls]
+        rows += [["", verdict_words(one), "", f"{measured(one)}: {one.what}"] for one in controls]
     return layout.table(rows)
 
 
 def _short(claim: ClaimResult) -> str:
     """What was published of the first deciding number."""
     return next((one.published for one in claim.findings if one.decides and one.published), "")
-
-
-def control_words(verdict: str) -> str:
-    """A negative control's verdict in words."""
-    words = {HOLDS: "no gain, as expected", FAILS: "an unexpected gain", UNCLEAR: "not clear"}
-    return words.get(verdict, "")
 
 
 def meaning() -> str:

@@ -21,6 +21,7 @@ from sdl_cli.learning.losses import resolve as resolve_loss
 from sdl_cli.learning.models import MODELS, build
 from sdl_cli.measure.decisions import decision_sentence, decision_weights
 from sdl_cli.phrases import counted, listed
+from sdl_cli.run import run_folder
 from sdl_cli.run.unlabelled import unlabelled_rows
 from sdl_cli.settings.experiment import Experiment, Training, plain
 
@@ -275,11 +276,24 @@ def divided(experiment: Experiment, dataset: Dataset) -> tuple[Dataset, Split]:
     Unlabelled rows that its model learns from too are read, but for those that equal test rows.
     """
     parts = split(dataset, experiment.dataset, experiment.seed)
+    _check_start(experiment, dataset, parts)
     dataset = eight_bit(dataset, parts.labelled)
     more = unlabelled_rows(experiment, dataset, parts.test)
     if more is not None:
         parts = dataclasses.replace(parts, unlabelled=more[0], notes=(*parts.notes, *more[1]))
     return dataset, parts
+
+
+def _check_start(experiment: Experiment, dataset: Dataset, parts: Split) -> None:
+    """Raise ConfigError where training would start from a run that has learned from rows that are test rows here."""
+    start = getattr(experiment.model, "start_from", None)
+    if start is None or (dataset.part is not None and (dataset.part == "test").any()):  # the source's own test rows are the same
+        return
+    file = Path(start).expanduser() / "environment.json"
+    known = run_folder.read_json(file) if file.is_file() else {}
+    if known.get("data_fingerprint") == dataset.fingerprint and known.get("split_fingerprint") != parts.fingerprint():
+        what = f"model.start_from: {start} was trained on this same data, divided otherwise: it may have seen these test rows."
+        raise ConfigError(what, "Start from a run on other data, or on the same split (the same seed).")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class RunLog:
 
     def __init__(self) -> None:
         program, *words = _TYPED.get() or sys.argv
-        command = shlex.join([Path(program).name, *words])
+        command = shlex.join([*Path(program).name.split(), *words])
         begun = time.strftime("%Y-%m-%d %H:%M:%S %z")
         self._lines = [f"{begun}  sdl {__version__}, Python {sys.version.split()[0]}", f"command {printable(command)}"]
         self._before = ""

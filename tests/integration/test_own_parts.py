@@ -256,3 +256,89 @@ def test_a_changed_source_is_another_job_of_a_sweep(sdl: Sdl, work: Path) -> Non
         next(line for line in first.splitlines() if "_digest_" in line)
     ]
     assert shlex.split(first.splitlines()[1])[0] == "name:"
+
+
+# files of a folder that someone else made, and a command typed in it that names none of their code
+STRANGERS: list[tuple[dict[str, str], str]] = [
+    ({"sdl.yaml": 'dataset: wine\ncompare:\n  arms: [majority, "deep_net loss=focal"]\n'}, "compare compare.num_repeats=1"),
+    (
+        {"sdl.yaml": "dataset: wine\nloss: nice\n", "sdl_conf/loss/nice.yaml": '# nice\n"\\x5ftarget_": my_parts.Focal\n'},
+        "train model=deep_net model.depth=1 training.epochs=1",
+    ),
+    (
+        {"sdl.yaml": "dataset: wine\nloss: kind\n", "sdl_conf/loss/kind.yaml": "# kind\ndefaults: [focal]\n"},
+        "train model=deep_net model.depth=1 training.epochs=1",
+    ),
+    (
+        {
+            "sdl_conf/arm/better.yaml": "# better\nrung: 1\nladder: true\ntasks: [classification]\nmodalities: [table]\nmin_px: null\n"
+            "overrides: [model=deep_net, loss=focal, training.epochs=1]\ncandidates:\n  - []\n"
+        },
+        "compare dataset=wine compare.num_repeats=1 compare.minutes=0.2 compare.curve=false compare.num_candidates=1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "command"), STRANGERS, ids=["arms", "escaped", "defaults", "ladder"])
+def test_a_folder_of_a_stranger_names_no_code_for_a_command(
+    sdl: Sdl, tmp_path: Path, files: dict[str, str], command: str
+) -> None:
+    for name, text in {"my_parts.py": PARTS, "sdl_conf/loss/focal.yaml": "# focal\n_target_: my_parts.Focal\n", **files}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = sdl(command)
+    assert not (tmp_path / "was_imported").exists(), found.out + found.err
+
+
+THEIR_CLAIM = """# theirs
+order: 0
+source: x
+published: x
+learned: x
+studies:
+  a: {verb: train, data: wine, settings: [model=deep_net, model.depth=1, loss=focal, training.epochs=1], quick: {}, full: {}}
+rows:
+  - {what: x, measure: score, studies: [a], decides: true}
+"""
+
+
+def test_a_claim_of_a_stranger_runs_code_only_where_it_is_named(
+    sdl: Sdl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"my_parts.py": PARTS, "loss/focal.yaml": "# focal\n_target_: my_parts.Focal\n", "claim/theirs.yaml": THEIR_CLAIM}
+    for name, text in files.items():
+        place = tmp_path / name if name.endswith(".py") else tmp_path / "sdl_conf" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    theirs = {"theirs": tmp_path / "sdl_conf" / "claim" / "theirs.yaml"}
+    monkeypatch.setattr("sdl_cli.study.claims.settings.claims", lambda: theirs)  # as if there were no others
+    found = sdl("claims --quick")
+    assert found.code == 1 and "this command does not name it" in " ".join(found.err.split()), found.err
+    assert not (tmp_path / "was_imported").exists()
+    assert sdl("claims theirs --quick").code == 0
+    assert (tmp_path / "was_imported").exists()
+
+
+def test_python_trusts_as_the_command_line_does(sdl: Sdl, work: Path) -> None:
+    import sdl_cli
+    from sdl_cli.settings.parts import permission
+
+    run = sdl_cli.train("wine", model="thin", training={"epochs": 1}, verbose=False)
+    assert not permission.carried()["named"] and not permission.carried()["trusts_all"]
+    stored = sdl_cli.load(run.folder)
+    with pytest.raises(sdl_cli.DataError, match="would import that code"):
+        stored.model  # noqa: B018
+    assert sdl_cli.load(run.folder, trust=True).model is not None
+    assert not permission.carried()["trusts_all"]
+
+
+def test_what_the_command_names_itself_is_imported_wherever_it_is_named(sdl: Sdl, tmp_path: Path) -> None:
+    for name, text in {"my_parts.py": PARTS, "sdl_conf/loss/focal.yaml": "# focal\n_target_: my_parts.Focal\n"}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    small = "model.depth=1 model.width=4 training.epochs=1"
+    found = sdl(
+        f'compare dataset=wine compare.num_repeats=1 compare.curve=false compare.arms=[majority,"deep_net loss=focal {small}"]'
+    )
+    assert found.code == 0, found.err
+    assert (tmp_path / "was_imported").exists()

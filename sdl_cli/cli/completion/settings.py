@@ -16,7 +16,7 @@ from sdl_cli.settings.path_kinds import kind_of
 from sdl_cli.settings.yaml_files import GROUPS, conf_dir, options, summary
 
 OWN_FILE = "sdl.yaml"
-PATHS = ("path", "test_path", "unlabeled", "root", "weights", "background", "dir", "mlflow")
+PATHS = ("path", "test_path", "unlabeled", "root", "weights", "background", "start_from", "dir", "mlflow")
 COLUMNS = (
     "target",
     "group",
@@ -182,7 +182,7 @@ def _of_plain(context: Context, primary: yaml_lines.Lines, key: str, start: str,
     if stated is not None and not words and not is_path and stated.value not in ("", "???"):
         words = [stated.value]
     items = [Item(start + word, meaning) for word in words]
-    if name == "weights" and last:
+    if name in ("weights", "start_from") and last:
         from sdl_cli.cli.completion.run_folders import DONE, run_folders
 
         items += [Item(start + folder, help) for folder, help in run_folders(last, DONE).items()]

@@ -128,8 +128,17 @@ def _of_looking(verb: str, places: Sequence[str], current: str, config_dir: str 
         if mark and group in GROUPS:
             found = (Item(f"{group}={name}", summary(file)) for name, file in options(group, config_dir).items())
             return Suggestions(starting(found, current), common=f"{group}=")
-        verbs = [Item(name, f"the settings of sdl {name} that stand in no group") for name in ("train", "curve", "compare")]
+        verbs = [
+            Item(name, f"the settings of sdl {name} that stand in no group") for name in ("train", "curve", "compare", "claims")
+        ]
         return Suggestions(starting([*verbs, *(Item(f"{group}=", f"one {group}", True) for group in GROUPS)], current))
+    if verb == "claims" and "=" not in current:
+        named = [Item(name, summary(file)) for name, file in options("claim").items() if name not in places]
+        own = (
+            Item("claims.data=", "a folder with the data sets that sdl does not bring", True),
+            Item("seed=", "of all studies", True),
+        )
+        return Suggestions(starting([*named, *own], current))
     if verb == "device":
         return Suggestions(starting(map(Item, ("auto", "cpu", "cuda", "mps")), current))
     return Suggestions(files=True)

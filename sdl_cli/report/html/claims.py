@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sdl_cli.measure.estimates import Panel, draw, height
 from sdl_cli.measure.figure import Look
 from sdl_cli.phrases import counted, duration, listed
-from sdl_cli.report.claims_words import control_words, meaning
+from sdl_cli.report.claims_words import meaning
 from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAPER, SERIES, Drawing, new_figure
 from sdl_cli.report.html.page import Head
 from sdl_cli.report.html.saved import shown
@@ -74,7 +74,7 @@ def _one(claim: ClaimResult) -> Section:
 
 
 def _row(one: Finding) -> list[str]:
-    verdict = control_words(one.verdict) if one.control and one.verdict else verdict_words(one)
+    verdict = verdict_words(one)
     said = f"{verdict} (decides)" if one.decides else verdict
     return [one.what, measured(one), one.published, one.statement, said, one.n]
 

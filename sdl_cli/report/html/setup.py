@@ -96,7 +96,8 @@ def command_of(environment: Values) -> str:
     if not words:
         return ""
     # what the command line itself hands to hydra beside what was typed
-    typed = [_unquoted(word) for word in words[1:] if word != "--multirun"]
+    own = ("--multirun", "hydra.searchpath=")  # that of a user's own YAML is found again by itself
+    typed = [_unquoted(word) for word in words[1:] if not word.startswith(own)]
     keys = [word.partition("=")[0] for word in typed]
     once = [word for k, word in enumerate(typed) if not (word.startswith("hydra.") and keys[k] in keys[:k])]
     multirun = ["-m"] if "--multirun" in words else []

@@ -104,6 +104,8 @@ def _claims(folder: Path) -> Parts:
     from sdl_cli.report.html import claims
     from sdl_cli.study.claims.run import read
 
+    if run_folder.read_state(folder) in ("running", "interrupted"):
+        raise unfinished(folder, "run of claims", "claims")
     found = read(folder)
     environment = run_folder.read_json(folder / "environment.json")
     machine = setup.machine_section({k: v for k, v in environment.items() if k != "data_fingerprint"}, {"total": found.seconds})

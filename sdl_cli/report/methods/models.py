@@ -109,11 +109,14 @@ def _deep_net(model: Values, modality: str, task: str) -> str:
         architecture = "resnet" if modality in ("image", "series") else "mlp"
     members = int(model["num_members"])
     ends = f"; {members} networks from different random weights were averaged" if members > 1 else ""
+    begins = "trained from random weights"
+    if model.get("start_from"):
+        begins = "its layers but the last trained from those of an earlier run"
     if architecture == "mlp":
         drop = 0.15 if model["dropout"] is None else model["dropout"]
         return (
             f"The model was a fully connected network of {model['depth'] or 10} hidden layers with {model['width'] or 100} ELU "
-            f"units each and dropout {drop:g}{cite('olson')}{ends}."
+            f"units each and dropout {drop:g}{cite('olson')}, {begins}{ends}."
         )
     depth, width = _NETS.get((modality, architecture), (None, None))
     sizes = f" of {model['depth'] or depth} layers that begins with {model['width'] or width} channels" if depth else ""
@@ -121,7 +124,7 @@ def _deep_net(model: Values, modality: str, task: str) -> str:
     if architecture == "auto":
         what = "a deep network"
     other = "" if model["convolution"] == "standard" else f" with {model['convolution']} convolutions"
-    return f"The model was {what}{sizes}{other}, trained from random weights{ends}."
+    return f"The model was {what}{sizes}{other}, {begins}{ends}."
 
 
 def _autoencoder(model: Values, modality: str, task: str) -> str:

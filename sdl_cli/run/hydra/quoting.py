@@ -7,7 +7,7 @@ import re
 from sdl_cli.files import is_there, typed_path
 
 # settings whose values are paths: always taken literally, so that no character in them means anything to hydra
-PATH_KEYS = frozenset({"path", "test_path", "root", "weights", "unlabeled", "dir"})
+PATH_KEYS = frozenset({"path", "test_path", "root", "weights", "unlabeled", "background", "start_from", "data", "dir"})
 NO_PATHS = ("", "null", "none", "default")
 _SWEEP_WORDS = ("choice(", "range(", "interval(", "glob(", "shuffle(", "sort(", "tag(", "extend_list(", "[", "{")
 

@@ -32,6 +32,9 @@ def load(choice: str, place: Place) -> Any:
         DataError: a stored run names it, and nobody said --trust. ConfigError: it is not there, or raises on import.
     """
     if not permission.is_allowed(place.target, place.file):
+        if permission.is_unnamed(place.target):
+            what = f"{choice} is {place.said}, code that would be imported, and this command does not name it."
+            raise ConfigError(what, f"If you trust it, say so on the command line: {choice}")
         what = f"This run uses {place.said} ({choice}), and loading it would import that code"
         raise DataError(f"{what}.", "If you trust the source of the run, add --trust.")
     file = place.file if place.file and Path(place.file).is_file() else find(place.target, choice).file

@@ -19,6 +19,7 @@ from sdl_cli.settings.parts import importing, permission, sources
 from sdl_cli.settings.parts.importing import OwnCodeError
 from sdl_cli.settings.parts.reading import Argument, Description, describe
 from sdl_cli.settings.parts.sources import Place, find, split_target
+from sdl_cli.settings.yaml_files import USER_FOLDER, conf_dir
 
 TARGET, FILE, DIGEST = "_target_", "_file_", "_digest_"
 MARKS = (TARGET, FILE, DIGEST)
@@ -248,9 +249,18 @@ def named_in(values: Any) -> list[dict[str, str]]:
 
 
 def allow_named(values: Mapping[str, Any]) -> None:
-    """Let the code be imported that these values name: they were composed from this command's own settings."""
+    """Let the code be imported that these values name, as far as this command names it itself."""
     for told in named_in(values):
-        permission.allow(told["target"], told["file"])
+        if permission.is_typed(told["group"], told["name"], _is_ours):
+            permission.allow(told["target"], told["file"])
+        else:
+            permission.leave_out(told["target"])
+
+
+def _is_ours(group: str, name: str) -> bool:
+    """Whether sdl brings a choice, so that no file of the user's can stand behind its name."""
+    file = f"{name}.yaml"
+    return (conf_dir() / group / file).is_file() or (group == "claim" and not (Path(USER_FOLDER) / group / file).is_file())
 
 
 def require_code(settings: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +16,14 @@ Key = tuple[str, str]
 class _State:
     """What may be imported in this process: targets with their files, or whatever a stored run names.
 
-    `lent` are the folders of the user's that stand in `sys.path` meanwhile.
+    `typed` are the choices that this command names itself, group and name, or None where nobody said which; `unnamed` are targets
+    that its folder named instead. `lent` are the folders of the user's that stand in `sys.path` meanwhile.
     """
 
     named: set[Key] = field(default_factory=set)
     trusts_all: bool = False
+    typed: frozenset[Key] | None = None
+    unnamed: set[str] = field(default_factory=set)
     listeners: list[Callable[[str], None]] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
     lent: list[str] = field(default_factory=list)
@@ -37,6 +42,55 @@ def reset() -> None:
 def allow(target: str, file: str) -> None:
     """This command names the class `target` in `file`, so it may be imported."""
     _state.named.add((target, file))
+
+
+def names(typed: Iterable[str]) -> None:
+    """Let only those parts be imported that a command names in these words: `loss=focal`, or an arm of the user's that has them.
+
+    What else the folder holds (`sdl.yaml`, arms that stand on the ladder, claims) names nothing by itself.
+    """
+    words, found = list(typed), set[Key]()
+    for word in words:
+        for key, value in _CHOICE.findall(word):
+            found |= {(key, one) for one in value.split(",")}
+        if word.lstrip("+").startswith(("compare.arms=", "compare.baseline=")):
+            found |= {("arm", one) for one in _NAME.findall(word.partition("=")[2])}
+        if words[0] == "claims" and (word.startswith("claims.names=") or "=" not in word):
+            found |= {("claim", one) for one in _NAME.findall(word.partition("=")[2] or word)}
+    _state.typed = frozenset(found)
+
+
+_CHOICE = re.compile(r"(\w+)=([\w.,-]+)")
+_NAME = re.compile(r"[\w.-]+")
+_LEADING = ("arm", "experiment", "claim")  # groups whose choices may choose others
+
+
+def is_typed(group: str, name: str, ours: Callable[[str, str], bool]) -> bool:
+    """Whether this command names that choice, or one of the user's own that may lead to it; `ours` tells sdl's own choices."""
+    typed = _state.typed
+    return typed is None or (group, name) in typed or any(key in _LEADING and not ours(key, one) for key, one in typed)
+
+
+def leave_out(target: str) -> None:
+    """Note a class that this command does not name itself."""
+    _state.unnamed.add(target)
+
+
+def is_unnamed(target: str) -> bool:
+    """Whether a class was composed that this command does not name."""
+    return target in _state.unnamed
+
+
+@contextlib.contextmanager
+def during(notice: Callable[[str], None], trust: bool = False, typed: Iterable[str] = ()) -> Iterator[None]:
+    """A command of its own: begun with what it names and trusts, and forgotten at its end."""
+    reset()
+    begin(notice, trust)
+    names(typed)
+    try:
+        yield
+    finally:
+        reset()
 
 
 def lend(folder: str) -> None:

@@ -89,6 +89,7 @@ class Row:
         more_than, at_most, less_than, about, no_gain: what is claimed of the number; none of them: it is shown and decides
             nothing. unit: of a number that is published alone.
         margin: in the unit of the row, how far from the bound an interval may end and still refute `more_than`.
+        within: of `about`, the widest half-width of an interval that may confirm it.
         decides: whether the claim's verdict rests on it.
         control: a negative control, for which nothing should be found.
     """
@@ -109,6 +110,7 @@ class Row:
     no_gain: bool = False
     unit: str = ""
     margin: float = 1.0
+    within: float = 5.0
     decides: bool = False
     control: bool = False
 
@@ -130,11 +132,6 @@ class Claim:
     learned: str
     studies: Mapping[str, Study]
     rows: tuple[Row, ...]
-
-    def minutes(self, quick: bool) -> float:
-        """How long its studies take on two cores."""
-        efforts = [study.effort(quick) for study in self.studies.values()]
-        return sum(effort.minutes for effort in efforts if effort is not None)
 
 
 def claims(config_dir: str | None = None) -> dict[str, Path]:

@@ -33,7 +33,7 @@ def _of_row(row: Row, done: Sequence[Done], missing: Mapping[str, str]) -> list[
         return [_finding(row, row.what, Number(*measures.NOTHING, "", ""), note=f"not run: {reason}")]
     try:
         return [_finding(row, what, number) for what, number in _numbers(row, own)]
-    except (KeyError, StopIteration) as error:  # an arm that failed
+    except (KeyError, ValueError, TypeError) as error:  # an arm that failed
         reason = str(error.args[0]) if error.args else "a method has no result"
         return [_finding(row, row.what, Number(*measures.NOTHING, "", ""), note=f"not measured: {reason}")]
 

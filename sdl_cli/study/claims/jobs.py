@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ class Job:
         study: of its claim. member: the set, of a collection one of them. size: labelled rows per class, None for all.
         verb: compare, curve, train or decompose. overrides: as typed after it, all of them.
         folder: where it is, named by its settings, so that two claims may share it.
-        arms: of a comparison, as its claim writes them -> as it is run.
+        arms: of a comparison, as its claim writes them -> as it is run. minutes: that it takes, about.
     """
 
     study: str
@@ -33,6 +34,7 @@ class Job:
     overrides: tuple[str, ...]
     folder: Path
     arms: Mapping[str, str] = field(default_factory=dict)
+    minutes: float = 0.0
 
     def arm(self, name: str) -> str:
         """An arm, with the places that its settings name."""
@@ -85,16 +87,17 @@ def _of_study(name: str, study: Study, effort: Effort, shared: Shared, before: M
     members = shared.sets.members(study.data)
     if effort.sets is not None and len(members) > 1:
         members = [member for member in members if member in effort.sets]
+    each = effort.minutes * shared.repeats(effort) / effort.repeats / (len(members) * len(effort.sizes) or 1)
     for member in members:
         for size in effort.sizes:
             given = [*shared.sets.settings(study.data, member), *shared.settings]
             given += [] if size is None else [f"dataset.num_per_class={size}"]
             given += _of_verb(study, effort, shared.repeats(effort))
             given += [_placed(text, shared, before) for text in (*study.settings, *effort.settings)]
-            arms = {arm: _placed(arm, shared, before) for arm in study.arms}
+            arms = {arm: _placed(arm, shared, before, in_words=True) for arm in study.arms}
             given += _listed(arms.values()) if study.verb == "compare" else []
             where = shared.folder / STUDIES / _folder_name(study, member, size, given)
-            yield Job(name, member, size, study.verb, tuple(given), where, arms)
+            yield Job(name, member, size, study.verb, tuple(given), where, arms, each)
 
 
 def _of_verb(study: Study, effort: Effort, repeats: int) -> list[str]:
@@ -112,12 +115,13 @@ def _listed(arms: Iterable[str]) -> list[str]:
     return [f"compare.arms=[{','.join(quoted)}]"]
 
 
-def _placed(text: str, shared: Shared, before: Mapping[str, Job]) -> str:
-    """Settings with the places that they name: of a set its path, of an earlier study its folder."""
+def _placed(text: str, shared: Shared, before: Mapping[str, Job], in_words: bool = False) -> str:
+    """Settings with the places that they name: of a set its path, of an earlier study its folder; quoted among other words."""
 
     def place(match: re.Match[str]) -> str:
         kind, name = match.groups()
-        return str(shared.sets.path(name) if kind == "data" else before[name].folder)
+        found = str(shared.sets.path(name) if kind == "data" else before[name].folder)
+        return shlex.quote(found) if in_words else found
 
     return _PLACE.sub(place, text)
 

@@ -159,11 +159,11 @@ def over_sets_score(done: Sequence[Done], arm: str | None) -> Number:
 def coverage(done: Sequence[Done], level: float = 0.9) -> Number:
     """How many forecasts of curves held the truth: from each three or more measured sizes to each larger one up to 8 times.
 
-    Returns: the share in per cent, with Wilson's interval, which takes forecasts as independent; those of one curve are not.
+    Returns: the share in per cent, with Wilson's interval, in which all forecasts from the same sizes count as one.
     """
     from sdl_cli.study.curve.forecast import HORIZON, forecast
 
-    inside = total = 0
+    inside = total = origins = 0
     for one in done:
         points = one.values["points"]
         sizes, means, errors = ([point[key] for point in points] for key in ("size", "mean", "se"))
@@ -173,13 +173,17 @@ def coverage(done: Sequence[Done], level: float = 0.9) -> Number:
             known = None if any(e is None for e in errors[:last]) else errors[:last]
             repeats = points[0]["repeats"]
             at = [sizes[k] for k in ahead]
+            origins += bool(at)
+            if not at:
+                continue
             band = forecast(sizes[:last], means[:last], at, level, repeats, known, higher)
             for place, k in enumerate(ahead):
                 inside += bool(band.low[0, place] <= means[k] <= band.high[0, place])
                 total += 1
-    low, high = wilson(inside, total)
-    share = 100 * inside / total if total else math.nan
-    return Number(share, 100 * low, 100 * high, "%", f"{total} forecasts", f"{inside} of {total} hold the truth")
+    share = inside / total if total else math.nan
+    low, high = wilson(share * origins if total else 0.0, origins)
+    n = f"{counted(total, 'forecast')} from {counted(origins, 'start')}"
+    return Number(100 * share, 100 * low, 100 * high, "%", n, f"{inside} of {total} hold the truth")
 
 
 def of_networks(done: Sequence[Done], key: str) -> Number:

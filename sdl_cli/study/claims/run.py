@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import DataError, SdlError, StorageError
+from sdl_cli.errors import DataError, StorageError
 from sdl_cli.files import write_atomic
 from sdl_cli.phrases import counted, first_line, listed
 from sdl_cli.run import run_folder
@@ -83,6 +83,7 @@ def run(
     """
     observer = observer or ClaimsObserver()
     started = time.time()
+    request = dataclasses.replace(request, claims=dataclasses.replace(request.claims, names=request.names))
     claims = {name: read_claim(name) for name in request.names}
     with writing(folder, "claims", resume) as out:
         place = out.folder.absolute()
@@ -138,13 +139,13 @@ def _with_parallel(job: Job, request: ClaimsRequest) -> Job:
 def overview(request: ClaimsRequest, folder: Path, work: Work) -> Values:
     """What is about to be run, for display: claims, studies, how long they take, and what is left out."""
     quick = request.claims.quick
-    todo = {job.folder for jobs in work.jobs.values() for job in jobs if not studies.is_done(job)}
+    todo = {job.folder: job for jobs in work.jobs.values() for job in jobs if not studies.is_done(job)}
     return {
         "folder": str(folder),
         "claims": {name: claim.summary for name, claim in work.claims.items()},
         "studies": work.num_jobs,
         "done": work.num_jobs - len(todo),
-        "minutes": sum(claim.minutes(quick) for name, claim in work.claims.items() if work.jobs[name]),
+        "minutes": max(1.0, sum(job.minutes for job in todo.values())),
         "quick": quick,
         "left_out": {name: dict(missing) for name, missing in work.left_out.items() if missing},
     }
@@ -160,7 +161,7 @@ def _run_jobs(name: str, work: Work, compose: Compose, observer: ClaimsObserver)
             values = studies.carry_out(job, compose, StudyObserver(on_progress=observer.on_progress))
         except StorageError:
             raise
-        except SdlError as error:
+        except Exception as error:  # whatever it is, it costs its own numbers alone
             work.failed[job.folder] = first_line(error)
             observer.on_notice(f"{name}, {job.study}: {first_line(error)}")
         else:

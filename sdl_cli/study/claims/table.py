@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sdl_cli.study.claims.result import SHOWN, ClaimResult, ClaimsResult, Finding
+from sdl_cli.study.claims.result import FAILS, HOLDS, SHOWN, ClaimResult, ClaimsResult, Finding
 
 
 def markdown(found: ClaimsResult) -> str:
@@ -21,7 +21,14 @@ def _numbers(claim: ClaimResult) -> list[str]:
     for one in claim.findings:
         decides = "**" if one.decides else ""
         note = f"; {one.note}" if one.note else ""
-        cells = [one.what, one.published, f"{measured(one)}{note}", one.n, one.statement, f"{decides}{one.verdict}{decides}"]
+        cells = [
+            one.what,
+            one.published,
+            f"{measured(one)}{note}",
+            one.n,
+            one.statement,
+            f"{decides}{verdict_words(one)}{decides}",
+        ]
         lines.append(f"| {' | '.join(map(cell, cells))} |")
     missing = [f"Not run: {sentence}" for sentence in claim.missing]
     return [*lines, "", *missing, *([""] if missing else []), f"`{claim.command}`", ""]
@@ -51,5 +58,7 @@ def _number(value: float, digits: int, signed: bool) -> str:
 
 
 def verdict_words(one: Finding) -> str:
-    """A finding's verdict, or a dash where it decides nothing."""
+    """A finding's verdict, of a control whether it is as expected; a dash where nothing is claimed."""
+    if one.control:
+        return {HOLDS: "as expected", FAILS: "not as expected"}.get(one.verdict, one.verdict)
     return one.verdict if one.verdict != SHOWN else "-"

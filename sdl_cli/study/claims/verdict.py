@@ -28,8 +28,9 @@ def verdict(row: Row, value: float, low: float, high: float) -> str:
 
     `more_than` x holds if the whole 95 % interval lies above x, and does not hold if it ends below x plus the margin: no
     difference that matters is left. `less_than` is the mirror image. `at_most` x holds if the interval ends at or below x, and
-    does not hold if it begins above x. `about` x holds if x lies in the interval, and `no_gain` unless it begins above 0.
-    Everything else is not measurable here, and so is a number without an interval, which would pass or fail by chance.
+    does not hold if it begins above x. `about` x holds if x lies in an interval that is narrow enough (`within`), and does not
+    if it lies outside. `no_gain` says that no gain is measurable, so it holds unless the interval begins above 0. Everything
+    else is not measurable here, and so is a number without an interval, which would pass or fail by chance.
 
     Arguments:
         value, low, high: in the unit of the row; nan or infinite where it is not known.
@@ -47,7 +48,9 @@ def verdict(row: Row, value: float, low: float, high: float) -> str:
     if row.no_gain:
         return HOLDS if low <= 0 else FAILS
     assert row.about is not None
-    return HOLDS if low <= row.about <= high else FAILS
+    if not low <= row.about <= high:
+        return FAILS
+    return HOLDS if (high - low) / 2 <= row.within else UNCLEAR
 
 
 def overall(findings: Sequence[Finding]) -> str:

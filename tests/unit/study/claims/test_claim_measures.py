@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from sdl_cli.measure.metrics import Measured
+from sdl_cli.measure.statistics import wilson
 from sdl_cli.study.claims.definition import Claim, Row
 from sdl_cli.study.claims.findings import findings
 from sdl_cli.study.claims.jobs import Job
@@ -184,10 +185,11 @@ def test_forecasts_hold_a_power_law_and_not_a_jump() -> None:
     law = curve([(n, 0.98 - 2.0 * n**-0.5) for n in (25, 50, 100, 200, 400, 800)])
     found = coverage([law])
     assert found.note == "6 of 6 hold the truth"  # from 3 sizes to 3 more, from 4 to 2, from 5 to 1
+    assert (found.low, found.high) == pytest.approx([100 * end for end in wilson(3, 3)])  # three starts
     jump = curve([(25, 0.3), (50, 0.4), (100, 0.45), (200, 0.999), (400, 0.9995)])
     assert coverage([jump]).note.startswith("0 of ") or coverage([jump]).value < 50
     far = curve([(10, 0.3), (20, 0.4), (40, 0.5), (320, 0.8), (330, 0.81)])
-    assert coverage([far]).n == "2 forecasts"  # 330 is more than 8 times 40; from 4 sizes it is near
+    assert coverage([far]).n == "2 forecasts from 2 starts"  # 330 is more than 8 times 40; from 4 sizes it is near
 
 
 def test_networks_taken_apart_are_averaged_over_sets() -> None:

@@ -33,6 +33,8 @@ def row(**claimed: object) -> Row:
         ({"at_most": 1.5}, (4.0, 1.6, 6.4), FAILS),
         ({"about": 94.8}, (94.8, 90.0, 97.3), HOLDS),
         ({"about": 90.0}, (75.0, 53.1, 88.8), FAILS),
+        ({"about": 90.0}, (67.0, 21.0, 94.0), UNCLEAR),
+        ({"about": 90.0, "within": 40.0}, (67.0, 21.0, 94.0), HOLDS),
         ({"no_gain": True}, (2.0, -1.0, 5.0), HOLDS),
         ({"no_gain": True}, (2.0, 0.1, 3.9), FAILS),
         ({"more_than": 0.0}, (3.0, -math.inf, math.inf), UNCLEAR),
