@@ -87,6 +87,7 @@ def _executed(name: str, places: list[str]) -> ModuleType:
         raise ModuleNotFoundError(f"No module named {name!r}")
     before, made = sys.modules.get(name), module_from_spec(spec)
     sys.modules[name] = made
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # kept code is taken for that of a source changed at once
     try:
         spec.loader.exec_module(made)
     except BaseException:
@@ -95,4 +96,6 @@ def _executed(name: str, places: list[str]) -> ModuleType:
         else:
             sys.modules[name] = before
         raise
+    finally:
+        sys.dont_write_bytecode = writes
     return made
