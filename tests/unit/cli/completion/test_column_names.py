@@ -20,7 +20,7 @@ from sdl_cli.cli.completion.columns import columns
         ("a.csv", "größe,b\n1,2\n".encode("utf-16"), ["größe", "b"]),
         ("a.csv", "\ufeffx,y\n1,2\n".encode(), ["x", "y"]),
         ("a.csv", b"sep=;\nx;y\n1;2\n", ["x", "y"]),
-        ("a.csv.gz", gzip.compress(b"x,y\n1,2\n"), ["x", "y"]),
+        ("a.csv.gz", gzip.compress(b"x,y\n1,2\n", mtime=0), ["x", "y"]),
         ("a.arff", b"@relation r\n@attribute 'my x' numeric\n@attribute y {a,b}\n@data\n1,a\n", ["my x", "y"]),
         ("a.csv", b"1,2\n3,4\n", []),
         ("a.txt", b"x y\n1 2\n3 4\n", ["x", "y"]),
