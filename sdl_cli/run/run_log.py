@@ -22,9 +22,10 @@ _TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 
 
 def typed(words: Sequence[str]) -> None:
-    """Let the logs of what is run next begin with this command line, and with nothing that was told before it."""
+    """Let the logs of what is run next begin with this command line, and with nothing that was told for another."""
+    if tuple(words) != _TYPED.get():
+        _TOLD.set(())
     _TYPED.set(tuple(words))
-    _TOLD.set(())
 
 
 def tell(sentence: str) -> None:
