@@ -166,6 +166,7 @@ def test_a_finetuned_run_needs_its_weights_no_more(tmp_path: Path) -> None:
 def test_all_of_start_fraction_but_a_little_is_nearly_the_probe(folder: str) -> None:
     X, y = texts(40)
     options: dict[str, Any] = {"weights": folder, "training": Training(epochs=2, learning_rate=0.01)}
+    options["precision"] = "float32"  # bfloat16, where it is chosen, is off by as much
     probe = FinetunedText(strategy="probe", **options).fit(X, y)
     near = FinetunedText(strategy="finetune", start_fraction=0.999, **options).fit(X, y)
     far = FinetunedText(strategy="finetune", **options).fit(X, y)
