@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,7 @@ def train(
     with _shown(verbose) as display:
         if resume is not None:
             _refuse_more(data, target, settings)
-            values = _resumed(repeats.resume, resume, observe_run(display), trust)
-            _say_failed("train", values, display)
+            values = _resumed("train", repeats.resume, resume, observe_run(display), trust)
             return Run(_folder_of(values), display)
         overrides = _overrides("train", data, target, folder, settings, {}, display)
         with _composed("train", overrides, parse_experiment, config_dir, display) as one:
@@ -95,15 +94,14 @@ def compare(
     with _shown(verbose) as display:
         if resume is not None:
             _refuse_more(data, target, settings)
-            values = _resumed(comparing.resume, resume, observe_comparison(display), trust)
-            _say_failed("compare", values, display)
+            values = _resumed("compare", comparing.resume, resume, observe_comparison(display), trust)
             return Comparison(_folder_of(values), display)
         overrides = _overrides("compare", data, target, folder, settings, {"compare": _fields(Compare)}, display)
         shared_overrides(overrides)
         with _composed("compare", overrides, parse_shared, config_dir, display) as one:
             whole = with_arms(one.values, overrides, None if config_dir is None else str(config_dir))
             values = comparing.run(parse_comparison(whole), one.folder, observe_comparison(display))
-            _say_failed("compare", values, display)
+            _say_failed("compare", values, display.notice)
     return Comparison(_folder_of(values), display)
 
 
@@ -135,14 +133,13 @@ def curve(
     with _shown(verbose) as display:
         if resume is not None:
             _refuse_more(data, target, settings)
-            values = _resumed(curving.resume, resume, observe_curve(display), trust)
-            _say_failed("curve", values, display)
+            values = _resumed("curve", curving.resume, resume, observe_curve(display), trust)
             return Curve.stored(_folder_of(values))
         short = {"curve": [name for name in _fields(CurveSettings) if name != "target"]}
         overrides = _overrides("curve", data, target, folder, settings, short, display)
         with _composed("curve", overrides, parse_curve, config_dir, display) as one:
             values = curving.run(parse_curve(one.values), one.folder, observe_curve(display))
-            _say_failed("curve", values, display)
+            _say_failed("curve", values, display.notice)
     return Curve.stored(_folder_of(values))
 
 
@@ -220,21 +217,22 @@ def _overrides(
     return [*found.overrides, *own]
 
 
-def _resumed(resume: Any, folder: str | Path, observer: Any, trust: bool) -> Values:
+def _resumed(verb: str, resume: Any, folder: str | Path, observer: Any, trust: bool) -> Values:
     from sdl_cli.run import stored
     from sdl_cli.settings.parts import permission
 
     path = _typed(folder).absolute()
     with permission.during(observer.on_notice, trust), stored.reading(path):
         found: Values = resume(path, observer)
+    _say_failed(verb, found, observer.on_notice)
     return found
 
 
-def _say_failed(verb: str, values: Mapping[str, Any], display: Display) -> None:
+def _say_failed(verb: str, values: Mapping[str, Any], notice: Callable[[str], None]) -> None:
     """Say that parts failed, and how they are tried again; they are named in the result."""
     if values.get("failed"):
         parts = "cells" if verb == "curve" else "arms"
-        display.notice(f"Some {parts} failed. Try them again: sdl.{verb}(resume={str(values['folder'])!r})")
+        notice(f"Some {parts} failed. Try them again: sdl.{verb}(resume={str(values['folder'])!r})")
 
 
 def _refuse_more(data: Any, target: Any, settings: Mapping[str, Any]) -> None:

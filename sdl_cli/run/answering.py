@@ -13,9 +13,9 @@ import numpy as np
 
 from sdl_cli.data.arrays import objects
 from sdl_cli.data.files.columns import Column
-from sdl_cli.data.files.missing import missing_words
-from sdl_cli.data.files.table_cells import Cells, Unknown, encode_columns, row_ids, unknown_notes
-from sdl_cli.data.files.value_words import codes_of, in_words
+from sdl_cli.data.files.table_cells import Cells
+from sdl_cli.data.files.value_words import codes_of
+from sdl_cli.data.sources.new_rows import rows_of_cells
 from sdl_cli.errors import DataError
 from sdl_cli.learning.models import traits
 from sdl_cli.measure import baseline
@@ -23,7 +23,7 @@ from sdl_cli.measure.decisions import decide
 from sdl_cli.phrases import listed, shortened
 from sdl_cli.run.fit_and_score import heard
 from sdl_cli.run.new_inputs import iter_inputs
-from sdl_cli.run.outputs import EmptyRows, FarNumbers, load_stored, stored_decision, without_settings
+from sdl_cli.run.outputs import EmptyRows, FarNumbers, about_class_sets, load_stored, stored_decision, without_settings
 from sdl_cli.run.run_folder import StoredRun
 from sdl_cli.run.train import Observer
 
@@ -73,7 +73,7 @@ class Answering:
 
     def of_rows(self, rows: Sequence[Any]) -> Values:
         """Answers to rows of a table: objects by the names of columns, or lists of numbers where the run's data had no file."""
-        notes: list[str] = []
+        notes = about_class_sets(self.inputs)
         if self.columns:
             ids, X = self._read_cells(rows, notes)
         else:
@@ -149,26 +149,20 @@ class Answering:
             if lacking:
                 hint = f"Write null for a value that is not known. The row has: {listed([shortened(key) for key in row], 20)}."
                 raise DataError(f"Row {place} lacks {listed(lacking, 5)}.", hint)
-        words = missing_words(source.get("missing_values") or None) if "missing" not in source else frozenset(source["missing"])
         names = [
             *self.names,
             *([id_name] if id_name and id_name not in self.names and all(id_name in row for row in rows) else []),
         ]
         kinds = {c.name: c for c in self.columns}
-        as_written = source.get("text") or ()
-        columns = [
-            _column([row[name] for row in rows], name, kinds.get(name), source, () if name in as_written else words)
-            for name in names
-        ]
+        columns = [_column([row[name] for row in rows], name, kinds.get(name), source) for name in names]
         cells = Cells("the request", tuple(names), columns, np.arange(1, len(rows) + 1), unit="row")
-        said: dict[str, None] = {}
-        unknown: Unknown = {}
-        try:
-            X = encode_columns(in_words(cells, source, self.columns, said), self.columns, unknown)
+        has_ids = id_name in names
+        inputs = self.inputs if has_ids else {**self.inputs, "source": {**source, "id": None}}
+        try:  # text is read by the marks and the words for missing cells of the run's own file
+            [(ids, X)] = rows_of_cells(iter([cells]), "the request", inputs, notes)
         except DataError as error:
             raise DataError(without_settings(error.message), without_settings(error.hint)) from error
-        notes += [*said, *unknown_notes(unknown, len(rows))]
-        return (row_ids(cells, id_name) if id_name in names else None), X
+        return (ids if has_ids else None), X
 
     def _in_order(self, row: Any, place: int) -> Sequence[Any]:
         if not isinstance(row, Mapping):
@@ -181,23 +175,22 @@ class Answering:
         return [row[name] for name in self.names]
 
 
-def _column(values: list[Any], name: str, column: Column | None, source: Mapping[str, Any], missing: Any) -> Array:
+def _column(values: list[Any], name: str, column: Column | None, source: Mapping[str, Any]) -> Array:
     """The cells of a column: numbers as they are, everything else as a file would hold it."""
     is_plain = column is not None and column.kind == "number" and name not in (source.get("codes") or {})
     if is_plain and all(value is None or type(value) in (int, float) for value in values):
         return np.array([_number(value, name, place) for place, value in enumerate(values, 1)])
-    return objects([_cell(value, name, place, column, missing) for place, value in enumerate(values, 1)])
+    return objects([_cell(value, name, place, column) for place, value in enumerate(values, 1)])
 
 
-def _cell(value: Any, name: str, place: int, column: Column | None, missing: Any) -> str | None:
+def _cell(value: Any, name: str, place: int, column: Column | None) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool):
         is_boolean = column is not None and column.kind == "boolean"
         return column.levels[value] if is_boolean and column is not None else str(value).lower()
     if isinstance(value, str):
-        text = value.strip()
-        return None if not text or text in missing else text
+        return value.strip() or None
     if isinstance(value, (int, float)):
         return str(int(value)) if float(_number(value, name, place)).is_integer() and abs(value) < 2**53 else repr(value)
     raise DataError(f"Row {place}: {shortened(name)} is {_kind(value)}.", "A value is a text, a number, true, false or null.")

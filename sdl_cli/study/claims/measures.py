@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.measure.statistics import corrected_t_interval, t_interval, wilson
+from sdl_cli.measure.statistics import t_interval, wilson
 from sdl_cli.measure.wording import PERCENT
 from sdl_cli.phrases import counted
 from sdl_cli.study.claims.jobs import Job
+from sdl_cli.study.compare.judge import Paired
 from sdl_cli.study.compare.plan import arm_folder
 from sdl_cli.study.compare.result import ComparisonResult
 from sdl_cli.study.compare.trial import read_rows
@@ -55,24 +56,26 @@ class Number:
 def difference(done: Done, arm: str, minus: str) -> Number:
     """How much better one arm is than another over the same splits: points, or per cent of the other's error.
 
-    Random splits: the corrected t interval of Nadeau and Bengio (2003). Where all repeats share their test rows, which the source
-    sets, the draws of labelled rows and the test rows both add to the error: see `two_way_interval`.
+    Random splits: as `sdl compare` tells it, by the corrected t interval of Nadeau and Bengio (2003). Where all repeats share
+    their test rows, which the source sets, the draws of labelled rows and the test rows both add to the error: see
+    `two_way_interval`.
 
     Raises KeyError if one of the arms has no result.
     """
     found = done.comparison()
     one, other = (done.scores(found, name) for name in (arm, minus))
-    sign = 1.0 if HIGHER_IS_BETTER[found.metric] else -1.0
-    unit, scale = _unit(found.metric, float(np.mean(other)))
-    pairs = sign * scale * (one - other)
+    unit, scale = _unit(found.metric, other)
+    pairs = scale * (one - other)
     n = counted(len(pairs), "draw" if found.fixed_test else "split")
     if not found.fixed_test:
-        value, low, high = corrected_t_interval(pairs, found.test_rows / found.labelled_rows)
-        return Number(value, low, high, unit, n)
+        num_test = found.test_rows if found.metric == "accuracy" else None  # of which the score is a share
+        paired = Paired({arm: one, minus: other}, found.test_rows / found.labelled_rows, num_test=num_test)
+        value, low, high = (scale * part for part in paired.difference(arm, minus))
+        return Number(value, min(low, high), max(low, high), unit, n)
     rows = [_by_row(found, done.job.arm(name)) for name in (arm, minus)]
     if rows[0] is None or rows[1] is None or len(rows[0]) != len(rows[1]):
         return Number(*t_interval(pairs), unit, n)
-    by_row = sign * scale * (rows[0] - rows[1])
+    by_row = scale * (rows[0] - rows[1])
     note = "" if len(pairs) > 1 else "one draw of labelled rows, so that the interval is of the test rows alone"
     return Number(*two_way_interval(pairs, by_row), unit, f"{n} x {len(by_row):,} test rows", note)
 
@@ -105,14 +108,13 @@ def over_sets(done: Sequence[Done], arm: str, minus: str) -> Number:
     pairs, units = [], set()
     for one in done:
         found = one.comparison()
-        sign = 1.0 if HIGHER_IS_BETTER[found.metric] else -1.0
         first, other = one.scores(found, arm), one.scores(found, minus)
-        unit, scale = _unit(found.metric, float(np.mean(other)))
+        unit, scale = _unit(found.metric, other)
         units.add(unit)
-        pairs.append(sign * scale * float(np.mean(first) - np.mean(other)))
+        pairs.append(scale * float(np.mean(first) - np.mean(other)))
     wins, losses = sum(pair > 0 for pair in pairs), sum(pair < 0 for pair in pairs)
     note = f"better on {wins}, worse on {losses} of {len(pairs)} sets"
-    return Number(*_over(pairs), " or ".join(sorted(units)), _sets(done), note)
+    return Number(*t_interval(pairs), " or ".join(sorted(units)), _sets(done), note)
 
 
 def rank(done: Sequence[Done], arm: str) -> Number:
@@ -126,7 +128,7 @@ def rank(done: Sequence[Done], arm: str) -> Number:
         better, equal = sum(m > own for m in means.values()), sum(m == own for m in means.values())
         ranks.append(1 + better + (equal - 1) / 2)
         best += better == 0
-    return Number(*_over(ranks), "rank", _sets(done), f"the best or equal to it on {best} of {len(ranks)}")
+    return Number(*t_interval(ranks), "rank", _sets(done), f"the best or equal to it on {best} of {len(ranks)}")
 
 
 def score(one: Done, arm: str | None, error: bool = False) -> Number:
@@ -153,7 +155,7 @@ def score(one: Done, arm: str | None, error: bool = False) -> Number:
 def over_sets_score(done: Sequence[Done], arm: str | None) -> Number:
     """The mean score of an arm over data sets, with its t interval over them."""
     scores = [score(one, arm) for one in done]
-    return Number(*_over([one.value for one in scores]), scores[0].unit, _sets(done))
+    return Number(*t_interval([one.value for one in scores]), scores[0].unit, _sets(done))
 
 
 def coverage(done: Sequence[Done], level: float = 0.9) -> Number:
@@ -194,11 +196,7 @@ def of_networks(done: Sequence[Done], key: str) -> Number:
     if len(values) == 1:
         ends = (scale * found[0]["low"], scale * found[0]["high"])
         return Number(values[0], *ends, unit, f"{done[0].job.member}, {found[0]['n']:,} test rows")
-    return Number(*_over(values), unit, _sets(done)) if values else Number(*NOTHING, unit, _sets(done))
-
-
-def _over(values: Sequence[float]) -> tuple[float, float, float]:
-    return t_interval(values)
+    return Number(*t_interval(values), unit, _sets(done)) if values else Number(*NOTHING, unit, _sets(done))
 
 
 def _sets(done: Sequence[Done]) -> str:
@@ -218,8 +216,10 @@ def _by_row(found: ComparisonResult, arm: str) -> Array | None:
     return read_rows([arm_folder(Path(found.folder), arm) / str(repeat) for repeat in range(found.repeats)])
 
 
-def _unit(metric: str, reference: float) -> tuple[str, float]:
-    """The unit of a difference, and what one of the metric is in it: points of a share, per cent of the other's error."""
+def _unit(metric: str, other: Array) -> tuple[str, float]:
+    """The unit of a difference, and what one more of the metric is in it: points, or per cent of the other's error."""
+    sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
     if metric in PERCENT:
-        return "points", 100.0
-    return "% of the error", 100.0 / reference if reference else math.nan
+        return "points", sign * 100.0
+    reference = float(np.mean(other))
+    return "% of the error", sign * 100.0 / reference if reference else math.nan

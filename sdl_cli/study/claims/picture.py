@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
 
 from sdl_cli.measure.estimates import Line, Panel
 from sdl_cli.phrases import printable
@@ -26,18 +25,7 @@ def panels(claim: ClaimResult, most_letters: int = MOST_LETTERS) -> list[Panel]:
 
 def _line(one: Finding, most_letters: int) -> Line:
     label = "\n".join(textwrap.wrap(printable(one.what), most_letters)[:4])
-    return Line(label, one.value, one.low, one.high, one.reported, _bound(one), _KINDS.get(one.verdict, 3), one.decides)
-
-
-def _bound(one: Finding) -> float:
-    """The number in a finding's statement; nan where nothing is claimed of it."""
-    words: Sequence[str] = one.statement.split()
-    for word in words:
-        try:
-            return float(word)
-        except ValueError:
-            continue
-    return math.nan
+    return Line(label, one.value, one.low, one.high, one.reported, one.bound, _KINDS.get(one.verdict, 3), one.decides)
 
 
 def draw(claim: ClaimResult) -> bytes | None:

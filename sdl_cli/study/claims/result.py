@@ -21,7 +21,7 @@ class Finding(Json):
         value, low, high: with its 95 % interval, in `unit`; nan where it is not known.
         unit: points, %, rank, ...; n: what it rests on, in words.
         published: in words. reported: the same as a number in `unit`, nan if there is none.
-        statement: what is claimed of the number, in words; empty for a number that decides nothing.
+        statement: what is claimed of the number, in words; empty for a number that decides nothing. bound: the number in it.
         verdict: holds, does not hold, not measurable here; empty for a number that decides nothing.
         decides: the claim's verdict rests on it. control: a negative control.
         note: what else to know, one sentence.
@@ -36,6 +36,7 @@ class Finding(Json):
     published: str = ""
     reported: float = math.nan
     statement: str = ""
+    bound: float = math.nan
     verdict: str = SHOWN
     decides: bool = False
     control: bool = False

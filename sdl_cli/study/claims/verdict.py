@@ -23,6 +23,12 @@ def statement(row: Row, unit: str) -> str:
     return "" if row.about is None else f"about {row.about:g}{of}"
 
 
+def bound(row: Row) -> float:
+    """The number that a row's own is held against; nan where nothing is claimed."""
+    given = (row.more_than, row.less_than, row.at_most, row.about, 0.0 if row.no_gain else None)
+    return next((one for one in given if one is not None), math.nan)
+
+
 def verdict(row: Row, value: float, low: float, high: float) -> str:
     """The verdict on one number.
 

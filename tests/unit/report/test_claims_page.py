@@ -37,8 +37,10 @@ def claim(name: str, verdict: str, *findings: Finding) -> ClaimResult:
 
 @pytest.fixture
 def found() -> ClaimsResult:
-    first = finding("a minus b", published="+9 points", reported=9.0, statement="more than 0 points", verdict=HOLDS, decides=True)
-    control = finding("control: c minus d", 0.0, statement="no measurable gain", verdict=HOLDS, control=True)
+    first = finding(
+        "a minus b", published="+9 points", reported=9.0, statement="more than 0 points", bound=0.0, verdict=HOLDS, decides=True
+    )
+    control = finding("control: c minus d", 0.0, statement="no measurable gain", bound=0.0, verdict=HOLDS, control=True)
     published = Finding(what="theirs", unit="points", reported=-2.4, published="-2.4 points")
     none = Finding(what="missing", verdict=UNCLEAR, note="not run: no data")
     claims = (
@@ -63,7 +65,7 @@ def test_a_panel_for_each_unit_with_what_was_published(found: ClaimsResult) -> N
     assert [line.label for line in panel.lines] == ["a minus b", "control: c minus d", "theirs"]
     assert [line.kind for line in panel.lines] == [0, 0, 3]
     assert panel.lines[0].bound == 0 and panel.lines[0].reported == 9 and panel.lines[0].strong
-    assert math.isnan(panel.lines[1].bound) and math.isnan(panel.lines[2].value)
+    assert panel.lines[1].bound == 0 and math.isnan(panel.lines[2].bound) and math.isnan(panel.lines[2].value)
     several = claim("x", UNCLEAR, finding("a"), finding("b", 2.0, "rank"), finding("c", 0.5, ""))
     assert [p.axis for p in panels(several)] == ["difference (points)", "mean rank (1 is best)", "correlation"]
 

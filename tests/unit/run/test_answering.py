@@ -179,3 +179,14 @@ def test_a_photo(folder: Path) -> None:
     with pytest.raises(DataError) as broken:
         run.of_photo(b"\x89PNG nothing", "image/png")
     assert broken.value.message.startswith("The photo cannot be read: ") and "sdl-" not in str(broken.value)
+
+
+def test_text_is_read_by_the_marks_of_the_runs_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{k}.{k % 7}50,5;{'ja' if k > 15 else 'nein'}" for k in range(1, 31)]
+    Path("eu.csv").write_text("miete;urteil\n" + "\n".join(lines) + "\n")
+    sdl("train dataset=table dataset.path=eu.csv dataset.target=urteil model=baseline model.num_trees=20 hydra.run.dir=eu")
+    Path("new.csv").write_text("miete\n2.150,5\n29.150,5\n")
+    as_a_file = [row["prediction"] for row in predicted(tmp_path, "eu", "new.csv")]
+    asked = answering(tmp_path, "eu").of_rows([{"miete": "2.150,5"}, {"miete": "29.150,5"}])
+    assert [row["prediction"] for row in asked["predictions"]] == as_a_file == ["nein", "ja"]

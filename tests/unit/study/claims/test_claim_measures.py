@@ -213,3 +213,10 @@ def test_a_trend_needs_two_sizes() -> None:
     many = Done(dataclasses.replace(few.job, size=None), done({"a": [0.9, 0.8], "b": [0.8, 0.7]}).values)
     [both] = findings(claim, [many, few], {})
     assert both.value == pytest.approx(40 - 10)
+
+
+def test_the_same_difference_in_every_split_is_no_certainty() -> None:
+    found = difference(done({"a": [0.9, 0.8, 0.85], "b": [0.8, 0.7, 0.75]}), "a", "b")
+    share = math.sqrt(0.1 * 0.9 / 20 * (1 / 3 + 20 / 80))  # what 20 test rows leave open
+    half = 100 * stats.t.ppf(0.975, 2) * share
+    assert (found.value, found.low, found.high) == pytest.approx((10, 10 - half, 10 + half))
