@@ -155,7 +155,8 @@ class Answering:
         ]
         kinds = {c.name: c for c in self.columns}
         columns = [_column([row[name] for row in rows], name, kinds.get(name), source) for name in names]
-        cells = Cells("the request", tuple(names), columns, np.arange(1, len(rows) + 1), unit="row")
+        texts = frozenset(name for name, column in zip(names, columns, strict=True) if column.dtype == object)
+        cells = Cells("the request", tuple(names), columns, np.arange(1, len(rows) + 1), unit="row", strings=texts)
         has_ids = id_name in names
         inputs = self.inputs if has_ids else {**self.inputs, "source": {**source, "id": None}}
         try:  # text is read by the marks and the words for missing cells of the run's own file

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from integration.forked import few_trees
 
+import sdl_cli
 from sdl_cli.cli import main
 from sdl_cli.errors import DataError
 from sdl_cli.run import run_folder
@@ -190,3 +192,5 @@ def test_text_is_read_by_the_marks_of_the_runs_file(tmp_path: Path, monkeypatch:
     as_a_file = [row["prediction"] for row in predicted(tmp_path, "eu", "new.csv")]
     asked = answering(tmp_path, "eu").of_rows([{"miete": "2.150,5"}, {"miete": "29.150,5"}])
     assert [row["prediction"] for row in asked["predictions"]] == as_a_file == ["nein", "ja"]
+    rows = pd.DataFrame({"miete": ["2.150,5", "29.150,5"]})
+    assert list(sdl_cli.load("eu").predict(rows)) == as_a_file
