@@ -225,7 +225,8 @@ def _about(server: Server) -> str:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises ConfigError where the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # without the protocol asyncio leaves small packets waiting for 40 ms, as it does not see that this is TCP
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host.strip("[]"), port))

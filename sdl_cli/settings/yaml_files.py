@@ -71,9 +71,19 @@ def find(group: str, name: str, config_dir: str | None = None) -> Path:
     if name not in found:
         near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
         guess = f" Did you mean {near[0]}?" if near else ""
+        if group == "dataset" and (what := _kind_of_path(name)):
+            raise ConfigError(f"dataset={name}: a {what} is not written so.", f"Put it first, by itself: sdl train {name}")
         names = f"There are: {', '.join(found)}." if found else f"There are none; your own go into ./{USER_FOLDER}/{group}/."
         raise ConfigError(f"{group}={name}: there is no such {group}.{guess}", names)
     return found[name]
+
+
+def _kind_of_path(text: str) -> str:
+    """`file` or `folder` if there is one here, or nothing."""
+    try:
+        return "file" if Path(text).is_file() else "folder" if Path(text).is_dir() else ""
+    except (OSError, ValueError):  # what no path can be
+        return ""
 
 
 def check_group(group: str) -> None:

@@ -59,6 +59,9 @@ MISTAKES: list[tuple[str, list[str]]] = [
     (f"predict {{runs}}/table {'a' * 300}.npz", ["aaaa", "file name is too long"]),
     (f"train hydra.run.dir={'a' * 300} dataset=wine", ["aaaa", "file name is too long"]),
     (f"list {'a' * 300}", ["there is no group"]),
+    ("train dataset={runs}/table", ["table: a folder is not written so.", "Put it first, by itself: sdl train"]),
+    ("train dataset=no/where.csv", ["dataset=no/where.csv: there is no such dataset", "breast_cancer"]),
+    ("train model=no/where", ["model=no/where: there is no such model", "deep_net"]),
     ("train nowhere.csv", ["nowhere.csv: there is no such file or folder"]),
     ("train {data}/good.npz {data}/photos", ["only one file or folder can be the data", "dataset.test_path"]),
     # the same in a sweep, before its first job

@@ -15,6 +15,7 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.learning.models.class_targets import check_classes, few_rows_per_class
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.parameters import Parameters
+from sdl_cli.learning.models.trees import walked
 from sdl_cli.settings.machine import available_cores
 
 Array = np.ndarray[Any, Any]
@@ -44,7 +45,9 @@ class FlatEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         if is_classifier(self):
             return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
-        return np.asarray(self.model_.predict(self._flatten(X)[0])).reshape(-1)
+        X = self._flatten(X)[0]
+        few = walked(self.model_, X) if num_jobs(X.size) == 1 else None
+        return np.asarray(self.model_.predict(X) if few is None else few).reshape(-1)
 
     @property
     def needs_validation(self) -> bool:
@@ -58,6 +61,8 @@ class FlatEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         """Class probabilities `float64 (N, K)`, in the order of `classes_`; 0 and 1 where the model only names classes."""
         check_is_fitted(self, "model_")
         X = self._flatten(X)[0]
+        if num_jobs(X.size) == 1 and (few := walked(self.model_, X)) is not None:
+            return few
         if hasattr(self.model_, "estimators_") and hasattr(self.model_, "n_jobs"):
             self.model_.n_jobs = num_jobs(X.size)
         if hasattr(self.model_, "predict_proba"):

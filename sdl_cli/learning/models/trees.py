@@ -12,6 +12,9 @@ from sdl_cli.errors import DataError
 
 Array = np.ndarray[Any, Any]
 LEAF = -1
+_FORESTS = (
+    ensemble.RandomForestClassifier, ensemble.RandomForestRegressor, ensemble.ExtraTreesClassifier, ensemble.ExtraTreesRegressor,
+)  # fmt: skip
 
 
 def forest_to_arrays(forest: Any) -> dict[str, Array]:
@@ -57,6 +60,25 @@ def forest_from_arrays(arrays: dict[str, Array], kind: str, classes: Array | Non
     if classes is not None:
         forest.classes_, forest.n_classes_ = classes, num_outputs
     return forest
+
+
+def walked(forest: Any, X: Array) -> Array | None:
+    """What the forest says of rows `(N, F)`: class shares `(N, K)` or means `(N,)`, bit for bit as its own `predict_proba` or
+    `predict`, in a tenth of the time for few rows, as each tree is asked without the checks and the pool of threads around it.
+
+    None for what is not a forest of one target, and for rows that its own checks must see: not finite, beyond float32, or wider.
+    """
+    if not isinstance(forest, _FORESTS) or forest.n_outputs_ != 1 or X.shape[1:] != (forest.n_features_in_,):
+        return None
+    with np.errstate(over="ignore"):
+        rows = X.astype(np.float32)
+    if not np.isfinite(rows).all():
+        return None
+    total = np.zeros((len(rows), forest.estimators_[0].tree_.max_n_classes))
+    for member in forest.estimators_:
+        total += member.tree_.predict(rows)
+    total /= len(forest.estimators_)
+    return total if hasattr(forest, "classes_") else total[:, 0]
 
 
 def check_arrays(arrays: dict[str, Array], num_features: int, num_outputs: int) -> None:

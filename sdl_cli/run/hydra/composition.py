@@ -184,6 +184,8 @@ def _name_unknown_keys(verb: str, overrides: Sequence[str], check: Check) -> Non
 def _missing_option(error: MissingConfigException, overrides: Sequence[str]) -> ConfigError:
     missing = str(error.missing_cfg_file or "")
     group, _, name = missing.rpartition("/")
+    if missing.partition("/")[0] in GROUPS:  # a path was given where a name belongs
+        group, _, name = missing.partition("/")
     if not group or group.startswith("hydra"):
         wrong = next((o for o in overrides if o.lstrip("+").partition("=")[0] == (group or missing)), missing)
         names = ", ".join(error.options or ())

@@ -74,7 +74,7 @@ def jobs_of(claim: Claim, shared: Shared) -> tuple[list[Job], dict[str, str]]:
 def _missing(study: Study, effort: Effort | None, shared: Shared, left_out: Mapping[str, str]) -> str | None:
     """Why a study cannot be run: it is not in this mode, or a set is not here, its own or one that its settings name."""
     if effort is None:
-        return "only in the full version"
+        return f"only in the {'full' if shared.quick else 'quick'} version"
     texts = (*study.settings, *effort.settings, *study.arms)
     named = [match.groups() for text in texts for match in _PLACE.finditer(text)]
     for name in [study.data, *(name for kind, name in named if kind == "data")]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -212,6 +213,27 @@ def test_any_other_address_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         file.unlink() if text is None else file.write_text(text)
         with pytest.raises(ConfigError):
             serve_checks.read_token("127.0.0.1", file)
+
+
+def test_answers_are_sent_at_once_and_do_not_wait_for_the_client() -> None:
+    """Otherwise each answer of two packets takes 40 ms: findings/uvicorn_on_a_socket_of_ones_own_waits_40_ms.sh."""
+
+    async def delay_is_off(bound: socket.socket) -> bool:
+        found: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        class Look(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                accepted = transport.get_extra_info("socket")
+                found.set_result(bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+
+        server = await asyncio.get_running_loop().create_server(Look, sock=bound)
+        async with server:
+            _, writer = await asyncio.open_connection(*bound.getsockname())
+            answer = await found
+            writer.close()
+        return answer
+
+    assert asyncio.run(delay_is_off(serve.listen("127.0.0.1", 0)))
 
 
 def test_an_address_in_use_is_named() -> None:
