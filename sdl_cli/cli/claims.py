@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sdl_cli.cli.exits import ending
-from sdl_cli.cli.options import Debug, Json
+from sdl_cli.cli.exits import check_loudness, check_trust, ending
+from sdl_cli.cli.options import Debug, Json, Quiet, Trust, Verbose
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import is_there, typed_path
 from sdl_cli.settings.parts import permission
@@ -33,6 +33,9 @@ def claims(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The small version: under ten minutes in all on two cores.")] = False,
     resume: Annotated[str | None, typer.Option("--resume", metavar="RUN", help="Go on with claims that were stopped.")] = None,
+    trust: Trust = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -44,11 +47,18 @@ def claims(
     of yours: claims.data=FOLDER (docs/CLAIMS.md lists them).
     """
     with ending(as_json, debug) as answer:
-        typed = list(given or [])
+        check_loudness(quiet, verbose)
+        check_trust(trust, resume)
+        from sdl_cli.report.loudness import display_of
+
+        typed, display = list(given or []), display_of(as_json, quiet, verbose)
         if resume is not None and (typed or quick):
             hint = f"Use only: sdl claims --resume {shlex.quote(resume)}"
             raise ConfigError("--resume takes no settings: stopped claims go on with their own.", hint)
-        values = _resumed(typed_path(resume), as_json) if resume is not None else _started(_settings(typed, quick), as_json)
+        if resume is not None:
+            values = _resumed(typed_path(resume), display, trust)
+        else:
+            values = _started(_settings(typed, quick), display)
         answer({**values, "exit_code": int(any(claim["failed"] for claim in values["claims"]))})
 
 
@@ -67,28 +77,25 @@ def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _started(settings: Sequence[str], as_json: bool) -> Values:
+def _started(settings: Sequence[str], display: Display) -> Values:
     from sdl_cli.cli.composing import closed
-    from sdl_cli.report.console import Display
     from sdl_cli.run import hydra as bridge
     from sdl_cli.study.claims import run
     from sdl_cli.study.claims.settings import parse_claims
 
-    display = Display(as_json)
     permission.begin(display.notice)
     with closed(display), bridge.composed("claims", settings, parse_claims) as one:
         values = run.run(parse_claims(one.values), one.folder, compose_study, _observer(display))
     return _shown(values, display)
 
 
-def _resumed(folder: Path, as_json: bool) -> Values:
+def _resumed(folder: Path, display: Display, trust: bool) -> Values:
     from sdl_cli.cli.composing import closed
-    from sdl_cli.report.console import Display
     from sdl_cli.run import stored
     from sdl_cli.study.claims import run
 
-    display, folder = Display(as_json), folder.absolute()
-    permission.begin(display.notice)
+    folder = folder.absolute()
+    permission.begin(display.notice, trust)
     with closed(display), stored.reading(folder):
         values = run.resume(folder, compose_study, _observer(display))
     return _shown(values, display)

@@ -61,6 +61,12 @@ def check_loudness(quiet: bool, verbose: bool) -> None:
         raise ConfigError("-q and -v: use one of them, not both.", "Leave one out.")
 
 
+def check_trust(trust: bool, resume: str | None) -> None:
+    """Raise ConfigError for --trust where nothing is resumed."""
+    if trust and resume is None:
+        raise ConfigError("--trust only works with --resume: what this command names itself is imported.", "Leave it out.")
+
+
 @contextlib.contextmanager
 def _kept_stdout(as_json: bool) -> Iterator[Callable[[Values], None]]:
     """With `as_json`, stdout carries only the one object printed through the yielded function; all else goes to stderr."""

@@ -13,7 +13,7 @@ import typer
 
 from sdl_cli import __version__
 from sdl_cli.cli import claims, folder_verbs, looking, stored_runs
-from sdl_cli.cli.exits import check_choice, check_loudness, ending, stop_signals
+from sdl_cli.cli.exits import check_choice, check_loudness, check_trust, ending, stop_signals
 from sdl_cli.cli.options import ConfigDir, Debug, Json, NoOwnFile, Quiet, Trust, Verbose, arms_line, settings_line
 from sdl_cli.errors import ConfigError
 from sdl_cli.files import typed_path
@@ -80,9 +80,7 @@ def composing_verb(name: str, short: str, text: str, data: str, several: str, st
     ) -> None:
         with ending(as_json, debug) as answer:
             check_loudness(quiet, verbose)
-            if trust and resume is None:
-                what = "--trust only works with --resume: what this command names itself is imported."
-                raise ConfigError(what, "Leave it out.")
+            check_trust(trust, resume)
             flags = _information(name, cfg, resolve, package, info)
             from sdl_cli.cli import composing
             from sdl_cli.report.loudness import display_of

@@ -42,6 +42,12 @@ class Quiet(Display):
 
     def compare_progress(self, progress: Any) -> None: ...
 
+    def claims_start(self, overview: Values) -> None: ...
+
+    def claims_job(self, name: str, job: Any, number: int, total: int) -> None: ...
+
+    def claim(self, result: Any) -> None: ...
+
 
 class Verbose(Display):
     """A line for each step, with the time since the start; no bar."""
@@ -58,6 +64,9 @@ class Verbose(Display):
 
     def epoch(self, row: Values) -> None:
         self._step(f"{row['phase']}: {row.get('unit', 'epoch')} {row['epoch']}/{row['epochs']}  {words.epoch_text(row)}")
+
+    def claims_progress(self, progress: Any) -> None:
+        self._cell(progress, progress.part, f"{progress.part}, repeat {progress.repeat + 1}", "fits of this study")
 
     def _cell(self, progress: Any, named: str, running: str, unit: str) -> None:
         outcome = progress.outcome

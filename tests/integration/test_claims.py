@@ -89,6 +89,14 @@ def test_finished_studies_are_read_and_not_run_again(sdl: Sdl, own: Path, tmp_pa
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_quiet_prints_the_verdicts_alone_and_verbose_every_fit(sdl: Sdl, own: Path) -> None:
+    quiet = sdl(f"claims guessing --quick -q {THREADS}")
+    assert quiet.code == 0 and quiet.err == "" and "size " not in quiet.out and "guessing  holds" in quiet.out
+    loud = sdl(f"claims guessing --quick -v {THREADS}").err
+    assert "s    6 of 6 fits of this study: " in loud and loud.count(" done\n") == 2 * 2 * 3, loud
+    assert sdl("claims guessing --trust").err.startswith("error   --trust only works with --resume")
+
+
 def test_fewer_repeats_are_said(sdl: Sdl, own: Path, tmp_path: Path) -> None:
     values = sdl(f"claims guessing claims.repeats=2 seed=5 {THREADS} --json").json
     [claim] = values["claims"]
