@@ -8,6 +8,7 @@ With `--write` the outputs are stored instead.
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 _VARY = re.compile(r"\d+(?:[.,]\d+)*|(?:/[\w.+-]+)+")  # numbers, and paths, which other machines have otherwise
+
+_MACHINE = re.compile(r"^(?:device|time) .*\n?(?:^ .*\n?)*", re.MULTILINE)  # these fields and their further lines
 
 
 def executed(file: Path) -> Any:
@@ -39,8 +42,8 @@ def words(book: Any) -> list[str]:
     found: list[str] = []
     for cell in book.cells:
         shown = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", ())]
-        lines = "\n".join("".join(text) for text in shown).splitlines()
-        found += [word for line in lines if not line.startswith(("device", "time")) for word in _VARY.sub("#", line).split()]
+        text = _MACHINE.sub("", "\n".join("".join(text) for text in shown))
+        found += _VARY.sub("#", text).split()
     return found
 
 
@@ -75,7 +78,7 @@ def main() -> int:
         wrong += not is_same
         print(f"{file.name}: {'as stored' if is_same else 'differs'}")
         if not is_same:
-            print("  new:", *[word for word in now if word not in before][:40])
+            print("\n".join(f"  {line}" for line in difflib.unified_diff(before, now, "stored", "today", lineterm="")))
     return wrong
 
 
