@@ -2,8 +2,8 @@
 
     python benchmarks/claims_page.py "quick, seed 0=RUN" "quick, seed 1=RUN" "full=RUN,RUN"
 
-Each argument is a column of the first table, its name and the runs that it is of. The numbers of a claim come from the last column
-that has it.
+Each argument is a column of the first table, its name and the runs that it is of. The numbers of a claim come from the last
+column that has it.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import shlex
 import sys
 from typing import Annotated
@@ -142,6 +143,9 @@ for room in (claims, stored_runs, looking, folder_verbs):
     app.registered_commands += room.commands.registered_commands
 
 
+_WITH_SETTINGS = ("sdl train", "sdl curve", "sdl compare", "sdl claims", "sdl check")
+
+
 def main() -> None:
     """The `sdl` program."""
     # Waiting threads soon give up their core: two trainings at once ran four times faster, and a single one no slower. torch's
@@ -174,7 +178,10 @@ def _exit_code() -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        wrong = ConfigError(" ".join(str(error.format_message()).split()), f"See: {_verb()} --help")
+        message = " ".join(str(error.format_message()).split())
+        option = re.match(r"No such option: --([a-z][\w.-]*)", message)
+        setting = f". A setting has no dashes: {option[1]}=VALUE" if option and _verb() in _WITH_SETTINGS else ""
+        wrong = ConfigError(message, f"See: {_verb()} --help{setting}")
     with ending("--json" in sys.argv):
         raise wrong
     return 1

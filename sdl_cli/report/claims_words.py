@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sdl_cli.phrases import duration
 from sdl_cli.report import layout
-from sdl_cli.study.claims.result import ClaimResult, ClaimsResult
+from sdl_cli.study.claims.result import ClaimResult, ClaimsResult, Finding
 from sdl_cli.study.claims.table import measured, verdict_words
 
 Values = dict[str, Any]
@@ -17,7 +18,8 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     mode = "the quick version" if overview["quick"] else "the full version"
     lines = [("claims", f"{', '.join(overview['claims'])} ({mode})")]
     done = f", {overview['done']:,} of them done" if overview["done"] else ""
-    about = f"about {duration(60 * overview['minutes'])} on two cores with nothing else running"
+    minutes = overview["minutes"]
+    about = f"{f'about {duration(60 * minutes)}' if minutes > 1 else 'a minute at most'} on two cores with nothing else running"
     number = f"{overview['studies']:,} {'study' if overview['studies'] == 1 else 'studies'}"
     lines.append(("size", f"{number}{done}; {about}"))
     reasons: dict[str, list[str]] = {}
@@ -34,11 +36,16 @@ def table_lines(found: ClaimsResult) -> list[str]:
     for claim in found.claims:
         deciding = [one for one in claim.findings if one.decides]
         first = deciding[0] if deciding else None
-        rows.append([claim.name, claim.verdict, _short(claim), "" if first is None else f"{measured(first)}: {first.what}"])
-        rows += [["", verdict_words(one), one.published, f"{measured(one)}: {one.what}"] for one in deciding[1:]]
+        rows.append([claim.name, claim.verdict, _short(claim), "" if first is None else _number(first)])
+        rows += [["", verdict_words(one), one.published, _number(one)] for one in deciding[1:]]
         controls = [one for one in claim.findings if one.control]
-        rows += [["", verdict_words(one), "", f"{measured(one)}: {one.what}"] for one in controls]
+        rows += [["", verdict_words(one), "", _number(one)] for one in controls]
     return layout.table(rows)
+
+
+def _number(one: Finding) -> str:
+    """A number and what it is, or why there is none."""
+    return f"{measured(one)}: {one.what}" if math.isfinite(one.value) else f"{one.what}: {one.note or 'not measured'}"
 
 
 def _short(claim: ClaimResult) -> str:

@@ -18,7 +18,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "EXTENDING.md").read_text()
 FILE = re.compile(r"[Ii]n `(?P<file>[\w./]+)`:\n\n```\w+\n(?P<text>.*?)```", re.DOTALL)
 COMMANDS = re.compile(r"```console\n(.*?)```", re.DOTALL)
 SECTIONS = {text.partition("\n")[0]: text for text in PAGE.split("\n## ")[1:]}
-FIVE = ("A loss", "An augmentation", "A network", "A source of data", "An arm")
+KINDS = ("A loss", "An augmentation", "A network", "An estimator", "A source of data", "An arm")
 
 
 def write_files(folder: Path) -> None:
@@ -33,11 +33,11 @@ def write_files(folder: Path) -> None:
 
 
 def test_there_is_an_example_of_each_kind() -> None:
-    assert all(COMMANDS.search(SECTIONS[name]) for name in FIVE)
-    assert len(FILE.findall(PAGE)) == 10
+    assert all(COMMANDS.search(SECTIONS[name]) for name in KINDS)
+    assert len(FILE.findall(PAGE)) == 11
 
 
-@pytest.mark.parametrize("name", FIVE)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_command_of_the_page_works_with_its_files(name: str, sdl: Sdl, tmp_path: Path) -> None:
     write_files(tmp_path)
     runpy.run_path(str(tmp_path / "make_garden.py"))

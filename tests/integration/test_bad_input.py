@@ -62,7 +62,9 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("train dataset={runs}/table", ["table: a folder is not written so.", "Put it first, by itself: sdl train"]),
     ("train dataset=no/where.csv", ["dataset=no/where.csv: there is no such dataset", "breast_cancer"]),
     ("train model=no/where", ["model=no/where: there is no such model", "deep_net"]),
+    ("train --target outcome", ["No such option: --target", "A setting has no dashes: target=VALUE"]),
     ("train nowhere.csv", ["nowhere.csv: there is no such file or folder"]),
+    ("train {data}/good.npz outcome", ["outcome: this is not key=value", "To predict a column of this name: target=outcome"]),
     ("train {data}/good.npz {data}/photos", ["only one file or folder can be the data", "dataset.test_path"]),
     # the same in a sweep, before its first job
     ("train -m seed=interval(0,3)", ["seed=interval(0,3)", "seed=0.0,3.0", "hydra/sweeper=optuna"]),

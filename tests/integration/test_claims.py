@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_claim_ends_in_a_verdict_a_picture_and_a_report(sdl: Sdl, own: Path, t
     assert found.code == 0, found.err
     lines = found.out.splitlines()
     assert "claims  guessing (the quick version)" in lines
-    assert any(line.startswith("size    2 studies; about ") for line in lines)
+    assert any(line.startswith("size    2 studies; a minute at most ") for line in lines)
     assert "guessing (there_only): cifar10 lies in a folder of yours: claims.data=FOLDER" in " ".join(found.out.split())
     assert "claim   guessing: logistic regression beats guessing" in lines and "        holds" in lines
     [folder] = (tmp_path / "runs").glob("*/*_claims")
@@ -100,7 +101,9 @@ def test_quiet_prints_the_verdicts_alone_and_verbose_every_fit(sdl: Sdl, own: Pa
 def test_fewer_repeats_are_said(sdl: Sdl, own: Path, tmp_path: Path) -> None:
     values = sdl(f"claims guessing claims.repeats=2 seed=5 {THREADS} --json").json
     [claim] = values["claims"]
-    assert claim["experiment"] == ["sdl compare of 2 methods, 1 setting each on breast_cancer, iris and wine, 2 repeats."]
+    assert claim["experiment"] == [
+        "sdl compare of 2 methods, 1 setting each on breast_cancer, iris and wine, 2 repeats, with parallel.backend=threading."
+    ]
     assert claim["command"] == "sdl claims guessing seed=5 claims.repeats=2"
 
 
@@ -156,6 +159,16 @@ def test_mistakes_are_named_and_leave_nothing_behind(sdl: Sdl, tmp_path: Path, c
     assert tree(tmp_path) == before
 
 
+def changed_study(**change: object) -> dict[str, object]:
+    studies = yaml.safe_load(SMALL)["studies"]
+    return {"studies": {**studies, "tables": {**studies["tables"], **change}}}
+
+
+def changed_row(number: int, **change: object) -> dict[str, object]:
+    rows = yaml.safe_load(SMALL)["rows"]
+    return {"rows": [{**row, **change} if place == number else row for place, row in enumerate(rows)]}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -165,13 +178,52 @@ def test_mistakes_are_named_and_leave_nothing_behind(sdl: Sdl, tmp_path: Path, c
         ({"rows": [{"what": "x", "measure": "score", "mroe_than": 1}]}, ["mroe_than", "more_than"]),
         ({"studies": {"a": {"verb": "compare", "data": "nothing"}}}, ["there is no data set called nothing", "digits"]),
         ({"studies": {"a": {"verb": "compose", "data": "digits"}}}, ["compose"]),
-        ({"studies": None}, ["cannot be read"]),
+        ({"studies": None}, ["a claim needs studies", "docs/CLAIMS.md"]),
+        ({"studies": "x"}, ["cannot be read"]),
+        (changed_study(arms=["logistik", "majority"]), ["its studies have no arm called logistic", "logistik, majority"]),
+        (changed_study(arms=["logistic", "majority", "frost"]), ["claim guessing, tables:", "frost", "forest"]),
+        (changed_study(settings=["training.epoch=5"]), ["claim guessing, tables:", "training.epoch", "training.epochs"]),
+        (changed_study(settings=["dataset=digits"]), ["its data set is not one of its settings", "under data: of tables"]),
+        (changed_study(arms=["logistic"]), ["needs arms, at least two"]),
+        (changed_row(0, minus="forest"), ["no arm called forest", "majority, logistic"]),
+        (changed_row(0, decides=False), ["no row decides the claim", "decides: true"]),
+        (changed_row(1, decides=True), ["it decides, and nothing is claimed of it", "more_than"]),
+        (changed_row(2, no_gain=False), ["a control says that nothing should be found", "no_gain: true"]),
+        (changed_row(1, studies=[]), ["it names no studies"]),
     ],
 )
 def test_a_wrong_claim_of_ones_own_is_explained(sdl: Sdl, own: Path, change: dict[str, object], words: list[str]) -> None:
     own.write_text("# x\n" + yaml.safe_dump({**yaml.safe_load(SMALL), **change}))
     found = sdl("claims guessing")
     assert found.code == 2 and all(word in found.err for word in words), found.err
+
+
+def test_a_claim_may_be_of_data_of_ones_own_and_needs_no_publication(sdl: Sdl, own: Path, tmp_path: Path) -> None:
+    (tmp_path / "sdl_conf" / "dataset").mkdir()
+    (tmp_path / "sdl_conf" / "dataset" / "flowers.yaml").write_text("# mine\n_target_: my_data.Flowers\n")
+    (tmp_path / "my_data.py").write_text(
+        "from sklearn.datasets import load_iris\n\n\nclass Flowers:\n    def load(self):\n        return load_iris(return_X_y=True)\n"
+    )
+    values = {**yaml.safe_load(SMALL), **changed_study(data="flowers"), **changed_row(0, measure="difference")}
+    for key in ("source", "published", "learned"):
+        values.pop(key, None)
+    own.write_text("# flowers tell themselves apart\n" + yaml.safe_dump(values))
+    found = sdl(f"claims guessing --quick {THREADS} --json").json["claims"][0]
+    assert found["verdict"] == "holds" and "on flowers" in found["experiment"][0] and found["findings"][0]["n"] == "3 splits"
+
+
+def test_the_example_of_the_page_is_put_to_the_test(sdl: Sdl, own: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "CLAIMS.md").read_text()
+    own.with_name("trees.yaml").write_text(re.search(r"trees.yaml`:\n\n```yaml\n(.*?)```", page, re.DOTALL)[1])  # type: ignore[index]
+    found = sdl(f"claims trees --quick {THREADS} --json").json["claims"][0]
+    assert [one["n"] for one in found["findings"]] == ["3 splits", "3 splits, 36 test rows"]
+    assert found["findings"][1]["statement"] == "about 98 %"
+
+
+def test_what_is_only_in_the_quick_version_says_so(sdl: Sdl, own: Path) -> None:
+    own.write_text("# x\n" + yaml.safe_dump({**yaml.safe_load(SMALL), **changed_study(full=None)}))
+    found = sdl("claims guessing")
+    assert found.code == 2 and "only in the quick version" in found.err
 
 
 def test_every_claim_reads_and_can_be_listed_and_shown(sdl: Sdl) -> None:

@@ -298,7 +298,7 @@ learned: x
 studies:
   a: {verb: train, data: wine, settings: [model=deep_net, model.depth=1, loss=focal, training.epochs=1], quick: {}, full: {}}
 rows:
-  - {what: x, measure: score, studies: [a], decides: true}
+  - {what: x, measure: score, studies: [a], more_than: 0, decides: true}
 """
 
 
@@ -313,7 +313,8 @@ def test_a_claim_of_a_stranger_runs_code_only_where_it_is_named(
     theirs = {"theirs": tmp_path / "sdl_conf" / "claim" / "theirs.yaml"}
     monkeypatch.setattr("sdl_cli.study.claims.settings.claims", lambda: theirs)  # as if there were no others
     found = sdl("claims --quick")
-    assert found.code == 1 and "this command does not name it" in " ".join(found.err.split()), found.err
+    said = " ".join(found.err.split())
+    assert found.code == 2 and "this command does not name it" in said and "name the claim: sdl claims theirs" in said, found.err
     assert not (tmp_path / "was_imported").exists()
     assert sdl("claims theirs --quick").code == 0
     assert (tmp_path / "was_imported").exists()

@@ -16,6 +16,7 @@ from sdl_cli.learning.models.class_targets import check_classes, few_rows_per_cl
 from sdl_cli.learning.models.kind import ModelSettings
 from sdl_cli.learning.models.parameters import Parameters
 from sdl_cli.learning.models.trees import walked
+from sdl_cli.phrases import shortened
 from sdl_cli.settings.machine import available_cores
 
 Array = np.ndarray[Any, Any]
@@ -38,6 +39,9 @@ class FlatEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         self.model_ = self._build(len(X), y)
         with few_rows_per_class():
             self._fit_model(X, y)
+        if is_classifier(self) and not hasattr(self.model_, "predict_proba"):
+            what = "Without probabilities (predict_proba), each class gets 0 or 1: log loss, ROC AUC and calibration say little."
+            self.notes_.append(what)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -66,8 +70,16 @@ class FlatEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         if hasattr(self.model_, "estimators_") and hasattr(self.model_, "n_jobs"):
             self.model_.n_jobs = num_jobs(X.size)
         if hasattr(self.model_, "predict_proba"):
-            return np.asarray(self.model_.predict_proba(X), dtype=np.float64)
-        return np.asarray(np.asarray(self.model_.predict(X))[:, None] == self.classes_[None], dtype=np.float64)
+            probs = np.asarray(self.model_.predict_proba(X), dtype=np.float64)
+            return _checked(probs) if probs.shape == (len(X), len(self.classes_)) else probs  # another shape is said elsewhere
+        found = np.asarray(self.model_.predict(X)).reshape(-1)
+        if len(found) != len(X):
+            raise ValueError(f"predict gave {len(found):,} classes for {len(X):,} rows")
+        strange = np.flatnonzero(~np.isin(found, self.classes_))
+        if len(strange):
+            classes = shortened(", ".join(map(str, self.classes_)), 60)
+            raise ValueError(f"predict gave {shortened(repr(found[strange[0]].item()), 60)}; its y in fit had only {classes}")
+        return np.asarray(found[:, None] == self.classes_[None], dtype=np.float64)
 
     def _build(self, num_rows: int, y: Array) -> Any:
         raise NotImplementedError
@@ -89,6 +101,19 @@ class FlatEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             return validate_data(self, X, reset=False), None
         X, y = validate_data(self, X, y, y_numeric=not is_classifier(self))
         return X, y
+
+
+def _checked(probs: Array) -> Array:
+    """The same probabilities. Raises ValueError for what are none: not finite, below 0, or not 1 in all."""
+    wrong = int((~np.isfinite(probs)).sum())
+    if wrong:
+        raise ValueError(f"{wrong:,} of its probabilities are not finite numbers")
+    if probs.size and probs.min() < -1e-6:
+        raise ValueError(f"one of its probabilities is {probs.min():.4g}, less than 0")
+    off = np.abs(probs.sum(axis=1) - 1)
+    if len(off) and off.max() > 1e-3:
+        raise ValueError(f"its probabilities of a row add up to {probs[off.argmax()].sum():.4g}, not to 1")
+    return probs
 
 
 def num_jobs(num_cells: int) -> int:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
 from sdl_cli.errors import ConfigError, DataError
 from sdl_cli.learning.models.arguments import takes
@@ -20,6 +22,7 @@ from sdl_cli.learning.models.settings import SklearnSettings
 from sdl_cli.learning.models.target_scale import may_scale, scale_of
 from sdl_cli.settings.experiment import Experiment
 from sdl_cli.settings.parse import suggest
+from sdl_cli.settings.parts.own import require_path
 
 Array = np.ndarray[Any, Any]
 ALLOWED_ROOTS = ("sklearn", "sdl_cli")
@@ -45,6 +48,10 @@ class _SklearnModel(FlatEstimator):
             model = kind(**params)
         except Exception as error:
             raise ConfigError(f"model.params: {self.estimator} cannot be built: {words_of(error)}") from error
+        if not hasattr(model, "__sklearn_tags__"):
+            base = "ClassifierMixin" if is_classifier(self) else "RegressorMixin"
+            what = f"model.estimator: {self.estimator} is no estimator as scikit-learn understands it."
+            raise ConfigError(what, f"Derive it from {base} and BaseEstimator of sklearn.base, in this order.")
         wanted, fits = ("classes", is_classifier(model)) if is_classifier(self) else ("numbers", is_regressor(model))
         if not fits:
             raise ConfigError(f"model.estimator: {self.estimator} does not predict {wanted}, which this data set needs.")
@@ -55,6 +62,14 @@ class _SklearnModel(FlatEstimator):
                 "are in the original unit."
             )
         return make_pipeline(StandardScaler(), model) if self.standardize else model
+
+    def _fit_model(self, X: Array, y: Array) -> None:
+        super()._fit_model(X, y)
+        try:
+            check_is_fitted(self.model_)
+        except NotFittedError as error:
+            what = f"model.estimator: {self.estimator} does not look fitted after fit, and scikit-learn would not let it predict."
+            raise ConfigError(what, "Let fit keep what it learned in attributes that end with _, such as classes_.") from error
 
 
 class SklearnModel(ClassifierMixin, _SklearnModel):  # type: ignore[misc]
@@ -69,13 +84,16 @@ def import_estimator(path: str) -> Any:
     """The class at an import path, or where it has moved since the run was stored. Raises ConfigError if there is none."""
     old = next((prefix for prefix in MOVED if path.startswith(prefix)), "")
     keep_quiet()
-    module, _, name = (MOVED.get(old, "") + path.removeprefix(old)).rpartition(".")
+    today = MOVED.get(old, "") + path.removeprefix(old)
+    module, _, name = today.rpartition(".")
+    found: Any = require_path("model.estimator", today, ALLOWED_ROOTS)
     try:
-        found = getattr(importlib.import_module(module), name)
+        found = found or getattr(importlib.import_module(module), name)
     except (Exception, SystemExit) as error:  # importing runs code of others, which raises anything
         usual = isinstance(error, (ImportError, AttributeError))
         what = f"model.estimator: {path} cannot be imported: {error if usual else words_of(error)}"
-        raise ConfigError(what, "Give the full path of a class, for example sklearn.svm.SVC.") from error
+        hint = "Give the full path of a class, for example sklearn.svm.SVC, or my_file.MyClass of a file in this folder."
+        raise ConfigError(what, hint) from error
     if not (inspect.isclass(found) and hasattr(found, "fit") and hasattr(found, "predict")):
         raise ConfigError(f"model.estimator: {path} is not an estimator class with fit and predict.")
     return found

@@ -216,7 +216,7 @@ def _load(folder: Path, values: dict[str, Any], trust: bool) -> Any:
 
 
 def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bool) -> Any:
-    from sdl_cli.learning.models.open_door import check_trusted
+    from sdl_cli.learning.models.open_door import check_trusted, import_estimator
     from sdl_cli.learning.models.skops_io import import_skops
     from sdl_cli.learning.models.stored_arrays import check_model
     from sdl_cli.learning.models.stored_types import check_file
@@ -228,6 +228,8 @@ def _load_skops(file: Path, values: dict[str, Any], num_features: int, trust: bo
         trusted = skops_io.get_untrusted_types(data=content)
         if not traits(values["model"]).is_foreign:
             return skops_io.loads(content, trusted=trusted)
+        if values["model"] == "sklearn":
+            import_estimator(str(values["params"]["estimator"]))  # from the working folder, where it lies there
         return _load_foreign(values, lambda: skops_io.loads(content, trusted=trusted))
     if values["model"] == "sklearn":
         check_trusted(str(values["params"]["estimator"]))

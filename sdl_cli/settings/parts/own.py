@@ -6,7 +6,8 @@ Composed and stored values name such a part by `_target_`; `_file_` says where i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from keyword import iskeyword
@@ -257,6 +258,27 @@ def allow_named(values: Mapping[str, Any]) -> None:
             permission.leave_out(told["target"])
 
 
+def require_path(key: str, path: str, ours: Sequence[str]) -> type | None:
+    """Let the code at an import path be imported if this command names it itself, the value of the setting `key`.
+
+    Arguments:
+        ours: packages whose code always may be.
+    Returns: the class, imported, if it lies in the working folder or `sdl_conf`; None if it is a matter of Python's import.
+    Raises:
+        ConfigError: this command does not name it. DataError: a stored run does, and nobody said --trust.
+    """
+    if path.partition(".")[0] in ours:
+        return None
+    place = sources.find_own(path)
+    file = "" if place is None else place.file
+    if permission.is_path_typed(key.rpartition(".")[2], path, _is_ours):
+        permission.allow(path, file)
+    if not permission.is_allowed(path, file):
+        what = f"{key}={path}: this code would be imported, and the command does not name it."
+        raise ConfigError(what, "If you trust it, name it on the command line; if a stored run names it, add --trust.")
+    return None if place is None else importing.load(f"{key}={path}", place)
+
+
 def _is_ours(group: str, name: str) -> bool:
     """Whether sdl brings a choice, so that no file of the user's can stand behind its name."""
     file = f"{name}.yaml"
@@ -272,7 +294,16 @@ def require_code(settings: Any) -> None:
 def wrong_in(settings: Own, what: str, error: BaseException) -> tuple[str, str]:
     """Message and hint for what a part's code raised while it did `what`."""
     part = type(settings).part
-    return f"{part.choice}: {part.place.said} failed {what}: {typed_line(error, 300)}", _CODE_HINT
+    return (
+        f"{part.choice}: {part.place.said} failed {what}: {typed_line(error, 300)}{_line_in(part.place.file, error)}",
+        _CODE_HINT,
+    )
+
+
+def _line_in(file: str, error: BaseException) -> str:
+    """The last line of the user's file that an error went through."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" (line {lines[-1]} of {sources.shown(file)})" if lines else ""
 
 
 def words_among(own: Own | type[Own], name: str, default: tuple[str, ...], allowed: tuple[str, ...]) -> frozenset[str]:

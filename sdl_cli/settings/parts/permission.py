@@ -60,7 +60,7 @@ def names(typed: Iterable[str]) -> None:
     _state.typed = frozenset(found)
 
 
-_CHOICE = re.compile(r"(\w+)=([\w.,-]+)")
+_CHOICE = re.compile(r"""(\w+)=["']?([\w.,-]+)""")
 _NAME = re.compile(r"[\w.-]+")
 _LEADING = ("arm", "experiment", "claim")  # groups whose choices may choose others
 
@@ -69,6 +69,14 @@ def is_typed(group: str, name: str, ours: Callable[[str, str], bool]) -> bool:
     """Whether this command names that choice, or one of the user's own that may lead to it; `ours` tells sdl's own choices."""
     typed = _state.typed
     return typed is None or (group, name) in typed or any(key in _LEADING and not ours(key, one) for key, one in typed)
+
+
+def is_path_typed(key: str, path: str, ours: Callable[[str, str], bool]) -> bool:
+    """Whether this command names an import path, the value of a setting, or a choice of the user's own that may hold it."""
+    typed = _state.typed
+    return (
+        typed is None or (key, path) in typed or any(one in (*_LEADING, "model") and not ours(one, name) for one, name in typed)
+    )
 
 
 def leave_out(target: str) -> None:

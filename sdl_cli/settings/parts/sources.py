@@ -102,6 +102,18 @@ def find(target: object, where: str, folders: Sequence[Path] = (), package: str 
     return Place(str(target), str(file), digest(file), package)
 
 
+def find_own(target: str) -> Place | None:
+    """Where a class lies in the working folder or `sdl_conf`; None if it does not, or an installed module has that name."""
+    module = target.rpartition(".")[0]
+    if not all(part.isidentifier() for part in target.split(".")) or not module:
+        return None
+    own = [Path.cwd(), Path(USER_FOLDER).absolute()]
+    file = next((found for folder in own if (found := _below(folder, module)) is not None), None)
+    if file is None or _is_installed(module.partition(".")[0], own):
+        return None
+    return Place(target, str(file), digest(file))
+
+
 def shown_folder(folder: Path) -> str:
     """A folder as it is said."""
     return "the working folder" if folder == Path.cwd() else shown(str(folder))

@@ -12,7 +12,7 @@ import yaml
 from sdl_cli.errors import ConfigError
 from sdl_cli.settings.experiment import Count, Positive, Range
 from sdl_cli.settings.parse import parse_group
-from sdl_cli.settings.yaml_files import find, options, summary
+from sdl_cli.settings.yaml_files import conf_dir, find, options, summary
 from sdl_cli.study.claims.sets import is_known, known_sets
 
 Values = dict[str, Any]
@@ -114,6 +114,12 @@ class Row:
     decides: bool = False
     control: bool = False
 
+    @property
+    def claimed(self) -> float | None:
+        """The number that the row's own is held against; None where nothing is claimed."""
+        given = (self.more_than, self.less_than, self.at_most, self.about, 0.0 if self.no_gain else None)
+        return next((one for one in given if one is not None), None)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -123,6 +129,7 @@ class Claim:
         name: of its file. summary: what is claimed, one sentence.
         source: who, where and when. published: the published numbers, in words.
         learned: how to read the result, one or two sentences that hold whatever comes out.
+        is_own: whether it is the user's.
     """
 
     name: str
@@ -132,6 +139,7 @@ class Claim:
     learned: str
     studies: Mapping[str, Study]
     rows: tuple[Row, ...]
+    is_own: bool = False
 
 
 def claims(config_dir: str | None = None) -> dict[str, Path]:
@@ -152,18 +160,26 @@ def read_claim(name: str, config_dir: str | None = None) -> Claim:
     file = find(GROUP, name, config_dir)
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        lacking = next((key for key in ("studies", "rows") if not values.get(key)), None)
+        if lacking is not None:
+            raise ConfigError(f"{file}: a claim needs {lacking}.", _HINT)
         studies = {
             str(key): parse_group(f"{name}.studies.{key}", Study, _with_efforts(name, key, one))
             for key, one in values["studies"].items()
         }
         rows = tuple(parse_group(f"{name}.rows[{number}]", Row, one) for number, one in enumerate(values["rows"]))
-        texts = {key: " ".join(str(values[key]).split()) for key in ("source", "published", "learned")}
+        source, published, learned = (" ".join(str(values.get(key, "")).split()) for key in ("source", "published", "learned"))
+    except ConfigError as error:
+        hint = _HINT if error.hint.startswith("See the settings") else error.hint
+        raise ConfigError(f"{file}: {error.message.removeprefix(f'{file}: ')}", hint) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        hint = "Compare it with one that works: sdl show claim=cosine"
-        raise ConfigError(f"{file}: this claim cannot be read ({type(error).__name__}: {error}).", hint) from error
-    found = Claim(name, summary(file), texts["source"], texts["published"], texts["learned"], studies, rows)
+        raise ConfigError(f"{file}: this claim cannot be read ({type(error).__name__}: {error}).", _HINT) from error
+    found = Claim(name, summary(file), source, published, learned, studies, rows, is_own=file.parent != conf_dir() / GROUP)
     _check(found, file)
     return found
+
+
+_HINT = "docs/CLAIMS.md lists the keys; one that works: sdl show claim=cosine"
 
 
 def _with_efforts(name: str, key: str, values: Values) -> Values:
@@ -181,15 +197,35 @@ def _check(claim: Claim, file: Path) -> None:
     def wrong(what: str, there_are: list[str]) -> ConfigError:
         return ConfigError(f"{file}: {what}.", f"There are: {', '.join(there_are)}.")
 
-    for study in claim.studies.values():
+    for name, study in claim.studies.items():
         if not is_known(study.data):
-            raise wrong(f"there is no data set called {study.data}", known_sets())
+            raise wrong(f"there is no data set called {study.data}", list(dict.fromkeys([*known_sets(), *options("dataset")])))
+        given = [*study.settings, *(text for one in (study.quick, study.full) if one is not None for text in one.settings)]
+        if any(text.startswith("dataset=") for text in given):
+            raise ConfigError(f"{file}: {name}: its data set is not one of its settings.", f"Write it under data: of {name}.")
+        if study.verb == "compare" and len(study.arms) < 2:
+            raise ConfigError(f"{file}: {name}: a comparison needs arms, at least two.", "For example arms: [forest, deep_net]")
     for row in claim.rows:
         if row.measure not in MEASURES:
             raise wrong(f"{row.what}: there is no measure called {row.measure}", list(MEASURES))
         missing = next((study for study in row.studies if study not in claim.studies), None)
         if missing is not None:
             raise wrong(f"{row.what}: there is no study called {missing}", list(claim.studies))
+        if row.measure != "published" and not row.studies:
+            raise wrong(f"{row.what}: it names no studies", list(claim.studies))
         lacking = next((key for key in MEASURES[row.measure] if getattr(row, key) is None), None)
         if lacking is not None:
-            raise ConfigError(f"{file}: {row.what}: {row.measure} needs {lacking}.")
+            raise ConfigError(f"{file}: {row.what}: {row.measure} needs {lacking}.", _HINT)
+        arms = list(dict.fromkeys(arm for study in row.studies for arm in claim.studies[study].arms))
+        strange = next((arm for arm in (row.arm, row.minus) if arm is not None and arm not in arms), None)
+        if strange is not None:
+            raise wrong(f"{row.what}: its studies have no arm called {strange}", arms or ["none"])
+        if row.control and not row.no_gain and row.at_most is None:
+            what = f"{row.what}: a control says that nothing should be found"
+            raise ConfigError(f"{file}: {what}.", "Give it no_gain: true, or at_most: NUMBER.")
+        if row.decides and row.claimed is None:
+            raise ConfigError(
+                f"{file}: {row.what}: it decides, and nothing is claimed of it.", "Give it more_than, or another of these."
+            )
+    if not any(row.decides for row in claim.rows):
+        raise ConfigError(f"{file}: no row decides the claim.", "Write decides: true in those rows that do.")

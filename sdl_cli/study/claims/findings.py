@@ -8,7 +8,7 @@ from sdl_cli.study.claims import measures
 from sdl_cli.study.claims.definition import Claim, Row
 from sdl_cli.study.claims.measures import Done, Number
 from sdl_cli.study.claims.result import UNCLEAR, Finding
-from sdl_cli.study.claims.verdict import bound, statement, verdict
+from sdl_cli.study.claims.verdict import statement, verdict
 
 Named = tuple[str, Number]  # in words, and the number
 
@@ -98,7 +98,7 @@ def _finding(row: Row, what: str, number: Number, note: str = "") -> Finding:
         published=row.published,
         reported=float("nan") if row.reported is None else row.reported,
         statement=statement(row, number.unit),
-        bound=bound(row),
+        bound=float("nan") if row.claimed is None else row.claimed,
         verdict=UNCLEAR if note and judged else judged,
         decides=row.decides,
         control=row.control,

@@ -143,7 +143,7 @@ def score(one: Done, arm: str | None, error: bool = False) -> Number:
         test = one.values["metrics"]["test"]
         metric = "accuracy" if "accuracy" in test else "rmse"
         measured = tuple(test[metric][key] for key in ("value", "low", "high"))
-        n = f"{test[metric]['n']:,} {'splits' if 'repeats' in one.values else 'test rows'}"
+        n = f"{test[metric]['n']:,} {'splits' if one.values.get('repeats') else 'test rows'}"
     value, low, high = (math.nan if part is None else float(part) for part in measured)
     if metric in PERCENT:
         value, low, high = 100 * value, 100 * low, 100 * high

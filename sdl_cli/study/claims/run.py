@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import DataError, StorageError
+from sdl_cli.errors import DataError, SdlError, StorageError
 from sdl_cli.files import write_atomic
 from sdl_cli.phrases import counted, first_line, listed
 from sdl_cli.run import run_folder
@@ -88,6 +88,7 @@ def run(
     with writing(folder, "claims", resume) as out:
         place = out.folder.absolute()
         work = _plan(request, place, claims)
+        _check_own(work, compose)
         out.config(request.to_plain())
         out.environment(data_fingerprint="")
         observer.on_plan(overview(request, place, work))
@@ -120,11 +121,31 @@ def _plan(request: ClaimsRequest, folder: Path, claims: Mapping[str, Claim]) -> 
     left_out = {name: missing for name, (_, missing) in planned.items()}
     if not any(jobs.values()):
         reasons = dict.fromkeys(reason for missing in left_out.values() for reason in missing.values())
-        raise DataError(f"claims: nothing of {listed(list(claims))} can be run: {'; '.join(reasons)}.", _HINT)
+        hint = _HINT
+        if all(reason.startswith("only in") for reason in reasons):
+            hint = "Leave out --quick." if request.claims.quick else "Add --quick."
+        raise DataError(f"claims: nothing of {listed(list(claims))} can be run: {'; '.join(reasons)}.", hint)
     return Work(claims, jobs, left_out)
 
 
 _HINT = "docs/CLAIMS.md says what lies in the folder of claims.data, and where it is from."
+
+
+def _check_own(work: Work, compose: Compose) -> None:
+    """Raise for settings of a claim of the user's that its verb would refuse: one mistake is no night without a result."""
+    for name, claim in work.claims.items():
+        first = {job.study: job for job in reversed(work.jobs[name])} if claim.is_own else {}
+        for job in first.values():
+            study = claim.studies[job.study]
+            if any("{study:" in text for text in (*study.settings, *study.arms)):
+                continue  # the folder of another study, which is not there yet
+            try:
+                studies.check(job, compose)
+            except SdlError as error:
+                hint = (
+                    f"If you trust it, name the claim: sdl claims {name}" if "does not name it" in error.message else error.hint
+                )
+                raise type(error)(f"claim {name}, {job.study}: {error.message}", hint) from error
 
 
 def _with_parallel(job: Job, request: ClaimsRequest) -> Job:
@@ -145,7 +166,7 @@ def overview(request: ClaimsRequest, folder: Path, work: Work) -> Values:
         "claims": {name: claim.summary for name, claim in work.claims.items()},
         "studies": work.num_jobs,
         "done": work.num_jobs - len(todo),
-        "minutes": max(1.0, sum(job.minutes for job in todo.values())),
+        "minutes": sum(job.minutes for job in todo.values()),
         "quick": quick,
         "left_out": {name: dict(missing) for name, missing in work.left_out.items() if missing},
     }
@@ -221,7 +242,9 @@ def _experiments(claim: Claim, jobs: Sequence[Job], asked: Claims) -> Iterator[s
             "train": "sdl train",
             "decompose": "sdl decompose",
         }[study.verb]
-        yield f"{what} on {on}{each}, {counted(min(effort.repeats, asked.repeats or effort.repeats), 'repeat')}."
+        given = [*study.settings, *effort.settings]
+        more = f", with {' '.join(given)}" if given else ""
+        yield f"{what} on {on}{each}, {counted(min(effort.repeats, asked.repeats or effort.repeats), 'repeat')}{more}."
 
 
 def command(request: ClaimsRequest, names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sdl_cli.data import DATASETS, load
 from sdl_cli.files import make_folder, write_atomic
+from sdl_cli.settings.yaml_files import options
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -138,7 +139,8 @@ def known_sets() -> list[str]:
 
 
 def is_known(name: str) -> bool:
-    return name in known_sets()
+    """Whether it is one of these, or another choice of `dataset`, the user's own among them."""
+    return name in known_sets() or name in options("dataset")
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Sets:
         """Why a set is not here, or None if it is."""
         if name in PARTS:
             return self.missing(PARTS[name].of)
-        if name in (*BUILTIN, TABLES):
+        if name in (*BUILTIN, TABLES) or name not in KEPT:
             return None
         path = KEPT[name].path
         if self.data is None:
@@ -193,7 +195,7 @@ class Sets:
 
     def settings(self, name: str, member: str) -> list[str]:
         """The settings that choose a set, or a member of it, as typed on a command line."""
-        if name in (*BUILTIN, TABLES):
+        if name in (*BUILTIN, TABLES) or name not in (*KEPT, *PARTS):
             return [f"dataset={member}"]
         if name in PARTS:
             task = ["dataset.task=regression"] if PARTS[name].make is _cut else []

@@ -36,6 +36,17 @@ def seconds_of(values: Values) -> float:
     return float(found["total"] if isinstance(found, dict) else found)
 
 
+def check(job: Job, compose: Compose) -> None:
+    """Raise what its verb would say of its settings, before anything is run."""
+    values = compose("train" if job.verb == "decompose" else job.verb, job.overrides)
+    if job.verb == "compare":
+        parse_comparison(values)
+    elif job.verb == "curve":
+        parse_curve(values)
+    else:
+        parse_experiment(values)
+
+
 def carry_out(job: Job, compose: Compose, observer: StudyObserver) -> Values:
     """Run a study in its folder, resume it or read it: the object of its verb's `--json`.
 

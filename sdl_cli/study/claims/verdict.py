@@ -23,12 +23,6 @@ def statement(row: Row, unit: str) -> str:
     return "" if row.about is None else f"about {row.about:g}{of}"
 
 
-def bound(row: Row) -> float:
-    """The number that a row's own is held against; nan where nothing is claimed."""
-    given = (row.more_than, row.less_than, row.at_most, row.about, 0.0 if row.no_gain else None)
-    return next((one for one in given if one is not None), math.nan)
-
-
 def verdict(row: Row, value: float, low: float, high: float) -> str:
     """The verdict on one number.
 
@@ -41,7 +35,7 @@ def verdict(row: Row, value: float, low: float, high: float) -> str:
     Arguments:
         value, low, high: in the unit of the row; nan or infinite where it is not known.
     """
-    if not row.no_gain and row.more_than is row.less_than is row.at_most is row.about is None:
+    if row.claimed is None:
         return SHOWN
     if not all(map(math.isfinite, (value, low, high))):
         return UNCLEAR
