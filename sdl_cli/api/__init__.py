@@ -155,8 +155,9 @@ def forecast(
     """Forecast a learning curve that was measured elsewhere.
 
     Arguments:
-        points: a CSV or a DataFrame with columns `size` and `score`, and `repeat` where a size has several; or pairs
-            `[(50, 0.81), (100, 0.86), ...]`. At least 3 sizes.
+        points: a CSV (the `curve.csv` of a curve is one) or a DataFrame with columns `size` and `score`, and `repeat` where a
+            size has several; `curve.points`, of which the means count; or pairs `[(50, 0.81), (100, 0.86), ...]`. At least 3
+            sizes.
         at: numbers of labelled rows to forecast, at least 1; None is 2, 4 and 8 times the largest.
         target: the score to reach; None is the next round one.
         metric: what the score is: accuracy, roc_auc, rmse, log_loss, ...

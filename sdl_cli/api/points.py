@@ -37,7 +37,10 @@ def forecast_points(
 def _rows(points: Any) -> list[tuple[int, list[str]]]:
     """The lines of a table of points, as a file would have them."""
     if is_frame(points):
-        names, rows = [str(name) for name in points.columns], points.to_numpy(dtype=object).tolist()
+        names = [str(name) for name in points.columns]
+        if "score" not in names and "mean" in names:  # of a curve: its means
+            points, names = points[["size", "mean"]], ["size", "score"]
+        rows = points.to_numpy(dtype=object).tolist()
     else:
         rows = [list(row) if isinstance(row, (Sequence, tuple)) or hasattr(row, "tolist") else [row] for row in points]
         width = max(map(len, rows), default=2)

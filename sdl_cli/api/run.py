@@ -42,8 +42,9 @@ class Evaluation:
 
     def __str__(self) -> str:
         from sdl_cli.report.cards import metric_lines
+        from sdl_cli.report.words import scored_part
 
-        return "\n".join([f"{self.data}: {self.rows:,} rows", *metric_lines(self.metrics)])
+        return "\n".join([f"{self.data}, {scored_part(self.same_test_part)}: {self.rows:,} rows", *metric_lines(self.metrics)])
 
     def _repr_html_(self) -> str:
         from sdl_cli.report.html.card import evaluation_card

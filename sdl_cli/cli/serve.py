@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sdl_cli import __version__
 from sdl_cli.cli.serve_checks import RefusedError, body, check_host, check_token
 from sdl_cli.cli.serve_page import PAGE_HEADERS, openapi_body, page
 from sdl_cli.errors import ConfigError, SdlError
@@ -66,7 +67,14 @@ class Server:
 def build_app(server: Server) -> Guard:
     """The application: `POST /predict`, `GET /health`, a page that explains both, and `/openapi.json`."""
     # the usual pages load scripts from elsewhere
-    app = FastAPI(title="sdl serve", docs_url=None, redoc_url=None, openapi_url="/openapi.json", description=_about(server))
+    app = FastAPI(
+        title="sdl serve",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        description=_about(server),
+    )
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

@@ -19,6 +19,7 @@ from sdl_cli.errors import DataError
 from sdl_cli.phrases import counted, listed
 from sdl_cli.settings.experiment import DataSettings
 
+TOO_NARROW = "; intervals count each row as if it were independent, and so are too narrow."
 _MIN_ROWS = 2  # per class: one to learn from and one to be tested on
 
 
@@ -200,7 +201,7 @@ def _by_group(dataset: Dataset, test_fraction: float, seed: int) -> Split:
     if num_test < mask.sum():
         notes.append(
             f"The {mask.sum():,} test rows are of {counted(num_test, 'group')} (there are {len(np.unique(groups)):,} in all), on "
-            "which the score rests; intervals count each row as if it were independent, and so are too narrow."
+            f"which the score rests{TOO_NARROW}"
         )
     if abs(mask.mean() - test_fraction) > 0.02:
         notes.append(f"Whole groups stay together: the test part is {mask.mean():.0%} of the rows, not {test_fraction:.0%}.")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdl_cli.errors import ConfigError, DeviceError
 from sdl_cli.files import cache_folder, write_atomic
-from sdl_cli.settings.machine import available_cores
+from sdl_cli.settings.machine import available_cores, fit_threads
 
 if TYPE_CHECKING:
     import torch
@@ -106,10 +106,10 @@ def settle(runtime: Runtime, key: str, seconds_per_step: Callable[[Runtime], flo
     reason = runtime.reason.partition("; this CPU")[0]
     if seconds_per_step is None:
         on_cpu = runtime.device == "cpu"
-        runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or (1 if on_cpu else available_cores()))
+        runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or (1 if on_cpu else fit_threads()))
         why = "; a small network is fastest in float32 on one thread" if on_cpu else ""
         return runtime.filled("float32", "contiguous", reason + why)
-    runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or available_cores())
+    runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or fit_threads())
     if runtime.is_settled:
         return runtime
     file = cache_folder("device") / "choices.json"

@@ -23,9 +23,10 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     labelled, test = overview["labelled_rows"], overview["test_rows"]
     repeats, tried, minutes = overview["repeats"], overview["num_candidates"], overview["minutes"]
     own = ", which come with the source" if overview["fixed_test"] else ""
+    about = "about " if overview.get("grouped") and not own else ""  # whole groups stay together
     splits = (
-        f"{labelled:,} labelled and {test:,} test {units}{own}, in each of {counted(repeats, 'repeat' if own else 'split')}, "
-        "the same for all"
+        f"{about}{labelled:,} labelled and {test:,} test {units}{own}, in each of "
+        f"{counted(repeats, 'repeat' if own else 'split')}, the same for all"
     )
     if overview.get("in_order") and not own and repeats > 1:
         splits = f"{labelled:,} labelled and {test:,} test {units} in the latest of {repeats} splits, earlier ones have fewer "

@@ -14,7 +14,7 @@ from sdl_cli.phrases import counted, duration, first_line
 from sdl_cli.report import claims_words, compare_words, curve_words, layout, words
 from sdl_cli.report.progress import Progress
 from sdl_cli.run.result import RunResult
-from sdl_cli.run.run_folder import quoted, resume_verb
+from sdl_cli.run.run_folder import names_code, quoted, resume_verb
 from sdl_cli.study.claims.jobs import Job
 from sdl_cli.study.claims.result import FAILS, HOLDS, ClaimResult, ClaimsResult
 from sdl_cli.study.compare.result import ComparisonResult
@@ -131,9 +131,7 @@ class Display:
         """What `sdl evaluate` found."""
         self.stop()
         data, test = values["data"], RunResult.from_json(values).test
-        where = (
-            "its own test part" if data["same_test_part"] else "all rows given (rows it was trained on would inflate the score)"
-        )
+        where = words.scored_part(data["same_test_part"])
         self._field("data", f"{data['name']}, {where}: {counted(data['rows'], 'row')}")
         n = next(iter(test.values())).n
         what = f"{counted(n, 'row')}, 95 % interval"
@@ -330,7 +328,8 @@ class Display:
 
 def resume_command(folder: object) -> str:
     """The command that resumes a stopped run, curve or sweep."""
-    return f"sdl {resume_verb(Path(str(folder)))} --resume {quoted(str(folder))}"
+    trust = " --trust" if names_code(Path(str(folder))) else ""
+    return f"sdl {resume_verb(Path(str(folder)))} --resume {quoted(str(folder))}{trust}"
 
 
 def _jobs(values: Values) -> list[JobResult]:

@@ -27,8 +27,9 @@ def plan_lines(overview: Values) -> list[tuple[str, str]]:
     left = overview["cells"] - overview["done"]
     many = f"{left} of {overview['cells']} cells ({overview['done']} are done)" if overview["done"] else f"{left} cells"
     data = examples(overview["modality"], overview["shape"])
+    least = "at least " if overview.get("grouped") else ""  # whole groups stay together
     return [
-        ("data", f"{overview['dataset']}: {data}, {overview['test_rows']:,} test {units} in each repeat"),
+        ("data", f"{overview['dataset']}: {data}, {least}{overview['test_rows']:,} test {units} in each repeat"),
         ("model", overview["name"]),
         ("sizes", f"{sizes} labelled {units}, {counted(overview['repeats'], 'repeat')} of each"),
         ("time", f"about {duration(overview['seconds'])} for {many}{at_once}{guess}"),

@@ -172,3 +172,8 @@ def time_taken(seconds: Mapping[str, float]) -> str:
     """The total, and each phase that is worth naming."""
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items() if name != "total" and value >= 0.05)
     return duration(seconds["total"], exact=True) + (f" ({parts})" if parts else "")
+
+
+def scored_part(is_own: bool) -> str:
+    """Which rows an evaluation scored."""
+    return "its own test part" if is_own else "all rows given (rows it was trained on would inflate the score)"

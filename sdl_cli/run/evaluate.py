@@ -57,13 +57,13 @@ def evaluate(folder: Path, overrides: Values | None, dataset: Values | None, obs
         return _evaluate(stored, found, same_data, observer, trust)
     from sdl_cli.learning import loop
     from sdl_cli.learning.device import Runtime, resolve
-    from sdl_cli.settings.machine import available_cores
+    from sdl_cli.settings.machine import fit_threads
 
     runtime = None
     if device is not None:
         resolved = resolve(device.get("device", "auto"), device.get("precision", "auto"))
         precision = "float32" if resolved.precision == "auto" else resolved.precision
-        runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads or available_cores(), "as asked")
+        runtime = Runtime(resolved.device, precision, "contiguous", resolved.num_threads or fit_threads(), "as asked")
     with loop.context(loop.Context(on_notice=observer.on_notice, runtime=runtime)):
         return _evaluate(stored, found, same_data, observer, trust)
 

@@ -101,6 +101,10 @@ def _check_places(stored: run_folder.StoredRun, source: Path, out: Path) -> None
         raise DataError(f"{source}: not found.", f"Give a table with the columns of the run{'' if is_table else other}.")
     if out.exists() and source.samefile(out):
         raise DataError(f"{out}: this is the input itself.", "Choose another file with -o.")
+    if out != STDOUT:
+        run_folder.require_own(
+            out, (b"id,prediction", b"id,truth,prediction"), "table of predictions", "Choose another file with -o."
+        )
 
 
 def _to_stdout(write: Callable[[Any], None]) -> None:

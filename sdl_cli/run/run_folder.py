@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from sdl_cli.settings.contents import ENVIRONMENT, STATUS, checked, state_of
 # what `status.json` calls a folder -> the verb that makes and resumes it
 VERBS = {"run": "train", "repeats": "train", "cell": "train", "curve": "curve", "comparison": "compare", "claims": "claims"}
 
+_CODE = re.compile(r"""\b_target_: *["']?\w|\bestimator[:=] *["']?(?!sklearn\.|sdl_cli\.|null)\w""")
 _NAMES = {"train": "a training run", "curve": "a learning curve", "compare": "a comparison", "claims": "a run of claims"}
 
 
@@ -111,6 +114,21 @@ def require_place(out: Path, example: str, option: str = "") -> None:
         raise DataError(f"{out}: there is no folder {out.absolute().parent}.", hint)
 
 
+def require_own(out: Path, begins: Sequence[bytes], what: str, other: str) -> None:
+    """Raise DataError for a file that is there and does not begin as one that sdl writes: it may be somebody's data.
+
+    Arguments:
+        begins: what such a file holds within its first 1,000 bytes. what: what it would have to be. other: how to choose another.
+    """
+    try:
+        with out.open("rb") as file:
+            head = file.read(1000)
+    except OSError:  # not there, or said when it is written
+        return
+    if head and out.is_file() and not any(mark in head for mark in begins):
+        raise DataError(f"{out}: there is a file already that is no {what}, and it is left as it is.", other)
+
+
 def require_run_folder(folder: Path) -> None:
     """Raise DataError unless `folder` is that of a run, a curve or a comparison; if it holds any, one is named."""
     if not folder.is_dir():
@@ -165,6 +183,15 @@ def resume_verb(folder: Path) -> str:
     except SdlError:
         verb = "train"
     return str(verb) if verb in ("curve", "compare") else "train"
+
+
+def names_code(folder: Path) -> bool:
+    """Whether a run, a study or a sweep names code outside of sdl and scikit-learn, so that resuming it needs --trust."""
+    texts = []
+    for name in ("config.yaml", "sweep.json"):
+        with contextlib.suppress(OSError, SdlError):
+            texts.append(read_guarded(folder / name, MOST_YAML_BYTES).decode("utf-8", "replace"))
+    return any(_CODE.search(text) for text in texts)
 
 
 def require_same_data(folder: Path, fingerprint: str, what: str, verb: str, key: str = "data_fingerprint") -> None:

@@ -40,6 +40,13 @@ def available_cores() -> int:
     return cores
 
 
+def fit_threads() -> int:
+    """Threads of one fit on the CPU unless asked otherwise: the cores it may use, or fewer where OMP_NUM_THREADS says so."""
+    text = os.environ.get("OMP_NUM_THREADS", "").strip()
+    wanted = int(text) if text.isdecimal() else 0
+    return min(wanted, available_cores()) if wanted else available_cores()
+
+
 def available_bytes() -> int:
     """Memory that this process may still take: what the system has free or can free, and a container's limit where one is set."""
     free = 8 << 30  # if nothing reports it

@@ -267,3 +267,16 @@ def test_home_is_where_the_tilde_points(sdl: Sdl, tmp_path: Path, data: Path, mo
     assert sdl("evaluate ~/run --json").json["reproduced"] is True
     assert sdl("predict ~/run ~/ü/x.npz -o ~/p.csv --json").json["rows"] == 40
     assert (tmp_path / "home" / "p.csv").is_file()
+
+
+def test_a_file_of_others_is_not_written_over(sdl: Sdl, tmp_path: Path) -> None:
+    assert sdl("train dataset=wine model=baseline model.num_trees=5 hydra.run.dir=one").code == 0
+    mine = tmp_path / "patients.csv"
+    mine.write_text("age,outcome\n61,yes\n")
+    np.savez(tmp_path / "rows.npz", X=np.ones((1, 13)))
+    for command in ("report one -o patients.csv", "report one -o one/metrics.json", "predict one rows.npz -o patients.csv"):
+        found = sdl(command)
+        assert found.code == 2 and "it is left as it is" in found.err and "-o" in found.err, (command, found.err)
+    assert mine.read_text() == "age,outcome\n61,yes\n" and sdl("evaluate one").code == 0
+    for command in ("report one -o page.html", "predict one rows.npz"):
+        assert sdl(command).code == sdl(command).code == 0  # its own are replaced

@@ -145,7 +145,15 @@ def test_a_point_is_the_mean_of_the_same_single_runs(sdl: Sdl, tmp_path: Path) -
         assert point["mean"] == pytest.approx(np.mean(scores), abs=1e-12)
         assert point["se"] == pytest.approx(np.std(scores, ddof=1) / np.sqrt(2), abs=1e-12)
     lines = (tmp_path / "c" / "curve.csv").read_text().splitlines()
-    assert lines[0] == "size,score,repeat" and len(lines) == 7
+    assert lines[0] == "size,score,repeat,test_rows,same_test_rows" and len(lines) == 7
+    assert all(line.endswith(",36,no") for line in lines[1:])
+
+
+def test_a_curve_is_forecast_from_its_file_as_it_was(sdl: Sdl, tmp_path: Path) -> None:
+    curve = sdl(f"curve model=baseline {WINE} {HERE} curve.sizes=[10,15,20,30] curve.num_repeats=3 hydra.run.dir=c --json").json
+    again = sdl("forecast c/curve.csv --json").json
+    assert again["forecast"] == curve["forecast"] and again["test_rows"] == curve["test_rows"] == 36
+    assert sdl("forecast c/curve.csv --test-rows 20 --json").json["test_rows"] == 20
 
 
 def test_what_it_prints_ends_in_a_verdict(sdl: Sdl) -> None:
@@ -385,12 +393,12 @@ def test_a_killed_curve_goes_on_to_the_same_numbers(sdl_slow: Start, tmp_path: P
         raise AssertionError("the workers outlive their curve")
     before = done(folder)
     assert len(before) >= num_done and not (folder / "curve.json").exists()
-    found = outcome(sdl_slow("curve --resume c --json"))
+    found = outcome(sdl_slow("curve --resume c --trust --json"))
     assert found.code == 0, found.err
     assert before.items() <= done(folder).items(), "what was done is not done again"
     assert numbers(folder) == numbers(whole)
     assert run_folder.read_state(folder) == "done"
-    again = outcome(sdl_slow("curve --resume c --json"))
+    again = outcome(sdl_slow("curve --resume c --trust --json"))
     assert again.code == 0 and again.json == found.json and "nothing to resume" in " ".join(again.err.split())
 
 
@@ -400,9 +408,9 @@ def test_an_interrupted_curve_names_the_command_that_goes_on(sdl_slow: Start, tm
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert json.loads(out)["error"]["hint"] == f"Resume with: sdl curve --resume {tmp_path}/c"
+    assert json.loads(out)["error"]["hint"] == f"Resume with: sdl curve --resume {tmp_path}/c --trust"
     assert "Traceback" not in err
-    assert outcome(sdl_slow("curve --resume c")).code == 0
+    assert outcome(sdl_slow("curve --resume c --trust")).code == 0
     assert numbers(tmp_path / "c") == numbers(whole)
 
 
@@ -429,11 +437,11 @@ def test_workers_that_are_killed_again_fail_their_cells_alone(sdl_slow: Start, t
         time.sleep(0.05)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1, err
-    assert f"Try the failed cells again: sdl curve --resume {folder}" in out
+    assert f"Try the failed cells again: sdl curve --resume {folder} --trust" in out
     assert "worker process was killed" in run_folder.read_reason(folder)
     kept = done(folder)
     assert len(kept) >= 2
-    assert outcome(sdl_slow("curve --resume c")).code == 0
+    assert outcome(sdl_slow("curve --resume c --trust")).code == 0
     assert kept.items() <= done(folder).items()
     assert numbers(folder) == numbers(whole)
 

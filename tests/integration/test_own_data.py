@@ -51,6 +51,12 @@ def test_a_group_that_was_not_named_is_suspected_and_one_that_was_is_kept_in_eva
         assert values["data"]["same_test_part"] and values["reproduced"] and values["metrics"]["test"] == stored
         assert "split as it was then" in flat(again.err)
     assert sdl("evaluate b device=cpu").code == 0
+    compared = sdl(
+        f"compare {data} dataset.group=patient compare.arms=[logistic,majority] compare.baseline=logistic compare.num_repeats=2 "
+        "compare.curve=false parallel.backend=threading"
+    )
+    said = flat(compared.out + compared.err)  # its intervals are over splits
+    assert "on which the score rests." in said and "as if it were independent" not in said and "splits about 128 labelled" in said
 
 
 def test_values_that_a_run_does_not_know_are_counted(sdl: Sdl, tmp_path: Path) -> None:

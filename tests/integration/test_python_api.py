@@ -150,7 +150,7 @@ def test_a_curve_and_a_forecast_are_tables() -> None:
     assert ahead.forecast["size"].tolist() == [1000] and ahead.folder is None
     points.to_csv("points.csv", index=False)
     pairs = list(points.itertuples(index=False, name=None))
-    for other in ("points.csv", pairs):
+    for other in ("points.csv", pairs, points.rename(columns={"score": "mean"}).assign(se=0.01, repeats=3)):
         pd.testing.assert_frame_equal(sdl.forecast(other, at=[1000], target=0.9).forecast, ahead.forecast)
 
 

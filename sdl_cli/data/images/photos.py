@@ -28,6 +28,7 @@ DEFAULT_PX = 64
 _PROBES = 64
 _LONG_REASON = 60  # letters
 _READERS = 2  # raise it when more kinds of files can be read: those that were skipped are tried again
+_REPAIR_HINT = "Repair it, or give other files: what opens in a viewer, such as a JPEG or PNG."
 SKIP_HINT = "Repair or remove them, or leave them out with dataset.on_error=skip; with sdl predict use --on-error skip"
 
 
@@ -208,7 +209,7 @@ def _refuse_failures(failures: Sequence[tuple[int, str]], names: Sequence[str], 
         first = _named_failures(failures, names)
         of_all = f"{len(failures)} of {len(names)} images cannot be read"
         of_all = "no image can be read" if len(failures) == len(names) else of_all
-        raise DataError(f"{of_all}: {first}.", SKIP_HINT)
+        raise DataError(f"{of_all}: {first}.", SKIP_HINT if len(failures) < len(names) else _REPAIR_HINT)
 
 
 def _named_failures(failures: Sequence[tuple[int, str]], names: Sequence[str]) -> str:

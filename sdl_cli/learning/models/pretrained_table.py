@@ -29,7 +29,7 @@ from sdl_cli.learning.models.settings import PretrainedTableSettings
 from sdl_cli.learning.models.stored_network import State, runtime_here
 from sdl_cli.learning.models.table_network import MAX_CLASSES, SHIPPED, TableNetwork, from_tensors, load_weights
 from sdl_cli.settings.experiment import Training
-from sdl_cli.settings.machine import available_cores
+from sdl_cli.settings.machine import fit_threads
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -124,7 +124,7 @@ class PretrainedTable(ClassifierMixin, Parameters, BaseEstimator):  # type: igno
         if runtime is None:
             runtime = device.resolve(self.device, self.precision, self.memory_format, self.num_threads)
             runtime = runtime.filled("bfloat16", "contiguous", runtime.reason.partition("; this CPU")[0])
-            runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or available_cores())
+            runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or fit_threads())
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(runtime)
         return runtime

@@ -46,6 +46,9 @@ def write_report(
     out = out or folder / "report.html"
     if out.is_dir():
         raise DataError(f"{out}: this is a folder.", f"Name a file: -o {run_folder.quoted(out / 'report.html')}")
+    if out.absolute() != (folder / "report.html").absolute():
+        other = f"Choose another: -o {run_folder.quoted(out.with_name('sdl_report.html'))}"
+        run_folder.require_own(out, (b'<meta name="generator" content="sdl ',), "report of sdl", other)
     head, sections, told = _claims(folder) if kind == "claims" else _parts(folder, kind, trust, notice)
     text = page(head, sections)
     write_atomic(out, text)

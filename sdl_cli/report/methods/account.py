@@ -161,7 +161,8 @@ def _comparison(account: Account, result: ComparisonResult) -> list[list[str]]:
     named = []
     for arm in result.arms:
         model = dict(account.arms.get(arm.name, {}).get("model") or {})
-        named.append(f"{name_of(arm.name)} ({name_of(arm.summary).rstrip('.')}{short_model(model) if model else ''})")
+        works = short_model(model, result.modality) if model else ""
+        named.append(f"{name_of(arm.name)} ({name_of(arm.summary, 200).rstrip('.')}{works})")
     methods_told = [f"{counted(len(named), 'method')} were compared on the same splits: {'; '.join(named)}."]
     if result.num_candidates > 1:
         held, part = account.config["dataset"].get("validation_fraction", 0.2), compare.get("tuning_fraction", 0.25)
@@ -170,6 +171,11 @@ def _comparison(account: Account, result: ComparisonResult) -> list[list[str]]:
             f"unless the data set brings its own, with {100 * part:g} % of its epochs or trees, was then fitted to the labelled "
             "rows with the chosen settings, and scored once."
         )
+    else:
+        methods_told.append("None was tuned: each has the settings that it has by itself, and was scored once.")
+    given = _given(account.environment)
+    if given:
+        methods_told.append(f"Settings given for all of them: {', '.join(given)}.")
     if result.modality == "image":
         share = 100 * compare.get("image_epochs_fraction", 0.5)
         methods_told.append(f"Networks trained on images from random weights had {share:g} % of their usual epochs.")
@@ -201,6 +207,13 @@ def _comparison(account: Account, result: ComparisonResult) -> list[list[str]]:
         scores,
         [software],
     ]
+
+
+def _given(environment: Values) -> list[str]:
+    """Settings of the command that change every method, as they were typed."""
+    words = [str(word) for word in environment.get("command_line") or []]
+    groups = ("training.", "training=", "model.", "loss", "augment", "reduce", "threshold", "precision")
+    return [name_of(word) for word in words if "=" in word and word.startswith(groups)]
 
 
 def _models_of(account: Account) -> list[str]:

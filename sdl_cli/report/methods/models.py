@@ -39,12 +39,12 @@ def _unlabelled(config: Values) -> str:
     return f"{told} {sure}{cite('fixmatch')}."
 
 
-def short_model(model: Values) -> str:
-    """A model in a few words with its works, for the list of methods that a comparison has."""
+def short_model(model: Values, modality: str) -> str:
+    """The works that a model rests on, for the list of methods that a comparison has."""
     kind, name = str(model.get("kind", "")), str(model["name"])
     keys = {
         "baseline": _KINDS.get(kind, ("", ()))[1],
-        "deep_net": ("olson", "resnet"),
+        "deep_net": ("resnet",) if modality in ("image", "series") else ("olson",),
         "autoencoder": ("sdae",),
         "adversarial": ("dada",),
         "rocket": ("minirocket",),

@@ -16,9 +16,9 @@ Values = Mapping[str, Any]
 _MOST_LETTERS = 80
 
 
-def name_of(value: Any) -> str:
+def name_of(value: Any, most: int = _MOST_LETTERS) -> str:
     """Text from a configuration in one line, not too long."""
-    return plain(value, _MOST_LETTERS)
+    return plain(value, most)
 
 
 def training_sentences(config: Values, modality: str, task: str) -> list[str]:

@@ -34,7 +34,8 @@ def find(dataset: Dataset, parts: Split, brief: bool) -> Iterator[Problem]:
     high = np.fmax.reduce(dataset.X, axis=0, initial=-np.inf)
     constant = ~(high > low)  # also of a column without any value
     yield from _identifiers(dataset, names)
-    yield from _missing(names, missing)
+    own = dataset.own_columns  # a date is one of these
+    yield from _missing([dataset.called(name) for name, _ in own], missing[:, [places[0] for _, places in own]])
     yield from _constant(names, constant, missing)
     yield from _copies(dataset, names, np.flatnonzero(~constant))
     if not brief:

@@ -62,7 +62,8 @@ def measure_curve(
     if measured is None or name is None:
         notice(f"No learning curve: {why_not}")
         return None, None
-    write_atomic(folder / "curve.csv", measured.to_csv())
+    told = dataclasses.replace(measured, test_rows=plan.test_rows, same_test_rows=plan.fixed_test)
+    write_atomic(folder / "curve.csv", told.to_csv())
     rows = noise_rows(plan.dataset, plan.split.test, plan.metric)
     question = Question(test_rows=plan.test_rows, noise_rows=rows, same_test_rows=plan.fixed_test)
     curve = summarise(measured, question, name, plan.dataset.name)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.data.dataset import Dataset
-from sdl_cli.data.split import Split
+from sdl_cli.data.split import TOO_NARROW, Split
 from sdl_cli.data.time_order import origins_sentence
 from sdl_cli.errors import ConfigError, SdlError
 from sdl_cli.many.cells import Cell, Group
@@ -143,7 +143,7 @@ def make_plan(request: Comparison) -> Plan:
             f"compare.metric: {metric} cannot be compared on a test part that is the same in every repeat.",
             f"Choose one of {', '.join(m for m in BY_ROW if m in metrics_of(dataset))}.",
         )
-    notes = [*dataset.notes, *parts.notes, *look(filled, dataset, parts), *unequal]
+    notes = [*dataset.notes, *about_splits(parts.notes, fixed), *look(filled, dataset, parts), *unequal]
     free = [arm.name for arm in suited if not arm.candidates[dataset.modality][0].experiment.model.heeds_monotone]
     if prepare.directions(filled) and free:
         notes.append(
@@ -322,3 +322,8 @@ class Budget:
                 kept.append(name)
                 spare -= costs[name]
         return [name for name in ladder if name in kept]
+
+
+def about_splits(notes: Iterable[str], fixed_test: bool) -> list[str]:
+    """Notes of a split as a comparison says them: its intervals are over splits, unless all have the same test rows."""
+    return [note if fixed_test else note.replace(TOO_NARROW, ".") for note in notes]

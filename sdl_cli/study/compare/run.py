@@ -134,6 +134,7 @@ def overview(plan: Plan, folder: Path) -> Values:
         "test_rows": plan.test_rows,
         "fixed_test": plan.fixed_test,
         "in_order": plan.dataset.order is not None,
+        "grouped": plan.dataset.groups is not None,
         "repeats": plan.num_repeats,
         "metric": plan.metric,
         "arms": [{"name": arm.name, "summary": arm.summary} for arm in plan.arms],

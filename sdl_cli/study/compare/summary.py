@@ -19,7 +19,7 @@ from sdl_cli.run.run_folder import quoted
 from sdl_cli.study.compare.floor import floor_rows
 from sdl_cli.study.compare.judge import FLOOR, Judged, Judgement, Paired, Rule, judge
 from sdl_cli.study.compare.margin import margin_of
-from sdl_cli.study.compare.plan import Key, Plan, arm_folder
+from sdl_cli.study.compare.plan import Key, Plan, about_splits, arm_folder
 from sdl_cli.study.compare.result import Gap
 from sdl_cli.study.compare.trial import read_rows
 from sdl_cli.study.compare.verdict import verdict
@@ -51,6 +51,7 @@ def summarise(
     margin, share = margin_of(plan.metric, compare.margin, means[reference])
     judged = judge(paired, higher, complete, baseline, Rule(compare.recommend, margin))
     said = [note for key in metrics for note in metrics[key]["notes"] if key[1] == 0]
+    said = about_splits(said, plan.fixed_test)
     said.append(unequal_rows([(name, metrics[name, 0]["rows"]) for name in complete]))
     failures = [(name, outcome.cell.folder, first_line(outcome.error)) for name, outcome in failed.items()]
     failures += [(name, arm_folder(folder, name), f"{plan.metric} is undefined") for name in undefined]

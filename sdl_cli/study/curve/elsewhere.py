@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sdl_cli.errors import ConfigError
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER, check_target
 from sdl_cli.settings.parse import suggest
-from sdl_cli.study.curve.points import points_of, read_csv
+from sdl_cli.study.curve.points import Points, points_of, read_csv
 from sdl_cli.study.curve.summary import Question, summarise
 
 Values = dict[str, Any]
@@ -18,13 +19,22 @@ Values = dict[str, Any]
 def forecast(source: Path, metric: str, question: Question) -> Values:
     """The object of `sdl forecast --json`, from a CSV with columns size, score and optionally repeat."""
     metric = _checked(metric, question, "--")
-    return summarise(read_csv(source, metric), question, source.stem, source.name).to_json()
+    points = read_csv(source, metric)
+    return summarise(points, _with_rows(question, points), source.stem, source.name).to_json()
 
 
 def forecast_rows(lines: Sequence[tuple[int, Sequence[str]]], metric: str, question: Question) -> Values:
     """The same of the lines of such a table with their numbers, the first one its names."""
     metric = _checked(metric, question, "")
-    return summarise(points_of("points", lines, metric, "row"), question, "points", "points").to_json()
+    points = points_of("points", lines, metric, "row")
+    return summarise(points, _with_rows(question, points), "points", "points").to_json()
+
+
+def _with_rows(question: Question, points: Points) -> Question:
+    """The question with what the table says of its test rows, unless that was asked otherwise."""
+    if question.test_rows is not None or points.test_rows is None:
+        return question
+    return dataclasses.replace(question, test_rows=points.test_rows, same_test_rows=points.same_test_rows)
 
 
 def _checked(metric: str, question: Question, dashes: str) -> str:

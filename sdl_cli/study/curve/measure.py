@@ -271,4 +271,4 @@ def _points(the_plan: Plan, found: dict[tuple[int, int], Outcome]) -> Points:
                 if values[name] and values[name][the_plan.metric] is not None:
                     each.setdefault(size, []).append(values[name][the_plan.metric])
     means = {name: {size: float(np.mean(found)) for size, found in each.items()} for name, each in beside.items()}
-    return Points(the_plan.metric, scores, seconds, **means)
+    return Points(the_plan.metric, scores, seconds, means["baseline"], means["majority"])

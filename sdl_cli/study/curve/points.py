@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 import re
@@ -18,6 +19,7 @@ from sdl_cli.phrases import shortened
 from sdl_cli.settings.parse import suggest
 
 Scores = dict[int, dict[str, float]]
+TEST_ROWS, SAME_ROWS = "test_rows", "same_test_rows"  # further columns of what sdl writes
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Points:
         scores: size -> repeat -> score; sizes increase, and no size is empty.
         seconds: size -> seconds of all its repeats together.
         baseline, majority: size -> mean score in the same repeats of the quick baseline, and of ignoring the inputs.
+        test_rows: rows that each score was measured on, if known. same_test_rows: whether they are the same in every repeat.
     """
 
     metric: str
@@ -36,6 +39,8 @@ class Points:
     seconds: dict[int, float] = field(default_factory=dict)
     baseline: dict[int, float] = field(default_factory=dict)
     majority: dict[int, float] = field(default_factory=dict)
+    test_rows: int | None = None
+    same_test_rows: bool = False
 
     @property
     def sizes(self) -> list[int]:
@@ -70,11 +75,13 @@ class Points:
         return [repeat for repeat in self.scores[earlier] if repeat in self.scores[later]]
 
     def to_csv(self) -> str:
-        """One line per size and repeat: size, score, repeat; `sdl forecast` reads it back."""
+        """One line per size and repeat: size, score, repeat, and the test rows if known; `sdl forecast` reads it back."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["size", "score", "repeat"])
-        writer.writerows([size, score, repeat] for size, scores in self.scores.items() for repeat, score in scores.items())
+        more = [] if self.test_rows is None else [self.test_rows, "yes" if self.same_test_rows else "no"]
+        writer.writerow(["size", "score", "repeat", *([TEST_ROWS, SAME_ROWS] if more else [])])
+        for size, scores in self.scores.items():
+            writer.writerows([size, score, repeat, *more] for repeat, score in scores.items())
         return buffer.getvalue()
 
 
@@ -119,7 +126,12 @@ def points_of(file: str, rows: Sequence[tuple[int, Sequence[str]]], metric: str,
         scores[size][repeat] = score
     if len(scores) < 3:
         raise DataError(f"{file}: a forecast needs at least 3 sizes, and there are {len(scores)}.", "Measure at more sizes.")
-    return Points(metric, {size: scores[size] for size in sorted(scores)})
+    found = Points(metric, {size: scores[size] for size in sorted(scores)})
+    if TEST_ROWS not in header:
+        return found
+    known = [_size(f"{file}, {unit} {line}", cells[header.index(TEST_ROWS)].strip()) for line, cells in rows[1:]]
+    same = SAME_ROWS in header and all(cells[header.index(SAME_ROWS)].strip() == "yes" for _, cells in rows[1:])
+    return dataclasses.replace(found, test_rows=min(known), same_test_rows=same)
 
 
 def _rows(file: Path) -> list[tuple[int, list[str]]]:

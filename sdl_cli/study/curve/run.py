@@ -65,7 +65,8 @@ def run(request: CurveExperiment, folder: Path, observer: StudyObserver | None =
         result = _result(the_plan, out.folder, points, failed, time.perf_counter() - started)
         from sdl_cli.measure.png import draw_curve
 
-        write_atomic(out.folder / "curve.csv", points.to_csv())
+        told = dataclasses.replace(points, test_rows=the_plan.test_rows, same_test_rows=brings_test_part(the_plan.dataset))
+        write_atomic(out.folder / "curve.csv", told.to_csv())
         write_atomic(out.folder / "curve.png", draw_curve(result))
         out.json("curve.json", result.to_json())
         for label, sentences in (("note", result.notes), ("warning", result.warnings), ("verdict", (result.verdict,))):
@@ -95,6 +96,7 @@ def overview(the_plan: Plan, folder: Path) -> Values:
         "sizes": list(the_plan.sizes),
         "repeats": request.curve.num_repeats,
         "test_rows": the_plan.test_rows,
+        "grouped": the_plan.dataset.groups is not None and not brings_test_part(the_plan.dataset),
         "cells": the_plan.num_cells,
         "done": the_plan.num_cells - len(left),
         "jobs": num_jobs(the_plan.parallel),

@@ -14,7 +14,7 @@ import pytest
 
 import sdl_cli
 from sdl_cli.data.images.decode import decode_batches
-from sdl_cli.settings.machine import available_cores, limited_cores
+from sdl_cli.settings.machine import available_cores, fit_threads, limited_cores
 
 PACKAGE = Path(sdl_cli.__file__).parent
 
@@ -57,3 +57,10 @@ def test_no_other_module_counts_cores() -> None:
     own_count = re.compile(r"\b(cpu_count|sched_getaffinity)\b")
     guilty = [file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py") if own_count.search(file.read_text())]
     assert guilty == ["settings/machine.py"]
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("2", 2), ("9", 3), ("0", 3), ("", 3), ("2,1", 3), ("x", 3)])
+def test_threads_of_a_fit_are_as_omp_num_threads_says(monkeypatch: pytest.MonkeyPatch, said: str, threads: int) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    with limited_cores(3):
+        assert fit_threads() == threads

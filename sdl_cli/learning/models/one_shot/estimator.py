@@ -28,7 +28,7 @@ from sdl_cli.learning.models.parameters import Parameters
 from sdl_cli.learning.models.stored_network import State, runtime_here
 from sdl_cli.phrases import counted
 from sdl_cli.settings.experiment import Training
-from sdl_cli.settings.machine import available_cores
+from sdl_cli.settings.machine import fit_threads
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -167,7 +167,7 @@ class OneShot(ClassifierMixin, Parameters, BaseEstimator):  # type: ignore[misc]
             wanted = self.device if self.kind == "metric_net" else "cpu"
             runtime = device.resolve(wanted, self.precision, self.memory_format, self.num_threads)
             runtime = runtime.filled("float32", "channels_last", runtime.reason.partition("; this CPU")[0])
-            runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or available_cores())
+            runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or fit_threads())
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(runtime)
         return runtime

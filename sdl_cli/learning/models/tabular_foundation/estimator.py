@@ -23,7 +23,7 @@ from sdl_cli.learning.models.stored_network import PRETRAINED, State, runtime_he
 from sdl_cli.learning.models.tabular_foundation import libraries, weights
 from sdl_cli.learning.models.tabular_foundation.settings import OPEN_VERSION, TabularFoundationSettings, check_accepted
 from sdl_cli.settings.experiment import Training
-from sdl_cli.settings.machine import available_cores
+from sdl_cli.settings.machine import fit_threads
 from sdl_cli.settings.parse import parse_group
 
 Array = np.ndarray[Any, Any]
@@ -106,7 +106,7 @@ class _TabularFoundation(Parameters, BaseEstimator):  # type: ignore[misc]
             precision = "float32" if self.precision == "auto" else self.precision
             runtime = device.resolve(self.device, precision, self.memory_format, self.num_threads)
             runtime = runtime.filled(precision, "contiguous", runtime.reason.partition("; this CPU")[0])
-            runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or available_cores())
+            runtime = dataclasses.replace(runtime, num_threads=runtime.num_threads or fit_threads())
         if surroundings.on_runtime is not None:
             surroundings.on_runtime(runtime)
         return runtime

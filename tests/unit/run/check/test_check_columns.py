@@ -34,6 +34,16 @@ def test_missing_values():
     assert "1 column is missing in more than half of the rows" in problem.what
 
 
+def test_a_date_is_one_column_of_those_with_missing_values():
+    when = Column("when", "date", parts=("when.year", "when.month"))
+    some, year = RNG.normal(size=NUM), np.full(NUM, 2024.0)
+    some[:20], year[:10] = np.nan, np.nan
+    columns = {"some": some, "when.year": year, "when.month": np.where(np.isnan(year), np.nan, 5.0)}
+    (problem,) = find(table(columns, kinds=(Column("some", "number"), when)), "missing")
+    assert problem.what == "2 columns of 2 with missing values, 7.5 % of all cells."
+    assert problem.where == "some (10 %), when (5 %)"
+
+
 def test_constant_and_empty_columns():
     holes = np.where(RNG.random(NUM) < 0.1, np.nan, 3.0)
     dataset = table({"x": RNG.normal(size=NUM), "one": np.ones(NUM), "holes": holes, "empty": np.full(NUM, np.nan)})
