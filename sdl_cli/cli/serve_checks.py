@@ -90,7 +90,8 @@ def check_host(header: str, hosts: frozenset[str], only_named: bool) -> None:
     except ValueError:
         is_number = False
     if not is_number:
-        hint = f"Use {sorted(hosts)[0]}, or name it at the start: --allow-host NAME"
+        known = next((one for one in sorted(hosts) if one not in ("0.0.0.0", "[::]", "::")), "127.0.0.1")
+        hint = f"Use {known}, or name it at the start: --allow-host NAME"
         raise RefusedError(400, f"Host {shortened(header, 80) or 'missing'}: this server is not called so.", hint)
 
 

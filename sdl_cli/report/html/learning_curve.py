@@ -8,6 +8,7 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 
 from sdl_cli.measure import wording
+from sdl_cli.measure.axes import view
 from sdl_cli.measure.figure import Look, draw_one, draw_several, legend
 from sdl_cli.report.curve_words import forecast_rows, labels_needed, point_rows
 from sdl_cli.report.html.drawing import GRID, INK, MUTED, PAGE_IN, PAPER, SERIES, Drawing, new_figure, svg
@@ -25,7 +26,10 @@ def curve_section(curve: CurveResult, more_labels: MoreLabels | None = None) -> 
     caption = f"Score of {plain(curve.name, 60)} on held-out rows against the number of labelled rows (log scale). "
     caption += "Dots: measured means, with one standard error on each side. "
     if curve.line:
-        caption += f"Line: the fitted curve (dashed: forecast), with its {100 * curve.level:g} % interval shaded."
+        caption += f"Line: the fitted curve (dashed: forecast), with its {100 * curve.level:g} % interval shaded"
+        low, high = view([curve])
+        is_cut = any(row.low is not None and row.high is not None and (row.low < low or row.high > high) for row in curve.line)
+        caption += ", which goes on beyond the edge of the picture." if is_cut else "."
     drawing = _drawing([curve], caption)
     body = shown(drawing)
     body += "".join(f"<p><b>Careful:</b> {escape(sentence)}</p>" for sentence in curve.warnings)

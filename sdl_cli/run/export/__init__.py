@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sdl_cli.errors import ConfigError, DataError
-from sdl_cli.files import write_atomic
+from sdl_cli.errors import ConfigError, DataError, SdlError
+from sdl_cli.files import MOST_JSON_BYTES, plain_json, read_guarded, write_atomic
 from sdl_cli.learning.models import traits
 from sdl_cli.learning.models.kind import HOLDS_ROWS
+from sdl_cli.phrases import shortened
 from sdl_cli.run import run_folder, writing
 from sdl_cli.run.train import Observer
 
@@ -51,6 +52,8 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
     elif not traits(name).is_network:
         raise ConfigError(f"{out}: model={name} is not a network, and torch.export takes only networks.", "End it in .onnx.")
 
+    beside = out.with_suffix(".preprocessing.json")
+    _check_beside(beside, out)
     from sdl_cli.learning.models.storage import load_model
     from sdl_cli.run.export.description import describe
     from sdl_cli.run.export.parity import find_rows, first_equal
@@ -63,7 +66,6 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
         described = describe(stored, model, values, out)
         graphs = _graphs(kind, name, rows.inner, described)
         graph, difference, allowed = first_equal(graphs, rows, out)
-    beside = out.with_suffix(".preprocessing.json")
     writing.write_json(beside.parent, beside.name, described | graph.ports())
     try:
         write_atomic(out, graph.content)
@@ -73,6 +75,17 @@ def export(stored: run_folder.StoredRun, out: Path, observer: Observer, trust: b
     values = {"out": str(out), "preprocessing": str(beside), "format": kind, "opset": graph.opset}
     differences = {"largest_difference": difference, "allowed_difference": allowed}
     return values | {"rows_checked": len(rows.expected), **differences, "checked_on": rows.source}
+
+
+def _check_beside(beside: Path, out: Path) -> None:
+    """Raise DataError where the description beside `out` is that of another export: each needs its own."""
+    try:
+        other = plain_json(read_guarded(beside, MOST_JSON_BYTES)).get("file")
+    except (OSError, ValueError, SdlError, AttributeError):  # none is there, or something else, which is said when it is written
+        return
+    if isinstance(other, str) and other != out.name:
+        hint = f"Choose another name, for example {out.stem}_{out.suffix[1:]}{out.suffix}"
+        raise DataError(f"{out}: {beside.name} beside it belongs to {shortened(other, 80)}.", hint)
 
 
 def _format_of(out: Path) -> str:

@@ -211,6 +211,8 @@ def test_metadata_and_description_say_what_the_file_takes_and_gives(tmp_path: Pa
 def test_the_description_is_inside_a_program_too(tmp_path: Path) -> None:
     run = run_of(DeepNet(depth=1, width=4, training=QUICK), "deep_net", *WINE, tmp_path / "run")
     export(run, tmp_path / "program.pt2", Observer())
+    with pytest.raises(DataError, match="program.onnx: program.preprocessing.json beside it belongs to program.pt2"):
+        export(run, tmp_path / "program.onnx", Observer())
     extra = {"sdl.json": ""}
     torch.export.load(tmp_path / "program.pt2", extra_files=extra)
     described = json.loads((tmp_path / "program.preprocessing.json").read_text())
