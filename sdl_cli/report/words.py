@@ -143,7 +143,7 @@ def lift_words(result: RunResult) -> tuple[str, str, str]:
     verdict = judged(lift.value, lift.measurable)
     colour = "33" if not lift.measurable else "32" if lift.value > 0 else "31"
     if lift.metric == name and ahead < 0:
-        verdict, colour = f"{verdict}, and worse than ignoring the inputs", "31"
+        verdict, colour = f"{verdict}, and no better than ignoring the inputs", "31"
     return gain(lift.metric, lift.value, lift.low, lift.high), verdict, colour
 
 

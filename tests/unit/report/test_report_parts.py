@@ -146,7 +146,7 @@ def lifted(value: float, low: float, high: float, **changes: Any) -> Values:
         ),
         (lifted(0.05, -0.01, 0.09), "There is no measurable difference to the quick baseline (forest, 90.0 %)"),
         (lifted(-0.05, -0.09, -0.01), "It is measurably worse than the quick baseline"),
-        (lifted(-0.6, -0.7, -0.5), "and worse than ignoring the inputs; ignoring the inputs gives 40.0 %"),
+        (lifted(-0.6, -0.7, -0.5), "and no better than ignoring the inputs; ignoring the inputs gives 40.0 %"),
         ({**made.metrics_of(0.9), "lift": None, "baseline": None}, "This is the quick baseline itself; ignoring"),
     ],
 )
