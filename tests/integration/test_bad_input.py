@@ -499,10 +499,10 @@ def test_a_runs_folder_that_cannot_be_written_to_is_named(
 def test_predictions_that_cannot_be_written_leave_the_old_file(
     sdl: Sdl, tmp_path: Path, runs: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "p.csv").write_text("old")
+    (tmp_path / "p.csv").write_text("id,prediction\n")
     monkeypatch.setattr(os, "fsync", full)
     found = sdl(f"predict {runs}/table {data}/good.npz -o p.csv")
-    assert found.code == 2 and tree(tmp_path) == {"p.csv"} and (tmp_path / "p.csv").read_text() == "old"
+    assert found.code == 2 and tree(tmp_path) == {"p.csv"} and (tmp_path / "p.csv").read_text() == "id,prediction\n"
     check_lines(found.err, ["p.csv", "the disk is full"])
 
 

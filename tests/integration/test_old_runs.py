@@ -76,7 +76,9 @@ def test_an_old_curve_that_was_stopped_is_resumed(sdl: Sdl, old: Path) -> None:
     assert found.code == 0, found.err
     assert done.stat().st_mtime_ns == before
     with (old / "stopped_curve/curve.csv").open() as now, (OLD / "stopped_curve.expected.csv").open() as then:
-        assert list(csv.DictReader(now)) == list(csv.DictReader(then))
+        expected = list(csv.DictReader(then))
+        found_rows = [{key: row[key] for key in expected[0]} for row in csv.DictReader(now)]  # today's has two more columns
+        assert found_rows == expected
 
 
 def test_a_finished_old_comparison_is_read(sdl: Sdl, old: Path) -> None:

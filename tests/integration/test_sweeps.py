@@ -192,11 +192,11 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert f"Interrupted. Resume with: sdl train --resume {tmp_path / 's'}" in err and "Traceback" not in err
+    assert f"Interrupted. Resume with: sdl train --resume {tmp_path / 's'} --trust" in err and "Traceback" not in err
     assert [(row["status"], row["reason"]) for row in table(tmp_path / "s")] == [("done", ""), ("interrupted", "by Ctrl-C")]
     assert str(tmp_path / "s" / "results.csv") in out
     (tmp_path / "cured").touch()
-    again = outcome(sdl_forked("train -m --resume s --json", PYTHONPATH=str(tmp_path)))
+    again = outcome(sdl_forked("train -m --resume s --trust --json", PYTHONPATH=str(tmp_path)))
     assert again.code == 0, again.err
     assert [job["status"] for job in again.json["jobs"]] == ["done", "done"]
     assert "job     2 of 2" in again.err and "job     1 of 2" not in again.err

@@ -324,7 +324,7 @@ def test_chunks_make_no_difference(sdl: Sdl, tables: Path, monkeypatch: pytest.M
     assert sizes == [25, 25, 10] and Path("chunks.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 
-@pytest.mark.parametrize("out", [None, "old"])
+@pytest.mark.parametrize("out", [None, "id,prediction\n"])
 def test_a_bad_cell_in_the_last_chunk_leaves_no_file(
     sdl: Sdl, tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch, out: str | None
 ) -> None:
