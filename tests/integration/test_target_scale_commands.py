@@ -81,7 +81,7 @@ def test_the_exported_file_gives_the_number(sdl: Sdl, folder: Path, model: str) 
     expected = [float(row["prediction"]) for row in rows(Path("p.csv"))[:5]]
     assert session.run(None, {source.name: scaled})[0] == pytest.approx(expected, rel=1e-4)
     if "deep_net" in model:
-        assert sdl("export run m.pt2").code == 0
+        assert sdl("export run program.pt2").code == 0
 
 
 def test_an_export_is_checked_where_the_data_is_gone(sdl: Sdl, folder: Path) -> None:

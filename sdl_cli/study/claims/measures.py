@@ -100,7 +100,9 @@ def mean_of(numbers: Sequence[Number], what: str) -> Number:
     """The mean of several numbers that may depend on each other: its interval is as wide as the mean of theirs."""
     values = np.array([[one.value, one.low, one.high] for one in numbers])
     value, low, high = (float(each) for each in values.mean(axis=0))
-    return Number(value, low, high, numbers[0].unit, f"{len(numbers)} {what}, {numbers[0].n} each")
+    each = {one.n for one in numbers}
+    rests_on = f"{len(numbers)} {what}" + (f", {numbers[0].n} each" if len(each) == 1 else "")
+    return Number(value, low, high, numbers[0].unit, rests_on)
 
 
 def over_sets(done: Sequence[Done], arm: str, minus: str) -> Number:
