@@ -121,11 +121,13 @@ def require_own(out: Path, begins: Sequence[bytes], what: str, other: str) -> No
         begins: what such a file holds within its first 1,000 bytes. what: what it would have to be. other: how to choose another.
     """
     try:
+        if not out.is_file():  # a pipe would be waited for
+            return
         with out.open("rb") as file:
             head = file.read(1000)
     except OSError:  # not there, or said when it is written
         return
-    if head and out.is_file() and not any(mark in head for mark in begins):
+    if head and not any(mark in head for mark in begins):
         raise DataError(f"{out}: there is a file already that is no {what}, and it is left as it is.", other)
 
 

@@ -184,6 +184,12 @@ def changed_row(number: int, **change: object) -> dict[str, object]:
         (changed_study(arms=["logistic", "majority", "frost"]), ["claim guessing, tables:", "frost", "forest"]),
         (changed_study(settings=["training.epoch=5"]), ["claim guessing, tables:", "training.epoch", "training.epochs"]),
         (changed_study(settings=["dataset=digits"]), ["its data set is not one of its settings", "under data: of tables"]),
+        (changed_study(settings=["dataset.unlabeled={data:nowhere}"]), ["no data set with a path called nowhere", "cifar10"]),
+        (changed_study(settings=["dataset.unlabeled={data:wine}"]), ["no data set with a path called wine"]),
+        (
+            changed_study(settings=["model.start_from={study:there_only}"]),
+            ["tables: there is no earlier study called there_only"],
+        ),
         (changed_study(arms=["logistic"]), ["needs arms, at least two"]),
         (changed_row(0, minus="forest"), ["no arm called forest", "majority, logistic"]),
         (changed_row(0, decides=False), ["no row decides the claim", "decides: true"]),

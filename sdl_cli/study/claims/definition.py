@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from sdl_cli.errors import ConfigError
 from sdl_cli.settings.experiment import Count, Positive, Range
 from sdl_cli.settings.parse import parse_group
 from sdl_cli.settings.yaml_files import conf_dir, find, options, summary
-from sdl_cli.study.claims.sets import is_known, known_sets
+from sdl_cli.study.claims.sets import KEPT, PARTS, is_known, known_sets
 
 Values = dict[str, Any]
 GROUP = "claim"
+PLACE = re.compile(r"\{(data|study):(\w+)\}")  # in settings: the path of a set, the folder of an earlier study
 # how a number is measured, and what it needs beside its study; see `measures`
 MEASURES = {
     "difference": ("arm", "minus"),
@@ -197,12 +199,19 @@ def _check(claim: Claim, file: Path) -> None:
     def wrong(what: str, there_are: list[str]) -> ConfigError:
         return ConfigError(f"{file}: {what}.", f"There are: {', '.join(there_are)}.")
 
+    earlier: list[str] = []
     for name, study in claim.studies.items():
         if not is_known(study.data):
             raise wrong(f"there is no data set called {study.data}", list(dict.fromkeys([*known_sets(), *options("dataset")])))
         given = [*study.settings, *(text for one in (study.quick, study.full) if one is not None for text in one.settings)]
         if any(text.startswith("dataset=") for text in given):
             raise ConfigError(f"{file}: {name}: its data set is not one of its settings.", f"Write it under data: of {name}.")
+        for kind, place in (found for text in (*given, *study.arms) for found in PLACE.findall(text)):
+            there = [*KEPT, *PARTS] if kind == "data" else earlier
+            if place not in there:
+                what = "data set with a path" if kind == "data" else "earlier study"
+                raise wrong(f"{name}: there is no {what} called {place}", there or ["none"])
+        earlier.append(name)
         if study.verb == "compare" and len(study.arms) < 2:
             raise ConfigError(f"{file}: {name}: a comparison needs arms, at least two.", "For example arms: [forest, deep_net]")
     for row in claim.rows:

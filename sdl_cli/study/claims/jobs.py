@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdl_cli.study.claims.definition import Claim, Effort, Study
+from sdl_cli.study.claims.definition import PLACE, Claim, Effort, Study
 from sdl_cli.study.claims.sets import Sets
 
 STUDIES = "studies"  # folder of them
-_PLACE = re.compile(r"\{(data|study):(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def _missing(study: Study, effort: Effort | None, shared: Shared, left_out: Mapp
     if effort is None:
         return f"only in the {'full' if shared.quick else 'quick'} version"
     texts = (*study.settings, *effort.settings, *study.arms)
-    named = [match.groups() for text in texts for match in _PLACE.finditer(text)]
+    named = [match.groups() for text in texts for match in PLACE.finditer(text)]
     for name in [study.data, *(name for kind, name in named if kind == "data")]:
         if (reason := shared.sets.missing(name)) is not None:
             return reason
@@ -123,7 +122,7 @@ def _placed(text: str, shared: Shared, before: Mapping[str, Job], in_words: bool
         found = str(shared.sets.path(name) if kind == "data" else before[name].folder)
         return shlex.quote(found) if in_words else found
 
-    return _PLACE.sub(place, text)
+    return PLACE.sub(place, text)
 
 
 def _folder_name(study: Study, member: str, size: int | None, overrides: Sequence[str]) -> str:

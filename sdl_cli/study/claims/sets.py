@@ -161,7 +161,7 @@ class Sets:
         """Why a set is not here, or None if it is."""
         if name in PARTS:
             return self.missing(PARTS[name].of)
-        if name in (*BUILTIN, TABLES) or name not in KEPT:
+        if name not in KEPT:
             return None
         path = KEPT[name].path
         if self.data is None:
@@ -195,7 +195,7 @@ class Sets:
 
     def settings(self, name: str, member: str) -> list[str]:
         """The settings that choose a set, or a member of it, as typed on a command line."""
-        if name in (*BUILTIN, TABLES) or name not in (*KEPT, *PARTS):
+        if name not in (*KEPT, *PARTS):
             return [f"dataset={member}"]
         if name in PARTS:
             task = ["dataset.task=regression"] if PARTS[name].make is _cut else []

@@ -129,7 +129,7 @@ def points_of(file: str, rows: Sequence[tuple[int, Sequence[str]]], metric: str,
     found = Points(metric, {size: scores[size] for size in sorted(scores)})
     if TEST_ROWS not in header:
         return found
-    known = [_size(f"{file}, {unit} {line}", cells[header.index(TEST_ROWS)].strip()) for line, cells in rows[1:]]
+    known = [_size(f"{file}, {unit} {line}", cells[header.index(TEST_ROWS)].strip(), TEST_ROWS) for line, cells in rows[1:]]
     same = SAME_ROWS in header and all(cells[header.index(SAME_ROWS)].strip() == "yes" for _, cells in rows[1:])
     return dataclasses.replace(found, test_rows=min(known), same_test_rows=same)
 
@@ -163,11 +163,11 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _size(where: str, text: str) -> int:
+def _size(where: str, text: str, what: str = "size") -> int:
     size = _number(text)
     if not (1 <= size <= 1e12 and size == int(size)):
         hint = "Write it without a separator: 1000" if re.fullmatch(r"\d{1,3}([,.' ]\d{3})+", text) else ""
-        raise DataError(f"{where}: size {shortened(text, 40)!r} is not a whole number of rows.", hint)
+        raise DataError(f"{where}: {what} {shortened(text, 40)!r} is not a whole number of rows.", hint)
     return int(size)
 
 
