@@ -145,6 +145,7 @@ def described(dataset: Dataset) -> dict[str, Any]:
         "classes": len(dataset.classes),
         "columns": len(dataset.own_columns) if dataset.modality == "table" else 0,
         "is_mixed": bool(dataset.columns),
+        "has_dates": any(column.kind == "date" for column in dataset.columns or ()),
         "division": division(dataset),
     }
 

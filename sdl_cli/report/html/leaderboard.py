@@ -97,8 +97,8 @@ def _differences(result: ComparisonResult) -> str:
     if result.fixed_test:
         test = "a paired t test over the test rows, which are the same in every repeat"
     note = (
-        f"Positive means better. Intervals and p values come from {test}; p is adjusted for the number of methods (Holm 1979). A "
-        "difference is measurable if the adjusted p is at most 0.05."
+        f"Positive means better. Intervals and p values come from {test}; p is adjusted in each column for the number of methods "
+        "(Holm 1979), so that one pair can have two. A difference is measurable if the adjusted p is at most 0.05."
     )
     if simultaneous:
         note += (

@@ -14,18 +14,18 @@ Values = Mapping[str, Any]
 _NETS = {("image", "resnet"): (9, 24), ("image", "plain"): (4, 32), ("series", "resnet"): (10, 32), ("series", "plain"): (3, 64)}
 
 
-def model_sentences(config: Values, modality: str, task: str, is_mixed: bool = False) -> list[str]:
+def model_sentences(config: Values, modality: str, task: str, is_mixed: bool = False, has_dates: bool = False) -> list[str]:
     """What the model is, how its inputs were prepared, and how it was trained.
 
     Arguments:
         config: complete settings of a run. modality: image, table, text or series, or empty if that is not known.
         task: classification or regression.
-        is_mixed: a table of more than plain numbers.
+        is_mixed: a table of more than plain numbers. has_dates: dates among them.
     """
     model = config["model"]
     say = _MODELS.get(str(model["name"]))
     what = say(model, modality, task) if say else f"The model was {name_of(model['name'])}, which is no part of sdl itself."
-    prepared, unlabelled = _prepared(config, modality, task, is_mixed), _unlabelled(config)
+    prepared, unlabelled = _prepared(config, modality, task, is_mixed, has_dates), _unlabelled(config)
     return [*filter(None, [prepared, what, unlabelled]), *training_sentences(config, modality, task)]
 
 
@@ -54,7 +54,7 @@ def short_model(model: Values, modality: str) -> str:
     return cite(*keys) if keys else ""
 
 
-def _prepared(config: Values, modality: str, task: str, is_mixed: bool) -> str:
+def _prepared(config: Values, modality: str, task: str, is_mixed: bool, has_dates: bool) -> str:
     """How inputs became numbers, learned from training rows alone; empty where the model reads them as they are."""
     model, told = config["model"], ""
     name = str(model["name"])
@@ -72,7 +72,8 @@ def _prepared(config: Values, modality: str, task: str, is_mixed: bool) -> str:
     elif modality == "series" and name not in ("rocket", "deep_net"):
         told = "Series became a table of summary features."
     elif is_mixed:
-        told = (
+        told = "Dates became days since 1970, year, month, day, weekday and, where it was written, hour. " if has_dates else ""
+        told += (
             "Numbers were centred by their median and divided by their interquartile range, missing ones were replaced by the "
             "median and marked by a further column, and categories became columns of 0 and 1."
         )

@@ -22,7 +22,7 @@ from sdl_cli.data.files.columns import level_counts
 from sdl_cli.data.files.table_cells import Cells, from_frame, row_ids
 from sdl_cli.data.sources.new_rows import iter_rows
 from sdl_cli.data.sources.table import Table, load
-from sdl_cli.data.split import split
+from sdl_cli.data.split import described, split
 from sdl_cli.errors import DataError
 from sdl_cli.learning.models.encoding import TableEncoder
 
@@ -80,6 +80,8 @@ def test_a_mixed_table(write: Write) -> None:
     ]
     np.testing.assert_array_equal(dataset.X, expected)
     assert dataset.groups is None and dataset.part is None and len(dataset.fingerprint) == 64
+    assert described(dataset)["is_mixed"] and described(dataset)["has_dates"]
+    assert not described(load(Table(path=write(MIXED), target="outcome", drop=("visit",))))["has_dates"]
 
 
 @pytest.mark.parametrize(

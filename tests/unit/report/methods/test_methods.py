@@ -20,7 +20,7 @@ from sdl_cli.run.request import TABLES, parse_experiment
 from sdl_cli.settings.experiment import plain
 
 Values = dict[str, Any]
-TOLD = {"task": "classification", "modality": "table", "rows": 178, "classes": 3, "columns": 13, "is_mixed": False}
+TOLD = {"task": "classification", "modality": "table", "rows": 178, "classes": 3, "columns": 13, "is_mixed": False, "has_dates": False}
 
 
 def told_of(folder: Path, kind: str, **changes: Any) -> Methods:
@@ -157,6 +157,8 @@ def test_every_model_has_its_words(name: str, task: str, modality: str) -> None:
     }
     config |= {"training": FILLED, "dataset": {"name": "digits"}, "reduce": {"name": "none"}}
     told = " ".join(model_sentences(config, modality, task, is_mixed=True))
+    dated = " ".join(model_sentences(config, modality, task, is_mixed=True, has_dates=True))
+    assert ("days since 1970" in dated) == ("columns of 0 and 1" in told) and "days since 1970" not in told
     assert "None" not in told and "{" not in told and "  " not in told
     assert told.count(".") >= 1 and re.search(r"(The model was|Each drawing was given)", told)
 
