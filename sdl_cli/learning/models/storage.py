@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,7 @@ def save_model(
             more_arrays, values["reduction"] = model.reduction_.get_state()
             arrays = arrays | {f"reduction.{key}": array for key, array in more_arrays.items()}
         if arrays:
-            from safetensors.numpy import save as save_preparation
-
-            write_atomic(folder / PREPARATION, save_preparation(arrays))
+            write_atomic(folder / PREPARATION, packed(arrays))
             files.append(PREPARATION)
         model = model.model_
     file = ARRAYS
@@ -66,11 +64,9 @@ def save_model(
         tensors, more = model.get_state()
         content = save(tensors)
     elif _is_forest(model):
-        from safetensors.numpy import save as save_arrays
-
         from sdl_cli.learning.models.trees import forest_to_arrays
 
-        content, more = save_arrays(forest_to_arrays(model.model_)), _flat_values(model)
+        content, more = packed(forest_to_arrays(model.model_)), _flat_values(model)
     else:
         from sdl_cli.learning.models.skops_io import import_skops
         from sdl_cli.learning.models.stored_types import check_file
@@ -93,6 +89,17 @@ def save_model(
 
 def _is_forest(model: Any) -> bool:
     return getattr(model, "kind", None) in ("forest", "extra_trees")
+
+
+def packed(arrays: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
+    """Arrays of any shape as a file of safetensors.
+
+    safetensors copies memory as it lies, so that of a transposed array the numbers would come back in other places
+    (`findings/safetensors_keeps_numpy_arrays_as_they_lie.sh`); here every array is laid out row by row first.
+    """
+    from safetensors.numpy import save
+
+    return bytes(save({name: np.asarray(array, order="C") for name, array in arrays.items()}))
 
 
 def load_model(folder: Path, trust: bool = False) -> tuple[Any, dict[str, Any]]:

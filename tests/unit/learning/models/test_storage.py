@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, load_file, save_file
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
 
@@ -22,7 +22,7 @@ from sdl_cli.learning.models.baseline import Baseline, BaselineRegressor
 from sdl_cli.learning.models.deep_net import DeepNet, DeepNetRegressor
 from sdl_cli.learning.models.finetuned_cnn import FinetunedCNN
 from sdl_cli.learning.models.open_door import SklearnModel
-from sdl_cli.learning.models.storage import load_model, save_model
+from sdl_cli.learning.models.storage import load_model, packed, save_model
 from sdl_cli.learning.models.trees import check_arrays, forest_from_arrays, forest_to_arrays
 from sdl_cli.settings.experiment import Training
 
@@ -68,6 +68,15 @@ def test_a_loaded_model_predicts_the_same_to_the_last_bit(name: str, model: Any,
     method = "predict" if task_of(model) == "regression" else "predict_proba"
     assert np.array_equal(getattr(loaded, method)(X), getattr(fitted, method)(X))
     assert b"pickle" not in (tmp_path / files[1]).read_bytes()[:200]
+
+
+def test_arrays_keep_their_places_however_they_lie_in_memory() -> None:
+    numbers = np.arange(12.0).reshape(3, 4)
+    lying = {"rows": numbers, "columns": np.asfortranarray(numbers), "turned": numbers.T, "part": numbers[:, ::2], "one": np.array(7.0)}
+    found = load(packed(lying))
+    for name, array in lying.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
 
 
 @pytest.mark.parametrize("forest", [
