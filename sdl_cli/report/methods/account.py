@@ -124,7 +124,8 @@ def _model(account: Account, task: str) -> list[str]:
     about = account.about
     if not account.config.get("model"):
         return []
-    return model_sentences(account.config, str(about.get("modality", "")), task, bool(about.get("is_mixed")), bool(about.get("has_dates")))
+    mixed, dated = bool(about.get("is_mixed")), bool(about.get("has_dates"))
+    return model_sentences(account.config, str(about.get("modality", "")), task, mixed, dated)
 
 
 def _run(account: Account, result: RunResult) -> list[list[str]]:

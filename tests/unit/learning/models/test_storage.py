@@ -72,7 +72,13 @@ def test_a_loaded_model_predicts_the_same_to_the_last_bit(name: str, model: Any,
 
 def test_arrays_keep_their_places_however_they_lie_in_memory() -> None:
     numbers = np.arange(12.0).reshape(3, 4)
-    lying = {"rows": numbers, "columns": np.asfortranarray(numbers), "turned": numbers.T, "part": numbers[:, ::2], "one": np.array(7.0)}
+    lying = {
+        "rows": numbers,
+        "columns": np.asfortranarray(numbers),
+        "turned": numbers.T,
+        "part": numbers[:, ::2],
+        "one": np.array(7.0),
+    }
     found = load(packed(lying))
     for name, array in lying.items():
         np.testing.assert_array_equal(found[name], array)

@@ -20,7 +20,15 @@ from sdl_cli.run.request import TABLES, parse_experiment
 from sdl_cli.settings.experiment import plain
 
 Values = dict[str, Any]
-TOLD = {"task": "classification", "modality": "table", "rows": 178, "classes": 3, "columns": 13, "is_mixed": False, "has_dates": False}
+TOLD = {
+    "task": "classification",
+    "modality": "table",
+    "rows": 178,
+    "classes": 3,
+    "columns": 13,
+    "is_mixed": False,
+    "has_dates": False,
+}
 
 
 def told_of(folder: Path, kind: str, **changes: Any) -> Methods:
