@@ -94,10 +94,17 @@ def first_equal(graphs: Iterable[Graph], rows: Rows, out: Path) -> tuple[Graph, 
     if difference <= allowed:
         return nearest, difference, allowed
     kind = "probabilities" if is_classifier(rows.inner) else "numbers, in standard deviations of the target,"
+    hint = "Use sdl predict or sdl serve with the run itself; please report this, it should not happen."
+    if estimator := getattr(rows.inner, "estimator", None):
+        named = str(estimator).rpartition(".")[2]
+        hint = (
+            f"skl2onnx, which converts {named}, leaves out settings of some estimators without a word, such as neighbours "
+            "weighted by distance. Use sdl predict or sdl serve with the run itself."
+        )
     raise RunError(
         f"{out}: not written: the exported graph does not predict the same as the run. On {len(rows.expected)} {rows.source}, "
         f"their {kind} differ by up to {difference:.3g}, more than {max(TOLERANCE, allowed):.2g}.",
-        "Use sdl predict with the run itself; please report this, it should not happen.",
+        hint,
     )
 
 

@@ -394,6 +394,11 @@ def test_what_cannot_be_exported_is_refused_in_words(tmp_path: Path, monkeypatch
     spreading = SklearnModel(estimator="sklearn.semi_supervised.LabelSpreading")
     other = run_of(spreading, "sklearn", *WINE, tmp_path / "other")
     cases.append((other, "model.onnx", ConfigError, "LabelSpreading cannot be written as ONNX", "sdl predict"))
+    weighted = SklearnModel(estimator="sklearn.neighbors.KNeighborsClassifier", params={"weights": "distance"})
+    nearest = run_of(weighted, "sklearn", *WINE, tmp_path / "nearest")
+    cases.append(
+        (nearest, "model.onnx", RunError, "does not predict the same as the run", "converts KNeighborsClassifier, leaves out")
+    )
     before = sorted(tmp_path.iterdir())
     for run, name, kind, message, hint in cases:
         with pytest.raises(kind) as caught:
