@@ -89,6 +89,16 @@ def test_ready_layouts(tmp_path: Path, folders: tuple[str, ...], parts: list[str
     assert any(n.startswith(note) for n in data.notes) if note else data.notes == ()
 
 
+def test_classes_whose_names_hold_the_words_for_parts_stay_classes(tmp_path: Path) -> None:
+    names = ("blood test", "crayon", "dev kit", "test", "train set", "validation-dev")
+    for k, name in enumerate(names):
+        for i in range(2):
+            image(tmp_path / "d" / name / f"{i}.png", 100 * i + 10 * k)
+    data = read(tmp_path / "d")
+    assert data.classes == names and data.part is None
+    assert np.bincount(data.y).tolist() == [2] * 6
+
+
 def test_what_is_left_out(tmp_path: Path) -> None:
     root = two_classes(tmp_path / "insects")
     for name in (".hidden.png", ".DS_Store", "ants/.DS_Store", "ants/._0.png", "__MACOSX/ants/0.png", ".git/x.png"):
