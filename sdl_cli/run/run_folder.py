@@ -72,7 +72,10 @@ def read_run(folder: Path, finished: bool = True) -> StoredRun:
         raise DataError(f"{folder}: this run is not finished (it is {state}{reason}).", hint)
     if finished:
         for name, expected in dict(status.get("files", {})).items():
-            if Path(name).name != name or not (folder / name).is_file() or _leaves(folder, name):
+            if Path(name).name == name and (folder / name).is_file() and _leaves(folder, name):
+                message = f"{folder / name}: this is a link to a file outside the run, and sdl does not follow such links."
+                raise DataError(message, "Replace it with the file itself.")
+            if Path(name).name != name or not (folder / name).is_file():
                 hint = "Train it again, or copy the whole folder."
                 raise DataError(f"{folder}: {name} is missing, so this run is incomplete.", hint)
             if sha256_of(folder / name) != expected:

@@ -62,12 +62,17 @@ def test_a_claim_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "metrics.json", "environment.json"])
-def test_an_edited_or_lost_file_is_named(run: Path, name: str) -> None:
+def test_an_edited_or_lost_file_is_named(run: Path, name: str, tmp_path: Path) -> None:
+    own = (run / name).read_text()
     (run / name).write_text((run / name).read_text() + " ")
     with pytest.raises(DataError, match=f"{name}: this file was changed after the run ended"):
         run_folder.read_run(run)
     (run / name).unlink()
     with pytest.raises(DataError, match=f"{name} is missing, so this run is incomplete"):
+        run_folder.read_run(run)
+    (tmp_path / "elsewhere").write_text(own)
+    (run / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=f"{name}: this is a link to a file outside the run"):
         run_folder.read_run(run)
 
 
