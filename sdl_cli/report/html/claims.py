@@ -18,13 +18,13 @@ from sdl_cli.report.html.section import Section, escape, table
 from sdl_cli.report.layout import filled
 from sdl_cli.study.claims.picture import panels
 from sdl_cli.study.claims.result import FAILS, HOLDS, UNCLEAR, ClaimResult, ClaimsResult, Finding
-from sdl_cli.study.claims.table import measured, verdict_words
+from sdl_cli.study.claims.table import SIGNS, measured, verdict_words
 
 _LOOK = Look(SERIES, INK, MUTED, GRID, PAPER, note=INK, text=10.5, halo=())
 _LETTERS = 30  # of a label's line: the page is narrow
 _CAPTION = (
-    "Dots: measured here, with their 95 % intervals; thick lines decide the verdict. Diamonds: published. Upright marks: what is "
-    "claimed, which the interval has to clear."
+    "Dots: measured here, with their 95 % intervals; thick lines decide the verdict. Diamonds: published. Upright marks: the "
+    "number that is claimed; the table says on which side of it, or how near, the interval should lie."
 )
 
 
@@ -52,7 +52,10 @@ def _all(found: ClaimsResult) -> Section:
         number = "" if first is None else f"{measured(first)}: {first.what}"
         rows.append([_sentence(claim.summary), claim.verdict, number, claim.published])
     header = ["claim", "verdict", "measured here (95 % interval)", "published"]
-    lead = "As sdl compare: the same splits for all, settings chosen on validation rows, the test part scored once."
+    lead = (
+        "As sdl compare: the same splits for all, the test part scored once. Where more than one setting is tried, which each "
+        f"claim says, it is chosen on validation rows. {SIGNS}"
+    )
     return Section("claims", "All claims", table(header, rows), lead)
 
 

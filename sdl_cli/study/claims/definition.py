@@ -88,10 +88,12 @@ class Row:
         measure: a key of `MEASURES`. arm, minus: of its comparison.
         sizes: of them only these; None takes all. pooled: the mean of all of them instead of a row for each.
         published: what was published, in words. reported: the same as a number in the unit of the row, for the picture.
-        more_than, at_most, less_than, about, no_gain: what is claimed of the number; none of them: it is shown and decides
-            nothing. unit: of a number that is published alone.
+        more_than, at_most, less_than, about, reproduces, no_gain: what is claimed of the number; none of them: it is shown and
+            decides nothing. unit: of a number that is published alone.
         margin: in the unit of the row, how far from the bound an interval may end and still refute `more_than`.
         within: of `about`, the widest half-width of an interval that may confirm it.
+        clusters: of a run's score or error, a regular expression that finds in the id of a test row what it belongs to; rows of
+            one cluster count as one.
         decides: whether the claim's verdict rests on it.
         control: a negative control, for which nothing should be found.
     """
@@ -109,17 +111,19 @@ class Row:
     less_than: float | None = None
     at_most: float | None = None
     about: float | None = None
+    reproduces: float | None = None
     no_gain: bool = False
     unit: str = ""
     margin: float = 1.0
     within: float = 5.0
+    clusters: str | None = None
     decides: bool = False
     control: bool = False
 
     @property
     def claimed(self) -> float | None:
         """The number that the row's own is held against; None where nothing is claimed."""
-        given = (self.more_than, self.less_than, self.at_most, self.about, 0.0 if self.no_gain else None)
+        given = (self.more_than, self.less_than, self.at_most, self.about, self.reproduces, 0.0 if self.no_gain else None)
         return next((one for one in given if one is not None), None)
 
 

@@ -24,18 +24,24 @@ def findings(claim: Claim, done: Sequence[Done], missing: Mapping[str, str]) -> 
 
 def _of_row(row: Row, done: Sequence[Done], missing: Mapping[str, str]) -> list[Finding]:
     if row.measure == "published":
-        return [_finding(row, row.what, Number(*measures.NOTHING, row.unit, ""))]
+        return [_finding(row, row.what, _unknown(row))]
     own = [one for one in done if one.job.study in row.studies and (row.sizes is None or one.job.size in row.sizes)]
     if not own:
         reason = next((missing[study] for study in row.studies if study in missing), "")
         if not reason:  # sizes that are not in this mode
             return []
-        return [_finding(row, row.what, Number(*measures.NOTHING, "", ""), note=f"not run: {reason}")]
+        return [_finding(row, row.what, _unknown(row), note=f"not run: {reason}")]
     try:
         return [_finding(row, what, number) for what, number in _numbers(row, own)]
     except (KeyError, ValueError, TypeError) as error:  # an arm that failed
         reason = str(error.args[0]) if error.args else "a method has no result"
-        return [_finding(row, row.what, Number(*measures.NOTHING, "", ""), note=f"not measured: {reason}")]
+        return [_finding(row, row.what, _unknown(row), note=f"not measured: {reason}")]
+
+
+def _unknown(row: Row) -> Number:
+    """What a row has where nothing was measured; its unit places a published number in the picture."""
+    usual = {"score": "%", "error": "%", "coverage": "%", "rank": "rank", "correlation": "correlation"}
+    return Number(*measures.NOTHING, row.unit or usual.get(row.measure, "points"), "")
 
 
 def _numbers(row: Row, own: Sequence[Done]) -> list[Named]:
@@ -54,16 +60,19 @@ def _numbers(row: Row, own: Sequence[Done]) -> list[Named]:
         return [(row.what, _trend(own, arm, minus))]
     if row.pooled and row.measure == "score":
         return [(row.what, measures.over_sets_score(own, arm))]
-    numbers = [
-        measures.difference(one, arm, minus)
-        if row.measure == "difference"
-        else measures.score(one, row.arm, error=row.measure == "error")
-        for one in own
-    ]
+    numbers = [_number(row, one) for one in own]
     if row.pooled and len(numbers) > 1:
         return [(row.what, measures.mean_of(numbers, "studies"))]
     several = len({(one.job.member, one.job.size) for one in own}) > 1
     return [(f"{row.what}{_where(one, own)}" if several else row.what, number) for one, number in zip(own, numbers, strict=True)]
+
+
+def _number(row: Row, one: Done) -> Number:
+    """A difference, score or error in one study."""
+    if row.measure == "difference":
+        return measures.difference(one, row.arm or "", row.minus or "")
+    is_error = row.measure == "error"
+    return measures.over_clusters(one, row.clusters, is_error) if row.clusters else measures.score(one, row.arm, is_error)
 
 
 def _trend(own: Sequence[Done], arm: str, minus: str) -> Number:
@@ -75,7 +84,9 @@ def _trend(own: Sequence[Done], arm: str, minus: str) -> Number:
     few, many = (measures.difference(one, arm, minus) for one in (sized[0], sized[-1]))
     value = few.value - many.value
     half = (((few.high - few.low) / 2) ** 2 + ((many.high - many.low) / 2) ** 2) ** 0.5
-    return Number(value, value - half, value + half, few.unit, f"{few.n}; {many.n}")
+    notes = "; ".join(dict.fromkeys(filter(None, (few.note, many.note))))
+    partial = few.is_partial or many.is_partial
+    return Number(value, value - half, value + half, few.unit, f"{few.n}; {many.n}", notes, partial)
 
 
 def _where(one: Done, own: Sequence[Done]) -> str:
@@ -87,19 +98,20 @@ def _where(one: Done, own: Sequence[Done]) -> str:
 
 
 def _finding(row: Row, what: str, number: Number, note: str = "") -> Finding:
-    judged = verdict(row, number.value, number.low, number.high)
+    value, low, high = (round(part, 10) for part in (number.value, number.low, number.high))  # 38.75 is no 38.749999
+    judged = verdict(row, value, low, high)
     return Finding(
         what=what,
-        value=number.value,
-        low=number.low,
-        high=number.high,
+        value=value,
+        low=low,
+        high=high,
         unit=number.unit,
         n=number.n,
         published=row.published,
         reported=float("nan") if row.reported is None else row.reported,
         statement=statement(row, number.unit),
         bound=float("nan") if row.claimed is None else row.claimed,
-        verdict=UNCLEAR if note and judged else judged,
+        verdict=UNCLEAR if (note or number.is_partial) and judged else judged,
         decides=row.decides,
         control=row.control,
         note=note or number.note,

@@ -10,7 +10,12 @@ from sdl_cli.phrases import printable
 from sdl_cli.study.claims.result import FAILS, HOLDS, UNCLEAR, ClaimResult, Finding
 
 _KINDS = {HOLDS: 0, FAILS: 1, UNCLEAR: 2}
-_AXES = {"points": "difference (points)", "% of the error": "smaller error (%)", "%": "%", "rank": "mean rank (1 is best)"}
+_AXES = {
+    "points": "difference (points)",
+    "% of the error": "smaller error (%)",
+    "%": "%",
+    "rank": "mean rank (1 is best)",
+}  # the others are called by their unit
 MOST_LETTERS = 46  # of a label's line
 
 
@@ -20,12 +25,14 @@ def panels(claim: ClaimResult, most_letters: int = MOST_LETTERS) -> list[Panel]:
     for one in claim.findings:
         if math.isfinite(one.value) or math.isfinite(one.reported):
             found.setdefault(one.unit, []).append(_line(one, most_letters))
-    return [Panel(_AXES.get(unit, unit or "correlation"), lines) for unit, lines in found.items()]
+    return [Panel(_AXES.get(unit, unit or "value"), lines) for unit, lines in found.items()]
 
 
 def _line(one: Finding, most_letters: int) -> Line:
     label = "\n".join(textwrap.wrap(printable(one.what), most_letters)[:4])
-    return Line(label, one.value, one.low, one.high, one.reported, one.bound, _KINDS.get(one.verdict, 3), one.decides)
+    is_calm = one.control and one.verdict == HOLDS  # of a control, only what is not as expected has a colour
+    kind = 3 if is_calm else _KINDS.get(one.verdict, 3)
+    return Line(label, one.value, one.low, one.high, one.reported, one.bound, kind, one.decides)
 
 
 def draw(claim: ClaimResult) -> bytes | None:

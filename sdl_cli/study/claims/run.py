@@ -65,6 +65,11 @@ class Work:
     failed: dict[Path, str] = field(default_factory=dict)
 
     @property
+    def seconds(self) -> float:
+        """That all finished studies took, whenever that was."""
+        return sum(studies.seconds_of(one.values) for one in self.done.values())
+
+    @property
     def num_jobs(self) -> int:
         return len({job.folder for jobs in self.jobs.values() for job in jobs})
 
@@ -103,7 +108,7 @@ def run(
                 seed=request.seed,
                 data=request.claims.data,
                 claims=tuple(results),
-                seconds=round(time.time() - started, 1),
+                seconds=round(max(time.time() - started, work.seconds), 1),  # the latter counts what an earlier start took
             )
             out.json(FILE, found.to_json())  # what is done so far, if it is stopped
         write_atomic(out.folder / TABLE, markdown(found))
@@ -237,7 +242,7 @@ def _experiments(claim: Claim, jobs: Sequence[Job], asked: Claims) -> Iterator[s
         sizes = list(dict.fromkeys(job.size for job in own))
         each = "" if sizes == [None] else f", {listed(['all' if s is None else str(s) for s in sizes])} labelled rows per class"
         what = {
-            "compare": f"sdl compare of {counted(len(study.arms), 'method')}, {counted(effort.candidates, 'setting')} each",
+            "compare": f"sdl compare of {listed(study.arms)}, {counted(effort.candidates, 'setting')} each",
             "curve": "sdl curve",
             "train": "sdl train",
             "decompose": "sdl decompose",

@@ -6,10 +6,15 @@ import math
 
 from sdl_cli.study.claims.result import FAILS, HOLDS, SHOWN, ClaimResult, ClaimsResult, Finding
 
+SIGNS = (
+    "Differences are in points of accuracy or, for numbers that are predicted, in per cent of the second method's error; "
+    "positive means that the first is better."
+)
+
 
 def markdown(found: ClaimsResult) -> str:
     """A table of the claims' verdicts, and one of the numbers of each."""
-    lines = ["| claim | source | published | verdict |", "|---|---|---|---|"]
+    lines = [SIGNS, "", "| claim | source | published | verdict |", "|---|---|---|---|"]
     lines += [f"| {cell(one.summary)} | {cell(one.source)} | {cell(one.published)} | **{one.verdict}** |" for one in found.claims]
     return "\n".join([*lines, "", *(line for one in found.claims for line in _numbers(one))]) + "\n"
 
@@ -44,8 +49,8 @@ def measured(one: Finding) -> str:
     if not math.isfinite(one.value):
         return "-"
     signed = one.unit == "points" or one.unit.startswith("% of")
-    digits = 2 if one.unit in ("rank", "") else 1
-    unit = f" {one.unit}" if one.unit not in ("rank", "") else ""
+    is_bare = one.unit in ("rank", "correlation", "")
+    digits, unit = (2, "") if is_bare else (1, f" {one.unit}")
     text = _number(one.value, digits, signed) + unit
     if not (math.isfinite(one.low) and math.isfinite(one.high)):
         return text

@@ -23,11 +23,13 @@ from sdl_cli.study.claims.measures import (
     difference,
     mean_of,
     of_networks,
+    over_clusters,
     over_sets,
     rank,
     score,
     two_way_interval,
 )
+from sdl_cli.study.claims.result import UNCLEAR
 from sdl_cli.study.compare.plan import arm_folder
 from sdl_cli.study.compare.result import ArmResult, ComparisonResult, Majority
 
@@ -125,9 +127,75 @@ def test_a_fixed_test_part_is_judged_over_draws_and_rows(tmp_path: Path) -> None
     found = difference(done(scores, tmp_path, fixed=True), "a", "b")
     by_row = 100 * (np.mean(rows["a"], axis=0) - np.mean(rows["b"], axis=0))
     assert (found.value, found.low, found.high) == pytest.approx(two_way_interval(np.array([25.0, 50.0]), by_row))
-    assert found.n == "2 draws x 4 test rows"
-    one = difference(done({"a": [0.75], "b": [0.5]}, tmp_path, fixed=True), "a", "b")
-    assert "one draw" in one.note and math.isfinite(one.low)
+    assert found.n == "2 seeds, all labelled rows, the same 20 test rows"
+    few = done(scores, tmp_path, fixed=True)
+    few = Done(dataclasses.replace(few.job, size=5), few.values)
+    assert difference(few, "a", "b").n == "2 draws of labelled rows, the same 20 test rows"
+    alone = done({"a": [0.75], "b": [0.5]}, tmp_path, fixed=True)
+    one = difference(alone, "a", "b")
+    assert "one draw" in one.note and math.isfinite(one.low) and one.is_partial
+    share = score(alone, "a")
+    assert (share.low, share.high) == pytest.approx([100 * end for end in wilson(3, 4)]) and share.is_partial
+    row = Row(what="a minus b", measure="difference", studies=("study",), arm="a", minus="b", more_than=-1000.0)
+    [found_alone] = findings(Claim("c", "", "", "", "", {}, (row,)), [alone], {})
+    assert found_alone.verdict == UNCLEAR and "gives no verdict" in found_alone.note
+    two = [mean_of([one, difference(few, "a", "b")], "studies"), mean_of([found, found], "studies")]
+    assert two[0].is_partial and two[0].note.startswith("1 of them: one draw") and not two[1].is_partial
+
+
+def test_a_score_on_the_same_rows_varies_with_draws_and_rows(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).random((3, 400)) < 0.7
+    for repeat, one in enumerate(rows):
+        folder = arm_folder(tmp_path, "a") / str(repeat)
+        folder.mkdir(parents=True)
+        np.save(folder / "rows.npy", one.astype(float))
+    found = score(done({"a": list(rows.mean(axis=1))}, tmp_path, fixed=True), "a")
+    expected = two_way_interval(rows.mean(axis=1), rows.mean(axis=0))
+    assert (found.value, found.low, found.high) == pytest.approx([100 * end for end in expected])
+    assert found.n == "3 seeds, all labelled rows, the same 20 test rows" and not found.is_partial
+
+
+def test_of_rows_that_are_gone_the_draws_alone_are_left(tmp_path: Path) -> None:
+    found = difference(done({"a": [0.75, 1.0], "b": [0.5, 0.5]}, tmp_path, fixed=True), "a", "b")
+    assert found.is_partial and "leaves them out" in found.note
+
+
+def test_a_ratio_has_the_interval_of_its_linear_approximation() -> None:
+    one, other = np.array([40.0, 44.0, 39.0]), np.array([50.0, 52.0, 45.0])
+    found = difference(done({"a": list(one), "b": list(other)}, metric="rmse"), "a", "b")
+    ratio = one.mean() / other.mean()
+    left = 100 * (one - ratio * other) / other.mean()
+    half = stats.t.ppf(0.975, 2) * math.sqrt(left.var(ddof=1) * (1 / 3 + 20 / 80))
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (100 * (1 - ratio), *100 * (1 - ratio) + np.array([-half, half]))
+    )
+
+
+def test_rows_of_a_cluster_count_as_one(tmp_path: Path) -> None:
+    lines = ["id,truth,prediction", "run1/a,x,x", "run1/b,x,y", "run2/a,x,x", "run2/b,x,x", "run3/a,x,y", "run3/b,x,y"]
+    (tmp_path / "predictions.csv").write_text("\n".join(lines) + "\n")
+    one = Done(Job("s", "omniglot", None, "train", (), tmp_path), {})
+    found = over_clusters(one, "^run\\d+", error=True)
+    expected = stats.t.interval(0.95, 2, loc=50.0, scale=stats.sem([50.0, 0.0, 100.0]))
+    assert (found.value, found.low, found.high) == pytest.approx((50.0, max(expected[0], 0), min(expected[1], 100)))
+    assert found.n == "6 test rows in 3 clusters"
+    with pytest.raises(KeyError, match="run1/a has no cluster"):
+        over_clusters(one, "^sheet")
+
+
+def test_equal_means_are_equal_whatever_the_order_of_their_scores() -> None:
+    sets = [done({"a": [0.1, 0.2, 0.3], "b": [0.3, 0.2, 0.1], "c": [0.3, 0.1, 0.2]})]
+    assert [rank(sets, name).value for name in "abc"] == [2.0, 2.0, 2.0]
+    assert over_sets(sets, "a", "b").note == "better on 0, worse on 0 of 1 sets"
+
+
+def test_a_correlation_has_an_interval_of_correlations() -> None:
+    def network(value: float) -> Done:
+        return Done(Job("s", f"set{value}", None, "decompose", (), Path("x")), {"correlation": {"value": value, "n": 9}})
+
+    found = of_networks([network(0.39), network(0.59)], "correlation")
+    ends = np.tanh(stats.t.interval(0.95, 1, *[f(np.arctanh([0.39, 0.59])) for f in (np.mean, stats.sem)]))
+    assert (found.value, found.low, found.high) == pytest.approx((0.49, *ends)) and found.low > -1
 
 
 def test_an_arm_is_found_by_the_name_that_its_claim_has_for_it() -> None:
@@ -156,7 +224,7 @@ def test_equal_methods_share_their_rank() -> None:
     sets = [done({"a": [0.9], "b": [0.8], "c": [0.7]}), done({"a": [0.5], "b": [0.8], "c": [0.8]})]
     assert rank(sets, "a").value == pytest.approx(2.0)  # 1 and 3
     assert rank(sets, "b").value == pytest.approx(1.75)  # 2 and 1.5
-    assert rank(sets, "b").note == "the best or equal to it on 1 of 2"
+    assert rank(sets, "b").note == "of 3 methods; the best or equal to it on 1 of 2"
 
 
 def test_a_mean_of_dependent_numbers_is_as_wide_as_they_are() -> None:
@@ -185,7 +253,7 @@ def curve(points: list[tuple[int, float]]) -> Done:
 def test_forecasts_hold_a_power_law_and_not_a_jump() -> None:
     law = curve([(n, 0.98 - 2.0 * n**-0.5) for n in (25, 50, 100, 200, 400, 800)])
     found = coverage([law])
-    assert found.note == "6 of 6 hold the truth"  # from 3 sizes to 3 more, from 4 to 2, from 5 to 1
+    assert found.note.startswith("6 of 6 hold the truth, which is ")  # from 3 sizes to 3 more, from 4 to 2, from 5 to 1
     assert (found.low, found.high) == pytest.approx([100 * end for end in wilson(3, 3)])  # three starts
     jump = curve([(25, 0.3), (50, 0.4), (100, 0.45), (200, 0.999), (400, 0.9995)])
     assert coverage([jump]).note.startswith("0 of ") or coverage([jump]).value < 50

@@ -35,6 +35,9 @@ def row(**claimed: object) -> Row:
         ({"about": 90.0}, (75.0, 53.1, 88.8), FAILS),
         ({"about": 90.0}, (67.0, 21.0, 94.0), UNCLEAR),
         ({"about": 90.0, "within": 40.0}, (67.0, 21.0, 94.0), HOLDS),
+        ({"reproduces": 38.75}, (38.75, 30.0, 47.0), HOLDS),
+        ({"reproduces": 38.8}, (38.75, math.nan, math.nan), HOLDS),
+        ({"reproduces": 38.75}, (38.5, 30.0, 47.0), FAILS),
         ({"no_gain": True}, (2.0, -1.0, 5.0), HOLDS),
         ({"no_gain": True}, (2.0, 0.1, 3.9), FAILS),
         ({"more_than": 0.0}, (3.0, -math.inf, math.inf), UNCLEAR),
@@ -51,8 +54,10 @@ def test_a_verdict_follows_from_the_interval_alone(
 @pytest.mark.parametrize(
     ("claimed", "unit", "words"),
     [
-        ({"more_than": 5.0}, "points", "more than 5 points"),
-        ({"less_than": 13.5}, "%", "less than 13.5 %"),
+        ({"more_than": 5.0}, "points", "more than 5 points (refuted below 6)"),
+        ({"more_than": -2.5, "margin": 0.0}, "points", "more than -2.5 points"),
+        ({"less_than": 13.5}, "%", "less than 13.5 % (refuted above 12.5)"),
+        ({"reproduces": 38.75}, "%", "38.75 %, on the same rows"),
         ({"at_most": 1.5}, "points", "at most 1.5 points"),
         ({"about": 90.0}, "%", "about 90 %"),
         ({"no_gain": True}, "points", "no measurable gain"),
