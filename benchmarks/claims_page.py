@@ -68,13 +68,13 @@ def details(claim: ClaimResult, label: str) -> list[str]:
         f"{claim.source}. {' '.join(claim.experiment)} {claim.seconds:,.0f} s.",
         "",
     ]
-    lines += ["| what | published | measured (95 % interval) | rests on | verdict |", "|---|---|---|---|---|"]
+    lines += ["| what | published | measured (95 % interval) | rests on | claimed | verdict |", "|---|---|---|---|---|---|"]
     for one in claim.findings:
         if one.note.startswith("not run"):
             continue
         mark = "**" if one.decides else ""
         note = f"; {one.note}" if one.note else ""
-        cells = [one.what, one.published, f"{measured(one)}{note}", one.n, f"{mark}{verdict_words(one)}{mark}"]
+        cells = [one.what, one.published, f"{measured(one)}{note}", one.n, one.statement, f"{mark}{verdict_words(one)}{mark}"]
         lines.append(f"| {' | '.join(map(cell, cells))} |")
     return lines
 

@@ -102,7 +102,7 @@ def test_fewer_repeats_are_said(sdl: Sdl, own: Path, tmp_path: Path) -> None:
     values = sdl(f"claims guessing claims.repeats=2 seed=5 {THREADS} --json").json
     [claim] = values["claims"]
     assert claim["experiment"] == [
-        "sdl compare of majority and logistic, 1 setting each on breast_cancer, iris and wine, 2 repeats, with parallel.backend=threading."
+        "sdl compare of majority and logistic, 1 setting each on breast cancer, iris and wine, 2 repeats, with parallel.backend=threading."
     ]
     assert claim["command"] == "sdl claims guessing seed=5 claims.repeats=2"
 

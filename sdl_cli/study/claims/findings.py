@@ -8,6 +8,7 @@ from sdl_cli.study.claims import measures
 from sdl_cli.study.claims.definition import Claim, Row
 from sdl_cli.study.claims.measures import Done, Number
 from sdl_cli.study.claims.result import UNCLEAR, Finding
+from sdl_cli.study.claims.sets import in_words
 from sdl_cli.study.claims.verdict import statement, verdict
 
 Named = tuple[str, Number]  # in words, and the number
@@ -86,12 +87,12 @@ def _trend(own: Sequence[Done], arm: str, minus: str) -> Number:
     half = (((few.high - few.low) / 2) ** 2 + ((many.high - many.low) / 2) ** 2) ** 0.5
     notes = "; ".join(dict.fromkeys(filter(None, (few.note, many.note))))
     partial = few.is_partial or many.is_partial
-    return Number(value, value - half, value + half, few.unit, f"{few.n}; {many.n}", notes, partial)
+    return Number(value, value - half, value + half, few.unit, "; ".join(dict.fromkeys((few.n, many.n))), notes, partial)
 
 
 def _where(one: Done, own: Sequence[Done]) -> str:
     """The set and the size of a job, as far as they tell it from the others."""
-    parts = [one.job.member.replace("_", " ")] if len({each.job.member for each in own}) > 1 else []
+    parts = [in_words(one.job.member)] if len({each.job.member for each in own}) > 1 else []
     if len({each.job.size for each in own}) > 1:
         parts.append("all rows" if one.job.size is None else f"{one.job.size} per class")
     return f", {', '.join(parts)}" if parts else ""

@@ -136,7 +136,7 @@ def mean_of(numbers: Sequence[Number], what: str) -> Number:
     values = np.array([[one.value, one.low, one.high] for one in numbers])
     value, low, high = (float(each) for each in values.mean(axis=0))
     each = {one.n for one in numbers}
-    rests_on = f"{len(numbers)} {what}" + (f", {numbers[0].n} each" if len(each) == 1 else "")
+    rests_on = f"{len(numbers)} {what}" + (f", each {numbers[0].n}" if len(each) == 1 else "")
     partial = [one for one in numbers if one.is_partial]
     note = f"{len(partial)} of them: {partial[0].note}" if partial else ""
     return Number(value, low, high, numbers[0].unit, rests_on, note, bool(partial))

@@ -23,7 +23,7 @@ from sdl_cli.study.claims.findings import findings
 from sdl_cli.study.claims.jobs import Job, Shared, jobs_of
 from sdl_cli.study.claims.measures import Done
 from sdl_cli.study.claims.result import FILE, ClaimResult, ClaimsResult
-from sdl_cli.study.claims.sets import FOLDER, Sets
+from sdl_cli.study.claims.sets import FOLDER, Sets, in_words
 from sdl_cli.study.claims.settings import Claims, ClaimsRequest, parse_claims
 from sdl_cli.study.claims.studies import Compose
 from sdl_cli.study.claims.table import markdown
@@ -238,7 +238,7 @@ def _experiments(claim: Claim, jobs: Sequence[Job], asked: Claims) -> Iterator[s
         if not own or effort is None:
             continue
         members = list(dict.fromkeys(job.member for job in own))
-        on = listed(members, 3) if len(members) <= 3 else f"{len(members)} sets of {study.data}"
+        on = listed([in_words(one) for one in members], 3) if len(members) <= 3 else f"{len(members)} sets of {study.data}"
         sizes = list(dict.fromkeys(job.size for job in own))
         each = "" if sizes == [None] else f", {listed(['all' if s is None else str(s) for s in sizes])} labelled rows per class"
         what = {

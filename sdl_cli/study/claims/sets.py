@@ -59,6 +59,18 @@ KEPT = {
     "omniglot": Kept("omniglot/one-shot-classification", "omniglot_runs"),
     "omniglot_background": Kept("omniglot", "omniglot_runs"),
 }
+_WORDS = {
+    "hymenoptera": "ants and bees",
+    "cifar10": "CIFAR-10",
+    "cifar10_first": "five classes of CIFAR-10",
+    "cifar10_last": "the other five classes of CIFAR-10",
+    "fashion_mnist": "Fashion-MNIST",
+    "omniglot": "Omniglot",
+    "digits_parts": "digits",
+    "digits_labelled": "digits",
+    "breast_cancer_parts": "breast cancer",
+    "concrete_487": "concrete (487 rows)",
+}
 TARGETS = {"uci121": "class", "concrete": "strength"}
 
 
@@ -136,6 +148,11 @@ PARTS = {
 
 def known_sets() -> list[str]:
     return [*BUILTIN, TABLES, *KEPT, *PARTS]
+
+
+def in_words(name: str) -> str:
+    """A set as people call it; a table of a collection has its own name."""
+    return _WORDS.get(name, name.replace("_", " "))
 
 
 def is_known(name: str) -> bool:

@@ -15,10 +15,10 @@ def statement(row: Row, unit: str) -> str:
     """What is claimed of a number, in words; empty for one that decides nothing."""
     of = f" {unit}" if unit else ""
     if row.more_than is not None:
-        refuted = f" (refuted below {row.more_than + row.margin:g})" if row.margin else ""
+        refuted = f" (refuted if all below {row.more_than + row.margin:g})" if row.margin else ""
         return f"more than {row.more_than:g}{of}{refuted}"
     if row.less_than is not None:
-        refuted = f" (refuted above {row.less_than - row.margin:g})" if row.margin else ""
+        refuted = f" (refuted if all above {row.less_than - row.margin:g})" if row.margin else ""
         return f"less than {row.less_than:g}{of}{refuted}"
     if row.at_most is not None:
         return f"at most {row.at_most:g}{of}"

@@ -230,7 +230,7 @@ def test_equal_methods_share_their_rank() -> None:
 def test_a_mean_of_dependent_numbers_is_as_wide_as_they_are() -> None:
     found = mean_of([Number(1, 0, 2, "points", "3 draws"), Number(3, 0, 6, "points", "3 draws")], "sizes")
     assert (found.value, found.low, found.high) == (2, 0, 4)
-    assert found.n == "2 sizes, 3 draws each"
+    assert found.n == "2 sizes, each 3 draws"
     assert mean_of([Number(1, 0, 2, "points", "3 draws"), Number(3, 0, 6, "points", "9 draws")], "sizes").n == "2 sizes"
 
 

@@ -54,9 +54,9 @@ def test_a_verdict_follows_from_the_interval_alone(
 @pytest.mark.parametrize(
     ("claimed", "unit", "words"),
     [
-        ({"more_than": 5.0}, "points", "more than 5 points (refuted below 6)"),
+        ({"more_than": 5.0}, "points", "more than 5 points (refuted if all below 6)"),
         ({"more_than": -2.5, "margin": 0.0}, "points", "more than -2.5 points"),
-        ({"less_than": 13.5}, "%", "less than 13.5 % (refuted above 12.5)"),
+        ({"less_than": 13.5}, "%", "less than 13.5 % (refuted if all above 12.5)"),
         ({"reproduces": 38.75}, "%", "38.75 %, on the same rows"),
         ({"at_most": 1.5}, "points", "at most 1.5 points"),
         ({"about": 90.0}, "%", "about 90 %"),
