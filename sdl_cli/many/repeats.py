@@ -106,9 +106,11 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
 def _over_repeats(folder: Path, found: Experiment, repeats: list[RunResult]) -> RunResult:
     """Means over repeats, and what the first one says of data and settings."""
 
+    same = run_folder.has_own_test_part(repeats[0].folder)
+
     def mean(part: str) -> Scores:
         known = [scores for repeat in repeats if (scores := getattr(repeat, part))]
-        return metrics.over_repeats(known) if known else {}
+        return metrics.over_repeats(known, same and part != "validation") if known else {}
 
     means: Values = {part: mean(part) for part in ("test", "validation", "baseline", "majority")}
     first, lifts = repeats[0], [repeat.lift for repeat in repeats if repeat.lift is not None]
@@ -117,8 +119,9 @@ def _over_repeats(folder: Path, found: Experiment, repeats: list[RunResult]) -> 
         folder=folder,
         config={**first.config, "num_repeats": found.num_repeats, "seed": found.seed},
         **means,
-        lift=metrics.lift_over_repeats(lifts, first.rows["test"] / first.rows["labelled"]) if lifts else None,
+        lift=metrics.lift_over_repeats(lifts, first.rows["test"] / first.rows["labelled"], same) if lifts else None,
         seconds={name: sum(repeat.seconds.get(name, 0.0) for repeat in repeats) for name in first.seconds},
         notes=tuple(dict.fromkeys(note for repeat in repeats for note in repeat.notes)),
         repeats=len(repeats),
+        same_test_rows=same,
     )

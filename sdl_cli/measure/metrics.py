@@ -52,33 +52,51 @@ class Lift(Json):
     measurable: bool
 
 
-def over_repeats(repeats: Sequence[Mapping[str, Measured]]) -> dict[str, Measured]:
+def over_repeats(repeats: Sequence[Mapping[str, Measured]], same_rows: bool = False) -> dict[str, Measured]:
     """Mean of each metric over repeats of a run (at least one, all with the same metrics), with a t interval.
 
     n is the number of repeats in which a metric is defined. A single repeat has no spread, so it keeps its own interval and n,
     those over rows.
+
+    Arguments:
+        same_rows: all are scored on the same test rows, whose chance repeats do not show: the interval holds that over repeats
+            and the mean of their own (see `statistics.joined`).
     """
     if len(repeats) == 1:
         return dict(repeats[0])
     result = {}
     for key in repeats[0]:
-        values = [repeat[key].value for repeat in repeats if math.isfinite(repeat[key].value)]
+        known = [repeat[key] for repeat in repeats if math.isfinite(repeat[key].value)]
+        values = [one.value for one in known]
         mean, low, high = statistics.t_interval(values) if values else (math.nan, math.nan, math.nan)
-        if len(values) > 1 and low == high:  # no two repeats differ, which says nothing about chance
+        if same_rows and values:
+            _, low, high = statistics.joined(mean, (low, high), _own_ends(mean, known))
+        elif len(values) > 1 and low == high:  # no two repeats differ, which says nothing about chance
             low = high = math.nan
         least, most = RANGE[key]
         result[key] = Measured(mean, max(low, least), min(high, most), n=len(values))
     return result
 
 
-def lift_over_repeats(lifts: Sequence[Lift], ratio: float) -> Lift:
+def _own_ends(mean: float, known: Sequence[Measured | Lift]) -> tuple[float, float]:
+    """The interval over test rows of a mean over repeats: the mean distance of their own ends from their values."""
+    below = math.fsum(one.value - one.low for one in known) / len(known)
+    above = math.fsum(one.high - one.value for one in known) / len(known)
+    return mean - below, mean + above
+
+
+def lift_over_repeats(lifts: Sequence[Lift], ratio: float, same_rows: bool = False) -> Lift:
     """Mean lift over repeats of a run, with the corrected interval of Nadeau and Bengio (2003); a single one as it is.
 
     Arguments:
         ratio: n_test / n_train of one split.
+        same_rows: all are scored on the same test rows, as of `over_repeats`; then `ratio` is not used.
     """
     if len(lifts) == 1:
         return lifts[0]
+    if same_rows:
+        mean, low, high = statistics.t_interval([lift.value for lift in lifts])
+        return lift_of(lifts[0].metric, *statistics.joined(mean, (low, high), _own_ends(mean, lifts)))
     return lift_of(lifts[0].metric, *statistics.corrected_t_interval([lift.value for lift in lifts], ratio))
 
 

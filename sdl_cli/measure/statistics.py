@@ -155,6 +155,60 @@ def corrected_t_test(differences: Values, test_fraction_ratio: float) -> float:
     return 2 * float(stdtr(num_values - 1, -abs(mean) / error))
 
 
+def two_way_interval(draws: Values, rows: Values, level: float = 0.95) -> tuple[float, float, float]:
+    """Interval of a mean over `(R,)` repeats on the same `(T,)` test rows; of one repeat that of the test rows alone.
+
+    Repeats (of the labelled rows, of the seed) and test rows both add to the error. The half-widths of the t interval over
+    repeats and of that over test rows are added as squares (Zou and Donner, Statistics in Medicine 27:1693, 2008), so that few
+    repeats count as few whatever the number of test rows is. What only a row in a repeat adds is counted twice, which makes the
+    interval rather too wide.
+
+    Arguments:
+        draws: the mean of each repeat.
+        rows: the mean over repeats of what each test row adds, so that its mean is that of `draws` but for rounding.
+    Returns:
+        mean, low, high; of one repeat and one row (-inf, inf) around it.
+    """
+    return joined(float(np.mean(draws)), *(t_interval(each, level)[1:] for each in (draws, rows) if len(each) > 1))
+
+
+def joined(value: float, *intervals: tuple[float, float]) -> tuple[float, float, float]:
+    """A value with the interval of several independent sources of error, of each of which its own interval is known.
+
+    The distances of the ends from their middle are added as squares; for one that does not lie around its middle (Wilson's, a
+    bootstrap's), those of each side (Zou and Donner 2008).
+
+    Arguments:
+        intervals: low and high of each source, around a mean of its own that is taken to be `value`; none leaves all open.
+    """
+    if not intervals:
+        return value, -math.inf, math.inf
+    below, above = (math.hypot(*(abs(value - ends[side]) for ends in intervals)) for side in (0, 1))
+    return value, value - below, value + above
+
+
+def two_way_test(draws: Values, rows: Values) -> float:
+    """Two-sided p value that a mean over repeats on the same test rows is 0: 1 less the level at which its interval begins at 0.
+
+    The arguments are those of `two_way_interval`; p is 1 for a mean of exactly 0.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import stdtrit
+
+    mean = abs(float(np.mean(draws)))
+    errors = [_mean_and_error(each, 0.0)[1:] for each in (draws, rows) if len(each) > 1]
+    if mean == 0 or not errors:
+        return 1.0
+    if not any(error for error, _ in errors):
+        return 0.0
+
+    def beyond(log_p: float) -> float:
+        return math.hypot(*(error * float(stdtrit(num - 1, math.exp(log_p) / 2)) for error, num in errors)) - mean
+
+    least = math.log(1e-100)
+    return 0.0 if beyond(least) < 0 else math.exp(brentq(beyond, least, 0.0, xtol=1e-12))
+
+
 def holm(p_values: Values) -> list[float]:
     """P values `(M,)` adjusted for their number, family-wise (Holm 1979), in the order they were given.
 

@@ -65,7 +65,7 @@ def table_lines(result: ComparisonResult) -> list[str]:
         rows.append([*row, f"{arm.seconds:.0f}"])
     wide = max(len(row[-1]) for row in rows)
     lines = layout.table([[*row[:-1], row[-1].rjust(wide)] for row in rows], columns=10_000)
-    over = "t test over test rows" if result.fixed_test else "corrected t test over splits"
+    over = "over repeats and test rows" if result.fixed_test else "corrected t test over splits"
     text = f"~ no measurable difference: p over 0.05 ({over}, adjusted in each column for the number of arms)."
     return [*lines, *layout.wrap(text, min(layout.width(), 100)), *_metrics_lines(result)]
 

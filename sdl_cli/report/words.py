@@ -68,6 +68,8 @@ def score_lines(result: RunResult) -> list[str]:
     header = ["test", shortened(model_name(result.config["model"]), 26), QUICK_BASELINE]
     header.append("majority" if result.task == "classification" else "mean")
     interval = "95 % interval" if result.repeats == 1 else "95 % t interval of their mean (the splits overlap)"
+    if result.same_test_rows:
+        interval = f"the same {result.rows['test']:,} test rows: 95 % interval of their mean, over repeats and rows"
     rows = layout.filled([header, *(row[:-1] for row in score_rows(result))])
     return [f"n = {n}, {interval}", *layout.table(rows)]
 

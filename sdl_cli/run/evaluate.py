@@ -184,7 +184,8 @@ def _matched(dataset: Dataset, values: Values) -> Dataset:
 
 def _evaluate_repeats(stored: run_folder.StoredRun, overrides: Any, dataset: Any, observer: Observer, trust: bool) -> Values:
     each = [evaluate(folder, overrides, dataset, observer, trust) for folder in stored.repeats]
-    test = metrics.over_repeats([{k: Measured.from_json(v) for k, v in one["metrics"]["test"].items()} for one in each])
+    same = not any(one["data"]["same_test_part"] for one in each) or run_folder.has_own_test_part(stored.repeats[0])
+    test = metrics.over_repeats([{k: Measured.from_json(v) for k, v in one["metrics"]["test"].items()} for one in each], same)
     verdicts = {one["reproduced"] for one in each}
     return {
         "folder": str(stored.folder.absolute()),

@@ -28,6 +28,7 @@ class RunResult:
         notes: sentences on how data and settings were read.
         repeats: splits that it is the mean of.
         reduction: what `reduced.described` says of a model whose inputs were made smaller; of repeats, of the first.
+        same_test_rows: of repeats, whether all were scored on the same test rows, which the source sets.
         generated: of a model that learned from generated images, how much these differ (`Diversity`); of repeats, of the first.
     """
 
@@ -45,6 +46,7 @@ class RunResult:
     repeats: int = 1
     reduction: Values | None = None
     generated: Values | None = None
+    same_test_rows: bool = False
 
     @property
     def task(self) -> str:
@@ -68,6 +70,7 @@ class RunResult:
                 "repeats": self.repeats,
                 "reduction": self.reduction,
                 "generated": self.generated,
+                "same_test_rows": self.same_test_rows,
             }
         )
         return values
@@ -84,7 +87,7 @@ class RunResult:
         counts = dict(values.get("seconds", {})), dict(values.get("rows", {})), values.get("runtime")
         more = tuple(values.get("notes", ())), values.get("repeats", 1), values.get("reduction")
         whole = Path(values.get("folder", "")), values.get("config", {}), *parts, lift, *counts, *more
-        return cls(*whole, generated=values.get("generated"))
+        return cls(*whole, generated=values.get("generated"), same_test_rows=values.get("same_test_rows") is True)
 
 
 def _plain(scores: Scores) -> Values:

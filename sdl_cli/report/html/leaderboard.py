@@ -95,7 +95,7 @@ def _differences(result: ComparisonResult) -> str:
         rows.append(row + (_to(result.metric, arm.to_majority) if guessed else []))
     test = "the corrected paired t test over splits that overlap (Nadeau and Bengio 2003)"
     if result.fixed_test:
-        test = "a paired t test over the test rows, which are the same in every repeat"
+        test = "repeats and test rows, the same in every repeat (half-widths added as squares, Zou and Donner 2008)"
     note = (
         f"Positive means better. Intervals and p values come from {test}; p is adjusted in each column for the number of methods "
         "(Holm 1979), so that one pair can have two. A difference is measurable if the adjusted p is at most 0.05."

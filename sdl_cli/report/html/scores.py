@@ -100,18 +100,21 @@ def _bar(axes: Axes, row: int, bar: Bar, metric: str) -> None:
 def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
     """All metrics of a run beside the baseline's, and the scores of its single repeats where it has them."""
     metric = main_metric(result.test)
-    model, of = model_name(result.config["model"]), counted(result.test[metric].n, "split" if repeats else "test row")
+    one = "repeat" if result.same_test_rows else "split"
+    model, of = model_name(result.config["model"]), counted(result.test[metric].n, one if repeats else "test row")
     entries = [(model, result.test, [r.test for r in repeats], True)]
     entries += [("forest (baseline)", result.baseline, [r.baseline for r in repeats if r.baseline], False)]
     bars = []
     for name, found, single, strong in entries:
         if found:
-            scores = [one[metric].value for one in single if math.isfinite(one[metric].value)]
+            scores = [each[metric].value for each in single if math.isfinite(each[metric].value)]
             bars.append(Bar(name, found[metric].value, found[metric].low, found[metric].high, scores, strong))
     guess = shown(metric, result.majority[metric].value)
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     caption = f"Dot: {label(metric)} ({better} is better). Bar: its 95 % interval over {of}."
-    caption += " Thin lines: the single splits." if repeats else " If two bars overlap widely, chance may explain the difference."
+    caption += (
+        f" Thin lines: the single {one}s." if repeats else " If two bars overlap widely, chance may explain the difference."
+    )
     caption += f" Ignoring the inputs gives {guess}."
     title = f"{label(metric)} of {model} and the quick baseline"
     drawing = interval_chart("leaderboard" if repeats else "scores", bars, metric, title, caption)
@@ -123,9 +126,12 @@ def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
     if not repeats:
         return Section("scores", "Scores", body, f"On {of} not used in training; 95 % interval in brackets.", drawings)
     rows = []
-    for number, one in enumerate(repeats, 1):
-        other = shown(metric, one.baseline[metric].value) if one.baseline else ""
-        rows.append([str(number), shown(metric, one.test[metric].value), other, f"{one.seconds['total']:.1f}"])
-    body += "<h3>Splits</h3>" + table(["split", label(metric), "quick baseline", "seconds"], rows, numeric=(1, 2, 3))
+    for number, each in enumerate(repeats, 1):
+        other = shown(metric, each.baseline[metric].value) if each.baseline else ""
+        rows.append([str(number), shown(metric, each.test[metric].value), other, f"{each.seconds['total']:.1f}"])
+    body += f"<h3>{one.title()}s</h3>" + table([one, label(metric), "quick baseline", "seconds"], rows, numeric=(1, 2, 3))
     lead = f"Means over {of}, each scored on its own test rows; 95 % t interval of the mean in brackets (the splits overlap)."
+    if result.same_test_rows:
+        rows_of_all = f"all on the same {result.rows['test']:,} test rows"
+        lead = f"Means over {of}, {rows_of_all}; 95 % interval over repeats and rows in brackets."
     return Section("leaderboard", "Scores", body, lead, drawings)

@@ -136,7 +136,7 @@ def _run(account: Account, result: RunResult) -> list[list[str]]:
         kind, key = ("forest of extremely randomised trees", "extra_trees") if on_images else ("random forest", "forest")
         compared.append(f"For comparison, a quick baseline, a {kind}{cite(key)}, was fitted to and scored on the same rows.")
     scored = [
-        *protocol.interval_sentences(list(result.test), repeats),
+        *protocol.interval_sentences(list(result.test), repeats, result.same_test_rows),
         protocol.decision_sentence(account.config.get("threshold")),
     ]
     over = f"over {counted(repeats, 'split')}" if repeats > 1 else f"on {counted(result.test[metric].n, 'test row')}"
@@ -147,7 +147,7 @@ def _run(account: Account, result: RunResult) -> list[list[str]]:
         lift = result.lift
         difference = wording.difference(lift.metric, lift.value, lift.low, lift.high)
         numbers.append(f"Difference to it in {wording.label(lift.metric)} (positive is better): {difference}.")
-        numbers.append(protocol.lift_sentence(lift.metric, repeats))
+        numbers.append(protocol.lift_sentence(lift.metric, repeats, result.same_test_rows))
     numbers.append(protocol.scores_sentence({metric: result.majority[metric]}, "Ignoring the inputs") if result.majority else "")
     runtime = result.runtime or account.environment.get("runtime")
     software = protocol.software_sentence(account.environment, bool(runtime), runtime)
@@ -223,7 +223,7 @@ def _models_of(account: Account) -> list[str]:
 
 def _judged(result: ComparisonResult) -> list[str]:
     if result.fixed_test:
-        test = "the paired t test over test rows, which are the same in every repeat"
+        test = f"a test that inverts the interval of repeats and of test rows, which are the same in every repeat{cite('zou')}"
     else:
         test = f"the paired t test corrected for splits that overlap{cite('nadeau')}"
     told = [

@@ -86,8 +86,11 @@ def decision_sentence(threshold: Any) -> str:
     return f"The rarer of the two classes was predicted from a probability of {name_of(threshold)} on."
 
 
-def interval_sentences(metrics: list[str], repeats: int) -> list[str]:
+def interval_sentences(metrics: list[str], repeats: int, same_test_rows: bool = False) -> list[str]:
     """Where the intervals of a run's scores come from."""
+    if repeats > 1 and same_test_rows:
+        both = "the distances of the ends of Student's t interval over repeats and of that over test rows, added as squares"
+        return [f"Scores are means over the repeats; their 95 % intervals have {both}{cite('zou')}."]
     if repeats > 1:
         return ["Scores are means over the splits with 95 % Student t intervals."]
     told = []
@@ -102,8 +105,10 @@ def interval_sentences(metrics: list[str], repeats: int) -> list[str]:
     return told
 
 
-def lift_sentence(metric: str, repeats: int) -> str:
+def lift_sentence(metric: str, repeats: int, same_test_rows: bool = False) -> str:
     """How the difference to the quick baseline was measured."""
+    if repeats > 1 and same_test_rows:
+        return "Its interval is made in the same way, of paired differences."
     if repeats > 1:
         return f"Its interval is that of the t statistic corrected for overlapping splits{cite('nadeau')}."
     if metric == "accuracy":

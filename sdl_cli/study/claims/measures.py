@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sdl_cli.measure.metrics import HIGHER_IS_BETTER
-from sdl_cli.measure.statistics import t_interval, wilson
+from sdl_cli.measure.statistics import t_interval, two_way_interval, wilson
 from sdl_cli.measure.wording import PERCENT
 from sdl_cli.phrases import counted, listed, shortened
 from sdl_cli.study.claims.jobs import Job
@@ -24,7 +24,6 @@ from sdl_cli.study.compare.trial import read_rows
 
 Array = np.ndarray[Any, Any]
 Values = dict[str, Any]
-LEVEL = 0.95
 NOTHING = (math.nan, math.nan, math.nan)
 _EQUAL = 1e-9  # means of the same scores differ by their order of addition
 _ONE = "one draw or seed, so that the interval is of the test rows alone and gives no verdict"
@@ -67,8 +66,8 @@ def difference(done: Done, arm: str, minus: str) -> Number:
 
     Random splits: as `sdl compare` tells it, by the corrected t interval of Nadeau and Bengio (2003). Where all repeats share
     their test rows, which the source sets, the draws of labelled rows and the test rows both add to the error: see
-    `two_way_interval`. Per cent of an error are a ratio of two means, whose interval is that of its linear approximation (the
-    delta method).
+    `statistics.two_way_interval`. Per cent of an error are a ratio of two means, whose interval is that of its linear
+    approximation (the delta method).
 
     Raises KeyError if one of the arms has no result.
     """
@@ -113,22 +112,6 @@ def _rests_on(done: Done, found: ComparisonResult, repeats: int) -> str:
     all_rows = done.job.size is None and not any("num_per_class" in text for text in done.job.overrides)
     drawn = f"{counted(repeats, 'seed')}, all labelled rows" if all_rows else f"{counted(repeats, 'draw')} of labelled rows"
     return f"{drawn}, {'' if repeats == 1 else 'the same '}{found.test_rows:,} test rows"
-
-
-def two_way_interval(draws: Array, rows: Array, level: float = LEVEL) -> tuple[float, float, float]:
-    """Interval of a mean difference over `(R,)` draws and `(T,)` test rows; with one draw that of the test rows alone.
-
-    The half-widths of the t interval over draws and of that over test rows are added as squares (Zou and Donner, Statistics in
-    Medicine 27:1693, 2008), so that few draws count as few whatever the number of test rows is. What only a row in a draw adds is
-    counted twice, which makes the interval rather too wide.
-
-    Arguments:
-        rows: the mean over draws of what each test row adds, so that its mean is that of `draws` but for rounding.
-    """
-    mean = float(np.mean(draws))
-    halves = [high - centre for centre, _, high in (t_interval(each, level) for each in (draws, rows) if len(each) > 1)]
-    half = math.hypot(*halves) if halves else math.inf
-    return mean, mean - half, mean + half
 
 
 def mean_of(numbers: Sequence[Number], what: str) -> Number:

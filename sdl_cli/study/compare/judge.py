@@ -1,7 +1,8 @@
 """What the scores of several arms on the same splits show: means, differences, and which of these chance explains.
 
 Pure functions of arrays. Splits share rows, so variances are those of the corrected resampled t test (Nadeau and Bengio 2003,
-"Inference for the generalization error", Machine Learning 52:239); p values are adjusted for the number of arms (Holm 1979).
+"Inference for the generalization error", Machine Learning 52:239); where all repeats have the same test rows, repeats and rows
+both count (`statistics.two_way_interval`). p values are adjusted for the number of arms (Holm 1979).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from sdl_cli.measure.statistics import corrected_t_interval, corrected_t_test, holm, holm_levels
+from sdl_cli.measure.statistics import corrected_t_interval, corrected_t_test, holm, holm_levels, two_way_interval, two_way_test
 from sdl_cli.study.compare.result import Gap
 
 Array = np.ndarray[Any, Any]
@@ -92,52 +93,53 @@ class Paired:
 
     def mean(self, name: str) -> tuple[float, float, float]:
         """Mean score of an arm and its 95 % interval, nan if its scores do not differ at all, which says nothing of chance."""
-        values = self.scores[name] if self.by_row is None else self.by_row[name]
-        around = self._around(float(np.mean(self.scores[name])), values)
-        return (around[0], math.nan, math.nan) if len(values) > 1 and np.ptp(values) == 0 else around
+        values = self.scores[name]
+        if self.by_row is not None:
+            found, values = two_way_interval(values, self.by_row[name]), self.by_row[name]
+        else:
+            found = corrected_t_interval(values, self.ratio)
+        return (found[0], math.nan, math.nan) if len(values) > 1 and np.ptp(values) == 0 else found
 
     def difference(self, name: str, other: str, level: float = 0.95) -> tuple[float, float, float]:
         """Mean difference `name` minus `other`, and its interval."""
-        mean = float(np.mean(self.scores[name] - self.scores[other]))
-        error = self._error_of_equal(name, other)
+        pairs = self._pairs(name, other)
+        if self.by_row is not None:
+            return two_way_interval(pairs, self._row_pairs(name, other), level)
+        error = self._error_of_equal(pairs)
         if error is not None:
-            half = float(stdtrit(len(self.scores[name]) - 1, (1 + level) / 2)) * error
+            mean, half = float(np.mean(pairs)), float(stdtrit(len(pairs) - 1, (1 + level) / 2)) * error
             return mean, mean - half, mean + half
-        return self._around(mean, self._pairs(name, other), level)
+        return corrected_t_interval(pairs, self.ratio, level)
 
     def p(self, name: str, other: str) -> float:
         """The p value of that difference, not adjusted."""
-        error = self._error_of_equal(name, other)
+        pairs = self._pairs(name, other)
+        if self.by_row is not None:
+            return two_way_test(pairs, self._row_pairs(name, other))
+        error = self._error_of_equal(pairs)
         if error is not None:
-            pairs = self._pairs(name, other)
             return 2 * float(stdtr(len(pairs) - 1, -abs(float(pairs[0])) / error))
-        return corrected_t_test(self._pairs(name, other), self._ratio)
+        return corrected_t_test(pairs, self.ratio)
 
-    def _around(self, mean: float, values: Array, level: float = 0.95) -> tuple[float, float, float]:
-        centre, low, high = corrected_t_interval(values, self._ratio, level)
-        return mean, mean + (low - centre), mean + (high - centre)
-
-    def _error_of_equal(self, name: str, other: str) -> float | None:
+    def _error_of_equal(self, pairs: Array) -> float | None:
         """Standard error if two arms differ on the same share of test rows in every split; otherwise None.
 
         A few splits of a few rows often agree by chance. If the splits show no spread, the rows give one: a share d of T test
         rows has variance d (1 - d) / T, at least 1 / T^2.
         """
-        pairs = self._pairs(name, other)
         equal = len(pairs) > 1 and 0 < abs(pairs[0]) <= 1 and np.ptp(pairs) <= 1e-12
-        if not equal or self.num_test is None or self.by_row is not None:
+        if not equal or self.num_test is None:
             return None
         share = min(abs(float(pairs[0])), 1.0)
         variance = max(share * (1 - share), 1 / self.num_test) / self.num_test
         return math.sqrt(variance * (1 / len(pairs) + self.ratio))
 
-    @property
-    def _ratio(self) -> float:
-        return self.ratio if self.by_row is None else 0.0
-
     def _pairs(self, name: str, other: str) -> Array:
-        values = self.scores if self.by_row is None else self.by_row
-        return np.asarray(values[name] - values[other])
+        return np.asarray(self.scores[name] - self.scores[other])
+
+    def _row_pairs(self, name: str, other: str) -> Array:
+        assert self.by_row is not None
+        return np.asarray(self.by_row[name] - self.by_row[other])
 
 
 def judge(

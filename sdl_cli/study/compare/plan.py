@@ -155,7 +155,7 @@ def make_plan(request: Comparison) -> Plan:
     if fixed:
         notes.append(
             f"The source has its own {len(parts.test):,} test rows: every repeat is scored on them, and differences are "
-            "tested over these rows."
+            "tested over repeats and these rows."
         )
     if dataset.order is not None and not fixed and shared.compare.num_repeats > 1:
         notes.append(origins_sentence(dataset.order, shared.compare.num_repeats))

@@ -248,6 +248,21 @@ def test_over_repeats():
     assert undefined.n == 0
 
 
+def test_repeats_on_the_same_rows_keep_the_chance_of_the_rows():
+    runs = [{"accuracy": Measured(0.80, 0.70, 0.88, 60)}, {"accuracy": Measured(0.84, 0.76, 0.90, 60)}]
+    found = metrics.over_repeats(runs, same_rows=True)["accuracy"]
+    _, low, high = statistics.t_interval([0.80, 0.84])
+    assert found.value == pytest.approx(0.82) and found.n == 2
+    assert found.low == pytest.approx(0.82 - math.hypot(0.82 - low, 0.09)) and found.high == 1.0
+    still = metrics.over_repeats(runs[:1] * 3, same_rows=True)["accuracy"]  # the same number each time says nothing new
+    assert (still.value, still.low, still.high) == pytest.approx((0.80, 0.70, 0.88))
+    open_ended = [{"accuracy": Measured(1.0, math.nan, math.nan, 9)}] * 2
+    assert math.isnan(metrics.over_repeats(open_ended, same_rows=True)["accuracy"].low)
+    lifts = [Lift("accuracy", 0.05, 0.01, 0.09, True), Lift("accuracy", 0.05, 0.03, 0.07, True)]
+    lift = metrics.lift_over_repeats(lifts, 0.25, same_rows=True)
+    assert (lift.value, lift.low, lift.high) == pytest.approx((0.05, 0.02, 0.08)) and lift.measurable
+
+
 def test_lift_over_repeats_uses_the_corrected_interval():
     lifts = [Lift("accuracy", value, 0, 1, True) for value in (0.02, 0.01, 0.03, 0.0, 0.04)]
     result = metrics.lift_over_repeats(lifts, ratio=0.25)

@@ -229,6 +229,54 @@ def test_newcombe_covers_the_true_difference():
     assert 0.92 <= hits / 400 <= 0.99
 
 
+def test_repeats_and_test_rows_both_widen_the_interval():
+    draws, rows = np.array([1.0, 3.0]), np.array([0.0, 1.0, 3.0, 4.0])
+    half = math.hypot(stats.t.ppf(0.975, 1) * stats.sem(draws), stats.t.ppf(0.975, 3) * stats.sem(rows))
+    assert statistics.two_way_interval(draws, rows) == pytest.approx((2, 2 - half, 2 + half))
+    expected = stats.t.interval(0.95, 3, loc=2.0, scale=stats.sem(rows))
+    assert statistics.two_way_interval([2.0], rows) == pytest.approx((2.0, *expected))
+    assert statistics.two_way_interval([2.0], [2.0]) == (2.0, -math.inf, math.inf)
+
+
+def test_ends_that_do_not_lie_around_the_middle_are_joined_by_side():
+    assert statistics.joined(10.0, (7.0, 14.0), (6.0, 13.0)) == (10.0, 5.0, 15.0)
+    assert statistics.joined(10.0) == (10.0, -math.inf, math.inf)
+
+
+def test_the_two_way_interval_covers_a_truth_that_varies_both_ways():
+    rng = np.random.default_rng(0)
+    for of_draws in (0.1, 1.0):
+        inside = wrong = 0
+        for _ in range(400):
+            table = of_draws * rng.normal(size=(3, 1)) + rng.normal(size=(1, 60)) + rng.normal(size=(3, 60))
+            _, low, high = statistics.two_way_interval(table.mean(1), table.mean(0))
+            inside += low <= 0 <= high
+            wrong += statistics.two_way_test(table.mean(1), table.mean(0)) <= 0.05
+        assert inside / 400 >= 0.94
+        assert wrong == 400 - inside
+
+
+def test_the_two_way_test_is_the_level_at_which_its_interval_begins_at_zero():
+    rng = np.random.default_rng(1)
+    for shift in (0.1, 0.5, 3.0):
+        draws, rows = shift + 0.1 * rng.normal(size=5), shift + rng.normal(size=80)
+        rows += draws.mean() - rows.mean()
+        p = statistics.two_way_test(draws, rows)
+        _, low, high = statistics.two_way_interval(draws, rows, 1 - p)
+        assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-6)
+        assert statistics.two_way_test(-draws, -rows) == pytest.approx(p)
+    assert statistics.two_way_test([0.4], rows - rows.mean() + 0.4) == pytest.approx(
+        stats.ttest_1samp(rows - rows.mean() + 0.4, 0).pvalue
+    )
+    still = np.full(3, 0.4)  # repeats that do not differ leave the test rows
+    assert statistics.two_way_test(still, rows - rows.mean() + 0.4) == pytest.approx(
+        stats.ttest_1samp(rows - rows.mean() + 0.4, 0).pvalue
+    )
+    assert statistics.two_way_test([0.0, 0.0], np.zeros(4)) == 1.0
+    assert statistics.two_way_test([0.5, 0.5], np.full(4, 0.5)) == 0.0
+    assert statistics.two_way_test([0.5], [0.5]) == 1.0
+
+
 def test_importing_needs_neither_torch_nor_sklearn():
     code = (
         "import sdl_cli.measure.statistics, sdl_cli.measure.metrics, sys; print({'torch', 'sklearn', 'scipy'} & set(sys.modules))"

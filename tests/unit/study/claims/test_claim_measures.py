@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from sdl_cli.measure.metrics import Measured
-from sdl_cli.measure.statistics import wilson
+from sdl_cli.measure.statistics import two_way_interval, wilson
 from sdl_cli.study.claims.definition import Claim, Row
 from sdl_cli.study.claims.findings import findings
 from sdl_cli.study.claims.jobs import Job
@@ -27,7 +27,6 @@ from sdl_cli.study.claims.measures import (
     over_sets,
     rank,
     score,
-    two_way_interval,
 )
 from sdl_cli.study.claims.result import UNCLEAR
 from sdl_cli.study.compare.plan import arm_folder
@@ -89,31 +88,6 @@ def test_a_smaller_error_is_better_in_per_cent_of_the_other() -> None:
     found = difference(done({"a": [40.0, 44.0], "b": [50.0, 50.0]}, metric="rmse"), "a", "b")
     assert found.value == pytest.approx(16.0)  # (50 - 42) / 50
     assert found.unit == "% of the error"
-
-
-def test_draws_and_test_rows_both_widen_the_interval() -> None:
-    draws, rows = np.array([1.0, 3.0]), np.array([0.0, 1.0, 3.0, 4.0])
-    mean, low, high = two_way_interval(draws, rows)
-    half = math.hypot(stats.t.ppf(0.975, 1) * stats.sem(draws), stats.t.ppf(0.975, 3) * stats.sem(rows))
-    assert (mean, low, high) == pytest.approx((2, 2 - half, 2 + half))
-
-
-def test_one_draw_has_the_interval_of_its_test_rows() -> None:
-    rows = np.array([0.0, 1.0, 3.0, 4.0])
-    mean, low, high = two_way_interval(np.array([2.0]), rows)
-    expected = stats.t.interval(0.95, 3, loc=2.0, scale=stats.sem(rows))
-    assert (mean, low, high) == pytest.approx((2.0, *expected))
-
-
-def test_the_two_way_interval_covers_a_truth_that_varies_both_ways() -> None:
-    rng = np.random.default_rng(0)
-    for of_draws in (0.1, 1.0):
-        inside = 0
-        for _ in range(400):
-            table = of_draws * rng.normal(size=(3, 1)) + rng.normal(size=(1, 60)) + rng.normal(size=(3, 60))
-            _, low, high = two_way_interval(table.mean(1), table.mean(0))
-            inside += low <= 0 <= high
-        assert inside / 400 >= 0.94
 
 
 def test_a_fixed_test_part_is_judged_over_draws_and_rows(tmp_path: Path) -> None:

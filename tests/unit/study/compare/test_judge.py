@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, log_loss, mean_absolute_error
 
 from sdl_cli.measure.scoring import row_contributions
+from sdl_cli.measure.statistics import two_way_interval, two_way_test
 from sdl_cli.study.compare.judge import FLOOR, Paired, Rule, judge
 
 LADDER = ["simple", "middle", "deep"]
@@ -187,6 +188,21 @@ def test_one_split_tells_nothing() -> None:
 def test_without_a_baseline_there_is_no_difference_to_it() -> None:
     found = judge(paired(simple=[0.5, 0.6], deep=[0.9, 0.8]), True, ["simple", "deep"], None)
     assert all(arm.to_baseline is None for arm in found.arms)
+
+
+def test_on_the_same_test_rows_repeats_count_too() -> None:
+    rng = np.random.default_rng(0)
+    one, other = (rng.random((3, 400)) < 0.82).astype(float), (rng.random((3, 400)) < 0.75).astype(float)
+    one[2] = (rng.random(400) < 0.7).astype(float)  # a draw that went badly
+    scores, by_row = ({"simple": other.mean(axis), "deep": one.mean(axis)} for axis in (1, 0))
+    found = judge(Paired(scores, 0.25, by_row), True, ["simple", "deep"], "simple")
+    gap = found.arms[1].to_best
+    pairs, rows = other.mean(1) - one.mean(1), other.mean(0) - one.mean(0)
+    assert gap is not None and found.best == "deep"
+    assert (gap.difference, gap.low, gap.high) == pytest.approx(two_way_interval(pairs, rows))
+    assert gap.p == pytest.approx(two_way_test(pairs, rows)) and not gap.measurable
+    assert stats.ttest_1samp(rows, 0).pvalue < gap.p  # over rows alone three draws would count for nothing
+    assert (found.arms[0].low, found.arms[0].high) == pytest.approx(two_way_interval(one.mean(1), one.mean(0))[1:])
 
 
 def test_on_the_same_test_rows_differences_are_tested_over_rows() -> None:
