@@ -66,7 +66,7 @@ def test_a_panel_for_each_unit_with_what_was_published(found: ClaimsResult) -> N
     assert [line.kind for line in panel.lines] == [0, 3, 3]  # a control as expected has no colour
     assert panel.lines[0].bound == 0 and panel.lines[0].reported == 9 and panel.lines[0].strong
     assert panel.lines[1].bound == 0 and math.isnan(panel.lines[2].bound) and math.isnan(panel.lines[2].value)
-    several = claim("x", UNCLEAR, finding("a"), finding("b", 2.0, "rank"), finding("c", 0.5, ""))
+    several = claim("x", UNCLEAR, finding("a"), finding("b", 2.0, "rank"), finding("c", 0.5, "correlation"))
     assert [p.axis for p in panels(several)] == ["difference (points)", "mean rank (1 is best)", "correlation"]
 
 
