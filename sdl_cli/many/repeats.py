@@ -106,7 +106,7 @@ def _train_repeats(found: Experiment, folder: Path, whole: trackers.Watched, obs
 def _over_repeats(folder: Path, found: Experiment, repeats: list[RunResult]) -> RunResult:
     """Means over repeats, and what the first one says of data and settings."""
 
-    same = run_folder.has_own_test_part(repeats[0].folder)
+    same = all(repeat.same_test_rows for repeat in repeats)
 
     def mean(part: str) -> Scores:
         known = [scores for repeat in repeats if (scores := getattr(repeat, part))]

@@ -10,7 +10,7 @@ from typing import Any
 from sdl_cli.run.result import RunResult
 
 Values = dict[str, Any]
-_OF_A_RUN = ("metrics", "baseline", "lift", "rows", "seconds")
+_OF_A_RUN = ("metrics", "baseline", "lift", "rows", "seconds", "same_test_rows")
 _OPTIONAL = ("reason", "curve", "comparison", "objective")
 
 

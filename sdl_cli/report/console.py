@@ -130,13 +130,15 @@ class Display:
     def evaluation(self, values: Values) -> None:
         """What `sdl evaluate` found."""
         self.stop()
-        data, test = values["data"], RunResult.from_json(values).test
+        data, found = values["data"], RunResult.from_json(values)
+        test = found.test
         where = words.scored_part(data["same_test_part"])
         self._field("data", f"{data['name']}, {where}: {counted(data['rows'], 'row')}")
         n = next(iter(test.values())).n
         what = f"{counted(n, 'row')}, 95 % interval"
         if n != data["rows"]:
-            what = f"{counted(n, 'repeat')}, 95 % t interval of their mean over splits, not over rows"
+            of = "repeats and rows" if found.same_test_rows else "splits, not over rows"
+            what = f"{counted(n, 'repeat')}, 95 % {'' if found.same_test_rows else 't '}interval of their mean over {of}"
         rows = [(wording.label(name), wording.measured(name, value)) for name, value in test.items()]
         self._block([f"n = {what}", *layout.table(rows)])
         if values["reproduced"] is not None:

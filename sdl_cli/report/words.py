@@ -43,9 +43,10 @@ def but_seeds(overrides: Sequence[str]) -> tuple[str, ...]:
     return tuple(o for o in overrides if not o.lstrip("+").startswith(SEEDS))
 
 
-def mean_over_seeds(metric: str, scores: Sequence[float]) -> Measured:
-    """The mean of a metric over jobs that repeat each other, with its t interval."""
-    return over_repeats([{metric: Measured(score, score, score, 1)} for score in scores])[metric]
+def mean_over_seeds(metric: str, runs: Sequence[RunResult]) -> Measured:
+    """The mean of a metric over jobs that repeat each other, with its interval."""
+    same = all(run.same_test_rows for run in runs)
+    return over_repeats([{metric: run.test[metric]} for run in runs], same_rows=same)[metric]
 
 
 def score_rows(result: RunResult) -> list[list[str]]:
@@ -68,7 +69,7 @@ def score_lines(result: RunResult) -> list[str]:
     header = ["test", shortened(model_name(result.config["model"]), 26), QUICK_BASELINE]
     header.append("majority" if result.task == "classification" else "mean")
     interval = "95 % interval" if result.repeats == 1 else "95 % t interval of their mean (the splits overlap)"
-    if result.same_test_rows:
+    if result.repeats > 1 and result.same_test_rows:
         interval = f"the same {result.rows['test']:,} test rows: 95 % interval of their mean, over repeats and rows"
     rows = layout.filled([header, *(row[:-1] for row in score_rows(result))])
     return [f"n = {n}, {interval}", *layout.table(rows)]
@@ -110,8 +111,8 @@ def seed_lines(jobs: Sequence[JobResult]) -> list[str]:
         others = [run.baseline[name].value for run in group if run.baseline]
         other = fmean(others) if len(others) == len(group) else math.nan
         text = shown(name, other) if math.isfinite(other) else ""
-        rows.append([f"{label(name)} {measured(name, mean_over_seeds(name, scores))}", text, str(len(group)), own])
-    header = ["mean over seeds (95 % t interval)", "forest", "jobs", "settings"]
+        rows.append([f"{label(name)} {measured(name, mean_over_seeds(name, group))}", text, str(len(group)), own])
+    header = ["mean over seeds (95 % interval)", "forest", "jobs", "settings"]
     return ["", *layout.table([header, *rows])] if rows else []
 
 

@@ -184,7 +184,7 @@ def _matched(dataset: Dataset, values: Values) -> Dataset:
 
 def _evaluate_repeats(stored: run_folder.StoredRun, overrides: Any, dataset: Any, observer: Observer, trust: bool) -> Values:
     each = [evaluate(folder, overrides, dataset, observer, trust) for folder in stored.repeats]
-    same = not any(one["data"]["same_test_part"] for one in each) or run_folder.has_own_test_part(stored.repeats[0])
+    same = not any(one["data"]["same_test_part"] for one in each) or stored.metrics.get("same_test_rows") is True
     test = metrics.over_repeats([{k: Measured.from_json(v) for k, v in one["metrics"]["test"].items()} for one in each], same)
     verdicts = {one["reproduced"] for one in each}
     return {
@@ -192,4 +192,5 @@ def _evaluate_repeats(stored: run_folder.StoredRun, overrides: Any, dataset: Any
         "data": each[0]["data"],
         "metrics": {"test": {k: v.to_json() for k, v in test.items()}},
         "reproduced": None if verdicts == {None} else verdicts == {True},
+        "same_test_rows": same,
     }

@@ -28,7 +28,7 @@ class RunResult:
         notes: sentences on how data and settings were read.
         repeats: splits that it is the mean of.
         reduction: what `reduced.described` says of a model whose inputs were made smaller; of repeats, of the first.
-        same_test_rows: of repeats, whether all were scored on the same test rows, which the source sets.
+        same_test_rows: the source sets the test part, so that repeats and other seeds are scored on the same rows.
         generated: of a model that learned from generated images, how much these differ (`Diversity`); of repeats, of the first.
     """
 

@@ -152,15 +152,6 @@ def _leaves(folder: Path, name: str) -> bool:
     return not (folder / name).resolve().is_relative_to(folder.resolve())
 
 
-def has_own_test_part(folder: Path) -> bool:
-    """Whether the source of a run divides its rows, so that repeats have the same test rows; False if that is not stored."""
-    try:
-        told = read_json(folder / "environment.json").get("data")
-    except DataError:
-        return False
-    return isinstance(told, dict) and told.get("division") == "source"
-
-
 def kind_of(folder: Path) -> str:
     """What a folder holds, finished or not: run, repeats, cell, curve, comparison or claims."""
     try:

@@ -13,7 +13,7 @@ import numpy as np
 from sdl_cli.data.dataset import Dataset
 from sdl_cli.data.files import monotone
 from sdl_cli.data.files.value_words import codes_of
-from sdl_cli.data.split import LabelledPart, Split, TestPart, described
+from sdl_cli.data.split import LabelledPart, Split, TestPart, described, division
 from sdl_cli.errors import SdlError
 from sdl_cli.learning.device import Runtime
 from sdl_cli.learning.models.architectures import each
@@ -143,6 +143,7 @@ def in_stages(
         with clock.phase("save"):
             files = _save(out.folder, ready, test, scored, _inputs(dataset, preferred, labelled), notice)
         told: Values = {"notes": tuple(notes), "reduction": reduction, "generated": generated}
+        told["same_test_rows"] = division(dataset) == "source"
         result = RunResult(out.folder, experiment.to_plain(), **scored.found(), seconds=clock.total(), **told)
         out.json("metrics.json", result.to_json())
         log.add("test", ", ".join(f"{label(name)} {measured(name, value)}" for name, value in result.test.items()))

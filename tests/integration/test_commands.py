@@ -133,6 +133,26 @@ def test_repeats_give_a_mean_with_an_interval_over_splits(sdl: Sdl) -> None:
     assert alone["metrics"] == singles[1]["metrics"], "a repeat is the run that its seed names"
 
 
+def test_repeats_on_a_test_part_of_the_source_keep_the_chance_of_its_rows(sdl: Sdl, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(160) % 2
+    X = rng.normal(size=(160, 3)) + y[:, None]
+    np.savez(tmp_path / "a.npz", x_train=X[:100], y_train=y[:100], x_test=X[100:], y_test=y[100:])
+    found = sdl(f"train a.npz {BASELINE} num_repeats=3 hydra.run.dir=three")
+    assert "n = 3 repeats, the same 60 test rows: 95 % interval of their mean, over repeats and rows" in found.out
+    values = json.loads((tmp_path / "three" / "metrics.json").read_text())
+    singles = [json.loads((tmp_path / "three" / "repeats" / str(r) / "metrics.json").read_text()) for r in range(3)]
+    mean, own = (one["metrics"]["test"]["accuracy"] for one in (values, singles[0]))
+    assert values["same_test_rows"] and mean["high"] - mean["low"] >= own["high"] - own["low"] - 0.02
+    again = sdl("evaluate three")
+    assert "n = 3 repeats, 95 % interval of their mean over repeats and rows" in again.out and "reproduced exactly" in again.out
+    np.savez(tmp_path / "b.npz", X=X[:50], y=y[:50])
+    other = sdl("evaluate three b.npz --json").json
+    assert other["same_test_rows"] and other["metrics"]["test"]["accuracy"]["n"] == 3
+    seeds = sdl(f"train -m a.npz {BASELINE} seed=0,1,2 --json").json
+    assert all(job["same_test_rows"] for job in seeds["jobs"])
+
+
 def test_list_and_show_say_what_there_is(sdl: Sdl, tmp_path: Path) -> None:
     (tmp_path / "sdl_conf" / "model").mkdir(parents=True)
     (tmp_path / "sdl_conf" / "model" / "mine.yaml").write_text("# a model of my own\ndefaults: [deep_net, _self_]\ndepth: 2\n")

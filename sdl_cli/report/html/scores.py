@@ -131,7 +131,7 @@ def scores_section(result: RunResult, repeats: Sequence[RunResult]) -> Section:
         rows.append([str(number), shown(metric, each.test[metric].value), other, f"{each.seconds['total']:.1f}"])
     body += f"<h3>{one.title()}s</h3>" + table([one, label(metric), "quick baseline", "seconds"], rows, numeric=(1, 2, 3))
     lead = f"Means over {of}, each scored on its own test rows; 95 % t interval of the mean in brackets (the splits overlap)."
-    if result.same_test_rows:
+    if result.repeats > 1 and result.same_test_rows:
         rows_of_all = f"all on the same {result.rows['test']:,} test rows"
         lead = f"Means over {of}, {rows_of_all}; 95 % interval over repeats and rows in brackets."
     return Section("leaderboard", "Scores", body, lead, drawings)

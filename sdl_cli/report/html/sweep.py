@@ -117,7 +117,7 @@ def _group(name: str, jobs: Sequence[Job]) -> Group:
     scores = [one.test[metric].value for one in found if math.isfinite(one.test[metric].value)]
     first = test = found[0].test[metric]
     if len(scores) > 1:
-        test = mean_over_seeds(metric, scores)
+        test = mean_over_seeds(metric, [one for one in found if math.isfinite(one.test[metric].value)])
         if not math.isfinite(test.low):  # equal scores say nothing of chance: the interval of one job does
             test = replace(test, low=first.low, high=first.high)
     held = [one.validation[metric].value if metric in one.validation else math.nan for one in found]

@@ -139,7 +139,11 @@ def _run(account: Account, result: RunResult) -> list[list[str]]:
         *protocol.interval_sentences(list(result.test), repeats, result.same_test_rows),
         protocol.decision_sentence(account.config.get("threshold")),
     ]
-    over = f"over {counted(repeats, 'split')}" if repeats > 1 else f"on {counted(result.test[metric].n, 'test row')}"
+    over = (
+        f"over {counted(repeats, 'repeat' if result.same_test_rows else 'split')}"
+        if repeats > 1
+        else f"on {counted(result.test[metric].n, 'test row')}"
+    )
     numbers = [protocol.scores_sentence(result.test, f"Scores {over} (95 % intervals)")]
     if result.baseline:
         numbers.append(protocol.scores_sentence({metric: result.baseline[metric]}, "The quick baseline"))

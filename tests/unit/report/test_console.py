@@ -205,6 +205,14 @@ def test_jobs_that_differ_in_their_seed_alone_have_their_mean_below(capsys: pyte
     assert line.split("  ")[0] == "accuracy 80.0 % (55.2 to 100.0)"  # 0.8 +- 4.303 * 0.1 / sqrt(3), at most 1
 
 
+def test_seeds_on_the_same_test_rows_keep_the_chance_of_the_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    test = {"accuracy": {"value": 0.8, "low": 0.7, "high": 0.88, "n": 60}}
+    scores = {"metrics": {"test": test, "validation": {}}, "same_test_rows": True}
+    jobs = [job(overrides=["model=baseline", f"seed={seed}"], **scores) for seed in range(3)]
+    text = printed(capsys, lambda display: display.sweep({"folder": "x", "jobs": jobs}))
+    assert "accuracy 80.0 % (70.0 to 88.0)" in text
+
+
 def test_no_mean_over_seeds_where_none_is_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     jobs = [job(overrides=["model=deep_net"]), job(overrides=["model=baseline"])]
     assert "mean over" not in printed(capsys, lambda display: display.sweep({"folder": "x", "jobs": jobs}))
