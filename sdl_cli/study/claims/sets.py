@@ -127,16 +127,10 @@ def _inputs(seed: int, arrays: Arrays) -> Arrays:
     return {"X": arrays["x_train"] if "x_train" in arrays else arrays["X"][_apart(seed, arrays)[0]]}
 
 
-def _some_inputs(seed: int, arrays: Arrays) -> Arrays:
-    """A tenth of them."""
-    return {"X": arrays["x_train"][::10]}
-
-
 PARTS = {
     "cifar10_first": Part("cifar10", _classes(0, 4)),
     "cifar10_last": Part("cifar10", _classes(5, 9)),
     "cifar10_unlabelled": Part("cifar10", _inputs),
-    "cifar10_some_unlabelled": Part("cifar10", _some_inputs),
     "digits_parts": Part("digits", _with_test_part),
     "digits_inputs": Part("digits", _inputs),
     "digits_labelled": Part("digits", _labelled_after(UNLABELLED)),
