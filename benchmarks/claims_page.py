@@ -50,7 +50,8 @@ def overview(claims: Column, columns: dict[str, Column]) -> list[str]:
             for column in columns.values():
                 of = {one.what: one for one in column[name].findings} if name in column else {}
                 one = of.get(deciding.what)
-                cells.append("" if one is None else f"{measured(one)}: {verdict_words(one)}")
+                told = "" if one is None else f"{measured(one)}: {verdict_words(one)}"
+                cells.append("not run" if one is not None and one.note.startswith("not run") else told)
             lines.append(f"| {' | '.join(map(cell, cells))} |")
             first = ""
         verdicts = [f"**{column[name].verdict}**" if name in column else "" for column in columns.values()]

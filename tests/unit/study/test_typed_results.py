@@ -37,7 +37,7 @@ def curve() -> CurveResult:
 def test_a_run_is_written_as_it_was_read(name: str) -> None:
     values = stored(f"{name}/metrics.json")
     found = RunResult.from_json(values)
-    since = {"reduction": None, "generated": None}  # which an older sdl did not write
+    since = {"reduction": None, "generated": None, "same_test_rows": False}  # which an older sdl did not write
     assert found.to_json() == values | since and list(found.to_json()) == [*values, *since]
     assert found.task == "classification" and found.test["accuracy"].value == values["metrics"]["test"]["accuracy"]["value"]
     few = RunResult.from_json({"metrics": {"test": values["metrics"]["test"]}})
@@ -88,10 +88,10 @@ def test_a_sweep_holds_jobs_of_each_kind_and_those_that_failed() -> None:
     values = SweepResult(Path("s"), jobs, Path("s/results.csv"), {"picture": "s/curves.png"}).to_json()
     assert list(values) == ["folder", "jobs", "results", "picture"]
     assert [list(job)[4:] for job in values["jobs"]] == [
-        ["baseline", "lift", "rows", "seconds"],
+        ["baseline", "lift", "rows", "seconds", "same_test_rows"],
         ["reason"],
         ["curve"],
-        ["baseline", "lift", "rows", "seconds", "objective"],
+        ["baseline", "lift", "rows", "seconds", "same_test_rows", "objective"],
     ]
     again = SweepResult.from_json(values)
     assert again.to_json() == values and again.jobs[0].run is not None and again.jobs[0].run.test == run.test
