@@ -196,6 +196,14 @@ def changed_row(number: int, **change: object) -> dict[str, object]:
         (changed_row(1, decides=True), ["it decides, and nothing is claimed of it", "more_than"]),
         (changed_row(2, no_gain=False), ["a control says that nothing should be found", "no_gain: true"]),
         (changed_row(1, studies=[]), ["it names no studies"]),
+        (changed_row(1, clusters="a"), ["clusters are of a score or an error of studies with verb: train"]),
+        (
+            {
+                "studies": {"one": {"verb": "train", "data": "wine", "quick": {}}},
+                "rows": [{"what": "x", "measure": "error", "studies": ["one"], "clusters": "(", "at_most": 1, "decides": True}],
+            },
+            ["x: clusters is no regular expression", "docs/CLAIMS.md"],
+        ),
     ],
 )
 def test_a_wrong_claim_of_ones_own_is_explained(sdl: Sdl, own: Path, change: dict[str, object], words: list[str]) -> None:

@@ -233,6 +233,8 @@ def _check(claim: Claim, file: Path) -> None:
         strange = next((arm for arm in (row.arm, row.minus) if arm is not None and arm not in arms), None)
         if strange is not None:
             raise wrong(f"{row.what}: its studies have no arm called {strange}", arms or ["none"])
+        if row.clusters is not None:
+            _check_clusters(row, claim, file)
         if row.control and not row.no_gain and row.at_most is None:
             what = f"{row.what}: a control says that nothing should be found"
             raise ConfigError(f"{file}: {what}.", "Give it no_gain: true, or at_most: NUMBER.")
@@ -242,3 +244,12 @@ def _check(claim: Claim, file: Path) -> None:
             )
     if not any(row.decides for row in claim.rows):
         raise ConfigError(f"{file}: no row decides the claim.", "Write decides: true in those rows that do.")
+
+
+def _check_clusters(row: Row, claim: Claim, file: Path) -> None:
+    if row.measure not in ("score", "error") or any(claim.studies[study].verb != "train" for study in row.studies):
+        raise ConfigError(f"{file}: {row.what}: clusters are of a score or an error of studies with verb: train.", _HINT)
+    try:
+        re.compile(str(row.clusters))
+    except re.error as error:
+        raise ConfigError(f"{file}: {row.what}: clusters is no regular expression ({error}).", _HINT) from error

@@ -34,8 +34,9 @@ def _of_row(row: Row, done: Sequence[Done], missing: Mapping[str, str]) -> list[
         return [_finding(row, row.what, _unknown(row), note=f"not run: {reason}")]
     try:
         return [_finding(row, what, number) for what, number in _numbers(row, own)]
-    except (KeyError, ValueError, TypeError) as error:  # an arm that failed
+    except (KeyError, ValueError, TypeError, OSError) as error:  # an arm that failed, a run of several repeats
         reason = str(error.args[0]) if error.args else "a method has no result"
+        reason = "its predictions are not one file" if isinstance(error, OSError) else reason
         return [_finding(row, row.what, _unknown(row), note=f"not measured: {reason}")]
 
 

@@ -155,6 +155,13 @@ def test_rows_of_a_cluster_count_as_one(tmp_path: Path) -> None:
     assert found.n == "6 test rows in 3 clusters"
     with pytest.raises(KeyError, match="run1/a has no cluster"):
         over_clusters(one, "^sheet")
+    row = Row(what="wrong", measure="error", studies=("s",), clusters="^run", at_most=60.0)
+    claim = Claim("c", "", "", "", "", {}, (row,))
+    [known] = findings(claim, [one], {})
+    assert known.value == pytest.approx(50.0)
+    (tmp_path / "predictions.csv").unlink()  # of several repeats each has its own
+    [unknown] = findings(claim, [one], {})
+    assert unknown.verdict == UNCLEAR and unknown.note == "not measured: its predictions are not one file"
 
 
 def test_equal_means_are_equal_whatever_the_order_of_their_scores() -> None:
