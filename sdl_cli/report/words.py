@@ -70,7 +70,7 @@ def score_lines(result: RunResult) -> list[str]:
     header.append("majority" if result.task == "classification" else "mean")
     interval = "95 % interval" if result.repeats == 1 else "95 % t interval of their mean (the splits overlap)"
     if result.repeats > 1 and result.same_test_rows:
-        interval = f"the same {result.rows['test']:,} test rows: 95 % interval of their mean, over repeats and rows"
+        interval = f"the same {result.rows['test']:,} test rows, 95 % interval over both"
     rows = layout.filled([header, *(row[:-1] for row in score_rows(result))])
     return [f"n = {n}, {interval}", *layout.table(rows)]
 

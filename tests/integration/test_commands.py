@@ -139,7 +139,7 @@ def test_repeats_on_a_test_part_of_the_source_keep_the_chance_of_its_rows(sdl: S
     X = rng.normal(size=(160, 3)) + y[:, None]
     np.savez(tmp_path / "a.npz", x_train=X[:100], y_train=y[:100], x_test=X[100:], y_test=y[100:])
     found = sdl(f"train a.npz {BASELINE} num_repeats=3 hydra.run.dir=three")
-    assert "n = 3 repeats, the same 60 test rows: 95 % interval of their mean, over repeats and rows" in found.out
+    assert "n = 3 repeats, the same 60 test rows, 95 % interval over both" in found.out
     values = json.loads((tmp_path / "three" / "metrics.json").read_text())
     singles = [json.loads((tmp_path / "three" / "repeats" / str(r) / "metrics.json").read_text()) for r in range(3)]
     mean, own = (one["metrics"]["test"]["accuracy"] for one in (values, singles[0]))

@@ -76,19 +76,20 @@ def difference(done: Done, arm: str, minus: str) -> Number:
     is_share = found.metric in PERCENT
     unit = "points" if is_share else "% of the error"
     one, other = _as_gain(found.metric, one, other)
-    if not found.fixed_test:
-        num_test = found.test_rows if found.metric == "accuracy" else None  # of which the score is a share
-        paired = Paired({arm: one, minus: other}, found.test_rows / found.labelled_rows, num_test=num_test)
-        value, low, high = (100 * part for part in paired.difference(arm, minus))
-        return Number(value, low, high, unit, counted(len(one), "split"))
-    rows = [_by_row(found, done.job.arm(name)) for name in (arm, minus)] if is_share else [None]
-    if any(each is None for each in rows) or len(rows[0]) != len(rows[1]):  # type: ignore[arg-type]
-        interval, missing = t_interval(100 * (one - other)), "its test rows are not known, so that its interval leaves them out"
-        return Number(*interval, unit, _rests_on(done, found, len(one)), missing, is_partial=True)
-    by_row = 100 * (1.0 if HIGHER_IS_BETTER[found.metric] else -1.0) * (rows[0] - rows[1])  # type: ignore[operator]
-    value, low, high = two_way_interval(100 * (one - other), by_row)
-    is_one = len(one) == 1
-    return Number(value, low, high, unit, _rests_on(done, found, len(one)), _ONE if is_one else "", is_partial=is_one)
+    by_row, partial = None, ""
+    if found.fixed_test:
+        rows = [_by_row(found, done.job.arm(name)) for name in (arm, minus)] if is_share else []
+        known = [each for each in rows if each is not None]
+        if len(known) < 2 or len(known[0]) != len(known[1]):
+            partial = "its test rows are not known, so that its interval leaves them out"
+            return Number(*t_interval(100 * (one - other)), unit, _rests_on(done, found, len(one)), partial, is_partial=True)
+        by_row = dict(zip((arm, minus), _as_gain(found.metric, *known), strict=True))
+        partial = _ONE if len(one) == 1 else ""
+    num_test = found.test_rows if found.metric == "accuracy" else None  # of which the score is a share
+    paired = Paired({arm: one, minus: other}, found.test_rows / found.labelled_rows, by_row, num_test)
+    value, low, high = (100 * part for part in paired.difference(arm, minus))
+    n = _rests_on(done, found, len(one)) if found.fixed_test else counted(len(one), "split")
+    return Number(value, low, high, unit, n, partial, is_partial=bool(partial))
 
 
 def _as_gain(metric: str, one: Array, other: Array) -> tuple[Array, Array]:
